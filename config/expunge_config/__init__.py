@@ -1,0 +1,1 @@
+"""Settings, the data map and the packaged examples."""

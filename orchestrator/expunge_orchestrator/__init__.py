@@ -1,0 +1,1 @@
+"""Orchestrator: ledger, planning, execution, verification and the command line."""

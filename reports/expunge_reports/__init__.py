@@ -1,0 +1,1 @@
+"""Statements, signing, the transparency log and the offline verifier."""
