@@ -1,0 +1,160 @@
+"""Reading a data map: every complaint comes with file, line and what to do.
+
+The registries of connector models are arguments: this package knows no connector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from expunge_config.datamap.models import BackupSpec, DataMap, Model, StoreSpec
+from expunge_config.errors import DataMapError
+
+Path_ = tuple[str | int, ...]
+MAX_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One complaint: where in the file and what is wrong."""
+
+    line: int
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.where}: {self.message}"
+
+
+def load(path: Path, stores: Mapping[str, type[StoreSpec]], backups: Mapping[str, type[BackupSpec]]) -> DataMap:
+    """Read and check a data map.
+
+    Args:
+        path: The YAML file.
+        stores: Connector name -> the model of its stores.
+        backups: Connector name -> the model of its backup places.
+
+    Raises:
+        DataMapError: The file is unreadable or says something that cannot be; the message lists every complaint.
+    """
+    raw, lines = _parse(path)
+    problems: list[Problem] = []
+
+    def complain(where: Path_, message: str) -> None:
+        problems.append(Problem(_line(lines, where), ".".join(map(str, where)) or "the file", message))
+
+    document = dict(raw)
+    for section, registry in (("stores", stores), ("backups", backups)):
+        document[section] = _typed(section, raw.get(section, {}), registry, complain)
+    data_map: DataMap | None = None
+    try:
+        data_map = DataMap.model_validate(document)
+    except ValidationError as error:
+        _collect(error, (), complain)
+    if data_map is not None and not problems:
+        for where, message in _cross_check(data_map):
+            complain(where, message)
+    if problems or data_map is None:
+        listed = "\n".join(f"  {path.name}, {problem}" for problem in sorted(problems, key=lambda one: one.line))
+        raise DataMapError(
+            f"The data map cannot be used:\n{listed}", remedy="Correct the lines named and run `expunge check`."
+        )
+    return data_map
+
+
+def _typed(section: str, raw: Any, registry: Mapping[str, type[Model]], complain: Any) -> Any:  # noqa: ANN401 - raw YAML
+    if not isinstance(raw, dict):
+        return raw
+    typed: dict[Any, Any] = {}
+    for name, entry in raw.items():
+        where = (section, str(name))
+        if not isinstance(entry, dict):
+            complain(where, "is not a mapping")
+            continue
+        model = registry.get(str(entry.get("connector")))
+        if model is None:
+            complain((*where, "connector"), f"unknown connector; installed are {', '.join(sorted(registry)) or 'none'}")
+            continue
+        try:
+            typed[name] = model.model_validate(entry)
+        except ValidationError as error:
+            _collect(error, where, complain)
+    return typed
+
+
+def _collect(error: ValidationError, prefix: Path_, complain: Any) -> None:  # noqa: ANN401 - the closure above
+    for one in error.errors(include_url=False, include_input=False):
+        message = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "extra_forbidden":
+            message = "unknown key: nothing of this name is known here"
+        complain((*prefix, *one["loc"]), message)
+
+
+def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
+    for name, store in data_map.stores.items():
+        for where, message in store.complaints(data_map):
+            yield ("stores", name, *where), message
+    for name, backup in data_map.backups.items():
+        if backup.of not in data_map.stores:
+            yield ("backups", name, "of"), "names a store that the map does not declare"
+
+
+def _parse(path: Path) -> tuple[dict[Any, Any], dict[Path_, int]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataMapError(
+            f"The data map {path} cannot be read ({type(error).__name__}).",
+            remedy="Give its path with --map or EXPUNGE_DATA_MAP.",
+        ) from None
+    if len(content) > MAX_BYTES:
+        raise DataMapError(f"The data map {path.name} is larger than {MAX_BYTES} bytes.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataMapError(f"{path.name}, line {line}: not UTF-8.", remedy="Save the file as UTF-8.") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        reason = getattr(error, "problem", None) or "not YAML"
+        raise DataMapError(f"{path.name}{where}: {reason}.", remedy="Correct the YAML at that line.") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise DataMapError(
+            f"{path.name}: the file is not a mapping.", remedy="Start from an example: `expunge demo --keep`."
+        )
+    lines: dict[Path_, int] = {}
+    _positions(node, (), lines, path)
+    raw: dict[Any, Any] = yaml.safe_load(text)
+    return raw, lines
+
+
+def _positions(node: yaml.Node, where: Path_, lines: dict[Path_, int], path: Path) -> None:
+    lines[where] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise DataMapError(f"{path.name}, line {key.start_mark.line + 1}: the key `{name}` stands twice.")
+            seen.add(name)
+            _positions(value, (*where, name), lines, path)
+            lines[(*where, name)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _positions(value, (*where, index), lines, path)
+
+
+def _line(lines: Mapping[Path_, int], where: Path_) -> int:
+    for length in range(len(where), -1, -1):
+        if where[:length] in lines:
+            return lines[where[:length]]
+    return 1

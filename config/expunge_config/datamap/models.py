@@ -1,0 +1,247 @@
+"""The data map: which data there is, where it is, whose it is, and what is to happen to it.
+
+What can be derived (keys, foreign keys, types) comes from the live stores; the map states decisions. Connectors extend
+`StoreSpec` and `CollectionSpec` with what their kind of store needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic.functional_validators import BeforeValidator
+
+from expunge_config.normalisers import Normaliser, builtin
+from expunge_config.periods import Period
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+
+
+def _period(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the YAML held
+    return Period.parse(value) if isinstance(value, str) else value
+
+
+IsoPeriod = Annotated[Period, BeforeValidator(_period), PlainSerializer(str, return_type=str)]
+
+
+class Model(BaseModel):
+    """Base of everything in the map: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class StartEvent(StrEnum):
+    """When a deletion period starts (DIN 66398, three types of start time)."""
+
+    COLLECTED = "collected"
+    TRANSACTION_ENDED = "transaction_ended"
+    RELATIONSHIP_ENDED = "relationship_ended"
+
+
+class Action(StrEnum):
+    """What a request does with a data type."""
+
+    DELETE = "delete"
+    TOMBSTONE = "tombstone"
+    RETAIN = "retain"
+
+
+class DeletionRule(Model):
+    """Start event + period. Exactly one per data type (DIN 66398)."""
+
+    start: StartEvent
+    period: IsoPeriod
+
+
+class DataType(Model):
+    """Data of one purpose, with exactly one deletion rule and one answer to a request."""
+
+    purpose: Text
+    categories: tuple[Text, ...] = Field(min_length=1)
+    rule: DeletionRule
+    on_request: Action
+    ground: Text | None = None
+
+    @model_validator(mode="after")
+    def _ground_for_retained(self) -> DataType:
+        if (self.on_request is Action.RETAIN) != (self.ground is not None):
+            raise ValueError(
+                "`ground` is given exactly when `on_request` is `retain`: it names the law or reason to keep"
+            )
+        return self
+
+
+class IdentityKind(StrEnum):
+    """What a value of this identity proves.
+
+    PERSON: a never re-used internal id; one value is one person. NOMINATING: e-mail, phone, address: it may be
+    re-used and shared, so it only nominates. INTERNAL: a never re-used id of a thing that belongs to a person; never
+    accepted from outside.
+    """
+
+    PERSON = "person"
+    NOMINATING = "nominating"
+    INTERNAL = "internal"
+
+
+class Identity(Model):
+    """A namespace of subject keys.
+
+    Attributes:
+        shareable: Several people normally share one value (a postal address): it helps to agree, it never
+            selects a row.
+    """
+
+    kind: IdentityKind
+    normaliser: str = "exact/1"
+    shareable: bool = False
+
+    @field_validator("normaliser")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in builtin():
+            raise ValueError(f"unknown normaliser; known are {', '.join(sorted(builtin()))}")
+        return name
+
+    @model_validator(mode="after")
+    def _only_nominating_is_shared(self) -> Identity:
+        if self.shareable and self.kind is not IdentityKind.NOMINATING:
+            raise ValueError("only a nominating identity can be shareable")
+        return self
+
+    @property
+    def rule(self) -> Normaliser:
+        """The normaliser itself."""
+        return builtin()[self.normaliser]
+
+
+class Owner(Model):
+    """Whose records a collection holds: which controller may ask for them.
+
+    Exactly one of: nothing more (the whole collection is that controller's), `column` (its value names the
+    controller, as in `client:42`), or `inherited: true` (only keys found in records of that controller ever lead here).
+    """
+
+    controller: Name
+    column: str | None = None
+    inherited: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Owner:
+        if self.column is not None and self.inherited:
+            raise ValueError("give `column` or `inherited: true`, not both")
+        return self
+
+
+class LogDeclaration(Model):
+    """Why a collection is a log and is left alone. Never guessed: somebody approved it."""
+
+    purpose: Text
+    ground: Text
+    retention: IsoPeriod
+    approved_by: Text
+
+
+class CollectionSpec(Model):
+    """What is the same for a collection in any store: either a data type with an owner, or a log.
+
+    Attributes:
+        undated: Decision for a collection reached by a re-usable identifier that has no trustworthy creation time:
+            `erase` at any age, or `keep` (counted as newer, never erased).
+    """
+
+    data_type: Name | None = None
+    owner: Owner | None = None
+    log: LogDeclaration | None = None
+    undated: Literal["erase", "keep"] | None = None
+
+    @model_validator(mode="after")
+    def _data_or_log(self) -> CollectionSpec:
+        if (self.log is None) == (self.data_type is None):
+            raise ValueError("a collection has either a `data_type` or a `log` declaration; undecided is refused")
+        return self
+
+
+class StoreSpec(Model):
+    """What is the same for every store. The connector's own model adds `connector` and `collections`."""
+
+    def collection_specs(self) -> Mapping[str, CollectionSpec]:
+        """The collections by name. Connectors' models hold them in a field of their own type."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which collections it has")
+
+    def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+        """What is wrong with this store in view of the whole map: (path below the store, message)."""
+        for name, collection in self.collection_specs().items():
+            here = ("collections", name)
+            if collection.data_type is not None and collection.data_type not in data_map.data_types:
+                yield (*here, "data_type"), "names a data type that the map does not declare"
+            if collection.owner is not None:
+                yield from _owner_complaints(here, collection.owner, data_map)
+
+
+def _owner_complaints(here: tuple[str, ...], owner: Owner, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+    controller = data_map.controllers.get(owner.controller)
+    if controller is None:
+        yield (*here, "owner", "controller"), "names a controller that the map does not declare"
+    elif controller.many and owner.column is None and not owner.inherited:
+        yield (
+            (*here, "owner"),
+            "this kind of controller has many members: say which `column` names it, or `inherited: true`",
+        )
+    elif not controller.many and owner.column is not None:
+        yield (*here, "owner", "column"), "this controller is a single one: no column can tell members apart"
+
+
+class BackupSpec(Model):
+    """Where copies of a store's data are kept. `of` names the store that is copied; the connector's model adds the rest."""
+
+    of: Name
+
+
+class Controller(Model):
+    """A controller that may send requests: one company, or a kind of them told apart by a value (`client:42`)."""
+
+    name: Text
+    many: bool = False
+
+
+class Operator(Model):
+    """Who runs Expunge and signs: named on every receipt.
+
+    Attributes:
+        log_origin: Host name that names the transparency log (C2SP tlog-checkpoint origin, without a path).
+    """
+
+    name: Text
+    contact: Text
+    log_origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{3,100}$")]
+
+
+class DataMap(Model):
+    """The whole map. Loaded with `expunge_config.datamap.load`, which adds file and line to every complaint."""
+
+    expunge: Literal[1]
+    operator: Operator
+    controllers: dict[Name, Controller] = Field(min_length=1)
+    identities: dict[Name, Identity] = Field(min_length=1)
+    data_types: dict[Name, DataType] = Field(min_length=1)
+    stores: dict[Name, SerializeAsAny[StoreSpec]] = Field(min_length=1)
+    backups: dict[Name, SerializeAsAny[BackupSpec]] = Field(default_factory=dict)
+
+    def collections(self) -> Iterator[tuple[str, str, CollectionSpec]]:
+        """(store, collection, spec) of every collection, in the order of the file."""
+        for store_name, store in self.stores.items():
+            for collection_name, collection in store.collection_specs().items():
+                yield store_name, collection_name, collection

@@ -1,0 +1,1 @@
+"""Packaged examples: a company to work on."""

@@ -1,0 +1,1 @@
+"""Calltrack: schema, data map and a deterministic generator of people and records."""

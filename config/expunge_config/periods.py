@@ -1,0 +1,47 @@
+"""Calendar periods (ISO 8601 durations of whole days, months and years), as deletion rules state them."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+_PERIOD = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})D)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A calendar period such as `P10Y` or `P1Y6M`.
+
+    Months are added before days, and a day that the target month lacks becomes its last day: 31 January + P1M is the
+    last day of February (as Regulation (EEC) 1182/71 art. 3(2)(c) has it).
+    """
+
+    years: int = 0
+    months: int = 0
+    days: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Period:
+        """Read `P[nY][nM][nD]`.
+
+        Raises:
+            ValueError: The text is no such period.
+        """
+        match = _PERIOD.fullmatch(text)
+        if not match or not any(match.groups()):
+            raise ValueError("a period is written P<n>Y<n>M<n>D, for example P10Y or P90D")
+        years, months, days = (int(part or 0) for part in match.groups())
+        return cls(years, months, days)
+
+    def after(self, start: date) -> date:
+        """The day on which the period that began on `start` ends."""
+        month_index = start.year * 12 + start.month - 1 + self.years * 12 + self.months
+        year, month = divmod(month_index, 12)
+        day = min(start.day, calendar.monthrange(year, month + 1)[1])
+        return date(year, month + 1, day) + timedelta(days=self.days)
+
+    def __str__(self) -> str:
+        parts = ((self.years, "Y"), (self.months, "M"), (self.days, "D"))
+        return "P" + ("".join(f"{number}{unit}" for number, unit in parts if number) or "0D")

@@ -1,0 +1,91 @@
+"""Settings: where things are and how to reach them; apart from the data map, which says what is to happen.
+
+Read from the environment (`EXPUNGE_…`, nested with two underscores), a file named by `EXPUNGE_SETTINGS_FILE` (.env
+syntax) and a secrets directory (one file per setting, as Docker and Kubernetes mount them). Built once in the CLI and
+passed down.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from expunge_config.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """All settings.
+
+    Attributes:
+        data_map: The YAML data map.
+        ledger_url: SQLAlchemy URL of the ledger; default: SQLite in `home`.
+        home: Directory of ledger, log and keys unless these are set one by one. Created 0700.
+        keys_dir: The keys. The wrapping key must not lie in the ledger's backups.
+        log_dir: The transparency log's tiles and checkpoint.
+        stores: Store or backup name -> connection settings, as its connector defines them.
+        chunk_size: People per chunk.
+        settling: Time between erasure and the settling check.
+        verification_wait: How long a verification waits for transactions older than the cutoff before it gives
+            up for now.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="EXPUNGE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Path(".expunge")
+    data_map: Path = Path("datamap.yaml")
+    ledger_url: SecretStr | None = None
+    keys_dir: Path | None = None
+    log_dir: Path | None = None
+    stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
+    chunk_size: int = Field(default=1000, ge=1, le=10_000)
+    settling: timedelta = timedelta(hours=24)
+    verification_wait: timedelta = timedelta(seconds=30)
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's URL."""
+        if self.ledger_url is not None:
+            return self.ledger_url.get_secret_value()
+        return f"sqlite:///{self.home.absolute() / 'ledger.sqlite3'}"
+
+    @property
+    def keys(self) -> Path:
+        """The keys directory."""
+        return self.keys_dir or self.home / "keys"
+
+    @property
+    def log(self) -> Path:
+        """The log directory."""
+        return self.log_dir or self.home / "log"
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: A setting is unknown or of the wrong type; the message names settings, never values.
+    """
+    secrets = os.environ.get("EXPUNGE_SECRETS_DIR")
+    try:
+        return Settings(
+            _env_file=os.environ.get("EXPUNGE_SETTINGS_FILE"),  # pyright: ignore[reportCallIssue]
+            _secrets_dir=secrets,  # pyright: ignore[reportCallIssue]
+        )
+    except ValidationError as error:
+        named = "; ".join(
+            f"EXPUNGE_{'__'.join(str(part) for part in one['loc']).upper()}: {one['msg']}"
+            for one in error.errors(include_url=False, include_input=False)
+        )
+        raise ConfigError(
+            f"The settings cannot be used: {named}.", remedy="`expunge --help` lists the settings."
+        ) from None

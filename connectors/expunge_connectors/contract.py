@@ -1,0 +1,303 @@
+"""The connector contract: what every store and every backup place answers.
+
+Protocols and frozen dataclasses; constructors do no I/O; only `ConnectorError` escapes. A connector is handed whole
+chunks of subjects and answers for all of them at once: its cost per person must fall with the size of the chunk.
+
+Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
+a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
+re-usable identifier and created at or after the cutoff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar, Protocol, runtime_checkable
+
+from expunge_config.datamap import Action, BackupSpec, DataMap, Model, StoreSpec
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SubjectKey:
+    """One identifier: namespace (an identity of the map, or `store.collection.column`) + normalised value.
+
+    `repr` hides the value: keys turn up in tracebacks.
+    """
+
+    namespace: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One person of a chunk: the item's number in the ledger and every key known so far."""
+
+    number: int
+    keys: frozenset[SubjectKey]
+
+    def values(self, namespace: str) -> list[str]:
+        """The values in one namespace, sorted."""
+        return sorted(key.value for key in self.keys if key.namespace == namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The one controller a request speaks for. `member` tells controllers of one kind apart (`client:42`)."""
+
+    controller: str
+    member: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return self.controller if self.member is None else f"{self.controller}:{self.member}"
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """A record of `collection`, found for subject `number` through the key `via`, names a further key."""
+
+    number: int
+    via: SubjectKey
+    collection: str
+    key: SubjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Records of one subject in one collection, at one moment.
+
+    Attributes:
+        due: Must go: not yet deleted or tombstoned.
+        retained: Kept with a ground (data type, Object Lock, other owners of a shared row).
+        newer: Found by a re-usable identifier, created at or after the cutoff; not part of the request.
+        until: Latest day to which something of `retained` is kept; None if nothing is or no day can be named.
+        ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`).
+    """
+
+    due: int = 0
+    retained: int = 0
+    newer: int = 0
+    until: date | None = None
+    ground: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing at all was found."""
+        return not (self.due or self.retained or self.newer)
+
+
+# subject number -> collection -> tally. A collection that was looked at and holds nothing is present with zeros, so
+# that "looked for and not there" differs from "not looked for". Collections outside the scope and logs are absent.
+Counts = Mapping[int, Mapping[str, Tally]]
+
+
+class Severity(StrEnum):
+    """How bad a finding is: errors block `plan` and `erase`."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing `inspect` noticed, and what to do about it. `code` is stable and documented (docs/findings.md)."""
+
+    severity: Severity
+    code: str
+    store: str
+    collection: str | None
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreIdentity:
+    """What a store *is*, whatever URL leads to it: bound into the plan and the receipt. Holds no secret."""
+
+    store: str
+    kind: str
+    parts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over kind and parts in canonical JSON."""
+        document = {"kind": self.kind, "parts": dict(self.parts)}
+        return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+Beat = Callable[[], None]
+"""Called between bounded pieces of a long call: progress, and the place where a stopped run ends it by raising."""
+
+
+def no_beat() -> None:
+    """A `Beat` for callers that do not watch."""
+
+
+@runtime_checkable
+class StoreConnector(Protocol):
+    """One store of the data map."""
+
+    name: str
+
+    def inspect(self) -> Sequence[Finding]:
+        """Hold the data map against the live store. Reads only."""
+        ...
+
+    def identity(self) -> StoreIdentity:
+        """Say what this store is.
+
+        Raises:
+            TerminalError: It has no identity of its own and carries no sentinel yet (`expunge adopt`).
+        """
+        ...
+
+    def now(self) -> datetime:
+        """The store's own clock (UTC, aware): cutoffs are taken from it."""
+        ...
+
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+        """The declared yields of every record tied to these keys, within the scope.
+
+        With a cutoff, records found by a re-usable identifier count only if created before it. One step only: the
+        caller feeds accepted keys back until nothing new appears. Keys of the connector's own paths
+        (`store.collection.column`) are followed here to their end.
+        """
+        ...
+
+    def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """What is there now for each subject, in every collection of the scope."""
+        ...
+
+    def erase(
+        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+    ) -> int:
+        """Delete or tombstone what is due, in the collections that `actions` names, and nothing else.
+
+        Idempotent and resumable: calling it again after any interruption ends in the same state. Bounded transactions.
+        Returns the number of records touched by this call: progress only, never evidence.
+        """
+        ...
+
+    def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """Count again, by statements that share nothing with `erase`; only due = 0 is success.
+
+        Waits (bounded) for transactions older than the cutoff.
+
+        Raises:
+            NotQuiescentError: Such transactions are still running.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Adoptable(Protocol):
+    """A store without an identity of its own: it can be given a sentinel, once, on purpose (`expunge adopt`)."""
+
+    def adopt(self) -> StoreIdentity:
+        """Plant a sentinel unless there is one, and return the identity."""
+        ...
+
+
+class StoreType(Protocol):
+    """What an entry point of the group `expunge.connectors` names: a class that makes connectors."""
+
+    spec: ClassVar[type[StoreSpec]]
+    connection: ClassVar[type[Model]]
+
+    def __call__(self, name: str, data_map: DataMap, connection: Model) -> StoreConnector:
+        """Build the connector of store `name`. No I/O."""
+        ...
+
+
+class CopyStatus(StrEnum):
+    """What is known of the end of a backup copy. Only an observation makes it GONE."""
+
+    DUE = "due"
+    NEVER = "never"
+    HELD = "held"
+    CONDITIONAL = "conditional"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCopy:
+    """One copy of a store's data, as seen in a listing.
+
+    Attributes:
+        id: Stable name of the copy within its place (for S3: key@version).
+        taken_from / taken_until: The data in it was read in this interval (unknown edge: widest).
+        due: Day-and-time after which the storage may remove it; a prediction. None unless status is DUE.
+        expected_by: `due` + the allowance for lag; later than that it is overdue.
+        ground: The rule that says so ("lifecycle rule dumps-30d: expires 30 days after creation").
+        blocker: For NEVER, HELD, CONDITIONAL, UNKNOWN: what stands in the way, in words a reader can act on.
+    """
+
+    place: str
+    store: str
+    kind: str
+    id: str
+    taken_from: datetime
+    taken_until: datetime
+    status: CopyStatus
+    due: datetime | None
+    expected_by: datetime | None
+    ground: str
+    blocker: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyListing:
+    """All copies of one place at one moment.
+
+    Attributes:
+        control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
+            other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
+    """
+
+    place: str
+    at: datetime
+    copies: tuple[BackupCopy, ...]
+    control: str | None
+
+
+@runtime_checkable
+class BackupConnector(Protocol):
+    """One backup place of the data map. It has one verb and no right to delete."""
+
+    name: str
+
+    def inspect(self) -> Sequence[Finding]:
+        """Hold the declaration against the live place. Reads only."""
+        ...
+
+    def identity(self) -> StoreIdentity:
+        """Say what this place is."""
+        ...
+
+    def copies(self) -> CopyListing:
+        """List every copy with its due date and ground, or with what keeps it."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Safe to call twice."""
+        ...
+
+
+class BackupType(Protocol):
+    """What an entry point of the group `expunge.backups` names: a class that makes backup connectors."""
+
+    spec: ClassVar[type[BackupSpec]]
+    connection: ClassVar[type[Model]]
+
+    def __call__(self, name: str, data_map: DataMap, connection: Model) -> BackupConnector:
+        """Build the connector of backup place `name`. No I/O."""
+        ...

@@ -1,0 +1,34 @@
+"""The only errors that leave a connector. Their text names places, never values (law 5)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from expunge_config.errors import ExpungeError
+
+
+class ConnectorError(ExpungeError):
+    """A store could not be worked on.
+
+    Raise one of the two families below, `from None`: a driver's own message may hold values of a record.
+    """
+
+    exit_code: ClassVar[int] = 8
+
+
+class TransientError(ConnectorError):
+    """The store did not answer as it should; the same call may succeed later."""
+
+
+class TerminalError(ConnectorError):
+    """The store refused; the same call will be refused again until somebody changes something."""
+
+
+class NotQuiescentError(TransientError):
+    """Transactions older than the cutoff are still running, so nothing can be said about what they will commit."""
+
+
+class IdentityChangedError(TerminalError):
+    """The store behind this name is not the one that the plan was made for."""
+
+    exit_code: ClassVar[int] = 6

@@ -1,0 +1,133 @@
+"""What the data map says about a Postgres store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec
+
+Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+_TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
+
+
+class Tie(Model):
+    """How a row belongs to a subject: its column holds an identity, or equals a column of a tied row elsewhere.
+
+    Attributes:
+        identity: The column's value is a key in this namespace.
+        of: `collection.column` of this store: the column's value stands in that column of a row tied to the subject.
+            Works towards children (calls.caller_id of callers.id) and towards parents (addresses.id of
+            user_addresses.address_id).
+    """
+
+    column: Column
+    identity: str | None = None
+    of: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Tie:
+        if (self.identity is None) == (self.of is None):
+            raise ValueError("a tie names either an `identity` or, with `of`, a collection.column of this store")
+        return self
+
+
+class TableSpec(CollectionSpec):
+    """One table.
+
+    Attributes:
+        table: `schema.table`.
+        person: One row of this table is one person, named by this identity (of kind person).
+        created: Column with the time the row was created (a trustworthy one: set by the database).
+        start: Column in which the retention period of the data type starts; needed where the type is retained.
+        yields: Identity -> column: what a row tied to the subject tells about further keys.
+        tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards.
+        sharing: `last_owner`: the row goes with the last row that points to it through the ties `of`.
+    """
+
+    table: str
+    ties: tuple[Tie, ...] = ()
+    person: str | None = None
+    created: Column | None = None
+    start: Column | None = None
+    yields: dict[str, Column] = Field(default_factory=dict)
+    tombstone: dict[Column, str] = Field(default_factory=dict)
+    sharing: Literal["last_owner"] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> TableSpec:
+        if not _TABLE.fullmatch(self.table):
+            raise ValueError("`table` is written schema.table")
+        if self.log is None and not self.ties:
+            raise ValueError("a table that is no log needs `ties`: how do its rows belong to a person?")
+        if self.log is not None and (self.tombstone or self.yields):
+            raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
+        return self
+
+
+class PostgresSpec(StoreSpec):
+    """One Postgres database."""
+
+    connector: Literal["postgres"]
+    collections: dict[str, TableSpec] = Field(min_length=1)
+
+    def collection_specs(self) -> Mapping[str, CollectionSpec]:
+        """The tables by collection name."""
+        return self.collections
+
+    def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Complaints about references inside the store and to the rest of the map."""
+        yield from super().complaints(data_map)
+        for name, table in self.collections.items():
+            yield from self._table_complaints(name, table, data_map)
+
+    def _table_complaints(
+        self, name: str, table: TableSpec, data_map: DataMap
+    ) -> Iterable[tuple[tuple[str, ...], str]]:
+        here = ("collections", name)
+        by_reusable = False
+        for index, tie in enumerate(table.ties):
+            where = (*here, "ties", str(index))
+            if tie.identity is not None:
+                identity = data_map.identities.get(tie.identity)
+                if identity is None:
+                    yield (*where, "identity"), "unknown identity: the map does not declare it"
+                else:
+                    by_reusable |= identity.kind is IdentityKind.NOMINATING and not identity.shareable
+            elif tie.of is not None:
+                parent, _, column = tie.of.partition(".")
+                if parent not in self.collections or not column:
+                    yield (*where, "of"), "names no collection.column of this store"
+        for identity_name in table.yields:
+            if identity_name not in data_map.identities:
+                yield (*here, "yields", identity_name), "unknown identity: the map does not declare it"
+        if table.person is not None and (
+            table.person not in data_map.identities
+            or data_map.identities[table.person].kind is not IdentityKind.PERSON
+            or table.person not in table.yields
+        ):
+            yield (*here, "person"), "names no identity of kind person that this table also `yields`"
+        if by_reusable and table.log is None and table.created is None and table.undated is None:
+            yield here, "rows are found by a re-usable identifier: give `created`, or decide `undated: erase | keep`"
+        data_type = data_map.data_types.get(table.data_type or "")
+        if data_type is not None:
+            if data_type.on_request is Action.RETAIN and table.start is None:
+                yield here, "the data type is retained: `start` must name the column in which its period starts"
+            if data_type.on_request is Action.TOMBSTONE and not table.tombstone:
+                yield here, "the data type is tombstoned: `tombstone` must say what stands in which column"
+
+
+class PostgresConnection(Model):
+    """How to reach the database.
+
+    Attributes:
+        url: libpq URI of a role that may read, and write what the map says, and nothing else.
+    """
+
+    url: SecretStr
+    lock_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "5s"
+    statement_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "10min"
+    verification_wait_seconds: float = Field(default=30, ge=0, le=86_400)

@@ -1,0 +1,72 @@
+"""What the data map says about an S3 store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec
+from expunge_connectors.redis.spec import named_by_complaints
+from expunge_connectors.templates import Template
+
+Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+
+
+class ObjectSpec(CollectionSpec):
+    """One kind of object: named one by one (`key`), or everything below a prefix.
+
+    Attributes:
+        key: Key template, e.g. `{recording_object}` (named by a database column) or `avatars/{user_id}.jpg`.
+        prefix: Prefix template that ends in `/`, e.g. `uploads/{user_id}/`: every object below it. A log's is literal.
+    """
+
+    bucket: Bucket
+    key: str | None = None
+    prefix: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> ObjectSpec:
+        if (self.key is None) == (self.prefix is None):
+            raise ValueError("give `key` or `prefix`")
+        template = Template.parse(self.key or self.prefix or "")
+        if self.prefix is not None and not self.prefix.endswith("/"):
+            raise ValueError("a prefix ends in `/`: users/1 would also find users/10")
+        if self.log is None and template.namespace is None:
+            raise ValueError("the template must name an identity")
+        if self.log is not None and (template.namespace is not None or self.prefix is None):
+            raise ValueError("a log is declared by a literal `prefix`")
+        return self
+
+    @property
+    def template(self) -> Template:
+        """The parsed key or prefix."""
+        return Template.parse(self.key or self.prefix or "")
+
+
+class S3Spec(StoreSpec):
+    """Buckets of one account behind one endpoint."""
+
+    connector: Literal["s3"]
+    collections: dict[str, ObjectSpec] = Field(min_length=1)
+
+    def collection_specs(self) -> Mapping[str, CollectionSpec]:
+        """The kinds of objects by collection name."""
+        return self.collections
+
+    def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Complaints about references to the rest of the map. Objects have a creation time: Last-Modified."""
+        yield from super().complaints(data_map)
+        for name, objects in self.collections.items():
+            dated = objects.model_copy(update={"undated": objects.undated or "keep"})
+            yield from named_by_complaints(("collections", name), objects.template.namespace, dated, data_map)
+
+
+class S3Connection(Model):
+    """How to reach the service. Without keys, boto3's own credential chain applies."""
+
+    endpoint_url: SecretStr | None = None
+    region: str = "us-east-1"
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None

@@ -1,0 +1,31 @@
+"""What the data map says about a place in S3 where backup copies are kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from expunge_config.datamap import BackupSpec, Text
+from expunge_connectors.s3.spec import Bucket, S3Connection
+
+S3BackupsConnection = S3Connection
+
+
+class S3BackupsSpec(BackupSpec):
+    """Copies under one prefix of a bucket.
+
+    Attributes:
+        kind: What the copies are; `pg_dump` and `rdb` are logical (no dead rows), `basebackup` is physical.
+        control: Key of an object that is always there (outside or inside the prefix): the positive control of a listing.
+        lag_hours: Allowance for the storage's own delay after a due time. AWS gives no bound.
+        longest_run_hours: How long before Last-Modified the reading of the data may have begun.
+    """
+
+    connector: Literal["s3-backups"]
+    bucket: Bucket
+    prefix: Text
+    kind: Literal["pg_dump", "basebackup", "rdb", "objects"]
+    control: Text | None = None
+    lag_hours: int = Field(default=48, ge=0, le=24 * 60)
+    longest_run_hours: int = Field(default=24, ge=0, le=24 * 30)
