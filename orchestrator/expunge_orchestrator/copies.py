@@ -1,0 +1,113 @@
+"""Backup copies as the ledger knows them: seen, and at last not seen any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import BackupConnector, BackupCopy, CopyListing, CopyStatus
+from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.ledger.schema import backup_copy
+from expunge_reports.statement import Open
+
+
+def observe(backups: Mapping[str, BackupConnector]) -> list[CopyListing]:
+    """List every place. A place that cannot be listed raises: its copies are not "none"."""
+    return [connector.copies() for connector in backups.values()]
+
+
+def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
+    """Note what was seen; a copy known before and absent now is gone, if the listing had a positive control (law 8)."""
+    for listing in listings:
+        seen_at = stamp(listing.at)
+        seen = {copy.id: copy for copy in listing.copies}
+        known = set(
+            connection.scalars(
+                sa.select(backup_copy.c.copy_id).where(
+                    backup_copy.c.place == listing.place, backup_copy.c.observed_gone_at.is_(None)
+                )
+            )
+        )
+        for copy_id, copy in seen.items():
+            values = _values(copy, seen_at)
+            if copy_id in known:
+                connection.execute(
+                    sa.update(backup_copy)
+                    .where(backup_copy.c.place == listing.place, backup_copy.c.copy_id == copy_id)
+                    .values(**values)
+                )
+            else:
+                _insert(connection, copy, values, seen_at)
+        if listing.control is not None:
+            for copy_id in known - seen.keys():
+                connection.execute(
+                    sa.update(backup_copy)
+                    .where(backup_copy.c.place == listing.place, backup_copy.c.copy_id == copy_id)
+                    .values(observed_gone_at=seen_at)
+                )
+
+
+def _insert(connection: sa.Connection, copy: BackupCopy, values: Mapping[str, object], seen_at: str) -> None:
+    # A copy that was seen to be gone and is there again (restored bucket) starts over: its row is rewritten.
+    connection.execute(
+        sa.delete(backup_copy).where(backup_copy.c.place == copy.place, backup_copy.c.copy_id == copy.id)
+    )
+    connection.execute(sa.insert(backup_copy).values(place=copy.place, copy_id=copy.id, first_seen=seen_at, **values))
+
+
+def _values(copy: BackupCopy, seen_at: str) -> dict[str, object]:
+    return {
+        "store": copy.store,
+        "kind": copy.kind,
+        "taken_from": stamp(copy.taken_from),
+        "taken_until": stamp(copy.taken_until),
+        "status": copy.status.value,
+        "due": copy.due and stamp(copy.due),
+        "expected_by": copy.expected_by and stamp(copy.expected_by),
+        "ground": copy.ground,
+        "blocker": copy.blocker,
+        "last_seen": seen_at,
+        "observed_gone_at": None,
+    }
+
+
+def holding(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) -> list[BackupCopy]:
+    """Copies that may hold the erased people: their reading began before the erasure in their store ended.
+
+    `cutoffs` maps store -> the moment after which nothing of the people was left there. B4.1: unless a copy is known to
+    have been taken later, it counts as holding them.
+    """
+    return [
+        copy
+        for listing in listings
+        for copy in listing.copies
+        if copy.store in cutoffs and copy.taken_from <= cutoffs[copy.store]
+    ]
+
+
+def still_open(copies: Sequence[BackupCopy]) -> Open:
+    """How many copies are left and by when: a day only if every one of them has a day."""
+    days = [copy.expected_by.date() for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by]
+    last: date | None = max(days) if copies and len(days) == len(copies) else None
+    return Open(len(copies), last)
+
+
+def stated(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
+    """Copies as receipts state them."""
+    return [
+        {
+            "place": copy.place,
+            "store": copy.store,
+            "kind": copy.kind,
+            "id": copy.id,
+            "takenBetween": [exact(copy.taken_from), exact(copy.taken_until)],
+            "status": copy.status.value,
+            "due": copy.due and stamp(copy.due),
+            "expectedBy": copy.expected_by and stamp(copy.expected_by),
+            "ground": copy.ground,
+            "blocker": copy.blocker,
+        }
+        for copy in sorted(copies, key=lambda one: (one.place, one.id))
+    ]

@@ -1,0 +1,57 @@
+"""Errors of the orchestrator. Exit codes are documented in docs/exit-codes.md and tested."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from expunge_config.errors import ExpungeError
+
+
+class NotErasedError(ExpungeError):
+    """Not everything that was due is gone; the request is not done."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class FindingsError(ExpungeError):
+    """The data map and the live stores disagree; nothing was touched."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class PlanChangedError(ExpungeError):
+    """What was planned is not what would be carried out now; nothing was touched."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class NotConfirmedError(ExpungeError):
+    """Nothing was touched: the plan was not confirmed."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class LedgerError(ExpungeError):
+    """The ledger cannot be used."""
+
+    exit_code: ClassVar[int] = 9
+
+
+class LedgerBusyError(LedgerError):
+    """Another process is running batches of this ledger."""
+
+
+class LedgerBehindError(LedgerError):
+    """The ledger is older than its own log: it was restored from a backup, and must be reconciled first."""
+
+
+class UnknownBatchError(ExpungeError):
+    """There is no such batch in this ledger."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class KeysError(ExpungeError):
+    """The keys cannot be used."""
+
+    exit_code: ClassVar[int] = 10

@@ -1,0 +1,1 @@
+"""Running batches: steps, pipeline, runner."""

@@ -1,0 +1,114 @@
+"""Intake: the list of people, as CSV from a file or standard input.
+
+The header names identities of the data map; every further line is one person; empty fields are left out. Everything is
+checked before anything is done, complaints name lines and columns, never values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.errors import InputError
+from expunge_config.normalisers import NotNormalisable
+from expunge_connectors.contract import SubjectKey
+
+MAX_COMPLAINTS = 20
+MAX_FIELD = 1000
+
+
+def read_people(stream: BinaryIO, data_map: DataMap) -> list[frozenset[SubjectKey]]:
+    """Read the list.
+
+    Args:
+        stream: UTF-8 CSV with a header, e.g. `email` or `user_id,email`.
+        data_map: Knows the identities and their normalisers.
+
+    Returns:
+        One set of keys per line after the header, in order.
+
+    Raises:
+        InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, or the same
+            person twice. Nothing was changed.
+    """
+    rows = _rows(_text(stream))
+    header = next(rows, None)
+    if header is None:
+        raise InputError("The list is empty.", remedy="Give a CSV with a header, for example the line `email`.")
+    columns = [name.strip() for name in header[1]]
+    _check_header(columns, data_map)
+    people: list[frozenset[SubjectKey]] = []
+    complaints: list[str] = []
+    first_seen: dict[frozenset[SubjectKey], int] = {}
+    for line, fields in rows:
+        if len(complaints) >= MAX_COMPLAINTS:
+            break
+        if not any(field.strip() for field in fields):
+            continue
+        if len(fields) != len(columns):
+            complaints.append(f"line {line}: {len(fields)} fields, but the header has {len(columns)}")
+            continue
+        keys = frozenset(_keys(line, columns, fields, data_map, complaints))
+        if keys in first_seen:
+            complaints.append(f"line {line}: the same person as line {first_seen[keys]}")
+        first_seen.setdefault(keys, line)
+        people.append(keys)
+    if complaints:
+        listed = "\n".join(f"  {complaint}" for complaint in complaints)
+        raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
+    if not people:
+        raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
+    return people
+
+
+def _text(stream: BinaryIO) -> str:
+    content = stream.read()
+    if b"\x00" in content:
+        line = content[: content.index(b"\x00")].count(b"\n") + 1
+        raise InputError(f"The list holds a NUL byte in line {line}.", remedy="Export it again as plain UTF-8 CSV.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"The list is not UTF-8 (line {line}).", remedy="Save it as UTF-8.") from None
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for fields in reader:
+            if fields:
+                yield reader.line_num, fields
+    except csv.Error:
+        raise InputError(
+            f"The list is not CSV (line {reader.line_num}).", remedy="Check the quotes of that line."
+        ) from None
+
+
+def _check_header(columns: list[str], data_map: DataMap) -> None:
+    accepted = sorted(name for name, one in data_map.identities.items() if one.kind is not IdentityKind.INTERNAL)
+    remedy = f"The first line names what the columns hold: {', '.join(accepted)}."
+    if len(set(columns)) != len(columns):
+        raise InputError("The header names a column twice.", remedy=remedy)
+    for position, name in enumerate(columns, start=1):
+        if name not in accepted:
+            # The header may be missing, and then this "name" is a person's value: it is not repeated here.
+            raise InputError(f"Column {position} of the header is no identity of the data map.", remedy=remedy)
+
+
+def _keys(
+    line: int, columns: list[str], fields: list[str], data_map: DataMap, complaints: list[str]
+) -> Iterable[SubjectKey]:
+    for column, field in zip(columns, fields, strict=True):
+        if not field.strip():
+            continue
+        if len(field) > MAX_FIELD:
+            complaints.append(f"line {line}, column {column}: longer than {MAX_FIELD} characters")
+            continue
+        try:
+            yield SubjectKey(column, data_map.identities[column].rule.normalise(field))
+        except NotNormalisable as reason:
+            complaints.append(f"line {line}, column {column}: {reason}")

@@ -1,0 +1,140 @@
+"""Issuing: statements are signed into the ledger exactly once, then appended to the log by its one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.errors import LedgerBehindError, LedgerError
+from expunge_orchestrator.ledger.schema import document, statement
+from expunge_reports import canonical, dsse, leaf, statement as statements
+from expunge_reports.export import document_digest
+from expunge_reports.keys import KeyRing
+from expunge_reports.log import LogWriter
+from expunge_reports.statement import NOTHING_OPEN, Open
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statement before it has a number, a predecessor and a signature."""
+
+    item_id: int
+    series: str
+    event: str
+    subjects: Sequence[str]
+    body: Mapping[str, object]
+    still_open: Open = field(default=NOTHING_OPEN)
+
+
+def share(connection: sa.Connection, body: Mapping[str, object]) -> str:
+    """Keep a document that many statements cite; returns its `sha256:…`."""
+    cited = document_digest(body)
+    hexadecimal = cited.removeprefix("sha256:")
+    if connection.scalar(sa.select(document.c.digest).where(document.c.digest == hexadecimal)) is None:
+        connection.execute(sa.insert(document).values(digest=hexadecimal, body=canonical.encode(dict(body))))
+    return cited
+
+
+def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at: datetime) -> None:
+    """Sign drafts as the next statements of their series.
+
+    Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
+    at all. UNIQUE(series, seq) refuses a second one.
+    """
+    for start in range(0, len(drafts), _BATCH):
+        part = drafts[start : start + _BATCH]
+        before = _heads(connection, [draft.series for draft in part])
+        rows = []
+        for draft in part:
+            seq, prev = before.get(draft.series, (0, None))
+            payload = statements.build(
+                series=draft.series,
+                seq=seq,
+                prev=prev,
+                event=draft.event,
+                issued_at=at,
+                body=draft.body,
+                subjects=draft.subjects,
+                still_open=draft.still_open,
+            )
+            rows.append(
+                {
+                    "series": draft.series,
+                    "seq": seq,
+                    "event": draft.event,
+                    "item_id": draft.item_id,
+                    "issued_at": stamp(at),
+                    "envelope": dsse.sign(payload, keys.receipt),
+                    "leaf": leaf.of_payload(draft.series, seq, payload).to_bytes(),
+                }
+            )
+        if rows:
+            connection.execute(sa.insert(statement), rows)
+
+
+def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """series -> (next seq, digest of the last payload)."""
+    last = (
+        sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
+        .where(statement.c.series.in_(series))
+        .group_by(statement.c.series)
+        .subquery()
+    )
+    found = connection.execute(
+        sa.select(statement.c.series, statement.c.seq, statement.c.envelope).join(
+            last, (last.c.series == statement.c.series) & (last.c.seq == statement.c.seq)
+        )
+    )
+    return {row.series: (row.seq + 1, statements.payload_digest(dsse.parse(row.envelope).payload)) for row in found}
+
+
+def publish(ledger: sa.Engine, writer: LogWriter) -> int:
+    """Append every statement that is not in the log yet, and note where it stands. Returns how many.
+
+    Safe to repeat after a crash at any point: leaves that reached the log without their index being noted are found
+    again there. One writer at a time (the log's own lock).
+
+    Raises:
+        LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
+        LedgerError: The log is shorter than the ledger says it was.
+    """
+    published = 0
+    while True:
+        with ledger.begin() as connection:
+            known = connection.scalar(
+                sa.select(sa.func.count()).select_from(statement).where(statement.c.log_index.is_not(None))
+            )
+            assert known is not None
+            size = writer.log.size
+            if size < known:
+                raise LedgerError("The log is shorter than the ledger says: it was truncated, or it is another log.")
+            pending = {
+                row.leaf: row.id
+                for row in connection.execute(
+                    sa.select(statement.c.id, statement.c.leaf)
+                    .where(statement.c.log_index.is_(None))
+                    .order_by(statement.c.id)
+                    .limit(_BATCH + size - known)
+                )
+            }
+            for index in range(known, size):
+                found = pending.pop(writer.log.leaf(index), None)
+                if found is None:
+                    raise LedgerBehindError(
+                        remedy="Restore a newer ledger, or reconcile it with the log, before anything is run."
+                    )
+                connection.execute(sa.update(statement).where(statement.c.id == found).values(log_index=index))
+            if not pending:
+                return published
+            first = writer.append(list(pending))
+            for offset, row_id in enumerate(pending.values()):
+                connection.execute(
+                    sa.update(statement).where(statement.c.id == row_id).values(log_index=first + offset)
+                )
+            published += len(pending)

@@ -1,0 +1,113 @@
+"""Opening the ledger: engine, schema version, and the one lock that keeps a second runner out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from expunge_orchestrator.errors import LedgerBusyError, LedgerError
+
+_ADVISORY_LOCK = 0x65787067  # "expg"
+
+
+def open_ledger(url: str) -> sa.Engine:
+    """Open (and create or migrate) the ledger.
+
+    SQLite runs in WAL mode with full synchronisation: intent must be durable before the first destructive statement.
+    `secure_delete` overwrites destroyed keys and sealed identifiers in the file.
+
+    Raises:
+        LedgerError: The database cannot be opened or its schema is newer than this program.
+    """
+    engine = sa.create_engine(url, pool_size=8, max_overflow=8)
+    if engine.dialect.name == "sqlite":
+        _private_file(url)
+        sa.event.listen(engine, "connect", _sqlite_pragmas)
+        sa.event.listen(engine, "begin", _sqlite_begin)
+    try:
+        with engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise LedgerError(
+            f"The ledger cannot be opened ({type(error).__name__}).",
+            remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
+        ) from None
+    return engine
+
+
+def _private_file(url: str) -> None:
+    database = sa.make_url(url).database
+    if database and database != ":memory:":
+        path = Path(database)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise LedgerError(f"The ledger's file cannot be created ({type(error).__name__}).") from None
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - a raw DB-API connection
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=wal",
+        "synchronous=full",
+        "busy_timeout=30000",
+        "foreign_keys=on",
+        "secure_delete=on",
+    ):
+        connection.execute(f"pragma {pragma}").close()
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    # IMMEDIATE takes the write lock at once: a transaction that reads first and writes later cannot fail half-way.
+    # Readers say so (`reading`), and then wait for nobody.
+    reading = connection.get_execution_options().get("expunge_reading", False)
+    connection.exec_driver_sql("begin deferred" if reading else "begin immediate")
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that only reads: it never waits for a running batch."""
+    with engine.connect().execution_options(expunge_reading=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def sole_runner(engine: sa.Engine) -> Iterator[Callable[[], None]]:
+    """Hold the right to run batches of this ledger; the operating system or Postgres frees it on kill -9.
+
+    Yields a check that raises when the right was lost (Postgres session gone).
+
+    Raises:
+        LedgerBusyError: Another process holds it.
+    """
+    if engine.dialect.name == "sqlite":
+        database = engine.url.database
+        assert database is not None
+        with os.fdopen(os.open(f"{database}.lock", os.O_CREAT | os.O_RDWR, 0o600), "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.") from None
+            yield lambda: None
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
+            raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.")
+        yield lambda: _still_there(connection)
+
+
+def _still_there(connection: sa.Connection) -> None:
+    connection.execute(sa.select(sa.literal(1)))

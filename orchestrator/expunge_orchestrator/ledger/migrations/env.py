@@ -1,0 +1,14 @@
+"""Alembic environment: runs on the connection that `open_ledger` hands over."""
+
+from alembic import context
+
+from expunge_orchestrator.ledger.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

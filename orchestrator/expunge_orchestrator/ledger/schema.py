@@ -1,0 +1,148 @@
+"""The ledger's tables. The truth about every request stands here; an engine only delivers work.
+
+Nothing in it is a value of a person's record: identifiers and resolved keys are sealed under a key of their item
+(`item.wrapped_key`), suppression tags are keyed hashes. Times are ISO 8601 UTC text, so that SQLite and Postgres agree.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# One request of one person is a batch of one.
+batch = sa.Table(
+    "batch",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uid", sa.String(32), nullable=False, unique=True),
+    sa.Column("controller", sa.String(64), nullable=False),
+    sa.Column("member", sa.String(200)),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("created_at", sa.String(32), nullable=False),
+    sa.Column("state_at", sa.String(32), nullable=False),
+    sa.Column("map_digest", sa.String(64), nullable=False),
+    sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("plan_digest", sa.String(64), nullable=False),
+    sa.Column("pipeline", sa.JSON, nullable=False),
+    sa.Column("settle_at", sa.String(32)),
+)
+
+# The cutoff of a batch in one store: set once, on the store's clock, when execution starts.
+cutoff = sa.Table(
+    "cutoff",
+    metadata,
+    sa.Column("batch_id", sa.ForeignKey(batch.c.id), primary_key=True),
+    sa.Column("store", sa.String(64), primary_key=True),
+    sa.Column("at", sa.String(40), nullable=False),
+)
+
+# A frozen range of items: the unit of work. `epoch` is the fencing token: every delivery takes a new one.
+chunk = sa.Table(
+    "chunk",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.ForeignKey(batch.c.id), nullable=False, index=True),
+    sa.Column("state", sa.String(10), nullable=False, index=True),
+    sa.Column("step", sa.Integer, nullable=False, default=0),
+    sa.Column("epoch", sa.Integer, nullable=False, default=0),
+    sa.Column("rounds", sa.Integer, nullable=False, default=0),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("not_before", sa.String(32)),
+    sa.Column("failure", sa.String(500)),
+)
+
+# Exactly one row per finished step of a chunk.
+step_log = sa.Table(
+    "step_log",
+    metadata,
+    sa.Column("chunk_id", sa.ForeignKey(chunk.c.id), primary_key=True),
+    sa.Column("round", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+)
+
+# One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
+item = sa.Table(
+    "item",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.ForeignKey(batch.c.id), nullable=False, index=True),
+    sa.Column("chunk_id", sa.ForeignKey(chunk.c.id), nullable=False, index=True),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("series", sa.String(40), nullable=False, unique=True),
+    sa.Column("subjects", sa.JSON, nullable=False),
+    sa.Column("wrapped_key", sa.LargeBinary),
+    sa.Column("sealed_identifiers", sa.LargeBinary),
+    sa.Column("sealed_keys", sa.LargeBinary),
+    sa.Column("outcome", sa.String(20)),
+    sa.Column("reason", sa.String(500)),
+    sa.Column("found", sa.JSON),
+    sa.Column("verified", sa.JSON),
+    sa.Column("reviewed", sa.JSON),
+    sa.Column("reverified", sa.JSON),
+)
+
+# Keyed hashes of everybody erased: durable before the first destructive statement, replayed after a restore.
+suppression = sa.Table(
+    "suppression",
+    metadata,
+    sa.Column("tag", sa.LargeBinary(32), primary_key=True),
+    sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True),
+    sa.Column("namespace", sa.String(64), nullable=False),
+    sa.Column("entered_at", sa.String(32), nullable=False),
+)
+
+# What many statements share, cited by digest.
+document = sa.Table(
+    "document",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+# Signed statements: here first (exactly once per series and seq), then in the log, then `log_index`.
+statement = sa.Table(
+    "statement",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("series", sa.String(40), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("event", sa.String(20), nullable=False),
+    sa.Column("item_id", sa.ForeignKey(item.c.id), index=True),
+    sa.Column("issued_at", sa.String(32), nullable=False),
+    sa.Column("envelope", sa.LargeBinary, nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.Column("log_index", sa.Integer, unique=True),
+    sa.UniqueConstraint("series", "seq"),
+    sqlite_autoincrement=True,
+)
+
+# Backup copies as they were seen. A copy is gone when it was looked for and not there, beside a positive control.
+backup_copy = sa.Table(
+    "backup_copy",
+    metadata,
+    sa.Column("place", sa.String(64), primary_key=True),
+    sa.Column("copy_id", sa.String(1200), primary_key=True),
+    sa.Column("store", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("taken_from", sa.String(32), nullable=False),
+    sa.Column("taken_until", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("due", sa.String(32)),
+    sa.Column("expected_by", sa.String(32)),
+    sa.Column("ground", sa.String(500), nullable=False),
+    sa.Column("blocker", sa.String(500)),
+    sa.Column("first_seen", sa.String(32), nullable=False),
+    sa.Column("last_seen", sa.String(32), nullable=False),
+    sa.Column("observed_gone_at", sa.String(32)),
+)

@@ -1,0 +1,106 @@
+"""Outcomes: pure rules from what was found and what verification saw to what may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Tally
+
+
+class Outcome(StrEnum):
+    """Of one subject in one collection (DESIGN, Words)."""
+
+    ERASED = "erased"
+    TOMBSTONED = "tombstoned"
+    RETAINED = "retained"
+    NOT_FOUND = "not-found"
+    AMBIGUOUS = "ambiguous"
+    FAILED = "failed"
+
+
+class Result(StrEnum):
+    """Of one subject as a whole: also the event of the statement that says so."""
+
+    ERASED = "erased"
+    PARTIALLY_ERASED = "partially-erased"
+    NOT_FOUND = "not-found"
+    AMBIGUOUS = "ambiguous"
+    FAILED = "failed"
+
+
+Record = Mapping[str, Mapping[str, list[object]]]
+"""The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground]}}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One collection of one subject: what was found, what is there now, and what that means."""
+
+    store: str
+    collection: str
+    action: Action
+    found: Tally
+    verified: Tally | None
+    outcome: Outcome
+
+
+def pack(tallies: Mapping[str, Tally]) -> dict[str, list[object]]:
+    """Tallies of one store as the ledger keeps them."""
+    return {
+        name: [tally.due, tally.retained, tally.newer, tally.until and tally.until.isoformat(), tally.ground]
+        for name, tally in sorted(tallies.items())
+    }
+
+
+def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
+    """The reverse of `pack`."""
+    return {name: _tally(values) for name, values in record.items()}
+
+
+def _tally(values: list[object]) -> Tally:
+    due, retained, newer, until, ground = values
+    assert isinstance(due, int)
+    assert isinstance(retained, int)
+    assert isinstance(newer, int)
+    day = date.fromisoformat(until) if isinstance(until, str) else None
+    return Tally(due, retained, newer, day, ground if isinstance(ground, str) else None)
+
+
+def lines(actions: Mapping[str, Mapping[str, Action]], found: Record, verified: Record) -> list[Line]:
+    """One line per collection of the scope. A collection that nobody looked at is FAILED, never "nothing there"."""
+    result: list[Line] = []
+    for store, collections in actions.items():
+        seen = unpack(found.get(store, {}))
+        left = unpack(verified.get(store, {}))
+        for name, action in collections.items():
+            before, after = seen.get(name), left.get(name)
+            outcome = Outcome.FAILED if before is None else judge(action, before, after)
+            result.append(Line(store, name, action, before or Tally(), after, outcome))
+    return result
+
+
+def judge(action: Action, found: Tally, verified: Tally | None) -> Outcome:
+    """The outcome in one collection. Only a verification that saw nothing due is success (law 1)."""
+    if verified is None or verified.due > 0:
+        return Outcome.FAILED
+    if verified.retained > 0:
+        return Outcome.RETAINED
+    if found.due == 0 and found.retained == 0:
+        return Outcome.NOT_FOUND
+    return Outcome.TOMBSTONED if action is Action.TOMBSTONE else Outcome.ERASED
+
+
+def result(judged: Iterable[Line]) -> Result:
+    """The result for the whole person: partially retained is said as such, never as plain erased."""
+    outcomes = {line.outcome for line in judged}
+    if Outcome.FAILED in outcomes:
+        return Result.FAILED
+    if Outcome.RETAINED in outcomes:
+        return Result.PARTIALLY_ERASED
+    if outcomes <= {Outcome.NOT_FOUND}:
+        return Result.NOT_FOUND
+    return Result.ERASED

@@ -1,0 +1,172 @@
+"""Resolution: from the identifiers of a request to the keys of one person, or to the reason why not.
+
+Pure rules over the edges that connectors report (law 2). A person key is proof; a nominating key (e-mail, phone,
+address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A nominating key that
+records yield is followed only if it leads to nobody else. Shareable keys agree or disagree, and never select.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.contract import Subject, SubjectKey, Yield
+
+MAX_ROUNDS = 32
+
+Lookup = Callable[[Sequence[Subject]], Iterable[Yield]]
+"""Asks every store for the yields of these keys (one step of the contract's `resolve`)."""
+
+
+class Ambiguity(StrEnum):
+    """Why a request names no single person. The text stands in outcomes and receipts."""
+
+    SEVERAL_PERSONS = "several persons are behind one of the given identifiers"
+    KEYS_DISAGREE = "the given identifiers do not lead to the same person"
+    SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
+    TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answer for one subject.
+
+    Attributes:
+        keys: Every key accepted: what count, erase and verify work with.
+        ambiguity: Set exactly when nothing may be erased.
+        unfollowed: Number of yielded keys that other people share and that were therefore not followed.
+    """
+
+    keys: frozenset[SubjectKey]
+    ambiguity: Ambiguity | None = None
+    unfollowed: int = 0
+
+
+@dataclass(slots=True)
+class _Trail:
+    """Everything seen for one subject so far: edges between keys."""
+
+    given: frozenset[SubjectKey]
+    edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    asked: set[SubjectKey] = field(default_factory=set)
+
+
+def resolve(given: Mapping[int, frozenset[SubjectKey]], lookup: Lookup, data_map: DataMap) -> dict[int, Resolved]:
+    """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
+
+    Args:
+        given: Subject number -> the identifiers of the request.
+        lookup: One round over all stores, for keys not asked before.
+        data_map: Says what each identity proves.
+    """
+    trails = {number: _Trail(keys) for number, keys in given.items()}
+    for _ in range(MAX_ROUNDS):
+        frontier = [
+            Subject(number, frozenset(keys))
+            for number, trail in trails.items()
+            if (keys := _wanted(trail, data_map) - trail.asked)
+        ]
+        if not frontier:
+            return {number: _decide(trail, data_map) for number, trail in trails.items()}
+        for subject in frontier:
+            trails[subject.number].asked |= subject.keys
+        for found in lookup(frontier):
+            if found.key != found.via:
+                trails[found.number].edges[found.via].add(found.key)
+    unfinished = {subject.number for subject in frontier}
+    return {
+        number: Resolved(frozenset(), Ambiguity.TOO_DEEP) if number in unfinished else _decide(trail, data_map)
+        for number, trail in trails.items()
+    }
+
+
+def _kind(key: SubjectKey, data_map: DataMap) -> IdentityKind:
+    identity = data_map.identities.get(key.namespace)
+    return IdentityKind.INTERNAL if identity is None else identity.kind
+
+
+def _shareable(key: SubjectKey, data_map: DataMap) -> bool:
+    identity = data_map.identities.get(key.namespace)
+    return identity is not None and identity.shareable
+
+
+def _wanted(trail: _Trail, data_map: DataMap) -> set[SubjectKey]:
+    """Keys worth asking about: those given, and those reached without passing through a key that was rejected."""
+    decided = _decide(trail, data_map)
+    if decided.ambiguity is not None:
+        return set(trail.given)
+    reached = set(trail.given) | set(decided.keys)
+    # A yielded nominating key must be asked about before it can be accepted or rejected.
+    return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
+
+
+def _persons(key: SubjectKey, trail: _Trail, data_map: DataMap) -> set[SubjectKey]:
+    """The person keys that one key leads to through internal keys only."""
+    persons: set[SubjectKey] = set()
+    seen = {key}
+    ahead = [key]
+    while ahead:
+        for target in trail.edges.get(ahead.pop(), ()):
+            if target in seen:
+                continue
+            seen.add(target)
+            kind = _kind(target, data_map)
+            if kind is IdentityKind.PERSON:
+                persons.add(target)
+            elif kind is IdentityKind.INTERNAL:
+                ahead.append(target)
+    return persons
+
+
+def _several(persons: Iterable[SubjectKey]) -> bool:
+    """More than one person of one kind. An account holder and a caller may be the same human."""
+    by_namespace: dict[str, set[str]] = defaultdict(set)
+    for person in persons:
+        by_namespace[person.namespace].add(person.value)
+    return any(len(values) > 1 for values in by_namespace.values())
+
+
+def _decide(trail: _Trail, data_map: DataMap) -> Resolved:
+    reach: dict[SubjectKey, set[SubjectKey]] = {}
+    for key in trail.given:
+        reach[key] = _persons(key, trail, data_map)
+        if _kind(key, data_map) is IdentityKind.PERSON:
+            reach[key] = reach[key] | {key}
+        if _several(reach[key]):
+            return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+    together: set[SubjectKey] = set().union(*reach.values()) if reach else set()
+    if _several(together):
+        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
+    if together and trail.given <= trail.asked and any(not persons for persons in reach.values()):
+        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
+    if all(_shareable(key, data_map) for key in trail.given):
+        return Resolved(frozenset(), Ambiguity.SHAREABLE_ALONE)
+    return _follow(trail, data_map)
+
+
+def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
+    accepted = {key for key in trail.given if not _shareable(key, data_map)}
+    persons = {key for key in accepted if _kind(key, data_map) is IdentityKind.PERSON}
+    ahead = list(accepted)
+    unfollowed: set[SubjectKey] = set()
+    while ahead:
+        for target in sorted(trail.edges.get(ahead.pop(), ())):
+            if target in accepted or target in unfollowed:
+                continue
+            kind = _kind(target, data_map)
+            if kind is IdentityKind.NOMINATING:
+                leads_to = _persons(target, trail, data_map)
+                if _shareable(target, data_map) or target not in trail.asked or _several(persons | leads_to):
+                    unfollowed.add(target)
+                    continue
+                persons |= leads_to
+            elif kind is IdentityKind.PERSON:
+                if _several(persons | {target}):
+                    return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+                persons.add(target)
+            accepted.add(target)
+            ahead.append(target)
+    return Resolved(frozenset(accepted), None, len(unfollowed))

@@ -1,0 +1,61 @@
+"""Which collections a request touches, and what it does there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from expunge_config.datamap import Action, CollectionSpec, DataMap
+from expunge_config.errors import InputError
+from expunge_connectors.contract import Finding, Scope, Severity
+
+Actions = Mapping[str, Mapping[str, Action]]
+"""store -> collection -> action, for every collection of the scope."""
+
+
+def parse_scope(text: str, data_map: DataMap) -> Scope:
+    """Read `calltrack` or `client:42`.
+
+    Raises:
+        InputError: The map knows no such controller.
+    """
+    name, _, member = text.partition(":")
+    known = data_map.controllers.get(name)
+    listed = ", ".join(f"{one}:<id>" if spec.many else one for one, spec in sorted(data_map.controllers.items()))
+    if known is None:
+        raise InputError("The data map knows no such controller.", remedy=f"Controllers are {listed}.")
+    if known.many != bool(member):
+        raise InputError("The controller is not named whole.", remedy=f"Controllers are {listed}.")
+    return Scope(name, member or None)
+
+
+def collections_in(scope: Scope, data_map: DataMap) -> dict[str, dict[str, CollectionSpec]]:
+    """store -> collection -> spec of everything that belongs to the controller. Logs belong to nobody."""
+    found: dict[str, dict[str, CollectionSpec]] = {}
+    for store, name, spec in data_map.collections():
+        if spec.log is None and spec.owner is not None and spec.owner.controller == scope.controller:
+            found.setdefault(store, {})[name] = spec
+    return found
+
+
+def actions_for(scope: Scope, data_map: DataMap) -> dict[str, dict[str, Action]]:
+    """What the map decides for every collection of the scope."""
+    return {
+        store: {name: data_map.data_types[str(spec.data_type)].on_request for name, spec in specs.items()}
+        for store, specs in collections_in(scope, data_map).items()
+    }
+
+
+def ownerless(data_map: DataMap) -> list[Finding]:
+    """Collections of which the map does not say whose they are. Each blocks every request (law 2)."""
+    return [
+        Finding(
+            Severity.ERROR,
+            "no-owner",
+            store,
+            name,
+            "The map does not say which controller these records belong to.",
+            "Give the collection an `owner`.",
+        )
+        for store, name, spec in data_map.collections()
+        if spec.log is None and spec.owner is None
+    ]

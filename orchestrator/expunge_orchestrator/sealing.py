@@ -1,0 +1,59 @@
+"""Sealing: identifiers and resolved keys of one item, encrypted under a key of that item alone.
+
+The item's key is wrapped by the wrapping key, which lives outside the ledger and its backups. When the item is settled
+its wrapped key is destroyed, and what was sealed is gone wherever the ledger was copied to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.errors import KeysError
+
+_NONCE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Seals under the wrapping key of this installation (AES-256, RFC 3394 key wrap, AES-GCM)."""
+
+    wrapping_key: bytes
+
+    def new_key(self) -> bytes:
+        """A fresh item key, wrapped."""
+        return aes_key_wrap(self.wrapping_key, AESGCM.generate_key(bit_length=256))
+
+    def close(self, wrapped: bytes, series: str, keys: Iterable[SubjectKey]) -> bytes:
+        """Seal keys. `series` is bound in: a sealed value moved to another item does not open."""
+        plain = json.dumps([[key.namespace, key.value] for key in sorted(keys)], separators=(",", ":")).encode()
+        nonce = os.urandom(_NONCE)
+        return nonce + AESGCM(self._unwrap(wrapped)).encrypt(nonce, plain, series.encode())
+
+    def open(self, wrapped: bytes, series: str, sealed: bytes) -> frozenset[SubjectKey]:
+        """Open what `close` sealed.
+
+        Raises:
+            KeysError: Wrong wrapping key, or the ledger was altered.
+        """
+        try:
+            plain = AESGCM(self._unwrap(wrapped)).decrypt(sealed[:_NONCE], sealed[_NONCE:], series.encode())
+        except InvalidTag:
+            raise KeysError("A sealed record of the ledger does not open: it was altered or moved.") from None
+        return frozenset(SubjectKey(namespace, value) for namespace, value in json.loads(plain))
+
+    def _unwrap(self, wrapped: bytes) -> bytes:
+        try:
+            return aes_key_unwrap(self.wrapping_key, wrapped)
+        except InvalidUnwrap:
+            raise KeysError(
+                "The wrapping key does not belong to this ledger.",
+                remedy="Point EXPUNGE_KEYS_DIR at this ledger's keys.",
+            ) from None

@@ -1,0 +1,113 @@
+"""The workspace: everything one command works with, opened once and passed down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from expunge_config.datamap import DataMap, Model, digest, load
+from expunge_config.errors import ConfigError
+from expunge_config.settings import Settings
+from expunge_connectors.contract import BackupConnector, StoreConnector
+from expunge_connectors.registry import Registry
+from expunge_orchestrator.errors import KeysError
+from expunge_orchestrator.ledger.database import open_ledger
+from expunge_reports import keys as key_files
+from expunge_reports.errors import ReportError
+from expunge_reports.keys import KeyRing
+
+# Caches come last: they refill from the stores before them.
+_RANK = {"postgres": 0, "s3": 2, "redis": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a command works with.
+
+    Attributes:
+        stores: Connectors by name, in the order of erasure.
+        backups: Backup places by name.
+    """
+
+    settings: Settings
+    data_map: DataMap
+    map_digest: str
+    stores: Mapping[str, StoreConnector]
+    backups: Mapping[str, BackupConnector]
+    ledger: sa.Engine = field(repr=False)
+    keys: KeyRing = field(repr=False)
+
+
+def load_map(settings: Settings, registry: Registry) -> DataMap:
+    """The data map that the settings name."""
+    return load(settings.data_map, registry.store_specs, registry.backup_specs)
+
+
+@contextmanager
+def connected(
+    settings: Settings, data_map: DataMap, registry: Registry
+) -> Iterator[tuple[Mapping[str, StoreConnector], Mapping[str, BackupConnector]]]:
+    """The connectors of a map. Nothing is contacted until they are used."""
+    with ExitStack() as stack:
+        names = sorted(data_map.stores, key=lambda name: _RANK.get(_kind(data_map, name), 1))
+        stores: dict[str, StoreConnector] = {}
+        for name in names:
+            store_type = registry.stores[_kind(data_map, name)]
+            stores[name] = store_type(name, data_map, _connection(settings, name, store_type.connection))
+            stack.callback(stores[name].close)
+        backups: dict[str, BackupConnector] = {}
+        for name, spec in data_map.backups.items():
+            backup_type = registry.backups[str(getattr(spec, "connector"))]  # noqa: B009 - each model declares its own
+            backups[name] = backup_type(name, data_map, _connection(settings, name, backup_type.connection))
+            stack.callback(backups[name].close)
+        yield stores, backups
+
+
+@contextmanager
+def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
+    """Open a whole workspace.
+
+    Raises:
+        ConfigError: Settings or data map cannot be used.
+        KeysError: There are no keys yet, or they cannot be read.
+        LedgerError: The ledger cannot be opened.
+    """
+    data_map = load_map(settings, registry)
+    keys = load_keys(settings)
+    with connected(settings, data_map, registry) as (stores, backups):
+        ledger = open_ledger(settings.ledger)
+        try:
+            yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys)
+        finally:
+            ledger.dispose()
+
+
+def load_keys(settings: Settings) -> KeyRing:
+    """The keys of this installation."""
+    try:
+        return key_files.load(settings.keys)
+    except ReportError as error:
+        raise KeysError(str(error), remedy="`expunge keys init` makes them; EXPUNGE_KEYS_DIR says where.") from None
+
+
+def _kind(data_map: DataMap, name: str) -> str:
+    return str(getattr(data_map.stores[name], "connector"))  # noqa: B009 - each connector's model declares its own
+
+
+def _connection(settings: Settings, name: str, model: type[Model]) -> Model:
+    given = {key: value.get_secret_value() for key, value in settings.stores.get(name, {}).items()}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        prefix = f"EXPUNGE_STORES__{name.upper()}__"
+        named = "; ".join(
+            f"{prefix}{'__'.join(str(part) for part in one['loc']).upper()}: {one['msg']}"
+            for one in error.errors(include_url=False, include_input=False)
+        )
+        raise ConfigError(
+            f"The connection settings of {name} cannot be used: {named}.", remedy="Set them in the environment."
+        ) from None
