@@ -1,0 +1,113 @@
+"""Canonical JSON: RFC 8785 (JCS) restricted to ASCII keys, strings, safe integers, booleans, null, lists and objects.
+
+Within that restriction the sorted, compact output of `json.dumps` is byte for byte what RFC 8785 asks for: ASCII keys
+sort the same by code point and by UTF-16 unit (RFC 8785 section 3.2.3), and integers of at most 53 bits need none of
+the floating-point formatting of section 3.2.2.3. A test compares both on generated values.
+"""
+
+import hashlib
+import json
+from typing import Final
+
+from expunge_reports.errors import MalformedError, NotCanonicalError
+
+MAX_INTEGER: Final = 2**53 - 1
+MAX_DEPTH: Final = 32
+MAX_BYTES: Final = 16 * 1024 * 1024
+
+
+def encode(value: object) -> bytes:
+    """Return the canonical UTF-8 bytes of a value.
+
+    Raises:
+        MalformedError: the value holds anything but the permitted types (exact types: no float, tuple, enum or other
+            subclass), a key that is not ASCII, an integer beyond 53 bits, a lone surrogate, or is nested deeper than
+            `MAX_DEPTH`. The message names the type, never the value.
+    """
+    _check(value, 0)
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise MalformedError("a string holds a lone surrogate") from None
+
+
+def decode(data: bytes, limit: int = MAX_BYTES) -> object:
+    """Parse bytes that must be exactly what `encode` would have written.
+
+    Raises:
+        MalformedError: as for `parse`.
+        NotCanonicalError: well-formed, but other bytes than the canonical ones.
+    """
+    value = parse(data, limit)
+    if encode(value) != data:
+        raise NotCanonicalError
+    return value
+
+
+def parse(data: bytes, limit: int = MAX_BYTES) -> object:
+    """Parse JSON of the permitted types in any layout (a trust file is edited by hand).
+
+    Raises:
+        MalformedError: larger than `limit` bytes, not UTF-8, not JSON, a duplicate key, a float, NaN, an integer beyond
+            53 bits, or nested deeper than `MAX_DEPTH`.
+    """
+    if len(data) > limit:
+        raise MalformedError("the document is larger than allowed")
+    try:
+        value: object = json.loads(
+            data.decode(),
+            object_pairs_hook=_unique,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+            parse_int=_integer,
+        )
+    except MalformedError:
+        raise
+    except (ValueError, RecursionError):  # JSONDecodeError and UnicodeDecodeError are ValueErrors; both quote the input
+        raise MalformedError("the document is not valid JSON") from None
+    _check(value, 0)
+    return value
+
+
+def _check(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise MalformedError("the document is nested too deeply")
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return
+    if isinstance(value, int) and kind is int:
+        if abs(value) > MAX_INTEGER:
+            raise MalformedError("an integer needs more than 53 bits")
+    elif isinstance(value, list) and kind is list:
+        for item in value:
+            _check(item, depth + 1)
+    elif isinstance(value, dict) and kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                raise MalformedError("an object's key is not an ASCII string")
+            _check(item, depth + 1)
+    else:
+        raise MalformedError(f"a value of type {kind.__name__} has no canonical form here")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise MalformedError("an object repeats a key")
+    return found
+
+
+def _refuse_number(_: str) -> object:
+    raise MalformedError("the document holds a number that is not an integer")
+
+
+def _integer(digits: str) -> int:
+    # 17 characters hold every permitted integer; longer ones are not worth the quadratic conversion.
+    if len(digits) > len(str(-MAX_INTEGER)):
+        raise MalformedError("an integer needs more than 53 bits")
+    return int(digits)
+
+
+def digest(data: bytes) -> str:
+    """Return SHA-256 of bytes as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()

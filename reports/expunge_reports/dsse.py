@@ -1,0 +1,110 @@
+"""DSSE v1 envelopes (github.com/secure-systems-lab/dsse) with one ECDSA P-256 / SHA-256 signature in DER.
+
+P-256 rather than Ed25519, because a cloud KMS signs a digest of any payload with it and Ed25519 only short messages.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from expunge_reports import canonical, shape
+from expunge_reports.errors import MalformedError, SignatureError
+
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A parsed envelope: nothing in it is verified yet.
+
+    Attributes:
+        payload: the signed bytes.
+        keyid: SHA-256 (hex) of the signing key's DER SubjectPublicKeyInfo; a hint, never a proof.
+        signature: ECDSA signature, DER.
+        payload_type: the media type, part of what is signed.
+    """
+
+    payload: bytes
+    keyid: str
+    signature: bytes
+    payload_type: str = PAYLOAD_TYPE
+
+    def to_object(self) -> dict[str, object]:
+        """Return the envelope as plain JSON data."""
+        return {
+            "payload": base64.b64encode(self.payload).decode(),
+            "payloadType": self.payload_type,
+            "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+        }
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return the pre-authentication encoding of DSSE v1: what is signed, and what the log's leaf is a digest of."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def pae_digest(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> str:
+    """Return SHA-256 (hex) of the pre-authentication encoding."""
+    return hashlib.sha256(pae(payload_type, payload)).hexdigest()
+
+
+def key_id(public: ec.EllipticCurvePublicKey) -> str:
+    """Return SHA-256 (hex) of the key's DER SubjectPublicKeyInfo."""
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+def sign(payload: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Sign a payload and return the envelope as canonical JSON.
+
+    ECDSA is randomised: signing twice gives two envelopes, both valid, with one leaf in the log.
+    """
+    signature = key.sign(pae(PAYLOAD_TYPE, payload), ec.ECDSA(hashes.SHA256()))
+    return canonical.encode(Envelope(payload, key_id(key.public_key()), signature).to_object())
+
+
+def parse(data: bytes) -> Envelope:
+    """Parse an envelope from JSON bytes in any layout.
+
+    Raises:
+        MalformedError: as for `from_object`.
+    """
+    return from_object(canonical.parse(data))
+
+
+def from_object(value: object) -> Envelope:
+    """Read an envelope from parsed JSON.
+
+    Raises:
+        MalformedError: other members, another payload type, not exactly one signature, base64 that is not canonical.
+    """
+    members = shape.mapping(value, "the envelope", ("payload", "payloadType", "signatures"))
+    shape.constant(members["payloadType"], PAYLOAD_TYPE, "the envelope's payload type")
+    signatures = shape.sequence(members["signatures"], "the envelope's signatures")
+    if len(signatures) != 1:
+        raise MalformedError("the envelope does not hold exactly one signature")
+    signature = shape.mapping(signatures[0], "the signature", ("keyid", "sig"))
+    return Envelope(
+        payload=shape.base64_bytes(shape.text(members["payload"], "the payload"), "the payload"),
+        keyid=shape.text(signature["keyid"], "the key id"),
+        signature=shape.base64_bytes(shape.text(signature["sig"], "the signature"), "the signature"),
+    )
+
+
+def verify(envelope: Envelope, public: ec.EllipticCurvePublicKey) -> None:
+    """Check the envelope's signature.
+
+    Raises:
+        SignatureError: it was not made by this key over this payload and type.
+    """
+    signed = pae(envelope.payload_type, envelope.payload)
+    try:
+        public.verify(envelope.signature, signed, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise SignatureError from None

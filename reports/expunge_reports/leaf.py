@@ -1,0 +1,53 @@
+"""The bytes of one log leaf (ADR 1): which statement of which series, by digest alone.
+
+The digest is over the DSSE pre-authentication encoding, so it needs no signature and survives signing again; the leaf
+holds no text, so a receipt can be deleted at the end of its own retention and the log stays whole.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from expunge_reports import canonical, dsse, shape
+
+FORMAT: Final = "expunge-leaf/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One leaf.
+
+    Attributes:
+        series: the series the statement belongs to.
+        seq: its place in the series, from 0.
+        statement: SHA-256 (hex) of the statement's DSSE pre-authentication encoding.
+    """
+
+    series: str
+    seq: int
+    statement: str
+
+    def to_bytes(self) -> bytes:
+        """Return the leaf's bytes, to be hashed with merkle.leaf_hash."""
+        return canonical.encode(
+            {"format": FORMAT, "series": self.series, "seq": self.seq, "statement": f"sha256:{self.statement}"}
+        )
+
+
+def of_payload(series: str, seq: int, payload: bytes) -> Leaf:
+    """Return the leaf for a statement's payload bytes."""
+    return Leaf(series, seq, dsse.pae_digest(payload))
+
+
+def parse(data: bytes) -> Leaf:
+    """Read a leaf back, as a monitor does that lists the statements of a series.
+
+    Raises:
+        MalformedError: not the canonical bytes of a leaf.
+    """
+    members = shape.mapping(canonical.decode(data, 4096), "the leaf", ("format", "series", "seq", "statement"))
+    shape.constant(members["format"], FORMAT, "the leaf's format")
+    return Leaf(
+        series=shape.text(members["series"], "the leaf's series"),
+        seq=shape.count(members["seq"], "the leaf's seq"),
+        statement=shape.tagged_digest(members["statement"], "the leaf's statement"),
+    )

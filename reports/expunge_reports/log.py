@@ -1,0 +1,311 @@
+"""The transparency log: append-only, in a directory that any web server can publish as it is (C2SP tlog-tiles).
+
+A `Log` is a reader's view of one checkpoint. A `LogWriter` is the only process that appends. The order of writing makes
+a crash harmless: entry bundles and tiles first, each durably, the signed checkpoint last. Until the checkpoint is
+replaced nothing refers to the new files; the next append writes them again.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from expunge_reports import merkle, note, tiles
+from expunge_reports.errors import LogCorruptError, LogError, NoteError, ProofError
+from expunge_reports.files import DurableDirectory
+from expunge_reports.proof import TlogProof
+
+CHECKPOINT: Final = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The log as of one signed checkpoint; later appends do not change it.
+
+    Attributes:
+        checkpoint: the signed note.
+        head: what it says: origin, size and root.
+        tree: the tiles it is checked against.
+    """
+
+    checkpoint: str
+    head: note.Checkpoint
+    tree: tiles.TiledTree
+
+    @classmethod
+    def open(cls, path: Path, key: note.VerifierKey) -> Self:
+        """Open a log for reading.
+
+        Costs a few files whatever the size: the signature, and the root from the tiles of the right edge. `audit`
+        looks at everything.
+
+        Raises:
+            LogError: there is no log at this path.
+            LogCorruptError: the checkpoint is not signed by `key`, or the tiles lead to another root.
+        """
+        return cls._load(DurableDirectory(path), key)
+
+    @classmethod
+    def _load(cls, files: DurableDirectory, key: note.VerifierKey) -> Self:
+        data = files.read(CHECKPOINT)
+        if data is None:
+            raise LogError("there is no log here (no checkpoint)")
+        try:
+            text = data.decode()
+            head = note.verify_checkpoint(text, key)
+        except (UnicodeDecodeError, NoteError):
+            raise LogCorruptError("the log's checkpoint is malformed or not signed by the log's key") from None
+        tree = tiles.TiledTree(files.read, head.size)
+        if tiles.root_of_edge(tree.edge()) != head.root:
+            raise LogCorruptError
+        if tree.width(0, head.size // tiles.WIDTH):
+            tree.bundle(head.size // tiles.WIDTH)
+        return cls(text, head, tree)
+
+    @property
+    def size(self) -> int:
+        """The number of leaves."""
+        return self.head.size
+
+    def leaf_hash(self, index: int) -> bytes:
+        """Return the hash of a leaf, as the tiles have it.
+
+        Raises:
+            LogError: the log has no such leaf.
+        """
+        self._check_index(index)
+        return self.tree.node(0, index)
+
+    def leaf(self, index: int) -> bytes:
+        """Return the bytes of a leaf, checked against its hash.
+
+        Raises:
+            LogError: the log has no such leaf.
+            LogCorruptError: its bytes do not have the hash in the tile.
+        """
+        self._check_index(index)
+        return self.tree.bundle(index // tiles.WIDTH)[index % tiles.WIDTH]
+
+    def leaves(self, start: int = 0) -> Iterable[bytes]:
+        """Yield the leaves from `start` on, one bundle in memory at a time."""
+        for bundle in range(start // tiles.WIDTH, -(-self.size // tiles.WIDTH)):
+            yield from self.tree.bundle(bundle)[max(0, start - bundle * tiles.WIDTH) :]
+
+    def proof(self, index: int) -> str:
+        """Return the `.tlog-proof` text of a leaf against this checkpoint, verified before it is handed out.
+
+        Raises:
+            LogError: the log has no such leaf.
+            LogCorruptError: the tiles do not prove it.
+        """
+        self._check_index(index)
+        hashes = merkle.inclusion_proof(index, self.size, self.tree.node)
+        try:
+            merkle.verify_inclusion(self.leaf_hash(index), index, self.size, hashes, self.head.root)
+        except ProofError:
+            raise LogCorruptError from None
+        return TlogProof(index, tuple(hashes), self.checkpoint).to_text()
+
+    def proofs(self, indexes: Iterable[int]) -> list[str]:
+        """Return the proofs of several leaves, all against this one checkpoint, as an export needs them."""
+        return [self.proof(index) for index in indexes]
+
+    def consistency(self, old_size: int) -> list[bytes]:
+        """Return the proof that this log extends what it was at `old_size` leaves; witnesses ask for it.
+
+        Raises:
+            ProofError: not 0 < old_size <= size.
+        """
+        return merkle.consistency_proof(old_size, self.size, self.tree.node)
+
+    def audit(self) -> None:
+        """Read everything and check it: leaves against hashes, each tile against the one above, all against the root.
+
+        Raises:
+            LogCorruptError: something does not fit.
+        """
+        frontier = merkle.Frontier()
+        for bundle in range(-(-self.size // tiles.WIDTH)):
+            for leaf in self.tree.bundle(bundle):
+                frontier = frontier.append(merkle.leaf_hash(leaf))
+        if frontier.root() != self.head.root:
+            raise LogCorruptError
+        for level in range(1, self.tree.levels()):
+            for index in range(self.size >> tiles.HEIGHT * level):
+                below = tiles.split_hashes(self.tree.tile(level - 1, index))
+                if merkle.root_of_hashes(below) != self.tree.node(tiles.HEIGHT * level, index):
+                    raise LogCorruptError("a tile does not match the one above it")
+
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < self.size:
+            raise LogError("the log has no such leaf")
+
+
+class LogWriter:
+    """The one process that appends. A context manager; leaving it gives the lock back.
+
+    Memory holds the partial tiles of the right edge and one partial entry bundle, whatever the log's size.
+    """
+
+    def __init__(self, files: DurableDirectory, key: Ed25519PrivateKey, log: Log, lock: int) -> None:
+        self._files = files
+        self._key = key
+        self._log = log
+        self._lock: int | None = lock
+
+    @classmethod
+    def create(cls, path: Path, origin: str, key: Ed25519PrivateKey) -> Self:
+        """Make a new, empty log and open it.
+
+        Args:
+            path: its directory, made if missing.
+            origin: the log's name, a bare host name in lower case.
+            key: signs the checkpoints.
+
+        Raises:
+            LogError: there is a log already, or the file system refuses.
+            LogBusyError: another process is writing.
+            NoteError: the origin is not a bare host name.
+        """
+        note.log_key(origin, key.public_key())  # refuses a bad origin before anything is written
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LogError(f"the log's directory cannot be made ({error.strerror})") from None
+        files = DurableDirectory(path)
+        lock = files.lock()
+        try:
+            _write_empty(files, origin, key)
+        finally:
+            os.close(lock)
+        return cls.open(files, origin, key)
+
+    @classmethod
+    def open(cls, files: DurableDirectory | Path, origin: str, key: Ed25519PrivateKey) -> Self:
+        """Open a log for appending.
+
+        Raises:
+            LogError: there is no log here.
+            LogBusyError: another process is writing.
+            LogCorruptError: as for `Log.open`.
+            NoteError: the origin is not a bare host name.
+        """
+        verifier = note.log_key(origin, key.public_key())
+        durable = DurableDirectory(files) if isinstance(files, Path) else files
+        lock = durable.lock()
+        try:
+            return cls(durable, key, Log.open(durable.root, verifier), lock)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @property
+    def log(self) -> Log:
+        """The log as of the last completed append."""
+        return self._log
+
+    def append(self, leaves: Iterable[bytes]) -> int:
+        """Append leaves in order and return the index of the first.
+
+        On return everything is on the disk under a new signed checkpoint. If it raises, or the process dies, the log
+        has either its old or its new size; look at `log.size` after opening it again, and append again what is
+        missing: the same leaves give the same tiles. No leaves: nothing is written.
+
+        Raises:
+            LogError: a leaf is too long, the writer is closed, or the file system refuses.
+        """
+        if self._lock is None:
+            raise LogError("the log's writer is closed")
+        first = self._log.size
+        edge = _Edge.of(self._log.tree)
+        filled: list[str] = []
+        for leaf in leaves:
+            filled += edge.add(leaf, self._files)
+        if edge.size == first:
+            return first
+        edge.flush(self._files)
+        head = note.Checkpoint(self._log.head.origin, edge.size, tiles.root_of_edge(edge.levels))
+        signed = note.sign_checkpoint(head, self._key)
+        self._files.write(CHECKPOINT, signed.encode())
+        self._log = Log(signed, head, tiles.TiledTree(self._files.read, head.size))
+        for path in filled:
+            self._files.remove(f"{path}.p")  # the full tile or bundle is published now; tlog-tiles allows this
+        return first
+
+    def close(self) -> None:
+        """Give the lock back; a no-op the second time."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(slots=True)
+class _Edge:
+    """The growing right edge during one append: the partial tile of each level and the partial bundle."""
+
+    size: int
+    levels: list[list[bytes]]
+    bundle: list[bytes]
+    changed: set[int]
+
+    @classmethod
+    def of(cls, tree: tiles.TiledTree) -> Self:
+        last = tree.size // tiles.WIDTH
+        return cls(tree.size, tree.edge(), tree.bundle(last) if tree.width(0, last) else [], set())
+
+    def add(self, leaf: bytes, files: DurableDirectory) -> Sequence[str]:
+        """Add one leaf, writing whatever became full, and return the paths of that."""
+        filled: list[str] = []
+        self.bundle.append(leaf)
+        self.size += 1
+        if len(self.bundle) == tiles.WIDTH:
+            filled.append(tiles.bundle_path(self.size // tiles.WIDTH - 1))
+            files.write(filled[0], tiles.encode_bundle(self.bundle))
+            self.bundle = []
+        carried: bytes | None = merkle.leaf_hash(leaf)
+        level = 0
+        while carried is not None:
+            if level == len(self.levels):
+                self.levels.append([])
+            hashes = self.levels[level]
+            hashes.append(carried)
+            self.changed.add(level)
+            carried = None
+            if len(hashes) == tiles.WIDTH:
+                filled.append(tiles.tile_path(level, (self.size >> tiles.HEIGHT * level) // tiles.WIDTH - 1))
+                files.write(filled[-1], b"".join(hashes))
+                carried = merkle.root_of_hashes(hashes)
+                self.levels[level] = []
+                level += 1
+        return filled
+
+    def flush(self, files: DurableDirectory) -> None:
+        """Write the partial bundle and the partial tiles that changed."""
+        if self.bundle:
+            path = tiles.bundle_path(self.size // tiles.WIDTH, len(self.bundle))
+            files.write(path, tiles.encode_bundle(self.bundle))
+        for level in sorted(self.changed):
+            hashes = self.levels[level]
+            if hashes:
+                index = (self.size >> tiles.HEIGHT * level) // tiles.WIDTH
+                files.write(tiles.tile_path(level, index, len(hashes)), b"".join(hashes))
+
+
+def _write_empty(files: DurableDirectory, origin: str, key: Ed25519PrivateKey) -> None:
+    # Tiles without a checkpoint are a log that lost its head, not a place for a new one.
+    if files.read(CHECKPOINT) is not None or (files.root / "tile").exists():
+        raise LogError("there is a log here already")
+    empty = note.Checkpoint(origin, 0, merkle.EMPTY_ROOT)
+    files.write(CHECKPOINT, note.sign_checkpoint(empty, key).encode())

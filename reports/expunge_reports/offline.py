@@ -1,0 +1,71 @@
+"""The offline verifier's command line. It reads files, prints a verdict and opens no connection."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from expunge_reports import canonical, trust, verification, wording
+from expunge_reports.errors import ReportError
+
+AUTHENTIC: Final = 0
+REJECTED: Final = 1
+UNUSABLE: Final = 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verifier.
+
+    Args:
+        argv: the arguments after the program's name.
+
+    Returns:
+        0 authentic (also if unanchored); 1 invalid or incomplete; 2 wrong usage or a file that cannot be used.
+    """
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed the usage, or the help that was asked for
+        return stop.code if isinstance(stop.code, int) else UNUSABLE
+    try:
+        taken = trust.parse(_read(options.trust))
+        data = _read(options.export)
+        openings = [_read(path) for path in options.opening]
+    except (ReportError, OSError) as error:
+        shown = error if isinstance(error, ReportError) else f"{error.filename}: {error.strerror}"
+        sys.stderr.write(f"cannot verify: {shown}\n")
+        return UNUSABLE
+    verdict = verification.verify(data, taken, openings, datetime.now(UTC))
+    if options.json:
+        sys.stdout.write(json.dumps(wording.to_object(verdict), indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(wording.lines(verdict)) + "\n")
+    return AUTHENTIC if verdict.authentic and verdict.complete else REJECTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m expunge_reports",
+        description="Check an erasure receipt without a connection.",
+        epilog="exit codes: 0 authentic, 1 invalid or incomplete, 2 wrong usage or unreadable file",
+    )
+    verify = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "verify", help="check an exported receipt"
+    )
+    verify.add_argument("export", type=Path, metavar="EXPORT", help="the exported receipt")
+    verify.add_argument("--trust", type=Path, required=True, metavar="FILE", help="the operator's trust.json")
+    verify.add_argument(
+        "--opening", type=Path, action="append", default=[], metavar="FILE", help="an opening file; repeatable"
+    )
+    verify.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    return parser
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(canonical.MAX_BYTES + 1)
+    if len(data) > canonical.MAX_BYTES:
+        raise ReportError("a file is larger than allowed")
+    return data

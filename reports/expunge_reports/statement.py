@@ -1,0 +1,250 @@
+"""Statements: one event in the history of a request or a backup copy, as an in-toto Statement v1.
+
+A series is a random 128-bit id. Its statements are numbered from 0, each names the SHA-256 of the payload before it,
+and each says what is still open and by when. After a final statement nothing follows.
+"""
+
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from expunge_reports import canonical, shape
+from expunge_reports.errors import MalformedError, StatementError
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "https://expunge.dev/statement/v1"
+
+FIRST_EVENTS: Final = frozenset({"accepted", "copy-seen"})
+"""What opens a series: a request's or a backup copy's."""
+
+EVENTS: Final = FIRST_EVENTS | {
+    "erased",
+    "partially-erased",
+    "not-found",
+    "failed",
+    "denied",
+    "cancelled",
+    "settled",
+    "re-erased",
+    "correction",
+    "closed",
+    "copy-gone",
+}
+
+_SERIES: Final = re.compile(r"er_[0-9a-f]{32}", re.ASCII)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_PREDICATE: Final = ("series", "seq", "prev", "event", "issuedAt", "final", "open", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What a series still owes.
+
+    Attributes:
+        items: the number of things pending (backup copies, recipients, verification stages).
+        last_expected_by: the day by which the last is expected, or None if nothing is owed or no day can be given.
+    """
+
+    items: int = 0
+    last_expected_by: date | None = None
+
+
+NOTHING_OPEN: Final = Open()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A validated statement.
+
+    Attributes:
+        series: `er_` and 32 hexadecimal digits.
+        seq: place in the series, from 0.
+        prev: SHA-256 (hex) of the previous statement's payload; None for the first.
+        event: one of `EVENTS`.
+        issued_at: UTC, whole seconds.
+        final: nothing follows this statement.
+        open: what is still owed.
+        body: the predicate's own part, JSON data.
+        subjects: SHA-256 (hex) of the opening files, sorted; they tell no namespace apart.
+    """
+
+    series: str
+    seq: int
+    prev: str | None
+    event: str
+    issued_at: datetime
+    final: bool
+    open: Open
+    body: Mapping[str, object]
+    subjects: tuple[str, ...]
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """SHA-256 (hex) of the shared documents that the body cites under `context`."""
+        cited = shape.sequence(self.body.get("context", []), "the body's context")
+        return tuple(shape.tagged_digest(item, "the body's context") for item in cited)
+
+
+def new_series() -> str:
+    """Return a new random series id, derived from nothing."""
+    return f"er_{secrets.token_hex(16)}"
+
+
+def is_series(value: str) -> bool:
+    """Tell whether `value` has the form of a series id."""
+    return bool(_SERIES.fullmatch(value))
+
+
+def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statement
+    *,
+    series: str,
+    seq: int,
+    prev: str | None,
+    event: str,
+    issued_at: datetime,
+    body: Mapping[str, object],
+    subjects: Collection[str],
+    final: bool = False,
+    still_open: Open = NOTHING_OPEN,
+) -> bytes:
+    """Return the payload bytes of a statement.
+
+    Args:
+        series: `er_` and 32 hexadecimal digits (see `new_series`).
+        seq: 0 for the first statement of the series, then one more each.
+        prev: `payload_digest` of the previous payload; None exactly when `seq` is 0.
+        event: one of `EVENTS`; one of `FIRST_EVENTS` exactly when `seq` is 0.
+        issued_at: an aware time; fractions of a second are dropped.
+        body: JSON data without identifiers, keys or column values; `context` lists `sha256:<hex>` of shared documents.
+        subjects: digests of the opening files (`opening.digest`), at least one, the same in every statement.
+        final: nothing will follow. Then nothing may be open.
+        still_open: what is still owed.
+
+    Raises:
+        StatementError: a rule above is broken.
+        MalformedError: the body holds a type without canonical form (a float, a tuple, an enum).
+    """
+    if issued_at.tzinfo is None:
+        raise StatementError("the time of issue has no time zone")
+    expected = still_open.last_expected_by
+    payload = canonical.encode(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [
+                {"name": subject_name(series), "digest": {"sha256": digest}} for digest in sorted(set(subjects))
+            ],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": {
+                "series": series,
+                "seq": seq,
+                "prev": None if prev is None else f"sha256:{prev}",
+                "event": event,
+                "issuedAt": issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "final": final,
+                "open": {"items": still_open.items, "lastExpectedBy": expected.isoformat() if expected else None},
+                "body": dict(body),
+            },
+        }
+    )
+    parse(payload)  # what is written is held to the rules of what is read
+    return payload
+
+
+def parse(payload: bytes) -> Statement:
+    """Read and validate a payload.
+
+    Raises:
+        NotCanonicalError: well-formed JSON in other than canonical bytes.
+        MalformedError: not the form of a statement.
+        StatementError: the form is right and a rule between the fields is broken.
+    """
+    outer = shape.mapping(
+        canonical.decode(payload), "the statement", ("_type", "subject", "predicateType", "predicate")
+    )
+    shape.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
+    shape.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
+    inner = shape.mapping(outer["predicate"], "the predicate", _PREDICATE)
+    owed = shape.mapping(inner["open"], "open", ("items", "lastExpectedBy"))
+    body = inner["body"]
+    if not isinstance(body, dict):
+        raise MalformedError("the body is not an object")
+    series = shape.text(inner["series"], "series")
+    if not is_series(series):
+        raise MalformedError("series is not er_ and 32 hexadecimal digits")
+    expected = owed["lastExpectedBy"]
+    found = Statement(
+        series=series,
+        seq=shape.count(inner["seq"], "seq"),
+        prev=None if inner["prev"] is None else shape.tagged_digest(inner["prev"], "prev"),
+        event=shape.text(inner["event"], "event"),
+        issued_at=_time(shape.text(inner["issuedAt"], "issuedAt")),
+        final=shape.flag(inner["final"], "final"),
+        open=Open(
+            items=shape.count(owed["items"], "open.items"),
+            last_expected_by=None if expected is None else _date(shape.text(expected, "open.lastExpectedBy")),
+        ),
+        body=body,
+        subjects=_subjects(outer["subject"], series),
+    )
+    _check_rules(found)
+    return found
+
+
+def payload_digest(payload: bytes) -> str:
+    """Return SHA-256 (hex) of a payload: the `prev` of the statement after it."""
+    return canonical.digest(payload)
+
+
+def subject_name(series: str) -> str:
+    """Return the in-toto subject name, the same for every subject of a series."""
+    return f"erasure-series:{series}"
+
+
+def _check_rules(found: Statement) -> None:
+    if found.event not in EVENTS:
+        raise StatementError("the event is unknown")
+    if (found.seq == 0) != (found.prev is None):
+        raise StatementError("exactly the first statement of a series has no previous one")
+    if (found.seq == 0) != (found.event in FIRST_EVENTS):
+        raise StatementError("a series opens with accepted or copy-seen, and only there")
+    if found.final and (found.open != NOTHING_OPEN or found.event in FIRST_EVENTS):
+        raise StatementError("a final statement leaves nothing open and does not open a series")
+    if found.open.items == 0 and found.open.last_expected_by is not None:
+        raise StatementError("a day is expected although nothing is open")
+    if len(set(found.context)) != len(found.context):
+        raise StatementError("the body's context cites a document twice")
+
+
+def _subjects(value: object, series: str) -> tuple[str, ...]:
+    digests: list[str] = []
+    for item in shape.sequence(value, "subject"):
+        subject = shape.mapping(item, "a subject", ("name", "digest"))
+        shape.constant(subject["name"], subject_name(series), "a subject's name")
+        digest = shape.mapping(subject["digest"], "a subject's digest", ("sha256",))
+        digests.append(shape.hex_digest(digest["sha256"], "a subject's digest"))
+    # Sorted by digest, so that the order does not tell the e-mail address from the telephone number.
+    if not digests or digests != sorted(set(digests)):
+        raise StatementError("the subjects are missing, repeated or not sorted by digest")
+    return tuple(digests)
+
+
+def _time(value: str) -> datetime:
+    if not _TIME.fullmatch(value):
+        raise MalformedError("issuedAt is not an RFC 3339 UTC time in whole seconds")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise MalformedError("issuedAt is not a time") from None
+
+
+def _date(value: str) -> date:
+    if not _DATE.fullmatch(value):
+        raise MalformedError("lastExpectedBy is not an RFC 3339 date")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise MalformedError("lastExpectedBy is not a date") from None

@@ -1,0 +1,311 @@
+"""The verifier: one pure function from an export, a trust file, openings and a time to a verdict with its reason.
+
+What is checked, in this order, so that one altered byte is named after the place it stands in:
+
+1. the export is canonical JSON of its form;
+2. every proof file parses, and all lead to one checkpoint signed by the log of the trust file;
+3. every envelope parses and is signed by a trusted receipt key within its window of validity;
+4. every statement is canonical and keeps its rules; its leaf is in the checkpointed tree;
+5. the statements are the whole series from 0 on: numbers, digests of the one before, subjects; none after a final one;
+6. every cited document is present and has its digest, and no other is present;
+7. every opening given has a subject digest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from expunge_reports import canonical, dsse, export, leaf, merkle, note, opening, proof, statement
+from expunge_reports.errors import (
+    MalformedError,
+    NotCanonicalError,
+    NoteError,
+    ProofError,
+    SignatureError,
+)
+from expunge_reports.statement import Statement
+from expunge_reports.trust import Trust
+
+
+class Reason(StrEnum):
+    """Why an export is not accepted."""
+
+    MALFORMED = "malformed"
+    NOT_CANONICAL = "not-canonical"
+    CHECKPOINT_INVALID = "checkpoint-invalid"
+    CHECKPOINTS_DIFFER = "checkpoints-differ"
+    PROOF_INVALID = "proof-invalid"
+    UNKNOWN_KEY = "unknown-key"
+    KEY_OUT_OF_WINDOW = "key-out-of-window"
+    PAYLOAD_ALTERED = "payload-altered"
+    SIGNATURE_INVALID = "signature-invalid"
+    CHAIN_BROKEN = "chain-broken"
+    STATEMENT_DROPPED = "statement-dropped"
+    AFTER_FINAL = "after-final"
+    SHARED_DOCUMENT_ALTERED = "shared-document-altered"
+    SHARED_DOCUMENT_MISSING = "shared-document-missing"
+    SHARED_DOCUMENT_UNCITED = "shared-document-uncited"
+    OPENING_MISMATCH = "opening-mismatch"
+
+
+EXPLANATIONS: Mapping[Reason, str] = {
+    Reason.MALFORMED: "the document does not have the form of an export",
+    Reason.NOT_CANONICAL: "the bytes are not the canonical form of what they say",
+    Reason.CHECKPOINT_INVALID: "the checkpoint is not one that the log signed",
+    Reason.CHECKPOINTS_DIFFER: "the proofs lead to different checkpoints",
+    Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
+    Reason.UNKNOWN_KEY: "the statement names a signing key that is not trusted",
+    Reason.KEY_OUT_OF_WINDOW: "the statement was issued outside its key's time of validity",
+    Reason.PAYLOAD_ALTERED: "the statement is neither what was signed nor what was logged",
+    Reason.SIGNATURE_INVALID: "the log holds this statement, but its signature does not verify",
+    Reason.CHAIN_BROKEN: "the statements do not follow on one another",
+    Reason.STATEMENT_DROPPED: "a statement of the series is missing",
+    Reason.AFTER_FINAL: "a statement follows one that was final",
+    Reason.SHARED_DOCUMENT_ALTERED: "a shared document is not the one cited",
+    Reason.SHARED_DOCUMENT_MISSING: "a document that a statement cites is missing",
+    Reason.SHARED_DOCUMENT_UNCITED: "a document is enclosed that no statement cites",
+    Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The checkpoint the verdict speaks of.
+
+    Attributes:
+        origin: the log's name.
+        size: its number of leaves.
+        root: its root, hexadecimal.
+        witnessed_at: the earliest time (UTC) at which the quorum of witnesses had cosigned it; None if unanchored.
+    """
+
+    origin: str
+    size: int
+    root: str
+    witnessed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found.
+
+    Attributes:
+        operator: whose statement it is, from the trust file.
+        reason: None if authentic, else the one reason why not.
+        seq: position of the statement in which the reason was found, if it was in one.
+        as_of: the checkpoint, once its signature was verified.
+        statements: the verified statements in order; empty unless authentic.
+        overdue_since: the day by which what is open should have been done, if that day has passed.
+        openings: how many subject entries were opened.
+    """
+
+    operator: str
+    reason: Reason | None
+    seq: int | None = None
+    as_of: AsOf | None = None
+    statements: tuple[Statement, ...] = ()
+    overdue_since: date | None = None
+    openings: int = 0
+
+    @property
+    def authentic(self) -> bool:
+        """Everything that could be checked was, and holds."""
+        return self.reason is None
+
+    @property
+    def anchored(self) -> bool:
+        """A quorum of independent witnesses saw the checkpoint, so the log cannot be rewritten behind it unnoticed."""
+        return self.authentic and self.as_of is not None and self.as_of.witnessed_at is not None
+
+    @property
+    def complete(self) -> bool:
+        """Nothing that should have been stated by now is missing."""
+        return self.authentic and self.overdue_since is None
+
+    @property
+    def status(self) -> str:
+        """The one word: `invalid`, `incomplete`, `unanchored` or `authentic`, the worst that applies."""
+        if not self.authentic:
+            return "invalid"
+        if not self.complete:
+            return "incomplete"
+        return "authentic" if self.anchored else "unanchored"
+
+
+class _RejectedError(Exception):
+    """Carries a reason out of the checks; never leaves this module."""
+
+    def __init__(self, reason: Reason, seq: int | None = None, as_of: AsOf | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seq = seq
+        self.as_of = as_of
+
+
+def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) -> Verdict:
+    """Judge an export.
+
+    Args:
+        data: the export file.
+        trust: what is taken on faith.
+        openings: opening files that must each belong to this receipt; may be empty.
+        now: an aware time, to tell whether what is open is overdue.
+
+    Returns:
+        The verdict; a bad export is a verdict too, so nothing is raised for it.
+    """
+    as_of: AsOf | None = None
+    try:
+        parsed = _parse(data)
+        signed_note = _one_checkpoint(parsed)
+        head = _verified(signed_note, trust)
+        as_of = AsOf(head.origin, head.size, head.root.hex(), _witnessed(signed_note, trust))
+        statements = _statements(parsed, trust, head)
+        _check_chain(parsed.series, statements)
+        _check_shared(parsed.shared, statements)
+        _check_openings(openings, statements[0])
+    except _RejectedError as rejected:
+        return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of)
+    expected = statements[-1].open.last_expected_by
+    overdue = None if expected is None or expected >= now.astimezone(UTC).date() else expected
+    return Verdict(
+        trust.operator,
+        None,
+        as_of=as_of,
+        statements=tuple(statements),
+        overdue_since=overdue,
+        openings=len(set(openings)),
+    )
+
+
+def _parse(data: bytes) -> export.Export:
+    try:
+        return export.parse(data)
+    except NotCanonicalError:
+        raise _RejectedError(Reason.NOT_CANONICAL) from None
+    except MalformedError:
+        raise _RejectedError(Reason.MALFORMED) from None
+
+
+def _one_checkpoint(parsed: export.Export) -> str:
+    notes: list[str] = []
+    for seq, row in enumerate(parsed.statements):
+        try:
+            notes.append(proof.parse(row.proof).checkpoint)
+        except ProofError:
+            raise _RejectedError(Reason.PROOF_INVALID, seq) from None
+        # Two heads in one document could be two histories; which one a statement is in must not be left open.
+        _require(notes[-1] == notes[0], Reason.CHECKPOINTS_DIFFER, seq)
+    return notes[0]
+
+
+def _verified(checkpoint: str, trust: Trust) -> note.Checkpoint:
+    try:
+        return note.verify_checkpoint(checkpoint, trust.log)
+    except NoteError:
+        raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
+
+
+def _witnessed(checkpoint: str, trust: Trust) -> datetime | None:
+    """Return when the quorum was reached, or None if it was not."""
+    try:
+        times = [note.witness_time(checkpoint, witness) for witness in trust.witnesses]
+    except NoteError:
+        raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
+    seen = sorted(time for time in times if time is not None)
+    if trust.quorum == 0 or len(seen) < trust.quorum:
+        return None
+    try:
+        return datetime.fromtimestamp(seen[trust.quorum - 1], UTC)
+    except (OverflowError, ValueError, OSError):
+        raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
+
+
+def _statements(parsed: export.Export, trust: Trust, head: note.Checkpoint) -> list[Statement]:
+    found: list[Statement] = []
+    indexes: list[int] = []
+    previous: str | None = None
+    for seq, row in enumerate(parsed.statements):
+        envelope = _envelope(row.envelope, seq)
+        place = proof.parse(row.proof)
+        claimed = leaf.of_payload(parsed.series, seq, envelope.payload)
+        current = _signed_statement(envelope, trust, seq, is_logged=_is_logged(claimed, place, head))
+        own = leaf.of_payload(current.series, current.seq, envelope.payload)
+        _require(_is_logged(own, place, head), Reason.PROOF_INVALID, seq)
+        _require(current.series != parsed.series or current.seq <= seq, Reason.STATEMENT_DROPPED, seq)
+        _require(current.seq == seq and current.prev == previous, Reason.CHAIN_BROKEN, seq)
+        found.append(current)
+        indexes.append(place.index)
+        previous = statement.payload_digest(envelope.payload)
+    # A statement holds the digest of the one before, so it cannot have been logged earlier.
+    _require(all(left < right for left, right in pairwise(indexes)), Reason.CHAIN_BROKEN)
+    return found
+
+
+def _envelope(value: object, seq: int) -> dsse.Envelope:
+    try:
+        return dsse.from_object(value)
+    except MalformedError:
+        raise _RejectedError(Reason.MALFORMED, seq) from None
+
+
+def _signed_statement(envelope: dsse.Envelope, trust: Trust, seq: int, *, is_logged: bool) -> Statement:
+    """Return the statement in an envelope; `is_logged` tells, if the signature fails, which of the two was altered."""
+    key = trust.receipt_keys.get(envelope.keyid)
+    if key is None:
+        raise _RejectedError(Reason.UNKNOWN_KEY, seq)
+    try:
+        dsse.verify(envelope, key.public)
+    except SignatureError:
+        raise _RejectedError(Reason.SIGNATURE_INVALID if is_logged else Reason.PAYLOAD_ALTERED, seq) from None
+    try:
+        found = statement.parse(envelope.payload)
+    except NotCanonicalError:
+        raise _RejectedError(Reason.NOT_CANONICAL, seq) from None
+    except MalformedError:
+        raise _RejectedError(Reason.MALFORMED, seq) from None
+    until = key.valid_until
+    in_window = key.valid_from <= found.issued_at and (until is None or found.issued_at <= until)
+    _require(in_window, Reason.KEY_OUT_OF_WINDOW, seq)
+    return found
+
+
+def _is_logged(found: leaf.Leaf, place: proof.TlogProof, head: note.Checkpoint) -> bool:
+    hashed = merkle.leaf_hash(found.to_bytes())
+    try:
+        merkle.verify_inclusion(hashed, place.index, head.size, place.hashes, head.root)
+    except ProofError:
+        return False
+    return True
+
+
+def _check_chain(series: str, statements: Sequence[Statement]) -> None:
+    for seq, current in enumerate(statements):
+        same = current.series == series and current.subjects == statements[0].subjects
+        _require(same, Reason.CHAIN_BROKEN, seq)
+        _require(seq == 0 or not statements[seq - 1].final, Reason.AFTER_FINAL, seq)
+
+
+def _check_shared(shared: Mapping[str, object], statements: Sequence[Statement]) -> None:
+    for claimed, document in shared.items():
+        _require(canonical.digest(canonical.encode(document)) == claimed, Reason.SHARED_DOCUMENT_ALTERED)
+    cited = {digest for current in statements for digest in current.context}
+    _require(cited <= shared.keys(), Reason.SHARED_DOCUMENT_MISSING)
+    _require(shared.keys() <= cited, Reason.SHARED_DOCUMENT_UNCITED)
+
+
+def _check_openings(openings: Sequence[bytes], first: Statement) -> None:
+    for given in openings:
+        _require(opening.digest(given) in first.subjects, Reason.OPENING_MISMATCH)
+        try:
+            found = opening.parse(given)
+        except MalformedError:
+            raise _RejectedError(Reason.OPENING_MISMATCH) from None
+        _require(found.series == first.series, Reason.OPENING_MISMATCH)
+
+
+def _require(holds: bool, reason: Reason, seq: int | None = None) -> None:  # noqa: FBT001 - the claim being checked
+    if not holds:
+        raise _RejectedError(reason, seq)

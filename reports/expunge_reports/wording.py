@@ -1,0 +1,95 @@
+"""A verdict in words and as plain data: what the verifier prints and what a page shows."""
+
+from expunge_reports.verification import EXPLANATIONS, AsOf, Verdict
+
+
+def lines(verdict: Verdict) -> list[str]:
+    """Return the verdict as lines of text; no line holds an identifier."""
+    if verdict.reason is not None:
+        where = "" if verdict.seq is None else f" (statement {verdict.seq})"
+        said = [f"invalid: {verdict.reason}{where}: {EXPLANATIONS[verdict.reason]}"]
+        return said if verdict.as_of is None else [*said, as_of(verdict.as_of)]
+    words = ["authentic"]
+    if verdict.overdue_since is not None:
+        words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
+    if not verdict.anchored:
+        words.append("unanchored")
+    return [
+        ", ".join(words),
+        claim(verdict),
+        *([] if verdict.as_of is None else [as_of(verdict.as_of)]),
+        *([] if verdict.anchored else ["unanchored: no witness vouches that the log was never rewritten"]),
+        binding(verdict),
+        *(_statement_line(verdict, seq) for seq in range(len(verdict.statements))),
+    ]
+
+
+def claim(verdict: Verdict) -> str:
+    """Return the sentence that says what an authentic receipt is worth."""
+    operator = verdict.operator
+    return (
+        f"Authentic statement by {operator}. Its truth rests on {operator}'s systems; "
+        "places not declared are not covered."
+    )
+
+
+def as_of(found: AsOf) -> str:
+    """Return the line that says which checkpoint the verdict speaks of."""
+    witnessed = "" if found.witnessed_at is None else f", witnessed {found.witnessed_at.isoformat()}"
+    return f"as of checkpoint {found.origin} size {found.size} root {found.root}{witnessed}"
+
+
+def binding(verdict: Verdict) -> str:
+    """Return the line that says whether the receipt was shown to be about a person."""
+    if not verdict.openings:
+        return "no opening given: not bound to a person"
+    return f"bound to the person of the openings given: {verdict.openings} of {len(verdict.statements[0].subjects)}"
+
+
+def to_object(verdict: Verdict) -> dict[str, object]:
+    """Return the verdict as plain JSON data."""
+    found = verdict.as_of
+    overdue = verdict.overdue_since
+    return {
+        "format": "expunge-verdict/1",
+        "operator": verdict.operator,
+        "status": verdict.status,
+        "authentic": verdict.authentic,
+        "anchored": verdict.anchored,
+        "complete": verdict.complete,
+        "reason": None if verdict.reason is None else verdict.reason.value,
+        "statement": verdict.seq,
+        "overdueSince": None if overdue is None else overdue.isoformat(),
+        "openings": verdict.openings,
+        "asOf": None
+        if found is None
+        else {
+            "origin": found.origin,
+            "size": found.size,
+            "root": found.root,
+            "witnessedAt": None if found.witnessed_at is None else found.witnessed_at.isoformat(),
+        },
+        "statements": [
+            {
+                "series": current.series,
+                "seq": current.seq,
+                "event": current.event,
+                "issuedAt": current.issued_at.isoformat(),
+                "final": current.final,
+                "open": current.open.items,
+            }
+            for current in verdict.statements
+        ],
+        "words": lines(verdict),
+    }
+
+
+def _statement_line(verdict: Verdict, seq: int) -> str:
+    current = verdict.statements[seq]
+    if current.final:
+        owed = "final"
+    elif current.open.last_expected_by is None:
+        owed = f"{current.open.items} open"
+    else:
+        owed = f"{current.open.items} open, expected by {current.open.last_expected_by.isoformat()}"
+    return f"  {current.seq} {current.issued_at.isoformat()} {current.event} ({owed})"

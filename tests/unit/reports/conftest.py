@@ -1,0 +1,129 @@
+"""An operator with keys, a log and one finished request: what most tests alter and verify."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from expunge_reports import canonical, dsse, export, leaf, note, opening, statement, trust
+from expunge_reports.log import LogWriter
+from expunge_reports.verification import Verdict, verify
+
+ORIGIN = "receipts.example.org"
+ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)
+NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
+DATA_MAP = {"kind": "data-map", "digest": "0" * 64}
+PLAN = {"kind": "plan", "stores": ["pg-main", "cache"]}
+
+
+@dataclass
+class Operator:
+    """Issues statements as the orchestrator does."""
+
+    directory: Path
+    receipt: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    log_key: ed25519.Ed25519PrivateKey = field(default_factory=ed25519.Ed25519PrivateKey.generate)
+    epoch: bytes = b"\x07" * 32
+    series: str = field(default_factory=statement.new_series)
+    documents: list[object] = field(default_factory=lambda: [DATA_MAP, PLAN])
+
+    def __post_init__(self) -> None:
+        self.writer = LogWriter.create(self.directory, ORIGIN, self.log_key)
+        self.trust = trust.single_key(
+            "Example GmbH",
+            self.receipt.public_key(),
+            datetime(2026, 1, 1, tzinfo=UTC),
+            note.log_key(ORIGIN, self.log_key.public_key()),
+        )
+        self.openings = [
+            opening.make(self.epoch, self.series, "email/1", "ada@example.com"),
+            opening.make(self.epoch, self.series, "phone/1", "+15550100"),
+        ]
+        self.envelopes: list[bytes] = []
+        self.indexes: list[int] = []
+        self.payloads: list[bytes] = []
+
+    def issue(self, event: str, **changes: object) -> bytes:
+        fields: dict[str, object] = {
+            "series": self.series,
+            "seq": len(self.payloads),
+            "prev": statement.payload_digest(self.payloads[-1]) if self.payloads else None,
+            "event": event,
+            "issued_at": ISSUED,
+            "body": {"context": [export.document_digest(document) for document in self.documents]},
+            "subjects": [opening.digest(item) for item in self.openings],
+            **changes,
+        }
+        payload = statement.build(**fields)
+        self.log_payload(payload, str(fields["series"]), int(str(fields["seq"])))
+        return payload
+
+    def log_payload(self, payload: bytes, series: str, seq: int) -> None:
+        self.payloads.append(payload)
+        self.envelopes.append(dsse.sign(payload, self.receipt))
+        self.indexes.append(self.writer.append([leaf.of_payload(series, seq, payload).to_bytes()]))
+
+    def export(self) -> bytes:
+        proofs = self.writer.log.proofs(self.indexes)
+        return export.build(self.series, list(zip(self.envelopes, proofs, strict=True)), self.documents)
+
+    def raw_export(self) -> bytes:
+        """An export that is written without the builder's own checks."""
+        proofs = self.writer.log.proofs(self.indexes)
+        rows = [
+            {"envelope": canonical.parse(envelope), "proof": proof}
+            for envelope, proof in zip(self.envelopes, proofs, strict=True)
+        ]
+        shared = {export.document_digest(item).removeprefix("sha256:"): item for item in self.documents}
+        return canonical.encode({"format": export.FORMAT, "series": self.series, "statements": rows, "shared": shared})
+
+    def verify(self, data: bytes, *openings: bytes, now: datetime = NOW) -> Verdict:
+        return verify(data, self.trust, openings, now)
+
+
+@pytest.fixture
+def make_operator(tmp_path: Path):
+    made: list[Operator] = []
+
+    def make(**options: object) -> Operator:
+        operator = Operator(tmp_path / f"log-{len(made)}", **options)
+        made.append(operator)
+        # Other people's leaves around, so that proofs have a path.
+        operator.writer.append(
+            [leaf.of_payload(statement.new_series(), 0, f"other {n}".encode()).to_bytes() for n in range(300)]
+        )
+        return operator
+
+    yield make
+    for operator in made:
+        operator.writer.close()
+
+
+@pytest.fixture
+def operator(make_operator: Callable[..., Operator]) -> Operator:
+    return make_operator()
+
+
+@pytest.fixture
+def finished(operator: Operator) -> Operator:
+    owed = statement.Open(2, date(2026, 12, 23))
+    operator.issue("accepted", still_open=owed)
+    operator.issue("partially-erased", still_open=owed, body={"stores": [{"id": "pg-main", "found": 14, "due": 0}]})
+    operator.issue("closed", final=True)
+    return operator
+
+
+@pytest.fixture
+def edit() -> Callable[[bytes, Callable[[dict], None]], bytes]:
+    """Change an export through its parsed form and write it canonically again."""
+
+    def apply(data: bytes, change: Callable[[dict], None]) -> bytes:
+        document = json.loads(data)
+        change(document)
+        return canonical.encode(document)
+
+    return apply

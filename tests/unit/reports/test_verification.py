@@ -1,0 +1,407 @@
+"""What the verifier accepts, and the reason it gives for everything else."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from expunge_reports import canonical, dsse, export, note, opening, proof, statement, wording
+from expunge_reports.errors import MalformedError
+from expunge_reports.trust import ReceiptKey
+from expunge_reports.verification import Reason
+
+
+def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
+    verdict = finished.verify(finished.export(), *finished.openings)
+    assert (verdict.reason, verdict.authentic, verdict.complete, verdict.anchored) == (None, True, True, False)
+    assert verdict.status == "unanchored"
+    assert verdict.openings == 2
+    assert [found.event for found in verdict.statements] == ["accepted", "partially-erased", "closed"]
+    said = wording.lines(verdict)
+    assert said[0] == "authentic, unanchored"
+    assert said[1] == (
+        "Authentic statement by Example GmbH. Its truth rests on Example GmbH's systems; "
+        "places not declared are not covered."
+    )
+    assert said[2].startswith("as of checkpoint receipts.example.org size 303 root ")
+    assert "bound to the person of the openings given: 2 of 2" in said
+
+
+def test_without_an_opening_it_is_bound_to_nobody(finished):
+    assert "no opening given: not bound to a person" in wording.lines(finished.verify(finished.export()))
+
+
+def test_another_persons_opening_is_refused(finished):
+    export_bytes = finished.export()
+    strangers = [
+        opening.make(finished.epoch, finished.series, "email/1", "eve@example.com"),
+        opening.make(finished.epoch, finished.series, "email/2", "ada@example.com"),
+        opening.make(finished.epoch, statement.new_series(), "email/1", "ada@example.com"),
+        opening.make(b"\x08" * 32, finished.series, "email/1", "ada@example.com"),
+        finished.openings[0] + b"\n",
+        b"",
+    ]
+    for stranger in strangers:
+        assert finished.verify(export_bytes, finished.openings[1], stranger).reason == Reason.OPENING_MISMATCH
+
+
+def test_a_subject_that_is_no_opening_opens_nothing(operator):
+    """Whoever controls a file with the right digest still needs it to be an opening of this series."""
+    forged = b"not an opening"
+    other = opening.make(operator.epoch, statement.new_series(), "email/1", "ada@example.com")
+    operator.issue("accepted", subjects=[canonical.digest(forged), opening.digest(other)])
+    assert operator.verify(operator.export(), forged).reason == Reason.OPENING_MISMATCH
+    assert operator.verify(operator.export(), other).reason == Reason.OPENING_MISMATCH
+    assert operator.verify(operator.export()).authentic
+
+
+def test_an_overdue_series_is_incomplete(operator):
+    operator.issue("accepted", still_open=statement.Open(1, date(2026, 12, 1)))
+    data = operator.export()
+    assert operator.verify(data, now=datetime(2026, 12, 1, 23, 59, tzinfo=UTC)).complete
+    late = operator.verify(data, now=datetime(2026, 12, 2, 0, 1, tzinfo=UTC))
+    assert (late.status, late.authentic, late.complete) == ("incomplete", True, False)
+    assert wording.lines(late)[0].startswith("authentic, incomplete: ")
+    assert "2026-12-01" in wording.lines(late)[0]
+
+
+# --- dropped, reordered and foreign statements ---
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_dropped_statement_is_noticed(finished, edit, position):
+    data = edit(finished.export(), lambda document: document["statements"].pop(position))
+    assert finished.verify(data).reason == Reason.STATEMENT_DROPPED
+
+
+def test_a_dropped_last_statement_leaves_the_series_open_and_then_incomplete(finished, edit):
+    """The export alone cannot show this one: the date in `open` does, and so does a scan of the public log."""
+    data = edit(finished.export(), lambda document: (document["statements"].pop(),))
+    assert finished.verify(data).complete
+    assert finished.verify(data, now=datetime(2027, 1, 1, tzinfo=UTC)).status == "incomplete"
+
+
+def test_a_swapped_or_repeated_statement_breaks_the_chain(finished, edit):
+    def swap(document):
+        document["statements"][0:2] = document["statements"][1::-1]
+
+    def repeat(document):
+        document["statements"].insert(1, document["statements"][0])
+
+    assert finished.verify(edit(finished.export(), swap)).reason == Reason.STATEMENT_DROPPED
+    assert finished.verify(edit(finished.export(), repeat)).reason == Reason.CHAIN_BROKEN
+
+
+def test_a_wrong_previous_digest_breaks_the_chain(operator):
+    operator.issue("accepted")
+    operator.issue("erased", prev="0" * 64)
+    assert operator.verify(operator.raw_export()).reason == Reason.CHAIN_BROKEN
+
+
+def test_a_statement_of_another_series_breaks_the_chain(operator):
+    operator.issue("accepted")
+    operator.issue("erased", series=statement.new_series())
+    assert operator.verify(operator.raw_export()).reason == Reason.CHAIN_BROKEN
+
+
+def test_an_export_under_another_series_name_breaks_the_chain(finished, edit):
+    data = edit(finished.export(), lambda document: document.update(series=statement.new_series()))
+    assert finished.verify(data).reason == Reason.CHAIN_BROKEN
+
+
+def test_changed_subjects_break_the_chain(operator):
+    operator.issue("accepted")
+    operator.issue("erased", subjects=["0" * 64])
+    assert operator.verify(operator.raw_export()).reason == Reason.CHAIN_BROKEN
+
+
+def test_nothing_follows_a_final_statement(operator):
+    operator.issue("accepted")
+    operator.issue("denied", final=True)
+    operator.issue("erased")
+    verdict = operator.verify(operator.export())
+    assert (verdict.reason, verdict.seq) == (Reason.AFTER_FINAL, 2)
+
+
+def test_a_statement_logged_before_its_predecessor_breaks_the_chain(operator):
+    operator.issue("accepted")
+    operator.issue("erased")
+    operator.indexes.reverse()
+    operator.envelopes.reverse()
+    assert operator.verify(operator.raw_export()).reason == Reason.STATEMENT_DROPPED
+    operator.envelopes.reverse()
+    assert operator.verify(operator.raw_export()).reason == Reason.PROOF_INVALID
+
+
+# --- altered parts ---
+
+
+def _payload_changed(document):
+    envelope = document["statements"][1]["envelope"]
+    payload = base64.b64decode(envelope["payload"]).replace(b'"found":14', b'"found":15')
+    envelope["payload"] = base64.b64encode(payload).decode()
+
+
+def _resigned_by_stranger(document):
+    envelope = document["statements"][1]["envelope"]
+    payload = base64.b64decode(envelope["payload"])
+    envelope["signatures"] = json.loads(dsse.sign(payload, ec.generate_private_key(ec.SECP256R1())))["signatures"]
+
+
+def _signature_of_stranger_under_trusted_id(document):
+    keyid = document["statements"][1]["envelope"]["signatures"][0]["keyid"]
+    _resigned_by_stranger(document)
+    document["statements"][1]["envelope"]["signatures"][0]["keyid"] = keyid
+
+
+def _proof_of_another_leaf(document):
+    document["statements"][1]["proof"] = document["statements"][2]["proof"]
+
+
+def _hash_changed(document):
+    lines = document["statements"][1]["proof"].split("\n")
+    lines[2] = base64.b64encode(bytes(32)).decode()
+    document["statements"][1]["proof"] = "\n".join(lines)
+
+
+def _checkpoint_grown(document):
+    for row in document["statements"]:
+        row["proof"] = row["proof"].replace("\n303\n", "\n304\n")
+
+
+def _one_checkpoint_changed(document):
+    document["statements"][1]["proof"] = document["statements"][1]["proof"].replace("\n303\n", "\n304\n")
+
+
+def _shared_changed(document):
+    next(iter(document["shared"].values()))["kind"] = "other"
+
+
+def _shared_missing(document):
+    document["shared"].popitem()
+
+
+def _shared_added(document):
+    added = {"kind": "extra"}
+    document["shared"][export.document_digest(added).removeprefix("sha256:")] = added
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "seq"),
+    [
+        (_payload_changed, Reason.PAYLOAD_ALTERED, 1),
+        (_resigned_by_stranger, Reason.UNKNOWN_KEY, 1),
+        (_signature_of_stranger_under_trusted_id, Reason.SIGNATURE_INVALID, 1),
+        (_proof_of_another_leaf, Reason.PROOF_INVALID, 1),
+        (_hash_changed, Reason.PROOF_INVALID, 1),
+        (_checkpoint_grown, Reason.CHECKPOINT_INVALID, None),
+        (_one_checkpoint_changed, Reason.CHECKPOINTS_DIFFER, 1),
+        (_shared_changed, Reason.SHARED_DOCUMENT_ALTERED, None),
+        (_shared_missing, Reason.SHARED_DOCUMENT_MISSING, None),
+        (_shared_added, Reason.SHARED_DOCUMENT_UNCITED, None),
+        (lambda document: document.update(format="expunge-export/2"), Reason.MALFORMED, None),
+        (lambda document: document.update(statements=[]), Reason.MALFORMED, None),
+        (lambda document: document.update(more=1), Reason.MALFORMED, None),
+    ],
+)
+def test_every_alteration_has_its_own_reason(finished, edit, change, reason, seq):
+    verdict = finished.verify(edit(finished.export(), change))
+    assert (verdict.reason, verdict.seq, verdict.authentic, verdict.status) == (reason, seq, False, "invalid")
+    assert verdict.statements == ()
+    assert wording.lines(verdict)[0].startswith(f"invalid: {reason.value}")
+
+
+def test_white_space_is_not_canonical(finished):
+    data = finished.export()
+    assert finished.verify(data + b"\n").reason == Reason.NOT_CANONICAL
+    assert finished.verify(json.dumps(json.loads(data)).encode()).reason == Reason.NOT_CANONICAL
+    assert finished.verify(b"").reason == Reason.MALFORMED
+
+
+def test_a_signed_payload_that_is_not_canonical_is_refused(operator):
+    payload = operator.issue("accepted")
+    operator.payloads, operator.envelopes, operator.indexes = [], [], []
+    operator.log_payload(json.dumps(json.loads(payload)).encode(), operator.series, 0)
+    assert operator.verify(operator.raw_export()).reason == Reason.NOT_CANONICAL
+
+
+def test_a_signed_payload_that_is_no_statement_is_refused(operator):
+    operator.log_payload(b"{}", operator.series, 0)
+    operator.documents = []
+    assert operator.verify(operator.raw_export()).reason == Reason.MALFORMED
+
+
+def test_a_statement_that_was_never_logged_is_refused(finished):
+    """Signing is not enough: a thief of the receipt key, or a hidden second history, has no place in the log."""
+    finished.indexes[2] = 5
+    assert finished.verify(finished.raw_export()).reason == Reason.PROOF_INVALID
+
+
+def test_another_operators_receipt_is_refused(finished, make_operator):
+    other = make_operator()
+    other.issue("accepted")
+    assert finished.verify(other.export()).reason == Reason.CHECKPOINT_INVALID
+    finished.trust = replace(other.trust, log=finished.trust.log)
+    assert finished.verify(finished.export()).reason == Reason.UNKNOWN_KEY
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        (datetime(2026, 11, 24, 10, 15, 43, tzinfo=UTC), None),
+        (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 11, 24, 10, 15, 41, tzinfo=UTC)),
+    ],
+)
+def test_a_key_outside_its_window_signs_nothing(finished, window):
+    keyid = dsse.key_id(finished.receipt.public_key())
+    finished.trust = replace(finished.trust, receipt_keys={keyid: ReceiptKey(finished.receipt.public_key(), *window)})
+    assert finished.verify(finished.export()).reason == Reason.KEY_OUT_OF_WINDOW
+
+
+# --- one flipped byte, everywhere ---
+
+
+def _allowed(text: str) -> dict[str, set[Reason]]:
+    """Which reasons a flipped byte may give, by the part of the export it stands in."""
+    return {
+        "payload": {Reason.PAYLOAD_ALTERED, Reason.MALFORMED, Reason.NOT_CANONICAL},
+        "sig": {Reason.SIGNATURE_INVALID, Reason.MALFORMED, Reason.NOT_CANONICAL},
+        "keyid": {Reason.UNKNOWN_KEY, Reason.MALFORMED, Reason.NOT_CANONICAL},
+        "proof": {Reason.PROOF_INVALID, Reason.CHECKPOINTS_DIFFER, Reason.MALFORMED, Reason.NOT_CANONICAL},
+        "checkpoint": {
+            Reason.CHECKPOINT_INVALID,
+            Reason.CHECKPOINTS_DIFFER,
+            Reason.MALFORMED,
+            Reason.NOT_CANONICAL,
+        },
+        "shared": {Reason.SHARED_DOCUMENT_ALTERED, Reason.MALFORMED, Reason.NOT_CANONICAL},
+    }[text]
+
+
+def test_one_flipped_byte_is_never_accepted_and_is_named(operator):
+    """Every byte of a short export, one bit at a time in turn (all eight bits in the signed and hashed parts' starts)."""
+    operator.issue("accepted", still_open=statement.Open(1, date(2027, 1, 1)))
+    data = operator.export()
+    assert operator.verify(data).authentic
+    document = json.loads(data)
+    envelope = document["statements"][0]["envelope"]
+    proof_json = canonical.encode(document["statements"][0]["proof"])
+    boundary = proof_json.index(b"\\n\\n") + 4
+    parts = {
+        "payload": envelope["payload"].encode(),
+        "sig": envelope["signatures"][0]["sig"].encode(),
+        "keyid": envelope["signatures"][0]["keyid"].encode(),
+        "proof": proof_json[1 : boundary - 4],
+        "checkpoint": proof_json[boundary:-1],
+        "shared": canonical.encode(document["shared"])[1:-1],
+    }
+    spans = {name: (data.index(part), data.index(part) + len(part)) for name, part in parts.items()}
+    seen: dict[str, set[Reason]] = {name: set() for name in parts}
+    for position in range(len(data)):
+        part = next((name for name, (start, end) in spans.items() if start <= position < end), None)
+        flipped = bytearray(data)
+        flipped[position] ^= 1 << (position % 8)
+        verdict = operator.verify(bytes(flipped))
+        assert not verdict.authentic, f"accepted with byte {position} flipped"
+        assert verdict.reason is not None
+        if part:
+            assert verdict.reason in _allowed(part), f"byte {position} in {part}: {verdict.reason}"
+            seen[part].add(verdict.reason)
+    expected = {
+        "payload": Reason.PAYLOAD_ALTERED,
+        "sig": Reason.SIGNATURE_INVALID,
+        "keyid": Reason.UNKNOWN_KEY,
+        "proof": Reason.PROOF_INVALID,
+        "checkpoint": Reason.CHECKPOINT_INVALID,
+        "shared": Reason.SHARED_DOCUMENT_ALTERED,
+    }
+    for part, reason in expected.items():
+        assert reason in seen[part], f"no flip in {part} was named {reason}"
+
+
+def test_one_flipped_bit_in_an_opening_is_a_mismatch(finished):
+    data = finished.export()
+    given = finished.openings[0]
+    for position in range(len(given)):
+        flipped = bytearray(given)
+        flipped[position] ^= 1 << (position % 8)
+        assert finished.verify(data, bytes(flipped)).reason == Reason.OPENING_MISMATCH
+
+
+# --- witnesses ---
+
+
+def _witnessed(operator, *times: int, quorum: int):
+    keys = [ed25519.Ed25519PrivateKey.generate() for _ in times]
+    names = [f"witness-{number}.example" for number in range(len(times))]
+    signed = operator.writer.log.checkpoint
+    for name, key, time in zip(names, keys, times, strict=True):
+        signed = note.cosign(signed, name, key, time)
+    operator.trust = replace(
+        operator.trust,
+        witnesses=tuple(
+            note.VerifierKey(name, note.WITNESS_KEY, key.public_key().public_bytes_raw())
+            for name, key in zip(names, keys, strict=True)
+        ),
+        quorum=quorum,
+    )
+    proofs = [replace(proof.parse(text), checkpoint=signed) for text in operator.writer.log.proofs(operator.indexes)]
+    rows = [(envelope, found.to_text()) for envelope, found in zip(operator.envelopes, proofs, strict=True)]
+    return export.build(operator.series, rows, operator.documents)
+
+
+def test_a_quorum_of_witnesses_anchors_the_checkpoint(finished):
+    data = _witnessed(finished, 1795500000, 1795600000, 1795700000, quorum=2)
+    verdict = finished.verify(data)
+    assert (verdict.status, verdict.anchored) == ("authentic", True)
+    assert verdict.as_of.witnessed_at == datetime.fromtimestamp(1795600000, UTC)
+    assert "unanchored" not in "\n".join(wording.lines(verdict))
+
+
+def test_too_few_witnesses_leave_it_unanchored(finished):
+    data = _witnessed(finished, 1795500000, quorum=1)
+    finished.trust = replace(
+        finished.trust,
+        witnesses=(*finished.trust.witnesses, note.VerifierKey("w2.example", note.WITNESS_KEY, bytes(32))),
+        quorum=2,
+    )
+    assert finished.verify(data).status == "unanchored"
+    finished.trust = replace(finished.trust, quorum=0)
+    assert finished.verify(data).status == "unanchored"
+
+
+def test_a_bad_line_of_a_known_witness_spoils_the_checkpoint(finished, edit):
+    data = _witnessed(finished, 1795500000, quorum=1)
+    stranger = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    key = finished.trust.witnesses[0]
+
+    def forge(document):
+        for row in document["statements"]:
+            head, _, line = row["proof"].rstrip("\n").rpartition("\n")
+            dash, name, encoded = line.split(" ")
+            signature = bytearray(base64.b64decode(encoded))
+            signature[-1] ^= 1
+            row["proof"] = f"{head}\n{dash} {name} {base64.b64encode(signature).decode()}\n"
+
+    assert finished.verify(edit(data, forge)).reason == Reason.CHECKPOINT_INVALID
+    finished.trust = replace(finished.trust, witnesses=(replace(key, public=stranger),))
+    assert finished.verify(data).status == "unanchored"  # a line by an unknown key is ignored
+
+
+def test_a_build_refuses_what_could_not_verify(finished):
+    rows = list(zip(finished.envelopes, finished.writer.log.proofs(finished.indexes), strict=True))
+    with pytest.raises(MalformedError):
+        export.build(finished.series, rows[1:], finished.documents)
+    with pytest.raises(MalformedError):
+        export.build(finished.series, rows, finished.documents[:1])
+    with pytest.raises(MalformedError):
+        export.build(statement.new_series(), rows, finished.documents)
+    with pytest.raises(MalformedError):
+        export.build(finished.series, [], finished.documents)
+    finished.writer.append([b"later"])
+    rows[0] = (rows[0][0], finished.writer.log.proof(finished.indexes[0]))
+    with pytest.raises(MalformedError):
+        export.build(finished.series, rows, finished.documents)
