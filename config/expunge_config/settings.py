@@ -29,8 +29,8 @@ class Settings(BaseSettings):
         stores: Store or backup name -> connection settings, as its connector defines them.
         chunk_size: People per chunk.
         settling: Time between erasure and the settling check.
-        verification_wait: How long a verification waits for transactions older than the cutoff before it gives
-            up for now.
+        retry_pause: First pause after a passing trouble of a store; it doubles with every attempt.
+        max_attempts: Attempts of one step before its chunk ends as failed.
     """
 
     model_config = SettingsConfigDict(
@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
     chunk_size: int = Field(default=1000, ge=1, le=10_000)
     settling: timedelta = timedelta(hours=24)
-    verification_wait: timedelta = timedelta(seconds=30)
+    retry_pause: timedelta = timedelta(seconds=2)
+    max_attempts: int = Field(default=6, ge=1, le=100)
 
     @property
     def ledger(self) -> str:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
 from expunge_orchestrator.ledger.schema import document, statement
-from expunge_reports import canonical, dsse, leaf, statement as statements
+from expunge_reports import canonical, dsse, leaf
+from expunge_reports import statement as statements
 from expunge_reports.export import document_digest
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import LogWriter
@@ -79,7 +80,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
 
 
 def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """series -> (next seq, digest of the last payload)."""
+    """Series -> (next seq, digest of the last payload)."""
     last = (
         sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
         .where(statement.c.series.in_(series))

@@ -1,8 +1,8 @@
 """Resolution: from the identifiers of a request to the keys of one person, or to the reason why not.
 
 Pure rules over the edges that connectors report (law 2). A person key is proof; a nominating key (e-mail, phone,
-address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A nominating key that
-records yield is followed only if it leads to nobody else. Shareable keys agree or disagree, and never select.
+address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A nominating
+key that records yield is followed only if it leads to nobody else. Shareable keys agree or disagree, and never select.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def parse_scope(text: str, data_map: DataMap) -> Scope:
 
 
 def collections_in(scope: Scope, data_map: DataMap) -> dict[str, dict[str, CollectionSpec]]:
-    """store -> collection -> spec of everything that belongs to the controller. Logs belong to nobody."""
+    """Store -> collection -> spec of everything that belongs to the controller. Logs belong to nobody."""
     found: dict[str, dict[str, CollectionSpec]] = {}
     for store, name, spec in data_map.collections():
         if spec.log is None and spec.owner is not None and spec.owner.controller == scope.controller:

@@ -1,0 +1,162 @@
+"""The bodies of statements: plain data, free of identifiers, saying no more than was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupCopy, CopyListing
+from expunge_orchestrator import copies
+from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.outcomes import Line, Outcome, Result
+
+CLAIM = (
+    "Records found through the declared ties were deleted or tombstoned in the stores listed and, when asked again, "
+    "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
+    "No claim is made for places not listed."
+)
+
+
+def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
+    """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
+    return {
+        "kind": "plan",
+        "software": f"expunge {version('expunge')}",
+        "operator": data_map.operator.name,
+        "contact": data_map.operator.contact,
+        "dataMap": f"sha256:{batch.map_digest}",
+        "planDigest": f"sha256:{batch.plan_digest}",
+        "stores": [
+            {
+                "store": store,
+                "kind": planned["kind"],
+                "identity": f"sha256:{planned['identity']}",
+                "collections": {name: one["action"] for name, one in planned["collections"].items()},
+            }
+            for store, planned in batch.plan["stores"].items()
+        ],
+        "logsLeftAlone": [
+            {
+                "store": store,
+                "collection": name,
+                "purpose": spec.log.purpose,
+                "ground": spec.log.ground,
+                "retention": str(spec.log.retention),
+                "approvedBy": spec.log.approved_by,
+            }
+            for store, name, spec in data_map.collections()
+            if spec.log is not None
+        ],
+        "grounds": {name: one.ground for name, one in data_map.data_types.items() if one.ground is not None},
+        "dataTypes": {
+            f"{store}.{name}": spec.data_type
+            for store, name, spec in data_map.collections()
+            if store in batch.plan["stores"] and name in batch.plan["stores"][store]["collections"]
+        },
+    }
+
+
+def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy]) -> dict[str, object]:
+    """What all requests concluded together share about backup copies: what was listed, when, beside which control."""
+    return {
+        "kind": "copies",
+        "listings": [
+            {"place": one.place, "at": stamp(one.at), "copies": len(one.copies), "control": one.control}
+            for one in listings
+        ],
+        "mayHoldTheRecords": copies.stated(held),
+    }
+
+
+def accepted(batch: Batch, context: str) -> dict[str, object]:
+    """Body of `accepted`."""
+    return {"controller": str(batch.scope), "receivedAt": batch.created_at, "context": [context]}
+
+
+def denied(batch: Batch, reason: str) -> dict[str, object]:
+    """Body of `denied`: nothing was deleted, and why."""
+    return {"controller": str(batch.scope), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
+
+
+def concluded(  # noqa: PLR0913, PLR0917 - the statement's own parts
+    batch: Batch,
+    result: Result,
+    lines: Iterable[Line],
+    cutoffs: Mapping[str, datetime],
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `erased`, `partially-erased` and `not-found`."""
+    return {
+        "controller": str(batch.scope),
+        "outcome": result.value,
+        "claim": CLAIM,
+        "verifiedAt": stamp(at),
+        "stores": _by_store(lines, cutoffs),
+        "context": [context],
+    }
+
+
+def re_erased(batch: Batch, lines: Iterable[Line], at: datetime, context: str) -> dict[str, object]:
+    """Body of `re-erased`: something due was there at settling time and was erased again."""
+    return {
+        "controller": str(batch.scope),
+        "verifiedAt": stamp(at),
+        "stores": _by_store(lines, {}),
+        "context": [context],
+    }
+
+
+def settled(batch: Batch, lines: Iterable[Line], at: datetime, context: str) -> dict[str, object]:
+    """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
+    return {
+        "controller": str(batch.scope),
+        "verifiedAt": stamp(at),
+        "due": sum(line.verified.due for line in lines if line.verified is not None),
+        "identifiersDestroyed": True,
+        "context": [context],
+    }
+
+
+def failure(lines: Iterable[Line]) -> str:
+    """Which collections are not done, for people who must mend it."""
+    named = [
+        f"{line.store}.{line.collection} ({'not looked at' if line.verified is None else f'{line.verified.due} due'})"
+        for line in lines
+        if line.outcome is Outcome.FAILED
+    ]
+    return f"not done: {', '.join(named)}"[:400]
+
+
+def _by_store(lines: Iterable[Line], cutoffs: Mapping[str, datetime]) -> list[dict[str, object]]:
+    stores: dict[str, list[dict[str, object]]] = {}
+    for line in lines:
+        stores.setdefault(line.store, []).append(_collection(line))
+    return [
+        {
+            "store": store,
+            "level": "deleted",
+            "cutoff": exact(cutoffs[store]) if store in cutoffs else None,
+            "collections": collections,
+        }
+        for store, collections in stores.items()
+    ]
+
+
+def _collection(line: Line) -> dict[str, object]:
+    assert line.verified is not None
+    told: dict[str, object] = {
+        "collection": line.collection,
+        "outcome": line.outcome.value,
+        "found": line.found.due + line.found.retained,
+        "due": line.verified.due,
+        "retained": line.verified.retained,
+        "newer": line.verified.newer,
+    }
+    if line.verified.retained:
+        told["ground"] = line.verified.ground
+        told["until"] = line.verified.until and line.verified.until.isoformat()
+    return told

@@ -1,0 +1,73 @@
+"""What a step is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Beat, Subject, SubjectKey
+from expunge_orchestrator.ledger.records import Batch, ChunkState, Item
+from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.sealing import Seal
+from expunge_orchestrator.workspace import Workspace
+
+MAX_ROUNDS = 3
+
+REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Where a chunk goes after a step: on by default, or back to `step` for another round."""
+
+    step: int | None = None
+    state: ChunkState = ChunkState.READY
+    failure: str | None = None
+
+
+Write = Callable[[sa.Connection], Next]
+"""What a step writes, inside the fenced transaction that also moves the chunk on. It calls no store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One chunk in one step. Stores are called with no transaction open."""
+
+    workspace: Workspace
+    batch: Batch
+    chunk_id: int
+    round: int
+    items: Sequence[Item]
+    cutoffs: Mapping[str, datetime]
+    store: str
+    beat: Beat = field(repr=False)
+
+    @property
+    def active(self) -> list[Item]:
+        """People without an outcome yet: those that the first half of the pipeline works on."""
+        return [item for item in self.items if item.outcome is None]
+
+    @property
+    def concluded(self) -> list[Item]:
+        """People whose erasure is to be reviewed at settling time."""
+        return [item for item in self.items if item.outcome in REVIEWED]
+
+    def subjects(self, items: Sequence[Item]) -> list[Subject]:
+        """The people with all their accepted keys, unsealed."""
+        return [Subject(item.id, self._unsealed(item, item.sealed_keys)) for item in items]
+
+    def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
+        """Item id -> the identifiers of the request, unsealed."""
+        return {item.id: self._unsealed(item, item.sealed_identifiers) for item in items}
+
+    def seal(self) -> Seal:
+        """The seal of this installation."""
+        return Seal(self.workspace.keys.wrapping)
+
+    def _unsealed(self, item: Item, sealed: bytes | None) -> frozenset[SubjectKey]:
+        assert item.wrapped_key is not None
+        assert sealed is not None
+        return self.seal().open(item.wrapped_key, item.series, sealed)

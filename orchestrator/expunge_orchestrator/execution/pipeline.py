@@ -1,0 +1,53 @@
+"""The pipeline: the names of the steps a chunk goes through, frozen into its batch.
+
+    accept, resolve, recount, erase:<store>…, verify:<store>…, conclude        then it waits for the settling time
+    review:<store>…, re-erase:<store>…, re-verify:<store>…, settle
+
+Chunks are finished, not stages: after half the time half of the people are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+ACCEPT = "accept"
+RESOLVE = "resolve"
+RECOUNT = "recount"
+ERASE = "erase"
+VERIFY = "verify"
+CONCLUDE = "conclude"
+REVIEW = "review"
+RE_ERASE = "re-erase"
+RE_VERIFY = "re-verify"
+SETTLE = "settle"
+
+
+def pipeline_for(stores: Sequence[str]) -> list[str]:
+    """The steps over these stores, in the order of erasure."""
+
+    def each(verb: str) -> list[str]:
+        return [f"{verb}:{store}" for store in stores]
+
+    return [
+        ACCEPT,
+        RESOLVE,
+        RECOUNT,
+        *each(ERASE),
+        *each(VERIFY),
+        CONCLUDE,
+        *each(REVIEW),
+        *each(RE_ERASE),
+        *each(RE_VERIFY),
+        SETTLE,
+    ]
+
+
+def split(step: str) -> tuple[str, str]:
+    """`erase:main` -> (`erase`, `main`); a step over all stores has an empty store."""
+    verb, _, store = step.partition(":")
+    return verb, store
+
+
+def first(pipeline: Sequence[str], verb: str) -> int:
+    """Index of the first step with that verb."""
+    return next(index for index, step in enumerate(pipeline) if split(step)[0] == verb)

@@ -1,0 +1,220 @@
+"""The embedded runner: a thread pool over the ledger under one lock.
+
+The ledger is the truth; the runner only delivers "run the next step of chunk N", at least once. Every delivery takes a
+new epoch, every later write carries it, so a delivery that was overtaken cannot write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from expunge_config.errors import ExpungeError
+from expunge_connectors.contract import Beat, no_beat
+from expunge_connectors.errors import TransientError
+from expunge_orchestrator.clock import now, parse, stamp
+from expunge_orchestrator.execution import pipeline, settling, states, steps
+from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.issuing import publish
+from expunge_orchestrator.ledger import records, schema
+from expunge_orchestrator.ledger.database import sole_runner
+from expunge_orchestrator.ledger.records import RUNNING, ChunkState
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports.errors import ReportError
+from expunge_reports.log import LogWriter
+
+_STEPS: Mapping[str, Callable[[Context], Write]] = {
+    pipeline.ACCEPT: steps.accept,
+    pipeline.RESOLVE: steps.resolve,
+    pipeline.RECOUNT: steps.recount,
+    pipeline.ERASE: steps.erase,
+    pipeline.VERIFY: steps.verify,
+    pipeline.CONCLUDE: steps.conclude,
+    pipeline.REVIEW: settling.review,
+    pipeline.RE_ERASE: settling.re_erase,
+    pipeline.RE_VERIFY: settling.re_verify,
+    pipeline.SETTLE: settling.settle,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a caller may watch: a finished step of a chunk, and a beat inside a long one. For progress bars."""
+
+    step_done: Callable[[int, str], None] = field(default=lambda _chunk, _step: None)
+    beat: Beat = no_beat
+
+
+def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2) -> None:
+    """Run every batch of the ledger that is to run, until nothing is left that could run now.
+
+    Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
+
+    Raises:
+        LedgerBusyError: Another process is running this ledger.
+    """
+    with (
+        sole_runner(workspace.ledger) as still_ours,
+        ThreadPoolExecutor(workers, thread_name_prefix="expunge") as pool,
+    ):
+        publish(workspace.ledger, writer)
+        states.refresh(workspace)
+        flight: dict[Future[None], int] = {}
+        while True:
+            still_ours()
+            ready, pause = _open_chunks(workspace.ledger, set(flight.values()))
+            for chunk_id in ready[: workers - len(flight)]:
+                flight[pool.submit(_drive, workspace, chunk_id, watch)] = chunk_id
+            if not flight:
+                if pause is None:
+                    break
+                time.sleep(min(pause, 1.0))
+                continue
+            for finished in wait(flight, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                flight.pop(finished)
+                finished.result()
+                publish(workspace.ledger, writer)
+                states.refresh(workspace)
+        publish(workspace.ledger, writer)
+
+
+def _open_chunks(ledger: sa.Engine, in_flight: set[int]) -> tuple[list[int], float | None]:
+    """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause."""
+    moment = now()
+    with ledger.begin() as connection:
+        rows = connection.execute(
+            sa.select(schema.chunk.c.id, schema.chunk.c.not_before)
+            .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+            .where(
+                schema.batch.c.state.in_([state.value for state in RUNNING]),
+                schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+            )
+            .order_by(schema.batch.c.id, schema.chunk.c.id)
+        ).all()
+    open_rows = [row for row in rows if row.id not in in_flight]
+    ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= stamp(moment)]
+    waiting = [row.not_before for row in open_rows if row.id not in ready]
+    if not waiting:
+        return ready, None
+    return ready, max(0.05, (parse(min(waiting)) - moment).total_seconds())
+
+
+def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
+    """Run one chunk to its end, its pause or its failure."""
+    while run_step(workspace, chunk_id, watch):
+        pass
+
+
+def run_step(workspace: Workspace, chunk_id: int, watch: Watch) -> bool:
+    """Run the next step of a chunk. False: nothing more to do for now (done, waiting, failed, paused or overtaken)."""
+    delivery = _take(workspace, chunk_id, watch)
+    if delivery is None:
+        return False
+    epoch, step, context = delivery
+    name = context.batch.pipeline[step]
+    try:
+        write = _STEPS[pipeline.split(name)[0]](context)
+    except TransientError as error:
+        _put_off(workspace, chunk_id, epoch, f"{name}: {error.message}")
+        return False
+    except (ExpungeError, ReportError) as error:
+        _fail(workspace, chunk_id, epoch, f"{name}: {error}")
+        return False
+    except Exception as error:  # noqa: BLE001 - a defect must end visibly, and its text may hold a record's value
+        _fail(workspace, chunk_id, epoch, f"{name}: internal error {type(error).__name__}")
+        return False
+    with workspace.ledger.begin() as connection:
+        owned = connection.execute(
+            sa.update(schema.chunk)
+            .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
+            .values(attempts=0, not_before=None, failure=None)
+        ).rowcount
+        if not owned:
+            return False
+        onward = write(connection)
+        _move(connection, chunk_id, step, context.round, onward)
+        connection.execute(
+            sa.insert(schema.step_log).values(
+                chunk_id=chunk_id, round=context.round, step=step, name=name, epoch=epoch, at=stamp(now())
+            )
+        )
+    watch.step_done(chunk_id, name)
+    return onward.state is ChunkState.READY
+
+
+def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, Context] | None:
+    with workspace.ledger.begin() as connection:
+        running = sa.exists().where(
+            schema.batch.c.id == schema.chunk.c.batch_id,
+            schema.batch.c.state.in_([state.value for state in RUNNING]),
+        )
+        taken = connection.execute(
+            sa.update(schema.chunk)
+            .where(
+                schema.chunk.c.id == chunk_id,
+                schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+                running,
+            )
+            .values(epoch=schema.chunk.c.epoch + 1, state=ChunkState.RUNNING.value)
+            .returning(schema.chunk.c.epoch, schema.chunk.c.step, schema.chunk.c.rounds)
+        ).first()
+        if taken is None:
+            return None
+        batch = records.batch_of_chunk(connection, chunk_id)
+        context = Context(
+            workspace=workspace,
+            batch=batch,
+            chunk_id=chunk_id,
+            round=taken.rounds,
+            items=records.items_of_chunk(connection, chunk_id),
+            cutoffs=records.cutoffs(connection, batch.id),
+            store=pipeline.split(batch.pipeline[taken.step])[1],
+            beat=watch.beat,
+        )
+    return taken.epoch, taken.step, context
+
+
+def _move(connection: sa.Connection, chunk_id: int, step: int, rounds: int, onward: Next) -> None:
+    back = onward.step is not None
+    connection.execute(
+        sa.update(schema.chunk)
+        .where(schema.chunk.c.id == chunk_id)
+        .values(
+            step=onward.step if back else step + 1 if onward.state is not ChunkState.DONE else step,
+            rounds=rounds + back,
+            state=onward.state.value,
+            failure=onward.failure,
+        )
+    )
+
+
+def _put_off(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
+    """Try again after a pause that doubles, or give up visibly."""
+    with workspace.ledger.begin() as connection:
+        attempts = connection.scalar(
+            sa.update(schema.chunk)
+            .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
+            .values(attempts=schema.chunk.c.attempts + 1, state=ChunkState.READY.value, failure=why[:500])
+            .returning(schema.chunk.c.attempts)
+        )
+        if attempts is None:
+            return
+        values: dict[str, object] = {
+            "not_before": stamp(now() + workspace.settings.retry_pause * 2 ** min(attempts - 1, 8))
+        }
+        if attempts >= workspace.settings.max_attempts:
+            values = {"state": ChunkState.FAILED.value, "not_before": None}
+        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == chunk_id).values(**values))
+
+
+def _fail(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
+    with workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(schema.chunk)
+            .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
+            .values(state=ChunkState.FAILED.value, failure=why[:500])
+        )

@@ -1,0 +1,116 @@
+"""The steps of the settling check: look again later, erase again if need be, then destroy the item's key."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from expunge_orchestrator import copies, issuing, outcomes
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.execution import bodies, pipeline
+from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.outcomes import Outcome, Result
+
+
+def review(context: Context) -> Write:
+    """Look again in one store, after the settling time."""
+    refuse_other_store(context)
+    counts = context.workspace.stores[context.store].verify(
+        context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
+    )
+    return record_counts(context, context.concluded, counts, "reviewed")
+
+
+def re_erase(context: Context) -> Write:
+    """Erase again, only for people of whom the review found something due anywhere."""
+    again = returned(context)
+    if again:
+        refuse_other_store(context)
+        context.workspace.stores[context.store].erase(
+            context.subjects(again),
+            context.batch.actions[context.store],
+            context.batch.scope,
+            context.cutoffs[context.store],
+            context.beat,
+        )
+    return lambda _connection: Next()
+
+
+def re_verify(context: Context) -> Write:
+    """Verify after erasing again, for the same people."""
+    again = returned(context)
+    if not again:
+        return lambda _connection: Next()
+    refuse_other_store(context)
+    counts = context.workspace.stores[context.store].verify(
+        context.subjects(again), context.batch.scope, context.cutoffs[context.store]
+    )
+    return record_counts(context, again, counts, "reverified")
+
+
+def settle(context: Context) -> Write:
+    """State that nothing due came back, and destroy the keys that open the sealed identifiers."""
+    again = {item.id for item in returned(context)}
+    lines = {
+        item.id: outcomes.lines(
+            context.batch.actions, item.reviewed, item.reverified if item.id in again else item.reviewed
+        )
+        for item in context.concluded
+    }
+    failed = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
+    at = now()
+    listings = copies.observe(context.workspace.backups)
+    held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
+    document = bodies.copies_document(listings, held)
+
+    def write(connection: sa.Connection) -> Next:
+        if failed:
+            places = sorted({bodies.failure(lines[item.id]) for item in failed})
+            return Next(
+                step=pipeline.first(context.batch.pipeline, pipeline.REVIEW),
+                state=ChunkState.FAILED,
+                failure=f"settling, {len(failed)} of {len(context.items)} people: {'; '.join(places)}"[:500],
+            )
+        copies.record(connection, listings)
+        cited = issuing.share(connection, document)
+        drafts = []
+        for item in context.concluded:
+            still_open = copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
+            if item.id in again:
+                body = bodies.re_erased(context.batch, lines[item.id], at, cited)
+                drafts.append(issuing.Draft(item.id, item.series, "re-erased", item.subjects, body, still_open))
+        issuing.issue(connection, context.workspace.keys, drafts, at)
+        settled = [
+            issuing.Draft(
+                item.id,
+                item.series,
+                "settled",
+                item.subjects,
+                bodies.settled(context.batch, lines[item.id], at, cited),
+                copies.still_open(held if item.outcome != Result.NOT_FOUND else []),
+            )
+            for item in context.concluded
+        ]
+        issuing.issue(connection, context.workspace.keys, settled, at)
+        connection.execute(
+            sa.update(schema.item)
+            .where(schema.item.c.chunk_id == context.chunk_id)
+            .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
+        )
+        return Next(state=ChunkState.DONE)
+
+    return write
+
+
+def returned(context: Context) -> list[Item]:
+    """People of whom the review found something due, or whom some store left out of its answer."""
+    return [
+        item
+        for item in context.concluded
+        if any(
+            line.outcome is Outcome.FAILED
+            for line in outcomes.lines(context.batch.actions, item.reviewed, item.reviewed)
+        )
+    ]

@@ -1,0 +1,200 @@
+"""The steps that erase: each calls stores first, then hands back what to write in one fenced transaction.
+
+Every step is harmless when it runs twice: stores answer the same, and the ledger takes each step's writes once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Counts
+from expunge_connectors.errors import IdentityChangedError
+from expunge_orchestrator import copies, issuing, outcomes, resolution
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import bodies, pipeline
+from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.lookup import lookup_in
+from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.tags import Tagger
+
+_ON = Next()
+
+
+def accept(context: Context) -> Write:
+    """State that the request was taken in, before anything is done."""
+    at = now()
+    document = bodies.plan_document(context.batch, context.workspace.data_map)
+
+    def write(connection: sa.Connection) -> Next:
+        cited = issuing.share(connection, document)
+        drafts = [
+            issuing.Draft(item.id, item.series, "accepted", item.subjects, bodies.accepted(context.batch, cited))
+            for item in context.active
+        ]
+        issuing.issue(connection, context.workspace.keys, drafts, at)
+        return _ON
+
+    return write
+
+
+def resolve(context: Context) -> Write:
+    """Find every key of every person, or the reason why nobody may be touched.
+
+    What is written here is durable before the first destructive statement (law 6): sealed keys, so that a crash resumes
+    also after the row that led to the others is gone, and the suppression entries.
+    """
+    workspace = context.workspace
+    lookup = lookup_in(workspace.stores, list(context.batch.actions), context.batch.scope, context.cutoffs)
+    resolved = resolution.resolve(context.identifiers(context.active), lookup, workspace.data_map)
+    seal, tagger = context.seal(), Tagger(workspace.keys.suppression)
+    entered = stamp(now())
+
+    def write(connection: sa.Connection) -> Next:
+        for item in context.active:
+            answer = resolved[item.id]
+            assert item.wrapped_key is not None
+            values: dict[str, Any] = {"sealed_keys": seal.close(item.wrapped_key, item.series, answer.keys)}
+            if answer.ambiguity is not None:
+                values |= {"outcome": Result.AMBIGUOUS.value, "reason": answer.ambiguity.value}
+            connection.execute(sa.update(schema.item).where(schema.item.c.id == item.id).values(**values))
+            connection.execute(sa.delete(schema.suppression).where(schema.suppression.c.item_id == item.id))
+            entries = [
+                {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
+                for key in answer.keys
+                if key.namespace in workspace.data_map.identities
+            ]
+            if entries:
+                connection.execute(sa.insert(schema.suppression), entries)
+        return _ON
+
+    return write
+
+
+def recount(context: Context) -> Write:
+    """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here."""
+    subjects = context.subjects(context.active)
+    found: dict[int, dict[str, Any]] = {subject.number: {} for subject in subjects}
+    for store in context.batch.actions:
+        counts = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
+        for number, record in found.items():
+            record[store] = outcomes.pack(counts.get(number, {}))
+
+    def write(connection: sa.Connection) -> Next:
+        for number, record in found.items():
+            connection.execute(sa.update(schema.item).where(schema.item.c.id == number).values(found=record))
+        return _ON
+
+    return write
+
+
+def erase(context: Context) -> Write:
+    """Delete or tombstone what is due in one store, after making sure that it is the store of the plan."""
+    refuse_other_store(context)
+    context.workspace.stores[context.store].erase(
+        context.subjects(context.active),
+        context.batch.actions[context.store],
+        context.batch.scope,
+        context.cutoffs[context.store],
+        context.beat,
+    )
+    return lambda _connection: _ON
+
+
+def verify(context: Context) -> Write:
+    """Ask one store again, by other statements: what is still there?"""
+    refuse_other_store(context)
+    counts = context.workspace.stores[context.store].verify(
+        context.subjects(context.active), context.batch.scope, context.cutoffs[context.store]
+    )
+    return record_counts(context, context.active, counts, "verified")
+
+
+def conclude(context: Context) -> Write:
+    """Say for each person what happened; go back for another round while something due is left."""
+    judged = {item.id: outcomes.lines(context.batch.actions, item.found, item.verified) for item in context.active}
+    results = {number: outcomes.result(lines) for number, lines in judged.items()}
+    failed = [item for item in context.active if results[item.id] is Result.FAILED]
+    if failed and context.round + 1 < MAX_ROUNDS:
+        again = pipeline.first(context.batch.pipeline, pipeline.ERASE)
+        return lambda _connection: Next(step=again)
+    at = now()
+    listings = copies.observe(context.workspace.backups)
+    held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
+    document = bodies.copies_document(listings, held)
+
+    def write(connection: sa.Connection) -> Next:
+        copies.record(connection, listings)
+        cited = issuing.share(connection, document)
+        drafts = []
+        told = set(
+            connection.scalars(
+                sa.select(schema.statement.c.item_id)
+                .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
+                .where(schema.item.c.chunk_id == context.chunk_id, schema.statement.c.event == "denied")
+            )
+        )
+        for item in context.items:
+            if item.outcome == Result.AMBIGUOUS and item.id not in told:
+                drafts.append(_draft(item, "denied", bodies.denied(context.batch, item.reason or "")))
+            elif item.id in results and results[item.id] is not Result.FAILED:
+                result = results[item.id]
+                body = bodies.concluded(context.batch, result, judged[item.id], context.cutoffs, at, cited)
+                still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
+                drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
+                _set_outcome(connection, item, result, None)
+        issuing.issue(connection, context.workspace.keys, drafts, at)
+        for item in failed:
+            _set_outcome(connection, item, Result.FAILED, bodies.failure(judged[item.id]))
+        if failed:
+            places = sorted({bodies.failure(judged[item.id]) for item in failed})
+            return Next(
+                step=pipeline.first(context.batch.pipeline, pipeline.ERASE),
+                state=ChunkState.FAILED,
+                failure=f"{len(failed)} of {len(context.items)} people: {'; '.join(places)}"[:500],
+            )
+        return Next(state=ChunkState.WAITING)
+
+    return write
+
+
+def refuse_other_store(context: Context) -> None:
+    """Make sure that a store is the one that was planned for (law 4).
+
+    Raises:
+        IdentityChangedError: It is another one.
+    """
+    planned = context.batch.plan["stores"][context.store]["identity"]
+    if context.workspace.stores[context.store].identity().digest != planned:
+        raise IdentityChangedError(
+            f"The store {context.store} is not the one that the plan was made for.",
+            remedy="Find out which store answers at its address; then make a new plan.",
+        )
+
+
+def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:
+    """Add one store's counts to a count record of each item."""
+    packed = {item.id: outcomes.pack(counts.get(item.id, {})) for item in items}
+    before: Mapping[int, Mapping[str, Any]] = {item.id: getattr(item, column) for item in items}
+
+    def write(connection: sa.Connection) -> Next:
+        for number, record in packed.items():
+            merged = {**before[number], context.store: record}
+            connection.execute(sa.update(schema.item).where(schema.item.c.id == number).values(**{column: merged}))
+        return _ON
+
+    return write
+
+
+def _draft(item: Item, event: str, body: Mapping[str, object]) -> issuing.Draft:
+    return issuing.Draft(item.id, item.series, event, item.subjects, body)
+
+
+def _set_outcome(connection: sa.Connection, item: Item, result: Result, reason: str | None) -> None:
+    connection.execute(
+        sa.update(schema.item).where(schema.item.c.id == item.id).values(outcome=result.value, reason=reason)
+    )

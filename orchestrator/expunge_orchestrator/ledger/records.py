@@ -1,0 +1,164 @@
+"""Reading the ledger's rows into plain records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.clock import parse
+from expunge_orchestrator.errors import UnknownBatchError
+from expunge_orchestrator.ledger import schema
+
+
+class BatchState(StrEnum):
+    """States of a batch (DESIGN, A request's life). Partially retained is told by the items' outcomes."""
+
+    PLANNED = "planned"
+    EXECUTING = "executing"
+    ERASED = "erased"
+    SETTLING = "settling"
+    SETTLED = "settled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+RUNNING = (BatchState.EXECUTING, BatchState.SETTLING)
+
+
+class ChunkState(StrEnum):
+    """States of a chunk. WAITING: erased, until the settling check is due."""
+
+    PLANNED = "planned"
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the ledger holds it. `plan` is described in `planning`."""
+
+    id: int
+    uid: str
+    scope: Scope
+    state: BatchState
+    created_at: str
+    map_digest: str
+    plan: Mapping[str, Any]
+    plan_digest: str
+    pipeline: Sequence[str]
+    settle_at: str | None
+
+    @property
+    def actions(self) -> dict[str, dict[str, Action]]:
+        """The approved actions: store -> collection -> action."""
+        return {
+            store: {name: Action(one["action"]) for name, one in planned["collections"].items()}
+            for store, planned in self.plan["stores"].items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One person of a batch."""
+
+    id: int
+    line: int
+    series: str
+    subjects: Sequence[str]
+    wrapped_key: bytes | None = field(repr=False)
+    sealed_identifiers: bytes | None = field(repr=False)
+    sealed_keys: bytes | None = field(repr=False)
+    outcome: str | None
+    reason: str | None
+    found: Mapping[str, Any]
+    verified: Mapping[str, Any]
+    reviewed: Mapping[str, Any]
+    reverified: Mapping[str, Any]
+
+
+def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
+    """The batch of that name.
+
+    Raises:
+        UnknownBatchError: There is none.
+    """
+    row = connection.execute(sa.select(schema.batch).where(schema.batch.c.uid == uid)).first()
+    if row is None:
+        raise UnknownBatchError(remedy="`expunge status` lists the batches of this ledger.")
+    return _batch(row)
+
+
+def batch_of_chunk(connection: sa.Connection, chunk_id: int) -> Batch:
+    """The batch a chunk belongs to."""
+    row = connection.execute(
+        sa.select(schema.batch)
+        .join(schema.chunk, schema.chunk.c.batch_id == schema.batch.c.id)
+        .where(schema.chunk.c.id == chunk_id)
+    ).one()
+    return _batch(row)
+
+
+def batches(connection: sa.Connection, states: Collection[BatchState] = tuple(BatchState)) -> list[Batch]:
+    """The batches in one of these states, the oldest first."""
+    rows = connection.execute(
+        sa.select(schema.batch)
+        .where(schema.batch.c.state.in_([one.value for one in states]))
+        .order_by(schema.batch.c.id)
+    )
+    return [_batch(row) for row in rows]
+
+
+def _batch(row: sa.Row[Any]) -> Batch:
+    return Batch(
+        id=row.id,
+        uid=row.uid,
+        scope=Scope(row.controller, row.member),
+        state=BatchState(row.state),
+        created_at=row.created_at,
+        map_digest=row.map_digest,
+        plan=row.plan,
+        plan_digest=row.plan_digest,
+        pipeline=row.pipeline,
+        settle_at=row.settle_at,
+    )
+
+
+def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
+    """The people of a chunk, in order."""
+    rows = connection.execute(
+        sa.select(schema.item).where(schema.item.c.chunk_id == chunk_id).order_by(schema.item.c.id)
+    )
+    return [
+        Item(
+            id=row.id,
+            line=row.line,
+            series=row.series,
+            subjects=row.subjects,
+            wrapped_key=row.wrapped_key,
+            sealed_identifiers=row.sealed_identifiers,
+            sealed_keys=row.sealed_keys,
+            outcome=row.outcome,
+            reason=row.reason,
+            found=row.found or {},
+            verified=row.verified or {},
+            reviewed=row.reviewed or {},
+            reverified=row.reverified or {},
+        )
+        for row in rows
+    ]
+
+
+def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
+    """Store -> the batch's cutoff there."""
+    rows = connection.execute(sa.select(schema.cutoff).where(schema.cutoff.c.batch_id == batch_id))
+    return {row.store: parse(row.at) for row in rows}

@@ -1,0 +1,205 @@
+"""Planning: what would happen, counted before anything is touched, frozen under a digest.
+
+A plan is a batch in state `planned`. It holds, as plain data:
+
+    {"people": 500, "ambiguous": 2, "notFound": 1,
+     "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
+                         "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
+                                                   "people": 500}}}}}
+
+The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Finding, Scope, Severity, Subject, SubjectKey
+from expunge_orchestrator import resolution
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.execution.pipeline import pipeline_for
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.lookup import lookup_in
+from expunge_orchestrator.scope import Actions, actions_for, ownerless
+from expunge_orchestrator.sealing import Seal
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports import canonical, opening
+from expunge_reports.statement import new_series
+
+Progress = Callable[[int], None]
+"""Called with the number of people looked at so far."""
+
+
+def inspect_all(workspace: Workspace) -> list[Finding]:
+    """Every finding of every store and backup place, errors first."""
+    found = ownerless(workspace.data_map)
+    for store in workspace.stores.values():
+        found.extend(store.inspect())
+    for place in workspace.backups.values():
+        found.extend(place.inspect())
+    order = list(Severity)
+    return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
+
+
+def refuse_errors(findings: Sequence[Finding]) -> None:
+    """Let errors block.
+
+    Raises:
+        FindingsError: There is at least one error; the message lists them.
+    """
+    errors = [one for one in findings if one.severity is Severity.ERROR]
+    if errors:
+        listed = "\n".join(
+            f"  {one.store}{f'.{one.collection}' if one.collection else ''}: {one.message}" for one in errors
+        )
+        raise FindingsError(
+            f"The data map and the live stores disagree; nothing was touched:\n{listed}",
+            remedy="`expunge check` explains each finding and what to do.",
+        )
+
+
+def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: Scope, progress: Progress) -> Batch:
+    """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
+
+    Raises:
+        FindingsError: `check` would show an error.
+        ConnectorError: A store cannot be asked; a plan with a hole is no plan.
+    """
+    refuse_errors(inspect_all(workspace))
+    actions = actions_for(scope, workspace.data_map)
+    identities = {name: workspace.stores[name].identity() for name in actions}
+    series = [new_series() for _ in people]
+    totals = _Totals(actions)
+    done = 0
+    for start in range(0, len(people), workspace.settings.chunk_size):
+        part = dict(enumerate(people[start : start + workspace.settings.chunk_size]))
+        totals.add(part, workspace, scope)
+        done += len(part)
+        progress(done)
+    plan = {
+        "people": len(people),
+        "ambiguous": totals.ambiguous,
+        "notFound": totals.not_found,
+        "stores": {
+            name: {
+                "identity": identities[name].digest,
+                "kind": identities[name].kind,
+                "collections": totals.counts[name],
+            }
+            for name in actions
+        },
+    }
+    digest = _digest(workspace.map_digest, scope, plan, series)
+    uid = f"bt_{secrets.token_hex(6)}"
+    _freeze(workspace, uid, scope, plan, digest, list(zip(series, people, strict=True)))
+    with workspace.ledger.begin() as connection:
+        return batch_by_uid(connection, uid)
+
+
+class _Totals:
+    """Counts of a plan as they add up."""
+
+    def __init__(self, actions: Actions) -> None:
+        self.ambiguous = 0
+        self.not_found = 0
+        self.counts: dict[str, dict[str, dict[str, Any]]] = {
+            store: {
+                name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "people": 0}
+                for name, action in collections.items()
+            }
+            for store, collections in actions.items()
+        }
+
+    def add(self, part: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope) -> None:
+        """Resolve and count one chunk, as of now."""
+        cutoffs = {name: workspace.stores[name].now() for name in self.counts}
+        lookup = lookup_in(workspace.stores, list(self.counts), scope, cutoffs)
+        resolved = resolution.resolve(part, lookup, workspace.data_map)
+        subjects = [Subject(number, one.keys) for number, one in resolved.items() if one.ambiguity is None]
+        self.ambiguous += len(resolved) - len(subjects)
+        found: set[int] = set()
+        for name, collections in self.counts.items():
+            for number, tallies in workspace.stores[name].count(subjects, scope, cutoffs[name]).items():
+                for collection, tally in tallies.items():
+                    total = collections[collection]
+                    total["due"] += tally.due
+                    total["retained"] += tally.retained
+                    total["newer"] += tally.newer
+                    total["people"] += bool(tally.due or tally.retained)
+                    if not tally.empty:
+                        found.add(number)
+        self.not_found += len(subjects) - len(found)
+
+
+def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:
+    covered = {"dataMap": map_digest, "controller": str(scope), "plan": dict(plan), "series": sorted(series)}
+    return hashlib.sha256(canonical.encode(covered)).hexdigest()
+
+
+def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
+    workspace: Workspace,
+    uid: str,
+    scope: Scope,
+    plan: Mapping[str, Any],
+    digest: str,
+    people: Sequence[tuple[str, frozenset[SubjectKey]]],
+) -> None:
+    seal = Seal(workspace.keys.wrapping)
+    size = workspace.settings.chunk_size
+    moment = stamp(now())
+    with workspace.ledger.begin() as connection:
+        batch_id = connection.scalar(
+            sa.insert(schema.batch)
+            .values(
+                uid=uid,
+                controller=scope.controller,
+                member=scope.member,
+                state=BatchState.PLANNED.value,
+                created_at=moment,
+                state_at=moment,
+                map_digest=workspace.map_digest,
+                plan=dict(plan),
+                plan_digest=digest,
+                pipeline=pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
+            )
+            .returning(schema.batch.c.id)
+        )
+        for start in range(0, len(people), size):
+            chunk_id = connection.scalar(
+                sa.insert(schema.chunk)
+                .values(batch_id=batch_id, state=ChunkState.PLANNED.value, step=0, epoch=0, rounds=0, attempts=0)
+                .returning(schema.chunk.c.id)
+            )
+            rows = []
+            for line, (series, keys) in enumerate(people[start : start + size], start=start + 1):
+                wrapped = seal.new_key()
+                rows.append(
+                    {
+                        "batch_id": batch_id,
+                        "chunk_id": chunk_id,
+                        "line": line,
+                        "series": series,
+                        "subjects": sorted(
+                            opening.digest(
+                                opening.make(workspace.keys.opening, series, scheme(key, workspace.data_map), key.value)
+                            )
+                            for key in keys
+                        ),
+                        "wrapped_key": wrapped,
+                        "sealed_identifiers": seal.close(wrapped, series, keys),
+                    }
+                )
+            connection.execute(sa.insert(schema.item), rows)
+
+
+def scheme(key: SubjectKey, data_map: DataMap) -> str:
+    """How an opening names the kind of an identifier: namespace and versioned normaliser, `email+email/1`."""
+    return f"{key.namespace}+{data_map.identities[key.namespace].normaliser}"
