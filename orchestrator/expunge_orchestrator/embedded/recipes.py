@@ -14,6 +14,8 @@ import psycopg
 import redis
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from expunge_orchestrator.embedded.ports import GRPC_OFFSET, LOOPBACK
 from expunge_orchestrator.embedded.users import User
@@ -167,7 +169,7 @@ class Valkey:
 
     def ready(self, port: int) -> bool:
         """Tell whether it answers and has loaded its data."""
-        client = redis.Redis.from_url(self.url(port), socket_timeout=ANSWER_SECONDS)
+        client = redis.Redis.from_url(self.url(port), socket_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0))
         try:
             return bool(client.ping())
         except redis.RedisError:
@@ -229,6 +231,9 @@ class SeaweedFS:
             "-admin.ui=false",
             "-master.telemetry=false",
             "-webdav=false",
+            # Relative: a directory may be too deep for the 107 bytes of a socket's name.
+            "-s3.localSocket=s3.sock",
+            "-filer.localSocket=filer.sock",
             "-s3.iam=false",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
@@ -243,9 +248,10 @@ class SeaweedFS:
         """Return the sockets that it makes in /tmp, whatever TMPDIR says, and leaves there when killed."""
         s3, master, volume, filer, admin = ports
         parts = {"s3": s3, "master": master, "volume": volume, "filer": filer, "admin": admin}
-        names = [f"{part}-grpc-{port + GRPC_OFFSET}" for part, port in parts.items()]
-        names += [f"s3-{s3}", f"filer-{filer}"]
-        return [Path(f"/tmp/seaweedfs-{name}.sock") for name in names]  # noqa: S108 - its choice, not ours
+        return [
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port + GRPC_OFFSET}.sock")  # noqa: S108 - its choice, not ours
+            for part, port in parts.items()
+        ]
 
     def postmaster_file(self) -> None:
         """Return None: it uses no System V shared memory."""

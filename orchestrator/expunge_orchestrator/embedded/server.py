@@ -18,6 +18,7 @@ STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.02
 START_TRIES = 5
 LOG_LINES = 15
+PORT_TAKEN = ("in use", "is not available")  # the C library's words, SeaweedFS's own
 
 
 class Recipe(Protocol):
@@ -26,40 +27,51 @@ class Recipe(Protocol):
     @property
     def name(self) -> str:
         """Name for messages and file names."""
+        ...
 
     @property
     def directory(self) -> Path:
         """The server's own directory."""
+        ...
 
     @property
     def port_count(self) -> int:
         """How many ports it listens on; the first is the one that clients use."""
+        ...
 
     @property
     def port_offset(self) -> int:
         """Distance of a second port to each port, or 0."""
+        ...
 
     @property
     def stop_signal(self) -> signal.Signals:
         """The signal that ends it in order, with everything on disk."""
+        ...
 
     def preparation(self) -> Sequence[str] | None:
         """Return a program to run to its end before the very first start, or None."""
+        ...
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables it needs."""
+        ...
 
     def arguments(self, ports: Sequence[int]) -> Sequence[str]:
         """Write what configuration is needed and return program and arguments."""
+        ...
 
     def sockets(self, ports: Sequence[int]) -> Sequence[Path]:
         """Return sockets it makes outside its directory."""
+        ...
 
     def postmaster_file(self) -> Path | None:
         """Return the file that names shared memory to release, or None."""
+        ...
 
     def ready(self, port: int) -> bool:
         """Tell whether it serves a client that has its credentials; False for whatever it answers too early."""
+        ...
 
 
 class Server:
@@ -135,15 +147,12 @@ class Server:
         """
         deadline = time.monotonic() + READY_SECONDS
         tries = 1
-        while not self._recipe.ready(self.port):
+        while not (self.running and self._recipe.ready(self.port)):
             if not self.running:
-                log = self.log_file.read_text(errors="replace")
-                again = "in use" in log if first else "shared memory block" in log
-                if not again or tries == START_TRIES:
+                if tries == START_TRIES or not self._worth_another_try(first=first):
                     raise EmbeddedError(f"{self.name} ended before it was ready{self._quote() if first else ''}")
                 tries += 1
-                if first:
-                    self._ports = self._choose_ports()
+                self._ports = self._choose_ports()
                 self.launch()
             if time.monotonic() > deadline:
                 raise EmbeddedError(
@@ -180,6 +189,10 @@ class Server:
         """Stop, then start."""
         self.stop()
         self.start()
+
+    def _worth_another_try(self, *, first: bool) -> bool:
+        log = self.log_file.read_text(errors="replace")
+        return first and any(phrase in log for phrase in PORT_TAKEN)
 
     def _choose_ports(self) -> tuple[int, ...]:
         return free_ports(self._recipe.port_count, also_offset=self._recipe.port_offset)

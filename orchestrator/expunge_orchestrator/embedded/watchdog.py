@@ -1,13 +1,13 @@
 """The process that holds the embedded servers and outlives whoever asked for them.
 
-Run as a program by file path (`python -I -S watchdog.py PARENT_DIRECTORY`), hence the standard library alone. It makes one
-directory, starts servers as its own children when told to on standard input, and when standard input ends it kills them
-with all their descendants, removes what they left, removes the directory and exits. Standard input ends in every way
-its parent can: a normal close, an exception, Ctrl-C, SIGTERM and SIGKILL. It runs in a session of its own and lets
+Run as a program by file path (`python -I -S watchdog.py PARENT_DIRECTORY`), hence the standard library alone. It makes
+one directory, starts servers as its own children when told to on standard input, and when standard input ends it kills
+them with all their descendants, removes what they left, removes the directory and exits. Standard input ends in every
+way its parent can: a normal close, an exception, Ctrl-C, SIGTERM and SIGKILL. It runs in a session of its own and lets
 terminal signals pass.
 
 Because servers are the watchdog's children, not the parent's, no moment exists in which a server runs and nobody would
-end it. On Linux the kernel also kills the servers should the watchdog itself be killed with SIGKILL; only then its
+end it. On Linux the kernel also ends the servers should the watchdog itself be killed with SIGKILL; only then its
 directory stays behind. Elsewhere (macOS) SIGKILL of the watchdog leaves servers running.
 
 Protocol: one JSON object a line in, one JSON object a line out, in step.
@@ -100,7 +100,8 @@ class Child:
 
 
 def _die_with_watchdog() -> None:
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # All three servers end in order on SIGINT, and only then take their sockets and shared memory with them.
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
 
 
 def _descendants(root: int) -> Iterator[int]:
@@ -167,6 +168,7 @@ class Watchdog:
         self.directory.chmod(0o711)
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one order and return the answer."""
         if order["do"] == "spawn":
             child = Child(order)
             self.children[child.process.pid] = child
@@ -196,11 +198,13 @@ class Watchdog:
             yield from lines
 
     def clear(self) -> None:
-        for child in self.children.values():
-            child.kill_tree()
-        for child in self.children.values():
-            child.tidy()
-        shutil.rmtree(self.directory)
+        """Kill every server and remove what they left; a failure to do one thing does not keep the others from it."""
+        with contextlib.ExitStack() as steps:  # last in, first out
+            steps.callback(shutil.rmtree, self.directory)
+            for child in self.children.values():
+                steps.callback(child.tidy)
+            for child in self.children.values():
+                steps.callback(child.kill_tree)
 
 
 def main() -> int:

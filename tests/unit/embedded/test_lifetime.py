@@ -1,0 +1,139 @@
+"""However the process that asked for servers ends, no process, file, socket or shared memory of theirs is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.fixtures.embedded import processes_below, reachable_directory, shared_memory_ids
+from tests.fixtures.servers import wait_until
+
+from expunge_orchestrator import embedded
+from expunge_orchestrator.embedded import binaries
+
+PROGRAM = """
+import json, signal, sys, threading
+from pathlib import Path
+import psycopg
+from expunge_orchestrator import embedded
+
+with embedded.stack(Path(sys.argv[1])) as stack:
+    if sys.argv[2] == "connected":
+        connection = psycopg.connect(stack.endpoints.postgres_url, autocommit=True)
+    if sys.argv[2] == "killed servers":
+        stack.postgres.kill()
+        stack.valkey.kill()
+        stack.s3.kill()
+    postmaster = (stack.postgres.data_directory / "data" / "postmaster.pid").read_text().splitlines()
+    print(json.dumps({"ports": stack.s3.ports, "shared_memory": int(postmaster[6].split()[1])}))
+    sys.stdout.flush()
+    if sys.argv[2] == "exception":
+        raise RuntimeError("on purpose")
+    if sys.argv[2] != "normal":
+        threading.Event().wait(60)
+"""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with reachable_directory() as directory:
+        yield directory
+
+
+def run_until_up(place: Path, ending: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(place), ending], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    process.stdout.close()
+    assert line, "the servers did not start"
+    return process, json.loads(line)
+
+
+def assert_nothing_is_left(place: Path, facts: dict[str, Any]) -> None:
+    wait_until(lambda: processes_below(place) == [])
+    assert list(place.iterdir()) == []
+    assert facts["shared_memory"] not in shared_memory_ids()
+    numbers = {str(port) for port in facts["ports"]} | {str(port + 10000) for port in facts["ports"]}
+    sockets = [path for path in Path("/tmp").glob("seaweedfs-*.sock") if path.stem.rpartition("-")[2] in numbers]
+    assert sockets == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "number", "code"),
+    [
+        ("normal", None, 0),
+        ("exception", None, 1),
+        ("interrupt", signal.SIGINT, -signal.SIGINT),
+        ("terminate", signal.SIGTERM, -signal.SIGTERM),
+        ("kill", signal.SIGKILL, -signal.SIGKILL),
+        ("connected", signal.SIGKILL, -signal.SIGKILL),
+        ("killed servers", signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_nothing_is_left(place: Path, ending: str, number: int | None, code: int) -> None:
+    process, facts = run_until_up(place, ending)
+    if number is not None:
+        if ending not in {"connected", "killed servers"}:
+            assert len(processes_below(place)) >= 4  # three servers and the watchdog: the next look can see them
+            assert facts["shared_memory"] in shared_memory_ids()
+        process.send_signal(number)
+    assert process.wait(30) == code
+    assert_nothing_is_left(place, facts)
+
+
+def test_a_kill_during_the_start_leaves_nothing(place: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(place), "kill"], stdout=subprocess.DEVNULL)
+    wait_until(lambda: any("initdb" in line for line in processes_below(place)))
+    process.kill()
+    process.wait()
+    wait_until(lambda: processes_below(place) == [] and list(place.iterdir()) == [])
+
+
+def test_a_killed_watchdog_leaves_only_its_directory(place: Path) -> None:
+    process, facts = run_until_up(place, "kill")
+    (watchdog,) = [line for line in processes_below(place) if "watchdog.py" in line]
+    os.kill(int(watchdog.split()[0]), signal.SIGKILL)
+    wait_until(lambda: processes_below(place) == [])
+    process.kill()
+    process.wait()
+    (directory,) = place.iterdir()
+    shutil.rmtree(directory)
+    assert_nothing_is_left(place, facts)
+
+
+def test_programs_below_a_closed_home_are_copied_aside(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    closed = binaries.aside(binaries.locate(), home)
+    before = {path: path.lstat().st_mode for path in (home, *home.rglob("*"))}
+    monkeypatch.setattr(binaries, "locate", lambda: closed)
+
+    with embedded.stack(place) as stack:
+        if os.geteuid() == 0:  # anybody else may execute them where they are
+            assert stack.programs != closed
+            assert stack.programs.weed.is_relative_to(place)
+        with psycopg.connect(stack.endpoints.postgres_url) as connection:
+            # A contrib module and a time zone: libraries and shared files came along.
+            connection.execute("CREATE EXTENSION pg_trgm")
+            connection.execute("SET timezone = 'Europe/London'")
+        dump = subprocess.run(
+            [stack.programs.postgres / "pg_dump", "--version"], capture_output=True, text=True, check=True
+        )
+        assert "PostgreSQL" in dump.stdout
+
+    assert list(place.iterdir()) == []
+    assert {path: path.lstat().st_mode for path in (home, *home.rglob("*"))} == before
+    shutil.rmtree(home)
