@@ -142,7 +142,7 @@ def split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
         NoteError: the note is malformed or too large.
     """
     if len(note) > _MAX_NOTE or not _is_printable(note):
-        raise NoteError("the note is too large or holds control characters")
+        raise NoteError("the note is too large or holds characters that notes may not")
     text, separator, block = note.rpartition("\n\n")
     if not separator or not block.endswith("\n"):
         raise NoteError("the note has no signatures")
@@ -239,4 +239,5 @@ def _is_name(name: str) -> bool:
 
 
 def _is_printable(text: str) -> bool:
-    return all(letter == "\n" or letter >= " " for letter in text)
+    # Surrogates have no UTF-8 form; they come of a caller that decoded with "surrogateescape".
+    return all(letter == "\n" or " " <= letter < "\ud800" or letter > "\udfff" for letter in text)

@@ -282,7 +282,7 @@ def _allowed(text: str) -> dict[str, set[Reason]]:
 
 
 def test_one_flipped_byte_is_never_accepted_and_is_named(operator):
-    """Every byte of a short export, one bit at a time in turn (all eight bits in the signed and hashed parts' starts)."""
+    """Every byte of a short export has one bit flipped, which of the eight taking turns."""
     operator.issue("accepted", still_open=statement.Open(1, date(2027, 1, 1)))
     data = operator.export()
     assert operator.verify(data).authentic

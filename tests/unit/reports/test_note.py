@@ -1,0 +1,161 @@
+"""C2SP signed notes, checkpoints and proof files, against the specification's own examples."""
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expunge_reports import merkle, note, proof
+from expunge_reports.errors import NoteError, ProofError
+
+# The example of c2sp.org/signed-note.
+EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+EXAMPLE = (
+    "This is an example message.\n\n"
+    "\N{EM DASH} example.com/foo "
+    "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
+)
+# The test key of golang.org/x/mod/sumdb/note, whose signature is deterministic.
+GO_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+GO_SEED = base64.b64decode("AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")[1:]
+GO_TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
+GO_NOTE = (
+    f"{GO_TEXT}\n\N{EM DASH} PeterNeumann "
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+ORIGIN = "receipts.example.org"
+KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
+VERIFIER = note.log_key(ORIGIN, KEY.public_key())
+HEAD = note.Checkpoint(ORIGIN, 7, bytes(range(32)))
+
+
+def test_the_example_of_the_specification_verifies():
+    assert note.verify(EXAMPLE, note.parse_vkey(EXAMPLE_KEY)) == "This is an example message.\n"
+
+
+def test_the_go_vector_verifies_and_is_reproduced():
+    assert note.verify(GO_NOTE, note.parse_vkey(GO_KEY)) == GO_TEXT
+    assert note.sign(GO_TEXT, "PeterNeumann", Ed25519PrivateKey.from_private_bytes(GO_SEED)) == GO_NOTE
+
+
+@pytest.mark.parametrize("vkey", [EXAMPLE_KEY, GO_KEY])
+def test_a_verifier_key_is_read_and_written(vkey):
+    assert note.parse_vkey(vkey).vkey == vkey
+
+
+def test_no_mangled_verifier_key_is_read():
+    for start in range(len(GO_KEY)):
+        for end in range(start, len(GO_KEY)):
+            if start or end < len(GO_KEY) - 1:
+                with pytest.raises(NoteError):
+                    note.parse_vkey(GO_KEY[start:end])
+    for at in range(len(GO_KEY)):
+        mangled = GO_KEY[:at] + chr(ord(GO_KEY[at]) + 1) + GO_KEY[at + 1 :]
+        with pytest.raises(NoteError):
+            note.parse_vkey(mangled)
+
+
+def test_one_flipped_bit_in_a_note_is_noticed():
+    data = note.sign_checkpoint(HEAD, KEY).encode()
+    assert note.verify_checkpoint(data.decode(), VERIFIER) == HEAD
+    for position in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[position // 8] ^= 1 << position % 8
+        with pytest.raises(NoteError):
+            note.verify_checkpoint(flipped.decode("utf-8", "surrogateescape"), VERIFIER)
+
+
+def test_lines_by_unknown_keys_are_ignored_and_one_known_bad_line_spoils_the_note():
+    signed = note.sign_checkpoint(HEAD, KEY)
+    stranger = Ed25519PrivateKey.generate()
+    both = note.cosign(signed, "witness.example", stranger, 1795500000)
+    assert note.verify_checkpoint(both, VERIFIER) == HEAD
+    # Same name and key id, other signature.
+    forged = base64.b64encode(VERIFIER.key_id + stranger.sign(HEAD.to_text().encode())).decode()
+    with pytest.raises(NoteError):
+        note.verify(f"{signed}\N{EM DASH} {ORIGIN} {forged}\n", VERIFIER)
+    with pytest.raises(NoteError):
+        note.verify(signed, note.log_key(ORIGIN, stranger.public_key()))
+
+
+def test_a_cosignature_tells_its_time_and_binds_it():
+    witness = Ed25519PrivateKey.generate()
+    key = note.VerifierKey("witness.example/w1", note.WITNESS_KEY, witness.public_key().public_bytes_raw())
+    signed = note.sign_checkpoint(HEAD, KEY)
+    assert note.witness_time(signed, key) is None
+    cosigned = note.cosign(signed, key.name, witness, 1795500000)
+    assert note.witness_time(cosigned, key) == 1795500000
+    assert note.parse_vkey(key.vkey) == key
+    line = cosigned.rstrip("\n").rpartition(" ")[2]
+    signature = bytearray(base64.b64decode(line))
+    signature[11] ^= 1
+    with pytest.raises(NoteError):
+        note.witness_time(cosigned.replace(line, base64.b64encode(signature).decode()), key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ORIGIN}\n7\n",
+        f"{ORIGIN}\n07\n{'A' * 43}=\n",
+        f"{ORIGIN}\n-7\n{'A' * 43}=\n",
+        f"{ORIGIN}\n\u0667\n{'A' * 43}=\n",
+        f"{ORIGIN}\n7\nAAAA\n",
+        f"{ORIGIN}\n7\n{'A' * 43}=\nextension\n",
+        f"other.example\n7\n{'A' * 43}=\n",
+        f"{ORIGIN}\n7\n{'A' * 42}B=\n",
+    ],
+)
+def test_a_signed_text_that_is_no_checkpoint_of_this_log_is_refused(text):
+    with pytest.raises(NoteError):
+        note.verify_checkpoint(note.sign(text, ORIGIN, KEY), VERIFIER)
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "a/b", "A.example", "a b", "a+b", "https://a", ".a", "a.", "-a", "a..b", "a\n", "x" * 254]
+)
+def test_an_origin_is_a_bare_host_name(origin):
+    with pytest.raises(NoteError):
+        note.log_key(origin, KEY.public_key())
+
+
+@pytest.mark.parametrize("text", ["no newline", "tab\there\n", "nul\x00\n", ""])
+def test_what_could_not_be_read_back_is_not_signed(text):
+    with pytest.raises(NoteError):
+        note.sign(text, ORIGIN, KEY)
+    with pytest.raises(NoteError):
+        note.sign("fine\n", "a name", KEY)
+
+
+@given(st.integers(0, 2**50), st.lists(st.binary(min_size=32, max_size=32), max_size=63))
+def test_a_proof_file_is_read_back(index, hashes):
+    written = proof.TlogProof(index, tuple(hashes), note.sign_checkpoint(HEAD, KEY))
+    assert proof.parse(written.to_text()) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "c2sp.org/tlog-proof@v2\nindex 0\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex 0\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex 00\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex -1\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex \u0661\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex 0 \n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nextra AAAA\nindex 0\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex 0\n!\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex 0\n" + "AAAA\n" * 64 + "\ncheckpoint",
+    ],
+)
+def test_a_malformed_proof_file_is_refused(text):
+    with pytest.raises(ProofError):
+        proof.parse(text)
+
+
+def test_a_proof_of_one_leaf_has_no_hashes():
+    found = proof.parse(proof.TlogProof(0, (), note.sign_checkpoint(HEAD, KEY)).to_text())
+    merkle.verify_inclusion(merkle.leaf_hash(b"x"), found.index, 1, found.hashes, merkle.leaf_hash(b"x"))

@@ -1,0 +1,113 @@
+"""The command line as an auditor meets it: a process of its own, exit codes and words."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+from expunge_reports import opening, statement, trust
+from expunge_reports.offline import main
+
+
+@pytest.fixture
+def files(finished, tmp_path):
+    (tmp_path / "receipt.json").write_bytes(finished.export())
+    (tmp_path / "trust.json").write_bytes(trust.encode(finished.trust))
+    for number, given in enumerate(finished.openings):
+        (tmp_path / f"opening-{number}.json").write_bytes(given)
+    return tmp_path
+
+
+def arguments(files, *more: str) -> list[str]:
+    return ["verify", str(files / "receipt.json"), "--trust", str(files / "trust.json"), *more]
+
+
+def test_a_good_receipt_exits_0_and_says_authentic_and_unanchored(files):
+    opening_options = [item for number in (0, 1) for item in ("--opening", str(files / f"opening-{number}.json"))]
+    ran = subprocess.run(
+        [sys.executable, "-m", "expunge_reports", *arguments(files, *opening_options)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "authentic" in ran.stdout
+    assert "unanchored" in ran.stdout
+    assert "as of checkpoint receipts.example.org size 303" in ran.stdout
+    assert "2 of 2" in ran.stdout
+    assert "ada@example.com" not in ran.stdout
+
+
+def test_json_carries_the_same(files, capsys):
+    assert main(arguments(files, "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["status"], found["authentic"], found["anchored"], found["complete"]) == (
+        "unanchored",
+        True,
+        False,
+        True,
+    )
+    assert found["asOf"]["size"] == 303
+    assert [item["event"] for item in found["statements"]] == ["accepted", "partially-erased", "closed"]
+
+
+def test_an_altered_receipt_exits_1_with_its_reason(files, capsys):
+    path = files / "receipt.json"
+    path.write_bytes(path.read_bytes().replace(b'"kind":"plan"', b'"kind":"plam"'))
+    assert main(arguments(files)) == 1
+    assert capsys.readouterr().out.startswith("invalid: shared-document-altered: ")
+    assert main(arguments(files, "--json")) == 1
+    assert json.loads(capsys.readouterr().out)["reason"] == "shared-document-altered"
+
+
+def test_another_persons_opening_exits_1(files, finished, capsys):
+    stranger = opening.make(finished.epoch, finished.series, "email/1", "eve@example.com")
+    (files / "opening-0.json").write_bytes(stranger)
+    assert main(arguments(files, "--opening", str(files / "opening-0.json"))) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("invalid: opening-mismatch: ")
+    assert "eve" not in shown.out + shown.err
+
+
+def test_an_overdue_receipt_exits_1(make_operator, tmp_path, capsys):
+    operator = make_operator()
+    operator.issue("accepted", still_open=statement.Open(1, date(2026, 1, 2)))
+    (tmp_path / "receipt.json").write_bytes(operator.export())
+    (tmp_path / "trust.json").write_bytes(trust.encode(operator.trust))
+    assert main(arguments(tmp_path)) == 1
+    assert "incomplete" in capsys.readouterr().out
+
+
+def test_what_cannot_be_used_exits_2(files, capsys):
+    assert main([]) == 2
+    assert main(["verify"]) == 2
+    assert main(["verify", str(files / "receipt.json")]) == 2
+    assert main(["purge", "x"]) == 2
+    assert main(["verify", str(files / "missing"), "--trust", str(files / "trust.json")]) == 2
+    assert main(["verify", str(files), "--trust", str(files / "trust.json")]) == 2
+    assert main(arguments(files, "--opening", str(files / "missing"))) == 2
+    (files / "trust.json").write_text("{}")
+    assert main(arguments(files)) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+
+
+def test_help_exits_0(capsys):
+    assert main(["--help"]) == 0
+    assert "exit codes" in capsys.readouterr().out
+
+
+def test_the_verifier_imports_the_standard_library_and_cryptography_alone():
+    code = (
+        "import sys; before = set(sys.modules); import expunge_reports.offline, expunge_reports.page;"
+        "print(' '.join(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    foreign = set(ran.stdout.split()) - sys.stdlib_module_names
+    # The last two are cryptography's own extension modules.
+    assert foreign == {"expunge_reports", "cryptography", "_cffi_backend", "_openssl"}
+    # Costly to import and not needed to verify.
+    assert not {"typing_extensions", "asyncio", "http", "ssl", "hypothesis"} & set(ran.stdout.split())
