@@ -1,0 +1,87 @@
+# Every target sets up what it needs, on a machine with only python3 (3.11 or newer) and make.
+#   make demo        see it work: three real servers, made-up people, a receipt
+#   make test        all tests but those below
+#   make check       format, lint, types, import arrows, docstrings, links
+# PYTHON names another interpreter; PYTEST_ARGS adds to pytest's command line.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+# Two sets of servers on two cores; a file's tests stay together, because they share their servers.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+PACKAGES := config connectors orchestrator reports
+TEST_FOLDERS := tests/unit tests/contract tests/integration tests/acceptance
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check format chaos bench interop docker lock clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/.demo ## Erase made-up people from three real servers and verify the receipt
+	$(BIN)/expunge demo
+
+test: $(VENV)/.dev ## Unit, contract, integration and acceptance tests, on embedded servers
+	$(PYTEST) -n $(WORKERS) --dist loadfile $(wildcard $(TEST_FOLDERS))
+
+check: $(VENV)/.dev ## Format, lint, types, import arrows, docstrings, documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/interrogate $(PACKAGES)
+	$(PYTEST) -q tests/docs
+
+format: $(VENV)/.dev ## Put the code into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
+	$(PYTEST) tests/chaos
+
+bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
+	$(BIN)/python -m tests.bench
+
+interop: $(VENV)/.dev ## Receipts before tools that are not ours (cosign)
+	@command -v cosign >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { \
+	  echo "cosign is missing: install it (Debian 13 or newer: apt-get install cosign) and run this again" >&2; exit 1; }
+	@command -v cosign >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends cosign; }
+	$(PYTEST) tests/interop
+
+docker: $(VENV)/.dev ## The integration tests against containers; builds the images where no registry is reached
+	docker/run.sh $(PYTEST) --servers=docker tests/integration
+
+lock: ## Resolve requirements/*.txt anew
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet uv==$(UV_VERSION)
+	requirements/lock.sh $(VENV)-lock/bin/uv
+
+clean: ## Remove the virtual environments and the tools' caches
+	rm -rf $(VENV) $(VENV)-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Stamps: an environment is brought up to date only when its requirements or the packaging changed.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Expunge needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements/demo.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo
