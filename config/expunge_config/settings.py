@@ -1,8 +1,8 @@
 """Settings: where things are and how to reach them; apart from the data map, which says what is to happen.
 
-Read from the environment (`EXPUNGE_…`, nested with two underscores), a file named by `EXPUNGE_SETTINGS_FILE` (.env
-syntax) and a secrets directory (one file per setting, as Docker and Kubernetes mount them). Built once in the CLI and
-passed down.
+Read from the environment (`EXPUNGE_…`, nested with two underscores), a file (`expunge.env` in the working directory, or
+the one named by `EXPUNGE_SETTINGS_FILE`; .env syntax) and a secrets directory (`EXPUNGE_SECRETS_DIR`: one file per
+setting, as Docker and Kubernetes mount them). Built once in the CLI and passed down.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from expunge_config.errors import ConfigError
+
+DEFAULT_FILE = "expunge.env"
 
 
 class Settings(BaseSettings):
@@ -29,6 +31,7 @@ class Settings(BaseSettings):
         stores: Store or backup name -> connection settings, as its connector defines them.
         chunk_size: People per chunk.
         settling: Time between erasure and the settling check.
+        plan_lifetime: Age at which a plan that nobody carried out is cancelled and its identifiers destroyed.
         retry_pause: First pause after a passing trouble of a store; it doubles with every attempt.
         max_attempts: Attempts of one step before its chunk ends as failed.
     """
@@ -49,6 +52,7 @@ class Settings(BaseSettings):
     stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
     chunk_size: int = Field(default=1000, ge=1, le=10_000)
     settling: timedelta = timedelta(hours=24)
+    plan_lifetime: timedelta = timedelta(days=7)
     retry_pause: timedelta = timedelta(seconds=2)
     max_attempts: int = Field(default=6, ge=1, le=100)
 
@@ -79,7 +83,7 @@ def load() -> Settings:
     secrets = os.environ.get("EXPUNGE_SECRETS_DIR")
     try:
         return Settings(
-            _env_file=os.environ.get("EXPUNGE_SETTINGS_FILE"),  # pyright: ignore[reportCallIssue]
+            _env_file=os.environ.get("EXPUNGE_SETTINGS_FILE", DEFAULT_FILE),  # pyright: ignore[reportCallIssue]
             _secrets_dir=secrets,  # pyright: ignore[reportCallIssue]
         )
     except ValidationError as error:

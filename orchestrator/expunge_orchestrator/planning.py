@@ -20,15 +20,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Finding, Scope, Severity, Subject, SubjectKey
+from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator import resolution
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution.pipeline import pipeline_for
+from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.lookup import lookup_in
-from expunge_orchestrator.scope import Actions, actions_for, ownerless
+from expunge_orchestrator.scope import Actions, actions_for
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, opening
@@ -38,34 +38,6 @@ Progress = Callable[[int], None]
 """Called with the number of people looked at so far."""
 
 
-def inspect_all(workspace: Workspace) -> list[Finding]:
-    """Every finding of every store and backup place, errors first."""
-    found = ownerless(workspace.data_map)
-    for store in workspace.stores.values():
-        found.extend(store.inspect())
-    for place in workspace.backups.values():
-        found.extend(place.inspect())
-    order = list(Severity)
-    return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
-
-
-def refuse_errors(findings: Sequence[Finding]) -> None:
-    """Let errors block.
-
-    Raises:
-        FindingsError: There is at least one error; the message lists them.
-    """
-    errors = [one for one in findings if one.severity is Severity.ERROR]
-    if errors:
-        listed = "\n".join(
-            f"  {one.store}{f'.{one.collection}' if one.collection else ''}: {one.message}" for one in errors
-        )
-        raise FindingsError(
-            f"The data map and the live stores disagree; nothing was touched:\n{listed}",
-            remedy="`expunge check` explains each finding and what to do.",
-        )
-
-
 def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: Scope, progress: Progress) -> Batch:
     """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
 
@@ -73,7 +45,7 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
         FindingsError: `check` would show an error.
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
     """
-    refuse_errors(inspect_all(workspace))
+    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     actions = actions_for(scope, workspace.data_map)
     identities = {name: workspace.stores[name].identity() for name in actions}
     series = [new_series() for _ in people]

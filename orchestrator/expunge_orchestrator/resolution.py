@@ -63,6 +63,7 @@ def resolve(given: Mapping[int, frozenset[SubjectKey]], lookup: Lookup, data_map
         data_map: Says what each identity proves.
     """
     trails = {number: _Trail(keys) for number, keys in given.items()}
+    frontier: list[Subject] = []
     for _ in range(MAX_ROUNDS):
         frontier = [
             Subject(number, frozenset(keys))

@@ -205,7 +205,7 @@ def _owner_complaints(here: tuple[str, ...], owner: Owner, data_map: DataMap) ->
 
 
 class BackupSpec(Model):
-    """Where copies of a store's data are kept. `of` names the store that is copied; the connector's model adds the rest."""
+    """Where copies of a store's data are kept. `of` names the store that is copied."""
 
     of: Name
 

@@ -172,7 +172,7 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, 
             round=taken.rounds,
             items=records.items_of_chunk(connection, chunk_id),
             cutoffs=records.cutoffs(connection, batch.id),
-            store=pipeline.split(batch.pipeline[taken.step])[1],
+            store=pipeline.split(str(batch.pipeline[taken.step]))[1],
             beat=watch.beat,
         )
     return taken.epoch, taken.step, context

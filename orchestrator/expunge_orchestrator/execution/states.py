@@ -128,3 +128,24 @@ def _set(connection: sa.Connection, batch_id: int, state: BatchState) -> None:
     connection.execute(
         sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(state=state.value, state_at=stamp(now()))
     )
+
+
+def forget_stale_plans(workspace: Workspace) -> int:
+    """Cancel plans that nobody carried out in time, and destroy the keys of their sealed identifiers."""
+    oldest = stamp(now() - workspace.settings.plan_lifetime)
+    with workspace.ledger.begin() as connection:
+        stale = list(
+            connection.scalars(
+                sa.select(schema.batch.c.id).where(
+                    schema.batch.c.state == BatchState.PLANNED.value, schema.batch.c.created_at < oldest
+                )
+            )
+        )
+        for batch_id in stale:
+            _set(connection, batch_id, BatchState.CANCELLED)
+            connection.execute(
+                sa.update(schema.item)
+                .where(schema.item.c.batch_id == batch_id)
+                .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
+            )
+    return len(stale)

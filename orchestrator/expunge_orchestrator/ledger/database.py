@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
@@ -31,15 +33,15 @@ def open_ledger(url: str) -> sa.Engine:
     engine = sa.create_engine(url, pool_size=8, max_overflow=8)
     if engine.dialect.name == "sqlite":
         _private_file(url)
-        sa.event.listen(engine, "connect", _sqlite_pragmas)
-        sa.event.listen(engine, "begin", _sqlite_begin)
+        event.listen(engine, "connect", _sqlite_pragmas)
+        event.listen(engine, "begin", _sqlite_begin)
     try:
         with engine.begin() as connection:
             config = Config()
             config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError) as error:
         raise LedgerError(
             f"The ledger cannot be opened ({type(error).__name__}).",
             remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",

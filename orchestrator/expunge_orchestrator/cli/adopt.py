@@ -1,0 +1,44 @@
+"""`expunge adopt`: give a store without an identity of its own a sentinel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_config.errors import UsageError
+from expunge_connectors.contract import Adoptable
+from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.workspace import connected, load_map
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("adopt")(adopt)
+
+
+def adopt(
+    store: Annotated[str, typer.Argument(help="A store of the data map, e.g. cache.")], as_json: terminal.Json = False
+) -> None:
+    """Plant a sentinel in a store that cannot tell by itself which one it is (Redis, Valkey).
+
+    Plans are bound to it, so that a swapped or restored server behind the same address is noticed. Writes one key.
+
+    Example: expunge adopt cache
+    """
+    settings = settings_module.load()
+    registry = installed()
+    data_map = load_map(settings, registry)
+    with connected(settings, data_map, registry) as (stores, _):
+        connector = stores.get(store)
+        if connector is None:
+            raise UsageError("The data map has no such store.", remedy=f"Stores are {', '.join(stores)}.")
+        if not isinstance(connector, Adoptable):
+            raise UsageError("This store has an identity of its own: there is nothing to adopt.")
+        identity = connector.adopt()
+    if as_json:
+        terminal.emit({"store": store, "kind": identity.kind, "identity": identity.digest})
+    else:
+        terminal.console().print(f"{store} is known from now on as {identity.digest}.")

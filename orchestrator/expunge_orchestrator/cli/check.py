@@ -1,0 +1,56 @@
+"""`expunge check`: hold the data map against the live stores."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+from rich.markup import escape
+
+from expunge_config import settings as settings_module
+from expunge_connectors.contract import Finding, Severity
+from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.inspecting import inspect_all
+from expunge_orchestrator.workspace import connected, load_map
+
+_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("check")(check)
+
+
+def check(as_json: terminal.Json = False) -> None:
+    """Hold the data map against the live stores. Reads only.
+
+    Errors block `plan` and `erase` (exit code 5); each finding says what to do.
+
+    Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
+    """
+    settings = settings_module.load()
+    registry = installed()
+    data_map = load_map(settings, registry)
+    with connected(settings, data_map, registry) as (stores, backups):
+        findings = inspect_all(data_map, stores, backups)
+    errors = sum(one.severity is Severity.ERROR for one in findings)
+    if as_json:
+        terminal.emit({"findings": [asdict(one) for one in findings], "errors": errors})
+    else:
+        _show(findings, errors)
+    if errors:
+        raise typer.Exit(FindingsError.exit_code)
+
+
+def _show(findings: list[Finding], errors: int) -> None:
+    out = terminal.console()
+    for one in findings:
+        place = one.store if one.collection is None else f"{one.store}.{one.collection}"
+        out.print(f"[{_COLOURS[one.severity]}]{one.severity.value:7}[/] [bold]{escape(place)}[/] {escape(one.message)}")
+        out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]")
+    others = len(findings) - errors
+    out.print(
+        f"{errors} errors, {others} other findings. {'Errors block plan and erase.' if errors else 'Nothing blocks.'}"
+    )

@@ -1,0 +1,56 @@
+"""`expunge copies list`: every backup copy, when it is due, and why."""
+
+from __future__ import annotations
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_connectors.contract import BackupCopy
+from expunge_connectors.registry import installed
+from expunge_orchestrator import copies
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.workspace import connected, load_map
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    group = typer.Typer(no_args_is_help=True, help="Backup copies: what is still there, and until when.")
+    group.command("list")(list_copies)
+    app.add_typer(group, name="copies")
+
+
+def list_copies(as_json: terminal.Json = False) -> None:
+    """List every backup copy with its due date and ground, or with what keeps it. Reads only.
+
+    A due date is a prediction; a copy is gone when it was looked for and not there.
+
+    Example: expunge copies list
+    """
+    settings = settings_module.load()
+    registry = installed()
+    data_map = load_map(settings, registry)
+    with connected(settings, data_map, registry) as (_, backups):
+        listings = copies.observe(backups)
+    found = [copy for listing in listings for copy in listing.copies]
+    if as_json:
+        controls = {listing.place: listing.control for listing in listings}
+        terminal.emit({"copies": copies.stated(found), "controls": controls})
+        return
+    show(found)
+    for listing in listings:
+        if listing.control is None:
+            terminal.console().print(f"[yellow]{listing.place}: no positive control; absence there proves nothing.[/]")
+
+
+def show(found: list[BackupCopy]) -> None:
+    """Copies for people, the ones that stay longest last."""
+    rows = [
+        (
+            f"{one.place}: {one.id}",
+            one.taken_until.strftime("%Y-%m-%d %H:%M"),
+            one.status.value.upper() if one.due is None else one.due.strftime("%Y-%m-%d %H:%M"),
+            one.ground if one.blocker is None else f"{one.ground}; {one.blocker}",
+        )
+        for one in sorted(found, key=lambda copy: (copy.due is None, copy.due, copy.id))
+    ]
+    terminal.console().print(terminal.table("Backup copies", ("copy", "taken", "due (UTC)", "ground"), rows))

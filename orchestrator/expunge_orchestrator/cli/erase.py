@@ -1,0 +1,117 @@
+"""`expunge erase`: carry out a plan, or take up an interrupted one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_config.errors import UsageError
+from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import plan as plan_verb
+from expunge_orchestrator.cli import status as status_verb
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.errors import NotConfirmedError, NotErasedError
+from expunge_orchestrator.execution import pipeline, states
+from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.progress import chunks_of
+from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.workspace import Workspace, opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("erase")(erase)
+
+
+def erase(
+    batch: Annotated[str | None, typer.Argument(help="A planned, interrupted or failed batch (bt_…).")] = None,
+    people: Annotated[
+        str | None, typer.Option("--people", help="Plan from this CSV first (a file, or - for standard input).")
+    ] = None,
+    controller: Annotated[str | None, typer.Option("--controller", "-c", help="With --people: who asks.")] = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")
+    ] = None,
+    as_json: terminal.Json = False,
+) -> None:
+    """Carry out a plan: delete or tombstone, verify, issue receipts.
+
+    Shows the plan and asks first, unless the plan's digest is given. A batch that was interrupted or failed is taken up
+    where it stopped: the same command again. Ends 0 only if nothing due was left of anybody.
+
+    Example: expunge erase bt_1f0c3a5b7d9e --confirm 5fb46d0e…
+    """
+    if (batch is None) == (people is None):
+        raise UsageError("Give either a batch or --people.", remedy="`expunge status` lists the batches.")
+    with opened(settings_module.load(), installed()) as workspace:
+        if people is not None:
+            if controller is None:
+                raise UsageError("--people needs --controller.")
+            chosen = plan_verb.make(workspace, people, controller)
+        else:
+            with reading(workspace.ledger) as connection:
+                chosen = batch_by_uid(connection, str(batch))
+        if chosen.state is BatchState.PLANNED:
+            _confirm(chosen, confirm)
+        carry_out(workspace, chosen)
+        with reading(workspace.ledger) as connection:
+            chosen = batch_by_uid(connection, chosen.uid)
+        report = status_verb.describe(workspace, chosen)
+    if as_json:
+        terminal.emit(report)
+    else:
+        status_verb.show(report)
+    if chosen.state is BatchState.FAILED:
+        raise NotErasedError(
+            f"Batch {chosen.uid} failed; nobody in its failed chunks is called erased.",
+            remedy=f"Mend what the failure names, then: expunge erase {chosen.uid}",
+        )
+
+
+def carry_out(workspace: Workspace, batch: Batch) -> None:
+    """Begin, or bring back what failed, and run with a progress bar."""
+    states.begin(workspace, batch)
+    if batch.state is BatchState.FAILED:
+        states.retry(workspace, batch)
+    with (
+        open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
+        _bar(workspace, batch) as watch,
+    ):
+        run(workspace, writer, watch)
+
+
+@contextmanager
+def _bar(workspace: Workspace, batch: Batch) -> Iterator[Watch]:
+    until = pipeline.first(batch.pipeline, pipeline.CONCLUDE) + 1
+    total = chunks_of(workspace.ledger, batch) * until
+    finished = 0
+    with terminal.progress("erasing", total) as done:
+
+        def step_done(_chunk: int, _step: str) -> None:
+            nonlocal finished
+            finished += 1
+            done(min(finished, total))
+
+        yield Watch(step_done)
+
+
+def _confirm(batch: Batch, confirm: str | None) -> None:
+    if confirm is not None:
+        if confirm != batch.plan_digest:
+            raise NotConfirmedError(
+                "Nothing was touched: the digest given is not the plan's.",
+                remedy=f"Look at the plan again: expunge status {batch.uid}",
+            )
+        return
+    plan_verb.show(batch)
+    people = batch.plan["people"]
+    if not terminal.ask(f"This cannot be undone. Type the number of people ({people}) to erase them", str(people)):
+        raise NotConfirmedError(
+            remedy=f"Answer with the number of people, or in a script: expunge erase {batch.uid} --confirm DIGEST"
+        )

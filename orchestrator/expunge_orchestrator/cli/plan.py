@@ -1,0 +1,83 @@
+"""`expunge plan`: count what would happen, touch nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator import planning
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.workspace import Workspace, opened
+
+People = Annotated[str, typer.Argument(help="CSV of people: a file, or - for standard input.", metavar="PEOPLE.csv")]
+Controller = Annotated[
+    str, typer.Option("--controller", "-c", help="Who asks: a controller of the data map, e.g. calltrack or client:42.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("plan")(plan)
+
+
+def plan(people: People, controller: Controller, as_json: terminal.Json = False) -> None:
+    r"""Count what a request would delete, tombstone and keep. Stores are only read.
+
+    The first line of the CSV names identities of the data map; every further line is one person. The plan is kept as a
+    batch under a digest; `expunge erase BATCH` carries it out.
+
+    Example: printf 'email\nann@mail.example\\n' | expunge plan - --controller calltrack
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        made = make(workspace, people, controller)
+    if as_json:
+        terminal.emit(described(made))
+    else:
+        show(made)
+        terminal.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
+
+
+def make(workspace: Workspace, source: str, controller: str) -> Batch:
+    """Read the list, and plan with a progress bar."""
+    scope = parse_scope(controller, workspace.data_map)
+    with terminal.people_from(source) as stream:
+        listed = read_people(stream, workspace.data_map)
+    with terminal.progress("planning", len(listed)) as done:
+        return planning.make(workspace, listed, scope, done)
+
+
+def described(batch: Batch) -> dict[str, object]:
+    """A plan for machines."""
+    return {
+        "batch": batch.uid,
+        "controller": str(batch.scope),
+        "state": batch.state.value,
+        "digest": batch.plan_digest,
+        "dataMap": batch.map_digest,
+        **batch.plan,
+    }
+
+
+def show(batch: Batch) -> None:
+    """A plan for people."""
+    rows = [
+        (f"{store}.{name}", one["action"], one["people"], one["due"], one["retained"], one["newer"])
+        for store, planned in batch.plan["stores"].items()
+        for name, one in planned["collections"].items()
+    ]
+    out = terminal.console()
+    title = f"Plan {batch.uid} for {batch.scope}: {batch.plan['people']} people"
+    out.print(terminal.table(title, ("collection", "action", "people", "due", "retained", "newer"), rows))
+    if batch.plan["ambiguous"]:
+        out.print(
+            f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
+        )
+    if batch.plan["notFound"]:
+        out.print(f"{batch.plan['notFound']} not found in any store.")
+    out.print(f"digest {batch.plan_digest}")

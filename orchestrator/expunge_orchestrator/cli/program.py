@@ -1,0 +1,91 @@
+"""The whole command line: typer, and the one place where errors are printed and become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
+
+import click
+import typer
+
+from expunge_config.errors import ExpungeError
+from expunge_orchestrator.cli import terminal
+from expunge_reports.errors import ReportError
+
+VERBS = ("check", "plan", "erase", "status", "tick", "copies", "receipts", "keys", "adopt", "demo")
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+EPILOG = (
+    "Exit codes: 0 done · 1 not everything due is gone, or a receipt is not authentic · 2 usage · "
+    "3 settings or data map · 4 list of people · 5 findings block · 6 plan and stores differ · 7 not confirmed · 8 a store failed · 9 ledger · "
+    "10 keys · 70 a defect · 130 interrupted. Settings: environment EXPUNGE_… or expunge.env (docs/settings.md)."
+)
+
+
+def build(verbs: Sequence[str]) -> typer.Typer:
+    """The command tree with these verbs."""
+    app = typer.Typer(
+        name="expunge",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        epilog=EPILOG,
+        help="Erase a person from Postgres, Redis and S3, follow every backup copy, and prove it.",
+    )
+
+    @app.callback()
+    def root(
+        show_version: Annotated[
+            bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+        ] = False,
+    ) -> None:
+        if show_version:
+            typer.echo(version("expunge"))
+            raise typer.Exit
+
+    for verb in verbs:
+        import_module(f"expunge_orchestrator.cli.{verb}").register(app)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; print errors without values and without a traceback (law 5: locals hold records)."""
+    typed = next((word for word in arguments if not word.startswith("-")), None)
+    app = build([typed] if typed in VERBS else VERBS)
+    try:
+        outcome = typer.main.get_command(app).main(args=list(arguments), prog_name="expunge", standalone_mode=False)
+    except ExpungeError as error:
+        terminal.complain(error.message, error.remedy)
+        return error.exit_code
+    except ReportError as error:
+        terminal.complain(str(error), None)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        terminal.complain("Interrupted. What was begun can be taken up again: `expunge erase BATCH`.", None)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the text and the traceback of a defect may hold a record's value
+        terminal.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
+        return INTERNAL_ERROR
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

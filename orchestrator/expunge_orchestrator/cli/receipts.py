@@ -1,0 +1,163 @@
+"""`expunge receipts`: list, show, export, open and verify receipts."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from expunge_config import settings as settings_module
+from expunge_config.errors import InputError, UsageError
+from expunge_connectors.registry import installed
+from expunge_orchestrator import receipts
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.trusting import TRUST_FILE
+from expunge_orchestrator.workspace import Workspace, opened
+from expunge_reports import export as exports
+from expunge_reports import note, page, trust, verification, wording
+from expunge_reports.log import Log
+
+SeriesId = Annotated[str, typer.Argument(help="A series (er_…).", metavar="SERIES")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    group = typer.Typer(no_args_is_help=True, help="Receipts: list, show, export, open, verify.")
+    group.command("list")(list_receipts)
+    group.command("show")(show)
+    group.command("export")(export)
+    group.command("opening")(opening)
+    group.command("verify", context_settings={"ignore_unknown_options": True})(verify)
+    app.add_typer(group, name="receipts")
+
+
+def list_receipts(
+    batch: Annotated[str | None, typer.Option(help="Only this batch (bt_…).")] = None,
+    people: Annotated[
+        str | None, typer.Option("--people", help="Only these people: a CSV file, or - for standard input.")
+    ] = None,
+    as_json: terminal.Json = False,
+) -> None:
+    r"""List receipts. Of a batch, line N of the list it was made from has the N-th receipt.
+
+    Example: printf 'email\nann@mail.example\\n' | expunge receipts list --people -
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        wanted = None
+        if people is not None:
+            with terminal.people_from(people) as stream:
+                wanted = read_people(stream, workspace.data_map)
+        with reading(workspace.ledger) as connection:
+            found = receipts.series_of(connection, batch, wanted, Tagger(workspace.keys.suppression))
+    if as_json:
+        terminal.emit(
+            {"receipts": [{"series": o.series, "batch": o.batch, "line": o.line, "events": o.events} for o in found]}
+        )
+        return
+    rows = [(one.series, one.batch, one.line, ", ".join(one.events)) for one in found]
+    terminal.console().print(terminal.table("Receipts", ("series", "batch", "line", "statements"), rows))
+
+
+def show(series: SeriesId, as_json: terminal.Json = False) -> None:
+    """Show one receipt in words, with the verdict that the offline verifier gives.
+
+    Example: expunge receipts show er_79bed76899141058d6519e470f48f3b3
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        data = _export(workspace, series)
+        verdict = verification.verify(data, _trust(workspace), [], datetime.now(UTC))
+    if as_json:
+        terminal.emit({"verdict": wording.to_object(verdict), "shared": dict(exports.parse(data).shared)})
+        return
+    out = terminal.console()
+    for line in wording.lines(verdict):
+        out.print(escape(line))
+    for statement in verdict.statements:
+        rows = [
+            (f"{store['store']}.{one['collection']}", one["outcome"], one["found"], one["due"], one["retained"])
+            for store in _listed(statement.body.get("stores"))
+            for one in _listed(store.get("collections"))
+        ]
+        if rows:
+            title = f"{statement.event}, {statement.body.get('outcome', '')}"
+            out.print(terminal.table(title, ("collection", "outcome", "found", "due now", "retained"), rows))
+
+
+def export(
+    series: SeriesId,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")],
+    as_page: Annotated[
+        Path | None, typer.Option("--page", help="Also write a readable HTML page.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Write one receipt as a self-contained file that outsiders verify offline.
+
+    Example: expunge receipts export er_79be… -o receipt.json --page receipt.html
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        data = _export(workspace, series)
+        if as_page is not None:
+            verdict = verification.verify(data, _trust(workspace), [], datetime.now(UTC))
+            as_page.write_text(page.render(verdict, exports.parse(data).shared), encoding="utf-8")
+    output.write_bytes(data)
+    terminal.notes().print(f"Verify it anywhere: expunge receipts verify {output} --trust {TRUST_FILE}")
+
+
+def opening(
+    series: SeriesId,
+    people: Annotated[str, typer.Argument(help="CSV with the one person: a file, or - for standard input.")] = "-",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write opening files to.")] = Path(),
+) -> None:
+    r"""Make the opening files that bind a receipt to a person, from that person's own identifiers.
+
+    One file per identifier, so that one can be shown without the others. They hold the identifier: hand them to the
+    person, keep none.
+
+    Example: printf 'email\nann@mail.example\\n' | expunge receipts opening er_79be… -o ann/
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        with terminal.people_from(people) as stream:
+            listed = read_people(stream, workspace.data_map)
+        if len(listed) != 1:
+            raise InputError("An opening is made for one person; the list has several.")
+        with reading(workspace.ledger) as connection:
+            made = receipts.openings_of(connection, series, listed[0], workspace.keys, workspace.data_map)
+    output.mkdir(parents=True, exist_ok=True)
+    for namespace, data in made.items():
+        path = output / f"{series}.{namespace}.opening.json"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+        terminal.notes().print(f"{path}")
+
+
+def verify(
+    arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,  # noqa: ARG001 - for --help alone
+) -> None:
+    """Verify an exported receipt offline: `expunge receipts verify EXPORT --trust trust.json [--opening FILE]`."""
+    raise UsageError(
+        "`expunge receipts verify` is called with nothing before it.", remedy="expunge receipts verify --help"
+    )
+
+
+def _export(workspace: Workspace, series: str) -> bytes:
+    log = Log.open(
+        workspace.settings.log,
+        note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key()),
+    )
+    with reading(workspace.ledger) as connection:
+        return receipts.export_of(connection, log, series)
+
+
+def _trust(workspace: Workspace) -> trust.Trust:
+    return trust.parse((workspace.settings.keys / TRUST_FILE).read_bytes())
+
+
+def _listed(value: object) -> list[dict[str, object]]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,96 @@
+"""`expunge status`: how far batches are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
+from expunge_orchestrator.progress import chunk_states, outcomes_of, reasons_of, remaining_by_collection
+from expunge_orchestrator.workspace import Workspace, opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("status")(status)
+
+
+def status(
+    batch: Annotated[str | None, typer.Argument(help="A batch (bt_…); without one, all of them.")] = None,
+    as_json: terminal.Json = False,
+) -> None:
+    """Show how far a batch is, what was found and what is left; or list all batches.
+
+    Example: expunge status bt_1f0c3a5b7d9e
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        if batch is not None:
+            with reading(workspace.ledger) as connection:
+                chosen = batch_by_uid(connection, batch)
+            report = describe(workspace, chosen)
+            terminal.emit(report) if as_json else show(report)
+            return
+        with reading(workspace.ledger) as connection:
+            listed = [
+                {
+                    "batch": one.uid,
+                    "controller": str(one.scope),
+                    "state": one.state.value,
+                    "people": one.plan["people"],
+                    "created": one.created_at,
+                    "settlesAt": one.settle_at,
+                    "outcomes": outcomes_of(connection, one),
+                }
+                for one in batches(connection)
+            ]
+    if as_json:
+        terminal.emit({"batches": listed})
+        return
+    columns = ("batch", "controller", "state", "people", "created", "settlesAt")
+    rows = [tuple(one[name] for name in columns) for one in listed]
+    terminal.console().print(terminal.table("Batches", columns, rows))
+
+
+def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
+    """A batch for machines."""
+    with reading(workspace.ledger) as connection:
+        return {
+            "batch": batch.uid,
+            "controller": str(batch.scope),
+            "state": batch.state.value,
+            "digest": batch.plan_digest,
+            "people": batch.plan["people"],
+            "outcomes": outcomes_of(connection, batch),
+            "reasons": reasons_of(connection, batch),
+            "collections": remaining_by_collection(connection, batch),
+            "settlesAt": batch.settle_at,
+            "chunks": chunk_states(connection, batch),
+        }
+
+
+def show(report: dict[str, Any]) -> None:
+    """A batch for people."""
+    out = terminal.console()
+    rows = [
+        (name, one["found"], one["due"], one["retained"], one["newer"]) for name, one in report["collections"].items()
+    ]
+    title = f"Batch {report['batch']} for {report['controller']}: {report['state']}"
+    if rows:
+        out.print(terminal.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
+    else:
+        out.print(f"[bold]{escape(title)}[/]")
+    told = ", ".join(f"{number} {name}" for name, number in sorted(report["outcomes"].items()))
+    out.print(f"People: {told}")
+    for reason, number in report["reasons"].items():
+        out.print(f"  {number}: {escape(reason)}")
+    for chunk in report["chunks"]:
+        if chunk["failure"]:
+            out.print(f"[red]chunk {chunk['chunk']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
+    if report["state"] == BatchState.ERASED.value:
+        out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")

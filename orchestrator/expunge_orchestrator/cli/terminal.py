@@ -1,0 +1,93 @@
+"""Printing: tables and progress for people on a terminal, JSON for machines. Results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from expunge_config.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+
+_MISSING_FILE_REMEDY = "Give the path of a CSV file, or - for standard input."
+
+
+def console() -> Console:
+    """Where results go."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def notes() -> Console:
+    """Where everything else goes: progress, questions, complaints."""
+    return Console(stderr=True, highlight=False)
+
+
+def emit(document: object) -> None:
+    """Print a result as JSON."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def complain(message: str, remedy: str | None) -> None:
+    """Print what went wrong and what to do."""
+    out = notes()
+    out.print(f"[bold red]error[/] {escape(message)}")
+    if remedy:
+        out.print(f"[bold]next[/]  {escape(remedy)}")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A plain table; numbers to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    numeric = [bool(rows) and all(isinstance(row[index], int) for row in rows) for index in range(len(columns))]
+    for name, right in zip(columns, numeric, strict=True):
+        made.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(escape("" if value is None else str(value)) for value in row))
+    return made
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr; yields a function that sets how many are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=notes(), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+
+        def done(number: int) -> None:
+            bar.update(task, completed=number)
+
+        yield done
+
+
+@contextmanager
+def people_from(source: str) -> Iterator[BinaryIO]:
+    """The list of people: a file, or standard input for `-`. Identifiers never travel in arguments."""
+    if source == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(source).open("rb")
+    except OSError as error:
+        raise InputError(
+            f"The list of people cannot be opened ({type(error).__name__}).", remedy=_MISSING_FILE_REMEDY
+        ) from None
+    with opened as stream:
+        yield stream
+
+
+def ask(question: str, expected: str) -> bool:
+    """Ask on the terminal; anything but the expected word is a no. Without a terminal the answer is no."""
+    if not sys.stdin.isatty():
+        return False
+    answer: Any = typer.prompt(question, default="", show_default=False, err=True)
+    return str(answer).strip() == expected

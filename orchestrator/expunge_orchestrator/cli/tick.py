@@ -1,0 +1,50 @@
+"""`expunge tick`: do what has come due. Idempotent; call it from cron."""
+
+from __future__ import annotations
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator import copies
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.errors import NotErasedError
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import BatchState, batches
+from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.workspace import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("tick")(tick)
+
+
+def tick(as_json: terminal.Json = False) -> None:
+    """Do what has come due: settling checks, interrupted batches, looking at the backup copies.
+
+    Safe to call at any time and as often as you like; one process at a time does the work.
+
+    Example: */10 * * * *  expunge tick
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        woken = states.wake(workspace)
+        forgotten = states.forget_stale_plans(workspace)
+        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+            run(workspace, writer, Watch())
+        listings = copies.observe(workspace.backups)
+        with workspace.ledger.begin() as connection:
+            copies.record(connection, listings)
+        with reading(workspace.ledger) as connection:
+            failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
+    report = {"settlingChecks": woken, "stalePlansForgotten": forgotten, "failedBatches": failed}
+    if as_json:
+        terminal.emit(report)
+    else:
+        terminal.console().print(f"{woken} settling checks done, {forgotten} stale plans forgotten.")
+    if failed:
+        raise NotErasedError(
+            f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."
+        )

@@ -1,0 +1,44 @@
+"""Inspection over the whole map: what blocks, and what one should know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.scope import ownerless
+
+
+def inspect_all(
+    data_map: DataMap, stores: Mapping[str, StoreConnector], backups: Mapping[str, BackupConnector]
+) -> list[Finding]:
+    """Every finding of every store and backup place, errors first.
+
+    Raises:
+        ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
+    """
+    found = ownerless(data_map)
+    for store in stores.values():
+        found.extend(store.inspect())
+    for place in backups.values():
+        found.extend(place.inspect())
+    order = list(Severity)
+    return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
+
+
+def refuse_errors(findings: Sequence[Finding]) -> None:
+    """Let errors block.
+
+    Raises:
+        FindingsError: There is at least one error; the message lists them.
+    """
+    errors = [one for one in findings if one.severity is Severity.ERROR]
+    if errors:
+        listed = "\n".join(
+            f"  {one.store}{f'.{one.collection}' if one.collection else ''}: {one.message}" for one in errors
+        )
+        raise FindingsError(
+            f"The data map and the live stores disagree; nothing was touched:\n{listed}",
+            remedy="`expunge check` explains each finding and what to do.",
+        )

@@ -1,0 +1,74 @@
+"""How far batches are: numbers for the command line and for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch
+
+
+def chunks_of(ledger: sa.Engine, batch: Batch) -> int:
+    """How many chunks a batch has."""
+    with reading(ledger) as connection:
+        number = connection.scalar(
+            sa.select(sa.func.count()).select_from(schema.chunk).where(schema.chunk.c.batch_id == batch.id)
+        )
+    return number or 0
+
+
+def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
+    """Outcome -> number of people; those without one yet stand under `open`."""
+    rows = connection.execute(
+        sa.select(schema.item.c.outcome, sa.func.count().label("number"))
+        .where(schema.item.c.batch_id == batch.id)
+        .group_by(schema.item.c.outcome)
+    )
+    return {row.outcome or "open": row.number for row in rows}
+
+
+def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, object]]:
+    """State, next step and failure of every chunk."""
+    rows = connection.execute(
+        sa.select(schema.chunk).where(schema.chunk.c.batch_id == batch.id).order_by(schema.chunk.c.id)
+    )
+    return [
+        {
+            "chunk": row.id,
+            "state": row.state,
+            "next": batch.pipeline[row.step] if row.step < len(batch.pipeline) else None,
+            "attempts": row.attempts,
+            "failure": row.failure,
+        }
+        for row in rows
+    ]
+
+
+def reasons_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
+    """Reason -> number of people, for ambiguous and failed ones."""
+    rows = connection.scalars(
+        sa.select(schema.item.c.reason).where(schema.item.c.batch_id == batch.id, schema.item.c.reason.is_not(None))
+    )
+    return Counter(rows)
+
+
+def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int]]:
+    """`store.collection` -> found, due, retained, newer, summed over the people of the batch."""
+    sums: dict[str, Counter[str]] = {}
+    rows = connection.execute(
+        sa.select(schema.item.c.found, schema.item.c.verified).where(schema.item.c.batch_id == batch.id)
+    )
+    for row in rows:
+        for column, record in (("found", row.found or {}), ("verified", row.verified or {})):
+            for store, collections in record.items():
+                for name, (due, retained, newer, _until, _ground) in collections.items():
+                    total = sums.setdefault(f"{store}.{name}", Counter())
+                    if column == "found":
+                        total["found"] += due + retained
+                    else:
+                        total.update({"due": due, "retained": retained, "newer": newer})
+    return {name: {key: total[key] for key in ("found", "due", "retained", "newer")} for name, total in sums.items()}

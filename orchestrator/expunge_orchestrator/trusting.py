@@ -1,0 +1,53 @@
+"""Founding an installation: keys, the empty log, and the trust file that auditors pin."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from expunge_config.datamap import Operator
+from expunge_config.settings import Settings
+from expunge_orchestrator.errors import KeysError
+from expunge_reports import keys as key_files
+from expunge_reports import note, trust
+from expunge_reports.errors import LogError, ReportError
+from expunge_reports.keys import KeyRing
+from expunge_reports.log import LogWriter
+
+TRUST_FILE = "trust.json"
+
+
+def install(settings: Settings, operator: Operator, at: datetime) -> Path:
+    """Make keys, log and trust file; returns the trust file's path.
+
+    Raises:
+        KeysError: There are keys or a log already, or the places cannot be written.
+    """
+    try:
+        ring = key_files.generate(settings.keys)
+        LogWriter.create(settings.log, operator.log_origin, ring.log).close()
+    except ReportError as error:
+        raise KeysError(
+            str(error), remedy="Choose other places with EXPUNGE_HOME, or keep the keys you have."
+        ) from None
+    path = settings.keys / TRUST_FILE
+    path.write_bytes(trust.encode(trust_of(ring, operator, at)))
+    return path
+
+
+def trust_of(ring: KeyRing, operator: Operator, at: datetime) -> trust.Trust:
+    """What an auditor needs to know: the operator's receipt key and log key. No witness yet: unanchored."""
+    verifier = note.log_key(operator.log_origin, ring.log.public_key())
+    return trust.single_key(operator.name, ring.receipt.public_key(), at, verifier)
+
+
+def open_log(settings: Settings, operator: Operator, ring: KeyRing) -> LogWriter:
+    """The log, for appending.
+
+    Raises:
+        KeysError: There is no log yet, or it belongs to other keys.
+    """
+    try:
+        return LogWriter.open(settings.log, operator.log_origin, ring.log)
+    except LogError as error:
+        raise KeysError(str(error), remedy="`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where.") from None
