@@ -263,7 +263,7 @@ class _Edge:
     @classmethod
     def of(cls, tree: tiles.TiledTree) -> Self:
         last = tree.size // tiles.WIDTH
-        return cls(tree.size, tree.edge(), tree.bundle(last) if tree.width(0, last) else [], set())
+        return cls(tree.size, tree.edge(), list(tree.bundle(last)) if tree.width(0, last) else [], set())
 
     def add(self, leaf: bytes, files: DurableDirectory) -> Sequence[str]:
         """Add one leaf, writing whatever became full, and return the paths of that."""

@@ -64,7 +64,7 @@ def decode_bundle(data: bytes) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class TiledTree:
-    """A tree of a fixed size, read from tiles on demand. At most 256 tiles (2 MiB) are kept in memory.
+    """A tree of a fixed size, read from tiles on demand. At most 256 tiles (2 MiB) and the last bundle are kept.
 
     Attributes:
         read: access to the log's files.
@@ -74,6 +74,7 @@ class TiledTree:
     read: Read
     size: int
     _cache: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)
+    _bundles: dict[int, list[bytes]] = field(default_factory=dict, repr=False)
 
     def levels(self) -> int:
         """Return how many levels of tiles the tree has."""
@@ -128,6 +129,9 @@ class TiledTree:
         Raises:
             LogCorruptError: the bundle is missing, or a leaf does not have the hash in the tile.
         """
+        cached = self._bundles.get(index)
+        if cached is not None:
+            return cached
         width = self.width(0, index)
         data = self.read(bundle_path(index, width)) or self.read(bundle_path(index))
         if data is None:
@@ -135,6 +139,8 @@ class TiledTree:
         leaves = decode_bundle(data)[:width]
         if [merkle.leaf_hash(leaf) for leaf in leaves] != split_hashes(self.tile(0, index)):
             raise LogCorruptError("an entry bundle does not match its tile")
+        self._bundles.clear()
+        self._bundles[index] = leaves
         return leaves
 
 
