@@ -32,7 +32,7 @@ def plan(people: People, controller: Controller, as_json: terminal.Json = False)
     The first line of the CSV names identities of the data map; every further line is one person. The plan is kept as a
     batch under a digest; `expunge erase BATCH` carries it out.
 
-    Example: printf 'email\nann@mail.example\\n' | expunge plan - --controller calltrack
+    Example: printf 'email\nann@mail.example\n' | expunge plan - --controller calltrack
     """
     with opened(settings_module.load(), installed()) as workspace:
         made = make(workspace, people, controller)

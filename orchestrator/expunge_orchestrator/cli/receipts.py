@@ -47,7 +47,7 @@ def list_receipts(
 ) -> None:
     r"""List receipts. Of a batch, line N of the list it was made from has the N-th receipt.
 
-    Example: printf 'email\nann@mail.example\\n' | expunge receipts list --people -
+    Example: printf 'email\nann@mail.example\n' | expunge receipts list --people -
     """
     with opened(settings_module.load(), installed()) as workspace:
         wanted = None
@@ -120,7 +120,7 @@ def opening(
     One file per identifier, so that one can be shown without the others. They hold the identifier: hand them to the
     person, keep none.
 
-    Example: printf 'email\nann@mail.example\\n' | expunge receipts opening er_79be… -o ann/
+    Example: printf 'email\nann@mail.example\n' | expunge receipts opening er_79be… -o ann/
     """
     with opened(settings_module.load(), installed()) as workspace:
         with terminal.people_from(people) as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,6 @@ from rich.table import Table
 from expunge_config.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-
-_MISSING_FILE_REMEDY = "Give the path of a CSV file, or - for standard input."
 
 
 def console() -> Console:
@@ -76,13 +75,13 @@ def people_from(source: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        opened = Path(source).open("rb")
+        content = Path(source).read_bytes()
     except OSError as error:
         raise InputError(
-            f"The list of people cannot be opened ({type(error).__name__}).", remedy=_MISSING_FILE_REMEDY
+            f"The list of people cannot be read ({type(error).__name__}).",
+            remedy="Give the path of a CSV file, or - for standard input.",
         ) from None
-    with opened as stream:
-        yield stream
+    yield io.BytesIO(content)
 
 
 def ask(question: str, expected: str) -> bool:

@@ -1,0 +1,70 @@
+"""Must show 8: what cannot be a list of people is refused whole, with lines and without values."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from expunge_config.datamap import DataMap, Identity, IdentityKind
+from expunge_config.errors import InputError
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.intake import read_people
+
+
+@pytest.fixture
+def data_map() -> DataMap:
+    return DataMap.model_construct(
+        identities={
+            "user_id": Identity(kind=IdentityKind.PERSON, normaliser="integer/1"),
+            "email": Identity(kind=IdentityKind.NOMINATING, normaliser="email/1"),
+            "session_token": Identity(kind=IdentityKind.INTERNAL),
+        }
+    )
+
+
+def read(content: bytes, data_map: DataMap) -> list[frozenset[SubjectKey]]:
+    return read_people(io.BytesIO(content), data_map)
+
+
+def test_people_are_read_and_normalised(data_map: DataMap) -> None:
+    people = read(b"\xef\xbb\xbfuser_id,email\r\n7,Ann@Mail.example\r\n8,\r\n\r\n", data_map)
+    assert people == [
+        frozenset({SubjectKey("user_id", "7"), SubjectKey("email", "ann@mail.example")}),
+        frozenset({SubjectKey("user_id", "8")}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "empty"),
+        (b"email\n", "no person"),
+        (b"email\n\n \n", "no person"),
+        (b"user_id\n7\x00\n", "NUL byte in line 2"),
+        (b"email\nann@mail.example\nj\xfcrgen@mail.example\n", "not UTF-8 (line 3)"),
+        (b"surname\nDoe\n", "Column 1 of the header"),
+        (b"session_token\nabc\n", "Column 1 of the header"),
+        (b"email,email\na@b.example,a@b.example\n", "twice"),
+        (b"email\nRobert'); DROP TABLE users;--@mail.example\n", "line 2, column email"),
+        (b'email\n=HYPERLINK("http://x";"y")\n', "line 2, column email"),
+        (b"user_id\n7 OR 1=1\n", "line 2, column user_id"),
+        (b"user_id\n99999999999999999999\n", "line 2, column user_id"),
+        (b"user_id\n7\n8,9\n", "line 3: 2 fields"),
+        (b"user_id\n7\n7\n", "line 3: the same person as line 2"),
+        (b'email\n"ann@mail.example\n', "not CSV"),
+        (b"email\n" + b"a" * 2000 + b"@b.example\n", "longer than"),
+    ],
+)
+def test_what_is_refused(content: bytes, told: str, data_map: DataMap) -> None:
+    with pytest.raises(InputError) as raised:
+        read(content, data_map)
+    assert told in raised.value.message
+    for secret in ("ann@", "DROP", "HYPERLINK", "Doe", "OR 1=1"):
+        assert secret not in raised.value.message
+
+
+def test_a_list_without_a_header_does_not_echo_its_first_person(data_map: DataMap) -> None:
+    with pytest.raises(InputError) as raised:
+        read(b"ann@mail.example\nbob@mail.example\n", data_map)
+    assert "ann" not in str(raised.value)

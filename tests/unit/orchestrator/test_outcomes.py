@@ -1,0 +1,52 @@
+"""Law 1: only a verification that saw nothing due is success."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Tally
+from expunge_orchestrator.outcomes import Outcome, Result, judge, lines, pack, result, unpack
+
+NOTHING = Tally()
+
+
+@pytest.mark.parametrize(
+    ("action", "found", "verified", "expected"),
+    [
+        (Action.DELETE, Tally(due=3), NOTHING, Outcome.ERASED),
+        (Action.TOMBSTONE, Tally(due=1), NOTHING, Outcome.TOMBSTONED),
+        (Action.RETAIN, Tally(retained=2), Tally(retained=2), Outcome.RETAINED),
+        (Action.RETAIN, Tally(due=1, retained=2), Tally(retained=2), Outcome.RETAINED),
+        (Action.DELETE, Tally(due=1), Tally(newer=1), Outcome.ERASED),
+        (Action.DELETE, NOTHING, NOTHING, Outcome.NOT_FOUND),
+        (Action.DELETE, Tally(due=3), Tally(due=1), Outcome.FAILED),
+        (Action.DELETE, NOTHING, Tally(due=1), Outcome.FAILED),
+        (Action.DELETE, Tally(due=3), None, Outcome.FAILED),
+        (Action.DELETE, NOTHING, None, Outcome.FAILED),
+    ],
+)
+def test_judgement(action: Action, found: Tally, verified: Tally | None, expected: Outcome) -> None:
+    assert judge(action, found, verified) is expected
+
+
+def test_a_collection_that_nobody_counted_is_failed() -> None:
+    actions = {"main": {"users": Action.DELETE}}
+    packed = {"main": pack({"users": NOTHING})}
+    assert lines(actions, {}, packed)[0].outcome is Outcome.FAILED
+    assert lines(actions, packed, {})[0].outcome is Outcome.FAILED
+    assert lines(actions, packed, packed)[0].outcome is Outcome.NOT_FOUND
+
+
+def test_retained_is_never_plain_erased() -> None:
+    actions = {"main": {"a": Action.DELETE, "b": Action.RETAIN}}
+    found = {"main": pack({"a": Tally(due=1), "b": Tally(retained=1)})}
+    left = {"main": pack({"a": NOTHING, "b": Tally(retained=1)})}
+    assert result(lines(actions, found, left)) is Result.PARTIALLY_ERASED
+
+
+def test_counts_survive_packing() -> None:
+    tallies = {"a": Tally(1, 2, 3, date(2030, 1, 31), "object-lock"), "b": Tally()}
+    assert unpack(pack(tallies)) == tallies

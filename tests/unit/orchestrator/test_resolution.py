@@ -1,0 +1,124 @@
+"""Law 2: identifiers nominate, they do not prove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from expunge_config.datamap import DataMap, Identity, IdentityKind
+from expunge_connectors.contract import Subject, SubjectKey, Yield
+from expunge_orchestrator.resolution import Ambiguity, Lookup, Resolved, resolve
+
+USER_7 = SubjectKey("user_id", "7")
+USER_9 = SubjectKey("user_id", "9")
+CALLER_7 = SubjectKey("caller_id", "7")
+EMAIL = SubjectKey("email", "ann@mail.example")
+OTHER_EMAIL = SubjectKey("email", "bob@mail.example")
+PHONE = SubjectKey("phone", "+4930000001")
+HOME = SubjectKey("postal_address", "1 elm street")
+ROW_7 = SubjectKey("main.users.id", "7")
+TOKEN = SubjectKey("session_token", "t1")
+
+
+@pytest.fixture
+def data_map() -> DataMap:
+    identities = {
+        "user_id": Identity(kind=IdentityKind.PERSON),
+        "caller_id": Identity(kind=IdentityKind.PERSON),
+        "email": Identity(kind=IdentityKind.NOMINATING),
+        "phone": Identity(kind=IdentityKind.NOMINATING),
+        "postal_address": Identity(kind=IdentityKind.NOMINATING, shareable=True),
+        "session_token": Identity(kind=IdentityKind.INTERNAL),
+    }
+    return DataMap.model_construct(identities=identities)
+
+
+def lookup_over(edges: dict[SubjectKey, set[SubjectKey]]) -> Lookup:
+    def lookup(subjects: Sequence[Subject]) -> Iterable[Yield]:
+        for subject in subjects:
+            ahead = list(subject.keys)
+            seen = set(ahead)
+            while ahead:
+                via = ahead.pop()
+                for key in edges.get(via, ()):
+                    yield Yield(subject.number, via, "collection", key)
+                    if key.namespace.count(".") and key not in seen:  # a connector follows its own paths to the end
+                        seen.add(key)
+                        ahead.append(key)
+
+    return lookup
+
+
+def answer(given: set[SubjectKey], edges: dict[SubjectKey, set[SubjectKey]], data_map: DataMap) -> Resolved:
+    return resolve({1: frozenset(given)}, lookup_over(edges), data_map)[1]
+
+
+def test_an_email_leads_to_the_person_and_to_what_only_the_person_has(data_map: DataMap) -> None:
+    edges = {EMAIL: {USER_7, ROW_7, PHONE}, PHONE: {USER_7, ROW_7}, USER_7: {TOKEN, ROW_7}}
+    found = answer({EMAIL}, edges, data_map)
+    assert found == Resolved(frozenset({EMAIL, USER_7, ROW_7, PHONE, TOKEN}))
+
+
+def test_two_persons_behind_one_phone_are_ambiguous(data_map: DataMap) -> None:
+    found = answer({PHONE}, {PHONE: {USER_7, USER_9}}, data_map)
+    assert found == Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+
+
+def test_two_persons_behind_one_phone_through_rows_are_ambiguous(data_map: DataMap) -> None:
+    row_9 = SubjectKey("main.users.id", "9")
+    edges = {PHONE: {ROW_7, row_9}, ROW_7: {USER_7}, row_9: {USER_9}}
+    assert answer({PHONE}, edges, data_map).ambiguity is Ambiguity.SEVERAL_PERSONS
+
+
+def test_an_account_holder_who_is_also_a_caller_is_one_person(data_map: DataMap) -> None:
+    assert answer({PHONE}, {PHONE: {USER_7, CALLER_7}}, data_map).keys == {PHONE, USER_7, CALLER_7}
+
+
+def test_email_and_user_id_that_disagree_are_ambiguous(data_map: DataMap) -> None:
+    found = answer({EMAIL, USER_9}, {EMAIL: {USER_7}, USER_9: {OTHER_EMAIL}, OTHER_EMAIL: {USER_9}}, data_map)
+    assert found.ambiguity is Ambiguity.KEYS_DISAGREE
+
+
+def test_a_given_key_that_leads_nowhere_beside_one_that_does_is_ambiguous(data_map: DataMap) -> None:
+    assert answer({EMAIL, USER_9}, {}, data_map).ambiguity is Ambiguity.KEYS_DISAGREE
+
+
+def test_a_yielded_phone_that_somebody_else_has_too_is_not_followed(data_map: DataMap) -> None:
+    edges = {USER_7: {PHONE, ROW_7}, PHONE: {USER_7, USER_9}, USER_9: {SubjectKey("session_token", "of 9")}}
+    found = answer({USER_7}, edges, data_map)
+    assert found == Resolved(frozenset({USER_7, ROW_7}), None, 1)
+
+
+def test_a_household_address_alone_names_nobody(data_map: DataMap) -> None:
+    assert answer({HOME}, {HOME: {USER_7}}, data_map).ambiguity is Ambiguity.SHAREABLE_ALONE
+    assert answer({HOME}, {HOME: {USER_7, USER_9}}, data_map).ambiguity is Ambiguity.SEVERAL_PERSONS
+
+
+def test_a_shareable_key_agrees_but_never_selects(data_map: DataMap) -> None:
+    found = answer({HOME, EMAIL}, {HOME: {USER_7}, EMAIL: {USER_7}}, data_map)
+    assert found.keys == {EMAIL, USER_7}
+
+
+def test_nobody_found_is_no_ambiguity(data_map: DataMap) -> None:
+    assert answer({EMAIL}, {}, data_map) == Resolved(frozenset({EMAIL}))
+
+
+def test_records_that_lead_on_to_another_person_are_ambiguous(data_map: DataMap) -> None:
+    assert answer({USER_7}, {USER_7: {TOKEN}, TOKEN: {USER_9}}, data_map).ambiguity is Ambiguity.SEVERAL_PERSONS
+
+
+def test_a_chunk_is_resolved_in_rounds_not_one_by_one(data_map: DataMap) -> None:
+    rounds = 0
+    inner = lookup_over({EMAIL: {USER_7}, OTHER_EMAIL: {USER_9}, USER_7: {TOKEN}})
+
+    def counting(subjects: Sequence[Subject]) -> Iterable[Yield]:
+        nonlocal rounds
+        rounds += 1
+        return inner(subjects)
+
+    given = {1: frozenset({EMAIL}), 2: frozenset({OTHER_EMAIL}), 3: frozenset({USER_7})}
+    resolved = resolve(given, counting, data_map)
+    assert resolved[1].keys == {EMAIL, USER_7, TOKEN}
+    assert resolved[2].keys == {OTHER_EMAIL, USER_9}
+    assert rounds <= 4
