@@ -1,0 +1,1 @@
+"""The demonstration: an invented company in real servers, and a judge that trusts nobody."""
