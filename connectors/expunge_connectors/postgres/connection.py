@@ -1,0 +1,109 @@
+"""Connections: one for each call at work, kept between calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.spec import PostgresConnection
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECT_TIMEOUT_SECONDS = 10
+_APPLICATION = "expunge"
+
+
+class Connections:
+    """A stack of idle connections; a call takes one or opens one. Safe for any number of threads.
+
+    Connections are in autocommit mode, so that a transaction is always a visible `with` block, and never prepare
+    statements, so that a pooler in between does no harm.
+
+    Args:
+        store: Name of the store, for messages.
+        settings: Where to connect, and the limits of a session.
+    """
+
+    def __init__(self, store: str, settings: PostgresConnection) -> None:
+        self._store = store
+        self._settings = settings
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @contextmanager
+    def lease(self) -> Iterator[Connection]:
+        """A connection for the block. Whatever goes wrong inside costs the connection.
+
+        Raises:
+            TransientError: The server cannot be reached.
+            TerminalError: It refuses us, or `close` was called.
+        """
+        connection = self._take()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+
+    def close(self) -> None:
+        """Close what is idle now, and the others when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> Connection:
+        with self._lock:
+            if self._closed:
+                raise TerminalError(f"store {self._store}: the connector was closed.")
+            if self._idle:
+                return self._idle.pop()
+        return self._open()
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if not self._closed and not connection.closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _open(self) -> Connection:
+        with translated(self._store):
+            conninfo = make_conninfo(
+                self._settings.url.get_secret_value(),
+                application_name=_APPLICATION,
+                client_encoding="utf8",
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            )
+            connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+            try:
+                for name, value in self._session().items():
+                    connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _session(self) -> dict[str, str]:
+        return {
+            "lock_timeout": self._settings.lock_timeout,
+            "statement_timeout": self._settings.statement_timeout,
+            "idle_in_transaction_session_timeout": "1min",
+            # Keys are looked up through indexes; the default of 4 makes the planner scan whole tables for a chunk.
+            "random_page_cost": "1.1",
+            "jit": "off",
+            # Nothing is found by an unqualified name, whoever owns the other schemas.
+            "search_path": "",
+            # Days are UTC days, whatever the server's zone.
+            "TimeZone": "UTC",
+        }

@@ -1,0 +1,158 @@
+"""The Postgres store: each verb of the contract, in transactions, with bounded retries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, TypeVar
+
+from psycopg import sql
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity.wait import wait_base
+
+from expunge_config.datamap import Action, DataMap, Model, StoreSpec
+from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
+from expunge_connectors.errors import NotQuiescentError, TerminalError, TransientError
+from expunge_connectors.postgres import catalogue, counting, identity, resolution, verification
+from expunge_connectors.postgres.connection import Connection, Connections
+from expunge_connectors.postgres.erasure import Eraser, checked_actions, slices
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
+from expunge_connectors.postgres.quiescence import await_quiescence
+from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+BACKOFF = wait_exponential_jitter(initial=0.2, max=5)
+_ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+# The erasing side relies on a new snapshot for each statement, whatever the server's default is.
+_SNAPSHOT_A_STATEMENT = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+class PostgresStore:
+    """One database. Safe to use from several threads; each call takes a connection of its own.
+
+    Args:
+        name: Its name in the data map.
+        data_map: The whole map.
+        connection: How to reach it.
+        backoff: What to wait between attempts after a transient error.
+
+    Raises:
+        TerminalError: The map has no Postgres store of this name, or the connection settings are of another kind.
+    """
+
+    spec: ClassVar[type[StoreSpec]] = PostgresSpec
+    connection: ClassVar[type[Model]] = PostgresConnection
+
+    def __init__(self, name: str, data_map: DataMap, connection: Model, *, backoff: wait_base = BACKOFF) -> None:
+        if not isinstance(connection, PostgresConnection):
+            raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
+        self.name = name
+        self._data_map = data_map
+        self._map = store_spec(name, data_map)
+        self._settings = connection
+        self._connections = Connections(name, connection)
+        self._backoff = backoff
+
+    def __repr__(self) -> str:
+        return f"PostgresStore({self.name!r})"
+
+    def inspect(self) -> Sequence[Finding]:
+        """Hold the data map against the live database."""
+        raise NotImplementedError
+
+    def identity(self) -> StoreIdentity:
+        """The cluster's system identifier and the database's name and number."""
+        return self._transaction(lambda connection: identity.identity(connection, self.name))
+
+    def now(self) -> datetime:
+        """The server's clock (UTC)."""
+        return self._transaction(lambda connection: identity.now(connection, self.name))
+
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+        """Declared yields and internal keys of every row tied to these keys."""
+        return self._transaction(
+            lambda connection: resolution.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+        )
+
+    def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """What is there now, in one snapshot."""
+        return self._transaction(
+            lambda connection: counting.count(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+        )
+
+    def erase(
+        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+    ) -> int:
+        """Delete or tombstone what is due, slice by slice, each in bounded transactions.
+
+        Raises:
+            TerminalError: An action is not the map's, a right is missing, or a row outside the request is in the way.
+                What was committed before stays; the transaction at work is rolled back.
+        """
+        store = self._transaction(lambda connection: self._mapped(connection, scope))
+        logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
+        eraser = Eraser(store, checked_actions(store, actions, logs), scope, cutoff)
+        touched = 0
+        for slice_ in slices(subjects):
+            complete = False
+            while not complete:
+                step = self._transaction(
+                    lambda connection, slice_=slice_: eraser.step(connection, slice_), _SNAPSHOT_A_STATEMENT
+                )
+                touched += step.touched
+                complete = step.complete
+                beat()
+        return touched
+
+    def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """Wait for transactions older than the cutoff, then count again by other statements."""
+
+        def work(connection: Connection) -> Counts:
+            await_quiescence(connection, self.name, cutoff, self._settings.verification_wait_seconds)
+            with connection.transaction():
+                connection.execute(_ONE_SNAPSHOT)
+                live = self._catalogue(connection)
+                verifier = verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
+                return verification.verify(connection, verifier, subjects)
+
+        return self._call(work)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.close()
+
+    def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
+        return mapped_store(self.name, self._data_map, self._catalogue(connection), scope)
+
+    def _catalogue(self, connection: Connection) -> catalogue.Catalogue:
+        return catalogue.read(connection, (table.table for table in self._map.collections.values()))
+
+    def _transaction(self, work: Callable[[Connection], T], isolation: sql.SQL = _ONE_SNAPSHOT) -> T:
+        """Run one transaction, again after a transient error: nothing of it is left then."""
+
+        def transacted(connection: Connection) -> T:
+            with connection.transaction():
+                connection.execute(isolation)
+                return work(connection)
+
+        return self._call(transacted)
+
+    def _call(self, work: Callable[[Connection], T]) -> T:
+        def leased() -> T:
+            with translated(self.name), self._connections.lease() as connection:
+                return work(connection)
+
+        retrying = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=self._backoff,
+            retry=retry_if_exception(_worth_repeating),
+            reraise=True,
+        )
+        return retrying(leased)
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, NotQuiescentError)

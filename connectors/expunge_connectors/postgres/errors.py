@@ -1,0 +1,91 @@
+"""From the driver's errors to ours: the SQLSTATE survives, the text does not (it quotes values)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TRANSIENT_CLASSES = ("08", "40", "53", "57P", "58")
+_TRANSIENT_STATES = frozenset(
+    {
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+        "55006",  # object_in_use
+        "55P03",  # lock_not_available
+        "57014",  # query_canceled: statement_timeout, or an administrator
+    }
+)
+_ADVICE = {
+    "23503": "A row outside the request still points to one that should go: tombstone its table, or map the other one.",
+    "42501": "Grant the right that `expunge check` names.",
+    "42P01": "Correct `table` in the data map, or restore the table.",
+    "42703": "Correct the column's name in the data map.",
+}
+_MEANING = {
+    "23503": "a foreign key forbids it",
+    "23505": "a unique constraint forbids it",
+    "23514": "a check constraint forbids it",
+    "23502": "a column may not be empty",
+    "42501": "permission denied",
+    "42P01": "the table is missing",
+    "42703": "a column is missing",
+    "55P03": "a lock was not to be had in time",
+    "57014": "the statement was cancelled or timed out",
+    "40P01": "deadlock",
+    "40001": "concurrent change",
+}
+# A refused connection carries no SQLSTATE in libpq's answer. These phrases (of servers that speak English) tell a refusal
+# from an absence; in any other language a refusal counts as transient, which only costs a few attempts.
+_REFUSED = ("authentication failed", "no pg_hba.conf entry", "does not exist", "not permitted to log in", "no password")
+
+
+def translate(error: psycopg.Error, store: str, collection: str | None = None) -> ConnectorError:
+    """The error of ours that stands for a driver's error; raise it `from None`.
+
+    Args:
+        error: What the driver raised. Only its SQLSTATE, class and the names of table and constraint are used.
+        store: Name of the store in the data map.
+        collection: The collection at work, where there was one.
+    """
+    where = f"store {store}" if collection is None else f"store {store}, collection {collection}"
+    state = error.sqlstate
+    if state is None:
+        return _without_state(error, where)
+    meaning = _MEANING.get(state)
+    text = f"{where}: {meaning} (SQLSTATE {state})" if meaning else f"{where}: SQLSTATE {state}"
+    if error.diag.constraint_name is not None:
+        text += f", constraint {error.diag.constraint_name} of table {error.diag.schema_name}.{error.diag.table_name}"
+    if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
+        return TransientError(f"{text}.")
+    return TerminalError(f"{text}.", remedy=_ADVICE.get(state))
+
+
+def _without_state(error: psycopg.Error, where: str) -> ConnectorError:
+    kind = type(error).__name__
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return TerminalError(f"{where}: the driver refused ({kind}).")
+    if any(phrase in str(error) for phrase in _REFUSED):
+        return TerminalError(
+            f"{where}: the server refused the connection ({kind}).",
+            remedy="Check user, password and database in the store's url.",
+        )
+    return TransientError(f"{where}: no connection ({kind}).")
+
+
+@contextmanager
+def translated(store: str, collection: str | None = None) -> Iterator[None]:
+    """Let only our errors out of the block.
+
+    Raises:
+        TransientError: The same call may succeed later.
+        TerminalError: It will not, until somebody changes something.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error, store, collection) from None

@@ -1,0 +1,113 @@
+"""Orders: ties lead from keys to rows, foreign keys say which rows must go first. Pure functions over names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Edge = tuple[str, str]
+"""(earlier, later)"""
+
+
+class CycleError(ValueError):
+    """There is no order: each of these names waits for another one.
+
+    Args:
+        names: The names in the cycle and behind it, sorted.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"{', '.join(names)} wait for each other")
+        self.names = tuple(names)
+
+
+def ordered(names: Iterable[str], edges: Iterable[Edge], last: Collection[str] = ()) -> tuple[str, ...]:
+    """Sort names so that every edge points forward.
+
+    Args:
+        names: What to sort. Where edges leave a choice, this order decides.
+        edges: Pairs (earlier, later); pairs with a name outside `names`, or with itself, are ignored.
+        last: Names that come as late as the edges allow.
+
+    Raises:
+        CycleError: The edges contradict each other.
+    """
+    waiting = list(names)
+    known = set(waiting)
+    before: dict[str, set[str]] = {name: set() for name in waiting}
+    for earlier, later in edges:
+        if earlier in known and later in known and earlier != later:
+            before[later].add(earlier)
+    done: list[str] = []
+    while waiting:
+        ready = [name for name in waiting if not before[name].difference(done)]
+        if not ready:
+            raise CycleError(sorted(waiting))
+        name = next((one for one in ready if one not in last), ready[0])
+        waiting.remove(name)
+        done.append(name)
+    return tuple(done)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasingOrder:
+    """In which order collections are emptied.
+
+    Attributes:
+        collections: The order.
+        together: Collections between (and with) one whose rows lead to another and that other, where foreign keys
+            force the leading row to go first: no commit may fall between them, or a crash would lose the way.
+    """
+
+    collections: tuple[str, ...]
+    together: frozenset[str]
+
+
+def erasing_order(
+    names: Iterable[str], references: Iterable[Edge], ties: Iterable[Edge], persons: Collection[str]
+) -> ErasingOrder:
+    """Children before parents; where foreign keys leave a choice, rows before those that lead to them; persons last.
+
+    Args:
+        names: The collections.
+        references: (child, parent) for every foreign key between them whose parent's rows are to be deleted.
+        ties: (leading collection, collection reached) for every tie.
+        persons: Collections whose rows are the persons themselves.
+
+    Raises:
+        CycleError: Foreign keys run in a circle.
+    """
+    waiting = tuple(names)
+    edges = [(child, parent) for child, parent in references if child != parent]
+    ordered(waiting, edges)
+    against: list[Edge] = []
+    for leading, reached in ties:
+        if reaches(edges, leading, reached):
+            against.append((leading, reached))
+        else:
+            edges.append((reached, leading))
+    order = ordered(waiting, edges, persons)
+    together: set[str] = set()
+    for leading, reached in against:
+        together.update(order[order.index(leading) : order.index(reached) + 1])
+    return ErasingOrder(order, frozenset(together))
+
+
+def reaches(edges: Iterable[Edge], start: str, goal: str) -> bool:
+    """Whether edges lead from `start` to `goal`."""
+    following: dict[str, list[str]] = {}
+    for earlier, later in edges:
+        following.setdefault(earlier, []).append(later)
+    return goal in closure(following, [start])
+
+
+def closure(following: Mapping[str, Iterable[str]], start: Iterable[str]) -> frozenset[str]:
+    """Everything that can be reached from `start`, without `start` itself unless a circle leads back."""
+    found: set[str] = set()
+    waiting = [later for name in start for later in following.get(name, ())]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(following.get(name, ()))
+    return frozenset(found)

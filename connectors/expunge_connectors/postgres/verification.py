@@ -1,0 +1,271 @@
+"""Verify: count again by statements that share nothing with those that erased.
+
+The erasing side stages typed keys, follows paths step by step into its tables and selects by union. Here one statement
+a collection starts from the keys as text, and common table expressions nest the way from them to the rows: read it from
+the top. In the statements `a` is a key that was asked for, `p` a row that leads on, `r` a row of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import sql
+
+from expunge_config.datamap import Action, DataMap, IdentityKind
+from expunge_connectors.contract import Counts, Scope, Subject, Tally
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalogue import Catalogue, Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
+
+ASKED = sql.Identifier("pg_temp", "expunge_asked")
+_MEMBER = ":member"  # no namespace of the map looks like this
+# Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
+_READ = {
+    "bigint": "CASE WHEN a.value ~ '^(0|-?[1-9][0-9]{0,18})$' THEN"
+    " CASE WHEN a.value::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a.value::bigint END END",
+    "uuid": "CASE WHEN a.value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN a.value::uuid END",
+    "numeric": "CASE WHEN a.value ~ '^-?(0|[1-9][0-9]{0,130})([.][0-9]{1,130})?$' THEN a.value::numeric END",
+}
+_READ_AS = {"smallint": "bigint", "integer": "bigint", "bigint": "bigint", "uuid": "uuid", "numeric": "numeric"}
+_TEXTUAL = frozenset({"text", "character varying"})
+_NO_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
+
+
+def verify(
+    connection: Connection,
+    verifier: Verifier,
+    subjects: Sequence[Subject],
+) -> Counts:
+    """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
+    scope = verifier.scope
+    with translated(verifier.store):
+        connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} (number integer, namespace text, value text) ON COMMIT DROP").format(
+                ASKED
+            )
+        )
+        with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
+            for subject in subjects:
+                for key in subject.keys:
+                    if "\x00" not in key.value:  # no column can hold it
+                        copy.write_row((subject.number, key.namespace, key.value))
+            if scope.member is not None:
+                copy.write_row((None, _MEMBER, scope.member))
+        connection.execute(sql.SQL("ANALYZE {}").format(ASKED))
+    names = verifier.names()
+    tallies = {subject.number: dict.fromkeys(names, Tally()) for subject in subjects}
+    for name in names:
+        with translated(verifier.store, name):
+            for number, due, retained, newer, until in connection.execute(verifier.statement(name)).fetchall():
+                shared = verifier.spec.collections[name].sharing is not None
+                tallies[number][name] = Tally(due, retained, newer, until, "shared" if shared and retained else None)
+    return tallies
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Writes the statements, from the map and the catalogue themselves."""
+
+    store: str
+    spec: PostgresSpec
+    data_map: DataMap
+    catalogue: Catalogue
+    scope: Scope
+    cutoff: datetime
+
+    def names(self) -> list[str]:
+        """The collections that must be looked at.
+
+        Raises:
+            TerminalError: The map leaves open whose records a collection holds.
+        """
+        names = []
+        for name, table in self.spec.collections.items():
+            if table.log is not None:
+                continue
+            if table.owner is None:
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: the map does not say whose records these are."
+                )
+            if table.owner.controller == self.scope.controller:
+                names.append(name)
+        return names
+
+    def statement(self, name: str) -> sql.Composed:
+        """Tallies per subject of one collection."""
+        way = list(self._way(name))
+        return sql.SQL(
+            "WITH {}\n"
+            "SELECT subject,"
+            " count(*) FILTER (WHERE asked AND NOT stays),"
+            " count(*) FILTER (WHERE asked AND stays),"
+            " count(*) FILTER (WHERE NOT asked),"
+            " max(until) FILTER (WHERE asked AND stays)\n"
+            "FROM (SELECT subject, place, bool_or(asked) AS asked, bool_or(stays) AS stays, max(until) AS until"
+            " FROM {} WHERE NOT tombstone GROUP BY subject, place) AS one GROUP BY subject"
+        ).format(sql.SQL(",\n").join(self._reached(one) for one in way), sql.Identifier(name))
+
+    def _way(self, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
+        """The collections through which this one is reached, those that lead first, each once, itself last."""
+        if name in below:
+            raise TerminalError(f"store {self.store}: the ties of {name} run in a circle.")
+        seen: set[str] = set()
+        for tie in self.spec.collections[name].ties:
+            lead = (tie.of or "").partition(".")[0]
+            if lead and self._in_scope(lead):
+                for one in self._way(lead, (*below, name)):
+                    if one not in seen:
+                        seen.add(one)
+                        yield one
+        yield name
+
+    def _in_scope(self, name: str) -> bool:
+        owner = self.spec.collections[name].owner
+        return owner is not None and owner.controller == self.scope.controller
+
+    def _reached(self, name: str) -> sql.Composed:
+        """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer."""
+        spec, table = self.spec.collections[name], self._live(name)
+        parts: list[sql.Composed] = []
+        facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
+        for tie in spec.ties:
+            if tie.of is not None:
+                lead, _, lead_column = tie.of.partition(".")
+                parts.append(self._from_key(table, spec, tie, f"{self.store}.{tie.of}", facts))
+                if self._in_scope(lead):
+                    parts.append(self._from_row(name, spec, table, tie, lead, lead_column, facts))
+            elif not self.data_map.identities[tie.identity or ""].shareable:
+                parts.append(self._from_key(table, spec, tie, tie.identity or "", facts))
+        if not parts:
+            nothing = sql.SQL("SELECT NULL::integer AS subject, NULL::boolean AS asked, {} FROM {} AS r WHERE false")
+            parts.append(nothing.format(facts, table.identifier))
+        return sql.SQL("{} AS (\n  {}\n)").format(sql.Identifier(name), sql.SQL("\n  UNION ALL\n  ").join(parts))
+
+    def _from_key(self, table: Table, spec: TableSpec, tie: Tie, namespace: str, facts: sql.Composable) -> sql.Composed:
+        identity = None if tie.identity is None else self.data_map.identities[tie.identity]
+        column = table.columns[tie.column]
+        ours: sql.Composable = sql.Identifier("r", tie.column)
+        theirs: sql.Composable = sql.SQL("a.value")
+        normalised = "{column}::text" if identity is None else identity.rule.sql
+        if normalised != "{column}::text" or (identity is not None and identity.kind is IdentityKind.NOMINATING):
+            head, tail = normalised.split("{column}", 1)
+            ours = sql.Composed([_verbatim(head), ours, _verbatim(tail)])
+        elif column.base in _READ_AS:
+            theirs = _verbatim(_READ[_READ_AS[column.base]])
+        elif column.base not in _TEXTUAL:
+            ours = sql.SQL("{}::text").format(ours)
+        sure = identity is None or identity.kind is not IdentityKind.NOMINATING
+        return sql.SQL(
+            "SELECT a.number AS subject, {} AS asked, {} FROM {} AS a JOIN {} AS r ON {} = {} WHERE a.namespace = {}{}"
+        ).format(
+            sql.SQL("true") if sure else self._old_enough(spec),
+            facts,
+            ASKED,
+            table.identifier,
+            ours,
+            theirs,
+            sql.Literal(namespace),
+            self._of_member(spec),
+        )
+
+    def _from_row(  # noqa: PLR0913 - a tie and both its ends
+        self, name: str, spec: TableSpec, table: Table, tie: Tie, lead: str, lead_column: str, facts: sql.Composable
+    ) -> sql.Composed:
+        del name
+        position = self._led_from(lead).index(lead_column)
+        return sql.SQL(
+            "SELECT p.subject, true AS asked, {} FROM {} AS p JOIN {} AS r ON {} = {} WHERE p.asked{}"
+        ).format(
+            facts,
+            sql.Identifier(lead),
+            table.identifier,
+            sql.Identifier("r", tie.column),
+            sql.Identifier("p", f"lead_{position}"),
+            self._of_member(spec),
+        )
+
+    def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
+        yield sql.SQL("r.ctid AS place")
+        yield sql.SQL("{} AS tombstone").format(self._is_tombstone(name, spec, table))
+        data_type = self.data_map.data_types[spec.data_type or ""]
+        if spec.sharing is not None:
+            yield sql.SQL("NULL::date AS until")
+            yield sql.SQL("{} AS stays").format(self._pointed_at(spec))
+        elif data_type.on_request is Action.RETAIN and spec.start is not None:
+            until = sql.SQL("({}::date + interval {})::date").format(
+                sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period))
+            )
+            yield sql.SQL("{} AS until").format(until)
+            yield sql.SQL("({} IS NULL OR {} > {}::date) AS stays").format(until, until, sql.Literal(self.cutoff))
+        else:
+            yield sql.SQL("NULL::date AS until")
+            yield sql.SQL("false AS stays")
+
+    def _leading_columns(self, name: str) -> Iterator[sql.Composable]:
+        for position, column in enumerate(self._led_from(name)):
+            yield sql.SQL("{} AS {}").format(sql.Identifier("r", column), sql.Identifier(f"lead_{position}"))
+
+    def _led_from(self, name: str) -> list[str]:
+        """The columns of this collection that ties of others name, sorted."""
+        ties = (tie.of for table in self.spec.collections.values() for tie in table.ties if tie.of)
+        return sorted({of.partition(".")[2] for of in ties if of.partition(".")[0] == name})
+
+    def _is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
+        if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
+            return sql.SQL("false")
+        if not table.primary_key:
+            raise TerminalError(f"store {self.store}, collection {name}: the table has no primary key.")
+        keys = sql.SQL(", ").join(sql.Identifier("r", column) for column in table.primary_key)
+        tests: list[sql.Composable] = []
+        for column, expression in spec.tombstone.items():
+            live = table.columns[column]
+            as_text = _verbatim("::text" if live.base in _NO_EQUALITY else "")
+            tests.append(
+                sql.SQL("(SELECT ({})::{}{} FROM (SELECT {}) AS own_key) IS NOT DISTINCT FROM {}{}").format(
+                    _verbatim(expression), _verbatim(live.type), as_text, keys, sql.Identifier("r", column), as_text
+                )
+            )
+        return sql.SQL("({})").format(sql.SQL(" AND ").join(tests))
+
+    def _pointed_at(self, spec: TableSpec) -> sql.Composable:
+        """Rows still lead to a shared row. This subject's own are counted in their own collection, as due."""
+        pointers = []
+        for tie in spec.ties:
+            lead, _, lead_column = (tie.of or "").partition(".")
+            pointers.append(
+                sql.SQL("{} IN (SELECT {} FROM {} AS q WHERE {} = {})").format(
+                    sql.Identifier("r", tie.column),
+                    sql.Identifier("q", lead_column),
+                    self._live(lead).identifier,
+                    sql.Identifier("q", lead_column),
+                    sql.Identifier("r", tie.column),
+                )
+            )
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
+
+    def _old_enough(self, spec: TableSpec) -> sql.Composable:
+        if spec.created is None:
+            return sql.SQL("false") if spec.undated == "keep" else sql.SQL("true")
+        created = sql.Identifier("r", spec.created)
+        return sql.SQL("({} IS NOT NULL AND {} < {})").format(created, created, sql.Literal(self.cutoff))
+
+    def _of_member(self, spec: TableSpec) -> sql.Composable:
+        if spec.owner is None or spec.owner.column is None:
+            return sql.SQL("")
+        return sql.SQL(" AND {}::text IN (SELECT m.value FROM {} AS m WHERE m.namespace = {})").format(
+            sql.Identifier("r", spec.owner.column), ASKED, sql.Literal(_MEMBER)
+        )
+
+    def _live(self, name: str) -> Table:
+        table = self.catalogue.tables.get(self.spec.collections[name].table)
+        if table is None:
+            raise TerminalError(f"store {self.store}, collection {name}: the table is missing.")
+        return table
+
+
+def _verbatim(text: str) -> sql.SQL:
+    return sql.SQL(text)  # pyright: ignore[reportArgumentType] - the operator's own words
