@@ -13,6 +13,8 @@ the verifier starts fast. It needs `cryptography` and the standard library alone
     keys, trust   key files; what a verifier takes on faith
     export        the self-contained receipt
     verification  verify(export, trust, openings, now) -> Verdict
+    monitor       the verdict beside the whole log: nothing rewritten, nothing withheld
+    wording       a verdict in words and as data
     page          a receipt as plain HTML
     offline       the command line: python -m expunge_reports verify ...
 """

@@ -33,11 +33,13 @@ def main(argv: Sequence[str]) -> int:
         taken = trust.parse(_read(options.trust))
         data = _read(options.export)
         openings = [_read(path) for path in options.opening]
+        verdict = verification.verify(data, taken, openings, datetime.now(UTC))
+        if options.log is not None:
+            verdict = _beside_log(verdict, options.log, taken)
     except (ReportError, OSError) as error:
         shown = error if isinstance(error, ReportError) else f"{error.filename}: {error.strerror}"
         sys.stderr.write(f"cannot verify: {shown}\n")
         return UNUSABLE
-    verdict = verification.verify(data, taken, openings, datetime.now(UTC))
     if options.json:
         sys.stdout.write(json.dumps(wording.to_object(verdict), indent=2) + "\n")
     else:
@@ -59,8 +61,18 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--opening", type=Path, action="append", default=[], metavar="FILE", help="an opening file; repeatable"
     )
+    verify.add_argument(
+        "--log", type=Path, metavar="DIR", help="a copy of the operator's log, to look for further statements"
+    )
     verify.add_argument("--json", action="store_true", help="print the verdict as JSON")
     return parser
+
+
+def _beside_log(verdict: verification.Verdict, path: Path, taken: trust.Trust) -> verification.Verdict:
+    # Imported on demand: most verifications have no log at hand, and its file locking exists on POSIX only.
+    from expunge_reports import log, monitor  # noqa: PLC0415
+
+    return monitor.judge(verdict, log.Log.open(path, taken.log))
 
 
 def _read(path: Path) -> bytes:

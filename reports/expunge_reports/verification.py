@@ -48,6 +48,8 @@ class Reason(StrEnum):
     SHARED_DOCUMENT_MISSING = "shared-document-missing"
     SHARED_DOCUMENT_UNCITED = "shared-document-uncited"
     OPENING_MISMATCH = "opening-mismatch"
+    LOG_INCONSISTENT = "log-inconsistent"
+    STATEMENT_WITHHELD = "statement-withheld"
 
 
 EXPLANATIONS: Mapping[Reason, str] = {
@@ -67,6 +69,8 @@ EXPLANATIONS: Mapping[Reason, str] = {
     Reason.SHARED_DOCUMENT_MISSING: "a document that a statement cites is missing",
     Reason.SHARED_DOCUMENT_UNCITED: "a document is enclosed that no statement cites",
     Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt",
+    Reason.LOG_INCONSISTENT: "the log is damaged, or does not extend the receipt's checkpoint",
+    Reason.STATEMENT_WITHHELD: "the log holds another statement of this series than the export",
 }
 
 
@@ -99,6 +103,7 @@ class Verdict:
         statements: the verified statements in order; empty unless authentic.
         overdue_since: the day by which what is open should have been done, if that day has passed.
         openings: how many subject entries were opened.
+        searched: the size of the log that was searched for further statements; None if none was (see `monitor`).
     """
 
     operator: str
@@ -108,6 +113,7 @@ class Verdict:
     statements: tuple[Statement, ...] = ()
     overdue_since: date | None = None
     openings: int = 0
+    searched: int | None = None
 
     @property
     def authentic(self) -> bool:

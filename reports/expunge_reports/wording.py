@@ -20,6 +20,7 @@ def lines(verdict: Verdict) -> list[str]:
         *([] if verdict.as_of is None else [as_of(verdict.as_of)]),
         *([] if verdict.anchored else ["unanchored: no witness vouches that the log was never rewritten"]),
         binding(verdict),
+        completeness(verdict),
         *(_statement_line(verdict, seq) for seq in range(len(verdict.statements))),
     ]
 
@@ -46,6 +47,13 @@ def binding(verdict: Verdict) -> str:
     return f"bound to the person of the openings given: {verdict.openings} of {len(verdict.statements[0].subjects)}"
 
 
+def completeness(verdict: Verdict) -> str:
+    """Return the line that says whether further statements were looked for."""
+    if verdict.searched is None:
+        return "no log given: further statements of this series were not looked for"
+    return f"the log of {verdict.searched} leaves holds no further statement of this series"
+
+
 def to_object(verdict: Verdict) -> dict[str, object]:
     """Return the verdict as plain JSON data."""
     found = verdict.as_of
@@ -61,6 +69,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "statement": verdict.seq,
         "overdueSince": None if overdue is None else overdue.isoformat(),
         "openings": verdict.openings,
+        "searchedLeaves": verdict.searched,
         "asOf": None
         if found is None
         else {

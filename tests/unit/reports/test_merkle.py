@@ -181,6 +181,20 @@ def test_a_tampered_consistency_proof_fails(data):
             merkle.verify_consistency(*tampered)
 
 
+def test_a_proof_that_would_hash_up_but_claims_another_size_fails():
+    two = numbered(2)
+    root, leaf = mth(two), merkle.leaf_hash(two[0])
+    merkle.verify_inclusion(leaf, 0, 2, [merkle.leaf_hash(two[1])], root)
+    with pytest.raises(ProofError):
+        merkle.verify_inclusion(leaf, 0, 4, [merkle.leaf_hash(two[1])], root)
+    with pytest.raises(ProofError):
+        merkle.verify_inclusion(b"short", 0, 1, [], b"short")
+    with pytest.raises(ProofError):
+        merkle.verify_consistency(1, 1, [], b"short", b"short")
+    with pytest.raises(ProofError):
+        merkle.verify_consistency(1, 4, [merkle.leaf_hash(two[1])], leaf, root)
+
+
 def test_no_proof_is_made_about_what_is_not_there():
     for make, arguments in (
         (merkle.inclusion_proof, (3, 3)),

@@ -1,0 +1,94 @@
+"""Beside the public log a receipt that leaves something out is found out."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from expunge_reports import leaf, merkle, monitor, note, statement, trust, wording
+from expunge_reports.log import Log, LogWriter
+from expunge_reports.offline import main
+from expunge_reports.verification import Reason
+
+
+def test_a_whole_series_in_a_grown_log_passes(finished):
+    verdict = finished.verify(finished.export())
+    finished.writer.append([leaf.of_payload(statement.new_series(), 0, b"x").to_bytes(), b"another kind of leaf"])
+    judged = monitor.judge(verdict, finished.writer.log)
+    assert (judged.authentic, judged.searched) == (True, 305)
+    assert "the log of 305 leaves holds no further statement of this series" in wording.lines(judged)
+    assert "no log given: further statements of this series were not looked for" in wording.lines(verdict)
+
+
+def test_a_withheld_last_statement_is_found(finished, edit):
+    data = edit(finished.export(), lambda document: (document["statements"].pop(),))
+    verdict = finished.verify(data)
+    assert verdict.authentic
+    judged = monitor.judge(verdict, finished.writer.log)
+    assert (judged.reason, judged.statements) == (Reason.STATEMENT_WITHHELD, ())
+
+
+def test_a_leaf_appended_twice_is_one_statement(finished):
+    finished.writer.append([finished.writer.log.leaf(finished.indexes[2])])
+    assert monitor.judge(finished.verify(finished.export()), finished.writer.log).authentic
+
+
+@pytest.fixture
+def rewritten(finished, tmp_path):
+    """A second log under the same key whose history is another one."""
+
+    def make(size: int, changed: int) -> Log:
+        leaves = list(finished.writer.log.leaves())[:size]
+        leaves += [b"later %d" % number for number in range(len(leaves), size)]
+        leaves[changed] = b"rewritten"
+        with LogWriter.create(tmp_path / "rewritten", "receipts.example.org", finished.log_key) as writer:
+            writer.append(leaves)
+            return writer.log
+
+    return make
+
+
+@pytest.mark.parametrize("size", [200, 303, 400])
+def test_a_rewritten_or_truncated_log_is_found(finished, rewritten, size):
+    judged = monitor.judge(finished.verify(finished.export()), rewritten(size, 0))
+    assert judged.reason == Reason.LOG_INCONSISTENT
+
+
+def test_damage_deep_in_the_log_is_found(finished, edit):
+    directory = finished.directory
+    tile = directory / "tile" / "entries" / "000"
+    data = bytearray(tile.read_bytes())
+    data[50] ^= 1
+    tile.write_bytes(data)
+    log = Log.open(directory, finished.trust.log)
+    assert monitor.judge(finished.verify(finished.export()), log).reason == Reason.LOG_INCONSISTENT
+
+
+def test_an_invalid_verdict_stays_what_it_was(finished, edit):
+    verdict = finished.verify(edit(finished.export(), lambda document: document["shared"].popitem()))
+    assert monitor.judge(verdict, finished.writer.log) is verdict
+
+
+def test_the_command_line_takes_a_log(finished, tmp_path, capsys):
+    (tmp_path / "trust.json").write_bytes(trust.encode(finished.trust))
+    (tmp_path / "receipt.json").write_bytes(finished.export())
+    options = ["verify", str(tmp_path / "receipt.json"), "--trust", str(tmp_path / "trust.json"), "--log"]
+    assert main([*options, str(finished.directory)]) == 0
+    assert "holds no further statement" in capsys.readouterr().out
+    late = statement.build(
+        series=finished.series,
+        seq=3,
+        prev="0" * 64,
+        event="correction",
+        issued_at=datetime.now(UTC),
+        body={},
+        subjects=["0" * 64],
+    )
+    finished.writer.append([leaf.of_payload(finished.series, 3, late).to_bytes()])
+    assert main([*options, str(finished.directory)]) == 1
+    assert capsys.readouterr().out.startswith("invalid: statement-withheld: ")
+    assert main([*options, str(tmp_path / "nowhere")]) == 1 + 1
+
+
+def test_the_checkpoint_of_a_receipt_is_a_prefix_of_the_log(finished):
+    head = note.verify_checkpoint(finished.writer.log.checkpoint, finished.trust.log)
+    assert merkle.root(head.size, finished.writer.log.tree.node) == head.root
