@@ -8,6 +8,7 @@ setting, as Docker and Kubernetes mount them). Built once in the CLI and passed 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from expunge_config.errors import ConfigError
 
 DEFAULT_FILE = "expunge.env"
+SETTINGS_FILE = "EXPUNGE_SETTINGS_FILE"
+SECRETS_DIR = "EXPUNGE_SECRETS_DIR"
+_PREFIX = "EXPUNGE_"
+_FOR_TESTS = ("EXPUNGE_TEST_", "EXPUNGE_CHAOS_")
 
 
 class Settings(BaseSettings):
@@ -37,7 +42,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="EXPUNGE_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -80,10 +85,11 @@ def load() -> Settings:
     Raises:
         ConfigError: A setting is unknown or of the wrong type; the message names settings, never values.
     """
-    secrets = os.environ.get("EXPUNGE_SECRETS_DIR")
+    _refuse_unknown(os.environ)
+    secrets = os.environ.get(SECRETS_DIR)
     try:
         return Settings(
-            _env_file=os.environ.get("EXPUNGE_SETTINGS_FILE", DEFAULT_FILE),  # pyright: ignore[reportCallIssue]
+            _env_file=os.environ.get(SETTINGS_FILE, DEFAULT_FILE),  # pyright: ignore[reportCallIssue]
             _secrets_dir=secrets,  # pyright: ignore[reportCallIssue]
         )
     except ValidationError as error:
@@ -94,3 +100,15 @@ def load() -> Settings:
         raise ConfigError(
             f"The settings cannot be used: {named}.", remedy="`expunge --help` lists the settings."
         ) from None
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    """A mistyped variable must not fall back to a default in silence."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields} | {SETTINGS_FILE, SECRETS_DIR}
+    unknown = sorted(
+        name
+        for name in map(str.upper, names)
+        if name.startswith(_PREFIX) and not name.startswith(_FOR_TESTS) and name.split("__", 1)[0] not in known
+    )
+    if unknown:
+        raise ConfigError(f"Unknown settings: {', '.join(unknown)}.", remedy="docs/settings.md lists the settings.")

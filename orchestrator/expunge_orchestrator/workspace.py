@@ -51,7 +51,17 @@ def load_map(settings: Settings, registry: Registry) -> DataMap:
 def connected(
     settings: Settings, data_map: DataMap, registry: Registry
 ) -> Iterator[tuple[Mapping[str, StoreConnector], Mapping[str, BackupConnector]]]:
-    """The connectors of a map. Nothing is contacted until they are used."""
+    """The connectors of a map. Nothing is contacted until they are used.
+
+    Raises:
+        ConfigError: Connection settings are missing, of the wrong type, or for a store that the map does not have.
+    """
+    unknown = sorted(settings.stores.keys() - data_map.stores.keys() - data_map.backups.keys())
+    if unknown:
+        raise ConfigError(
+            f"There are settings for stores that the data map does not have: {', '.join(unknown)}.",
+            remedy="Correct the names in EXPUNGE_STORES__<NAME>__….",
+        )
     with ExitStack() as stack:
         names = sorted(data_map.stores, key=lambda name: _RANK.get(_kind(data_map, name), 1))
         stores: dict[str, StoreConnector] = {}

@@ -1,0 +1,131 @@
+"""Must show 8: a data map that cannot be used is refused with file, line and remedy."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from expunge_config.datamap import DataMap, digest, load
+from expunge_config.errors import DataMapError
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.redis.spec import RedisSpec
+from expunge_connectors.s3.spec import S3Spec
+from expunge_connectors.s3_backups.spec import S3BackupsSpec
+
+EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+
+
+def read(path: Path) -> DataMap:
+    stores = {"postgres": PostgresSpec, "redis": RedisSpec, "s3": S3Spec}
+    return load(path, stores, {"s3-backups": S3BackupsSpec})
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "map.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def line_of(path: Path, text: str) -> int:
+    return path.read_text(encoding="utf-8").splitlines().index(text) + 1
+
+
+def test_the_example_loads() -> None:
+    data_map = read(EXAMPLE)
+    assert len({store for store, _, _ in data_map.collections()}) == 3
+    assert len(digest(data_map)) == 64
+
+
+def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> None:
+    spaced = changed(tmp_path, "stores:\n", "\n# a comment\nstores:\n")
+    assert digest(read(spaced)) == digest(read(EXAMPLE))
+    decided = changed(tmp_path, "period: P2Y", "period: P3Y")
+    assert digest(read(decided)) != digest(read(EXAMPLE))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("        person: user_id\n", "        persom: user_id\n", "unknown key"),
+        ("person, normaliser: integer/1", "person, normaliser: integer/9", "unknown normaliser"),
+        ("period: P30D", "period: 30 days", "P<n>Y<n>M<n>D"),
+        ("{column: email, identity: email}", "{column: email, identity: e_mail}", "unknown identity"),
+        ("{column: user_id, of: users.id}", "{column: user_id, of: user.id}", "names no collection.column"),
+        ("connector: redis", "connector: reddis", "unknown connector"),
+        ("owner: {controller: calltrack}", "owner: {controller: caltrack}", "names a controller"),
+        ("data_type: account_anchor", "data_type: acount", "names a data type"),
+        ("on_request: tombstone", "on_request: mask", "'delete', 'tombstone' or 'retain'"),
+        ("expunge: 1", "expunge: 2", "Input should be 1"),
+        (
+            "        tombstone:\n          email:",
+            "        yields: {}\n        tombstone:\n          email:",
+            "stands twice",
+        ),
+        (
+            "        created: created_at\n        yields: {user_id: id",
+            "        yields: {user_id: id",
+            "re-usable identifier",
+        ),
+        ("        start: issued_at\n", "", "`start` must name"),
+        ('prefix: "users/{user_id}/"', 'prefix: "users/{user_id}"', "ends in `/`"),
+        ('key: "session:{session_token}"', 'key: "session:{token}"', "does not declare"),
+        ("of: main\n", "of: mian\n", "names a store"),
+        ("owner: {controller: client, column: client_id}", "owner: {controller: client}", "many members"),
+        ("    ground: Invoices are kept", "    purpoze: Invoices are kept", "unknown key"),
+    ],
+)
+def test_what_is_refused(old: str, new: str, told: str, tmp_path: Path) -> None:
+    path = changed(tmp_path, old, new)
+    with pytest.raises(DataMapError) as raised:
+        read(path)
+    assert told in raised.value.message
+    assert "line " in raised.value.message
+    assert raised.value.exit_code == 3
+
+
+def test_a_complaint_names_the_line(tmp_path: Path) -> None:
+    path = changed(tmp_path, "        person: user_id\n", "        persom: user_id\n")
+    with pytest.raises(DataMapError) as raised:
+        read(path)
+    assert (
+        f"line {line_of(path, '        persom: user_id')}: stores.main.collections.users.persom" in raised.value.message
+    )
+
+
+def test_every_complaint_is_listed_at_once(tmp_path: Path) -> None:
+    path = changed(tmp_path, "connector: redis", "connector: reddis")
+    path.write_text(path.read_text().replace("period: P30D", "period: soon"), encoding="utf-8")
+    with pytest.raises(DataMapError) as raised:
+        read(path)
+    assert "reddis" not in raised.value.message
+    assert raised.value.message.count("line ") >= 3
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"a: [1\n", "line 2"),
+        (b"a: 1\n\tb: 2\n", "line 2"),
+        (b"- a\n", "not a mapping"),
+        (b"", "not a mapping"),
+        (b"a: \xff\n", "line 1: not UTF-8"),
+        (b"expunge: 1\nexpunge: 1\n", "stands twice"),
+        (b"expunge: 1\nstores: 7\n", "line 2"),
+    ],
+)
+def test_what_is_no_map(content: bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_bytes(content)
+    with pytest.raises(DataMapError) as raised:
+        read(path)
+    assert told in raised.value.message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataMapError) as raised:
+        read(tmp_path / "none.yaml")
+    assert "cannot be read" in raised.value.message
