@@ -38,12 +38,22 @@ class Template:
             raise ValueError("a template names one identity only")
         return cls(text, next(iter(namespaces), None), CONTROLLER in names)
 
+    @property
+    def head(self) -> str:
+        """The literal text before the first place: every key that the template can name begins with it."""
+        return self.text.partition("{")[0]
+
     def fill(self, value: str | None, scope: Scope) -> str | None:
-        """The key for one value; None where the template needs the controller's member and the scope has none."""
-        if self.by_controller and scope.member is None:
+        """The key for one value; None where the value or the controller's member that it needs is missing or empty."""
+        if (self.by_controller and not scope.member) or (self.namespace is not None and not value):
             return None
 
         def put(match: re.Match[str]) -> str:
             return (scope.member if match.group(1) == CONTROLLER else value) or ""
 
         return _PLACE.sub(put, self.text)
+
+    def could_name(self, key: str) -> bool:
+        """Whether some value would make this template name `key`."""
+        pieces = [re.escape(piece) for piece in _PLACE.sub("\0", self.text).split("\0")]
+        return re.fullmatch(".+".join(pieces), key, re.DOTALL) is not None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec
+from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec
+from expunge_connectors.keyed import named_by_complaints
 from expunge_connectors.templates import Template
 
 
@@ -30,13 +32,14 @@ class KeySpec(CollectionSpec):
 
     @model_validator(mode="after")
     def _whole(self) -> KeySpec:
-        templates = [Template.parse(text) for text in (self.key, self.member, self.hash_field) if text is not None]
-        if self.log is None and sum(template.namespace is not None for template in templates) != 1:
+        if self.log is None and sum(template.namespace is not None for template in self.templates) != 1:
             raise ValueError("exactly one identity must stand in `key`, `member` and `hash_field` together")
         if self.member is not None and self.type not in {"set", "zset"}:
             raise ValueError("`member` needs type set or zset")
         if self.hash_field is not None and self.type != "hash":
             raise ValueError("`hash_field` needs type hash")
+        if self.member is not None and self.hash_field is not None:
+            raise ValueError("give `member` or `hash_field`, not both")
         if self.yields is not None and (self.type != "set" or self.member is not None):
             raise ValueError("`yields` needs a whole key of type set: an index set")
         return self
@@ -44,10 +47,18 @@ class KeySpec(CollectionSpec):
     @property
     def namespace(self) -> str | None:
         """The identity through which this kind of key belongs to a subject."""
-        for text in (self.member, self.hash_field, self.key):
-            if text is not None and (namespace := Template.parse(text).namespace) is not None:
-                return namespace
-        return None
+        return next((template.namespace for template in self.templates if template.namespace is not None), None)
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Every template of this kind of key, the key's own first."""
+        return tuple(Template.parse(text) for text in (self.key, self.member, self.hash_field) if text is not None)
+
+    @property
+    def part(self) -> Template | None:
+        """The template of the member or field that belongs to the subject; None for whole keys."""
+        text = self.member or self.hash_field
+        return None if text is None else Template.parse(text)
 
 
 class RedisSpec(StoreSpec):
@@ -65,28 +76,29 @@ class RedisSpec(StoreSpec):
         yield from super().complaints(data_map)
         for name, keys in self.collections.items():
             here = ("collections", name)
-            yield from named_by_complaints(here, keys.namespace, keys, data_map)
+            yield from named_by_complaints(here, keys.templates, keys, data_map, dated=False)
             if keys.yields is not None and keys.yields not in data_map.identities:
                 yield (*here, "yields"), "unknown identity: the map does not declare it"
+        try:
+            self.order()
+        except CycleError:
+            yield ("collections",), "index sets name each other in a circle"
 
+    def order(self) -> tuple[str, ...]:
+        """The collections in the order of erasure: what an index set names goes before the index set itself.
 
-def named_by_complaints(
-    here: tuple[str, ...], namespace: str | None, spec: CollectionSpec, data_map: DataMap
-) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Complaints that key stores share: the namespace exists, and undated keys have a decision where they need one."""
-    if spec.log is not None or namespace is None:
-        return
-    identity = data_map.identities.get(namespace)
-    if identity is None:
-        yield (*here, "key"), "the template names an identity that the map does not declare"
-        return
-    if identity.shareable:
-        yield (*here, "key"), "a shareable identity never selects a record"
-    if identity.kind is IdentityKind.NOMINATING and spec.undated is None:
-        yield here, "keys are found by a re-usable identifier and have no creation time: decide `undated: erase | keep`"
-    data_type = data_map.data_types.get(spec.data_type or "")
-    if data_type is not None and data_type.on_request is not Action.DELETE:
-        yield (*here, "data_type"), "this kind of store only deletes: its data types need `on_request: delete`"
+        A crash in between leaves the index, from which a new run resumes.
+
+        Raises:
+            CycleError: Index sets name each other in a circle.
+        """
+        named_by = {
+            index: {name for name, keys in self.collections.items() if keys.namespace == spec.yields}
+            for index, spec in self.collections.items()
+            if spec.yields is not None
+        }
+        after = {name: named_by.get(name, set()) for name in self.collections}
+        return tuple(TopologicalSorter(after).static_order())
 
 
 class RedisConnection(Model):

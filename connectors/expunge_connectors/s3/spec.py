@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec
-from expunge_connectors.redis.spec import named_by_complaints
+from expunge_connectors.keyed import named_by_complaints
 from expunge_connectors.templates import Template
 
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -59,14 +59,20 @@ class S3Spec(StoreSpec):
         """Complaints about references to the rest of the map. Objects have a creation time: Last-Modified."""
         yield from super().complaints(data_map)
         for name, objects in self.collections.items():
-            dated = objects.model_copy(update={"undated": objects.undated or "keep"})
-            yield from named_by_complaints(("collections", name), objects.template.namespace, dated, data_map)
+            yield from named_by_complaints(("collections", name), [objects.template], objects, data_map, dated=True)
 
 
 class S3Connection(Model):
-    """How to reach the service. Without keys, boto3's own credential chain applies."""
+    """How to reach the service. Without keys, boto3's own credential chain applies.
+
+    Attributes:
+        endpoint_url: For services other than AWS; keys are then addressed by path.
+        workers: Requests under way at one time.
+    """
 
     endpoint_url: SecretStr | None = None
     region: str = "us-east-1"
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None
+    timeout_seconds: float = Field(default=30, gt=0, le=600)
+    workers: int = Field(default=16, ge=1, le=256)

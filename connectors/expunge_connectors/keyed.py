@@ -1,0 +1,143 @@
+"""Rules shared by stores whose records are named by a template: which collections are in scope, and what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind
+from expunge_connectors.contract import Counts, Scope, Subject, Tally
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.templates import Template
+
+Complaints = Iterable[tuple[tuple[str, ...], str]]
+
+
+def named_by_complaints(
+    here: tuple[str, ...],
+    templates: Iterable[Template],
+    spec: CollectionSpec,
+    data_map: DataMap,
+    *,
+    dated: bool,
+) -> Complaints:
+    """What is wrong with a collection of named records in view of the whole map.
+
+    Args:
+        here: Path of the collection below the store.
+        templates: All templates of the collection; together they name one identity.
+        spec: The collection.
+        data_map: The whole map.
+        dated: The store knows when a record was created (S3: Last-Modified; Redis does not).
+    """
+    templates = list(templates)
+    namespace = next((template.namespace for template in templates if template.namespace is not None), None)
+    if spec.log is not None or namespace is None:
+        return
+    yield from _owner_complaints(here, templates, spec, data_map)
+    identity = data_map.identities.get(namespace)
+    if identity is None:
+        yield (*here, "key"), "the template names an identity that the map does not declare"
+        return
+    if identity.shareable:
+        yield (*here, "key"), "a shareable identity never selects a record"
+    if dated and spec.undated is not None:
+        yield (*here, "undated"), "records of this store have a creation time: there is nothing to decide"
+    if not dated and identity.kind is IdentityKind.NOMINATING and spec.undated is None:
+        yield here, "keys are found by a re-usable identifier and have no creation time: decide `undated: erase | keep`"
+    data_type = data_map.data_types.get(spec.data_type or "")
+    if data_type is not None and data_type.on_request is not Action.DELETE:
+        yield (*here, "data_type"), "this kind of store only deletes: its data types need `on_request: delete`"
+
+
+def _owner_complaints(
+    here: tuple[str, ...], templates: Iterable[Template], spec: CollectionSpec, data_map: DataMap
+) -> Complaints:
+    if spec.owner is None:
+        return
+    if spec.owner.column is not None:
+        yield (
+            (*here, "owner", "column"),
+            "this kind of store has no columns: use `inherited: true`, or `{controller}` in the template",
+        )
+    controller = data_map.controllers.get(spec.owner.controller)
+    if controller is not None and not controller.many and any(template.by_controller for template in templates):
+        yield (*here, "owner", "controller"), "`{controller}` needs a kind of controller that has many members"
+
+
+def in_scope(store: str, name: str, spec: CollectionSpec, scope: Scope, *, by_controller: bool = False) -> bool:
+    """Whether a collection is the request's business. Logs and other controllers' collections are not.
+
+    Raises:
+        TerminalError: It cannot be decided: no owner, or the scope names no member of the controller.
+    """
+    if spec.log is not None:
+        return False
+    if spec.owner is None:
+        raise TerminalError(
+            f"Store {store}, collection {name}: nobody owns it, so no request for one controller can be answered.",
+            remedy="Give the collection an `owner` in the data map.",
+        )
+    if spec.owner.controller != scope.controller:
+        return False
+    if by_controller and not scope.member:
+        raise TerminalError(
+            f"Store {store}, collection {name}: its keys hold the controller's member, and the request names none."
+        )
+    return True
+
+
+def certain(spec: CollectionSpec, namespace: str, data_map: DataMap) -> bool:
+    """Whether a record found through this namespace goes at any age (law 7)."""
+    return data_map.identities[namespace].kind is not IdentityKind.NOMINATING or spec.undated == "erase"
+
+
+def check_actions(store: str, specs: Mapping[str, CollectionSpec], actions: Mapping[str, Action]) -> None:
+    """Refuse actions that this kind of store, or any store, must not carry out.
+
+    Raises:
+        TerminalError: A collection is unknown or a log (law 3), or is to be anything but deleted.
+    """
+    for name, action in actions.items():
+        if name not in specs:
+            raise TerminalError(f"Store {store}: the data map has no collection {name}.")
+        if specs[name].log is not None:
+            raise TerminalError(f"Store {store}, collection {name}: it is a log and is left alone.")
+        if action is not Action.DELETE:
+            raise TerminalError(f"Store {store}, collection {name}: this kind of store only deletes.")
+
+
+class Tallies:
+    """Counts in the making: starts with zeros for every subject and collection that is looked at."""
+
+    def __init__(self, subjects: Iterable[Subject], collections: Iterable[str]) -> None:
+        names = list(collections)
+        self._counts = {subject.number: dict.fromkeys(names, Tally()) for subject in subjects}
+
+    def add(self, number: int, collection: str, *, due: int = 0, newer: int = 0) -> None:
+        """Add records that are due, or newer than the cutoff."""
+        before = self._counts[number][collection]
+        self._put(
+            number,
+            collection,
+            Tally(before.due + due, before.retained, before.newer + newer, before.until, before.ground),
+        )
+
+    def retain(self, number: int, collection: str, until: datetime | None, ground: str) -> None:
+        """Add one record that is kept: until a time, or (None) until somebody decides otherwise.
+
+        An open end outweighs every date: then no last day can be named.
+        """
+        before = self._counts[number][collection]
+        open_ended = until is None or (before.retained > 0 and before.until is None)
+        day = None if open_ended or until is None else max(until.date(), before.until or until.date())
+        named = before.ground if before.ground is not None and (before.until is None or until is not None) else ground
+        self._put(number, collection, Tally(before.due, before.retained + 1, before.newer, day, named))
+
+    def _put(self, number: int, collection: str, tally: Tally) -> None:
+        self._counts[number][collection] = tally
+
+    @property
+    def counts(self) -> Counts:
+        """The counts."""
+        return self._counts

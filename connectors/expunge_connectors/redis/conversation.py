@@ -1,0 +1,80 @@
+"""Talking to the server: bounded pipelines, repeated when the server cannot answer, with errors translated.
+
+Every command that a connector sends is safe to repeat: reads, and removals of exactly named keys, members and fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from redis import exceptions as redis_errors
+from tenacity.wait import wait_base
+
+from expunge_connectors.contract import Beat, no_beat
+from expunge_connectors.redis.faults import translated
+from expunge_connectors.retries import retrying
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, and the collection that an error is to name."""
+
+    collection: str | None
+    words: tuple[str | bytes | int, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Commands to one client.
+
+    Attributes:
+        store: Name of the store, for errors.
+        beat: Called after every pipeline.
+    """
+
+    store: str
+    client: Redis
+    wait: wait_base
+    beat: Beat = no_beat
+
+    def ask(self, commands: Iterable[Command]) -> list[Any]:
+        """The answers in the order of the commands, which are sent at most `BATCH` at a time.
+
+        Raises:
+            TransientError: The server did not answer, also after some more attempts.
+            TerminalError: It refused a command; names that command's collection.
+        """
+        commands = list(commands)
+        answers: list[Any] = []
+        for start in range(0, len(commands), BATCH):
+            batch = commands[start : start + BATCH]
+            answers.extend(retrying(self.wait)(self._send, batch))
+            self.beat()
+        return answers
+
+    def one(self, *words: str | bytes | int) -> Any:  # noqa: ANN401 - each command has its own type of answer
+        """The answer to a single command."""
+        return self.ask([Command(None, words)])[0]
+
+    def _send(self, batch: Sequence[Command]) -> list[Any]:
+        try:
+            with self.client.pipeline(transaction=False) as pipeline:
+                for command in batch:
+                    pipeline.execute_command(*command.words)  # type: ignore[no-untyped-call]
+                answers = list(pipeline.execute(raise_on_error=False))
+        except (redis_errors.RedisError, UnicodeError) as error:
+            raise translated(self.store, _one_name(batch), error) from None
+        for command, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Exception):
+                raise translated(self.store, command.collection, answer) from None
+        return answers
+
+
+def _one_name(batch: Sequence[Command]) -> str | None:
+    names = {command.collection for command in batch}
+    return names.pop() if len(names) == 1 else None

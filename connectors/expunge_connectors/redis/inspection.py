@@ -1,0 +1,212 @@
+"""What is noticed when the data map is held against a live Redis or Valkey server. Reads only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Finding, Scope, Severity
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.redis.conversation import Command, Conversation
+from expunge_connectors.redis.records import SENTINEL
+from expunge_connectors.redis.spec import KeySpec, RedisSpec
+
+_LOGS = {
+    "slowlog-log-slower-than": "the slow log",
+    "commandlog-execution-slower-than": "the command log (slow)",
+    "commandlog-request-larger-than": "the command log (large requests)",
+}
+
+
+def findings(conversation: Conversation, data_map: DataMap, spec: RedisSpec) -> Sequence[Finding]:
+    """All findings about one store.
+
+    Raises:
+        ConnectorError: The server does not answer or refuses the login.
+    """
+    conversation.one("PING")
+    notes = _Notes(conversation.store)
+    return [
+        *_server(conversation, notes),
+        *_recorders(conversation, notes),
+        *_rights(conversation, notes, data_map, spec),
+    ]
+
+
+class _Notes:
+    """Makes findings of one store."""
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+
+    def __call__(
+        self, severity: Severity, code: str, message: str, remedy: str, collection: str | None = None
+    ) -> Finding:
+        return Finding(severity, code, self._store, collection, message, remedy)
+
+    def unknown(self, what: str, command: str) -> Finding:
+        return self(
+            Severity.INFO,
+            "redis-unknown",
+            f"It is not known {what}: the user may not run {command}.",
+            f"Allow {command} (read-only), or look at the server yourself.",
+        )
+
+
+def _allowed(conversation: Conversation, *words: str) -> Any:  # noqa: ANN401 - each command has its own type of answer
+    """The answer, or None where the user may not ask (or the server does not know the command)."""
+    try:
+        return conversation.one(*words)
+    except TerminalError:
+        return None
+
+
+def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
+    info = _allowed(conversation, "INFO")
+    if info is None:
+        yield notes.unknown("whether this is a cluster, a replica, or has replicas", "INFO")
+    else:
+        if str(info.get("cluster_enabled", 0)) == "1":
+            yield notes(
+                Severity.ERROR,
+                "redis-cluster",
+                "The server runs in cluster mode, which this connector does not support: keys are spread over nodes.",
+                "Use a connector for clusters; nothing can be erased here.",
+            )
+        if str(info.get("role", "master")) != "master":
+            yield notes(
+                Severity.ERROR,
+                "redis-replica",
+                "The server is a replica: it takes no writes and may lag.",
+                "Give the URL of the primary.",
+            )
+        if int(info.get("connected_slaves", 0)):
+            yield notes(
+                Severity.INFO,
+                "redis-has-replicas",
+                f"{info['connected_slaves']} replica(s) follow this server asynchronously; verification asks the primary.",
+                "Check that the replicas keep up; their own snapshots are copies.",
+            )
+        if str(info.get("aof_enabled", 0)) == "1" or int(info.get("rdb_last_save_time", 0)) > 0:
+            yield notes(
+                Severity.INFO,
+                "redis-files",
+                "The server writes AOF or RDB files: they hold removed keys until the next rewrite or snapshot.",
+                "Have BGREWRITEAOF and BGSAVE run regularly, and declare where RDB files are copied to.",
+            )
+    if _allowed(conversation, "GET", SENTINEL) is None:
+        yield notes(
+            Severity.ERROR,
+            "redis-no-sentinel",
+            "The server carries no sentinel (or the user may not read it), so it cannot be told from another one.",
+            "Make sure that this is the right server, then run `expunge adopt`.",
+        )
+    policy = _setting(conversation, "maxmemory-policy")
+    if policy is None:
+        yield notes.unknown("whether keys are evicted under memory pressure", "CONFIG GET")
+    elif policy != "noeviction":
+        yield notes(
+            Severity.INFO,
+            "redis-evicts",
+            f"Under memory pressure keys vanish by themselves (maxmemory-policy {policy}), index sets too.",
+            "Do not let the only way to a person's keys be an index set in a server that evicts.",
+        )
+
+
+def _setting(conversation: Conversation, name: str) -> str | None:
+    """A setting; None where it may not be read; empty where the server does not have it."""
+    answer = _allowed(conversation, "CONFIG GET", name)
+    if answer is None:
+        return None
+    pairs = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+    value = next(iter(pairs.values()), b"")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _recorders(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
+    for setting, what in _LOGS.items():
+        value = _setting(conversation, setting)
+        if value is None:
+            yield notes.unknown(f"whether {what} records commands with their keys", "CONFIG GET")
+            break
+        if value and not value.startswith("-"):
+            yield notes(
+                Severity.WARNING,
+                "redis-slowlog",
+                f"Commands can be recorded with their keys in {what} ({setting} {value}).",
+                f"Set {setting} to -1, or keep keys free of direct identifiers.",
+            )
+    events = _setting(conversation, "notify-keyspace-events")
+    if events:
+        yield notes(
+            Severity.WARNING,
+            "redis-keyspace-events",
+            "Keyspace notifications publish the names of removed keys to every subscriber.",
+            "Set notify-keyspace-events to the empty string, or make sure that no subscriber records them.",
+        )
+    clients = _allowed(conversation, "CLIENT LIST")
+    if clients is None:
+        yield notes.unknown("whether somebody runs MONITOR", "CLIENT LIST")
+    elif any(isinstance(one, dict) and one.get("cmd") == "monitor" for one in clients):
+        yield notes(
+            Severity.WARNING,
+            "redis-monitor",
+            "A client runs MONITOR and sees every command with its keys.",
+            "End it, or make sure that it records nothing.",
+        )
+
+
+def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: RedisSpec) -> Iterator[Finding]:
+    """Ask with ACL DRYRUN, on invented keys, for every command that the connector uses."""
+    user = _allowed(conversation, "ACL WHOAMI")
+    dry = None if user is None else _allowed(conversation, "ACL DRYRUN", _text(user), "PING")
+    if user is None or dry is None:
+        yield notes.unknown("whether the user has the rights it needs, and no more", "ACL WHOAMI and ACL DRYRUN")
+        return
+    for name, keys in spec.collections.items():
+        missing = [words[0] for words in _used(keys, data_map) if not _may(conversation, name, _text(user), words)]
+        if missing and keys.log is None:
+            yield notes(
+                Severity.ERROR,
+                "redis-rights-missing",
+                f"The user may not run {', '.join(missing)} on these keys.",
+                "Extend the user's ACL: commands and key pattern.",
+                name,
+            )
+    if _may(conversation, None, _text(user), ("FLUSHALL",)):
+        yield notes(
+            Severity.WARNING,
+            "redis-rights-many",
+            "The user may run FLUSHALL, and so much more than it needs.",
+            "Give Expunge a user of its own: reads, UNLINK, SREM, ZREM, HDEL on the declared key patterns only.",
+        )
+
+
+def _used(keys: KeySpec, data_map: DataMap) -> list[tuple[str, ...]]:
+    if keys.log is not None:
+        return []
+    several = keys.owner is not None and data_map.controllers[keys.owner.controller].many
+    scope = Scope(keys.owner.controller if keys.owner else "", "0" if several else None)
+    invented = str(uuid.UUID(int=0))
+    key = next(iter(keys.templates)).fill(invented, scope) or invented
+    reads = [("TYPE", key), ("EXISTS", key)]
+    if keys.hash_field is not None:
+        return [*reads, ("HEXISTS", key, invented), ("HDEL", key, invented)]
+    if keys.member is not None and keys.type == "zset":
+        return [*reads, ("ZMSCORE", key, invented), ("ZSCORE", key, invented), ("ZREM", key, invented)]
+    if keys.member is not None:
+        return [*reads, ("SMISMEMBER", key, invented), ("SISMEMBER", key, invented), ("SREM", key, invented)]
+    if keys.yields is not None:
+        return [*reads, ("SMEMBERS", key), ("SSCAN", key, "0"), ("SREM", key, invented)]
+    return [*reads, ("UNLINK", key)]
+
+
+def _may(conversation: Conversation, collection: str | None, user: str, words: tuple[str, ...]) -> bool:
+    answer = conversation.ask([Command(collection, ("ACL DRYRUN", user, *words))])[0]
+    return answer is True or _text(answer).upper() == "OK"
+
+
+def _text(answer: Any) -> str:  # noqa: ANN401 - bytes or text, as the driver has it
+    return answer.decode() if isinstance(answer, bytes) else str(answer)

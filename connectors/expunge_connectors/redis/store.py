@@ -1,0 +1,198 @@
+"""Redis and Valkey: exactly named keys, members and fields; never KEYS or SCAN of the keyspace."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from tenacity.wait import wait_base
+
+from expunge_config.datamap import Action, DataMap
+from expunge_config.normalisers import NotNormalisable
+from expunge_connectors.contract import (
+    Beat,
+    Counts,
+    Finding,
+    Scope,
+    StoreIdentity,
+    Subject,
+    SubjectKey,
+    Yield,
+    no_beat,
+)
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.keyed import Tallies, check_actions
+from expunge_connectors.redis.conversation import Conversation
+from expunge_connectors.redis.inspection import findings
+from expunge_connectors.redis.reading import gathered, members_at_once, members_by_cursor, present, remaining
+from expunge_connectors.redis.records import SENTINEL, Kind, Names, Record, kinds
+from expunge_connectors.redis.removing import remove
+from expunge_connectors.redis.spec import RedisConnection, RedisSpec
+from expunge_connectors.retries import patient
+
+
+class RedisStore:
+    """One database of one Redis or Valkey server (not a cluster).
+
+    Redis knows no creation times: a record found through a re-usable identifier follows the map's `undated` decision.
+    """
+
+    spec: ClassVar = RedisSpec
+    connection: ClassVar = RedisConnection
+
+    def __init__(
+        self, name: str, data_map: DataMap, connection: RedisConnection, *, wait: wait_base | None = None
+    ) -> None:
+        """Build the connector; nothing is contacted.
+
+        Args:
+            name: Name of the store in the data map.
+            data_map: The whole map.
+            connection: How to reach the server.
+            wait: Pauses between attempts; tests make them instant.
+        """
+        spec = data_map.stores[name]
+        if not isinstance(spec, RedisSpec):
+            raise TerminalError(f"Store {name} is not declared as a redis store.")
+        self.name = name
+        self._map = data_map
+        self._spec = spec
+        self._connection = connection
+        self._wait = patient() if wait is None else wait
+        self._client = self._new_client()
+
+    def inspect(self) -> Sequence[Finding]:
+        """Hold the data map against the live server: rights, cluster mode, what may record keys. Reads only."""
+        return findings(self._conversation(), self._map, self._spec)
+
+    def identity(self) -> StoreIdentity:
+        """The sentinel that `adopt` planted, and the number of the database.
+
+        Redis has nothing of its own that would do: `run_id` changes with every start, `master_replid` with every
+        failover.
+
+        Raises:
+            TerminalError: There is no sentinel yet.
+        """
+        conversation = self._conversation()
+        raw = conversation.one("GET", SENTINEL)
+        try:
+            sentinel = str(uuid.UUID(raw.decode())) if raw is not None else None
+        except ValueError:
+            raise TerminalError(f"Store {self.name}: the sentinel key holds something else.") from None
+        if sentinel is None:
+            raise TerminalError(
+                f"Store {self.name}: the server carries no sentinel, so it cannot be told from another one.",
+                remedy=f"Make sure that this is the right server, then run `expunge adopt {self.name}`.",
+            )
+        database = str(self._client.get_connection_kwargs().get("db", 0))
+        return StoreIdentity(self.name, "redis", {"sentinel": sentinel, "database": database})
+
+    def adopt(self) -> StoreIdentity:
+        """Plant a sentinel (SET NX: never over another one) and return the identity."""
+        self._conversation().one("SET", SENTINEL, str(uuid.uuid4()), "NX")
+        return self.identity()
+
+    def now(self) -> datetime:
+        """The server's clock (TIME), in microseconds."""
+        seconds, microseconds = self._conversation().one("TIME")
+        return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(microseconds))
+
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+        """The members of the subjects' index sets.
+
+        An index set found through a re-usable identifier is followed only if the map says `undated: erase`, at any
+        cutoff: what it names would otherwise be newer, too.
+        """
+        del cutoff
+        found = [kind for kind in self._kinds(scope) if kind.spec.yields is not None]
+        names = Names(self.name, self._spec, scope)
+        indexes = [record for record in names.records(found, subjects) if record.due]
+        members = members_at_once(self._conversation(), indexes)
+        return [
+            Yield(record.number, record.via, record.kind.name, key)
+            for record in indexes
+            for member in sorted(members[record])
+            if (key := self._key(record.kind.spec.yields or "", member)) is not None
+        ]
+
+    def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """One record per key, member or field that exists. Types are checked."""
+        del cutoff
+        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
+        conversation = self._conversation()
+        records, _ = gathered(conversation, names, found, subjects, members_at_once)
+        return _tallied(subjects, found, present(conversation, records))
+
+    def erase(
+        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+    ) -> int:
+        """UNLINK keys, SREM, ZREM and HDEL members and fields; what an index set names goes before the set."""
+        del cutoff
+        check_actions(self.name, self._spec.collections, actions)
+        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
+        conversation = self._conversation(beat)
+        records, members = gathered(conversation, names, found, subjects, members_at_once)
+        return remove(conversation, [kind for kind in found if kind.name in actions], records, members)
+
+    def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """Ask for every key, member and field on its own, on a new connection, and read the index sets again.
+
+        There is nothing to wait for: Redis carries out one command, or one MULTI, after the other.
+        """
+        del cutoff
+        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
+        with self._fresh() as conversation:
+            records, _ = gathered(conversation, names, found, subjects, members_by_cursor)
+            return _tallied(subjects, found, remaining(conversation, records))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _kinds(self, scope: Scope) -> tuple[Kind, ...]:
+        return kinds(self.name, self._map, self._spec, scope)
+
+    def _key(self, namespace: str, member: str) -> SubjectKey | None:
+        try:
+            return SubjectKey(namespace, self._map.identities[namespace].rule.normalise(member))
+        except NotNormalisable:
+            return None
+
+    def _conversation(self, beat: Beat = no_beat) -> Conversation:
+        return Conversation(self.name, self._client, self._wait, beat)
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Conversation]:
+        client = self._new_client()
+        try:
+            yield Conversation(self.name, client, self._wait)
+        finally:
+            client.close()
+
+    def _new_client(self) -> Redis:
+        try:
+            return Redis.from_url(
+                self._connection.url.get_secret_value(),
+                decode_responses=False,
+                socket_timeout=self._connection.timeout_seconds,
+                socket_connect_timeout=self._connection.timeout_seconds,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError:
+            raise TerminalError(
+                f"Store {self.name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
+            ) from None
+
+
+def _tallied(subjects: Sequence[Subject], found: Sequence[Kind], records: Sequence[Record]) -> Counts:
+    tallies = Tallies(subjects, (kind.name for kind in found))
+    for record in records:
+        tallies.add(record.number, record.kind.name, due=int(record.due), newer=int(not record.due))
+    return tallies.counts

@@ -1,0 +1,22 @@
+"""How connectors repeat a request that failed for a passing reason: bounded, with growing and scattered pauses."""
+
+from __future__ import annotations
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity.wait import wait_base
+
+from expunge_connectors.errors import TransientError
+
+ATTEMPTS = 4
+
+
+def patient() -> wait_base:
+    """The pauses of production: about 0.1, 0.2 and 0.4 seconds, each with up to 0.1 s of jitter."""
+    return wait_exponential_jitter(initial=0.1, max=5, jitter=0.1)
+
+
+def retrying(wait: wait_base, attempts: int = ATTEMPTS) -> Retrying:
+    """A retry of `TransientError` only, for calls that are safe to repeat; the last error is raised as it is."""
+    return Retrying(
+        retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(attempts), wait=wait, reraise=True
+    )

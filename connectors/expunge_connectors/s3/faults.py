@@ -1,0 +1,72 @@
+"""What an answer of S3 means for the run: try again, or somebody must change something. No message is passed on."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
+
+_PASSING = frozenset(
+    {
+        "InternalError",
+        "OperationAborted",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+_REFUSED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem", "403", "Forbidden"})
+_UNSUPPORTED = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
+
+
+class RefusedError(TerminalError):
+    """The service refused access."""
+
+
+class NotSupportedError(TerminalError):
+    """This service does not know the operation."""
+
+
+def code_of(error: ClientError) -> str:
+    """The service's error code; for answers without a body (HEAD) the HTTP status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def passing(code: str, status: int = 0) -> bool:
+    """Whether the same request may succeed later."""
+    server_error = 500  # and above; 501 says "never"
+    return code in _PASSING or (status >= server_error and code not in _UNSUPPORTED)
+
+
+def translated(store: str, place: str | None, error: Exception) -> ConnectorError:
+    """The error that may leave the connector: store, bucket or collection, operation and code; never a key.
+
+    Messages of S3 and of botocore can hold keys, buckets' policies and parameters, so none is passed on.
+    """
+    where = f"Store {store}" if place is None else f"Store {store}, {place}"
+    if isinstance(error, ClientError):
+        return _answered(where, error)
+    kind = type(error).__name__
+    if isinstance(error, HTTPClientError):
+        return TransientError(f"{where}: the service cannot be reached ({kind}).")
+    if isinstance(error, BotoCoreError):
+        return TerminalError(f"{where}: the request could not be made ({kind}).", remedy="Check endpoint and keys.")
+    return TerminalError(f"{where}: unexpected {kind}.")
+
+
+def _answered(where: str, error: ClientError) -> ConnectorError:
+    code, operation = code_of(error), error.operation_name
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if passing(code, status):
+        return TransientError(f"{where}: the service cannot answer now ({operation}: {code}).")
+    if code in _REFUSED:
+        return RefusedError(
+            f"{where}: access refused ({operation}: {code}).",
+            remedy="Give the role this right; `expunge check` lists what is needed.",
+        )
+    if code in _UNSUPPORTED:
+        return NotSupportedError(f"{where}: the service does not support {operation} ({code}).")
+    return TerminalError(f"{where}: the service refused the request ({operation}: {code}).")

@@ -1,0 +1,139 @@
+"""What is there, before: ListObjectVersions per name, ListMultipartUploads per collection, holds per version."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from expunge_connectors.contract import Beat
+from expunge_connectors.s3.faults import NotSupportedError, RefusedError
+from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
+from expunge_connectors.s3.service import Service
+
+VERSION_MARKERS = {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"}
+UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
+NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration")
+NOT_THERE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
+
+
+def entries_of(bucket: str, page: Mapping[str, Any]) -> list[Entry]:
+    """The versions and delete markers of one page, newest first for each key."""
+    found = [
+        Entry(bucket, one["Key"], one["VersionId"], marker, bool(one.get("IsLatest")), one["LastModified"])
+        for part, marker in (("Versions", False), ("DeleteMarkers", True))
+        for one in page.get(part, [])
+    ]
+    # boto3 hands versions and markers over in two lists; the sort is stable within each.
+    return sorted(found, key=lambda entry: (entry.key, not entry.latest, -entry.modified.timestamp()))
+
+
+def entries_below(service: Service, target: Target) -> tuple[Entry, ...]:
+    """Every version and delete marker of a target. A key is looked up as a prefix and then compared in full."""
+    found: list[Entry] = []
+    place = f"collection {target.collection}"
+    pages = service.pages(place, "list_object_versions", VERSION_MARKERS, Bucket=target.bucket, Prefix=target.name)
+    for page in pages:
+        listed = entries_of(target.bucket, page)
+        found.extend(entry for entry in listed if target.covers(entry.key))
+        # Listings are in the order of keys, and a key comes before all longer keys that begin with it.
+        if not target.is_prefix and any(entry.key != target.name for entry in listed):
+            break
+    return tuple(found)
+
+
+def uploads_below(service: Service, place: str, bucket: str, prefix: str) -> Iterator[Upload]:
+    """Unfinished multipart uploads; none where the service does not know them."""
+    try:
+        for page in service.pages(place, "list_multipart_uploads", UPLOAD_MARKERS, Bucket=bucket, Prefix=prefix):
+            for one in page.get("Uploads", []):
+                yield Upload(bucket, one["Key"], one["UploadId"], one["Initiated"])
+    except NotSupportedError:
+        return
+
+
+def uploads_by_target(
+    service: Service, targets: Sequence[Target], heads: Mapping[str, str]
+) -> Mapping[Target, tuple[Upload, ...]]:
+    """Unfinished uploads of each target: one listing per collection (there are few of them), not one per key."""
+    places: dict[tuple[str, str], list[Target]] = defaultdict(list)
+    for target in targets:
+        places[target.collection, target.bucket].append(target)
+    found: dict[Target, tuple[Upload, ...]] = {}
+    for (collection, bucket), wanted in places.items():
+        exact: dict[str, list[Target]] = defaultdict(list)
+        for target in wanted:
+            exact[target.name].append(target)
+        below = [target for target in wanted if target.is_prefix]
+        hits: dict[Target, list[Upload]] = defaultdict(list)
+        for upload in uploads_below(service, f"collection {collection}", bucket, heads[collection]):
+            owners = [target for target in exact.get(upload.key, []) if not target.is_prefix]
+            for target in (*owners, *(one for one in below if one.covers(upload.key))):
+                hits[target].append(upload)
+        found |= {target: tuple(uploads) for target, uploads in hits.items()}
+    return found
+
+
+def lockable(service: Service, bucket: str) -> bool:
+    """Whether versions in this bucket can be locked. Where we may not ask, they can."""
+    try:
+        answer = service.call(f"bucket {bucket}", "get_object_lock_configuration", absent=NO_LOCK, Bucket=bucket)
+    except NotSupportedError:
+        return False
+    except RefusedError:
+        return True
+    return answer is not None
+
+
+def hold_in_head(head: Mapping[str, Any], at: datetime) -> Hold | None:
+    """What keeps a version, as its headers say. They are absent, too, where we may not see them."""
+    if head.get("ObjectLockLegalHoldStatus") == "ON":
+        return Hold("legal-hold", None)
+    if head.get("ObjectLockEventHold") == "ON":
+        return Hold("event-hold", None)
+    until = head.get("ObjectLockRetainUntilDate")
+    return Hold("object-lock", until.astimezone(UTC)) if until is not None and until > at else None
+
+
+def hold_of(service: Service, entry: Entry, at: datetime) -> Hold | None:
+    """What keeps a version now: by its headers, and where these are silent, by asking for each kind of lock.
+
+    GOVERNANCE is not bypassed: whoever locked the version decides.
+    """
+    place = f"bucket {entry.bucket}"
+    name = {"Bucket": entry.bucket, "Key": entry.key, "VersionId": entry.version}
+    head = service.call(place, "head_object", absent=(*NOT_THERE, "400"), **name)
+    if head is not None and (hold := hold_in_head(head, at)) is not None:
+        return hold
+    absent = (*NO_LOCK, *NOT_THERE, "InvalidRequest")
+    legal = service.call(place, "get_object_legal_hold", absent=absent, **name) or {}
+    retention = service.call(place, "get_object_retention", absent=absent, **name) or {}
+    return hold_in_head(
+        {
+            "ObjectLockLegalHoldStatus": legal.get("LegalHold", {}).get("Status"),
+            "ObjectLockRetainUntilDate": retention.get("Retention", {}).get("RetainUntilDate"),
+        },
+        at,
+    )
+
+
+def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str], beat: Beat) -> Iterator[Found]:
+    """What is there below each target, several at a time.
+
+    Each bucket answers for itself first (HeadBucket), so that "nothing there" is never said of a wrong place.
+    """
+    clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
+    locks = {bucket: lockable(service, bucket) for bucket in clocks}
+    uploads = uploads_by_target(service, targets, heads)
+
+    def look(target: Target) -> Found:
+        entries = entries_below(service, target)
+        holds: dict[Entry, Hold] = {}
+        if locks[target.bucket]:
+            for entry in entries:
+                if not entry.marker and (hold := hold_of(service, entry, clocks[target.bucket])) is not None:
+                    holds[entry] = hold
+        return Found(target, entries, uploads.get(target, ()), holds)
+
+    return service.each(targets, look, beat)

@@ -1,0 +1,98 @@
+"""Finding what is left, after: by other requests than before. A 404 counts only beside a bucket that answers.
+
+Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through the listing of versions, whose
+entries are looked at one by one again. Whatever any of these shows is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from expunge_connectors.contract import no_beat
+from expunge_connectors.s3.listing import (
+    NOT_THERE,
+    UPLOAD_MARKERS,
+    VERSION_MARKERS,
+    hold_in_head,
+    lockable,
+)
+from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
+from expunge_connectors.s3.service import Service
+
+
+def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
+    """What is left below each target, several at a time."""
+    clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
+    locks = {bucket: lockable(service, bucket) for bucket in clocks}
+    uploads = _uploads(service, targets, heads)
+
+    def look(target: Target) -> Found:
+        place = f"collection {target.collection}"
+        seen = {(entry.key, entry.version): entry for entry in _versions(service, place, target)}
+        for entry in _current(service, place, target):
+            seen.setdefault((entry.key, entry.version), entry)
+        holds = {
+            entry: hold
+            for entry in seen.values()
+            if locks[target.bucket]
+            and not entry.marker
+            and (hold := _hold(service, place, entry, clocks[target.bucket])) is not None
+        }
+        here = tuple(upload for upload in uploads.get(target.bucket, ()) if target.covers(upload.key))
+        return Found(target, tuple(seen.values()), here, holds)
+
+    return service.each(targets, look, no_beat)
+
+
+def _versions(service: Service, place: str, target: Target) -> Iterator[Entry]:
+    for page in service.pages(place, "list_object_versions", VERSION_MARKERS, Bucket=target.bucket, Prefix=target.name):
+        further = False
+        for kind in ("Versions", "DeleteMarkers"):
+            for one in page.get(kind, []):
+                if target.covers(one["Key"]):
+                    yield _entry(target.bucket, one["Key"], one, marker=kind == "DeleteMarkers")
+                else:
+                    further = True
+        if further:  # past the key: longer keys that begin with it
+            return
+
+
+def _current(service: Service, place: str, target: Target) -> Iterator[Entry]:
+    """What plain readers see."""
+    if not target.is_prefix:
+        head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=target.name)
+        if head is not None:
+            yield _entry(target.bucket, target.name, head)
+        return
+    markers = {"NextContinuationToken": "ContinuationToken"}
+    for page in service.pages(place, "list_objects_v2", markers, Bucket=target.bucket, Prefix=target.name):
+        for one in page.get("Contents", []):
+            head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=one["Key"])
+            yield _entry(target.bucket, one["Key"], one if head is None else head)
+
+
+def _entry(bucket: str, key: str, answer: Mapping[str, Any], *, marker: bool = False) -> Entry:
+    version = answer.get("VersionId") or "null"
+    return Entry(bucket, key, version, marker, bool(answer.get("IsLatest", True)), answer["LastModified"])
+
+
+def _hold(service: Service, place: str, entry: Entry, at: datetime) -> Hold | None:
+    head = service.call(
+        place, "head_object", absent=NOT_THERE, Bucket=entry.bucket, Key=entry.key, VersionId=entry.version
+    )
+    return None if head is None else hold_in_head(head, at)
+
+
+def _uploads(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Mapping[str, list[Upload]]:
+    places = {(target.bucket, heads[target.collection]): target.collection for target in targets}
+    found: dict[str, list[Upload]] = {}
+    for (bucket, head), collection in places.items():
+        for page in service.pages(
+            f"collection {collection}", "list_multipart_uploads", UPLOAD_MARKERS, Bucket=bucket, Prefix=head
+        ):
+            found.setdefault(bucket, []).extend(
+                Upload(bucket, one["Key"], one["UploadId"], one["Initiated"]) for one in page.get("Uploads", [])
+            )
+    return found

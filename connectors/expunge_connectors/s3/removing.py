@@ -1,0 +1,101 @@
+"""Removing versions, delete markers and unfinished uploads: up to 1,000 at a time, each by its own version."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from expunge_connectors.contract import Beat
+from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.s3.faults import passing
+from expunge_connectors.s3.listing import hold_of
+from expunge_connectors.s3.records import Entry, Found, doom
+from expunge_connectors.s3.service import Service
+
+BATCH = 1000
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
+
+
+class Removal:
+    """Collects what is to go and removes it in batches.
+
+    Args:
+        service: Where to.
+        cutoff: Of the request.
+        beat: Called after each batch.
+    """
+
+    def __init__(self, service: Service, cutoff: datetime, beat: Beat) -> None:
+        self._service = service
+        self._cutoff = cutoff
+        self._beat = beat
+        self._waiting: dict[str, list[Entry]] = defaultdict(list)
+        self._collections: dict[Entry, str] = {}
+        self.gone = 0
+
+    def take(self, found: Found) -> None:
+        """Remove what is due below one target, now or with a later batch."""
+        decided = doom(found, self._cutoff)
+        place = f"collection {found.target.collection}"
+        for key in decided.hide:
+            self._service.must(place, "delete_object", Bucket=found.target.bucket, Key=key)
+        for upload in decided.uploads:
+            self._service.call(
+                place,
+                "abort_multipart_upload",
+                absent=("NoSuchUpload",),
+                Bucket=upload.bucket,
+                Key=upload.key,
+                UploadId=upload.id,
+            )
+            self.gone += 1
+        for entry in decided.entries:
+            waiting = self._waiting[entry.bucket]
+            waiting.append(entry)
+            self._collections[entry] = found.target.collection
+            if len(waiting) == BATCH:
+                self._flush(entry.bucket)
+
+    def finish(self) -> None:
+        """Remove what is still waiting."""
+        for bucket in list(self._waiting):
+            self._flush(bucket)
+
+    def _flush(self, bucket: str) -> None:
+        entries = self._waiting.pop(bucket, [])
+        if not entries:
+            return
+        objects = [{"Key": entry.key, "VersionId": entry.version} for entry in entries]
+        answer = self._service.must(
+            f"bucket {bucket}", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
+        )
+        refused = answer.get("Errors", [])
+        self._weigh(bucket, entries, refused)
+        self.gone += len(entries) - len(refused)
+        for entry in entries:
+            self._collections.pop(entry, None)
+        self._beat()
+
+    def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> None:
+        """Accept a refusal only for what is gone already, or locked meanwhile (counted as retained from then on).
+
+        Raises:
+            TransientError: The service asks to try again.
+            TerminalError: It refused something that no lock protects.
+        """
+        by_name = {(entry.key, entry.version): entry for entry in entries}
+        for one in refused:
+            code = str(one.get("Code", ""))
+            if code in _GONE:
+                continue
+            entry = by_name.get((str(one.get("Key")), str(one.get("VersionId"))))
+            if code == "AccessDenied" and entry is not None and not entry.marker:
+                at = self._service.clock(bucket)
+                if hold_of(self._service, entry, at) is not None:
+                    continue
+            name = self._collections.get(entry) if entry is not None else None
+            where = f"Store {self._service.name}, " + (f"bucket {bucket}" if name is None else f"collection {name}")
+            if passing(code):
+                raise TransientError(f"{where}: some objects could not be removed now ({code}).")
+            raise TerminalError(f"{where}: the service refuses to remove some objects ({code}).")
