@@ -59,8 +59,8 @@ interop: $(VENV)/.dev ## Receipts before tools that are not ours (cosign)
 	@command -v cosign >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends cosign; }
 	$(PYTEST) tests/interop
 
-docker: $(VENV)/.dev ## The integration tests against containers; builds the images where no registry is reached
-	docker/run.sh $(PYTEST) --servers=docker tests/integration
+docker: $(VENV)/.dev ## The integration tests against containers, and Expunge's own image
+	docker/run.sh bash -euc '$(PYTEST) --servers=docker tests/integration; docker/image.sh'
 
 lock: ## Resolve requirements/*.txt anew
 	$(PYTHON) -m venv $(VENV)-lock
