@@ -1,17 +1,40 @@
-"""The installed connectors, found by entry point."""
+"""The installed connectors, found by entry point and loaded when a data map names them.
+
+A broken plug-in that nobody uses must not stop the others, so nothing is imported before it is needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import cast
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, cast
 
 from expunge_config.datamap import BackupSpec, StoreSpec
+from expunge_config.errors import ConfigError
 from expunge_connectors.contract import BackupType, StoreType
 
 STORES = "expunge.connectors"
 BACKUPS = "expunge.backups"
+
+T = TypeVar("T")
+
+
+class OnDemand(Mapping[str, T], Generic[T]):
+    """Names known at once, values made when they are asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> T:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +47,43 @@ class Registry:
     @property
     def store_specs(self) -> Mapping[str, type[StoreSpec]]:
         """What `expunge_config.datamap.load` needs for the stores."""
-        return {name: connector.spec for name, connector in self.stores.items()}
+        return OnDemand({name: partial(_store_spec, self.stores, name) for name in self.stores})
 
     @property
     def backup_specs(self) -> Mapping[str, type[BackupSpec]]:
         """What `expunge_config.datamap.load` needs for the backup places."""
-        return {name: connector.spec for name, connector in self.backups.items()}
+        return OnDemand({name: partial(_backup_spec, self.backups, name) for name in self.backups})
 
 
 def installed() -> Registry:
     """Every connector that is installed, ours and those of others."""
     return Registry(
-        stores={point.name: cast("StoreType", point.load()) for point in entry_points(group=STORES)},
-        backups={point.name: cast("BackupType", point.load()) for point in entry_points(group=BACKUPS)},
+        stores=OnDemand({point.name: partial(_store_type, point) for point in entry_points(group=STORES)}),
+        backups=OnDemand({point.name: partial(_backup_type, point) for point in entry_points(group=BACKUPS)}),
     )
+
+
+def _store_spec(types: Mapping[str, StoreType], name: str) -> type[StoreSpec]:
+    return types[name].spec
+
+
+def _backup_spec(types: Mapping[str, BackupType], name: str) -> type[BackupSpec]:
+    return types[name].spec
+
+
+def _store_type(point: EntryPoint) -> StoreType:
+    return cast("StoreType", _load(point))
+
+
+def _backup_type(point: EntryPoint) -> BackupType:
+    return cast("BackupType", _load(point))
+
+
+def _load(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"The connector {point.name} is installed but cannot be loaded ({type(error).__name__}).",
+            remedy=f"Reinstall the package that provides {point.value}.",
+        ) from None

@@ -1,0 +1,7 @@
+"""The example company and an installation beside it."""
+
+from __future__ import annotations
+
+from tests.fixtures.calltrack import office, town
+
+__all__ = ["office", "town"]
