@@ -86,7 +86,7 @@ def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
             yield notes(
                 Severity.INFO,
                 "redis-has-replicas",
-                f"{info['connected_slaves']} replica(s) follow this server asynchronously; verification asks the primary.",
+                f"{info['connected_slaves']} replica(s) follow this server later; verification asks the primary.",
                 "Check that the replicas keep up; their own snapshots are copies.",
             )
         if str(info.get("aof_enabled", 0)) == "1" or int(info.get("rdb_last_save_time", 0)) > 0:

@@ -63,7 +63,8 @@ class BucketFindings:
         self._service = service
         self._bucket = bucket
 
-    def _note(self, severity: Severity, code: str, message: str, remedy: str) -> Finding:
+    def note(self, severity: Severity, code: str, message: str, remedy: str) -> Finding:
+        """A finding about this bucket."""
         return Finding(severity, code, self._service.name, None, f"Bucket {self._bucket}: {message}", remedy)
 
     def closed(self) -> Finding | None:
@@ -71,7 +72,7 @@ class BucketFindings:
         try:
             self._service.clock(self._bucket)
         except TerminalError:
-            return self._note(
+            return self.note(
                 Severity.ERROR,
                 "s3-bucket",
                 "it is not there, or not open to these keys.",
@@ -84,14 +85,14 @@ class BucketFindings:
         versioning, unknown = self.ask("versioning", "get_bucket_versioning")
         yield from unknown
         state = str((versioning or {}).get("Status", "off")) if not unknown else "unknown"
-        yield self._note(
+        yield self.note(
             Severity.INFO,
             "s3-versioning",
             f"versioning is {state.lower()}.",
             "Nothing to do: all versions and delete markers are erased.",
         )
         if (versioning or {}).get("MFADelete") == "Enabled":
-            yield self._note(
+            yield self.note(
                 Severity.ERROR,
                 "s3-mfa-delete",
                 "versions can only be deleted with a second factor (MFA delete).",
@@ -103,7 +104,7 @@ class BucketFindings:
         lock, unknown = self.ask("Object Lock", "get_object_lock_configuration", NO_LOCK)
         yield from unknown
         if lock is not None:
-            yield self._note(
+            yield self.note(
                 Severity.INFO,
                 "s3-object-lock",
                 "Object Lock is on: locked versions are counted as retained until their date.",
@@ -118,7 +119,7 @@ class BucketFindings:
         current = any({"Days", "Date"} & set(rule.get("Expiration", {})) for rule in rules)
         noncurrent = any("NoncurrentVersionExpiration" in rule for rule in rules)
         if versioned and current and not noncurrent:
-            yield self._note(
+            yield self.note(
                 Severity.WARNING,
                 "s3-expires-current-only",
                 "lifecycle rules expire current versions only: with versioning this hides objects and keeps them.",
@@ -130,7 +131,7 @@ class BucketFindings:
         answer, unknown = self.ask("replication", "get_bucket_replication", NO_REPLICATION)
         yield from unknown
         if answer is not None:
-            yield self._note(
+            yield self.note(
                 Severity.WARNING,
                 "s3-replicated",
                 "objects are replicated to other buckets; deletions of versions are not.",
@@ -142,7 +143,7 @@ class BucketFindings:
         answer, unknown = self.ask("server access logging", "get_bucket_logging")
         yield from unknown
         if answer is not None and "LoggingEnabled" in answer:
-            yield self._note(
+            yield self.note(
                 Severity.WARNING,
                 "s3-access-log",
                 "server access logs record the keys of every request, also of ours.",
@@ -157,7 +158,7 @@ class BucketFindings:
             return self._service.call(f"bucket {self._bucket}", operation, absent=absent, Bucket=self._bucket), ()
         except NotSupportedError:
             return None, [
-                self._note(
+                self.note(
                     Severity.INFO,
                     "s3-unknown",
                     f"{what}: unknown, the service does not answer this question.",
@@ -166,7 +167,7 @@ class BucketFindings:
             ]
         except RefusedError:
             return None, [
-                self._note(
+                self.note(
                     Severity.INFO,
                     "s3-unknown",
                     f"{what}: unknown, we may not ask ({operation}).",

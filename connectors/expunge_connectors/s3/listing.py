@@ -14,7 +14,8 @@ from expunge_connectors.s3.service import Service
 
 VERSION_MARKERS = {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"}
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
-NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration")
+# "There is no such lock", in AWS's words and in SeaweedFS's.
+NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NoSuchObjectLegalHold")
 NOT_THERE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
 
 

@@ -17,7 +17,7 @@ class S3BackupsSpec(BackupSpec):
 
     Attributes:
         kind: What the copies are; `pg_dump` and `rdb` are logical (no dead rows), `basebackup` is physical.
-        control: Key of an object that is always there (outside or inside the prefix): the positive control of a listing.
+        control: Key of an object that is always there, inside the prefix or outside: a listing's positive control.
         lag_hours: Allowance for the storage's own delay after a due time. AWS gives no bound.
         longest_run_hours: How long before Last-Modified the reading of the data may have begun.
     """

@@ -1,0 +1,158 @@
+"""Looking at a place: bucket state, versions below a prefix, and what keeps each. Reads only.
+
+What may not be read is unknown (None), which is not the same as absent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from expunge_connectors.contract import no_beat
+from expunge_connectors.s3.faults import NotSupportedError, RefusedError
+from expunge_connectors.s3.inspection import NO_LIFECYCLE
+from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, VERSION_MARKERS, lockable
+from expunge_connectors.s3.service import Answer, Service
+from expunge_connectors.s3_backups.lifecycle import BucketState, Protection, Version, Versioning
+from expunge_connectors.s3_backups.rules import enabled_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the listing: a version or a delete marker."""
+
+    key: str
+    version: str
+    marker: bool
+    latest: bool
+    modified: datetime
+    size: int
+    multipart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A version that is not a delete marker, with all that decides about its end."""
+
+    version: Version
+    multipart: bool
+
+
+def _known(service: Service, operation: str, absent: Sequence[str] = (), **arguments: str) -> tuple[bool, Answer]:
+    """(whether the answer is known, the answer; empty for "there is none")."""
+    try:
+        return True, service.call(f"bucket {arguments['Bucket']}", operation, absent=absent, **arguments) or {}
+    except (RefusedError, NotSupportedError):
+        return False, {}
+
+
+def bucket_state(service: Service, bucket: str) -> BucketState:
+    """Versioning and lifecycle rules."""
+    versioning_known, versioning = _known(service, "get_bucket_versioning", Bucket=bucket)
+    rules_known, rules = _known(service, "get_bucket_lifecycle_configuration", NO_LIFECYCLE, Bucket=bucket)
+    state = str(versioning.get("Status", "off")).lower()
+    return BucketState(
+        versioning=Versioning(state) if versioning_known else None,
+        mfa_delete=versioning.get("MFADelete") == "Enabled",
+        rules=enabled_rules(rules) if rules_known else None,
+    )
+
+
+def listing(service: Service, bucket: str, prefix: str) -> list[Line]:
+    """Every version and delete marker below the prefix."""
+    lines: list[Line] = []
+    pages = service.pages(f"bucket {bucket}", "list_object_versions", VERSION_MARKERS, Bucket=bucket, Prefix=prefix)
+    for page in pages:
+        for kind in ("Versions", "DeleteMarkers"):
+            lines.extend(
+                Line(
+                    one["Key"],
+                    one["VersionId"],
+                    kind == "DeleteMarkers",
+                    bool(one["IsLatest"]),
+                    one["LastModified"],
+                    int(one.get("Size", 0)),
+                    "-" in str(one.get("ETag", "")),
+                )
+                for one in page.get(kind, [])
+            )
+    return lines
+
+
+def observe(service: Service, bucket: str, lines: Sequence[Line], state: BucketState) -> Iterator[Observed]:
+    """Each version with its tags, lock, replication status and place among the versions of its key."""
+    can_lock = lockable(service, bucket)
+    tagged = any(rule.tags for rule in state.rules or ())
+    replicates = _replicates(service, bucket)
+    by_key: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_key[line.key].append(line)
+    placed: list[tuple[Line, datetime | None, tuple[datetime, ...]]] = []
+    for versions in by_key.values():
+        placed.extend(_placed(versions))
+
+    def look(place: tuple[Line, datetime | None, tuple[datetime, ...]]) -> Observed:
+        line, since, newer = place
+        name = {"Bucket": bucket, "Key": line.key, "VersionId": line.version}
+        head_known, head = _known(service, "head_object", (*NOT_THERE, "400"), **name)
+        replication = str(head.get("ReplicationStatus", ""))
+        version = Version(
+            key=line.key,
+            id=line.version,
+            modified=line.modified,
+            size=line.size,
+            tags=_tags(service, name) if tagged else {},
+            noncurrent_since=since,
+            newer_noncurrent=newer,
+            protection=_protection(service, name, head) if can_lock else Protection(),
+            # Without the right to HEAD (which is the right to read) a bucket that does not replicate is believed.
+            replication=replication if head_known or not replicates else None,
+        )
+        return Observed(version, line.multipart)
+
+    yield from service.each(placed, look, no_beat)
+
+
+def _placed(lines: Sequence[Line]) -> Iterator[tuple[Line, datetime | None, tuple[datetime, ...]]]:
+    """Versions of one key, each with the time since when it is noncurrent, and those times of its newer ones."""
+    newest_first = sorted(lines, key=lambda line: (not line.latest, -line.modified.timestamp()))
+    ended: list[datetime] = []  # of newer noncurrent versions, the newest first
+    successor: Line | None = None
+    for line in newest_first:
+        since = None if successor is None else successor.modified
+        if not line.marker:
+            yield line, since, tuple(reversed(ended))
+            if since is not None:
+                ended.append(since)
+        successor = line
+
+
+def _replicates(service: Service, bucket: str) -> bool:
+    known, answer = _known(service, "get_bucket_replication", ("ReplicationConfigurationNotFoundError",), Bucket=bucket)
+    return not known or bool(answer)
+
+
+def _tags(service: Service, name: Mapping[str, str]) -> Mapping[str, str] | None:
+    known, answer = _known(service, "get_object_tagging", NOT_THERE, **name)
+    return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])} if known else None
+
+
+def _protection(service: Service, name: Mapping[str, str], head: Mapping[str, Any]) -> Protection | None:
+    """Lock and holds, each asked for: HEAD leaves out what we may not see."""
+    absent = (*NO_LOCK, *NOT_THERE)
+    retention_known, retention = _known(service, "get_object_retention", absent, **name)
+    legal_known, legal = _known(service, "get_object_legal_hold", absent, **name)
+    if not (retention_known and legal_known):
+        return None
+    holds = [
+        words
+        for words, status in (
+            ("legal hold", legal.get("LegalHold", {}).get("Status")),
+            ("event hold", head.get("ObjectLockEventHold")),
+        )
+        if status == "ON"
+    ]
+    return Protection(retention.get("Retention", {}).get("RetainUntilDate"), tuple(holds))

@@ -1,0 +1,107 @@
+"""Backup copies in S3: every version below a prefix, with its end or what stands in its way. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+from tenacity.wait import wait_base
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupCopy, CopyListing, Finding, StoreIdentity
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.s3.service import Service
+from expunge_connectors.s3_backups.inspection import findings
+from expunge_connectors.s3_backups.lifecycle import BucketState, forecast
+from expunge_connectors.s3_backups.observing import Line, Observed, bucket_state, listing, observe
+from expunge_connectors.s3_backups.spec import S3BackupsConnection, S3BackupsSpec
+
+# A dump and an RDB file show the moment at which they began; files of these kinds are read while they are sent.
+_READ_WHILE_SENT = frozenset({"basebackup", "objects"})
+
+
+class S3Backups:
+    """Copies below one prefix of one bucket. Needs the rights to list and to read configuration, and no other.
+
+    Each version is a copy of its own, noncurrent ones included; delete markers hold no data and are none.
+    """
+
+    spec: ClassVar = S3BackupsSpec
+    connection: ClassVar = S3BackupsConnection
+
+    def __init__(
+        self, name: str, data_map: DataMap, connection: S3BackupsConnection, *, wait: wait_base | None = None
+    ) -> None:
+        """Build the connector; nothing is contacted.
+
+        Args:
+            name: Name of the backup place in the data map.
+            data_map: The whole map.
+            connection: How to reach the service.
+            wait: Pauses between attempts; tests make them instant.
+        """
+        spec = data_map.backups[name]
+        if not isinstance(spec, S3BackupsSpec):
+            raise TerminalError(f"Backup place {name} is not declared as s3-backups.")
+        self.name = name
+        self._spec = spec
+        self._service = Service(name, connection, wait)
+
+    def inspect(self) -> Sequence[Finding]:
+        """Hold the declaration against the live bucket. Reads only."""
+        return findings(self._service, self._spec)
+
+    def identity(self) -> StoreIdentity:
+        """The account, the bucket with its creation date, and the prefix."""
+        parts = self._service.owned([self._spec.bucket])
+        return StoreIdentity(self.name, "s3-backups", {**parts, "prefix": self._spec.prefix})
+
+    def copies(self) -> CopyListing:
+        """Every version below the prefix, with the date on which the storage may remove it, or what keeps it."""
+        bucket = self._spec.bucket
+        at = self._service.clock(bucket)
+        state = bucket_state(self._service, bucket)
+        lines = listing(self._service, bucket, self._spec.prefix)
+        control = self._control(lines)
+        versions = [line for line in lines if line.key != self._spec.control]
+        copies = tuple(self._copy(seen, state) for seen in observe(self._service, bucket, versions, state))
+        return CopyListing(self.name, at, copies, control)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._service.close()
+
+    def _control(self, lines: Sequence[Line]) -> str | None:
+        """What proves that this is the right place: the declared object, or anything below the prefix."""
+        declared = self._spec.control
+        if declared is not None and control_is_there(self._service, self._spec.bucket, declared):
+            return f"object {declared}"
+        return "entries below the prefix" if lines else None
+
+    def _copy(self, seen: Observed, state: BucketState) -> BackupCopy:
+        version = seen.version
+        end = forecast(version, state, timedelta(hours=self._spec.lag_hours))
+        longest = timedelta(hours=self._spec.longest_run_hours)
+        # Last-Modified of a multipart upload is its initiation: a file sent while it was read holds later data, too.
+        sent_later = seen.multipart and self._spec.kind in _READ_WHILE_SENT
+        return BackupCopy(
+            place=self.name,
+            store=self._spec.of,
+            kind=self._spec.kind,
+            id=f"{version.key}@{version.id}",
+            taken_from=version.modified - longest,
+            taken_until=version.modified + longest if sent_later else version.modified,
+            status=end.status,
+            due=end.due,
+            expected_by=end.expected_by,
+            ground=end.ground,
+            blocker=end.blocker,
+            size=version.size,
+        )
+
+
+def control_is_there(service: Service, bucket: str, key: str) -> bool:
+    """Whether the declared control object appears in the bucket's listing."""
+    page = service.must(f"bucket {bucket}", "list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1)
+    return any(one["Key"] == key for one in page.get("Contents", []))
