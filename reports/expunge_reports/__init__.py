@@ -8,11 +8,12 @@ the verifier starts fast. It needs `cryptography` and the standard library alone
     opening       the file that binds a receipt to a person
     dsse          signed envelopes
     leaf          what the log stores of a statement
-    merkle, note, proof, tiles, files   RFC 6962 and C2SP formats, durable files
+    merkle, note, proof, tiles, edge, files   RFC 6962 and C2SP formats, durable files
     log           Log (read), LogWriter (append)
     keys, trust   key files; what a verifier takes on faith
     export        the self-contained receipt
     verification  verify(export, trust, openings, now) -> Verdict
+    verdict       Verdict, Reason
     monitor       the verdict beside the whole log: nothing rewritten, nothing withheld
     wording       a verdict in words and as data
     page          a receipt as plain HTML

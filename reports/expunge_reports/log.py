@@ -6,7 +6,7 @@ replaced nothing refers to the new files; the next append writes them again.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from expunge_reports import merkle, note, tiles
+from expunge_reports.edge import GrowingEdge
 from expunge_reports.errors import LogCorruptError, LogError, NoteError, ProofError
 from expunge_reports.files import DurableDirectory
 from expunge_reports.proof import TlogProof
@@ -221,7 +222,7 @@ class LogWriter:
         if self._lock is None:
             raise LogError("the log's writer is closed")
         first = self._log.size
-        edge = _Edge.of(self._log.tree)
+        edge = GrowingEdge.of(self._log.tree)
         filled: list[str] = []
         for leaf in leaves:
             filled += edge.add(leaf, self._files)
@@ -249,58 +250,6 @@ class LogWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@dataclass(slots=True)
-class _Edge:
-    """The growing right edge during one append: the partial tile of each level and the partial bundle."""
-
-    size: int
-    levels: list[list[bytes]]
-    bundle: list[bytes]
-    changed: set[int]
-
-    @classmethod
-    def of(cls, tree: tiles.TiledTree) -> Self:
-        last = tree.size // tiles.WIDTH
-        return cls(tree.size, tree.edge(), list(tree.bundle(last)) if tree.width(0, last) else [], set())
-
-    def add(self, leaf: bytes, files: DurableDirectory) -> Sequence[str]:
-        """Add one leaf, writing whatever became full, and return the paths of that."""
-        filled: list[str] = []
-        self.bundle.append(leaf)
-        self.size += 1
-        if len(self.bundle) == tiles.WIDTH:
-            filled.append(tiles.bundle_path(self.size // tiles.WIDTH - 1))
-            files.write(filled[0], tiles.encode_bundle(self.bundle))
-            self.bundle = []
-        carried: bytes | None = merkle.leaf_hash(leaf)
-        level = 0
-        while carried is not None:
-            if level == len(self.levels):
-                self.levels.append([])
-            hashes = self.levels[level]
-            hashes.append(carried)
-            self.changed.add(level)
-            carried = None
-            if len(hashes) == tiles.WIDTH:
-                filled.append(tiles.tile_path(level, (self.size >> tiles.HEIGHT * level) // tiles.WIDTH - 1))
-                files.write(filled[-1], b"".join(hashes))
-                carried = merkle.root_of_hashes(hashes)
-                self.levels[level] = []
-                level += 1
-        return filled
-
-    def flush(self, files: DurableDirectory) -> None:
-        """Write the partial bundle and the partial tiles that changed."""
-        if self.bundle:
-            path = tiles.bundle_path(self.size // tiles.WIDTH, len(self.bundle))
-            files.write(path, tiles.encode_bundle(self.bundle))
-        for level in sorted(self.changed):
-            hashes = self.levels[level]
-            if hashes:
-                index = (self.size >> tiles.HEIGHT * level) // tiles.WIDTH
-                files.write(tiles.tile_path(level, index, len(hashes)), b"".join(hashes))
 
 
 def _write_empty(files: DurableDirectory, origin: str, key: Ed25519PrivateKey) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from expunge_reports import leaf, merkle
 from expunge_reports.errors import LogCorruptError, MalformedError
 from expunge_reports.log import Log
-from expunge_reports.verification import Reason, Verdict
+from expunge_reports.verdict import Reason, Verdict
 
 
 def judge(verdict: Verdict, log: Log) -> Verdict:

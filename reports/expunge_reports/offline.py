@@ -10,6 +10,7 @@ from typing import Final
 
 from expunge_reports import canonical, trust, verification, wording
 from expunge_reports.errors import ReportError
+from expunge_reports.verdict import Verdict
 
 AUTHENTIC: Final = 0
 REJECTED: Final = 1
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _beside_log(verdict: verification.Verdict, path: Path, taken: trust.Trust) -> verification.Verdict:
+def _beside_log(verdict: Verdict, path: Path, taken: trust.Trust) -> Verdict:
     # Imported on demand: most verifications have no log at hand, and its file locking exists on POSIX only.
     from expunge_reports import log, monitor  # noqa: PLC0415
 

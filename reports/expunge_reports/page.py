@@ -6,7 +6,7 @@ from typing import Final
 
 from expunge_reports import wording
 from expunge_reports.statement import Statement
-from expunge_reports.verification import Verdict
+from expunge_reports.verdict import Verdict
 
 EVENT_WORDS: Final[Mapping[str, str]] = {
     "accepted": "Request accepted",

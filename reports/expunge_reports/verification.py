@@ -12,9 +12,7 @@ What is checked, in this order, so that one altered byte is named after the plac
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from expunge_reports import canonical, dsse, export, leaf, merkle, note, opening, proof, statement
@@ -27,117 +25,7 @@ from expunge_reports.errors import (
 )
 from expunge_reports.statement import Statement
 from expunge_reports.trust import Trust
-
-
-class Reason(StrEnum):
-    """Why an export is not accepted."""
-
-    MALFORMED = "malformed"
-    NOT_CANONICAL = "not-canonical"
-    CHECKPOINT_INVALID = "checkpoint-invalid"
-    CHECKPOINTS_DIFFER = "checkpoints-differ"
-    PROOF_INVALID = "proof-invalid"
-    UNKNOWN_KEY = "unknown-key"
-    KEY_OUT_OF_WINDOW = "key-out-of-window"
-    PAYLOAD_ALTERED = "payload-altered"
-    SIGNATURE_INVALID = "signature-invalid"
-    CHAIN_BROKEN = "chain-broken"
-    STATEMENT_DROPPED = "statement-dropped"
-    AFTER_FINAL = "after-final"
-    SHARED_DOCUMENT_ALTERED = "shared-document-altered"
-    SHARED_DOCUMENT_MISSING = "shared-document-missing"
-    SHARED_DOCUMENT_UNCITED = "shared-document-uncited"
-    OPENING_MISMATCH = "opening-mismatch"
-    LOG_INCONSISTENT = "log-inconsistent"
-    STATEMENT_WITHHELD = "statement-withheld"
-
-
-EXPLANATIONS: Mapping[Reason, str] = {
-    Reason.MALFORMED: "the document does not have the form of an export",
-    Reason.NOT_CANONICAL: "the bytes are not the canonical form of what they say",
-    Reason.CHECKPOINT_INVALID: "the checkpoint is not one that the log signed",
-    Reason.CHECKPOINTS_DIFFER: "the proofs lead to different checkpoints",
-    Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
-    Reason.UNKNOWN_KEY: "the statement names a signing key that is not trusted",
-    Reason.KEY_OUT_OF_WINDOW: "the statement was issued outside its key's time of validity",
-    Reason.PAYLOAD_ALTERED: "the statement is neither what was signed nor what was logged",
-    Reason.SIGNATURE_INVALID: "the log holds this statement, but its signature does not verify",
-    Reason.CHAIN_BROKEN: "the statements do not follow on one another",
-    Reason.STATEMENT_DROPPED: "a statement of the series is missing",
-    Reason.AFTER_FINAL: "a statement follows one that was final",
-    Reason.SHARED_DOCUMENT_ALTERED: "a shared document is not the one cited",
-    Reason.SHARED_DOCUMENT_MISSING: "a document that a statement cites is missing",
-    Reason.SHARED_DOCUMENT_UNCITED: "a document is enclosed that no statement cites",
-    Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt",
-    Reason.LOG_INCONSISTENT: "the log is damaged, or does not extend the receipt's checkpoint",
-    Reason.STATEMENT_WITHHELD: "the log holds another statement of this series than the export",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class AsOf:
-    """The checkpoint the verdict speaks of.
-
-    Attributes:
-        origin: the log's name.
-        size: its number of leaves.
-        root: its root, hexadecimal.
-        witnessed_at: the earliest time (UTC) at which the quorum of witnesses had cosigned it; None if unanchored.
-    """
-
-    origin: str
-    size: int
-    root: str
-    witnessed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found.
-
-    Attributes:
-        operator: whose statement it is, from the trust file.
-        reason: None if authentic, else the one reason why not.
-        seq: position of the statement in which the reason was found, if it was in one.
-        as_of: the checkpoint, once its signature was verified.
-        statements: the verified statements in order; empty unless authentic.
-        overdue_since: the day by which what is open should have been done, if that day has passed.
-        openings: how many subject entries were opened.
-        searched: the size of the log that was searched for further statements; None if none was (see `monitor`).
-    """
-
-    operator: str
-    reason: Reason | None
-    seq: int | None = None
-    as_of: AsOf | None = None
-    statements: tuple[Statement, ...] = ()
-    overdue_since: date | None = None
-    openings: int = 0
-    searched: int | None = None
-
-    @property
-    def authentic(self) -> bool:
-        """Everything that could be checked was, and holds."""
-        return self.reason is None
-
-    @property
-    def anchored(self) -> bool:
-        """A quorum of independent witnesses saw the checkpoint, so the log cannot be rewritten behind it unnoticed."""
-        return self.authentic and self.as_of is not None and self.as_of.witnessed_at is not None
-
-    @property
-    def complete(self) -> bool:
-        """Nothing that should have been stated by now is missing."""
-        return self.authentic and self.overdue_since is None
-
-    @property
-    def status(self) -> str:
-        """The one word: `invalid`, `incomplete`, `unanchored` or `authentic`, the worst that applies."""
-        if not self.authentic:
-            return "invalid"
-        if not self.complete:
-            return "incomplete"
-        return "authentic" if self.anchored else "unanchored"
+from expunge_reports.verdict import AsOf, Reason, Verdict
 
 
 class _RejectedError(Exception):

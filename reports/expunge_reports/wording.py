@@ -1,6 +1,6 @@
 """A verdict in words and as plain data: what the verifier prints and what a page shows."""
 
-from expunge_reports.verification import EXPLANATIONS, AsOf, Verdict
+from expunge_reports.verdict import EXPLANATIONS, AsOf, Verdict
 
 
 def lines(verdict: Verdict) -> list[str]:

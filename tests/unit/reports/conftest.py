@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from expunge_reports import canonical, dsse, export, leaf, note, opening, statement, trust
 from expunge_reports.log import LogWriter
-from expunge_reports.verification import Verdict, verify
+from expunge_reports.verdict import Verdict
+from expunge_reports.verification import verify
 
 ORIGIN = "receipts.example.org"
 ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from expunge_reports import leaf, merkle, monitor, note, statement, trust, wording
 from expunge_reports.log import Log, LogWriter
 from expunge_reports.offline import main
-from expunge_reports.verification import Reason
+from expunge_reports.verdict import Reason
 
 
 def test_a_whole_series_in_a_grown_log_passes(finished):

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, dsse, export, note, opening, proof, statement, wording
+from expunge_reports import canonical, dsse, export, leaf, note, opening, proof, statement, wording
 from expunge_reports.errors import MalformedError
 from expunge_reports.trust import ReceiptKey
-from expunge_reports.verification import Reason
+from expunge_reports.verdict import Reason
 
 
 def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
@@ -127,12 +127,22 @@ def test_nothing_follows_a_final_statement(operator):
 
 
 def test_a_statement_logged_before_its_predecessor_breaks_the_chain(operator):
+    """It names the digest of the one before, so an honest log cannot have had it earlier."""
+    operator.issue("accepted")
+    operator.issue("erased")
+    first, second = (
+        leaf.of_payload(operator.series, seq, payload).to_bytes() for seq, payload in enumerate(operator.payloads)
+    )
+    start = operator.writer.append([second, first])
+    assert operator.verify(operator.raw_export()).authentic
+    operator.indexes = [start + 1, start]
+    assert operator.verify(operator.raw_export()).reason == Reason.CHAIN_BROKEN
+
+
+def test_a_proof_under_another_statement_is_invalid(operator):
     operator.issue("accepted")
     operator.issue("erased")
     operator.indexes.reverse()
-    operator.envelopes.reverse()
-    assert operator.verify(operator.raw_export()).reason == Reason.STATEMENT_DROPPED
-    operator.envelopes.reverse()
     assert operator.verify(operator.raw_export()).reason == Reason.PROOF_INVALID
 
 
