@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import exact, now, stamp
 from expunge_orchestrator.errors import PlanChangedError
 from expunge_orchestrator.execution import pipeline
+from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, ChunkState
 from expunge_orchestrator.outcomes import Result
@@ -20,6 +21,7 @@ def begin(workspace: Workspace, batch: Batch) -> None:
 
     Raises:
         PlanChangedError: The data map or a store is another one than at planning time.
+        FindingsError: `check` would show an error now; what was fine at planning time need not be.
     """
     if batch.state is not BatchState.PLANNED:
         return
@@ -31,6 +33,7 @@ def begin(workspace: Workspace, batch: Batch) -> None:
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
+    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     cutoffs = [
         {"batch_id": batch.id, "store": store, "at": exact(workspace.stores[store].now())}
         for store in batch.plan["stores"]
