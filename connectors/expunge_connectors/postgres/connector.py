@@ -7,24 +7,22 @@ from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from psycopg import sql
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
-from expunge_connectors.errors import NotQuiescentError, TerminalError, TransientError
+from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres import catalogue, counting, identity, resolution, verification
 from expunge_connectors.postgres.connection import Connection, Connections
-from expunge_connectors.postgres.erasure import Eraser, checked_actions, slices
-from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
+from expunge_connectors.postgres.errors import StillReferencedError, translated
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
 from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
+from expunge_connectors.retries import patient, retrying
 
 T = TypeVar("T")
 
-ATTEMPTS = 4
-BACKOFF = wait_exponential_jitter(initial=0.2, max=5)
 _ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 # The erasing side relies on a new snapshot for each statement, whatever the server's default is.
 _SNAPSHOT_A_STATEMENT = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
@@ -37,7 +35,7 @@ class PostgresStore:
         name: Its name in the data map.
         data_map: The whole map.
         connection: How to reach it.
-        backoff: What to wait between attempts after a transient error.
+        wait: What to wait between attempts after a transient error.
 
     Raises:
         TerminalError: The map has no Postgres store of this name, or the connection settings are of another kind.
@@ -46,7 +44,7 @@ class PostgresStore:
     spec: ClassVar[type[StoreSpec]] = PostgresSpec
     connection: ClassVar[type[Model]] = PostgresConnection
 
-    def __init__(self, name: str, data_map: DataMap, connection: Model, *, backoff: wait_base = BACKOFF) -> None:
+    def __init__(self, name: str, data_map: DataMap, connection: Model, wait: wait_base | None = None) -> None:
         if not isinstance(connection, PostgresConnection):
             raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
         self.name = name
@@ -54,7 +52,7 @@ class PostgresStore:
         self._map = store_spec(name, data_map)
         self._settings = connection
         self._connections = Connections(name, connection)
-        self._backoff = backoff
+        self._wait = patient() if wait is None else wait
 
     def __repr__(self) -> str:
         return f"PostgresStore({self.name!r})"
@@ -96,33 +94,49 @@ class PostgresStore:
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(store, checked_actions(store, actions, logs), scope, cutoff)
         touched = 0
+        in_the_way: list[Subject] = []
         for slice_ in slices(subjects):
-            complete = False
-            while not complete:
-                step = self._transaction(
-                    lambda connection, slice_=slice_: eraser.step(connection, slice_), _SNAPSHOT_A_STATEMENT
-                )
-                touched += step.touched
-                complete = step.complete
-                beat()
-        return touched
+            try:
+                touched += self._erase_slice(eraser, slice_, beat)
+            except StillReferencedError:
+                # By a row of a later slice, perhaps (an answer to a message): together they may go.
+                if len(slice_) == len(subjects):
+                    raise
+                in_the_way.extend(slice_)
+        return touched + (self._erase_slice(eraser, in_the_way, beat) if in_the_way else 0)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Wait for transactions older than the cutoff, then count again by other statements."""
+        seconds = self._settings.verification_wait_seconds
+        outstanding = self._call(lambda connection: await_quiescence(connection, cutoff, seconds))
+        if outstanding:
+            raise NotQuiescentError(
+                f"store {self.name}: {outstanding} transactions that may be older than the cutoff have not ended.",
+                remedy="They end by themselves, or look into pg_stat_activity and pg_prepared_xacts; then try again.",
+            )
 
-        def work(connection: Connection) -> Counts:
-            await_quiescence(connection, self.name, cutoff, self._settings.verification_wait_seconds)
-            with connection.transaction():
-                connection.execute(_ONE_SNAPSHOT)
-                live = self._catalogue(connection)
-                verifier = verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
-                return verification.verify(connection, verifier, subjects)
+        def recount(connection: Connection) -> Counts:
+            live = self._catalogue(connection)
+            verifier = verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
+            return verification.verify(connection, verifier, subjects)
 
-        return self._call(work)
+        return self._transaction(recount)
 
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
+
+    def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Beat) -> int:
+        def step(connection: Connection) -> Step:
+            return eraser.step(connection, subjects)
+
+        touched = 0
+        while True:
+            done = self._transaction(step, _SNAPSHOT_A_STATEMENT)
+            touched += done.touched
+            beat()
+            if done.complete:
+                return touched
 
     def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
         return mapped_store(self.name, self._data_map, self._catalogue(connection), scope)
@@ -145,14 +159,4 @@ class PostgresStore:
             with translated(self.name), self._connections.lease() as connection:
                 return work(connection)
 
-        retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=self._backoff,
-            retry=retry_if_exception(_worth_repeating),
-            reraise=True,
-        )
-        return retrying(leased)
-
-
-def _worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and not isinstance(error, NotQuiescentError)
+        return retrying(self._wait)(leased)

@@ -219,7 +219,7 @@ class Eraser:
         )
 
     def delete_unowned(self, mapped: MappedTable) -> sql.Composed:
-        """DELETE shared rows to which nothing points any more. Must be a statement after `lock`: it needs its snapshot."""
+        """DELETE shared rows to which nothing points any more: a statement after `lock`, for its newer snapshot."""
         return self.delete(mapped, None, selection.nothing_left(self.store, mapped, "t"))
 
     def _chosen(self, mapped: MappedTable, limit: int | None, only: sql.Composable) -> sql.Composed:

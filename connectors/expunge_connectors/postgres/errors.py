@@ -9,6 +9,11 @@ import psycopg
 
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 
+
+class StillReferencedError(TerminalError):
+    """A row that should go is still referenced by one that stays."""
+
+
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P", "58")
 _TRANSIENT_STATES = frozenset(
@@ -20,8 +25,9 @@ _TRANSIENT_STATES = frozenset(
         "57014",  # query_canceled: statement_timeout, or an administrator
     }
 )
+_FOREIGN_KEY = "23503"
 _ADVICE = {
-    "23503": "A row outside the request still points to one that should go: tombstone its table, or map the other one.",
+    _FOREIGN_KEY: "A row outside the request points to one that should go: tombstone the latter's table.",
     "42501": "Grant the right that `expunge check` names.",
     "42P01": "Correct `table` in the data map, or restore the table.",
     "42703": "Correct the column's name in the data map.",
@@ -39,8 +45,8 @@ _MEANING = {
     "40P01": "deadlock",
     "40001": "concurrent change",
 }
-# A refused connection carries no SQLSTATE in libpq's answer. These phrases (of servers that speak English) tell a refusal
-# from an absence; in any other language a refusal counts as transient, which only costs a few attempts.
+# A refused connection carries no SQLSTATE in libpq's answer. These phrases (of servers that speak English) tell a
+# refusal from an absence; in any other language a refusal counts as transient, which only costs a few attempts.
 _REFUSED = ("authentication failed", "no pg_hba.conf entry", "does not exist", "not permitted to log in", "no password")
 
 
@@ -62,7 +68,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
         text += f", constraint {error.diag.constraint_name} of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
         return TransientError(f"{text}.")
-    return TerminalError(f"{text}.", remedy=_ADVICE.get(state))
+    kind = StillReferencedError if state == _FOREIGN_KEY else TerminalError
+    return kind(f"{text}.", remedy=_ADVICE.get(state))
 
 
 def _without_state(error: psycopg.Error, where: str) -> ConnectorError:

@@ -1,4 +1,4 @@
-"""The map and the catalogue in one picture: which column is compared with which keys, and what is to happen to a row."""
+"""Map and catalogue in one picture: which column is compared with which keys, and what is to happen to a row."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from expunge_connectors.errors import NotQuiescentError
 from expunge_connectors.postgres.connection import Connection
 
 FIRST_PAUSE_SECONDS = 0.02
@@ -34,23 +33,15 @@ _PREPARED = "SELECT transaction::text FROM pg_catalog.pg_prepared_xacts WHERE da
 
 
 def await_quiescence(
-    connection: Connection,
-    store: str,
-    cutoff: datetime,
-    wait_seconds: float,
-    pause: Callable[[float], None] = time.sleep,
-) -> None:
+    connection: Connection, cutoff: datetime, wait_seconds: float, pause: Callable[[float], None] = time.sleep
+) -> int:
     """Wait until every transaction of this database that began before the cutoff has ended, prepared ones too.
 
     Args:
         connection: In autocommit mode and outside a transaction: inside one, the activity view stands still.
-        store: For the message.
         cutoff: On the server's clock.
         wait_seconds: How long at most.
         pause: How to sleep, in seconds.
-
-    Raises:
-        NotQuiescentError: Some are still running; the message says how many.
     """
     deadline = time.monotonic() + wait_seconds
     running = {row[0] for row in connection.execute(_RUNNING, (cutoff,)).fetchall()}
@@ -59,11 +50,7 @@ def await_quiescence(
     while running or prepared:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise NotQuiescentError(
-                f"store {store}: {len(running) + len(prepared)} transactions that may be older than the cutoff have not"
-                " ended.",
-                remedy="They end by themselves, or look into pg_stat_activity and pg_prepared_xacts; then try again.",
-            )
+            return len(running) + len(prepared)
         pause(min(length, remaining))
         length = min(2 * length, LONGEST_PAUSE_SECONDS)
         were_running = bool(running)
@@ -71,6 +58,7 @@ def await_quiescence(
         running &= {row[0] for row in connection.execute(_STILL_RUNNING, (sorted(running),)).fetchall()}
         now_prepared = _prepared(connection)
         prepared = now_prepared if were_running else prepared & now_prepared
+    return 0
 
 
 def _prepared(connection: Connection) -> set[str]:

@@ -9,8 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec
+from expunge_connectors.postgres.graph import reaches
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+Complaint = tuple[tuple[str, ...], str]
+"""(path below the store, message)"""
 _TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
 
 
@@ -78,46 +81,75 @@ class PostgresSpec(StoreSpec):
         """The tables by collection name."""
         return self.collections
 
-    def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+    def complaints(self, data_map: DataMap) -> Iterable[Complaint]:
         """Complaints about references inside the store and to the rest of the map."""
         yield from super().complaints(data_map)
+        first: dict[str, str] = {}
         for name, table in self.collections.items():
-            yield from self._table_complaints(name, table, data_map)
+            here = ("collections", name)
+            if first.setdefault(table.table, name) != name:
+                yield (*here, "table"), f"the collection {first[table.table]} has this table already"
+            if table.log is None:
+                for below, message in (
+                    *self._tie_complaints(table, data_map),
+                    *_identity_complaints(table, data_map),
+                    *_decision_complaints(table, data_map),
+                ):
+                    yield (*here, *below), message
+        yield from self._circles()
 
-    def _table_complaints(
-        self, name: str, table: TableSpec, data_map: DataMap
-    ) -> Iterable[tuple[tuple[str, ...], str]]:
-        here = ("collections", name)
-        by_reusable = False
+    def _tie_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
         for index, tie in enumerate(table.ties):
-            where = (*here, "ties", str(index))
-            if tie.identity is not None:
-                identity = data_map.identities.get(tie.identity)
-                if identity is None:
+            where = ("ties", str(index))
+            if tie.of is None:
+                if tie.identity not in data_map.identities:
                     yield (*where, "identity"), "unknown identity: the map does not declare it"
-                else:
-                    by_reusable |= identity.kind is IdentityKind.NOMINATING and not identity.shareable
-            elif tie.of is not None:
-                parent, _, column = tie.of.partition(".")
-                if parent not in self.collections or not column:
-                    yield (*where, "of"), "names no collection.column of this store"
-        for identity_name in table.yields:
-            if identity_name not in data_map.identities:
-                yield (*here, "yields", identity_name), "unknown identity: the map does not declare it"
-        if table.person is not None and (
-            table.person not in data_map.identities
-            or data_map.identities[table.person].kind is not IdentityKind.PERSON
-            or table.person not in table.yields
-        ):
-            yield (*here, "person"), "names no identity of kind person that this table also `yields`"
-        if by_reusable and table.log is None and table.created is None and table.undated is None:
-            yield here, "rows are found by a re-usable identifier: give `created`, or decide `undated: erase | keep`"
-        data_type = data_map.data_types.get(table.data_type or "")
-        if data_type is not None:
-            if data_type.on_request is Action.RETAIN and table.start is None:
-                yield here, "the data type is retained: `start` must name the column in which its period starts"
-            if data_type.on_request is Action.TOMBSTONE and not table.tombstone:
-                yield here, "the data type is tombstoned: `tombstone` must say what stands in which column"
+                if table.sharing is not None:
+                    yield where, "a shared row is reached through rows that point to it: give `of`"
+                continue
+            parent, _, column = tie.of.partition(".")
+            if parent not in self.collections or not column:
+                yield (*where, "of"), "names no collection.column of this store"
+            elif self.collections[parent].log is not None:
+                yield (*where, "of"), "names a log: logs are never read for this"
+
+    def _circles(self) -> Iterable[Complaint]:
+        edges = [
+            (tie.of.partition(".")[0], name) for name, table in self.collections.items() for tie in table.ties if tie.of
+        ]
+        for name in self.collections:
+            if reaches(edges, name, name):
+                yield ("collections", name, "ties"), "the ties run in a circle: start from an identity"
+
+
+def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
+    for identity in table.yields:
+        if identity not in data_map.identities:
+            yield ("yields", identity), "unknown identity: the map does not declare it"
+    if table.person is not None and (
+        table.person not in data_map.identities
+        or data_map.identities[table.person].kind is not IdentityKind.PERSON
+        or table.person not in table.yields
+    ):
+        yield ("person",), "names no identity of kind person that this table also `yields`"
+
+
+def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
+    identities = [data_map.identities[tie.identity] for tie in table.ties if tie.identity in data_map.identities]
+    by_reusable = any(one.kind is IdentityKind.NOMINATING and not one.shareable for one in identities)
+    if by_reusable and table.created is None and table.undated is None:
+        yield (), "rows are found by a re-usable identifier: give `created`, or decide `undated: erase | keep`"
+    data_type = data_map.data_types.get(table.data_type or "")
+    if data_type is None:
+        return
+    if data_type.on_request is Action.RETAIN and table.start is None:
+        yield (), "the data type is retained: `start` must name the column in which its period starts"
+    if data_type.on_request is Action.TOMBSTONE and not table.tombstone:
+        yield (), "the data type is tombstoned: `tombstone` must say what stands in which column"
+    if data_type.on_request is not Action.TOMBSTONE and table.tombstone:
+        yield ("tombstone",), "the data type is not tombstoned: this would never be used"
+    if data_type.on_request is not Action.DELETE and table.sharing is not None:
+        yield ("sharing",), "only a deleted data type can go with its last owner"
 
 
 class PostgresConnection(Model):

@@ -134,10 +134,9 @@ class Verifier:
         facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
         for tie in spec.ties:
             if tie.of is not None:
-                lead, _, lead_column = tie.of.partition(".")
                 parts.append(self._from_key(table, spec, tie, f"{self.store}.{tie.of}", facts))
-                if self._in_scope(lead):
-                    parts.append(self._from_row(name, spec, table, tie, lead, lead_column, facts))
+                if self._in_scope(tie.of.partition(".")[0]):
+                    parts.append(self._from_row(table, spec, tie, facts))
             elif not self.data_map.identities[tie.identity or ""].shareable:
                 parts.append(self._from_key(table, spec, tie, tie.identity or "", facts))
         if not parts:
@@ -172,10 +171,8 @@ class Verifier:
             self._of_member(spec),
         )
 
-    def _from_row(  # noqa: PLR0913 - a tie and both its ends
-        self, name: str, spec: TableSpec, table: Table, tie: Tie, lead: str, lead_column: str, facts: sql.Composable
-    ) -> sql.Composed:
-        del name
+    def _from_row(self, table: Table, spec: TableSpec, tie: Tie, facts: sql.Composable) -> sql.Composed:
+        lead, _, lead_column = (tie.of or "").partition(".")
         position = self._led_from(lead).index(lead_column)
         return sql.SQL(
             "SELECT p.subject, true AS asked, {} FROM {} AS p JOIN {} AS r ON {} = {} WHERE p.asked{}"
