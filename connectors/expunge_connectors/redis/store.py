@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tenacity.wait import wait_base
 
-from expunge_config.datamap import Action, DataMap
+from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import (
     Beat,
@@ -43,12 +43,10 @@ class RedisStore:
     Redis knows no creation times: a record found through a re-usable identifier follows the map's `undated` decision.
     """
 
-    spec: ClassVar = RedisSpec
-    connection: ClassVar = RedisConnection
+    spec: ClassVar[type[StoreSpec]] = RedisSpec
+    connection: ClassVar[type[Model]] = RedisConnection
 
-    def __init__(
-        self, name: str, data_map: DataMap, connection: RedisConnection, *, wait: wait_base | None = None
-    ) -> None:
+    def __init__(self, name: str, data_map: DataMap, connection: Model, wait: wait_base | None = None) -> None:
         """Build the connector; nothing is contacted.
 
         Args:
@@ -57,9 +55,9 @@ class RedisStore:
             connection: How to reach the server.
             wait: Pauses between attempts; tests make them instant.
         """
-        spec = data_map.stores[name]
-        if not isinstance(spec, RedisSpec):
-            raise TerminalError(f"Store {name} is not declared as a redis store.")
+        spec = data_map.stores.get(name)
+        if not isinstance(spec, RedisSpec) or not isinstance(connection, RedisConnection):
+            raise TerminalError(f"Store {name} or its connection settings are not of the kind redis.")
         self.name = name
         self._map = data_map
         self._spec = spec

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tenacity.wait import wait_base
 
-from expunge_config.datamap import Action, DataMap
+from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
@@ -29,12 +29,10 @@ class S3Store:
     unfinished multipart upload. What an Object Lock or a legal hold protects is `retained`, GOVERNANCE included.
     """
 
-    spec: ClassVar = S3Spec
-    connection: ClassVar = S3Connection
+    spec: ClassVar[type[StoreSpec]] = S3Spec
+    connection: ClassVar[type[Model]] = S3Connection
 
-    def __init__(
-        self, name: str, data_map: DataMap, connection: S3Connection, *, wait: wait_base | None = None
-    ) -> None:
+    def __init__(self, name: str, data_map: DataMap, connection: Model, wait: wait_base | None = None) -> None:
         """Build the connector; nothing is contacted.
 
         Args:
@@ -43,9 +41,9 @@ class S3Store:
             connection: How to reach the service.
             wait: Pauses between attempts; tests make them instant.
         """
-        spec = data_map.stores[name]
-        if not isinstance(spec, S3Spec):
-            raise TerminalError(f"Store {name} is not declared as an s3 store.")
+        spec = data_map.stores.get(name)
+        if not isinstance(spec, S3Spec) or not isinstance(connection, S3Connection):
+            raise TerminalError(f"Store {name} or its connection settings are not of the kind s3.")
         self.name = name
         self._map = data_map
         self._spec = spec

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tenacity.wait import wait_base
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import BackupSpec, DataMap, Model
 from expunge_connectors.contract import BackupCopy, CopyListing, Finding, StoreIdentity
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.service import Service
@@ -27,12 +27,10 @@ class S3Backups:
     Each version is a copy of its own, noncurrent ones included; delete markers hold no data and are none.
     """
 
-    spec: ClassVar = S3BackupsSpec
-    connection: ClassVar = S3BackupsConnection
+    spec: ClassVar[type[BackupSpec]] = S3BackupsSpec
+    connection: ClassVar[type[Model]] = S3BackupsConnection
 
-    def __init__(
-        self, name: str, data_map: DataMap, connection: S3BackupsConnection, *, wait: wait_base | None = None
-    ) -> None:
+    def __init__(self, name: str, data_map: DataMap, connection: Model, wait: wait_base | None = None) -> None:
         """Build the connector; nothing is contacted.
 
         Args:
@@ -41,9 +39,9 @@ class S3Backups:
             connection: How to reach the service.
             wait: Pauses between attempts; tests make them instant.
         """
-        spec = data_map.backups[name]
-        if not isinstance(spec, S3BackupsSpec):
-            raise TerminalError(f"Backup place {name} is not declared as s3-backups.")
+        spec = data_map.backups.get(name)
+        if not isinstance(spec, S3BackupsSpec) or not isinstance(connection, S3BackupsConnection):
+            raise TerminalError(f"Backup place {name} or its connection settings are not of the kind s3-backups.")
         self.name = name
         self._spec = spec
         self._service = Service(name, connection, wait)

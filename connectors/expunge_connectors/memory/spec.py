@@ -1,0 +1,63 @@
+"""What the data map says about a store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from expunge_config.datamap import Action, CollectionSpec, DataMap, Model, Name, StoreSpec
+from expunge_connectors.memory.database import MemoryDatabase
+
+
+class MemoryCollection(CollectionSpec):
+    """One kind of record.
+
+    Attributes:
+        ties: Identity -> field that holds a value of it: how a record belongs to a subject.
+        yields: Identity -> field: what a record of the subject tells about further keys.
+        tombstone: Fields that say `erased-<record id>` afterwards.
+    """
+
+    ties: dict[Name, str] = Field(default_factory=dict)
+    yields: dict[Name, str] = Field(default_factory=dict)
+    tombstone: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> MemoryCollection:
+        if (self.log is None) != bool(self.ties):
+            raise ValueError("a collection that is no log needs `ties`; a log has none")
+        if self.log is not None and (self.yields or self.tombstone):
+            raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
+        return self
+
+
+class MemorySpec(StoreSpec):
+    """A store in the memory of this process."""
+
+    connector: Literal["memory"]
+    collections: dict[str, MemoryCollection] = Field(min_length=1)
+
+    def collection_specs(self) -> Mapping[str, CollectionSpec]:
+        """The kinds of records by collection name."""
+        return self.collections
+
+    def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Complaints about references to the rest of the map."""
+        yield from super().complaints(data_map)
+        for name, collection in self.collections.items():
+            here = ("collections", name)
+            for part, identities in (("ties", collection.ties), ("yields", collection.yields)):
+                for identity in identities:
+                    if identity not in data_map.identities:
+                        yield (*here, part, identity), "unknown identity: the map does not declare it"
+            data_type = data_map.data_types.get(collection.data_type or "")
+            if data_type is not None and data_type.on_request is Action.TOMBSTONE and not collection.tombstone:
+                yield here, "the data type is tombstoned: `tombstone` must name the fields"
+
+
+class MemoryConnection(Model):
+    """Where the records are: handed over, because nothing else leads to them."""
+
+    database: MemoryDatabase = Field(default_factory=MemoryDatabase, repr=False)
