@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +49,31 @@ def place() -> Iterator[Path]:
         yield directory
 
 
-def run_until_up(place: Path, ending: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(place), ending], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    process.stdout.close()
+@pytest.fixture
+def owner(place: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Yield what starts a process that runs servers and ends in a given way; a failed test ends it too."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(ending: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(place), ending], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def facts_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """Wait until the servers are up and return their ports and shared memory."""
+    line = process.stdout.readline() if process.stdout is not None else b""
     assert line, "the servers did not start"
-    return process, json.loads(line)
+    return json.loads(line)
 
 
 def assert_nothing_is_left(place: Path, facts: dict[str, Any]) -> None:
@@ -81,8 +97,9 @@ def assert_nothing_is_left(place: Path, facts: dict[str, Any]) -> None:
         ("killed servers", signal.SIGKILL, -signal.SIGKILL),
     ],
 )
-def test_nothing_is_left(place: Path, ending: str, number: int | None, code: int) -> None:
-    process, facts = run_until_up(place, ending)
+def test_nothing_is_left(place: Path, owner, ending: str, number: int | None, code: int) -> None:
+    process = owner(ending)
+    facts = facts_of(process)
     if number is not None:
         if ending not in {"connected", "killed servers"}:
             assert len(processes_below(place)) >= 4  # three servers and the watchdog: the next look can see them
@@ -92,16 +109,17 @@ def test_nothing_is_left(place: Path, ending: str, number: int | None, code: int
     assert_nothing_is_left(place, facts)
 
 
-def test_a_kill_during_the_start_leaves_nothing(place: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(place), "kill"], stdout=subprocess.DEVNULL)
+def test_a_kill_during_the_start_leaves_nothing(place: Path, owner) -> None:
+    process = owner("kill")
     wait_until(lambda: any("initdb" in line for line in processes_below(place)))
     process.kill()
     process.wait()
     wait_until(lambda: processes_below(place) == [] and list(place.iterdir()) == [])
 
 
-def test_a_killed_watchdog_leaves_only_its_directory(place: Path) -> None:
-    process, facts = run_until_up(place, "kill")
+def test_a_killed_watchdog_leaves_only_its_directory(place: Path, owner) -> None:
+    process = owner("kill")
+    facts = facts_of(process)
     (watchdog,) = [line for line in processes_below(place) if "watchdog.py" in line]
     os.kill(int(watchdog.split()[0]), signal.SIGKILL)
     wait_until(lambda: processes_below(place) == [])
