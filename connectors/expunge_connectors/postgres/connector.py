@@ -12,7 +12,7 @@ from tenacity.wait import wait_base
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
 from expunge_connectors.errors import NotQuiescentError, TerminalError
-from expunge_connectors.postgres import catalogue, counting, identity, resolution, verification
+from expunge_connectors.postgres import catalogue, counting, identity, inspection, resolution, verification
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
 from expunge_connectors.postgres.errors import StillReferencedError, translated
@@ -59,7 +59,7 @@ class PostgresStore:
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live database."""
-        raise NotImplementedError
+        return self._call(lambda connection: inspection.findings(connection, self.name, self._data_map))
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""

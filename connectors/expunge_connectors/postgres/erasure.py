@@ -76,6 +76,14 @@ def order(store: MappedStore) -> ErasingOrder:
         for one in store.foreign_keys
         if one.child in by_table and one.parent in by_table and by_table[one.parent].action is not Action.TOMBSTONE
     ]
+    # Who still points to a shared row is asked when those of the request do so no more.
+    references += [
+        (tie.of[0], mapped.name)
+        for mapped in store.collections.values()
+        if mapped.spec.sharing is not None
+        for tie in mapped.ties
+        if tie.of is not None
+    ]
     ties = [(tie.of[0], mapped.name) for mapped in store.collections.values() for tie in mapped.ties if tie.of]
     persons = [mapped.name for mapped in store.collections.values() if mapped.spec.person is not None]
     try:

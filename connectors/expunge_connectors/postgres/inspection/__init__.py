@@ -1,0 +1,36 @@
+"""Inspect: the data map held against the live database. Reads only; every finding says what to do."""
+
+from __future__ import annotations
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres import catalogue
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import indexes, references, rights, server, structure, tombstones
+from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.mapped import store_spec
+
+__all__ = ["findings"]
+
+
+def findings(connection: Connection, store: str, data_map: DataMap) -> list[Finding]:
+    """All findings of one store, errors first.
+
+    Args:
+        connection: In autocommit mode and outside a transaction.
+        store: Its name in the data map.
+        data_map: The whole map.
+    """
+    spec = store_spec(store, data_map)
+    live = catalogue.read(connection, (table.table for table in spec.collections.values()))
+    inspection = Inspection(store, data_map, spec, live)
+    found = [
+        *server.findings(connection, inspection),
+        *structure.findings(inspection),
+        *references.findings(inspection),
+        *tombstones.findings(connection, inspection),
+        *rights.findings(connection, inspection),
+        *indexes.findings(connection, inspection),
+    ]
+    rank = {"error": 0, "warning": 1, "info": 2}
+    return sorted(found, key=lambda one: rank[one.severity])

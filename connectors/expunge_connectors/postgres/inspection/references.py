@@ -1,0 +1,101 @@
+"""Foreign keys: who points to what will be deleted, and what the database would do to them by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalogue import ForeignKey
+from expunge_connectors.postgres.graph import CycleError, closure, ordered
+from expunge_connectors.postgres.inspection.subject import Inspection
+
+_EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
+
+
+def findings(inspection: Inspection) -> Iterator[Finding]:
+    """Undeclared tables, cascades, children that stay behind, circles."""
+    yield from _undeclared(inspection)
+    for key in inspection.catalogue.foreign_keys:
+        parent = inspection.collection_of(key.parent)
+        if parent is not None and inspection.deletes(inspection.spec.collections[parent]):
+            yield from _child(inspection, key, parent)
+    yield from _circles(inspection)
+
+
+def _undeclared(inspection: Inspection) -> Iterator[Finding]:
+    children: dict[str, list[str]] = {}
+    logs = {spec.table for spec in inspection.spec.collections.values() if spec.log is not None}
+    for key in inspection.catalogue.foreign_keys:
+        if key.parent not in logs:
+            children.setdefault(key.parent, []).append(key.child)
+    mapped = {spec.table for spec in inspection.spec.collections.values()}
+    for table in sorted(closure(children, (spec.table for _, spec in inspection.data())) - mapped):
+        via = next(key for key in inspection.catalogue.foreign_keys if key.child == table and key.parent not in logs)
+        yield inspection.error(
+            "undeclared-table",
+            inspection.collection_of(via.parent),
+            f"{table} points to {via.parent} (constraint {via.name}), but the map does not name it.",
+            "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver.",
+        )
+
+
+def _child(inspection: Inspection, key: ForeignKey, parent: str) -> Iterator[Finding]:
+    child = inspection.collection_of(key.child)
+    spec = None if child is None else inspection.spec.collections[child]
+    if key.writes_child and (spec is None or spec.log is not None):
+        yield inspection.error(
+            "cascade-into-log" if spec is not None else "cascade-into-undeclared",
+            parent,
+            f"A deletion from {key.parent} {_EFFECT[key.on_delete]} {key.child} (constraint {key.name}).",
+            f"Tombstone `{parent}` instead of deleting it.",
+        )
+    if spec is None or child is None:
+        return
+    stays = spec.log is not None or _stays(inspection, key, parent, child)
+    if stays:
+        yield inspection.error(
+            "retained-child",
+            parent,
+            f"Rows of {key.child} stay and point to rows of {key.parent} that are deleted (constraint {key.name}).",
+            f"Tombstone `{parent}` instead of deleting it.",
+        )
+    elif key.writes_child:
+        yield inspection.warning(
+            "cascade",
+            parent,
+            f"A deletion from {key.parent} {_EFFECT[key.on_delete]} {key.child} (constraint {key.name}): a request"
+            " whose rows are pointed to by rows of others is refused.",
+            "Make the constraint ON DELETE NO ACTION.",
+        )
+    owner, parents_owner = spec.owner, inspection.spec.collections[parent].owner
+    if owner is not None and parents_owner is not None and owner.controller != parents_owner.controller:
+        yield inspection.warning(
+            "foreign-controller",
+            parent,
+            f"{key.child} belongs to another controller and points to {key.parent}: its rows stay, so that deletions"
+            " they point to are refused.",
+            f"Tombstone `{parent}`, or correct the owners.",
+        )
+
+
+def _stays(inspection: Inspection, key: ForeignKey, parent: str, child: str) -> bool:
+    """Rows of the child are kept, with their reference, though the parent's go."""
+    spec = inspection.spec.collections[child]
+    if inspection.action(spec) is Action.RETAIN:
+        return inspection.action(inspection.spec.collections[parent]) is Action.DELETE
+    return inspection.action(spec) is Action.TOMBSTONE and not set(key.columns) <= set(spec.tombstone)
+
+
+def _circles(inspection: Inspection) -> Iterator[Finding]:
+    deleted = {spec.table: name for name, spec in inspection.data() if inspection.deletes(spec)}
+    edges = [(key.child, key.parent) for key in inspection.catalogue.foreign_keys]
+    try:
+        ordered(deleted, edges)
+    except CycleError as error:
+        yield inspection.error(
+            "foreign-key-circle",
+            deleted[error.names[0]],
+            f"The foreign keys of {', '.join(error.names)} run in a circle.",
+            "Tombstone one of these collections: which of them goes first cannot be decided.",
+        )

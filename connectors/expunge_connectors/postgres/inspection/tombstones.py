@@ -1,0 +1,124 @@
+"""Tombstones: can they be computed from the primary key alone, again and again, and does the column take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from expunge_config.datamap import Action, IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalogue import Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.selection import raw
+from expunge_connectors.postgres.spec import TableSpec
+
+# An example of a key's value, by the type's name. Others are tried with NULL, which tells less.
+_EXAMPLES = {
+    "smallint": "1",
+    "integer": "1",
+    "bigint": "1",
+    "numeric": "1",
+    "uuid": "00000000-0000-0000-0000-000000000001",
+    "text": "x",
+    "character varying": "x",
+    "character": "x",
+    "date": "2000-01-01",
+    "timestamp without time zone": "2000-01-01",
+    "timestamp with time zone": "2000-01-01 00:00:00+00",
+}
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Try every expression on an example of a key."""
+    for name, spec, table in inspection.live_data():
+        if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
+            continue
+        yield from _personal_key(inspection, name, spec, table)
+        yield from _referenced(inspection, name, spec, table)
+        for column in spec.tombstone:
+            if column in table.columns:
+                yield from _expression(connection, inspection, name, spec, table, column)
+
+
+def _personal_key(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    named = [(tie.column, tie.identity) for tie in spec.ties if tie.identity]
+    named += [(column, identity) for identity, column in spec.yields.items()]
+    personal = {
+        column for column, identity in named if inspection.data_map.identities[identity].kind is IdentityKind.NOMINATING
+    }
+    for column in sorted(personal.intersection(table.primary_key)):
+        yield inspection.error(
+            "tombstone-personal-key",
+            name,
+            f"{table.text} cannot be tombstoned: its primary key's column {column} says itself who it was.",
+            "Delete the collection, or give the table a primary key without personal data.",
+        )
+
+
+def _referenced(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for key in inspection.catalogue.foreign_keys:
+        changed = set(key.parent_columns).intersection(spec.tombstone)
+        if key.parent == table.text and changed:
+            yield inspection.error(
+                "tombstone-referenced",
+                name,
+                f"The tombstone changes {', '.join(sorted(changed))}, to which {key.child} points ({key.name}).",
+                "Leave the column out of the tombstone, or point to another column.",
+            )
+
+
+def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
+    connection: Connection, inspection: Inspection, name: str, spec: TableSpec, table: Table, column: str
+) -> Iterator[Finding]:
+    where = f"The tombstone of {table.text}.{column}"
+    live = table.columns[column]
+    if column in table.primary_key:
+        yield inspection.error(
+            "tombstone-expression", name, f"{where} changes the primary key.", "Leave this column out of the tombstone."
+        )
+        return
+    statement = _trial(spec, table, column)
+    try:
+        # Two statements, two transactions: what depends on the time or on chance differs.
+        first, second = (_value(connection, statement) for _ in range(2))
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise
+        yield inspection.error(
+            "tombstone-expression",
+            name,
+            f"{where} cannot be computed from the primary key ({', '.join(table.primary_key)}) alone: SQLSTATE"
+            f" {error.sqlstate}.",
+            "Write an SQL expression over the primary key's columns only.",
+        )
+        return
+    if first != second:
+        yield inspection.error(
+            "tombstone-unstable", name, f"{where} is not the same twice.", "Use nothing that depends on time or chance."
+        )
+    examples = all(table.columns[key].base in _EXAMPLES for key in table.primary_key)
+    if first is None and examples and live.not_null:
+        yield inspection.error(
+            "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
+        )
+
+
+def _trial(spec: TableSpec, table: Table, column: str) -> sql.Composed:
+    keys = sql.SQL(", ").join(
+        sql.SQL("{}::{} AS {}").format(
+            sql.Literal(_EXAMPLES.get(table.columns[key].base)), raw(table.columns[key].type), sql.Identifier(key)
+        )
+        for key in table.primary_key
+    )
+    return sql.SQL("SELECT (({})::{})::text FROM (SELECT {}) AS key").format(
+        raw(spec.tombstone[column]), raw(table.columns[column].type), keys
+    )
+
+
+def _value(connection: Connection, statement: sql.Composed) -> Any:  # noqa: ANN401 - only compared
+    row = connection.execute(statement).fetchone()
+    return None if row is None else row[0]
