@@ -7,8 +7,9 @@ way its parent can: a normal close, an exception, Ctrl-C, SIGTERM and SIGKILL. I
 terminal signals pass.
 
 Because servers are the watchdog's children, not the parent's, no moment exists in which a server runs and nobody would
-end it. On Linux the kernel also ends the servers should the watchdog itself be killed with SIGKILL; only then its
-directory stays behind. Elsewhere (macOS) SIGKILL of the watchdog leaves servers running.
+end it. On Linux the kernel also kills the servers should the watchdog itself be killed with SIGKILL; only then do
+files stay behind: the directory, SeaweedFS's sockets in /tmp and Postgres's 56 bytes of shared memory. Elsewhere
+(macOS) SIGKILL of the watchdog leaves servers running as well.
 
 Protocol: one JSON object a line in, one JSON object a line out, in step.
 
@@ -100,8 +101,8 @@ class Child:
 
 
 def _die_with_watchdog() -> None:
-    # All three servers end in order on SIGINT, and only then take their sockets and shared memory with them.
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+    # SIGKILL, because SeaweedFS was seen to hang on SIGINT once its directory was gone.
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _descendants(root: int) -> Iterator[int]:
