@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
 
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 
@@ -50,10 +52,12 @@ def translated(store: str, place: str | None, error: Exception) -> ConnectorErro
     if isinstance(error, ClientError):
         return _answered(where, error)
     kind = type(error).__name__
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | NoConnectionError | ResponseParserError) and not isinstance(error, SSLError):
         return TransientError(f"{where}: the service cannot be reached ({kind}).")
     if isinstance(error, BotoCoreError):
-        return TerminalError(f"{where}: the request could not be made ({kind}).", remedy="Check endpoint and keys.")
+        return TerminalError(
+            f"{where}: the request could not be made ({kind}).", remedy="Check endpoint, certificate and keys."
+        )
     return TerminalError(f"{where}: unexpected {kind}.")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from tenacity.wait import wait_base
 
 from expunge_connectors.contract import Beat
@@ -69,7 +70,7 @@ class Service:
             if code_of(error) in absent:
                 return None
             raise translated(self.name, place, error) from None
-        except (BotoCoreError, ValueError) as error:
+        except (BotoCoreError, ResponseParserError, ValueError) as error:
             raise translated(self.name, place, error) from None
         return answer
 

@@ -1,0 +1,46 @@
+"""The contract as tests: subclass these classes, give them a fixture `harness`, and pytest shows what is missing.
+
+    class TestMyStore(StoreContract, CutoffContract):
+        @pytest.fixture
+        def harness(self, my_server) -> StoreHarness:
+            return MyHarness(my_server)
+
+`StoreContract` is for every store. `ResolutionContract` is for stores that yield keys, `CutoffContract` for those that
+know when a record was created, `LogContract` for those in which logs can be declared, `BackupContract` for backup
+places. docs/connectors.md explains how to write a harness. This package is the only one of Expunge that needs pytest.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(f"{__name__}.backups", f"{__name__}.stores", f"{__name__}.variants")
+
+from expunge_connectors.testing.backups import BackupContract, BackupHarness  # noqa: E402 - after the registration
+from expunge_connectors.testing.harness import (  # noqa: E402 - as above
+    DatedHarness,
+    LoggedHarness,
+    Person,
+    RawRecords,
+    ResolvingHarness,
+    StoreHarness,
+)
+from expunge_connectors.testing.stores import StoreContract  # noqa: E402 - as above
+from expunge_connectors.testing.variants import (  # noqa: E402 - as above
+    CutoffContract,
+    LogContract,
+    ResolutionContract,
+)
+
+__all__ = [
+    "BackupContract",
+    "BackupHarness",
+    "CutoffContract",
+    "DatedHarness",
+    "LogContract",
+    "LoggedHarness",
+    "Person",
+    "RawRecords",
+    "ResolutionContract",
+    "ResolvingHarness",
+    "StoreContract",
+    "StoreHarness",
+]
