@@ -1,0 +1,393 @@
+"""When S3 removes a version: AWS's documented examples, a table per rule, and properties over all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expunge_connectors.contract import CopyStatus
+from expunge_connectors.s3_backups.lifecycle import (
+    BucketState,
+    Forecast,
+    Protection,
+    Version,
+    Versioning,
+    forecast,
+    midnight_after,
+)
+from expunge_connectors.s3_backups.rules import Matches, Rule, enabled_rules
+
+LAG = timedelta(hours=48)
+OFF, ENABLED, SUSPENDED = Versioning.OFF, Versioning.ENABLED, Versioning.SUSPENDED
+DUE, NEVER, HELD = CopyStatus.DUE, CopyStatus.NEVER, CopyStatus.HELD
+CONDITIONAL, UNKNOWN = CopyStatus.CONDITIONAL, CopyStatus.UNKNOWN
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+EXPIRE_30 = Rule("dumps", prefix="pg/", days=30)
+REMOVE_7 = Rule("old", prefix="pg/", noncurrent_days=7)
+BOTH = Rule("both", prefix="pg/", days=30, noncurrent_days=7)
+KEEP_2 = Rule("keep", noncurrent_days=7, newer_noncurrent=2)
+CURRENT = Version("pg/a.dump", "v1", at("2026-03-01 04:30"), 1000)
+OLD = replace(CURRENT, noncurrent_since=at("2026-03-02 04:30"))
+
+
+def bucket(versioning: Versioning | None, *rules: Rule, mfa: bool = False) -> BucketState:
+    return BucketState(versioning, mfa, rules)
+
+
+@pytest.mark.parametrize(
+    ("moment", "days", "expected"),
+    [
+        # The guide's own example of a creation on 15 January 2014, half past ten, and three days.
+        ("2014-01-15 10:30", 3, "2014-01-19 00:00"),
+        # The guide's own example for noncurrent versions.
+        ("2014-01-01 10:30", 3, "2014-01-05 00:00"),
+        ("2014-01-15 00:00", 3, "2014-01-19 00:00"),  # exactly midnight: the later reading
+        ("2014-01-15 23:59:59", 0, "2014-01-16 00:00"),
+        ("2024-02-28 12:00", 1, "2024-03-01 00:00"),  # over a leap day
+        ("2014-12-31 00:00:01", 1, "2015-01-02 00:00"),
+    ],
+)
+def test_days_are_rounded_to_the_next_midnight(moment: str, days: int, expected: str) -> None:
+    assert midnight_after(at(moment), days) == at(expected)
+
+
+def test_midnight_is_that_of_utc() -> None:
+    eastern = datetime(2014, 1, 15, 22, 30, tzinfo=timezone(timedelta(hours=-5)))  # 16 January 03:30 UTC
+    assert midnight_after(eastern, 3) == at("2014-01-20 00:00")
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "due", "expected_by"),
+    [
+        pytest.param(CURRENT, bucket(OFF, EXPIRE_30), "2026-04-01", "2026-04-03", id="unversioned"),
+        pytest.param(
+            CURRENT,
+            bucket(OFF, EXPIRE_30, replace(EXPIRE_30, id="short", days=10)),
+            "2026-03-12",
+            "2026-03-14",
+            id="the shorter expiration wins",
+        ),
+        pytest.param(
+            CURRENT, bucket(OFF, Rule("d", date=at("2026-06-01"))), "2026-06-01", "2026-06-03", id="a date to come"
+        ),
+        pytest.param(
+            CURRENT,
+            bucket(OFF, Rule("d", date=at("2026-01-01"))),
+            "2026-03-01 04:30",
+            "2026-03-03 04:30",
+            id="a past date stays in force",
+        ),
+        pytest.param(
+            replace(CURRENT, id="null"),
+            bucket(SUSPENDED, EXPIRE_30),
+            "2026-04-01",
+            "2026-04-03",
+            id="suspended: a null version is destroyed",
+        ),
+        pytest.param(
+            CURRENT,
+            bucket(SUSPENDED, BOTH),
+            "2026-04-09",
+            "2026-04-13",
+            id="suspended: a numbered version becomes noncurrent",
+        ),
+        pytest.param(
+            CURRENT, bucket(ENABLED, BOTH), "2026-04-09", "2026-04-13", id="versioned: marker first, then removal"
+        ),
+        pytest.param(OLD, bucket(ENABLED, REMOVE_7), "2026-03-10", "2026-03-12", id="noncurrent"),
+        pytest.param(OLD, bucket(SUSPENDED, REMOVE_7), "2026-03-10", "2026-03-12", id="noncurrent, suspended"),
+        pytest.param(
+            replace(OLD, id="null"), bucket(ENABLED, REMOVE_7), "2026-03-10", "2026-03-12", id="noncurrent null version"
+        ),
+        pytest.param(
+            replace(OLD, newer_noncurrent=(at("2026-03-03 05:00"), at("2026-03-20 05:00"))),
+            bucket(ENABLED, KEEP_2),
+            "2026-03-20 05:00",
+            "2026-03-22 05:00",
+            id="both conditions: the second newer one came late",
+        ),
+        pytest.param(
+            replace(OLD, newer_noncurrent=(at("2026-03-03 05:00"), at("2026-03-04 05:00"))),
+            bucket(ENABLED, KEEP_2),
+            "2026-03-10",
+            "2026-03-12",
+            id="both conditions: the days decide",
+        ),
+        pytest.param(
+            OLD, bucket(ENABLED, KEEP_2, REMOVE_7), "2026-03-10", "2026-03-12", id="a rule without a number decides"
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(at("2026-08-01 12:34"))),
+            bucket(OFF, EXPIRE_30),
+            "2026-08-01 12:34",
+            "2026-08-03 12:34",
+            id="locked beyond: as is, not rounded",
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(at("2026-03-05 12:34"))),
+            bucket(OFF, EXPIRE_30),
+            "2026-04-01",
+            "2026-04-03",
+            id="locked for less",
+        ),
+        pytest.param(
+            replace(CURRENT, replication="COMPLETED"),
+            bucket(OFF, EXPIRE_30),
+            "2026-04-01",
+            "2026-04-03",
+            id="replicated",
+        ),
+        pytest.param(
+            replace(CURRENT, tags=None),
+            bucket(OFF, EXPIRE_30, Rule("t", tags={"k": "v"}, days=1)),
+            "2026-04-01",
+            "2026-04-03",
+            id="unread tags only make it earlier",
+        ),
+    ],
+)
+def test_a_due_date(version: Version, state: BucketState, due: str, expected_by: str) -> None:
+    end = forecast(version, state, LAG)
+    assert (end.status, end.due, end.expected_by, end.blocker) == (DUE, at(due), at(expected_by), None)
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "status", "blocker"),
+    [
+        pytest.param(CURRENT, BucketState(OFF, mfa_delete=False, rules=None), UNKNOWN, "could not be read", id="403"),
+        pytest.param(CURRENT, bucket(OFF), NEVER, "no enabled lifecycle rule", id="404"),
+        pytest.param(CURRENT, bucket(None, EXPIRE_30), UNKNOWN, "versioning", id="versioning unknown"),
+        pytest.param(CURRENT, bucket(ENABLED, BOTH, mfa=True), UNKNOWN, "MFA delete", id="MFA delete"),
+        pytest.param(
+            replace(CURRENT, key="other/a"),
+            bucket(OFF, EXPIRE_30),
+            NEVER,
+            "expires current versions",
+            id="other prefix",
+        ),
+        pytest.param(CURRENT, bucket(ENABLED, EXPIRE_30), NEVER, "removes noncurrent", id="hidden, never removed"),
+        pytest.param(CURRENT, bucket(ENABLED, REMOVE_7), NEVER, "expires current", id="nothing makes it noncurrent"),
+        pytest.param(OLD, bucket(ENABLED, EXPIRE_30), NEVER, "removes noncurrent", id="expiration spares noncurrent"),
+        pytest.param(OLD, bucket(ENABLED, KEEP_2), CONDITIONAL, "2 newer noncurrent", id="too few newer ones"),
+        pytest.param(
+            CURRENT, bucket(ENABLED, EXPIRE_30, KEEP_2), CONDITIONAL, "0 exist", id="write-once key under a number"
+        ),
+        pytest.param(
+            replace(CURRENT, replication="PENDING"), bucket(OFF, EXPIRE_30), NEVER, "PENDING", id="replication pending"
+        ),
+        pytest.param(
+            replace(CURRENT, replication="FAILED"), bucket(OFF, EXPIRE_30), NEVER, "FAILED", id="replication failed"
+        ),
+        pytest.param(
+            replace(CURRENT, replication=None), bucket(OFF, EXPIRE_30), UNKNOWN, "replication", id="replication unknown"
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(holds=("legal hold",))),
+            bucket(OFF, EXPIRE_30),
+            HELD,
+            "legal hold",
+            id="legal hold",
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(at("2030-01-01"), ("event hold",))),
+            bucket(OFF, EXPIRE_30),
+            HELD,
+            "event hold",
+            id="event hold",
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(holds=("legal hold",))),
+            bucket(OFF),
+            NEVER,
+            "legal hold is on as well",
+            id="a hold does not hide that no rule would follow",
+        ),
+        pytest.param(
+            replace(CURRENT, protection=None), bucket(OFF, EXPIRE_30), UNKNOWN, "Object Lock", id="lock unreadable"
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(at("2030-01-01"))),
+            bucket(OFF),
+            NEVER,
+            "no enabled",
+            id="a lock that ends removes nothing",
+        ),
+        pytest.param(
+            replace(CURRENT, tags=None),
+            bucket(OFF, Rule("t", tags={"k": "v"}, days=1)),
+            UNKNOWN,
+            "filter",
+            id="tags unread",
+        ),
+        pytest.param(
+            replace(OLD, tags=None),
+            bucket(ENABLED, Rule("t", tags={"k": "v"}, noncurrent_days=1)),
+            UNKNOWN,
+            "filter",
+            id="tags unread, noncurrent",
+        ),
+        pytest.param(
+            CURRENT, bucket(OFF, replace(EXPIRE_30, understood=False)), UNKNOWN, "filter", id="a filter of a new kind"
+        ),
+    ],
+)
+def test_no_date(version: Version, state: BucketState, status: CopyStatus, blocker: str) -> None:
+    end = forecast(version, state, LAG)
+    assert (end.status, end.due, end.expected_by) == (status, None, None)
+    assert end.blocker is not None
+    assert blocker in end.blocker
+
+
+def test_the_ground_names_rule_and_days() -> None:
+    ground = forecast(CURRENT, bucket(ENABLED, BOTH), LAG).ground
+    assert "rule both: expires 30 days after creation" in ground
+    assert "rule both: removes 7 days after becoming noncurrent" in ground
+
+
+@pytest.mark.parametrize(
+    ("rule", "size", "tags", "matches"),
+    [
+        (Rule("r", prefix="pg/"), 5, {}, Matches.YES),
+        (Rule("r", prefix="pgx"), 5, {}, Matches.NO),
+        (Rule("r", larger_than=5), 5, {}, Matches.NO),  # strict
+        (Rule("r", larger_than=5), 6, {}, Matches.YES),
+        (Rule("r", smaller_than=5), 5, {}, Matches.NO),  # strict
+        (Rule("r", smaller_than=5), 4, {}, Matches.YES),
+        (Rule("r", tags={"a": "1"}), 5, {"a": "1", "b": "2"}, Matches.YES),
+        (Rule("r", tags={"a": "1"}), 5, {"a": "2"}, Matches.NO),
+        (Rule("r", tags={"a": "1", "b": "2"}), 5, {"a": "1"}, Matches.NO),
+        (Rule("r", tags={"a": "1"}), 5, None, Matches.UNDECIDED),
+        (Rule("r", prefix="no/", tags={"a": "1"}), 5, None, Matches.NO),
+        (Rule("r", understood=False), 5, {}, Matches.UNDECIDED),
+    ],
+)
+def test_filters(rule: Rule, size: int, tags: dict[str, str] | None, matches: Matches) -> None:
+    assert rule.matches("pg/a", size, tags) is matches
+
+
+def test_rules_are_read_in_all_their_forms() -> None:
+    read = enabled_rules(
+        {
+            "Rules": [
+                {"ID": "off", "Status": "Disabled", "Filter": {}, "Expiration": {"Days": 1}},
+                {"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}},
+                {"Status": "Enabled", "Prefix": "legacy/", "Expiration": {"Date": at("2026-01-01")}},
+                {"ID": "prefix", "Status": "Enabled", "Filter": {"Prefix": "p/"}, "Expiration": {"Days": 2}},
+                {"ID": "tag", "Status": "Enabled", "Filter": {"Tag": {"Key": "k", "Value": "v"}}},
+                {
+                    "ID": "and",
+                    "Status": "Enabled",
+                    "Filter": {
+                        "And": {
+                            "Prefix": "a/",
+                            "Tags": [{"Key": "k", "Value": "v"}],
+                            "ObjectSizeGreaterThan": 5,
+                            "ObjectSizeLessThan": 9,
+                        }
+                    },
+                    "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2},
+                },
+                {"ID": "marker", "Status": "Enabled", "Filter": {}, "Expiration": {"ExpiredObjectDeleteMarker": True}},
+                {"ID": "new", "Status": "Enabled", "Filter": {"Phase": "of the moon"}, "Expiration": {"Days": 1}},
+            ]
+        }
+    )
+    assert read == (
+        Rule("all", days=1),
+        Rule("no. 3", prefix="legacy/", date=at("2026-01-01")),
+        Rule("prefix", prefix="p/", days=2),
+        Rule("tag", tags={"k": "v"}),
+        Rule("and", "a/", {"k": "v"}, 5, 9, noncurrent_days=3, newer_noncurrent=2),
+        Rule("marker"),
+        Rule("new", days=1, understood=False),
+    )
+
+
+moments = st.integers(0, 10**9).map(lambda seconds: at("2010-01-01") + timedelta(seconds=seconds))
+days = st.integers(0, 4000)
+rules = st.builds(
+    Rule,
+    id=st.sampled_from(["a", "b", "c"]),
+    prefix=st.sampled_from(["", "pg/", "other/"]),
+    tags=st.sampled_from([{}, {"k": "v"}]),
+    larger_than=st.none() | st.integers(0, 2000),
+    days=st.none() | days,
+    date=st.none() | moments,
+    noncurrent_days=st.none() | days,
+    newer_noncurrent=st.integers(0, 3),
+)
+
+
+def succeeded(version: Version, delays: list[int]) -> Version:
+    """The version with successors: noncurrent since the first one, with newer noncurrent versions after it."""
+    if not delays:
+        return version
+    since, *newer = [version.modified + timedelta(seconds=delay) for delay in sorted(delays)]
+    return replace(version, noncurrent_since=since, newer_noncurrent=tuple(newer))
+
+
+written = st.builds(
+    Version,
+    key=st.just("pg/a"),
+    id=st.sampled_from(["null", "v1"]),
+    modified=moments,
+    size=st.integers(0, 2000),
+    tags=st.sampled_from([{}, {"k": "v"}, None]),
+    protection=st.none() | st.builds(Protection, st.none() | moments, st.sampled_from([(), ("legal hold",)])),
+    replication=st.sampled_from(["", "", "", "COMPLETED", "REPLICA", "PENDING", "FAILED", None]),
+)
+versions = st.builds(succeeded, written, st.lists(st.integers(0, 10**7), max_size=4))
+states = st.builds(
+    BucketState,
+    versioning=st.sampled_from([*Versioning, *Versioning, None]),
+    mfa_delete=st.sampled_from([False, False, False, True]),
+    rules=st.lists(rules, max_size=4).map(tuple) | st.lists(rules, max_size=4).map(tuple) | st.none(),
+)
+
+
+@given(moments, days)
+def test_the_rounded_time_is_the_first_midnight_after(moment: datetime, number: int) -> None:
+    rounded, exact = midnight_after(moment, number), moment + timedelta(days=number)
+    assert timedelta(0) < rounded - exact <= timedelta(days=1)
+    assert (rounded.hour, rounded.minute, rounded.second, rounded.microsecond) == (0, 0, 0, 0)
+
+
+@given(versions, states)
+def test_every_version_has_a_date_or_a_blocker(version: Version, state: BucketState) -> None:
+    end = forecast(version, state, LAG)
+    assert (end.status is DUE) == (end.due is not None) == (end.expected_by is not None) == (end.blocker is None)
+    if end.due is not None and end.expected_by is not None:
+        assert version.modified <= end.due
+        assert end.due + LAG <= end.expected_by
+
+
+@given(versions, states, moments)
+def test_nothing_is_due_before_its_lock_ends(version: Version, state: BucketState, until: datetime) -> None:
+    end = forecast(replace(version, protection=Protection(until)), state, LAG)
+    assert end.due is None or end.due >= until
+
+
+@given(versions, states, rules)
+def test_a_further_rule_never_makes_it_later(version: Version, state: BucketState, rule: Rule) -> None:
+    before = forecast(version, state, LAG)
+    if before.due is None or state.rules is None:
+        return
+    after: Forecast = forecast(version, replace(state, rules=(*state.rules, rule)), LAG)
+    assert after.due is not None
+    assert after.due <= before.due
+
+
+@given(versions, states)
+def test_a_hold_or_an_unfinished_replication_leaves_no_date(version: Version, state: BucketState) -> None:
+    held = replace(version, protection=Protection(holds=("legal hold",)))
+    assert forecast(held, state, LAG).status is not DUE
+    assert forecast(replace(version, replication="FAILED"), state, LAG).status is not DUE
