@@ -111,7 +111,7 @@ def _parse(path: Path) -> tuple[dict[Any, Any], dict[Path_, int]]:
     except OSError as error:
         raise DataMapError(
             f"The data map {path} cannot be read ({type(error).__name__}).",
-            remedy="Give its path with --map or EXPUNGE_DATA_MAP.",
+            remedy="Give its path with EXPUNGE_DATA_MAP.",
         ) from None
     if len(content) > MAX_BYTES:
         raise DataMapError(f"The data map {path.name} is larger than {MAX_BYTES} bytes.")

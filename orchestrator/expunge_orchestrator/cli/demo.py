@@ -69,12 +69,13 @@ def demo(
         shell.run("check")
         with _timed(said.print, "judge: looked at everything before"):
             before = judge.snapshot(servers.endpoints)
+        size = min(BATCH, len(made.callers_of(CLIENT)) // 2)
         one, many = directory / "one-person.csv", directory / "batch.csv"
         one.write_text(f"email\n{made.one_person()}\n", encoding="utf-8")
-        many.write_text(made.batch_csv(CLIENT, BATCH), encoding="utf-8")
+        many.write_text(made.batch_csv(CLIENT, size), encoding="utf-8")
         heading("One account holder, by e-mail")
         single = walk.erase(shell, one, "calltrack")
-        heading(f"{BATCH} callers of one client, from a CSV")
+        heading(f"{size} callers of one client, from a CSV")
         walk.erase(shell, many, f"client:{CLIENT}")
         heading("The settling check, and what remains in backups")
         time.sleep(1.1)
@@ -92,7 +93,7 @@ def demo(
         if violations:
             raise DemoError(f"{len(violations)} laws of the house are broken.")
         said.print(
-            f"[bold green]The laws hold.[/] Nothing due of the {BATCH + 1} is left; every other person's rows, keys and "
+            f"[bold green]The laws hold.[/] Nothing due of the {size + 1} is left; every other person's rows, keys and "
             "objects are as they were; both logs are as they were."
         )
     said.print(f"[dim]{time.monotonic() - started:.0f} s in all; nothing is left running.[/]")

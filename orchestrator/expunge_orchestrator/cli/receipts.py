@@ -86,8 +86,7 @@ def show(series: SeriesId, as_json: terminal.Json = False) -> None:
             for one in _listed(store.get("collections"))
         ]
         if rows:
-            title = f"{statement.event}, {statement.body.get('outcome', '')}"
-            out.print(terminal.table(title, ("collection", "outcome", "found", "due now", "retained"), rows))
+            out.print(terminal.table(statement.event, ("collection", "outcome", "found", "due now", "retained"), rows))
 
 
 def export(

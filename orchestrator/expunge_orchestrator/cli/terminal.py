@@ -18,12 +18,14 @@ from rich.table import Table
 
 from expunge_config.errors import InputError
 
+PIPE_WIDTH = 140
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 
 
 def console() -> Console:
-    """Where results go."""
-    return Console(highlight=False, soft_wrap=False)
+    """Where results go. Into a file or a pipe lines may be long: nobody wants a digest in two halves there."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def notes() -> Console:

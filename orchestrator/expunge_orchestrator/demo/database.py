@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from importlib import resources
+from typing import get_type_hints
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -119,7 +120,7 @@ def _copy(connection: psycopg.Connection, table: str, rows: Sequence[Row]) -> in
 
 def _set_sequences(connection: psycopg.Connection) -> None:
     for table, row_type in TABLES.items():
-        if row_type.__annotations__.get("id") not in {"int", int}:
+        if get_type_hints(row_type).get("id") is not int:
             continue
         connection.execute(
             sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), max(id)) FROM public.{}").format(

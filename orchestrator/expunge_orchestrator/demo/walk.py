@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,27 @@ class Shell:
         if code not in expected:
             raise DemoError(f"`expunge {arguments[0]}` ended with exit code {code}; expected {expected[0]}.")
         return code
+
+    def tell(self, *arguments: str) -> str:
+        """Run a command, show its output, and return it.
+
+        Raises:
+            DemoError: It failed.
+        """
+        self.show(f"$ expunge {' '.join(arguments)}")
+        done = subprocess.run(
+            self._argv(arguments),
+            cwd=self.directory,
+            env=dict(self.environment),
+            check=False,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        sys.stdout.write(done.stdout)
+        sys.stdout.flush()
+        if done.returncode:
+            raise DemoError(f"`expunge {arguments[0]}` ended with exit code {done.returncode}.")
+        return done.stdout
 
     def ask(self, *arguments: str) -> dict[str, Any]:
         """Run a command for its JSON.
@@ -93,12 +115,12 @@ def settings_for(places: Places, loaded: Loaded, home: Path) -> dict[str, str]:
 
 def erase(shell: Shell, people: Path, controller: str) -> str:
     """Plan a list and carry it out; returns the batch."""
-    before = {one["batch"] for one in shell.ask("status")["batches"]}
-    shell.run("plan", people.name, "--controller", controller)
-    (made,) = (one["batch"] for one in shell.ask("status")["batches"] if one["batch"] not in before)
-    digest = str(shell.ask("status", made)["digest"])
-    shell.run("erase", made, "--confirm", digest)
-    return str(made)
+    planned = shell.tell("plan", people.name, "--controller", controller)
+    made, digest = re.search(r"\bbt_[0-9a-f]+", planned), re.search(r"^digest ([0-9a-f]{64})$", planned, re.MULTILINE)
+    if made is None or digest is None:
+        raise DemoError("`expunge plan` did not print a batch and a digest.")
+    shell.run("erase", made[0], "--confirm", digest[1])
+    return made[0]
 
 
 def prove(shell: Shell, batch: str, people: Path) -> None:

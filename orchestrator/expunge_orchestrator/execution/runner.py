@@ -21,7 +21,7 @@ from expunge_orchestrator.execution import pipeline, settling, states, steps
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import records, schema
-from expunge_orchestrator.ledger.database import sole_runner
+from expunge_orchestrator.ledger.database import forget, sole_runner
 from expunge_orchestrator.ledger.records import RUNNING, ChunkState
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
@@ -80,6 +80,7 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2)
                 publish(workspace.ledger, writer)
                 states.refresh(workspace)
         publish(workspace.ledger, writer)
+        forget(workspace.ledger)
 
 
 def _open_chunks(ledger: sa.Engine, in_flight: set[int]) -> tuple[list[int], float | None]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
+
+HEAD = "0001"
+"""The newest revision in `migrations/versions`; a test holds the two together."""
 
 _ADVISORY_LOCK = 0x65787067  # "expg"
 
@@ -36,17 +37,40 @@ def open_ledger(url: str) -> sa.Engine:
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _sqlite_begin)
     try:
-        with engine.begin() as connection:
-            config = Config()
-            config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        if _version(engine) != HEAD:
+            _migrate(engine)
     except (SQLAlchemyError, OSError) as error:
         raise LedgerError(
             f"The ledger cannot be opened ({type(error).__name__}).",
             remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
         ) from None
     return engine
+
+
+def _version(engine: sa.Engine) -> str | None:
+    with reading(engine) as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return None if version is None else str(version)
+
+
+def _migrate(engine: sa.Engine) -> None:
+    # Imported here: most commands find the ledger up to date, and Alembic takes a third of a second to start.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError:
+        raise LedgerError(
+            "The ledger was written by a newer Expunge.", remedy="Install that version; an older one must not write."
+        ) from None
 
 
 def _private_file(url: str) -> None:
@@ -84,6 +108,16 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that only reads: it never waits for a running batch."""
     with engine.connect().execution_options(expunge_reading=True) as connection, connection.begin():
         yield connection
+
+
+def forget(ledger: sa.Engine) -> None:
+    """Let destroyed keys leave SQLite's write-ahead file too. Postgres recycles its own WAL; its backups are declared."""
+    if ledger.dialect.name == "sqlite":
+        raw = ledger.raw_connection()  # a pragma like this one works only outside a transaction
+        try:
+            raw.cursor().execute("pragma wal_checkpoint(truncate)")
+        finally:
+            raw.close()
 
 
 @contextmanager

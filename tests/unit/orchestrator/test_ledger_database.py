@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from expunge_orchestrator.errors import LedgerBusyError, LedgerError
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import HEAD, open_ledger, sole_runner
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'deep' / 'ledger.sqlite3'}"
+
+
+def test_the_named_head_is_the_head() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_migrations_make_the_schema_that_the_code_uses(url: str) -> None:
+    engine = open_ledger(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+    engine.dispose()
+
+
+def test_the_ledger_is_private_durable_and_forgets(url: str) -> None:
+    engine = open_ledger(url)
+    path = Path(str(engine.url.database))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    with engine.connect() as connection:
+        pragmas = {
+            name: connection.scalar(sa.text(f"pragma {name}"))
+            for name in ("journal_mode", "synchronous", "secure_delete")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+    engine.dispose()
+
+
+def test_a_second_runner_is_refused(url: str) -> None:
+    first, second = open_ledger(url), open_ledger(url)
+    with sole_runner(first), pytest.raises(LedgerBusyError), sole_runner(second):
+        pass
+    with sole_runner(second):
+        pass
+    first.dispose()
+    second.dispose()
+
+
+def test_a_ledger_of_a_newer_version_is_refused(url: str) -> None:
+    engine = open_ledger(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(LedgerError, match="newer"):
+        open_ledger(url)
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(LedgerError):
+        open_ledger(f"sqlite:///{tmp_path / 'ledger'}")
+
+
+def test_deleted_values_are_gone_from_the_file(url: str) -> None:
+    engine = open_ledger(url)
+    path = Path(str(engine.url.database))
+    with engine.begin() as connection:
+        connection.execute(sa.insert(schema.document).values(digest="d" * 64, body=b"a value that must go" * 300))
+    with engine.begin() as connection:
+        connection.execute(sa.delete(schema.document))
+    engine.dispose()
+    connection = sqlite3.connect(path)
+    connection.execute("pragma wal_checkpoint(truncate)")
+    connection.close()
+    assert b"a value that must go" not in path.read_bytes()
