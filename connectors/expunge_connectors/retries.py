@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from tenacity.wait import wait_base
 
 from expunge_connectors.errors import TransientError
@@ -12,7 +12,7 @@ ATTEMPTS = 4
 
 def patient() -> wait_base:
     """The pauses of production: about 0.1, 0.2 and 0.4 seconds, each with up to 0.1 s of jitter."""
-    return wait_exponential_jitter(initial=0.1, max=5, jitter=0.1)
+    return wait_random_exponential(multiplier=0.1, max=5)
 
 
 def retrying(wait: wait_base, attempts: int = ATTEMPTS) -> Retrying:
