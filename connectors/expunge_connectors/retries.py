@@ -11,7 +11,7 @@ ATTEMPTS = 4
 
 
 def patient() -> wait_base:
-    """The pauses of production: about 0.1, 0.2 and 0.4 seconds, each with up to 0.1 s of jitter."""
+    """The pauses of production: a random part of 0.1, then of 0.2 and 0.4 seconds."""
     return wait_random_exponential(multiplier=0.1, max=5)
 
 

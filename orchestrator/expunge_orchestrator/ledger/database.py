@@ -111,7 +111,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def forget(ledger: sa.Engine) -> None:
-    """Let destroyed keys leave SQLite's write-ahead file too. Postgres recycles its own WAL; its backups are declared."""
+    """Let destroyed keys leave SQLite's write-ahead file too. Postgres recycles its WAL by itself."""
     if ledger.dialect.name == "sqlite":
         raw = ledger.raw_connection()  # a pragma like this one works only outside a transaction
         try:
