@@ -370,20 +370,48 @@ def test_every_version_has_a_date_or_a_blocker(version: Version, state: BucketSt
         assert end.due + LAG <= end.expected_by
 
 
-@given(versions, states, moments)
-def test_nothing_is_due_before_its_lock_ends(version: Version, state: BucketState, until: datetime) -> None:
-    end = forecast(replace(version, protection=Protection(until)), state, LAG)
-    assert end.due is None or end.due >= until
+# The same without what hides every date, so that the properties of dates are tried on dates.
+open_versions = st.builds(
+    lambda version, until: replace(version, tags={"k": "v"}, replication="", protection=Protection(until)),
+    versions,
+    st.none() | moments,
+)
+open_states = st.builds(
+    BucketState,
+    versioning=st.sampled_from(Versioning),
+    mfa_delete=st.just(False),
+    rules=st.lists(rules.map(lambda rule: replace(rule, prefix="", larger_than=None)), max_size=4).map(
+        lambda some: (EXPIRE_30, REMOVE_7, *some)
+    ),
+)
 
 
-@given(versions, states, rules)
+@given(open_versions, open_states)
+def test_with_plain_rules_for_both_there_is_always_a_date(version: Version, state: BucketState) -> None:
+    end = forecast(version, state, LAG)
+    assert end.due is not None
+    assert end.expected_by is not None
+    locked = version.protection.retain_until if version.protection is not None else None
+    assert end.due >= max(version.noncurrent_since or version.modified, locked or version.modified)
+    assert end.due + LAG <= end.expected_by
+
+
+@given(open_versions, open_states, rules)
 def test_a_further_rule_never_makes_it_later(version: Version, state: BucketState, rule: Rule) -> None:
     before = forecast(version, state, LAG)
-    if before.due is None or state.rules is None:
-        return
-    after: Forecast = forecast(version, replace(state, rules=(*state.rules, rule)), LAG)
+    after: Forecast = forecast(version, replace(state, rules=(*(state.rules or ()), rule)), LAG)
+    assert before.due is not None
     assert after.due is not None
     assert after.due <= before.due
+
+
+@given(open_versions, open_states, st.integers(0, 500))
+def test_more_lag_is_never_an_earlier_alarm(version: Version, state: BucketState, hours: int) -> None:
+    short, long = forecast(version, state, LAG), forecast(version, state, LAG + timedelta(hours=hours))
+    assert short.due == long.due
+    assert short.expected_by is not None
+    assert long.expected_by is not None
+    assert short.expected_by <= long.expected_by
 
 
 @given(versions, states)
