@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from tests.fixtures.calltrack import office, town
+from collections.abc import Iterator
 
-__all__ = ["office", "town"]
+import pytest
+from tests.acceptance.probe import probe
+from tests.fixtures.calltrack import Office, Town, founded, office, town
+
+__all__ = ["office", "probe", "town", "workshop"]
+
+
+@pytest.fixture(scope="module")
+def workshop(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """An installation for all tests of a module: for those that count the statements of their own batch only."""
+    with founded(town, tmp_path_factory.mktemp("workshop") / "expunge") as made:
+        yield made
