@@ -75,6 +75,7 @@ def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
                 "The server runs in cluster mode, which this connector does not support: keys are spread over nodes.",
                 "Use a connector for clusters; nothing can be erased here.",
             )
+            return  # a cluster may refuse every further question
         if str(info.get("role", "master")) != "master":
             yield notes(
                 Severity.ERROR,

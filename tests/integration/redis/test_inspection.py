@@ -1,0 +1,168 @@
+"""Redis: what `inspect` notices, rights, and identity."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from tests.fixtures.servers import Keyspace
+from tests.integration.redis.world import ACTIONS, SCOPE, person, store, valkey
+
+from expunge_connectors.contract import Finding, Severity, no_beat
+from expunge_connectors.errors import TerminalError
+
+PATTERNS = (
+    "~user:* ~session:* ~cache:* ~online ~seen ~names ~inbox:* ~events:* ~kept:* ~mail:* ~client:* ~expunge:sentinel"
+)
+READS = (
+    "+ping +time +get +set +info +type +exists +smembers +sscan +smismember +sismember +zmscore +zscore +hexists"
+    " +config|get +client|list +client|setinfo +acl|whoami +acl|dryrun +select +hello"
+)
+WRITES = "+unlink +srem +zrem +hdel"
+
+
+@pytest.fixture
+def user(keyspace: Keyspace) -> Iterator[str]:
+    """The URL of a user with exactly the documented rights."""
+    name, password = f"expunge-{secrets.token_hex(4)}", secrets.token_hex(8)
+    keyspace.client.execute_command("ACL", "SETUSER", name, "on", f">{password}", *PATTERNS.split(), *READS.split(),
+                                    *WRITES.split())  # fmt: skip
+    url = urlsplit(keyspace.url)
+    yield url._replace(netloc=f"{name}:{password}@{url.hostname}:{url.port}").geturl()
+    keyspace.client.acl_deluser(name)
+
+
+def codes(url: str) -> dict[str, Finding]:
+    connector = store(url)
+    found = {finding.code: finding for finding in connector.inspect()}
+    connector.close()
+    return found
+
+
+def test_the_documented_rights_suffice(keyspace: Keyspace, user: str) -> None:
+    connector = store(user)
+    connector.adopt()
+    keyspace.client.sadd("user:1:sessions", "a1")
+    keyspace.client.hset("session:a1", "ip", "x")
+    cutoff = connector.now()
+    assert [finding for finding in connector.inspect() if finding.severity is Severity.ERROR] == []
+    assert {finding.code for finding in connector.inspect()}.isdisjoint({"redis-unknown", "redis-rights-many"})
+    connector.resolve([person(1)], SCOPE, cutoff)
+    connector.count([person(1)], SCOPE, cutoff)
+    assert connector.erase([person(1)], ACTIONS, SCOPE, cutoff, no_beat) == 2
+    connector.verify([person(1)], SCOPE, cutoff)
+    connector.close()
+
+
+def test_a_missing_right_is_an_error_of_its_collection(keyspace: Keyspace, user: str) -> None:
+    name = urlsplit(user).username
+    keyspace.client.execute_command("ACL", "SETUSER", name, "-unlink")
+    connector = store(user)
+    connector.adopt()
+    missing = [finding for finding in connector.inspect() if finding.code == "redis-rights-missing"]
+    assert {finding.collection for finding in missing} == {"sessions", "cache", "inbox", "events", "kept", "mail"}
+    assert all("UNLINK" in finding.message for finding in missing)
+    keyspace.client.set("cache:1", "x")
+    with pytest.raises(TerminalError, match="collection cache: the server refused") as caught:
+        connector.erase([person(1)], ACTIONS, SCOPE, connector.now(), no_beat)
+    assert "cache:1" not in f"{caught.value!r} {caught.value} {caught.value.remedy}"
+    assert keyspace.client.exists("cache:1")
+    connector.close()
+
+
+def test_a_key_pattern_that_is_too_narrow_is_an_error_without_the_key(keyspace: Keyspace, user: str) -> None:
+    keyspace.client.execute_command("ACL", "SETUSER", urlsplit(user).username, "resetkeys", "~expunge:sentinel")
+    connector = store(user)
+    connector.adopt()
+    assert "redis-rights-missing" in {finding.code for finding in connector.inspect()}
+    with pytest.raises(TerminalError) as caught:
+        connector.count([person(31337)], SCOPE, connector.now())
+    assert "31337" not in str(caught.value)
+    connector.close()
+
+
+def test_what_may_not_be_asked_is_unknown_and_not_fine(keyspace: Keyspace, user: str) -> None:
+    keyspace.client.execute_command(
+        "ACL", "SETUSER", urlsplit(user).username, "-info", "-config|get", "-client|list", "-acl|dryrun"
+    )
+    store_findings = codes(user)
+    assert "redis-unknown" in store_findings
+    connector = store(user)
+    unknown = [finding.message for finding in connector.inspect() if finding.code == "redis-unknown"]
+    assert len(unknown) == 5
+    connector.close()
+
+
+def test_a_wrong_password_is_terminal(user: str) -> None:
+    url = urlsplit(user)
+    connector = store(url._replace(netloc=f"{url.username}:wrong@{url.hostname}:{url.port}").geturl())
+    for call in (connector.now, connector.inspect, connector.identity):
+        with pytest.raises(TerminalError, match="refused the login"):
+            call()
+    connector.close()
+
+
+def test_recorders_are_reported(tmp_path: Path) -> None:
+    with valkey(tmp_path, "--slowlog-log-slower-than", "0", "--notify-keyspace-events", "KEA") as url:
+        with redis.Redis.from_url(url) as watcher, watcher.monitor():
+            found = codes(url)
+            assert {"redis-slowlog", "redis-keyspace-events", "redis-monitor", "redis-rights-many"} <= found.keys()
+            assert found["redis-no-sentinel"].severity is Severity.ERROR
+        with redis.Redis.from_url(url) as client:
+            for setting in (
+                "slowlog-log-slower-than",
+                "commandlog-execution-slower-than",
+                "commandlog-request-larger-than",
+            ):
+                client.config_set(setting, -1)
+            client.config_set("notify-keyspace-events", "")
+        assert {"redis-slowlog", "redis-keyspace-events", "redis-monitor"}.isdisjoint(codes(url))
+
+
+def test_eviction_and_files_are_reported(tmp_path: Path) -> None:
+    with valkey(tmp_path, "--maxmemory-policy", "allkeys-lru", "--appendonly", "yes") as url:
+        found = codes(url)
+        assert "allkeys-lru" in found["redis-evicts"].message
+        assert "redis-files" in found
+
+
+def test_a_cluster_is_refused(tmp_path: Path) -> None:
+    with valkey(tmp_path, "--cluster-enabled", "yes") as url:
+        assert codes(url)["redis-cluster"].severity is Severity.ERROR
+
+
+def test_a_replica_is_refused_and_its_primary_says_that_it_has_one(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with valkey(tmp_path / "a", "--repl-diskless-sync-delay", "0") as primary:
+        port = str(urlsplit(primary).port)
+        with valkey(tmp_path / "b", "--replicaof", f"127.0.0.1 {port}") as replica:
+            assert codes(replica)["redis-replica"].severity is Severity.ERROR
+            with redis.Redis.from_url(primary) as client:
+                client.set("x", "y")
+                assert client.wait(1, 10_000) == 1
+            assert "redis-has-replicas" in codes(primary)
+
+
+def test_without_a_sentinel_there_is_no_identity(keyspace: Keyspace) -> None:
+    connector = store(keyspace.url)
+    with pytest.raises(TerminalError, match="carries no sentinel") as caught:
+        connector.identity()
+    assert caught.value.remedy is not None
+    assert "expunge adopt cache" in caught.value.remedy
+    connector.close()
+
+
+def test_adopting_twice_keeps_the_first_sentinel(keyspace: Keyspace) -> None:
+    connector = store(keyspace.url)
+    first = connector.adopt()
+    assert connector.adopt() == first == connector.identity()
+    assert first.parts["database"] == urlsplit(keyspace.url).path.lstrip("/")
+    keyspace.client.set("expunge:sentinel", "something else")
+    with pytest.raises(TerminalError, match="holds something else"):
+        connector.identity()
+    connector.close()
