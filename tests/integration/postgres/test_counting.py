@@ -1,0 +1,161 @@
+"""Count: due, retained and newer, and that verification sees the same with statements of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from expunge_connectors.contract import Scope, Tally
+from expunge_connectors.errors import TerminalError
+from tests.integration.postgres.company import (
+    ACCOUNT,
+    CLIENT_1,
+    CUTOFF,
+    actions,
+    data_map,
+    execute,
+    opened,
+    resolved,
+    subject,
+)
+
+
+def test_every_collection_of_the_scope_is_there_with_zeros_and_logs_are_absent(company):
+    with opened(company) as store:
+        counts = store.count([subject(4, email="nobody@mail.example")], ACCOUNT, CUTOFF)
+    assert counts == {4: dict.fromkeys(actions(data_map(), "calltrack"), Tally())}
+
+
+def test_what_there_is_of_ada(company):
+    with opened(company) as store:
+        people = resolved(store, [subject(1, email="ada@mail.example")], ACCOUNT)
+        counts = store.count(people, ACCOUNT, CUTOFF)
+    assert counts == {
+        1: {
+            "users": Tally(due=1),
+            "user_profiles": Tally(due=1),
+            "api_tokens": Tally(due=1),
+            "user_addresses": Tally(due=2),
+            "addresses": Tally(due=1, retained=1, ground="shared"),
+            "messages": Tally(due=3),
+            # 29 February 2024 + 10 years ends on the last day of February.
+            "invoices": Tally(due=1, retained=1, until=date(2034, 2, 28)),
+            "invoice_lines": Tally(due=1, retained=1, until=date(2034, 2, 28)),
+            "marketing_optouts": Tally(retained=1, until=date(2035, 1, 1)),
+        }
+    }
+
+
+def test_what_there_is_of_a_caller_and_each_row_counts_once(company):
+    with opened(company) as store:
+        people = resolved(store, [subject(1, phone="+49403333333")], CLIENT_1)
+        counts = store.count(people, CLIENT_1, CUTOFF)
+    # Lead 1 is found through the caller and by e-mail, lead 2 by phone.
+    assert {name: tally.due for name, tally in counts[1].items()} == {
+        "callers": 1,
+        "calls": 1,
+        "call_notes": 1,
+        "recordings": 1,
+        "transcripts": 1,
+        "leads": 2,
+        "lead_answers": 2,
+    }
+
+
+def test_a_household_counts_as_due_when_everybody_in_it_is_in_the_chunk(company):
+    with opened(company) as store:
+        both = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACCOUNT)
+        counts = store.count(both, ACCOUNT, CUTOFF)
+    assert counts[1]["addresses"] == Tally(due=2)
+    assert counts[2]["addresses"] == Tally(due=1)
+
+
+def test_who_registered_after_the_cutoff_is_newer_and_leads_nowhere(company):
+    cutoff = datetime(2025, 1, 1, tzinfo=UTC)
+    keys = {"email": "ada@mail.example"}
+    with opened(company) as store:
+        for counts in (
+            store.count([subject(1, **keys)], ACCOUNT, cutoff),
+            store.verify([subject(1, **keys)], ACCOUNT, cutoff),
+        ):
+            assert counts[1]["users"] == Tally(newer=1)
+            assert counts[1]["marketing_optouts"] == Tally(newer=1)
+            assert counts[1]["messages"] == Tally()
+        by_id = store.count([subject(1, user_id="1")], ACCOUNT, cutoff)
+        assert by_id[1]["users"] == Tally(due=1)
+        assert by_id[1]["messages"] == Tally(due=3)
+
+
+@pytest.mark.parametrize(("decision", "expected"), [("erase", Tally(due=1)), ("keep", Tally(newer=1))])
+def test_without_a_creation_time_the_map_decides(company, decision, expected):
+    def change(document):
+        users = document["stores"]["main"]["collections"]["users"]
+        del users["created"]
+        users["undated"] = decision
+
+    with opened(company, data_map(change)) as store:
+        one = [subject(1, email="ada@mail.example")]
+        assert store.count(one, ACCOUNT, CUTOFF)[1]["users"] == expected
+        assert store.verify(one, ACCOUNT, CUTOFF)[1]["users"] == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "kept"),
+    [(datetime(2034, 2, 27, tzinfo=UTC), 1), (datetime(2034, 2, 28, tzinfo=UTC), 0)],
+)
+def test_retention_ends_on_its_day(company, day, kept):
+    with opened(company) as store:
+        one = [subject(1, user_id="1", **{"main.users.id": "1"})]
+        assert store.count(one, ACCOUNT, day)[1]["invoices"].retained == kept
+        assert store.verify(one, ACCOUNT, day)[1]["invoices"].retained == kept
+
+
+def test_a_retained_row_without_a_start_stays_and_no_day_is_named(company):
+    execute(company, "ALTER TABLE invoices ALTER issued_at DROP NOT NULL; UPDATE invoices SET issued_at = NULL")
+    with opened(company) as store:
+        one = [subject(1, user_id="1", **{"main.users.id": "1"})]
+        assert store.count(one, ACCOUNT, CUTOFF)[1]["invoices"] == Tally(retained=2)
+        assert store.verify(one, ACCOUNT, CUTOFF)[1]["invoices"] == Tally(retained=2)
+
+
+def test_a_shareable_key_selects_nothing(company):
+    with opened(company) as store:
+        one = [subject(1, postal_address="1 long road xtown")]
+        assert store.count(one, CLIENT_1, CUTOFF)[1]["leads"] == Tally()
+        assert store.verify(one, CLIENT_1, CUTOFF)[1]["leads"] == Tally()
+
+
+def test_verification_counts_the_same_before_anything_is_erased(company):
+    with opened(company) as store:
+        for scope, people in (
+            (ACCOUNT, [subject(number, user_id=str(number)) for number in (1, 2, 3, 4)]),
+            (CLIENT_1, [subject(1, phone="+49403333333"), subject(2, caller_id="3"), subject(3, email="gus@mail.example")]),
+            (Scope("client", "2"), [subject(1, phone="+49403333333")]),
+        ):
+            whole = resolved(store, people, scope)
+            counted, verified = store.count(whole, scope, CUTOFF), store.verify(whole, scope, CUTOFF)
+            for number, tallies in counted.items():
+                # A shared row is due in the plan when its last owner goes; to verification it stays while owners are there.
+                assert {**tallies, "addresses": None} == {**verified[number], "addresses": None}
+
+
+def test_keys_of_another_client_count_nothing(company):
+    with opened(company) as store:
+        theirs = [subject(1, caller_id="2", **{"main.callers.id": "2", "main.calls.id": "99"})]
+        counts = store.count(theirs, CLIENT_1, CUTOFF)
+        assert store.count(theirs, Scope("client", "2"), CUTOFF)[1]["callers"] == Tally(due=1)
+    assert counts[1]["callers"] == Tally()
+    assert counts[1]["calls"] == Tally()
+
+
+def test_a_request_that_names_no_member_is_refused(company):
+    with opened(company) as store, pytest.raises(TerminalError, match="which member"):
+        store.count([subject(1, caller_id="1")], Scope("client"), CUTOFF)
+
+
+def test_a_collection_without_an_owner_blocks(company):
+    with opened(company, data_map(lambda document: document["stores"]["main"]["collections"]["leads"].pop("owner"))) as store:
+        for verb in (store.count, store.verify, store.resolve):
+            with pytest.raises(TerminalError, match="collection leads: the map does not say whose"):
+                verb([subject(1, user_id="1")], ACCOUNT, CUTOFF)
