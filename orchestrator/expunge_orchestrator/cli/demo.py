@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 
 from expunge_config.examples.calltrack import Company
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.cli import run, terminal
 from expunge_orchestrator.demo import company as loader
 from expunge_orchestrator.demo import judge, walk
 from expunge_orchestrator.demo.errors import DemoError
@@ -62,7 +62,8 @@ def demo(
             f"{people} people: {loaded.rows} rows, {loaded.entries} Redis entries, {loaded.versions} object versions, "
             f"{len(loaded.copies)} backup copies"
         )
-        shell = walk.Shell(directory, walk.settings_for(servers.endpoints, loaded, directory / "expunge"), show)
+        settings = walk.settings_for(servers.endpoints, loaded, directory / "expunge")
+        shell = walk.Shell(run, directory, settings, show)
         heading("An installation")
         shell.run("keys", "init")
         shell.run("adopt", "cache")

@@ -8,10 +8,9 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
-import click
 import typer
 
-from expunge_config.errors import ExpungeError
+from expunge_config.errors import ExpungeError, UsageError
 from expunge_orchestrator.cli import terminal
 from expunge_reports.errors import ReportError
 
@@ -42,17 +41,21 @@ def build(verbs: Sequence[str]) -> typer.Typer:
 
     @app.callback()
     def root(
-        show_version: Annotated[
-            bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+        version_: Annotated[  # noqa: ARG001 - its callback does the work
+            bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)
         ] = False,
     ) -> None:
-        if show_version:
-            typer.echo(version("expunge"))
-            raise typer.Exit
+        pass
 
     for verb in verbs:
         import_module(f"expunge_orchestrator.cli.{verb}").register(app)
     return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("expunge"))
+        raise typer.Exit
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -67,16 +70,25 @@ def run(arguments: Sequence[str]) -> int:
     except ReportError as error:
         terminal.complain(str(error), None)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        terminal.complain("Interrupted. What was begun can be taken up again: `expunge erase BATCH`.", None)
-        return INTERRUPTED
+    except typer.TyperException as error:
+        terminal.complain(_without_words(error.format_message(), arguments), "`--help` after a command explains it.")
+        return UsageError.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        outcome = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the text and the traceback of a defect may hold a record's value
         terminal.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
         return INTERNAL_ERROR
+    if outcome == INTERRUPTED:
+        terminal.complain("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
     return outcome if isinstance(outcome, int) else 0
+
+
+def _without_words(message: str, arguments: Sequence[str]) -> str:
+    """A usage message without what was typed: somebody may have typed an identifier by mistake (law 5)."""
+    for word in sorted(arguments, key=len, reverse=True):
+        if not word.startswith("-") and word not in VERBS:
+            message = message.replace(word, "…")
+    return message
 
 
 def _where(error: BaseException) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -22,25 +23,31 @@ Show = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Runs `expunge` commands as a person would: each in a process of its own, with settings in the environment.
+    """Runs `expunge` commands as a person would type them, in this process: start-up would be most of the time.
 
     Attributes:
+        run_command: The command line's own entry: arguments in, exit code out.
         directory: Where the commands are typed; ledger, keys and receipts end up below it.
-        environment: The settings.
+        environment: The settings, and nothing of the caller's.
         show: Told each command line before it runs.
     """
 
+    run_command: Callable[[Sequence[str]], int]
     directory: Path
     environment: Mapping[str, str] = field(repr=False)
     show: Show
 
     def run(self, *arguments: str) -> None:
-        """Run a command whose output a person sees.
+        """Run a command.
 
         Raises:
             DemoError: It failed.
         """
-        self._shown(arguments, None)
+        self.show(f"$ expunge {' '.join(arguments)}")
+        with self._place():
+            code = self.run_command(arguments)
+        if code:
+            raise DemoError(f"`expunge {arguments[0]}` ended with exit code {code}.")
 
     def tell(self, *arguments: str) -> str:
         """Run a command, show its output, and return it.
@@ -48,10 +55,13 @@ class Shell:
         Raises:
             DemoError: It failed.
         """
-        output = self._shown(arguments, subprocess.PIPE)
-        sys.stdout.write(output)
-        sys.stdout.flush()
-        return output
+        output = io.StringIO()
+        try:
+            with redirect_stdout(output):
+                self.run(*arguments)
+        finally:
+            sys.stdout.write(output.getvalue())
+        return output.getvalue()
 
     def ask(self, *arguments: str) -> dict[str, Any]:
         """Run a command for its JSON.
@@ -59,25 +69,25 @@ class Shell:
         Raises:
             DemoError: It failed.
         """
-        answer: dict[str, Any] = json.loads(self._done([*arguments, "--json"], subprocess.PIPE))
+        output = io.StringIO()
+        with redirect_stdout(output), self._place():
+            code = self.run_command([*arguments, "--json"])
+        if code:
+            raise DemoError(f"`expunge {arguments[0]}` ended with exit code {code}.")
+        answer: dict[str, Any] = json.loads(output.getvalue())
         return answer
 
-    def _shown(self, arguments: Sequence[str], stdout: int | None) -> str:
-        self.show(f"$ expunge {' '.join(arguments)}")
-        return self._done(arguments, stdout)
-
-    def _done(self, arguments: Sequence[str], stdout: int | None) -> str:
-        done = subprocess.run(  # noqa: S603 - our own program, with arguments that stand in this module
-            [sys.executable, "-m", "expunge_orchestrator.cli", *arguments],
-            cwd=self.directory,
-            env=dict(self.environment),
-            check=False,
-            stdout=stdout,
-            text=True,
-        )
-        if done.returncode:
-            raise DemoError(f"`expunge {arguments[0]}` ended with exit code {done.returncode}.")
-        return done.stdout or ""
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        try:
+            with chdir(self.directory):
+                yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def settings_for(places: Places, loaded: Loaded, home: Path) -> dict[str, str]:
