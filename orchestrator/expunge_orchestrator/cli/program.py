@@ -41,7 +41,7 @@ def build(verbs: Sequence[str]) -> typer.Typer:
 
     @app.callback()
     def root(
-        version_: Annotated[  # noqa: ARG001 - its callback does the work
+        version_: Annotated[
             bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)
         ] = False,
     ) -> None:

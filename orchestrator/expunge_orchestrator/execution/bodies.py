@@ -8,16 +8,26 @@ from importlib.metadata import version
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
-from expunge_orchestrator import copies
+from expunge_orchestrator import copies, outcomes
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.ledger.records import Batch
-from expunge_orchestrator.outcomes import Line, Outcome, Result
+from expunge_orchestrator.outcomes import Line, Outcome
 
 CLAIM = (
     "Records found through the declared ties were deleted or tombstoned in the stores listed and, when asked again, "
     "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
     "No claim is made for places not listed."
 )
+
+
+# Reasons that lie in the record itself, not in its data type; connectors give them as codes.
+_REASONS = {
+    "shared": "Other people are left to whom the record belongs as well",
+    "object-lock": "Object Lock: the storage refuses to delete it before that day",
+    "legal-hold": "Legal hold on the object: the storage refuses to delete it",
+}
+
+Grounds = Mapping[tuple[str, str], str]
 
 
 def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
@@ -50,7 +60,6 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
             for store, name, spec in data_map.collections()
             if spec.log is not None
         ],
-        "grounds": {name: one.ground for name, one in data_map.data_types.items() if one.ground is not None},
         "dataTypes": {
             f"{store}.{name}": spec.data_type
             for store, name, spec in data_map.collections()
@@ -81,31 +90,33 @@ def denied(batch: Batch, reason: str) -> dict[str, object]:
     return {"controller": str(batch.scope), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
 
 
-def concluded(  # noqa: PLR0913, PLR0917 - the statement's own parts
+def concluded(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
-    result: Result,
-    lines: Iterable[Line],
+    lines: Sequence[Line],
+    *,
     cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
     at: datetime,
     context: str,
 ) -> dict[str, object]:
     """Body of `erased`, `partially-erased` and `not-found`."""
+    result = outcomes.result(lines)
     return {
         "controller": str(batch.scope),
         "outcome": result.value,
         "claim": CLAIM,
         "verifiedAt": stamp(at),
-        "stores": _by_store(lines, cutoffs),
+        "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
 
 
-def re_erased(batch: Batch, lines: Iterable[Line], at: datetime, context: str) -> dict[str, object]:
+def re_erased(batch: Batch, lines: Iterable[Line], grounds: Grounds, at: datetime, context: str) -> dict[str, object]:
     """Body of `re-erased`: something due was there at settling time and was erased again."""
     return {
         "controller": str(batch.scope),
         "verifiedAt": stamp(at),
-        "stores": _by_store(lines, {}),
+        "stores": _by_store(lines, {}, grounds),
         "context": [context],
     }
 
@@ -131,10 +142,19 @@ def failure(lines: Iterable[Line]) -> str:
     return f"not done: {', '.join(named)}"[:400]
 
 
-def _by_store(lines: Iterable[Line], cutoffs: Mapping[str, datetime]) -> list[dict[str, object]]:
+def grounds_of(data_map: DataMap) -> Grounds:
+    """(store, collection) -> why its data type is retained, for those that are."""
+    return {
+        (store, name): str(data_map.data_types[spec.data_type].ground)
+        for store, name, spec in data_map.collections()
+        if spec.data_type is not None and data_map.data_types[spec.data_type].ground is not None
+    }
+
+
+def _by_store(lines: Iterable[Line], cutoffs: Mapping[str, datetime], grounds: Grounds) -> list[dict[str, object]]:
     stores: dict[str, list[dict[str, object]]] = {}
     for line in lines:
-        stores.setdefault(line.store, []).append(_collection(line))
+        stores.setdefault(line.store, []).append(_collection(line, grounds))
     return [
         {
             "store": store,
@@ -146,7 +166,7 @@ def _by_store(lines: Iterable[Line], cutoffs: Mapping[str, datetime]) -> list[di
     ]
 
 
-def _collection(line: Line) -> dict[str, object]:
+def _collection(line: Line, grounds: Grounds) -> dict[str, object]:
     assert line.verified is not None
     told: dict[str, object] = {
         "collection": line.collection,
@@ -157,6 +177,7 @@ def _collection(line: Line) -> dict[str, object]:
         "newer": line.verified.newer,
     }
     if line.verified.retained:
-        told["ground"] = line.verified.ground
+        own = _REASONS.get(line.verified.ground or "", line.verified.ground)
+        told["ground"] = own or grounds.get((line.store, line.collection))
         told["until"] = line.verified.until and line.verified.until.isoformat()
     return told

@@ -64,6 +64,7 @@ def settle(context: Context) -> Write:
     listings = copies.observe(context.workspace.backups)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     document = bodies.copies_document(listings, held)
+    grounds = bodies.grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
         if failed:
@@ -79,7 +80,7 @@ def settle(context: Context) -> Write:
         for item in context.concluded:
             still_open = copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
             if item.id in again:
-                body = bodies.re_erased(context.batch, lines[item.id], at, cited)
+                body = bodies.re_erased(context.batch, lines[item.id], grounds, at, cited)
                 drafts.append(issuing.Draft(item.id, item.series, "re-erased", item.subjects, body, still_open))
         issuing.issue(connection, context.workspace.keys, drafts, at)
         settled = [

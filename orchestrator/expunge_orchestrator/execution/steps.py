@@ -126,6 +126,7 @@ def conclude(context: Context) -> Write:
     listings = copies.observe(context.workspace.backups)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     document = bodies.copies_document(listings, held)
+    grounds = bodies.grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
         copies.record(connection, listings)
@@ -143,7 +144,9 @@ def conclude(context: Context) -> Write:
                 drafts.append(_draft(item, "denied", bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
-                body = bodies.concluded(context.batch, result, judged[item.id], context.cutoffs, at, cited)
+                body = bodies.concluded(
+                    context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=at, context=cited
+                )
                 still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
                 drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
                 _set_outcome(connection, item, result, None)
