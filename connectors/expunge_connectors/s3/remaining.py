@@ -85,14 +85,14 @@ def _hold(service: Service, place: str, entry: Entry, at: datetime) -> Hold | No
     return None if head is None else hold_in_head(head, at)
 
 
-def _uploads(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Mapping[str, list[Upload]]:
+def _uploads(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Mapping[str, set[Upload]]:
     places = {(target.bucket, heads[target.collection]): target.collection for target in targets}
-    found: dict[str, list[Upload]] = {}
+    found: dict[str, set[Upload]] = {}  # a set: one head may be part of another
     for (bucket, head), collection in places.items():
         for page in service.pages(
             f"collection {collection}", "list_multipart_uploads", UPLOAD_MARKERS, Bucket=bucket, Prefix=head
         ):
-            found.setdefault(bucket, []).extend(
+            found.setdefault(bucket, set()).update(
                 Upload(bucket, one["Key"], one["UploadId"], one["Initiated"]) for one in page.get("Uploads", [])
             )
     return found

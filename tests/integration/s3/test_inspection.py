@@ -1,0 +1,115 @@
+"""S3: what `inspect` notices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenacity import wait_none
+from tests.contract.maps import LOG, data_map
+from tests.fixtures.servers import BucketFactory
+from tests.integration.s3.faulty import error, faulty
+from tests.integration.s3.world import World, connection, spec, world
+
+from expunge_connectors.contract import Severity
+from expunge_connectors.s3 import S3Store
+from expunge_orchestrator.embedded import Endpoints
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def found(made: World) -> dict[str, Severity]:
+    return {finding.code: finding.severity for finding in made.connector.inspect()}
+
+
+def test_versioning_is_said(plain: World, versioned: World, suspended: World) -> None:
+    for made, state in ((plain, "off"), (versioned, "enabled"), (suspended, "suspended")):
+        messages = [one.message for one in made.connector.inspect() if one.code == "s3-versioning"]
+        assert len(messages) == 1
+        assert f"versioning is {state}" in messages[0]
+
+
+def test_a_lifecycle_that_only_hides_is_a_warning(plain: World, versioned: World) -> None:
+    for made in (plain, versioned):
+        rule = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+        made.s3.put_bucket_lifecycle_configuration(Bucket=made.bucket, LifecycleConfiguration={"Rules": [rule]})
+    assert found(versioned)["s3-expires-current-only"] is Severity.WARNING
+    assert "s3-expires-current-only" not in found(plain)
+    rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": 1}
+    versioned.s3.put_bucket_lifecycle_configuration(Bucket=versioned.bucket, LifecycleConfiguration={"Rules": [rule]})
+    assert "s3-expires-current-only" not in found(versioned)
+
+
+def test_object_lock_is_said(locking: World, versioned: World) -> None:
+    assert found(locking)["s3-object-lock"] is Severity.INFO
+    assert "s3-object-lock" not in found(versioned)
+
+
+def test_a_missing_bucket_is_an_error(s3: S3Client, servers: Endpoints) -> None:
+    made = world(s3, servers, "no-such-bucket-here")
+    assert found(made) == {"s3-bucket": Severity.ERROR}
+    made.connector.close()
+
+
+def test_a_log_below_the_data_or_above_it_is_an_error(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
+    name = bucket()
+    for prefix, overlapping in (
+        ("users/", {"files", "folders"}),
+        ("users/logs/", {"files", "folders"}),
+        ("u", {"files", "folders"}),
+        ("web/", {"files"}),
+    ):
+        made = world(s3, servers, name, log={"bucket": name, "prefix": prefix, "log": LOG} if prefix != "u" else
+                     {"bucket": name, "prefix": "us/", "log": LOG})  # fmt: skip
+        findings = [one for one in made.connector.inspect() if one.code == "s3-log-overlap"]
+        expected = overlapping if prefix != "u" else {"files"}
+        assert {one.collection for one in findings} == expected
+        assert all(one.severity is Severity.ERROR for one in findings)
+        made.connector.close()
+
+
+def test_a_log_elsewhere_is_fine(plain: World, servers: Endpoints, bucket: BucketFactory) -> None:
+    made = world(plain.s3, servers, plain.bucket, log={"bucket": bucket(), "prefix": "users/", "log": LOG})
+    assert "s3-log-overlap" not in found(made)
+    made.connector.close()
+
+
+def test_what_the_service_does_not_answer_is_unknown_and_not_fine(servers: Endpoints) -> None:
+    with faulty((200, b""), (501, error("NotImplemented"))) as (url, _):
+        the_map = data_map({"objects": spec("bkt")})
+        connector = S3Store("objects", the_map, connection(servers, endpoint_url=url), wait_none())
+        codes = [finding.code for finding in connector.inspect()]
+        connector.close()
+    assert codes.count("s3-unknown") == 5
+    assert "s3-bucket" not in codes
+
+
+def test_replication_and_access_logs_are_warnings(servers: Endpoints) -> None:
+    """SeaweedFS has neither, so the answers are scripted."""
+    replication = b"""<ReplicationConfiguration><Role>r</Role><Rule><Status>Enabled</Status><Destination>
+    <Bucket>arn:aws:s3:::b</Bucket></Destination></Rule></ReplicationConfiguration>"""
+    logging = b"""<BucketLoggingStatus><LoggingEnabled><TargetBucket>b</TargetBucket><TargetPrefix>p</TargetPrefix>
+    </LoggingEnabled></BucketLoggingStatus>"""
+    versioning = (
+        b"<VersioningConfiguration><Status>Enabled</Status><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>"
+    )
+    answers = (
+        (200, b""),
+        (200, versioning),
+        (404, error("NoSuchLifecycleConfiguration")),
+        (200, replication),
+        (200, logging),
+        (403, error("AccessDenied")),
+    )
+    with faulty(*answers) as (url, _):
+        the_map = data_map({"objects": spec("bkt")})
+        connector = S3Store("objects", the_map, connection(servers, endpoint_url=url), wait_none())
+        severities = {finding.code: finding.severity for finding in connector.inspect()}
+        connector.close()
+    assert severities == {
+        "s3-versioning": Severity.INFO,
+        "s3-mfa-delete": Severity.ERROR,
+        "s3-replicated": Severity.WARNING,
+        "s3-access-log": Severity.WARNING,
+        "s3-unknown": Severity.INFO,
+    }
