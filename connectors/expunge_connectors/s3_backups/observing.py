@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from expunge_connectors.contract import no_beat
@@ -73,7 +73,7 @@ def listing(service: Service, bucket: str, prefix: str) -> list[Line]:
                     one["VersionId"],
                     kind == "DeleteMarkers",
                     bool(one["IsLatest"]),
-                    one["LastModified"],
+                    one["LastModified"].astimezone(UTC),
                     int(one.get("Size", 0)),
                     "-" in str(one.get("ETag", "")),
                 )

@@ -1,0 +1,259 @@
+"""Backup copies on a real bucket: every version with its end, or with what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tenacity import wait_none
+from tests.contract.maps import data_map
+from tests.contract.test_s3_backups import MAIN
+from tests.fixtures.servers import BucketFactory
+from tests.integration.s3.faulty import error, faulty
+from tests.integration.s3.world import connection
+
+from expunge_connectors.contract import BackupCopy, CopyStatus, Severity
+from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
+from expunge_orchestrator.embedded import Endpoints
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DAY = timedelta(days=1)
+RULES = [
+    {
+        "ID": "daily",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "pg/daily/"},
+        "Expiration": {"Days": 30},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+    },
+    {
+        "ID": "count",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "pg/count/"},
+        "Expiration": {"Days": 30},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 7, "NewerNoncurrentVersions": 1},
+    },
+    {
+        "ID": "tagged",
+        "Status": "Enabled",
+        "Filter": {"And": {"Prefix": "pg/tagged/", "Tags": [{"Key": "keep", "Value": "short"}]}},
+        "Expiration": {"Days": 3},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+    },
+]
+
+
+class Place:
+    """A bucket with Object Lock and rules, and a connector for it."""
+
+    def __init__(self, s3: S3Client, servers: Endpoints, bucket: str, **more: object) -> None:
+        self.s3, self.bucket = s3, bucket
+        spec: dict[str, object] = {
+            "connector": "s3-backups", "of": "main", "bucket": bucket, "prefix": "pg/", "kind": "pg_dump",
+            "lag_hours": 24, "longest_run_hours": 6, **more,
+        }  # fmt: skip
+        the_map = data_map({"main": MAIN}, {"dumps": S3BackupsSpec.model_validate(spec)})
+        self.connector = S3Backups("dumps", the_map, connection(servers), wait=wait_none())
+
+    def put(self, key: str, body: bytes = b"dump", **more: Any) -> str:
+        return self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **more)["VersionId"]
+
+    def copies(self) -> dict[str, BackupCopy]:
+        return {copy.id: copy for copy in self.connector.copies().copies}
+
+    def modified(self, key: str, version: str) -> datetime:
+        return self.s3.head_object(Bucket=self.bucket, Key=key, VersionId=version)["LastModified"]
+
+
+@pytest.fixture
+def place(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> Iterator[Place]:
+    made = Place(s3, servers, bucket(object_lock=True))
+    s3.put_bucket_lifecycle_configuration(Bucket=made.bucket, LifecycleConfiguration={"Rules": RULES})
+    yield made
+    made.connector.close()
+
+
+def midnight(moment: datetime, days: int) -> datetime:
+    """Written apart from the code under test."""
+    day = (moment.astimezone(UTC) + timedelta(days=days)).date() + DAY
+    return datetime.combine(day, time(), UTC)
+
+
+def test_a_current_version_is_hidden_first_and_removed_later(place: Place) -> None:
+    version = place.put("pg/daily/1.dump")
+    copy = place.copies()[f"pg/daily/1.dump@{version}"]
+    modified = place.modified("pg/daily/1.dump", version)
+    assert copy.status is CopyStatus.DUE
+    assert copy.due == midnight(midnight(modified, 30), 7)
+    assert copy.expected_by == midnight(midnight(modified, 30) + DAY, 7) + DAY
+    assert (copy.taken_from, copy.taken_until) == (modified - timedelta(hours=6), modified)
+    assert (copy.store, copy.kind, copy.size) == ("main", "pg_dump", 4)
+
+
+def test_noncurrent_versions_are_copies_and_markers_are_none(place: Place) -> None:
+    first, second = place.put("pg/daily/1.dump"), place.put("pg/daily/1.dump")
+    marker = place.s3.delete_object(Bucket=place.bucket, Key="pg/daily/1.dump")["VersionId"]
+    copies = place.copies()
+    assert copies.keys() == {f"pg/daily/1.dump@{first}", f"pg/daily/1.dump@{second}"}
+    [deleted] = [
+        one["LastModified"]
+        for one in place.s3.list_object_versions(Bucket=place.bucket)["DeleteMarkers"]
+        if one["VersionId"] == marker
+    ]
+    assert copies[f"pg/daily/1.dump@{second}"].due == midnight(deleted, 7)
+    assert copies[f"pg/daily/1.dump@{first}"].due == midnight(place.modified("pg/daily/1.dump", second), 7)
+
+
+def test_without_a_rule_it_never_ends(place: Place) -> None:
+    version = place.put("pg/archive/1.dump")
+    copy = place.copies()[f"pg/archive/1.dump@{version}"]
+    assert (copy.status, copy.due) == (CopyStatus.NEVER, None)
+    assert copy.blocker == "no enabled lifecycle rule expires current versions of this key"
+
+
+def test_a_number_of_newer_versions_is_a_condition(place: Place) -> None:
+    versions = [place.put("pg/count/1.dump") for _ in range(4)]
+    copies = place.copies()
+    statuses = [copies[f"pg/count/1.dump@{version}"].status for version in versions]
+    # Two noncurrent ones have a newer noncurrent one; the newest noncurrent and the current have none.
+    assert statuses == [CopyStatus.DUE, CopyStatus.DUE, CopyStatus.CONDITIONAL, CopyStatus.CONDITIONAL]
+
+
+def test_tags_decide(place: Place) -> None:
+    short = place.put("pg/tagged/a", Tagging="keep=short")
+    long = place.put("pg/tagged/b", Tagging="keep=long")
+    copies = place.copies()
+    assert copies[f"pg/tagged/a@{short}"].status is CopyStatus.DUE
+    assert "rule tagged" in copies[f"pg/tagged/a@{short}"].ground
+    assert copies[f"pg/tagged/b@{long}"].status is CopyStatus.NEVER
+
+
+def test_locks_and_holds(place: Place) -> None:
+    locked, held = place.put("pg/daily/locked"), place.put("pg/daily/held")
+    until = datetime.now(UTC).replace(microsecond=0) + 90 * DAY
+    place.s3.put_object_retention(
+        Bucket=place.bucket, Key="pg/daily/locked", Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until}
+    )
+    place.s3.put_object_legal_hold(Bucket=place.bucket, Key="pg/daily/held", LegalHold={"Status": "ON"})
+    copies = place.copies()
+    assert copies[f"pg/daily/locked@{locked}"].due == until
+    assert copies[f"pg/daily/locked@{locked}"].expected_by == until + DAY
+    assert copies[f"pg/daily/held@{held}"].status is CopyStatus.HELD
+
+
+def test_an_unversioned_bucket(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
+    place = Place(s3, servers, bucket())
+    s3.put_object(Bucket=place.bucket, Key="pg/1.dump", Body=b"x")
+    assert place.copies()["pg/1.dump@null"].status is CopyStatus.NEVER
+    rule = {"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 2}}
+    s3.put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration={"Rules": [rule]})
+    copy = place.copies()["pg/1.dump@null"]
+    assert copy.due == midnight(copy.taken_until, 2)
+    assert copy.expected_by == copy.due + DAY
+    place.connector.close()
+
+
+def test_a_file_sent_while_it_is_read_may_hold_later_data(
+    s3: S3Client, servers: Endpoints, bucket: BucketFactory
+) -> None:
+    name = bucket()
+    upload = s3.create_multipart_upload(Bucket=name, Key="pg/base")["UploadId"]
+    parts = [
+        {
+            "ETag": s3.upload_part(Bucket=name, Key="pg/base", UploadId=upload, PartNumber=n, Body=b"x" * 5 * 2**20)[
+                "ETag"
+            ],
+            "PartNumber": n,
+        }
+        for n in (1, 2)
+    ]
+    s3.complete_multipart_upload(
+        Bucket=name,
+        Key="pg/base",
+        UploadId=upload,
+        MultipartUpload={"Parts": parts},
+    )
+    for kind, later in (("basebackup", timedelta(hours=6)), ("pg_dump", timedelta())):
+        place = Place(s3, servers, name, kind=kind)
+        [copy] = place.connector.copies().copies
+        modified = s3.head_object(Bucket=name, Key="pg/base")["LastModified"]
+        assert copy.taken_until == modified + later
+        assert copy.taken_from == modified - timedelta(hours=6)
+        place.connector.close()
+
+
+def test_the_control_is_no_copy_and_what_it_proves_is_said(
+    s3: S3Client, servers: Endpoints, bucket: BucketFactory
+) -> None:
+    place = Place(s3, servers, bucket(), control="pg/README.txt")
+    assert place.connector.copies().control is None
+    assert "backups-control-missing" in {finding.code for finding in place.connector.inspect()}
+    s3.put_object(Bucket=place.bucket, Key="pg/README.txt2", Body=b"x")
+    assert place.connector.copies().control == "entries below the prefix"
+    s3.put_object(Bucket=place.bucket, Key="pg/README.txt", Body=b"x")
+    listing = place.connector.copies()
+    assert listing.control == "object pg/README.txt"
+    assert [copy.id for copy in listing.copies] == ["pg/README.txt2@null"]
+    place.connector.close()
+
+
+def test_other_prefixes_are_other_places(place: Place) -> None:
+    place.put("redis/1.rdb")
+    place.put("pgx/1.dump")
+    assert place.copies() == {}
+
+
+def test_only_reading_requests_are_sent(place: Place) -> None:
+    place.put("pg/daily/1.dump", Tagging="keep=short")
+    sent: set[str] = set()
+    place.connector._service._client().meta.events.register("before-call.s3", lambda model, **_: sent.add(model.name))
+    place.connector.copies()
+    place.connector.inspect()
+    place.connector.identity()
+    assert {"ListObjectVersions", "GetBucketLifecycleConfiguration", "GetObjectRetention"} <= sent
+    assert all(name.startswith(("Get", "Head", "List")) and name != "GetObject" for name in sent)
+
+
+def test_an_unreadable_configuration_is_unknown_and_an_absent_one_is_never(servers: Endpoints, s3: S3Client) -> None:
+    """SeaweedFS cannot refuse a single right, so the answers are scripted."""
+    versions = b"""<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>pg/1</Key><VersionId>v</VersionId>
+    <IsLatest>true</IsLatest><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Version>
+    </ListVersionsResult>"""
+    for lifecycle, status in (
+        ((403, error("AccessDenied")), CopyStatus.UNKNOWN),
+        ((501, error("NotImplemented")), CopyStatus.UNKNOWN),
+        ((404, error("NoSuchLifecycleConfiguration")), CopyStatus.NEVER),
+    ):
+        answers = (
+            (200, b""),
+            (200, b"<VersioningConfiguration/>"),
+            lifecycle,
+            (200, versions),
+            (404, error("ObjectLockConfigurationNotFoundError")),
+            (404, error("ReplicationConfigurationNotFoundError")),
+            (403, b""),
+        )
+        with faulty(*answers) as (url, _):
+            place = Place(s3, servers, "bkt")
+            place.connector._service._connection = connection(servers, endpoint_url=url)
+            [copy] = place.connector.copies().copies
+            assert copy.status is status
+            place.connector.close()
+
+
+def test_findings(place: Place, s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
+    assert {finding.code: finding.severity for finding in place.connector.inspect()}.items() >= {
+        "backups-no-control": Severity.INFO
+    }.items()
+    other = Place(s3, servers, bucket(versioning=True), prefix="elsewhere/")
+    assert "backups-never-expire" in {finding.code for finding in other.connector.inspect()}
+    rule = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "else"}, "Expiration": {"Days": 2}}
+    s3.put_bucket_lifecycle_configuration(Bucket=other.bucket, LifecycleConfiguration={"Rules": [rule]})
+    codes = {finding.code for finding in other.connector.inspect()}
+    assert "backups-expire-current-only" in codes
+    assert "backups-never-expire" not in codes
+    other.connector.close()
