@@ -7,10 +7,10 @@ from pathlib import Path
 
 from expunge_config.datamap import Operator
 from expunge_config.settings import Settings
-from expunge_orchestrator.errors import KeysError
+from expunge_orchestrator.errors import KeysError, LedgerBusyError
 from expunge_reports import keys as key_files
 from expunge_reports import note, trust
-from expunge_reports.errors import LogError, ReportError
+from expunge_reports.errors import LogBusyError, LogError, ReportError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import LogWriter
 
@@ -46,8 +46,11 @@ def open_log(settings: Settings, operator: Operator, ring: KeyRing) -> LogWriter
 
     Raises:
         KeysError: There is no log yet, or it belongs to other keys.
+        LedgerBusyError: Another process is writing to it.
     """
     try:
         return LogWriter.open(settings.log, operator.log_origin, ring.log)
+    except LogBusyError:
+        raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.") from None
     except LogError as error:
         raise KeysError(str(error), remedy="`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -14,14 +15,16 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.errors import NotConfirmedError, NotErasedError
+from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError
 from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, batch_by_uid
 from expunge_orchestrator.progress import chunks_of
 from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import Workspace, opened
+
+WAIT_SECONDS = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -75,15 +78,25 @@ def erase(
 
 
 def carry_out(workspace: Workspace, batch: Batch) -> None:
-    """Begin, or bring back what failed, and run with a progress bar."""
+    """Begin, or bring back what failed, and run with a progress bar.
+
+    Where another process is running this ledger it does the work, and this one waits for the batch to end.
+    """
     states.begin(workspace, batch)
     if batch.state is BatchState.FAILED:
         states.retry(workspace, batch)
-    with (
-        open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
-        _bar(workspace, batch) as watch,
-    ):
-        run(workspace, writer, watch)
+    while True:
+        try:
+            with (
+                open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
+                _bar(workspace, batch) as watch,
+            ):
+                return run(workspace, writer, watch)
+        except LedgerBusyError:
+            time.sleep(WAIT_SECONDS)
+            with reading(workspace.ledger) as connection:
+                if batch_by_uid(connection, batch.uid).state not in RUNNING:
+                    return None
 
 
 @contextmanager

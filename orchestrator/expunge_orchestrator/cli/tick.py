@@ -8,7 +8,7 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator import copies
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.errors import NotErasedError
+from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
@@ -32,8 +32,11 @@ def tick(as_json: terminal.Json = False) -> None:
     with opened(settings_module.load(), installed()) as workspace:
         woken = states.wake(workspace)
         forgotten = states.forget_stale_plans(workspace)
-        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-            run(workspace, writer, Watch())
+        try:
+            with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+                run(workspace, writer, Watch())
+        except LedgerBusyError:
+            terminal.notes().print("Another process is running this ledger; it does what is due.")
         listings = copies.observe(workspace.backups)
         with workspace.ledger.begin() as connection:
             copies.record(connection, listings)

@@ -96,13 +96,19 @@ def concluded(  # noqa: PLR0913 - the statement's own parts
     *,
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
+    map_digest: str,
     at: datetime,
     context: str,
 ) -> dict[str, object]:
-    """Body of `erased`, `partially-erased` and `not-found`."""
+    """Body of `erased`, `partially-erased` and `not-found`.
+
+    `map_digest` is that of the map in force now: a batch that was mended and taken up again may have ended under
+    another one than it was planned with.
+    """
     result = outcomes.result(lines)
     return {
         "controller": str(batch.scope),
+        "dataMap": f"sha256:{map_digest}",
         "outcome": result.value,
         "claim": CLAIM,
         "verifiedAt": stamp(at),

@@ -145,7 +145,13 @@ def conclude(context: Context) -> Write:
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
                 body = bodies.concluded(
-                    context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=at, context=cited
+                    context.batch,
+                    judged[item.id],
+                    cutoffs=context.cutoffs,
+                    grounds=grounds,
+                    map_digest=context.workspace.map_digest,
+                    at=at,
+                    context=cited,
                 )
                 still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
                 drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
