@@ -70,6 +70,19 @@ def _tally(values: list[object]) -> Tally:
     return Tally(due, retained, newer, day, ground if isinstance(ground, str) else None)
 
 
+def summary(results: Mapping[str, int]) -> Result:
+    """What may be said of a whole batch, from the number of people per result.
+
+    `erased` only if it is true of everybody who was found; one person ambiguous or partly retained among many makes it
+    `partially-erased`.
+    """
+    present = {Result(name) for name, number in results.items() if number}
+    for alone in (Result.AMBIGUOUS, Result.NOT_FOUND, Result.FAILED):
+        if present == {alone}:
+            return alone
+    return Result.ERASED if present <= {Result.ERASED, Result.NOT_FOUND} else Result.PARTIALLY_ERASED
+
+
 def lines(actions: Mapping[str, Mapping[str, Action]], found: Record, verified: Record) -> list[Line]:
     """One line per collection of the scope. A collection that nobody looked at is FAILED, never "nothing there"."""
     result: list[Line] = []

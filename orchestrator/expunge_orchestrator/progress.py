@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.outcomes import summary
 
 
 def chunks_of(ledger: sa.Engine, batch: Batch) -> int:
@@ -29,6 +30,11 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
         .group_by(schema.item.c.outcome)
     )
     return {row.outcome or "open": row.number for row in rows}
+
+
+def told_state(batch: Batch, results: Mapping[str, int]) -> str:
+    """The batch's state as people and machines are told: never plain `erased` where something was kept or refused."""
+    return summary(results).value if batch.state is BatchState.ERASED else batch.state.value
 
 
 def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, batch_by_uid
+from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.progress import chunks_of
 from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import Workspace, opened
@@ -74,6 +75,11 @@ def erase(
         raise NotErasedError(
             f"Batch {chosen.uid} failed; nobody in its failed chunks is called erased.",
             remedy=f"Mend what the failure names, then: expunge erase {chosen.uid}",
+        )
+    if refused := report["outcomes"].get(Result.AMBIGUOUS.value, 0):
+        raise NotErasedError(
+            f"{refused} of {report['people']} people are ambiguous; nothing of theirs was touched.",
+            remedy="Find out who is meant and ask again with an identifier that only this person has.",
         )
 
 

@@ -12,7 +12,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
-from expunge_orchestrator.progress import chunk_states, outcomes_of, reasons_of, remaining_by_collection
+from expunge_orchestrator.progress import chunk_states, outcomes_of, reasons_of, remaining_by_collection, told_state
 from expunge_orchestrator.workspace import Workspace, opened
 
 
@@ -41,13 +41,14 @@ def status(
                 {
                     "batch": one.uid,
                     "controller": str(one.scope),
-                    "state": one.state.value,
+                    "state": told_state(one, results),
                     "people": one.plan["people"],
                     "created": one.created_at,
                     "settlesAt": one.settle_at,
-                    "outcomes": outcomes_of(connection, one),
+                    "outcomes": results,
                 }
                 for one in batches(connection)
+                for results in [outcomes_of(connection, one)]
             ]
     if as_json:
         terminal.emit({"batches": listed})
@@ -60,13 +61,14 @@ def status(
 def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     """A batch for machines."""
     with reading(workspace.ledger) as connection:
+        results = outcomes_of(connection, batch)
         return {
             "batch": batch.uid,
             "controller": str(batch.scope),
-            "state": batch.state.value,
+            "state": told_state(batch, results),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
-            "outcomes": outcomes_of(connection, batch),
+            "outcomes": results,
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
@@ -92,5 +94,5 @@ def show(report: dict[str, Any]) -> None:
     for chunk in report["chunks"]:
         if chunk["failure"]:
             out.print(f"[red]chunk {chunk['chunk']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
-    if report["state"] == BatchState.ERASED.value:
+    if report["state"] not in [one.value for one in BatchState if one is not BatchState.ERASED]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")

@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Tally
-from expunge_orchestrator.outcomes import Outcome, Result, judge, lines, pack, result, unpack
+from expunge_orchestrator.outcomes import Outcome, Result, judge, lines, pack, result, summary, unpack
 
 NOTHING = Tally()
 
@@ -50,3 +50,20 @@ def test_retained_is_never_plain_erased() -> None:
 def test_counts_survive_packing() -> None:
     tallies = {"a": Tally(1, 2, 3, date(2030, 1, 31), "object-lock"), "b": Tally()}
     assert unpack(pack(tallies)) == tallies
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({"erased": 3}, Result.ERASED),
+        ({"erased": 3, "not-found": 1}, Result.ERASED),
+        ({"erased": 499, "ambiguous": 1}, Result.PARTIALLY_ERASED),
+        ({"erased": 1, "partially-erased": 1}, Result.PARTIALLY_ERASED),
+        ({"not-found": 2}, Result.NOT_FOUND),
+        ({"ambiguous": 2}, Result.AMBIGUOUS),
+        ({"ambiguous": 1, "not-found": 1}, Result.PARTIALLY_ERASED),
+        ({"failed": 1}, Result.FAILED),
+    ],
+)
+def test_a_batch_is_called_erased_only_if_everybody_found_was(results: dict[str, int], expected: Result) -> None:
+    assert summary(results) is expected
