@@ -77,9 +77,8 @@ def summary(results: Mapping[str, int]) -> Result:
     `partially-erased`.
     """
     present = {Result(name) for name, number in results.items() if number}
-    for alone in (Result.AMBIGUOUS, Result.NOT_FOUND, Result.FAILED):
-        if present == {alone}:
-            return alone
+    if not present & {Result.ERASED, Result.PARTIALLY_ERASED}:
+        return next((one for one in (Result.FAILED, Result.AMBIGUOUS) if one in present), Result.NOT_FOUND)
     return Result.ERASED if present <= {Result.ERASED, Result.NOT_FOUND} else Result.PARTIALLY_ERASED
 
 

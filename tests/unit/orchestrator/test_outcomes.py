@@ -61,7 +61,7 @@ def test_counts_survive_packing() -> None:
         ({"erased": 1, "partially-erased": 1}, Result.PARTIALLY_ERASED),
         ({"not-found": 2}, Result.NOT_FOUND),
         ({"ambiguous": 2}, Result.AMBIGUOUS),
-        ({"ambiguous": 1, "not-found": 1}, Result.PARTIALLY_ERASED),
+        ({"ambiguous": 1, "not-found": 1}, Result.AMBIGUOUS),
         ({"failed": 1}, Result.FAILED),
     ],
 )
