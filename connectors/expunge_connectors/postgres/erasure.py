@@ -129,6 +129,8 @@ class Eraser:
             if name not in self.actions:
                 continue
             limit = None if name in sequence.together else self.limit - touched
+            if limit is not None and limit <= 0:
+                return Step(touched, complete=False)
             with translated(self.store.name, name):
                 here = self._collection(connection, self.store.collections[name], limit)
             touched += here

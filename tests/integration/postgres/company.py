@@ -1,6 +1,6 @@
 """A handful of people in the Calltrack schema, and what tests of the Postgres connector do with them.
 
-Ada (user 1) is the one to be erased. Ben (2) lives in her household, Cleo (3) has her own address and shares Ben's phone.
+Ada (user 1) is the one to be erased. Ben (2) lives in her household; Cleo (3) has her own address, and Ben's phone.
 Caller 1 rings client 1, caller 2 rings client 2 from the same phone.
 """
 
@@ -30,7 +30,7 @@ CUTOFF = datetime(2026, 6, 1, tzinfo=UTC)
 _EXAMPLE = resources.files("expunge_config.examples.calltrack")
 
 _PEOPLE = """
-INSERT INTO clients (name) VALUES ('one'), ('two');
+INSERT INTO clients (name, created_at) VALUES ('one', '2025-01-01'), ('two', '2025-01-01');
 INSERT INTO users (client_id, email, full_name, phone, created_at) VALUES
     (1, 'Ada@Mail.example', 'Ada', '+49 30 1111111', '2025-01-01'),
     (1, 'ben@mail.example', 'Ben', '+49302222222', '2025-01-01'),
@@ -42,7 +42,8 @@ INSERT INTO addresses (street, postcode, city, created_at) SELECT s, 'p', 'c', '
 INSERT INTO user_addresses (user_id, address_id, created_at) VALUES
     (1, 1, '2025-01-01'), (2, 1, '2025-01-01'), (3, 2, '2025-01-01'), (1, 3, '2025-01-01');
 INSERT INTO messages (user_id, reply_to, body, created_at) VALUES
-    (1, NULL, 'm1', '2025-01-01'), (1, 1, 'm2', '2025-01-02'), (2, NULL, 'm3', '2025-01-03'), (1, 2, 'm4', '2025-01-04');
+    (1, NULL, 'm1', '2025-01-01'), (1, 1, 'm2', '2025-01-02'), (2, NULL, 'm3', '2025-01-03'),
+    (1, 2, 'm4', '2025-01-04');
 INSERT INTO invoices (user_id, number, billing_name, cents, issued_at) VALUES
     (1, 'old', 'Ada', 1, '2010-01-01'), (1, 'new', 'Ada', 2, '2024-02-29'), (2, 'ben', 'Ben', 3, '2024-01-01');
 INSERT INTO invoice_lines (invoice_id, text, cents, issued_at) SELECT id, 't', 1, issued_at FROM invoices;

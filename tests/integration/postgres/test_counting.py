@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-
-from expunge_connectors.contract import Scope, Tally
-from expunge_connectors.errors import TerminalError
 from tests.integration.postgres.company import (
     ACCOUNT,
     CLIENT_1,
@@ -19,6 +16,9 @@ from tests.integration.postgres.company import (
     resolved,
     subject,
 )
+
+from expunge_connectors.contract import Scope, Tally
+from expunge_connectors.errors import TerminalError
 
 
 def test_every_collection_of_the_scope_is_there_with_zeros_and_logs_are_absent(company):
@@ -130,13 +130,16 @@ def test_verification_counts_the_same_before_anything_is_erased(company):
     with opened(company) as store:
         for scope, people in (
             (ACCOUNT, [subject(number, user_id=str(number)) for number in (1, 2, 3, 4)]),
-            (CLIENT_1, [subject(1, phone="+49403333333"), subject(2, caller_id="3"), subject(3, email="gus@mail.example")]),
+            (
+                CLIENT_1,
+                [subject(1, phone="+49403333333"), subject(2, caller_id="3"), subject(3, email="gus@mail.example")],
+            ),
             (Scope("client", "2"), [subject(1, phone="+49403333333")]),
         ):
             whole = resolved(store, people, scope)
             counted, verified = store.count(whole, scope, CUTOFF), store.verify(whole, scope, CUTOFF)
             for number, tallies in counted.items():
-                # A shared row is due in the plan when its last owner goes; to verification it stays while owners are there.
+                # The plan says that a shared row goes with its last owner; verification, that somebody still owns it.
                 assert {**tallies, "addresses": None} == {**verified[number], "addresses": None}
 
 
@@ -155,7 +158,9 @@ def test_a_request_that_names_no_member_is_refused(company):
 
 
 def test_a_collection_without_an_owner_blocks(company):
-    with opened(company, data_map(lambda document: document["stores"]["main"]["collections"]["leads"].pop("owner"))) as store:
+    with opened(
+        company, data_map(lambda document: document["stores"]["main"]["collections"]["leads"].pop("owner"))
+    ) as store:
         for verb in (store.count, store.verify, store.resolve):
             with pytest.raises(TerminalError, match="collection leads: the map does not say whose"):
                 verb([subject(1, user_id="1")], ACCOUNT, CUTOFF)

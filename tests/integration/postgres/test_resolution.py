@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from expunge_connectors.contract import Scope, SubjectKey
 from tests.integration.postgres.company import ACCOUNT, CLIENT_1, CUTOFF, execute, opened, resolved, subject
+
+from expunge_connectors.contract import Scope, SubjectKey
 
 
 def told(store, one, scope, cutoff=CUTOFF):

@@ -1,0 +1,247 @@
+"""Inspect: each thing that stands in the way is found, named, and has a remedy."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.postgres.company import data_map, execute, opened
+from tests.integration.postgres.roles import role
+
+from expunge_connectors.contract import Severity
+from expunge_connectors.errors import TransientError
+
+COLLECTIONS = ("stores", "main", "collections")
+INDEXES = """
+CREATE INDEX ON users ((lower(normalize(btrim(email::text), NFC))));
+CREATE INDEX ON users ((regexp_replace(phone::text, '[\\s().-]', '', 'g')));
+CREATE INDEX ON marketing_optouts ((lower(normalize(btrim(email::text), NFC))));
+CREATE INDEX ON callers ((regexp_replace(phone::text, '[\\s().-]', '', 'g')));
+CREATE INDEX ON leads ((lower(normalize(btrim(email::text), NFC))));
+CREATE INDEX ON leads ((regexp_replace(phone::text, '[\\s().-]', '', 'g')));
+CREATE INDEX ON leads ((btrim(regexp_replace(lower(normalize(postal_address::text, NFC)), '[\\s,]+', ' ', 'g'))));
+"""
+ENOUGH = (
+    (
+        "GRANT SELECT, DELETE ON user_profiles, api_tokens, user_addresses, addresses, messages, invoices, invoice_lines,"
+        " marketing_optouts, callers, calls, call_notes, recordings, transcripts, leads, lead_answers TO {role}"
+    ),
+    "GRANT SELECT, UPDATE (email, full_name, phone, status) ON users TO {role}",
+    "GRANT UPDATE (id) ON addresses TO {role}",
+)
+
+
+def findings(url, loaded=None):
+    with opened(url, loaded) as store:
+        return store.inspect()
+
+
+def codes(found, *severities):
+    return {(one.code, one.collection) for one in found if one.severity in (severities or tuple(Severity))}
+
+
+def test_the_example_has_nothing_to_complain_about_once_its_indexes_are_made(company):
+    execute(company, INDEXES)
+    with role(company, *ENOUGH) as url:
+        assert findings(url) == []
+
+
+def test_the_remedies_for_missing_indexes_work_as_they_are_written(company):
+    found = [one for one in findings(company) if one.code == "tie-index"]
+    assert len(found) == 7
+    for one in found:
+        execute(company, one.remedy.replace(" CONCURRENTLY", ""))
+    assert [one for one in findings(company) if one.code == "tie-index"] == []
+
+
+def edit(collection, **values):
+    def change(document):
+        document["stores"]["main"]["collections"][collection].update(values)
+
+    return change
+
+
+def tombstoned(expression, column="full_name"):
+    def change(document):
+        document["stores"]["main"]["collections"]["users"]["tombstone"][column] = expression
+
+    return change
+
+
+def deleted_users(document):
+    users = document["stores"]["main"]["collections"]["users"]
+    users["data_type"] = "account"
+    del users["tombstone"]
+
+
+def without(collection):
+    def change(document):
+        del document["stores"]["main"]["collections"][collection]
+
+    return change
+
+
+def no_owner(document):
+    del document["stores"]["main"]["collections"]["leads"]["owner"]
+
+
+def personal_key(document):
+    users = document["stores"]["main"]["collections"]["users"]
+    del users["tombstone"]["email"]
+
+
+NOTHING = ""
+ERRORS = [
+    ("table-missing", "messages", "DROP TABLE messages", None),
+    ("table-missing", "access_log", "DROP TABLE access_log", None),
+    ("column-missing", "users", "ALTER TABLE users DROP created_at", None),
+    ("column-missing", "users", "ALTER TABLE users DROP status", None),
+    ("primary-key-missing", "call_notes", "ALTER TABLE call_notes DROP CONSTRAINT call_notes_pkey", None),
+    ("table-kind", "call_notes", "DROP TABLE call_notes; CREATE VIEW call_notes AS SELECT 1 AS call_id", None),
+    ("table-kind", "call_notes", "CREATE TABLE more () INHERITS (call_notes)", None),
+    (
+        "tie-type",
+        "call_notes",
+        "ALTER TABLE call_notes DROP CONSTRAINT call_notes_call_id_fkey, ALTER call_id TYPE text",
+        None,
+    ),
+    ("date-type", "users", NOTHING, edit("users", created="status")),
+    ("owner-undecided", "leads", NOTHING, no_owner),
+    ("undeclared-table", "users", "CREATE TABLE extra (user_id bigint REFERENCES users)", None),
+    ("undeclared-table", "recordings", NOTHING, without("transcripts")),
+    (
+        "cascade-into-undeclared",
+        "messages",
+        "CREATE TABLE extra (m bigint REFERENCES messages ON DELETE CASCADE)",
+        None,
+    ),
+    ("cascade-into-log", "users", NOTHING, deleted_users),
+    ("retained-child", "users", NOTHING, deleted_users),
+    (
+        "foreign-key-circle",
+        "callers",
+        "ALTER TABLE callers ADD first_call bigint REFERENCES calls",
+        None,
+    ),
+    ("tombstone-expression", "users", NOTHING, tombstoned("'was ' || email")),
+    ("tombstone-expression", "users", NOTHING, tombstoned("no_such_function(id)")),
+    ("tombstone-expression", "users", NOTHING, tombstoned("1", "id")),
+    ("tombstone-unstable", "users", NOTHING, tombstoned("gen_random_uuid()::text")),
+    ("tombstone-unstable", "users", NOTHING, tombstoned("now()::text")),
+    ("tombstone-null", "users", NOTHING, tombstoned("NULL")),
+    (
+        "tombstone-referenced",
+        "users",
+        "ALTER TABLE user_profiles ADD email text REFERENCES users (email)",
+        None,
+    ),
+    (
+        "tombstone-personal-key",
+        "users",
+        "ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE; ALTER TABLE users ADD PRIMARY KEY (email)",
+        personal_key,
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "collection", "statements", "change"), ERRORS)
+def test_errors(company, code, collection, statements, change):
+    loaded = data_map(change)
+    assert (code, collection) not in codes(findings(company))
+    if statements:
+        execute(company, statements)
+    found = findings(company, loaded)
+    assert (code, collection) in codes(found, Severity.ERROR)
+    for one in found:
+        assert one.store == "main"
+        assert one.message.endswith((".", ")"))
+        assert one.remedy
+
+
+def test_an_undeclared_table_is_found_through_another_one(company):
+    execute(
+        company,
+        "CREATE TABLE near (id int PRIMARY KEY, user_id bigint REFERENCES users);"
+        "CREATE TABLE far (near_id int REFERENCES near);"
+        "CREATE TABLE unrelated (id int PRIMARY KEY);"
+        "CREATE TABLE of_a_log (log_id bigint REFERENCES access_log);",
+    )
+    found = [one.message for one in findings(company) if one.code == "undeclared-table"]
+    assert [message.split()[0] for message in found] == ["public.far", "public.near"]
+
+
+@pytest.mark.parametrize(
+    ("code", "collection", "statements"),
+    [
+        ("trigger", "users", "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER t AFTER UPDATE ON users EXECUTE FUNCTION noted()"),
+        ("rule", "messages", "CREATE RULE r AS ON DELETE TO messages DO INSTEAD NOTHING"),
+        ("foreign-key-index", "messages", "DROP INDEX messages_reply_to"),
+        ("foreign-key-index", "user_addresses", "DROP INDEX user_addresses_address"),
+        ("tie-index", "messages", "DROP INDEX messages_user"),
+        ("date-nullable", "users", "ALTER TABLE users ALTER created_at DROP NOT NULL"),
+        (
+            "cascade",
+            "messages",
+            "ALTER TABLE messages ADD FOREIGN KEY (reply_to) REFERENCES messages ON DELETE CASCADE",
+        ),
+        ("foreign-controller", "callers", "ALTER TABLE user_profiles ADD caller_id bigint REFERENCES callers"),
+        ("superuser", None, NOTHING),
+    ],
+)  # fmt: skip
+def test_warnings(company, code, collection, statements):
+    if statements:
+        assert (code, collection) not in codes(findings(company))
+        execute(company, statements)
+    assert (code, collection) in codes(findings(company), Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("revoke", "collection", "named"),
+    [
+        ("REVOKE SELECT ON messages FROM {role}", "messages", "SELECT ON public.messages"),
+        ("REVOKE DELETE ON messages FROM {role}", "messages", "DELETE ON public.messages"),
+        ("REVOKE UPDATE (phone) ON users FROM {role}", "users", "UPDATE (phone) ON public.users"),
+        ("REVOKE UPDATE (id) ON addresses FROM {role}", "addresses", "UPDATE (id) ON public.addresses"),
+        ("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}", None, "temporary tables"),
+    ],
+)
+def test_a_missing_right_is_named(company, revoke, collection, named):
+    with role(company, *ENOUGH, revoke.replace("{database}", company.rpartition("/")[2])) as url:
+        found = [one for one in findings(url) if one.code == "right-missing"]
+    assert [(one.severity, one.collection) for one in found] == [(Severity.ERROR, collection)]
+    assert named in found[0].message
+
+
+def test_too_many_rights_on_a_log_are_a_warning(company):
+    with role(company, *ENOUGH, "GRANT INSERT, DELETE, UPDATE (url) ON access_log TO {role}") as url:
+        found = [one for one in findings(url) if one.code == "right-excessive"]
+    assert [(one.severity, one.collection) for one in found] == [(Severity.WARNING, "access_log")]
+    assert "INSERT, UPDATE, DELETE on the log" in found[0].message
+
+
+def test_row_level_security_blocks_a_role_that_it_applies_to(company):
+    execute(company, "ALTER TABLE messages ENABLE ROW LEVEL SECURITY")
+    with role(company, *ENOUGH) as url:
+        assert ("row-level-security", "messages") in codes(findings(url), Severity.ERROR)
+    assert "row-level-security" not in {one.code for one in findings(company)}
+
+
+def test_what_the_server_writes_down_is_said(company):
+    name = company.rpartition("/")[2]
+    execute(
+        company,
+        f"ALTER DATABASE {name} SET log_statement = 'mod';ALTER DATABASE {name} SET log_min_duration_statement = 1000;",
+    )
+    found = findings(company)
+    assert ("statement-log", None) in codes(found, Severity.INFO)
+    assert ("parameter-log", None) in codes(found, Severity.WARNING)
+    execute(company, f"ALTER DATABASE {name} SET log_parameter_max_length = 0")
+    assert "parameter-log" not in {one.code for one in findings(company)}
+
+
+def test_a_session_that_may_only_read_is_an_error(company):
+    execute(company, f"ALTER DATABASE {company.rpartition('/')[2]} SET default_transaction_read_only = on")
+    assert ("read-only", None) in codes(findings(company), Severity.ERROR)
+
+
+def test_it_writes_nothing_and_does_not_answer_for_a_server_that_is_away(company):
+    with opened(company.rpartition("@")[0] + "@127.0.0.1:1/x") as store, pytest.raises(TransientError):
+        store.inspect()
