@@ -1,0 +1,20 @@
+"""A seeded sample of the kill points, in every run of the tests; `make chaos` kills at all of them."""
+
+from __future__ import annotations
+
+from tests.chaos.choice import chosen
+from tests.chaos.fixtures import chaos
+from tests.chaos.runs import Chaos, sample
+
+__all__ = ["chaos"]
+
+POINTS = 8
+
+
+def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
+    points = [(scene, number + 1) for scene in chaos.scenes for number in range(len(scene.ending.points))]
+    seed = chosen().seed
+    wrong: list[str] = []
+    for index in sample(len(points), POINTS, seed):
+        wrong += chaos.killed(points[index][0], points[index][1])
+    assert not wrong, "\n".join([f"EXPUNGE_CHAOS_SEED={seed}", *wrong])

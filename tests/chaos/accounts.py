@@ -1,0 +1,123 @@
+"""What an installation says about a run: its ledger, its log and its receipts, read without its own code where possible."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_orchestrator import receipts
+from expunge_reports import dsse, trust, verification
+from expunge_reports.log import Log
+
+_MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "cutoff", "context", "prev"})
+"""What may differ between two runs that did the same: times, and digests over times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What must be the same however often the run was killed.
+
+    Attributes:
+        told: The facts by name; times and random values are left out.
+        cutoffs: Batch and store -> cutoff. Differs between runs, but not between the parts of an interrupted one.
+    """
+
+    told: dict[str, Any]
+    cutoffs: dict[tuple[int, str], str]
+
+    def differences(self, expected: Account) -> Iterator[str]:
+        """What is told otherwise than expected. No values of people are in it: counts, names of steps and events."""
+        for name, theirs in expected.told.items():
+            mine = self.told[name]
+            if len(mine) != len(theirs):
+                yield f"{name}: {len(mine)} entries, expected {len(theirs)}"
+            elif mine != theirs:
+                pairs = zip(mine, theirs, strict=True)
+                yield next(f"{name}: {str(one)[:400]}, expected {str(other)[:400]}" for one, other in pairs if one != other)
+
+
+def _rows(home: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(home / "ledger.sqlite3")) as connection:
+        return list(connection.execute(query))
+
+
+def cutoffs(home: Path) -> dict[tuple[int, str], str]:
+    """The cutoffs that the ledger has by now."""
+    return {(batch, store): at for batch, store, at in _rows(home, "SELECT batch_id, store, at FROM cutoff")}
+
+
+def found(home: Path) -> dict[int, str]:
+    """Item -> the counts before erasing, where they are durable by now."""
+    return dict(_rows(home, "SELECT id, found FROM item WHERE found IS NOT NULL"))
+
+
+def of(home: Path) -> Account:
+    """Read everything."""
+    statements = _rows(
+        home, "SELECT series, seq, event, item_id, leaf, log_index, envelope FROM statement ORDER BY series, seq"
+    )
+    payloads = [json.loads(dsse.parse(envelope).payload) for *_, envelope in statements]
+    told = {
+        "batches": _rows(home, "SELECT id, state, settle_at IS NULL FROM batch ORDER BY id"),
+        "chunks": _rows(home, "SELECT id, batch_id, state, step, rounds, failure FROM chunk ORDER BY id"),
+        "steps": _rows(home, "SELECT chunk_id, round, step, name FROM step_log ORDER BY 1, 2, 3"),
+        "items": [
+            (*row[:7], *(value and json.loads(value) for value in row[7:]))
+            for row in _rows(
+                home,
+                "SELECT id, line, outcome, reason, wrapped_key IS NULL, sealed_identifiers IS NULL,"
+                " sealed_keys IS NULL, found, verified, reviewed, reverified FROM item ORDER BY id",
+            )
+        ],
+        "suppression": _rows(home, "SELECT tag, item_id, namespace FROM suppression ORDER BY 1, 2"),
+        "copies": _rows(home, "SELECT place, copy_id, status, observed_gone_at FROM backup_copy ORDER BY 1, 2"),
+        "events": [(series, seq, event) for series, seq, event, *_ in statements],
+        "bodies": [_timeless(payload) for payload in payloads],
+        "documents": sorted(
+            {
+                json.dumps(_timeless(json.loads(body)), sort_keys=True)
+                for (body,) in _rows(home, "SELECT body FROM document")
+            }
+        ),
+    }
+    return Account(told, cutoffs(home))
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _timeless(one) for name, one in value.items() if name not in _MOMENTS}
+    if isinstance(value, list):
+        return [_timeless(one) for one in value]
+    return value
+
+
+def complaints(home: Path) -> Iterator[str]:
+    """What is wrong with statements, log and receipts by themselves."""
+    statements = _rows(home, "SELECT series, event, leaf, log_index FROM statement")
+    told = [(series, event) for series, event, *_ in statements]
+    yield from (f"said twice: {event}" for series, event in set(told) if told.count((series, event)) > 1)
+    trusted = trust.parse((home / "keys" / "trust.json").read_bytes())
+    log = Log.open(home / "log", trusted.log)
+    log.audit()
+    if sorted(index if index is not None else -1 for *_, index in statements) != list(range(log.size)):
+        yield f"{len(statements)} statements, {log.size} leaves, or an index is missing"
+        return
+    yield from (f"another leaf at its index: {event}" for _, event, leaf, index in statements if log.leaf(index) != leaf)
+    ledger = sa.create_engine(f"sqlite:///{home / 'ledger.sqlite3'}")
+    try:
+        with ledger.connect() as connection:
+            for series in sorted({series for series, _ in told}):
+                export = receipts.export_of(connection, log, series)
+                verdict = verification.verify(export, trusted, [], datetime.now(UTC))
+                if verdict.reason is not None:
+                    yield f"a receipt is not authentic: {verdict.reason}"
+    finally:
+        ledger.dispose()

@@ -1,0 +1,19 @@
+"""The world that is killed in, and how much of it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.chaos.choice import Choice, chosen
+from tests.chaos.fixtures import chaos
+
+__all__ = ["chaos", "choice"]
+
+
+def pytest_report_header() -> str:
+    return f"chaos: {chosen()}"
+
+
+@pytest.fixture(scope="session")
+def choice() -> Choice:
+    """Which points: all, or a seeded sample."""
+    return chosen()

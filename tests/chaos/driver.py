@@ -1,0 +1,139 @@
+"""Run in a process of its own: forks one child per order, which runs the ledger's batch or is killed.
+
+An order is a line of JSON on standard input (see `runs.Chaos.run`); the answer is a line with the child's exit code,
+negative for a signal. A fresh interpreter for each order would take longer than the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, TextIO
+
+import boto3
+import psycopg
+import sqlalchemy as sa
+from botocore.loaders import JSONFileLoader
+from tests.chaos.points import FatalBackups, FatalStore, FatalWriter, Fuse, wire_drivers, wire_ledger
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import BatchState, ChunkState, batches
+from expunge_orchestrator.workspace import Workspace, opened
+
+SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Latecomer:
+    """Writes to an account holder between erasing and verifying, in the first round of the first chunk only.
+
+    Verification must find it, and a second round erase it. However often it is asked, it writes the same thing once.
+    """
+
+    ledger: sa.Engine
+    postgres_url: str
+    holder: int | None
+
+    def __call__(self, store: str, verb: str) -> None:
+        """Look whether the moment has come."""
+        if (store, verb) != ("main", "verify") or self.holder is None:
+            return
+        with reading(self.ledger) as connection:
+            first = sa.select(sa.func.min(schema.chunk.c.id)).scalar_subquery()
+            row = connection.execute(
+                sa.select(schema.chunk.c.rounds, schema.batch.c.state)
+                .join(schema.batch)
+                .where(schema.chunk.c.state == ChunkState.RUNNING.value, schema.chunk.c.id == first)
+            ).first()
+        if row is not None and row.rounds == 0 and row.state == BatchState.EXECUTING.value:
+            with psycopg.connect(self.postgres_url) as connection:
+                connection.execute(
+                    "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900001, %s, 'between')"
+                    " ON CONFLICT (id) DO NOTHING",
+                    (self.holder,),
+                )
+
+
+def carry_out(order: Mapping[str, Any], fuse: Fuse) -> None:
+    """The one command of a half: what `expunge erase BATCH` or `expunge tick` does. Resuming is the same call."""
+    with opened(settings_module.load(), installed()) as plain:
+        wire_ledger(plain.ledger, fuse)
+        before = Latecomer(plain.ledger, order["postgres_url"], order["in_between"])
+        workspace = replace(
+            plain,
+            stores={name: FatalStore(store, fuse, before) for name, store in plain.stores.items()},
+            backups={name: FatalBackups(place, fuse) for name, place in plain.backups.items()},
+        )
+        if order["half"] == "erase":
+            with reading(workspace.ledger) as connection:
+                planned = batches(connection)
+            for batch in planned:
+                states.begin(workspace, batch)
+        else:
+            states.wake(workspace)
+        _run(workspace, fuse)
+        wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[order["half"]]
+        with reading(workspace.ledger) as connection:
+            ended = {batch.state for batch in batches(connection)}
+            failures = [str(one) for one in connection.scalars(sa.select(schema.chunk.c.failure)) if one]
+        assert ended == {wanted}, f"not {wanted} but {ended}: {failures}"
+
+
+def _run(workspace: Workspace, fuse: Fuse) -> None:
+    origin = workspace.data_map.operator.log_origin
+    with FatalWriter.armed(workspace.settings.log, origin, workspace.keys.log, fuse) as writer:
+        # One worker: the points come in the same order in every run.
+        run(workspace, writer, Watch(), workers=1)
+
+
+def obey(order: Mapping[str, Any]) -> None:
+    """Carry one order out, in a child process."""
+    os.environ.update(order["environment"])
+    os.chdir(order["home"])
+    fuse = Fuse(order["fatal"], os.open(order["report"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+    wire_drivers(fuse)
+    carry_out(order, fuse)
+
+
+def serve(orders: TextIO, answers: TextIO) -> None:
+    """Obey until the input ends."""
+    for line in orders:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(SECONDS)
+            try:
+                obey(json.loads(line))
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        answers.write(json.dumps(os.waitstatus_to_exitcode(status)) + "\n")
+        answers.flush()
+
+
+def _warm() -> None:
+    """Load once, before the first fork, what every child needs: the connectors and botocore's descriptions of S3."""
+    registry = installed()
+    assert [*registry.stores.values(), *registry.backups.values()]
+    load = JSONFileLoader.load_file
+    read = cache(lambda path: load(JSONFileLoader(), path))
+    JSONFileLoader.load_file = lambda _loader, path: read(path)
+    boto3.session.Session().client("s3", region_name="us-east-1").close()
+
+
+if __name__ == "__main__":
+    _warm()
+    serve(sys.stdin, sys.stdout)

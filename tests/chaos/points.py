@@ -1,0 +1,239 @@
+"""The points at which a run can be killed: counted, named, and wired into stores, ledger and log from outside.
+
+Production code knows nothing of this. A point is: before and after each call of a store or backup place, each beat in a
+long call, before and after each transaction that an erasing call ends, after each of its writing statements, before and
+after each commit of the ledger that writes something, before and after each append to the log and after every single
+step of writing its files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from botocore.client import BaseClient
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import (
+    BackupConnector,
+    Beat,
+    CopyListing,
+    Counts,
+    Finding,
+    Scope,
+    StoreConnector,
+    StoreIdentity,
+    Subject,
+    Yield,
+)
+from expunge_reports.files import DurableDirectory
+from expunge_reports.log import LogWriter
+
+_WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
+_WRITING_SQL = re.compile(r"\s*(?:DELETE FROM|UPDATE) (\S+)")
+_WRITING_S3 = ("DeleteObjects", "DeleteObject", "AbortMultipartUpload")
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Counts points and kills the process at one of them.
+
+    Attributes:
+        fatal: Number of the point (from 1) at which the process ends by SIGKILL; 0 for never.
+        report: Descriptor that every reached point's name is written to, a line each, before anything else happens.
+        erasing: True while a store is erasing: only then do the drivers' own calls count as points.
+    """
+
+    fatal: int
+    report: int
+    reached: int = 0
+    erasing: bool = False
+
+    def __call__(self, name: str) -> None:
+        """Reach a point."""
+        self.reached += 1
+        os.write(self.report, f"{name}\n".encode())
+        if self.reached == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @contextmanager
+    def around(self, name: str) -> Iterator[None]:
+        """Reach one point before and one after what the block does."""
+        self(f"before {name}")
+        yield
+        self(f"after {name}")
+
+
+@dataclass(slots=True)
+class FatalStore:
+    """A store, with a point before and after every call. `before` is told the call first: other actors come in there."""
+
+    store: StoreConnector
+    fuse: Fuse
+    before: Callable[[str, str], None]
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.store.name
+
+    def inspect(self) -> Sequence[Finding]:
+        with self._call("inspect"):
+            return self.store.inspect()
+
+    def identity(self) -> StoreIdentity:
+        with self._call("identity"):
+            return self.store.identity()
+
+    def now(self) -> datetime:
+        with self._call("now"):
+            return self.store.now()
+
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+        with self._call("resolve"):
+            return self.store.resolve(subjects, scope, cutoff)
+
+    def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        with self._call("count"):
+            return self.store.count(subjects, scope, cutoff)
+
+    def erase(
+        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+    ) -> int:
+        def fatal_beat() -> None:
+            self.fuse(f"beat {self.name}.erase")
+            beat()
+
+        with self._call("erase"):
+            self.fuse.erasing = True
+            try:
+                return self.store.erase(subjects, actions, scope, cutoff, fatal_beat)
+            finally:
+                self.fuse.erasing = False
+
+    def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        with self._call("verify"):
+            return self.store.verify(subjects, scope, cutoff)
+
+    def close(self) -> None:
+        self.store.close()
+
+    @contextmanager
+    def _call(self, verb: str) -> Iterator[None]:
+        self.before(self.name, verb)
+        with self.fuse.around(f"{self.name}.{verb}"):
+            yield
+
+
+@dataclass(slots=True)
+class FatalBackups:
+    """A backup place, with a point before and after every call."""
+
+    place: BackupConnector
+    fuse: Fuse
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.place.name
+
+    def inspect(self) -> Sequence[Finding]:
+        with self.fuse.around(f"{self.name}.inspect"):
+            return self.place.inspect()
+
+    def identity(self) -> StoreIdentity:
+        with self.fuse.around(f"{self.name}.identity"):
+            return self.place.identity()
+
+    def copies(self) -> CopyListing:
+        with self.fuse.around(f"{self.name}.copies"):
+            return self.place.copies()
+
+    def close(self) -> None:
+        self.place.close()
+
+
+def wire_ledger(ledger: sa.Engine, fuse: Fuse) -> None:
+    """Put a point before and after every commit that changes something (reading ones depend on timing)."""
+    commit = ledger.dialect.do_commit
+
+    def begun(connection: sa.Connection) -> None:
+        connection.info["changes"] = _changes(connection.connection)
+        connection.info["tables"] = {}
+
+    def executed(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+        found = _WRITTEN.match(statement)
+        if found and found[1] != "document":  # two chunks share one if they come to it in the same second
+            connection.info["tables"][found[1]] = None
+
+    def fatal_commit(dbapi_connection: Any) -> None:
+        info = dbapi_connection.info
+        if _changes(dbapi_connection) == info["changes"]:
+            commit(dbapi_connection)
+            return
+        with fuse.around(f"commit of {', '.join(info['tables'])}"):
+            commit(dbapi_connection)
+
+    sa.event.listen(ledger, "begin", begun)
+    sa.event.listen(ledger, "before_cursor_execute", executed)
+    ledger.dialect.do_commit = fatal_commit  # type: ignore[method-assign]
+
+
+def _changes(dbapi_connection: Any) -> int:
+    return int(dbapi_connection.total_changes)
+
+
+class FatalWriter(LogWriter):
+    """The log's writer, with points around every append and after every step of writing a file."""
+
+    _fuse: Fuse
+
+    @classmethod
+    def armed(cls, path: Path, origin: str, key: Ed25519PrivateKey, fuse: Fuse) -> FatalWriter:
+        """Open the log with a fuse in it."""
+        writer = cls.open(DurableDirectory(path, lambda step: fuse(f"log file {step}")), origin, key)
+        writer._fuse = fuse
+        return writer
+
+    def append(self, leaves: Any) -> int:
+        with self._fuse.around("append to the log"):
+            return super().append(leaves)
+
+
+def wire_drivers(fuse: Fuse) -> None:
+    """Put points inside erasing calls: around the end of Postgres transactions, after writing statements, S3 deletes."""
+    execute, leave, call = psycopg.Cursor.execute, psycopg.Transaction.__exit__, BaseClient._make_api_call
+
+    def fatal_execute(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        done = execute(cursor, query, *arguments, **options)
+        if fuse.erasing:
+            text = query if isinstance(query, str) else query.as_string(None)
+            if found := _WRITING_SQL.match(text):
+                fuse(f"after writing {found[1]}")
+        return done
+
+    def fatal_leave(transaction: Any, *error: Any) -> Any:
+        if not fuse.erasing:
+            return leave(transaction, *error)
+        fuse("before the end of a transaction in main")
+        ended = leave(transaction, *error)
+        fuse("after the end of a transaction in main")
+        return ended
+
+    def fatal_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation not in _WRITING_S3:
+            return call(client, operation, parameters)
+        with fuse.around(operation):
+            return call(client, operation, parameters)
+
+    psycopg.Cursor.execute = fatal_execute  # type: ignore[method-assign]
+    psycopg.Transaction.__exit__ = fatal_leave  # type: ignore[method-assign]
+    BaseClient._make_api_call = fatal_call

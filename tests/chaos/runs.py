@@ -1,0 +1,194 @@
+"""Runs: undisturbed, killed, resumed, and what must be the same afterwards."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tests.chaos import accounts
+from tests.chaos.accounts import Account
+from tests.chaos.pictures import Picture
+from tests.chaos.world import Request, Start, World
+
+KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The process that forks a child for every run. Its children's complaints are in `complaints`."""
+
+    process: subprocess.Popen[str]
+    complaints: Path
+
+    def obey(self, order: dict[str, Any]) -> int:
+        """Have one run done; returns its exit code, negative for a signal."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, f"the driver ended: {self.complaints.read_text()}"
+        return int(answer)
+
+
+@contextmanager
+def driving(directory: Path, root: Path) -> Iterator[Driver]:
+    """Start the driver."""
+    complaints = directory / "complaints.txt"
+    with complaints.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.driver"],
+            cwd=root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield Driver(process, complaints)
+        finally:
+            _close(process.stdin)
+            process.wait(timeout=120)
+            _close(process.stdout)
+
+
+def _close(stream: IO[str] | None) -> None:
+    if stream is not None:
+        stream.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an undisturbed run ended, and the points it passed by name."""
+
+    points: Sequence[str]
+    picture: Picture = field(repr=False)
+    account: Account = field(repr=False)
+    home: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A run to kill: what it starts from, which half of a request's life it is, and how it ends undisturbed."""
+
+    request: Request
+    half: str
+    start: Start
+    ending: Ending
+
+    def __str__(self) -> str:
+        return f"{self.request.name}, {self.half}"
+
+
+@dataclass(slots=True)
+class Chaos:
+    """Kills runs in the world and holds what comes of them against the undisturbed ones."""
+
+    world: World
+    driver: Driver
+    directory: Path
+    scenes: list[Scene] = field(default_factory=list)
+    _runs: int = 0
+
+    def rehearse(self) -> None:
+        """Run both halves of every request undisturbed. The settling half starts where the erasing one ended."""
+        for request in self.world.requests():
+            start, _, _ = self.world.plan(request)
+            erased = self.undisturbed(request, "erase", start)
+            self.scenes.append(Scene(request, "erase", start, erased))
+            if request.afterwards is not None:
+                self.world.arrive_late(request.afterwards)
+            start = self.world.save(f"{request.name}_settle", erased.home)
+            self.scenes.append(Scene(request, "settle", start, self.undisturbed(request, "settle", start)))
+            self.world.restore(self.scenes[0].start, self.directory / f"{request.name}-over")
+
+    def undisturbed(self, request: Request, half: str, start: Start) -> Ending:
+        """Run one half without a kill."""
+        home, before = self.fresh(start)
+        code, points = self.run(request, half, home, fatal=0)
+        assert code == 0, self._complaints()
+        picture, account = self.world.picture(), accounts.of(home)
+        assert list(accounts.complaints(home)) == []
+        assert picture.rewritten_since(before) == []
+        return Ending(points, picture, account, home)
+
+    def fresh(self, start: Start) -> tuple[Path, Picture]:
+        """Everything as it was at the start; a new copy of the installation."""
+        self._runs += 1
+        home = self.directory / f"run-{self._runs}"
+        return home, self.world.restore(start, home)
+
+    def run(self, request: Request, half: str, home: Path, fatal: int) -> tuple[int, list[str]]:
+        """Type the one command. Returns its exit code and the points that were reached."""
+        report = home / "points.txt"
+        names = ("postgres_url", "redis_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
+        settings = self.world.environment(home)
+        order = {
+            "home": str(home),
+            "environment": {name: value for name, value in settings.items() if name.startswith("EXPUNGE_")},
+            "half": half,
+            "fatal": fatal,
+            "report": str(report),
+            "postgres_url": self.world.endpoints.postgres_url,
+            "in_between": request.in_between,
+        }
+        return self.driver.obey(order), report.read_text().splitlines()
+
+    def killed(self, scene: Scene, *fatal: int) -> list[str]:
+        """Kill a run at a point, the resumed run at the next one given, and so on; resume to the end and compare.
+
+        Returns what is wrong, each with the points at which the process died.
+        """
+        home, before = self.fresh(scene.start)
+        deaths: list[str] = []
+        for number in fatal:
+            kept = accounts.cutoffs(home), accounts.found(home)
+            code, points = self.run(scene.request, scene.half, home, number)
+            where = f"{scene}: point {number} after {deaths}"
+            assert code == KILLED, f"{where}: exit code {code}\n{self._complaints()}"
+            if not deaths:
+                assert points == list(scene.ending.points[:number]), f"{where}: another way, {points[-1]!r}"
+            assert len(points) == number
+            deaths.append(f"{number} {points[-1]!r}")
+            _check_kept(home, *kept)
+        kept = accounts.cutoffs(home), accounts.found(home)
+        code, _ = self.run(scene.request, scene.half, home, 0)
+        where = f"{scene}: killed at {', then '.join(deaths)}"
+        if code != 0:
+            return [f"{where}: resuming ended with {code}: {self._complaints()}"]
+        _check_kept(home, *kept)
+        return [f"{where}: {wrong}" for wrong in self.differences(home, before, scene.ending)]
+
+    def differences(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
+        """How an ended run differs from the undisturbed one."""
+        picture, account = self.world.picture(), accounts.of(home)
+        yield from picture.differences(ending.picture)
+        yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
+        yield from account.differences(ending.account)
+        yield from accounts.complaints(home)
+
+    def _complaints(self) -> str:
+        return self.driver.complaints.read_text()[-3000:]
+
+
+def _check_kept(home: Path, cutoffs: dict[tuple[int, str], str], found: dict[int, str]) -> None:
+    """What was durable before a part of the run is so after it: a cutoff and a count are taken once."""
+    assert cutoffs.items() <= accounts.cutoffs(home).items(), "a cutoff was taken twice"
+    assert found.items() <= accounts.found(home).items(), "somebody was counted twice"
+
+
+def sample(points: int, number: int | None, seed: int) -> list[int]:
+    """Indexes of points: all, or a seeded sample of so many that are spread over all of them."""
+    if number is None or number >= points:
+        return list(range(points))
+    source = random.Random(seed)
+    edges = [round(index * points / number) for index in range(number + 1)]
+    return [source.randrange(low, high) for low, high in zip(edges, edges[1:], strict=False)]

@@ -1,0 +1,244 @@
+"""A small company on real servers that can be put back to an earlier state in a moment, and what is asked of it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+from tests.chaos import pictures
+from tests.chaos.pictures import Picture
+
+from expunge_config import settings as settings_module
+from expunge_config.examples.calltrack import Company
+from expunge_config.examples.calltrack.objects import EXPORTS, RECORDINGS
+from expunge_connectors.contract import Adoptable
+from expunge_connectors.registry import installed
+from expunge_orchestrator import embedded, planning
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.demo import company as loader
+from expunge_orchestrator.demo import walk
+from expunge_orchestrator.demo.places import s3_client
+from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.trusting import install
+from expunge_orchestrator.workspace import load_map, opened
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PEOPLE = 40
+SEED = 5
+DATABASE = "chaos"
+# The number is part of the database's identity, which the plan is bound to.
+DATABASE_OID = 20_000
+ORIGIN = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Whom somebody asks to erase.
+
+    Attributes:
+        people: The list, CSV.
+        in_between: Account holder for whom a message arrives between erasing and verifying: a second round.
+        afterwards: Account holder for whom things arrive in all three stores before the settling check.
+    """
+
+    name: str
+    controller: str
+    people: str = field(repr=False)
+    in_between: int | None = None
+    afterwards: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A state that runs start from.
+
+    Attributes:
+        template: Database to copy.
+        keys: Redis key -> milliseconds to live (0: for ever) and its DUMP.
+        objects: Bucket and key -> bodies of all versions, oldest first; only buckets that are erased from.
+        picture: What the stores look like.
+        home: Ledger, keys and log, to copy.
+    """
+
+    template: str
+    keys: Mapping[bytes, tuple[int, bytes]] = field(repr=False)
+    objects: Mapping[tuple[str, str], Sequence[bytes]] = field(repr=False)
+    picture: Picture = field(repr=False)
+    home: Path
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The servers. `endpoints` lead to the database that runs work in, `role_url` too, as Expunge's own role."""
+
+    endpoints: Endpoints
+    role_url: str
+    admin_url: str = field(repr=False)
+    client: redis.Redis = field(repr=False)
+    s3: S3Client = field(repr=False)
+    directory: Path
+    company: Company
+
+    def requests(self) -> tuple[Request, Request]:
+        """One of the company for account holders, one of a client for callers.
+
+        Account holders 2 and 3 share a home and are in different chunks: the address goes with the last of them.
+        Holder 10 has exports, old and young invoices and an opt-out; 1 is online. The second line disagrees with itself.
+        """
+        mails = {ident: self.company.holder(ident).user.email for ident in (2, 3, 5)}
+        holders = f"email,user_id\n{mails[2]},\n{mails[5]},6\n,10\n{mails[3]},\n,1\n"
+        assert {self.company.caller(ident).row.client_id for ident in (2, 8)} == {42}
+        return (
+            Request("holders", "calltrack", holders, in_between=10, afterwards=1),
+            Request("callers", "client:42", "caller_id\n2\n999999\n8\n"),
+        )
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """The settings of an installation in `home`."""
+        loaded = loader.Loaded(self.role_url, 0, 0, 0, ())
+        return {
+            **walk.settings_for(self.endpoints, loaded, home),
+            "EXPUNGE_CHUNK_SIZE": "3",
+            "EXPUNGE_SETTLING": "PT0S",
+            "EXPUNGE_RETRY_PAUSE": "PT0.05S",
+        }
+
+    def picture(self) -> Picture:
+        """What everything looks like now."""
+        return pictures.take(self.endpoints.postgres_url, self.client, self.s3)
+
+    def save(self, name: str, home: Path) -> Start:
+        """Keep the present state of the stores and an installation."""
+        template = f"start_{name}"
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            _copy_database(admin, DATABASE, template)
+        kept = self.directory / name
+        shutil.copytree(home, kept)
+        return Start(template, dict(_dumped(self.client)), dict(_bodies(self.s3)), self.picture(), kept)
+
+    def restore(self, start: Start, home: Path) -> Picture:
+        """Put everything back and copy the installation; returns what everything looks like then."""
+        shutil.copytree(start.home, home)
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            _copy_database(admin, start.template, DATABASE, DATABASE_OID)
+        with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.flushdb()
+            for name, (life, value) in start.keys.items():
+                pipeline.restore(name, life, value)
+            pipeline.execute()
+        self._restore_objects(start)
+        before = self.picture()
+        assert before.differences(start.picture) == []
+        return before
+
+    def _restore_objects(self, start: Start) -> None:
+        for bucket in (RECORDINGS, EXPORTS):
+            there: dict[pictures.Thing, object] = {}
+            pictures.objects(self.s3, bucket, there, {})
+            wanted = {thing: value for thing, value in start.picture.content.items() if thing[0] == bucket}
+            for thing in sorted(there.keys() | wanted.keys()):
+                if there.get(thing) != wanted.get(thing):
+                    _remove_versions(self.s3, *thing)
+                    for body in start.objects.get(thing, ()):
+                        self.s3.put_object(Bucket=bucket, Key=thing[1], Body=body)
+
+    def plan(self, request: Request) -> tuple[Start, str, str]:
+        """Found an installation and plan the request; returns the start, and the batch's name and digest."""
+        home = self.directory / f"{request.name}-planning"
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment(home).items():
+                patch.setenv(name, value)
+            settings = settings_module.load()
+        registry = installed()
+        install(settings, load_map(settings, registry).operator, now())
+        with opened(settings, registry) as workspace:
+            for store in workspace.stores.values():
+                if isinstance(store, Adoptable):
+                    store.adopt()
+            people = read_people(io.BytesIO(request.people.encode()), workspace.data_map)
+            scope = parse_scope(request.controller, workspace.data_map)
+            batch = planning.make(workspace, people, scope, lambda _done: None)
+        return self.save(f"{request.name}_erase", home), batch.uid, batch.plan_digest
+
+    def arrive_late(self, holder: int) -> None:
+        """Write to somebody whose erasure was stated, in all three stores."""
+        with psycopg.connect(self.endpoints.postgres_url) as connection:
+            connection.execute(
+                "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900002, %s, 'late')", (holder,)
+            )
+        self.client.set(f"cache:user:{holder}", "late")
+        self.s3.put_object(Bucket=EXPORTS, Key=f"users/{holder}/late.csv", Body=b"late")
+
+
+@contextmanager
+def built(directory: Path) -> Iterator[World]:
+    """Start servers and load the company."""
+    with embedded.stack() as stack:
+        # The company is loaded into the default database; runs work in copies of it.
+        company = Company(seed=SEED, people=PEOPLE, now=datetime.now(UTC))
+        loaded = loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump")
+        url = stack.endpoints.postgres_url
+        endpoints = replace(stack.endpoints, postgres_url=_database(url, DATABASE))
+        admin_url = _database(url, "template1")
+        with psycopg.connect(admin_url, autocommit=True) as admin:
+            _copy_database(admin, ORIGIN, DATABASE, DATABASE_OID)
+        s3 = s3_client(endpoints)
+        try:
+            with redis.Redis.from_url(endpoints.redis_url) as client:
+                role_url = _database(loaded.postgres_url, DATABASE)
+                yield World(endpoints, role_url, admin_url, client, s3, directory, company)
+        finally:
+            s3.close()
+
+
+def _database(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _copy_database(admin: psycopg.Connection, source: str, target: str, oid: int | None = None) -> None:
+    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (source,))
+    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
+    admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
+            sql.Identifier(target), sql.Identifier(source), sql.SQL("" if oid is None else f"OID {oid}")
+        )
+    )
+
+
+def _dumped(client: redis.Redis) -> Iterator[tuple[bytes, tuple[int, bytes]]]:
+    for name in client.scan_iter():
+        yield name, (max(0, client.pttl(name)), client.dump(name))
+
+
+def _bodies(s3: S3Client) -> Iterator[tuple[tuple[str, str], list[bytes]]]:
+    """Every version of every object that can be erased, oldest first."""
+    for bucket in (RECORDINGS, EXPORTS):
+        page = s3.list_object_versions(Bucket=bucket)
+        assert not page["IsTruncated"]
+        found: dict[str, list[bytes]] = {}
+        for one in page.get("Versions", []):  # newest first
+            with s3.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"] as body:
+                found.setdefault(one["Key"], []).insert(0, body.read())
+        yield from (((bucket, key), versions) for key, versions in found.items())
+
+
+def _remove_versions(s3: S3Client, bucket: str, key: str) -> None:
+    page = s3.list_object_versions(Bucket=bucket, Prefix=key)
+    for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+        if one["Key"] == key:
+            s3.delete_object(Bucket=bucket, Key=key, VersionId=one["VersionId"])
