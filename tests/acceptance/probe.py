@@ -46,7 +46,7 @@ class Probe:
         """Run one statement; its rows, if it has any."""
         with self.postgres() as connection:
             cursor = connection.execute(statement, parameters)  # type: ignore[arg-type]
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def one(self, statement: str, *parameters: object) -> Any:
         """The only value that a statement answers."""
