@@ -21,8 +21,8 @@ CREATE INDEX ON leads ((btrim(regexp_replace(lower(normalize(postal_address::tex
 """
 ENOUGH = (
     (
-        "GRANT SELECT, DELETE ON user_profiles, api_tokens, user_addresses, addresses, messages, invoices, invoice_lines,"
-        " marketing_optouts, callers, calls, call_notes, recordings, transcripts, leads, lead_answers TO {role}"
+        "GRANT SELECT, DELETE ON user_profiles, api_tokens, user_addresses, addresses, messages, invoices,"
+        " invoice_lines, marketing_optouts, callers, calls, call_notes, recordings, transcripts, leads, lead_answers TO {role}"
     ),
     "GRANT SELECT, UPDATE (email, full_name, phone, status) ON users TO {role}",
     "GRANT UPDATE (id) ON addresses TO {role}",
@@ -89,6 +89,10 @@ def personal_key(document):
 
 
 NOTHING = ""
+TRIGGER = """
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER t AFTER UPDATE ON users EXECUTE FUNCTION noted();
+"""
 ERRORS = [
     ("table-missing", "messages", "DROP TABLE messages", None),
     ("table-missing", "access_log", "DROP TABLE access_log", None),
@@ -171,7 +175,7 @@ def test_an_undeclared_table_is_found_through_another_one(company):
 @pytest.mark.parametrize(
     ("code", "collection", "statements"),
     [
-        ("trigger", "users", "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER t AFTER UPDATE ON users EXECUTE FUNCTION noted()"),
+        ("trigger", "users", TRIGGER),
         ("rule", "messages", "CREATE RULE r AS ON DELETE TO messages DO INSTEAD NOTHING"),
         ("foreign-key-index", "messages", "DROP INDEX messages_reply_to"),
         ("foreign-key-index", "user_addresses", "DROP INDEX user_addresses_address"),
