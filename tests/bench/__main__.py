@@ -1,0 +1,212 @@
+"""`make bench`: speed as ratios, taken in one run on the same stores. It prints and asserts no figure.
+
+python -m tests.bench [--people 10000] [--sizes 1,100,500,1000] [--rounds 3] [--statements 5000] [--profile SIZE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tests.bench import batches, by_hand, signing, startup
+from tests.bench.batches import Round
+from tests.bench.measuring import Stages, machine, median, spread
+from tests.fixtures.calltrack import Office, Town, founded
+
+from expunge_config.examples.calltrack import Company
+from expunge_orchestrator import embedded
+from expunge_orchestrator.demo import company as loader
+
+STARTS = 15
+SHOWN_CALLS = 8
+PROFILED = 40
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run everything and print it."""
+    options = parser().parse_args(arguments)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    out.print(f"[bold]Expunge bench[/] on {machine()}")
+    with loaded_town(options.people) as town, ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="expunge-bench-")))
+        out.print(f"{options.people} people, {town.loaded.rows} rows, load now {machine().rpartition('load ')[2]}")
+        office = stack.enter_context(founded(town, directory / "expunge"))
+        script = stack.enter_context(by_hand.script(town.stack.endpoints, town.loaded.postgres_url))
+        callers = {client.id: town.company.callers_of(client.id) for client in town.company.clients}
+        # The first batch opens connections and fills caches; its figures are thrown away.
+        largest = max(callers, key=lambda client: len(callers[client]))
+        ours, theirs, *callers[largest] = callers[largest]
+        batches.measure(office, script, 1, batches.Share(largest, [ours], [theirs]), script_first=True)
+        if options.profile:
+            profile(out, office, callers, options.profile)
+            return
+        show_batches(out, office, script, batches.allot(callers, options.sizes, options.rounds), options.sizes)
+        show_signing(out, signing.sign(office, directory / "log", options.statements))
+        show_startup(out, startup.times(startup.commands(office, startup.export(office, directory)), STARTS))
+    out.print(f"load at the end {machine().rpartition('load ')[2]}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Speed, as ratios to a hand-written script."
+    )
+    made.add_argument("--people", type=int, default=10_000, help="size of the example company")
+    made.add_argument(
+        "--sizes",
+        type=lambda text: [int(one) for one in text.split(",")],
+        default=[1, 100, 500, 1000],
+        help="people per batch, with commas; what no client has is left out",
+    )
+    made.add_argument("--rounds", type=int, default=3, help="rounds per size, as far as there are people")
+    made.add_argument("--statements", type=int, default=5000, help="receipts to sign and log")
+    made.add_argument("--profile", type=int, metavar="SIZE", help="profile one batch of this size instead")
+    return made
+
+
+@contextmanager
+def loaded_town(people: int) -> Iterator[Town]:
+    """The example company on a stack of its own, loaded by another process: its memory is not ours."""
+    with embedded.stack() as stack:
+        company = Company(seed=2026, people=people, now=datetime.now(UTC))
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            loaded = pool.submit(loader.load, company, stack.endpoints, stack.programs.postgres / "pg_dump").result()
+        yield Town(stack, company, loaded)
+
+
+def show_batches(
+    out: Console,
+    office: Office,
+    script: by_hand.Script,
+    dealt: dict[int, list[batches.Share]],
+    sizes: Sequence[int],
+) -> None:
+    """Run every round, sizes in turn, and print ratios, stages and what dominates."""
+    rounds: dict[int, list[Round]] = {size: [] for size in sorted(sizes)}
+    most = max((len(shares) for shares in dealt.values()), default=0)
+    for turn in range(most):
+        for size, kept in rounds.items():
+            for share in dealt.get(size, [])[turn : turn + 1]:
+                kept.append(batches.measure(office, script, size, share, script_first=turn % 2 == 1))
+    done = {size: found for size, found in rounds.items() if found}
+    for size in rounds.keys() - done.keys():
+        out.print(f"[yellow]{size}: no client has twice as many callers left; give more --people[/]")
+    columns = ("people", "rounds", "expunge s", "script s", "ratio", "(rounds)", "without receipts", "CPU s of each",
+               "records of each", "settling s", "peak memory")  # fmt: skip
+    table = ruled("Erase callers of one client: plan + runner beside stage, count, delete, recount by hand", columns)
+    for size, found in done.items():
+        ratios = [one.ratio for one in found]
+        table.add_row(
+            str(size),
+            str(len(found)),
+            f"{median([one.stages.total for one in found]):.3f}",
+            f"{median([one.script for one in found]):.3f}",
+            f"{median(ratios):.1f}x",
+            spread(ratios),
+            f"{median([one.ratio_without_receipts for one in found]):.1f}x",
+            " / ".join(f"{median([one.cpu[side] for one in found]):.2f}" for side in (0, 1)),
+            " / ".join(str(sum(one.records[side] for one in found) // len(found)) for side in (0, 1)),
+            f"{median([one.settling for one in found]):.3f}",
+            found[-1].memory,
+        )
+    out.print(table)
+    show_stages(out, done)
+
+
+def show_stages(out: Console, done: dict[int, list[Round]]) -> None:
+    """Milliseconds per stage, and one line about what dominates."""
+    names = list(dict.fromkeys(name for found in done.values() for one in found for name in one.stages.seconds))
+    table = ruled("Milliseconds per stage (median), share of the whole", ("stage", *(str(size) for size in done)))
+    middles = {
+        size: {name: middle([one.stages for one in found], name) for name in names} for size, found in done.items()
+    }
+    for name in names:
+        table.add_row(name, *(part(one[name], sum(one.values())) for one in middles.values()))
+    calls = {size: store_calls(found) for size, found in done.items()}
+    inside = {size: sum(one.values()) for size, one in calls.items()}
+    table.add_section()
+    table.add_row("inside connectors", *(part(inside[size], sum(middles[size].values())) for size in done))
+    out.print(table)
+    table = ruled("Milliseconds inside connectors, by call", ("call", *(str(size) for size in done)))
+    listed = Counter(calls[max(calls)]).most_common(SHOWN_CALLS)
+    for name, _ in listed:
+        table.add_row(name, *(part(one.get(name, 0.0), sum(middles[size].values())) for size, one in calls.items()))
+    out.print(table)
+    for size, one in middles.items():
+        first, second = Counter(one).most_common(2)
+        call, spent = Counter(calls[size]).most_common(1)[0]
+        out.print(
+            f"{size}: {first[0]} ({first[1]:.0f} ms) and {second[0]} ({second[1]:.0f} ms) dominate; "
+            f"the costliest call is {call} ({spent:.0f} ms)"
+        )
+
+
+def store_calls(found: Sequence[Round]) -> dict[str, float]:
+    """`store.verb` -> milliseconds, median over the rounds."""
+    names = {name for one in found for name in one.stores.seconds}
+    return {name: middle([one.stores for one in found], name) for name in names}
+
+
+def middle(stages: Sequence[Stages], name: str) -> float:
+    """Milliseconds of one stage, median over the rounds."""
+    return 1000 * median([one.seconds.get(name, 0.0) for one in stages])
+
+
+def part(milliseconds: float, whole: float) -> str:
+    """`12 (3%)`."""
+    return f"{milliseconds:.1f} ({100 * milliseconds / whole:.0f}%)"
+
+
+def show_signing(out: Console, found: signing.Signed) -> None:
+    """Receipts a second, and where their time goes."""
+    each = ", ".join(f"{name} {1e6 * spent / found.statements:.0f}" for name, spent in found.stages.seconds.items())
+    out.print(
+        f"\n[bold]Receipts[/]: {found.statements / found.stages.total:.0f} statements/s signed and logged "
+        f"(µs each: {each}); peak memory {found.memory}"
+    )
+
+
+def show_startup(out: Console, found: dict[str, list[float]]) -> None:
+    """Start-up times."""
+    table = ruled(
+        f"Verifying a receipt offline, from the shell: wall time of {STARTS} starts", ("command", "ms", "(all)")
+    )
+    for name, taken in found.items():
+        table.add_row(name, f"{median(taken):.0f}", spread(taken))
+    out.print(table)
+
+
+def ruled(title: str, columns: Sequence[str]) -> Table:
+    """A table with its numbers to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(columns):
+        made.add_column(name, justify="right" if index else "left")
+    return made
+
+
+def profile(out: Console, office: Office, callers: dict[int, list[int]], size: int) -> None:
+    """Profile one batch: our own time by function. The profiler slows Python down, so that stores look cheaper."""
+    shares = batches.allot(callers, [size], 1).get(size)
+    if not shares:
+        out.print("[yellow]No client has twice as many callers; give more --people.[/]")
+        return
+    profiler = cProfile.Profile()
+    profiler.runcall(batches.erase_here, office.workspace, shares[0])
+    for order in ("tottime", "cumulative"):
+        pstats.Stats(profiler, stream=out.file).sort_stats(order).print_stats(PROFILED)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
