@@ -82,7 +82,7 @@ def in_scope(store: str, name: str, spec: CollectionSpec, scope: Scope, *, by_co
         return False
     if by_controller and not scope.member:
         raise TerminalError(
-            f"Store {store}, collection {name}: its keys hold the controller's member, and the request names none."
+            f"Store {store}, collection {name}: the controller's members are told apart, and the request names none."
         )
     return True
 

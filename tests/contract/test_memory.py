@@ -14,6 +14,7 @@ from expunge_connectors.memory import MemoryConnection, MemoryDatabase, MemoryRe
 from expunge_connectors.testing import (
     CutoffContract,
     LogContract,
+    MemberContract,
     Person,
     RawRecords,
     ResolutionContract,
@@ -63,13 +64,18 @@ class MemoryHarness:
         "session_index": Action.DELETE,
         "leads": Action.DELETE,
     }
+    member, other_member = Scope("client", "7"), Scope("client", "8")
+    member_actions: Mapping[str, Action] = {"orders": Action.DELETE}
+    member_owns, other_owns = frozenset({("orders", "order7")}), frozenset({("orders", "order8")})
     part: Mapping[str, Action] = {"session_index": Action.DELETE, "leads": Action.DELETE}
 
     def __init__(self) -> None:
         self.data_map = data_map({"main": MemorySpec.model_validate(SPEC)})
         self.database = MemoryDatabase()
         self.first, self.second, self.bystander = (self._person(number) for number in (1, 2, 3))
-        self.database.put("orders", MemoryRecord("order4", {"user": "4004", "client": "7"}, BIRTH))
+        for client in ("7", "8"):
+            self.database.put("orders", MemoryRecord(f"order{client}", {"user": "4004", "client": client}, BIRTH))
+        self.caller = Subject(4, frozenset({SubjectKey("user_id", "4004")}))
         self.outsider = Person(
             Subject(4, frozenset({SubjectKey("user_id", "4004")})),
             frozenset({SubjectKey("user_id", "4004")}),
@@ -134,7 +140,7 @@ class MemoryHarness:
         return Subject(number, frozenset({SubjectKey("email", f"shared{number}@mail.example")}))
 
 
-class TestMemory(StoreContract, ResolutionContract, CutoffContract, LogContract):
+class TestMemory(StoreContract, ResolutionContract, CutoffContract, MemberContract, LogContract):
     @pytest.fixture
     def harness(self) -> MemoryHarness:
         return MemoryHarness()

@@ -19,6 +19,7 @@ from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.testing import (
     CutoffContract,
     LogContract,
+    MemberContract,
     Person,
     RawRecords,
     ResolutionContract,
@@ -86,6 +87,9 @@ class PostgresHarness:
     log = "audit"
     scope = Scope("company")
     actions: Mapping[str, Action] = {"users": Action.TOMBSTONE, "sessions": Action.DELETE, "leads": Action.DELETE}
+    member, other_member = Scope("client", "7"), Scope("client", "8")
+    member_actions: Mapping[str, Action] = {"orders": Action.DELETE}
+    member_owns, other_owns = frozenset({("orders", "1")}), frozenset({("orders", "2")})
     part: Mapping[str, Action] = {"sessions": Action.DELETE, "leads": Action.DELETE}
 
     def __init__(self, database: str, elsewhere: str) -> None:
@@ -93,7 +97,8 @@ class PostgresHarness:
         self.database, self.elsewhere = database, elsewhere
         self._execute(SCHEMA)
         self.first, self.second, self.bystander = (self._person(number) for number in (1, 2, 3))
-        self._execute("INSERT INTO orders (user_id, client_id) VALUES (70000004, 7)")
+        self._execute("INSERT INTO orders (user_id, client_id) VALUES (70000004, 7), (70000004, 8)")
+        self.caller = Subject(4, frozenset({SubjectKey("user_id", "70000004")}))
         other = frozenset({SubjectKey("user_id", "70000004")})
         self.outsider = Person(Subject(4, other), other, {}, frozenset(), frozenset({"70000004"}))
 
@@ -165,7 +170,7 @@ class PostgresHarness:
         return Subject(number, frozenset({SubjectKey("email", email)}))
 
 
-class TestPostgres(StoreContract, ResolutionContract, CutoffContract, LogContract):
+class TestPostgres(StoreContract, ResolutionContract, CutoffContract, MemberContract, LogContract):
     @pytest.fixture
     def harness(self, database: str, servers: Endpoints) -> PostgresHarness:
         return PostgresHarness(database, servers.postgres_url)

@@ -14,7 +14,14 @@ from tests.fixtures.servers import Keyspace
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
-from expunge_connectors.testing import LogContract, Person, RawRecords, ResolutionContract, StoreContract
+from expunge_connectors.testing import (
+    LogContract,
+    MemberContract,
+    Person,
+    RawRecords,
+    ResolutionContract,
+    StoreContract,
+)
 
 SPEC = {
     "connector": "redis",
@@ -53,13 +60,19 @@ class RedisHarness:
     log = "audit"
     scope = Scope("company")
     actions: Mapping[str, Action] = dict.fromkeys(("index", "sessions", "cache", "online", "names"), Action.DELETE)
+    member, other_member = Scope("client", "7"), Scope("client", "8")
+    member_actions: Mapping[str, Action] = {"recent": Action.DELETE}
+    member_owns = frozenset({("recent", "client:7:recent/70000004")})
+    other_owns = frozenset({("recent", "client:8:recent/70000004")})
     part: Mapping[str, Action] = {"index": Action.DELETE, "names": Action.DELETE}
 
     def __init__(self, keyspace: Keyspace) -> None:
         self.data_map = data_map({"cache": RedisSpec.model_validate(SPEC)})
         self.keyspace = keyspace
         self.first, self.second, self.bystander = (self._person(number) for number in (1, 2, 3))
-        keyspace.client.sadd("client:7:recent", "70000001", "70000004")
+        for client in (7, 8):
+            keyspace.client.sadd(f"client:{client}:recent", "70000001", "70000004")
+        self.caller = Subject(4, frozenset({SubjectKey("user_id", "70000004")}))
         other = frozenset({SubjectKey("user_id", "70000004")})
         self.outsider = Person(Subject(4, other), other, {}, frozenset(), frozenset({"70000004"}))
         keyspace.client.set("expunge:sentinel", "7b2c1a52-6a1d-4d0e-9b0e-0f6b7b6d1c11")
@@ -124,8 +137,8 @@ class RedisHarness:
                 found |= {("names", f"names/{one.decode()}"): value for one, value in client.hscan_iter(key)}
             elif name.startswith("user:"):
                 found["index", name] = b" ".join(sorted(client.smembers(key)))
-            elif name == "client:7:recent":
-                found["recent", name] = b" ".join(sorted(client.smembers(key)))
+            elif name.startswith("client:"):
+                found |= {("recent", f"{name}/{one.decode()}"): one for one in client.smembers(key)}
             else:
                 kind = {"session": "sessions"}.get(name.partition(":")[0], name.partition(":")[0])
                 found[kind, name] = client.dump(key)
@@ -140,7 +153,7 @@ class RedisHarness:
         return Subject(number, frozenset({SubjectKey("user_id", "99"), SubjectKey("token", "none")}))
 
 
-class TestRedis(StoreContract, ResolutionContract, LogContract):
+class TestRedis(StoreContract, ResolutionContract, MemberContract, LogContract):
     @pytest.fixture
     def harness(self, keyspace: Keyspace) -> RedisHarness:
         harness = RedisHarness(keyspace)

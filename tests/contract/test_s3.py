@@ -14,7 +14,7 @@ from tests.fixtures.servers import BucketFactory
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.s3 import S3Connection, S3Spec, S3Store
-from expunge_connectors.testing import CutoffContract, LogContract, Person, RawRecords, StoreContract
+from expunge_connectors.testing import CutoffContract, LogContract, MemberContract, Person, RawRecords, StoreContract
 from expunge_orchestrator.embedded import Endpoints
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class S3Harness:
     log = "weblog"
     scope = Scope("company")
     actions: Mapping[str, Action] = dict.fromkeys(("recordings", "exports", "avatars"), Action.DELETE)
+    member, other_member = Scope("client", "7"), Scope("client", "8")
+    member_actions: Mapping[str, Action] = {"callers": Action.DELETE}
     part: Mapping[str, Action] = {"recordings": Action.DELETE}
 
     def __init__(self, s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
@@ -56,8 +58,15 @@ class S3Harness:
         plain, versioned = self.buckets
         for key in ("users/700000010/neighbour", "web/2026-11-24.log"):
             s3.put_object(Bucket=plain, Key=key, Body=b"70000001")
-        for key in ("rec/1.oggx", "client/7/70000004/a"):
-            s3.put_object(Bucket=versioned, Key=key, Body=b"x")
+        s3.put_object(Bucket=versioned, Key="rec/1.oggx", Body=b"x")
+        kept = [
+            (client, s3.put_object(Bucket=versioned, Key=f"client/{client}/70000004/a", Body=b"x")["VersionId"])
+            for client in (7, 8)
+        ]
+        self.member_owns, self.other_owns = (
+            frozenset({("callers", f"client/{client}/70000004/a@{version}")}) for client, version in kept
+        )
+        self.caller = Subject(4, frozenset({SubjectKey("user_id", "70000004")}))
         other = frozenset({SubjectKey("user_id", "70000004")})
         self.outsider = Person(Subject(4, other), other, {}, frozenset(), frozenset({"70000004"}))
 
@@ -140,7 +149,7 @@ def _collection(key: str) -> str:
     return begins[key.partition("/")[0]]
 
 
-class TestS3(StoreContract, CutoffContract, LogContract):
+class TestS3(StoreContract, CutoffContract, MemberContract, LogContract):
     @pytest.fixture
     def harness(self, s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> S3Harness:
         return S3Harness(s3, servers, bucket)

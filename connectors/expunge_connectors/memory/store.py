@@ -141,7 +141,8 @@ class MemoryStore:
     def _collections(self, scope: Scope) -> Iterator[tuple[str, MemoryCollection]]:
         self._reach()
         for name, collection in self._spec.collections.items():
-            if in_scope(self.name, name, collection, scope):
+            by_member = collection.owner is not None and collection.owner.column is not None
+            if in_scope(self.name, name, collection, scope, by_controller=by_member):
                 yield name, collection
 
     def _check(self, actions: Mapping[str, Action]) -> None:

@@ -94,7 +94,7 @@ class Service:
             if not page.get("IsTruncated"):
                 return
             onward = {theirs: page[ours] for ours, theirs in markers.items() if page.get(ours)}
-            if not onward or all(arguments.get(name) == value for name, value in onward.items()):
+            if all(arguments.get(name) == value for name, value in onward.items()):
                 where = f"Store {self.name}" if place is None else f"Store {self.name}, {place}"
                 raise TerminalError(f"{where}: the listing breaks off ({operation}).")
             arguments = {**arguments, **onward}

@@ -6,8 +6,9 @@
             return MyHarness(my_server)
 
 `StoreContract` is for every store. `ResolutionContract` is for stores that yield keys, `CutoffContract` for those that
-know when a record was created, `LogContract` for those in which logs can be declared, `BackupContract` for backup
-places. docs/connectors.md explains how to write a harness. This package is the only one of Expunge that needs pytest.
+know when a record was created, `MemberContract` for those with a controller of many members, `LogContract` for those in
+which logs can be declared, `BackupContract` for backup places. docs/connectors.md explains how to write a harness.
+This package is the only one of Expunge that needs pytest.
 """
 
 import pytest
@@ -18,6 +19,7 @@ from expunge_connectors.testing.backups import BackupContract, BackupHarness  # 
 from expunge_connectors.testing.harness import (  # noqa: E402 - as above
     DatedHarness,
     LoggedHarness,
+    MemberHarness,
     Person,
     RawRecords,
     ResolvingHarness,
@@ -27,6 +29,7 @@ from expunge_connectors.testing.stores import StoreContract  # noqa: E402 - as a
 from expunge_connectors.testing.variants import (  # noqa: E402 - as above
     CutoffContract,
     LogContract,
+    MemberContract,
     ResolutionContract,
 )
 
@@ -37,6 +40,8 @@ __all__ = [
     "DatedHarness",
     "LogContract",
     "LoggedHarness",
+    "MemberContract",
+    "MemberHarness",
     "Person",
     "RawRecords",
     "ResolutionContract",

@@ -102,6 +102,26 @@ class DatedHarness(StoreHarness, Protocol):
         ...
 
 
+class MemberHarness(StoreHarness, Protocol):
+    """A store with a controller that has many members (`client:7`, `client:8`).
+
+    Attributes:
+        member: The member that asks.
+        other_member: Another member of the same controller.
+        caller: A person with records of both members, with all keys.
+        member_actions: What the map says for the collections of this controller.
+        member_owns: The names of the caller's records that are the asking member's; at least one.
+        other_owns: The names of those that are the other member's; at least one.
+    """
+
+    member: Scope
+    other_member: Scope
+    caller: Subject
+    member_actions: Mapping[str, Action]
+    member_owns: frozenset[tuple[str, str]]
+    other_owns: frozenset[tuple[str, str]]
+
+
 class LoggedHarness(StoreHarness, Protocol):
     """A store in which a log is declared and holds something about `first`.
 

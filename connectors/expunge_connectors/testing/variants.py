@@ -8,10 +8,10 @@ from datetime import datetime
 
 import pytest
 
-from expunge_connectors.contract import StoreConnector, Subject, Tally, no_beat
+from expunge_connectors.contract import Scope, StoreConnector, Subject, Tally, no_beat
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.testing.harness import DatedHarness, LoggedHarness, ResolvingHarness
-from expunge_connectors.testing.stores import closure, declared
+from expunge_connectors.testing.harness import DatedHarness, LoggedHarness, MemberHarness, ResolvingHarness
+from expunge_connectors.testing.stores import changed, closure, declared
 
 
 class ResolutionContract:
@@ -78,6 +78,35 @@ class CutoffContract:
         cutoff = _later(connector)
         subject = harness.add_nominated(56)
         assert not connector.resolve([subject], harness.scope, cutoff)
+
+
+class MemberContract:
+    """Stores that hold records of several members of one controller."""
+
+    def test_each_member_asks_for_its_own_records_only(self, harness: MemberHarness, connector: StoreConnector) -> None:
+        """The same person, the same keys, two controllers: one request, one answer (law 2)."""
+        cutoff, caller = connector.now(), harness.caller
+        before = harness.raw()
+        theirs = connector.count([caller], harness.other_member, cutoff)
+        asked = connector.count([caller], harness.member, cutoff)[caller.number]
+        assert sum(tally.due for tally in asked.values()) == len(harness.member_owns) > 0
+        assert sum(tally.due for tally in theirs[caller.number].values()) == len(harness.other_owns) > 0
+
+        connector.erase([caller], harness.member_actions, harness.member, cutoff, no_beat)
+        assert changed(before, harness.raw()) == harness.member_owns
+        assert not any(
+            tally.due for tally in connector.verify([caller], harness.member, cutoff)[caller.number].values()
+        )
+        assert connector.verify([caller], harness.other_member, cutoff) == theirs
+
+    def test_a_request_that_names_no_member_is_refused(self, harness: MemberHarness, connector: StoreConnector) -> None:
+        """It is not known whose records are meant."""
+        before, nobody = harness.raw(), Scope(harness.member.controller)
+        with pytest.raises(TerminalError):
+            connector.count([harness.caller], nobody, connector.now())
+        with pytest.raises(TerminalError):
+            connector.erase([harness.caller], harness.member_actions, nobody, connector.now(), no_beat)
+        assert harness.raw() == before
 
 
 class LogContract:

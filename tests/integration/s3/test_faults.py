@@ -80,8 +80,10 @@ def test_an_account_without_the_bucket_has_no_identity() -> None:
         connector.identity()
 
 
-def test_half_a_listing_is_an_error() -> None:
-    page = b"<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>"
+@pytest.mark.parametrize("marker", [b"", b"<NextKeyMarker>k</NextKeyMarker>"])
+def test_half_a_listing_is_an_error(marker: bytes) -> None:
+    """It says that there is more, but not where, or always the same."""
+    page = b"<ListVersionsResult><IsTruncated>true</IsTruncated>" + marker + b"</ListVersionsResult>"
     with connected((200, page)) as (connector, _), pytest.raises(TerminalError, match="breaks off"):
         list(
             connector._service.pages("bucket bkt", "list_object_versions", {"NextKeyMarker": "KeyMarker"}, Bucket="bkt")
