@@ -36,11 +36,11 @@ def demo(
         Path | None, typer.Option(help="Keep ledger, keys, receipts and openings in this directory.", metavar="DIR")
     ] = None,
 ) -> None:
-    """Show the whole promise on three real servers: one person, then a batch of 500, then the judge.
+    r"""Show the whole promise on three real servers: one person, then a batch of 500, then the judge.
 
     Starts Postgres, Valkey and an S3 server on loopback, loads a made-up call-tracking company, and types the commands
     that you would type. At the end a judge that shares no code with the connectors compares everything with how it was
-    before. Nothing is left running; needs `pip install expunge[demo]`.
+    before. Nothing is left running; needs `pip install expunge\[demo]`.
 
     Example: expunge demo --keep demo-output
     """

@@ -139,7 +139,10 @@ def opening(
 def verify(
     arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,  # noqa: ARG001 - for --help alone
 ) -> None:
-    """Verify an exported receipt offline: `expunge receipts verify EXPORT --trust trust.json [--opening FILE]`."""
+    """Verify an exported receipt offline, without ledger, drivers and network.
+
+    Example: expunge receipts verify receipt.json --trust trust.json --opening ann/er_79be….email.opening.json
+    """
     raise UsageError(
         "`expunge receipts verify` is called with nothing before it.", remedy="expunge receipts verify --help"
     )
