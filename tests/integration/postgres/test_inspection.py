@@ -22,7 +22,8 @@ CREATE INDEX ON leads ((btrim(regexp_replace(lower(normalize(postal_address::tex
 ENOUGH = (
     (
         "GRANT SELECT, DELETE ON user_profiles, api_tokens, user_addresses, addresses, messages, invoices,"
-        " invoice_lines, marketing_optouts, callers, calls, call_notes, recordings, transcripts, leads, lead_answers TO {role}"
+        " invoice_lines, marketing_optouts, callers, calls, call_notes, recordings, transcripts, leads, lead_answers"
+        " TO {role}"
     ),
     "GRANT SELECT, UPDATE (email, full_name, phone, status) ON users TO {role}",
     "GRANT UPDATE (id) ON addresses TO {role}",
