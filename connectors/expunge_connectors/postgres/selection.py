@@ -89,15 +89,16 @@ def entombed(mapped: MappedTable, alias: str) -> sql.Composable:
     return both(
         *(
             sql.SQL("{} IS NOT DISTINCT FROM {}").format(
-                _comparable(mapped.table.columns[name], column(alias, name)),
-                _comparable(mapped.table.columns[name], expression(mapped, name, alias)),
+                comparable(mapped.table.columns[name], column(alias, name)),
+                comparable(mapped.table.columns[name], expression(mapped, name, alias)),
             )
             for name in mapped.spec.tombstone
         )
     )
 
 
-def _comparable(of: Column, value: sql.Composable) -> sql.Composable:
+def comparable(of: Column, value: sql.Composable) -> sql.Composable:
+    """A value of the column's type in a form that has an equality."""
     return sql.SQL("{}::text").format(value) if of.base in _WITHOUT_EQUALITY else value
 
 

@@ -175,3 +175,15 @@ def test_its_statements_share_no_code_with_those_that_erase():
     }
     for module in ("selection", "erasure", "staging", "paths", "counting", "mapped", "keytypes"):
         assert f"expunge_connectors.postgres.{module}" not in imported
+
+
+def test_a_role_with_few_rights_can_say_which_database_this_is(company):
+    with role(company) as url, opened(url) as few, opened(company) as all_:
+        assert few.identity() == all_.identity()
+        assert few.identity().parts["database"] == company.rpartition("/")[2]
+
+
+def test_another_database_of_the_same_cluster_is_another_store(servers, company):
+    with opened(company) as here, opened(servers.postgres_url) as there:
+        assert here.identity().digest != there.identity().digest
+        assert here.identity().parts["system_identifier"] == there.identity().parts["system_identifier"]

@@ -13,7 +13,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection
-from expunge_connectors.postgres.selection import raw
+from expunge_connectors.postgres.selection import comparable, raw
 from expunge_connectors.postgres.spec import TableSpec
 
 # An example of a key's value, by the type's name. Others are tried with NULL, which tells less.
@@ -114,9 +114,13 @@ def _trial(spec: TableSpec, table: Table, column: str) -> sql.Composed:
         )
         for key in table.primary_key
     )
-    return sql.SQL("SELECT (({})::{})::text FROM (SELECT {}) AS key").format(
-        raw(spec.tombstone[column]), raw(table.columns[column].type), keys
-    )
+    value = sql.SQL("({})::{}").format(raw(spec.tombstone[column]), raw(table.columns[column].type))
+    equal = comparable(table.columns[column], sql.SQL("tried.value"))
+    # The comparison is tried as well: a type of an extension may have an equality that nobody finds unqualified.
+    return sql.SQL(
+        "SELECT tried.value::text, {} IS NOT DISTINCT FROM {}"
+        " FROM (SELECT {} AS value FROM (SELECT {}) AS key) AS tried"
+    ).format(equal, equal, value, keys)
 
 
 def _value(connection: Connection, statement: sql.Composed) -> Any:  # noqa: ANN401 - only compared
