@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 from tests.fixtures.servers import Keyspace
-from tests.integration.redis.world import ACTIONS, SCOPE, person, store, valkey
+from tests.integration.redis.world import ACTIONS, SCOPE, free_port, person, store, valkey
 
 from expunge_connectors.contract import Finding, Severity, no_beat
 from expunge_connectors.errors import TerminalError
@@ -131,7 +131,8 @@ def test_eviction_and_files_are_reported(tmp_path: Path) -> None:
 
 
 def test_a_cluster_is_refused(tmp_path: Path) -> None:
-    with valkey(tmp_path, "--cluster-enabled", "yes") as url:
+    # By default the bus takes the port + 10,000, which there may not be.
+    with valkey(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as url:
         assert codes(url)["redis-cluster"].severity is Severity.ERROR
 
 

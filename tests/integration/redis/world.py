@@ -65,9 +65,7 @@ def dues(tallies: dict[str, Tally] | object) -> dict[str, int]:
 @contextmanager
 def valkey(directory: Path, *options: str) -> Iterator[str]:
     """A server of its own, for what would disturb the shared one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments: Sequence[str] = (
         str(binaries.locate().valkey), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory),
         "--save", "", *options,
@@ -78,6 +76,13 @@ def valkey(directory: Path, *options: str) -> Iterator[str]:
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             process.terminate()
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _await(port: int) -> None:
