@@ -1,4 +1,4 @@
-"""What an installation says about a run: its ledger, its log and its receipts, read without its own code where possible."""
+"""What an installation says about a run: ledger, log and receipts, read without its own code where possible."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Account:
                 yield f"{name}: {len(mine)} entries, expected {len(theirs)}"
             elif mine != theirs:
                 pairs = zip(mine, theirs, strict=True)
-                yield next(f"{name}: {str(one)[:400]}, expected {str(other)[:400]}" for one, other in pairs if one != other)
+                yield next(
+                    f"{name}: {str(one)[:400]}, expected {str(other)[:400]}" for one, other in pairs if one != other
+                )
 
 
 def _rows(home: Path, query: str) -> list[tuple[Any, ...]]:
@@ -110,7 +112,9 @@ def complaints(home: Path) -> Iterator[str]:
     if sorted(index if index is not None else -1 for *_, index in statements) != list(range(log.size)):
         yield f"{len(statements)} statements, {log.size} leaves, or an index is missing"
         return
-    yield from (f"another leaf at its index: {event}" for _, event, leaf, index in statements if log.leaf(index) != leaf)
+    yield from (
+        f"another leaf at its index: {event}" for _, event, leaf, index in statements if log.leaf(index) != leaf
+    )
     ledger = sa.create_engine(f"sqlite:///{home / 'ledger.sqlite3'}")
     try:
         with ledger.connect() as connection:

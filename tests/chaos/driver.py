@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, TextIO
 
 import boto3
@@ -22,8 +23,11 @@ import sqlalchemy as sa
 from botocore.loaders import JSONFileLoader
 from tests.chaos.points import FatalBackups, FatalStore, FatalWriter, Fuse, wire_drivers, wire_ledger
 
+from expunge_config import datamap
 from expunge_config import settings as settings_module
+from expunge_config.datamap import DataMap
 from expunge_connectors.registry import installed
+from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger import schema
@@ -109,12 +113,14 @@ def obey(order: Mapping[str, Any]) -> None:
 def serve(orders: TextIO, answers: TextIO) -> None:
     """Obey until the input ends."""
     for line in orders:
+        order = json.loads(line)
+        _data_map(order["environment"]["EXPUNGE_DATA_MAP"])
         child = os.fork()
         if child == 0:
             signal.alarm(SECONDS)
             try:
-                obey(json.loads(line))
-            except BaseException:
+                obey(order)
+            except BaseException:  # noqa: BLE001 - whatever it is, the parent's loop must not go on in the child
                 traceback.print_exc()
                 sys.stderr.flush()
                 os._exit(1)
@@ -124,10 +130,17 @@ def serve(orders: TextIO, answers: TextIO) -> None:
         answers.flush()
 
 
+@cache
+def _data_map(path: str) -> DataMap:
+    registry = installed()
+    return datamap.load(Path(path), registry.store_specs, registry.backup_specs)
+
+
 def _warm() -> None:
-    """Load once, before the first fork, what every child needs: the connectors and botocore's descriptions of S3."""
+    """Load once, before the first fork, what every child needs: connectors, the data map, botocore's data of S3."""
     registry = installed()
     assert [*registry.stores.values(), *registry.backups.values()]
+    workspace_module.load_map = lambda settings, _registry: _data_map(str(settings.data_map))
     load = JSONFileLoader.load_file
     read = cache(lambda path: load(JSONFileLoader(), path))
     JSONFileLoader.load_file = lambda _loader, path: read(path)

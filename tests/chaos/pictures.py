@@ -29,8 +29,8 @@ class Picture:
     Attributes:
         content: Thing -> its content. For rows the text says it all; for objects sizes, ETags and markers of all
             versions; for keys type, value and whether they expire.
-        writing: Thing -> what changes when it is written again, though its content stays: a row's place and transaction,
-            an object's version ids and times.
+        writing: Thing -> what changes when it is written again though its content stays: a row's place and
+            transaction, an object's version ids and times.
     """
 
     content: Mapping[Thing, Any]

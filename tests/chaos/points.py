@@ -76,7 +76,7 @@ class Fuse:
 
 @dataclass(slots=True)
 class FatalStore:
-    """A store, with a point before and after every call. `before` is told the call first: other actors come in there."""
+    """A store, with a point before and after every call. `before` is told the call first: others may come in there."""
 
     store: StoreConnector
     fuse: Fuse
@@ -209,7 +209,7 @@ class FatalWriter(LogWriter):
 
 
 def wire_drivers(fuse: Fuse) -> None:
-    """Put points inside erasing calls: around the end of Postgres transactions, after writing statements, S3 deletes."""
+    """Put points inside erasing calls: the ends of Postgres transactions, writing statements, S3 deletes."""
     execute, leave, call = psycopg.Cursor.execute, psycopg.Transaction.__exit__, BaseClient._make_api_call
 
     def fatal_execute(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:

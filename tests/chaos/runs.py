@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -129,7 +130,6 @@ class Chaos:
     def run(self, request: Request, half: str, home: Path, fatal: int) -> tuple[int, list[str]]:
         """Type the one command. Returns its exit code and the points that were reached."""
         report = home / "points.txt"
-        names = ("postgres_url", "redis_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
         settings = self.world.environment(home)
         order = {
             "home": str(home),
@@ -191,4 +191,4 @@ def sample(points: int, number: int | None, seed: int) -> list[int]:
         return list(range(points))
     source = random.Random(seed)
     edges = [round(index * points / number) for index in range(number + 1)]
-    return [source.randrange(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+    return [source.randrange(low, high) for low, high in itertools.pairwise(edges)]

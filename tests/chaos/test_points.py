@@ -46,7 +46,12 @@ def test_undisturbed_runs_do_what_they_are_meant_to(chaos: Chaos) -> None:
         "re-erased",
         "settled",
     }
-    assert {event for _, _, event in told["callers, settle"]["events"]} == {"accepted", "erased", "not-found", "settled"}
+    assert {event for _, _, event in told["callers, settle"]["events"]} == {
+        "accepted",
+        "erased",
+        "not-found",
+        "settled",
+    }
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -22,6 +22,7 @@ from tests.chaos.pictures import Picture
 from expunge_config import settings as settings_module
 from expunge_config.examples.calltrack import Company
 from expunge_config.examples.calltrack.objects import EXPORTS, RECORDINGS
+from expunge_config.settings import Settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator import embedded, planning
@@ -33,7 +34,7 @@ from expunge_orchestrator.embedded import Endpoints
 from expunge_orchestrator.intake import read_people
 from expunge_orchestrator.scope import parse_scope
 from expunge_orchestrator.trusting import install
-from expunge_orchestrator.workspace import load_map, opened
+from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,7 +99,8 @@ class World:
         """One of the company for account holders, one of a client for callers.
 
         Account holders 2 and 3 share a home and are in different chunks: the address goes with the last of them.
-        Holder 10 has exports, old and young invoices and an opt-out; 1 is online. The second line disagrees with itself.
+        Holder 10 has exports, old and young invoices and an opt-out; 1 is online. The second line disagrees
+        with itself.
         """
         mails = {ident: self.company.holder(ident).user.email for ident in (2, 3, 5)}
         holders = f"email,user_id\n{mails[2]},\n{mails[5]},6\n,10\n{mails[3]},\n,1\n"
@@ -117,6 +119,19 @@ class World:
             "EXPUNGE_SETTLING": "PT0S",
             "EXPUNGE_RETRY_PAUSE": "PT0.05S",
         }
+
+    def settings(self, home: Path) -> Settings:
+        """The same for this process."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment(home).items():
+                patch.setenv(name, value)
+            return settings_module.load()
+
+    @contextmanager
+    def workspace(self, home: Path) -> Iterator[Workspace]:
+        """The installation in `home`, opened in this process."""
+        with opened(self.settings(home), installed()) as workspace:
+            yield workspace
 
     def picture(self) -> Picture:
         """What everything looks like now."""
@@ -160,13 +175,9 @@ class World:
     def plan(self, request: Request) -> tuple[Start, str, str]:
         """Found an installation and plan the request; returns the start, and the batch's name and digest."""
         home = self.directory / f"{request.name}-planning"
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environment(home).items():
-                patch.setenv(name, value)
-            settings = settings_module.load()
-        registry = installed()
-        install(settings, load_map(settings, registry).operator, now())
-        with opened(settings, registry) as workspace:
+        settings = self.settings(home)
+        install(settings, load_map(settings, installed()).operator, now())
+        with self.workspace(home) as workspace:
             for store in workspace.stores.values():
                 if isinstance(store, Adoptable):
                     store.adopt()
@@ -179,7 +190,8 @@ class World:
         """Write to somebody whose erasure was stated, in all three stores."""
         with psycopg.connect(self.endpoints.postgres_url) as connection:
             connection.execute(
-                "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900002, %s, 'late')", (holder,)
+                "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900002, %s, 'late')",
+                (holder,),
             )
         self.client.set(f"cache:user:{holder}", "late")
         self.s3.put_object(Bucket=EXPORTS, Key=f"users/{holder}/late.csv", Body=b"late")
