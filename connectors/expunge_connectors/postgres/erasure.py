@@ -18,7 +18,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import paths, selection, staging
 from expunge_connectors.postgres.catalogue import ForeignKey
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.graph import CycleError, ErasingOrder, erasing_order
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
 
@@ -169,23 +169,33 @@ class Eraser:
         return touched
 
     def _guard(self, connection: Connection, mapped: MappedTable) -> None:
-        """Refuse where a deletion would delete or change rows of others by CASCADE, SET NULL or SET DEFAULT.
+        """Refuse where a row that stays points to one that should go.
 
-        The children of this request are gone by now; whatever still points here is somebody else's, or is kept.
+        The children of this request are gone by now; whatever still points here is somebody else's, or is kept. By
+        CASCADE, SET NULL or SET DEFAULT a deletion would delete or change it. Otherwise the server would refuse, and
+        write the key of the row into its log: it is asked before, so that only a row written at this moment gets there.
         """
         children = {one.table.text: one for one in self.store.collections.values()}
         for key in self.store.foreign_keys:
-            if key.parent != mapped.table.text or not key.writes_child:
+            if key.parent != mapped.table.text:
                 continue
-            message = f"store {self.store.name}, collection {mapped.name}: deleting would change rows of {key.child}"
-            remedy = "Tombstone the collection instead, or map the other table."
             if key.child not in children:
-                raise TerminalError(f"{message} through constraint {key.name}.", remedy=remedy)
+                if key.writes_child:
+                    raise self._would_change(mapped, key, f"through constraint {key.name}")
+                continue
             if connection.execute(self.changed_by(mapped, key, children[key.child])).fetchone():
-                raise TerminalError(f"{message} that are not part of the request ({key.name}).", remedy=remedy)
+                if key.writes_child:
+                    raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
+                raise still_referenced(self.store.name, mapped.name, key.name, key.child)
+
+    def _would_change(self, mapped: MappedTable, key: ForeignKey, which: str) -> TerminalError:
+        return TerminalError(
+            f"store {self.store.name}, collection {mapped.name}: deleting would change rows of {key.child} {which}.",
+            remedy="Tombstone the collection instead, or map the other table.",
+        )
 
     def changed_by(self, mapped: MappedTable, key: ForeignKey, child: MappedTable) -> sql.Composed:
-        """A row of the child that a deletion here would change, though it is not deleted itself."""
+        """A row of the child that points to one to be deleted here, though it is not deleted itself."""
         itself = (
             sql.SQL("c.ctid <> ALL (ARRAY({}))").format(self._due(mapped))
             if child.name == mapped.name

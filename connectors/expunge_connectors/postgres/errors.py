@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import psycopg
 
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
@@ -84,15 +81,38 @@ def _without_state(error: psycopg.Error, where: str) -> ConnectorError:
     return TransientError(f"{where}: no connection ({kind}).")
 
 
-@contextmanager
-def translated(store: str, collection: str | None = None) -> Iterator[None]:
+def still_referenced(store: str, collection: str, constraint: str, child: str) -> StillReferencedError:
+    """The same error as a foreign key's own, for a violation that was seen coming.
+
+    Seen coming, it never happens: the server's own log would quote the key of the row (law 5).
+    """
+    return StillReferencedError(
+        f"store {store}, collection {collection}: {_MEANING[_FOREIGN_KEY]}, constraint {constraint} of table {child}.",
+        remedy=_ADVICE[_FOREIGN_KEY],
+    )
+
+
+class translated:  # noqa: N801 - reads as a verb: `with translated(store):`
     """Let only our errors out of the block.
+
+    A class and no generator: the driver's error quotes values, and a traceback with local variables shows those of
+    every frame that our error passes. `contextlib` would keep the driver's error in one of them.
 
     Raises:
         TransientError: The same call may succeed later.
         TerminalError: It will not, until somebody changes something.
     """
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translate(error, store, collection) from None
+
+    def __init__(self, store: str, collection: str | None = None) -> None:
+        self._store = store
+        self._collection = collection
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Translate."""
+        if isinstance(error, psycopg.Error):
+            ours = translate(error, self._store, self._collection)
+            del error, trace
+            raise ours from None

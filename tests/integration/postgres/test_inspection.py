@@ -80,10 +80,6 @@ def without(collection):
     return change
 
 
-def no_owner(document):
-    del document["stores"]["main"]["collections"]["leads"]["owner"]
-
-
 def personal_key(document):
     users = document["stores"]["main"]["collections"]["users"]
     del users["tombstone"]["email"]
@@ -109,7 +105,6 @@ ERRORS = [
         None,
     ),
     ("date-type", "users", NOTHING, edit("users", created="status")),
-    ("owner-undecided", "leads", NOTHING, no_owner),
     ("undeclared-table", "users", "CREATE TABLE extra (user_id bigint REFERENCES users)", None),
     ("undeclared-table", "recordings", NOTHING, without("transcripts")),
     (

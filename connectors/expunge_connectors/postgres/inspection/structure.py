@@ -36,10 +36,6 @@ def _table(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
             "Nothing in this collection can be erased with this version.",
         )
         return
-    if spec.owner is None:
-        yield inspection.error(
-            "owner-undecided", name, "The map does not say whose records these are.", "Give the collection an `owner`."
-        )
     if not table.primary_key:
         yield inspection.error(
             "primary-key-missing", name, f"{table.text} has no primary key.", "Add one: rows must be told apart."
