@@ -12,9 +12,8 @@ POINTS = 8
 
 
 def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
-    points = [(scene, number + 1) for scene in chaos.scenes for number in range(len(scene.ending.points))]
     seed = chosen().seed
     wrong: list[str] = []
-    for index in sample(len(points), POINTS, seed):
-        wrong += chaos.killed(points[index][0], points[index][1])
+    for point in sample(chaos.points(), POINTS, seed):
+        wrong += chaos.killed(point.scene, point.number)
     assert not wrong, "\n".join([f"EXPUNGE_CHAOS_SEED={seed}", *wrong])

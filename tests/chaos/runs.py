@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import signal
@@ -11,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,6 +89,24 @@ class Scene:
         return f"{self.request.name}, {self.half}"
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a scene, from 1."""
+
+    scene: Scene
+    number: int
+
+    @property
+    def critical(self) -> bool:
+        """Whether a mistake would show here most likely: something was done and is not noted yet, or the reverse."""
+        name = self.scene.ending.points[self.number - 1]
+        return (
+            (name.startswith("after") and name.endswith((".erase", "append to the log")))
+            or ("commit" in name and "statement" in name)
+            or name.startswith("beat")
+        )
+
+
 @dataclass(slots=True)
 class Chaos:
     """Kills runs in the world and holds what comes of them against the undisturbed ones."""
@@ -98,6 +116,10 @@ class Chaos:
     directory: Path
     scenes: list[Scene] = field(default_factory=list)
     _runs: int = 0
+
+    def points(self) -> list[Point]:
+        """All points of all scenes."""
+        return [Point(scene, number) for scene in self.scenes for number in range(1, len(scene.ending.points) + 1)]
 
     def rehearse(self) -> None:
         """Run both halves of every request undisturbed. The settling half starts where the erasing one ended."""
@@ -185,10 +207,18 @@ def _check_kept(home: Path, cutoffs: dict[tuple[int, str], str], found: dict[int
     assert found.items() <= accounts.found(home).items(), "somebody was counted twice"
 
 
-def sample(points: int, number: int | None, seed: int) -> list[int]:
-    """Indexes of points: all, or a seeded sample of so many that are spread over all of them."""
-    if number is None or number >= points:
-        return list(range(points))
+def sample(points: Sequence[Point], number: int | None, seed: int) -> list[Point]:
+    """All points, or a seeded sample of so many: half of them among the critical ones, both halves spread over all."""
+    if number is None or number >= len(points):
+        return list(points)
     source = random.Random(seed)
-    edges = [round(index * points / number) for index in range(number + 1)]
-    return [source.randrange(low, high) for low, high in itertools.pairwise(edges)]
+    critical = [point for point in points if point.critical]
+    others = [point for point in points if not point.critical]
+    return [*_spread(critical, number // 2, source), *_spread(others, number - number // 2, source)]
+
+
+def _spread(points: Sequence[Point], number: int, source: random.Random) -> Iterator[Point]:
+    edges = [round(index * len(points) / number) for index in range(number + 1)] if number else []
+    for low, high in pairwise(edges):
+        if low < high:
+            yield points[source.randrange(low, high)]

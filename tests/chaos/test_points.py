@@ -56,11 +56,9 @@ def test_undisturbed_runs_do_what_they_are_meant_to(chaos: Chaos) -> None:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_once(chaos: Chaos, choice: Choice, part: int) -> None:
-    points = [(scene, number + 1) for scene in chaos.scenes for number in range(len(scene.ending.points))]
     wrong: list[str] = []
-    for index in sample(len(points), choice.sample, choice.seed)[part::PARTS]:
-        scene, number = points[index]
-        wrong += chaos.killed(scene, number)
+    for point in sample(chaos.points(), choice.sample, choice.seed)[part::PARTS]:
+        wrong += chaos.killed(point.scene, point.number)
     assert not wrong, "\n".join([str(choice), *wrong])
 
 
