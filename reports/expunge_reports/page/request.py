@@ -1,0 +1,53 @@
+"""What was asked and when, and the history of the series."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from expunge_reports.page import generic, markup, words
+from expunge_reports.page.markup import Html, Names
+from expunge_reports.page.reading import Plan
+from expunge_reports.statement import Statement
+
+_KNOWN: Final = frozenset({"controller", "receivedAt", "context"})
+
+
+def render(names: Names, statements: Sequence[Statement], plan: Plan | None) -> Html:
+    """Return the section; the first statement's body is part of it."""
+    first = statements[0]
+    asked = first.event == "accepted"
+    facts: dict[str, Html] = {}
+    if plan is not None and plan.operator is not None:
+        contact = "" if plan.contact is None else f" ({plan.contact})"
+        facts["Asked of"] = markup.text(f"{plan.operator}{contact}")
+    if asked:
+        facts |= _asked(first.body)
+        facts["Accepted"] = markup.time(first.issued_at)
+    if plan is not None and plan.stores:
+        facts["Stores in its scope"] = markup.text(", ".join(f"{one.name} ({one.kind})" for one in plan.stores))
+    title = "What was asked, and when" if asked else "What this is about"
+    unknown = {key: value for key, value in first.body.items() if key not in _KNOWN}
+    rest = generic.titled(names, "Also in statement 0", unknown) if unknown else markup.NOTHING
+    return markup.section(names, title, Html(f"{markup.facts(facts)}{rest}{_history(names, statements)}"))
+
+
+def _asked(body: Mapping[str, object]) -> dict[str, Html]:
+    controller, received = body.get("controller"), body.get("receivedAt")
+    facts = {"Asked for": Html("Erasure of one person's records")}
+    if controller is not None:
+        facts["Controller"] = generic.inline(controller)
+    if received is not None:
+        facts["Received"] = markup.when(received) if isinstance(received, str) else generic.inline(received)
+    return facts
+
+
+def _history(names: Names, statements: Sequence[Statement]) -> Html:
+    cells = [
+        (
+            markup.text(current.seq),
+            markup.time(current.issued_at),
+            markup.text(words.EVENT_WORDS.get(current.event, current.event)),
+            markup.text(words.owed(current.open.items, current.open.last_expected_by, final=current.final)),
+        )
+        for current in statements
+    ]
+    return markup.table(names, "History", ("Statement", "Issued", "What happened", "Still open"), [markup.rows(cells)])
