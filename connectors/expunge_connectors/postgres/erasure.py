@@ -143,9 +143,10 @@ class Eraser:
             return 0
         if mapped.action is Action.TOMBSTONE:
             return connection.execute(self.tombstone(mapped, limit)).rowcount
-        self._guard(connection, mapped)
         if mapped.spec.sharing is not None:
             connection.execute(self.lock(mapped))
+        self._guard(connection, mapped)
+        if mapped.spec.sharing is not None:
             return connection.execute(self.delete_unowned(mapped)).rowcount
         own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
         if own and limit is not None:
@@ -174,6 +175,7 @@ class Eraser:
         The children of this request are gone by now; whatever still points here is somebody else's, or is kept. By
         CASCADE, SET NULL or SET DEFAULT a deletion would delete or change it. Otherwise the server would refuse, and
         write the key of the row into its log: it is asked before, so that only a row written at this moment gets there.
+        A shared row is deleted only when nothing leads to it any more, which the deletion itself makes sure of.
         """
         children = {one.table.text: one for one in self.store.collections.values()}
         for key in self.store.foreign_keys:
@@ -182,6 +184,8 @@ class Eraser:
             if key.child not in children:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"through constraint {key.name}")
+                continue
+            if mapped.spec.sharing is not None and not key.writes_child:
                 continue
             if connection.execute(self.changed_by(mapped, key, children[key.child])).fetchone():
                 if key.writes_child:
@@ -196,17 +200,11 @@ class Eraser:
 
     def changed_by(self, mapped: MappedTable, key: ForeignKey, child: MappedTable) -> sql.Composed:
         """A row of the child that points to one to be deleted here, though it is not deleted itself."""
-        itself = (
-            sql.SQL("c.ctid <> ALL (ARRAY({}))").format(self._due(mapped))
-            if child.name == mapped.name
-            else selection.TRUE
-        )
+        shared = mapped.spec.sharing is not None
+        going = self._due(mapped, selection.nothing_left(self.store, mapped, "t") if shared else selection.TRUE)
+        itself = sql.SQL("c.ctid <> ALL (ARRAY({}))").format(going) if child.name == mapped.name else selection.TRUE
         return sql.SQL("SELECT 1 FROM {} AS c JOIN {} AS t ON {} WHERE t.ctid = ANY (ARRAY({})) AND {} LIMIT 1").format(
-            child.table.identifier,
-            mapped.table.identifier,
-            _refers(key, "c", "t"),
-            self._due(mapped),
-            itself,
+            child.table.identifier, mapped.table.identifier, _refers(key, "c", "t"), going, itself
         )
 
     def delete(self, mapped: MappedTable, limit: int | None, only: sql.Composable = selection.TRUE) -> sql.Composed:

@@ -289,6 +289,20 @@ def test_the_household_stays_while_somebody_lives_there(company):
     assert execute(company, "SELECT street FROM addresses ORDER BY id") == [("Cleo's",)]
 
 
+def test_a_shared_address_with_a_cascade_stays_while_somebody_lives_there(company):
+    execute(
+        company,
+        "ALTER TABLE user_addresses DROP CONSTRAINT user_addresses_address_id_fkey,"
+        " ADD FOREIGN KEY (address_id) REFERENCES addresses ON DELETE CASCADE",
+    )
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
+    assert execute(company, "SELECT user_id FROM user_addresses ORDER BY 1") == [(2,), (3,)]
+    assert execute(company, "SELECT street FROM addresses ORDER BY id") == [("Household",), ("Cleo's",)]
+
+
 def test_two_owners_erased_at_once_leave_no_orphan(company, monkeypatch):
     # Both have taken their link away, and neither has committed, when they ask who else lives there.
     meeting = threading.Barrier(2, timeout=20)
