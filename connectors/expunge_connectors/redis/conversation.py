@@ -69,9 +69,17 @@ class Conversation:
                 answers = list(pipeline.execute(raise_on_error=False))
         except (redis_errors.RedisError, UnicodeError) as error:
             raise translated(self.store, _one_name(batch), error) from None
-        for command, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Exception):
-                raise translated(self.store, command.collection, answer) from None
+        ours = next(
+            (
+                translated(self.store, command.collection, answer)
+                for command, answer in zip(batch, answers, strict=True)
+                if isinstance(answer, Exception)
+            ),
+            None,
+        )
+        if ours is not None:
+            del answers  # they hold members and messages: a traceback with local variables would show them
+            raise ours
         return answers
 
 

@@ -12,7 +12,17 @@ from expunge_connectors.redis.conversation import BATCH, Command, Conversation
 from expunge_connectors.redis.faults import wrong_type
 from expunge_connectors.redis.records import Kind, Names, Record
 
-Members = dict[Record, frozenset[str]]
+
+class Texts(frozenset[str]):
+    """Members of an index set. `repr` hides them: they turn up in tracebacks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} members>"
+
+
+Members = dict[Record, Texts]
 ReadSets = Callable[[Conversation, Sequence[Record]], Members]
 
 
@@ -24,7 +34,7 @@ def members_at_once(conversation: Conversation, indexes: Sequence[Record]) -> Me
 
 def members_by_cursor(conversation: Conversation, indexes: Sequence[Record]) -> Members:
     """The members of index sets, by SSCAN of exactly these sets: for verifying."""
-    members: dict[Record, set[str]] = {record: set() for record in indexes}
+    members: Members = dict.fromkeys(indexes, Texts())
     cursors: dict[Record, int] = dict.fromkeys(indexes, 0)
     while cursors:
         asked = list(cursors)
@@ -32,17 +42,17 @@ def members_by_cursor(conversation: Conversation, indexes: Sequence[Record]) -> 
             Command(record.kind.name, ("SSCAN", record.key, cursors[record], "COUNT", BATCH)) for record in asked
         )
         for record, (cursor, page) in zip(asked, answers, strict=True):
-            members[record] |= _texts(conversation.store, record, page)
+            members[record] = Texts(members[record] | _texts(conversation.store, record, page))
             if int(cursor):
                 cursors[record] = int(cursor)
             else:
                 del cursors[record]
-    return {record: frozenset(found) for record, found in members.items()}
+    return members
 
 
-def _texts(store: str, record: Record, raw: Iterable[bytes]) -> frozenset[str]:
+def _texts(store: str, record: Record, raw: Iterable[bytes]) -> Texts:
     try:
-        return frozenset(member.decode() for member in raw)
+        return Texts(member.decode() for member in raw)
     except UnicodeDecodeError:
         raise TerminalError(
             f"Store {store}, collection {record.kind.name}: a member of an index set is not UTF-8."
