@@ -1,0 +1,70 @@
+"""Values that nobody else has, and how to find them again in whatever form they were written down."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+
+def forms(value: str | bytes) -> Mapping[str, bytes]:
+    """Name of an encoding -> what a value looks like in it."""
+    raw = value.encode() if isinstance(value, str) else value
+    found = {"raw": raw, "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode()}
+    for skipped in range(3):
+        # The alignments of base64: characters that depend on what stands around the value are left out.
+        padded = base64.b64encode(b"\0" * skipped + raw)
+        end = len(padded) - (0 if (skipped + len(raw)) % 3 == 0 else 4)
+        cut = padded[4 if skipped else 0 : end]
+        found[f"base64+{skipped}"] = cut
+        found[f"base64url+{skipped}"] = cut.replace(b"+", b"-").replace(b"/", b"_")
+    if isinstance(value, str):
+        found |= {
+            "URL": quote(value, safe="").encode(),
+            "form": quote_plus(value, safe="").encode(),
+            "JSON": json.dumps(value)[1:-1].encode(),
+            "UTF-16LE": value.encode("utf-16-le"),
+            "UTF-16BE": value.encode("utf-16-be"),
+        }
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Flock:
+    """The canaries of one person: name of the place -> value."""
+
+    birds: Mapping[str, str | bytes] = field(repr=False)
+
+    def found_in(self, content: bytes) -> list[str]:
+        """`place as encoding` for every canary seen; never the value itself."""
+        return [
+            f"{name} as {encoding}"
+            for name, value in self.birds.items()
+            for encoding, form in forms(value).items()
+            if form in content
+        ]
+
+    def found_below(self, directories: Iterable[Path]) -> dict[str, list[str]]:
+        """File -> what was seen in its name or content."""
+        seen: dict[str, list[str]] = {}
+        for path in files_below(directories):
+            if found := self.found_in(path.name.encode() + b"\n" + path.read_bytes()):
+                seen[path.name] = found
+        return seen
+
+
+def files_below(directories: Iterable[Path]) -> Iterator[Path]:
+    for directory in directories:
+        if directory.is_file():
+            yield directory
+        else:
+            yield from (path for path in sorted(directory.rglob("*")) if path.is_file())
+
+
+def word() -> str:
+    """A word with letters that are written differently in URLs and in JSON."""
+    return f"kö{secrets.token_hex(8)}ß"
