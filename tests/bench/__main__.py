@@ -112,7 +112,7 @@ def show_batches(
             str(size),
             str(len(found)),
             f"{median([one.stages.total for one in found]):.3f}",
-            f"{median([one.script for one in found]):.3f}",
+            f"{median([one.script.total for one in found]):.3f}",
             f"{median(ratios):.1f}x",
             spread(ratios),
             f"{median([one.ratio_without_receipts for one in found]):.1f}x",
@@ -144,6 +144,15 @@ def show_stages(out: Console, done: dict[int, list[Round]]) -> None:
     for name, _ in listed:
         table.add_row(name, *(part(one.get(name, 0.0), sum(middles[size].values())) for size, one in calls.items()))
     out.print(table)
+    table = ruled("Milliseconds by store: inside its connector / by hand", ("store", *(str(size) for size in done)))
+    for store in stores_of(done):
+        ours = {
+            size: sum(spent for name, spent in one.items() if name.startswith(f"{store}."))
+            for size, one in calls.items()
+        }
+        theirs = {size: middle([one.script for one in found], store) for size, found in done.items()}
+        table.add_row(store, *(beside(ours[size], theirs[size]) for size in done))
+    out.print(table)
     for size, one in middles.items():
         first, second = Counter(one).most_common(2)
         call, spent = Counter(calls[size]).most_common(1)[0]
@@ -151,6 +160,11 @@ def show_stages(out: Console, done: dict[int, list[Round]]) -> None:
             f"{size}: {first[0]} ({first[1]:.0f} ms) and {second[0]} ({second[1]:.0f} ms) dominate; "
             f"the costliest call is {call} ({spent:.0f} ms)"
         )
+
+
+def stores_of(done: dict[int, list[Round]]) -> list[str]:
+    """The stores that the script works on, in its order."""
+    return list(next(iter(done.values()))[0].script.seconds)
 
 
 def store_calls(found: Sequence[Round]) -> dict[str, float]:
@@ -167,6 +181,12 @@ def middle(stages: Sequence[Stages], name: str) -> float:
 def part(milliseconds: float, whole: float) -> str:
     """`12 (3%)`."""
     return f"{milliseconds:.1f} ({100 * milliseconds / whole:.0f}%)"
+
+
+def beside(ours: float, theirs: float) -> str:
+    """`12 / 3 (4.0x)`; no ratio where the script had next to nothing to do there."""
+    ratio = f" ({ours / theirs:.1f}x)" if theirs >= 1 else ""
+    return f"{ours:.0f} / {theirs:.0f}{ratio}"
 
 
 def show_signing(out: Console, found: signing.Signed) -> None:

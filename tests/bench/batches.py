@@ -40,6 +40,7 @@ class Round:
     Attributes:
         stages: Expunge's stages in order, `plan` first and `publish` last; together they are all it did.
         stores: Calls of connectors, `<store>.<verb>`.
+        script: The script's stages, named by store.
         settling: The settling check afterwards, which is no part of the ratio: the script has nothing like it.
         cpu: CPU seconds of this process, Expunge's and the script's; the servers' own are not in it.
         records: Records that Expunge and the script found.
@@ -49,7 +50,7 @@ class Round:
     size: int
     stages: Stages
     stores: Stages
-    script: float
+    script: Stages
     settling: float
     cpu: tuple[float, float]
     records: tuple[int, int]
@@ -58,13 +59,13 @@ class Round:
     @property
     def ratio(self) -> float:
         """Expunge / script."""
-        return self.stages.total / self.script
+        return self.stages.total / self.script.total
 
     @property
     def ratio_without_receipts(self) -> float:
         """The same without stating, signing, logging and looking at the backup copies."""
         receipts = sum(self.stages.seconds[name] for name in ("accept", "conclude", "publish"))
-        return (self.stages.total - receipts) / self.script
+        return (self.stages.total - receipts) / self.script.total
 
 
 def allot(callers: Mapping[int, Sequence[int]], sizes: Iterable[int], rounds: int) -> dict[int, list[Share]]:
@@ -81,10 +82,12 @@ def allot(callers: Mapping[int, Sequence[int]], sizes: Iterable[int], rounds: in
     # A first round of everything, then a second: a small company does without later rounds, not without a size.
     for _ in range(rounds):
         for size in ordered:
-            client = max(left, key=lambda one: len(left[one]))
-            if len(left[client]) >= 2 * size:
-                # Alternately, so that both get people from all over the tables.
+            fitting = [client for client, ids in left.items() if len(ids) >= 2 * size]
+            if fitting:
+                # The smallest client that will do: the large ones are kept for the large sizes.
+                client = min(fitting, key=lambda one: len(left[one]))
                 taken, left[client] = left[client][: 2 * size], left[client][2 * size :]
+                # Alternately, so that both get people from all over the tables.
                 dealt[size].append(Share(client, taken[::2], taken[1::2]))
     return dict(dealt)
 
@@ -95,13 +98,13 @@ def measure(office: Office, by_hand: Script, size: int, share: Share, *, script_
     Raises:
         AssertionError: One of the two left something, or they did not find about the same.
     """
-    script, script_cpu, counted = 0.0, 0.0, (0, 0)
+    script, script_cpu, counted = Stages(), 0.0, (0, 0)
 
     def run_script() -> None:
-        nonlocal script, script_cpu, counted
-        cpu, started = time.process_time(), time.perf_counter()
-        counted = by_hand.erase(share.client, share.script)
-        script, script_cpu = time.perf_counter() - started, time.process_time() - cpu
+        nonlocal script_cpu, counted
+        cpu = time.process_time()
+        counted = by_hand.erase(share.client, share.script, script)
+        script_cpu = time.process_time() - cpu
 
     if script_first:
         run_script()

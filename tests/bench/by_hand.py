@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import redis
+from tests.bench.measuring import Stages
 from tests.fixtures.servers import s3_client
 
 from expunge_orchestrator.embedded import Endpoints
@@ -57,11 +58,17 @@ class Script:
     cache: redis.Redis
     s3: Any
 
-    def erase(self, client: int, callers: Sequence[int]) -> tuple[int, int]:
-        """Erase some callers of one client; returns how many records there were, and how many there are now."""
-        rows, rows_left, keys = self._rows(client, callers)
-        objects, objects_left = self._objects(client, keys)
-        entries, entries_left = self._entries(client, callers)
+    def erase(self, client: int, callers: Sequence[int], stages: Stages) -> tuple[int, int]:
+        """Erase some callers of one client; returns how many records there were, and how many there are now.
+
+        Its stages bear the names of the stores.
+        """
+        with stages.time("main"):
+            rows, rows_left, keys = self._rows(client, callers)
+        with stages.time("recordings"):
+            objects, objects_left = self._objects(client, keys)
+        with stages.time("cache"):
+            entries, entries_left = self._entries(client, callers)
         return rows + objects + entries, rows_left + objects_left + entries_left
 
     def _rows(self, client: int, callers: Sequence[int]) -> tuple[int, int, list[str]]:
