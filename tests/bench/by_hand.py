@@ -77,12 +77,12 @@ class Script:
             keys = [key for (key,) in cursor.execute("SELECT object_key FROM the_recordings").fetchall()]
             before = self._count(cursor)
             for table, condition in ROWS.items():
-                cursor.execute(f"DELETE FROM {table} WHERE {condition}")
+                cursor.execute(f"DELETE FROM {table} WHERE {condition}".encode())
             return before, self._count(cursor), keys
 
     def _count(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> int:
         counts = " + ".join(f"(SELECT count(*) FROM {table} WHERE {condition})" for table, condition in ROWS.items())
-        row = cursor.execute(f"SELECT {counts}").fetchone()
+        row = cursor.execute(f"SELECT {counts}".encode()).fetchone()
         assert row is not None
         return int(row[0])
 

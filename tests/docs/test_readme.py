@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg import sql
 from tests.docs.pages import ROOT
 
 SECTION = re.compile(r"^## Your own stores in five minutes\n(.*?)^## ", re.MULTILINE | re.DOTALL)
@@ -36,15 +37,16 @@ def role(database: str) -> str:
     )
     with psycopg.connect(database, autocommit=True) as admin:
         if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (url.username,)).fetchall():
-            admin.execute(f"CREATE ROLE {url.username} LOGIN PASSWORD '{url.password}'")
+            make = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            admin.execute(make.format(sql.Identifier(str(url.username)), sql.Literal(url.password)))
         admin.execute(
-            f"""CREATE TABLE users (
+            """CREATE TABLE users (
                 id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
                 email text NOT NULL,
                 created_at timestamptz NOT NULL DEFAULT now());
-            INSERT INTO users (email) VALUES ('ann@mail.example'), ('bob@mail.example');
-            GRANT SELECT, DELETE ON users TO {url.username}"""
+            INSERT INTO users (email) VALUES ('ann@mail.example'), ('bob@mail.example')"""
         )
+        admin.execute(sql.SQL("GRANT SELECT, DELETE ON users TO {}").format(sql.Identifier(str(url.username))))
     return (
         urlsplit(database)
         ._replace(netloc=f"{url.username}:{url.password}@{database.rpartition('@')[2].partition('/')[0]}")

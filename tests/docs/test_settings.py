@@ -43,6 +43,7 @@ def test_defaults_are_as_documented(name: str) -> None:
     if field.default_factory is not None or field.default is None:
         assert not documented()[name].isdigit()  # said in words, or empty
         return
+    assert field.annotation is not None
     assert TypeAdapter(field.annotation).validate_python(documented()[name]) == field.default
 
 
