@@ -21,13 +21,12 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject, SubjectKey
-from expunge_orchestrator import resolution
+from expunge_orchestrator import standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
-from expunge_orchestrator.lookup import lookup_in
 from expunge_orchestrator.scope import Actions, actions_for
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
@@ -93,13 +92,20 @@ class _Totals:
     def add(self, part: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope) -> None:
         """Resolve and count one chunk, as of now."""
         cutoffs = {name: workspace.stores[name].now() for name in self.counts}
-        lookup = lookup_in(workspace.stores, list(self.counts), scope, cutoffs)
-        resolved = resolution.resolve(part, lookup, workspace.data_map)
+        resolved = standing.resolve(
+            part,
+            stores=workspace.stores,
+            names=list(self.counts),
+            scope=scope,
+            cutoffs=cutoffs,
+            data_map=workspace.data_map,
+        )
         subjects = [Subject(number, one.keys) for number, one in resolved.items() if one.ambiguity is None]
         self.ambiguous += len(resolved) - len(subjects)
         found: set[int] = set()
         for name, collections in self.counts.items():
-            for number, tallies in workspace.stores[name].count(subjects, scope, cutoffs[name]).items():
+            told = standing.told_to(name, subjects, scope, workspace.data_map)
+            for number, tallies in workspace.stores[name].count(told, scope, cutoffs[name]).items():
                 for collection, tally in tallies.items():
                     total = collections[collection]
                     total["due"] += tally.due

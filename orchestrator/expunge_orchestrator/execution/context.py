@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Beat, Subject, SubjectKey
+from expunge_orchestrator import standing
 from expunge_orchestrator.ledger.records import Batch, ChunkState, Item
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.sealing import Seal
@@ -55,9 +56,10 @@ class Context:
         """People whose erasure is to be reviewed at settling time."""
         return [item for item in self.items if item.outcome in REVIEWED]
 
-    def subjects(self, items: Sequence[Item]) -> list[Subject]:
-        """The people with all their accepted keys, unsealed."""
-        return [Subject(item.id, self._unsealed(item, item.sealed_keys)) for item in items]
+    def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
+        """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
+        sealed = [Subject(item.id, self._unsealed(item, item.sealed_keys)) for item in items]
+        return standing.told_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""

@@ -12,13 +12,12 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator import copies, issuing, outcomes, resolution
+from expunge_orchestrator import copies, issuing, outcomes, standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import bodies, pipeline
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item
-from expunge_orchestrator.lookup import lookup_in
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.tags import Tagger
 
@@ -49,8 +48,14 @@ def resolve(context: Context) -> Write:
     also after the row that led to the others is gone, and the suppression entries.
     """
     workspace = context.workspace
-    lookup = lookup_in(workspace.stores, list(context.batch.actions), context.batch.scope, context.cutoffs)
-    resolved = resolution.resolve(context.identifiers(context.active), lookup, workspace.data_map)
+    resolved = standing.resolve(
+        context.identifiers(context.active),
+        stores=workspace.stores,
+        names=list(context.batch.actions),
+        scope=context.batch.scope,
+        cutoffs=context.cutoffs,
+        data_map=workspace.data_map,
+    )
     seal, tagger = context.seal(), Tagger(workspace.keys.suppression)
     entered = stamp(now())
 
@@ -65,7 +70,7 @@ def resolve(context: Context) -> Write:
             connection.execute(sa.delete(schema.suppression).where(schema.suppression.c.item_id == item.id))
             entries = [
                 {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
-                for key in answer.keys
+                for key in map(standing.plain, answer.keys)
                 if key.namespace in workspace.data_map.identities
             ]
             if entries:
@@ -77,9 +82,9 @@ def resolve(context: Context) -> Write:
 
 def recount(context: Context) -> Write:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here."""
-    subjects = context.subjects(context.active)
-    found: dict[int, dict[str, Any]] = {subject.number: {} for subject in subjects}
+    found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     for store in context.batch.actions:
+        subjects = context.subjects(context.active, store)
         counts = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}))

@@ -1,0 +1,120 @@
+"""Standing: what one member of a controller may name (law 2).
+
+A client's request may name any caller id, also another client's. A table with an owner column checks that by itself;
+a cache, a bucket or any other place that is `inherited` cannot. So a given key leads to such places only when a record
+whose owner column names this member was found through it: then the key is *proven*. A key that is not proven is marked
+(the mark is sealed with it) and told only to stores that check owners themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Scope, StoreConnector, Subject, SubjectKey, Yield
+from expunge_orchestrator import resolution
+from expunge_orchestrator.resolution import Resolved
+from expunge_orchestrator.scope import collections_in
+
+_MARK = "unproven:"  # no namespace of a map holds a colon
+
+
+def plain(key: SubjectKey) -> SubjectKey:
+    """The key without its mark."""
+    return SubjectKey(key.namespace.removeprefix(_MARK), key.value)
+
+
+def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[str]]:
+    """Store -> collections of the scope with an owner column. Empty for a controller that is a single one."""
+    if scope.member is None:
+        return {}
+    owned = {
+        store: frozenset(name for name, spec in specs.items() if spec.owner is not None and spec.owner.column)
+        for store, specs in collections_in(scope, data_map).items()
+    }
+    return {store: names for store, names in owned.items() if names}
+
+
+def told_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: DataMap) -> list[Subject]:
+    """The subjects with the keys that this store may be told, without marks."""
+    if scope.member is None:
+        return list(subjects)
+    checks = store in owned_collections(scope, data_map)
+    return [
+        Subject(one.number, frozenset(plain(key) for key in one.keys if checks or not key.namespace.startswith(_MARK)))
+        for one in subjects
+    ]
+
+
+def resolve(  # noqa: PLR0913 - the stores and what is asked of them
+    given: Mapping[int, frozenset[SubjectKey]],
+    *,
+    stores: Mapping[str, StoreConnector],
+    names: Sequence[str],
+    scope: Scope,
+    cutoffs: Mapping[str, datetime],
+    data_map: DataMap,
+) -> dict[int, Resolved]:
+    """Resolve a chunk over the named stores; given keys without standing come back marked.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    round_ = _Round(given, stores, names, scope, cutoffs, owned_collections(scope, data_map))
+    resolved = resolution.resolve(given, round_.lookup, data_map)
+    return {number: round_.marked(number, answer) for number, answer in resolved.items()}
+
+
+@dataclass(slots=True)
+class _Round:
+    """The lookups of one chunk, and the keys proven so far."""
+
+    given: Mapping[int, frozenset[SubjectKey]]
+    stores: Mapping[str, StoreConnector]
+    names: Sequence[str]
+    scope: Scope
+    cutoffs: Mapping[str, datetime]
+    owned: Mapping[str, frozenset[str]]
+    proven: set[tuple[int, SubjectKey]] = field(default_factory=set)
+
+    def lookup(self, subjects: Sequence[Subject]) -> Iterator[Yield]:
+        """One step over every store, those that check owners first."""
+        for name in self.names:
+            if name in self.owned or self.scope.member is None:
+                found = self.stores[name].resolve(subjects, self.scope, self.cutoffs[name])
+                self.proven.update((one.number, one.via) for one in found if self._checked(name, one.collection))
+                yield from found
+        if self.scope.member is None:
+            return
+        self._prove(subjects)
+        allowed = [Subject(one.number, frozenset(self._allowed(one.number, one.keys))) for one in subjects]
+        for name in self.names:
+            if name not in self.owned:
+                yield from self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
+
+    def marked(self, number: int, answer: Resolved) -> Resolved:
+        """The answer with a mark on every given key that was not proven."""
+        if self.scope.member is None:
+            return answer
+        allowed = frozenset(self._allowed(number, answer.keys))
+        doubtful = (SubjectKey(f"{_MARK}{key.namespace}", key.value) for key in answer.keys - allowed)
+        return replace(answer, keys=allowed | frozenset(doubtful))
+
+    def _checked(self, store: str, collection: str) -> bool:
+        return collection in self.owned.get(store, ())
+
+    def _allowed(self, number: int, keys: Iterable[SubjectKey]) -> Iterator[SubjectKey]:
+        return (key for key in keys if key not in self.given[number] or (number, key) in self.proven)
+
+    def _prove(self, subjects: Sequence[Subject]) -> None:
+        """Count by one key alone, where a record that yields nothing may stand behind it."""
+        doubtful = [
+            (one.number, key) for one in subjects for key in one.keys - frozenset(self._allowed(one.number, one.keys))
+        ]
+        asked = [Subject(place, frozenset([key])) for place, (_, key) in enumerate(doubtful)]
+        for store, names in self.owned.items() if asked else ():
+            for place, tallies in self.stores[store].count(asked, self.scope, self.cutoffs[store]).items():
+                if any(not tally.empty for name, tally in tallies.items() if name in names):
+                    self.proven.add(doubtful[place])
