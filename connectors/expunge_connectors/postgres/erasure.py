@@ -24,6 +24,7 @@ from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedT
 
 ROWS_PER_TRANSACTION = 10_000
 KEYS_PER_TRANSACTION = 5_000
+_ADDRESS = sql.SQL("t.ctid")
 
 
 def slices(subjects: Sequence[Subject], keys: int = KEYS_PER_TRANSACTION) -> Iterator[list[Subject]]:
@@ -187,7 +188,8 @@ class Eraser:
                 continue
             if mapped.spec.sharing is not None and not key.writes_child:
                 continue
-            if connection.execute(self.changed_by(mapped, key, children[key.child])).fetchone():
+            (pointing,) = connection.execute(self.changed_by(mapped, key, children[key.child])).fetchone() or (0,)
+            if pointing:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
                 raise still_referenced(self.store.name, mapped.name, key.name, key.child)
@@ -199,12 +201,19 @@ class Eraser:
         )
 
     def changed_by(self, mapped: MappedTable, key: ForeignKey, child: MappedTable) -> sql.Composed:
-        """A row of the child that points to one to be deleted here, though it is not deleted itself."""
+        """How many rows of the child point to ones to be deleted here, though they are not deleted themselves.
+
+        Counted, not merely looked for: a planner that hopes to stop at the first row may read the whole child table
+        for the usual answer, which is none.
+        """
         shared = mapped.spec.sharing is not None
-        going = self._due(mapped, selection.nothing_left(self.store, mapped, "t") if shared else selection.TRUE)
-        itself = sql.SQL("c.ctid <> ALL (ARRAY({}))").format(going) if child.name == mapped.name else selection.TRUE
-        return sql.SQL("SELECT 1 FROM {} AS c JOIN {} AS t ON {} WHERE t.ctid = ANY (ARRAY({})) AND {} LIMIT 1").format(
-            child.table.identifier, mapped.table.identifier, _refers(key, "c", "t"), going, itself
+        only = selection.nothing_left(self.store, mapped, "t") if shared else selection.TRUE
+        itself: sql.Composable = selection.TRUE
+        if child.name == mapped.name:
+            itself = sql.SQL("c.ctid <> ALL (ARRAY({}))").format(self._due(mapped, only))
+        columns = sql.SQL(", ").join(selection.column("t", name) for name in key.parent_columns)
+        return sql.SQL("SELECT count(*) FROM {} AS c JOIN ({}) AS t ON {} WHERE {}").format(
+            child.table.identifier, self._due(mapped, only, columns), _refers(key, "c", "t"), itself
         )
 
     def delete(self, mapped: MappedTable, limit: int | None, only: sql.Composable = selection.TRUE) -> sql.Composed:
@@ -244,13 +253,15 @@ class Eraser:
         bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(sql.Literal(limit))
         return sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(self._due(mapped, only), bound)
 
-    def _due(self, mapped: MappedTable, only: sql.Composable = selection.TRUE) -> sql.Composed:
-        """The row addresses of what is due, whichever tie finds it."""
+    def _due(
+        self, mapped: MappedTable, only: sql.Composable = selection.TRUE, wanted: sql.Composable = _ADDRESS
+    ) -> sql.Composed:
+        """What is due, whichever tie finds it: row addresses, or other columns."""
         return sql.SQL(" UNION ").join(
             selection.rows(
                 mapped,
                 tie,
-                sql.SQL("t.ctid"),
+                wanted,
                 selection.requested(mapped, tie, "t", self.cutoff),
                 self._agrees(mapped, tie),
                 sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),

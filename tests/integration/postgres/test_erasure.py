@@ -84,6 +84,9 @@ def test_a_second_call_finds_nothing_and_changes_nothing(company):
         store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
         once = dump(company)
         assert store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat) == 0
+        # A tombstone is nothing that is there of her: neither due nor retained.
+        assert store.count(ada, ACCOUNT, CUTOFF) == store.verify(ada, ACCOUNT, CUTOFF)
+        assert store.count(ada, ACCOUNT, CUTOFF)[1]["users"].empty
     assert dump(company) == once
 
 
@@ -193,6 +196,26 @@ def test_killed_after_any_transaction_and_started_again_it_ends_the_same(servers
             assert due(store.verify(people, ACCOUNT, CUTOFF)) == {}
         assert crashes >= 2
         assert dump(url) == undisturbed
+
+
+def test_no_crash_falls_between_a_link_that_nobody_sealed_and_what_it_leads_to(company, monkeypatch):
+    def crash():
+        raise CrashError
+
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        # After resolution she moves into two more houses: their keys are in no ledger.
+        execute(
+            company,
+            "INSERT INTO addresses (street, postcode, city) VALUES ('Late', 'p', 'c'), ('Later', 'p', 'c');"
+            "INSERT INTO user_addresses (user_id, address_id) SELECT 1, id FROM addresses WHERE street LIKE 'Late%'",
+        )
+        smaller(monkeypatch, 1)
+        for _ in range(30):
+            with pytest.raises(CrashError):
+                store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, crash)
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
+    assert execute(company, "SELECT street FROM addresses ORDER BY id") == [("Household",), ("Cleo's",)]
 
 
 def test_a_transaction_touches_at_most_so_many_rows(company, monkeypatch):
