@@ -22,6 +22,7 @@ import psycopg
 import sqlalchemy as sa
 from botocore.client import BaseClient
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import event
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import (
@@ -182,8 +183,8 @@ def wire_ledger(ledger: sa.Engine, fuse: Fuse) -> None:
         with fuse.around(f"commit of {', '.join(info['tables'])}"):
             commit(dbapi_connection)
 
-    sa.event.listen(ledger, "begin", begun)
-    sa.event.listen(ledger, "before_cursor_execute", executed)
+    event.listen(ledger, "begin", begun)
+    event.listen(ledger, "before_cursor_execute", executed)
     ledger.dialect.do_commit = fatal_commit  # type: ignore[method-assign]
 
 

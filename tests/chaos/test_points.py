@@ -8,6 +8,8 @@ import pytest
 from tests.chaos.choice import Choice
 from tests.chaos.runs import Chaos, sample
 
+from expunge_orchestrator.demo.judge import judge, snapshot
+
 PARTS = 8
 """Of the points: parts can be run by several workers, each with servers of its own."""
 
@@ -52,6 +54,19 @@ def test_undisturbed_runs_do_what_they_are_meant_to(chaos: Chaos) -> None:
         "not-found",
         "settled",
     }
+
+
+def test_undisturbed_runs_keep_the_laws(chaos: Chaos) -> None:
+    """What everything is compared with is right: judged by code that shares nothing with the connectors."""
+    for scene in chaos.scenes[::2]:
+        request = scene.request
+        home, _ = chaos.fresh(scene.start)
+        before = snapshot(chaos.world.endpoints)
+        assert chaos.run(request, "erase", home, 0)[0] == 0
+        if request.afterwards is not None:
+            chaos.world.arrive_late(request.afterwards)
+        assert chaos.run(request, "settle", home, 0)[0] == 0
+        assert judge(before, snapshot(chaos.world.endpoints), request.erased) == []
 
 
 @pytest.mark.parametrize("part", range(PARTS))

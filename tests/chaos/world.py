@@ -29,6 +29,7 @@ from expunge_orchestrator import embedded, planning
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.demo import company as loader
 from expunge_orchestrator.demo import walk
+from expunge_orchestrator.demo.judge import Erased
 from expunge_orchestrator.demo.places import s3_client
 from expunge_orchestrator.embedded import Endpoints
 from expunge_orchestrator.intake import read_people
@@ -53,6 +54,7 @@ class Request:
 
     Attributes:
         people: The list, CSV.
+        erased: Who of them has to be gone in the end.
         in_between: Account holder for whom a message arrives between erasing and verifying: a second round.
         afterwards: Account holder for whom things arrive in all three stores before the settling check.
     """
@@ -60,6 +62,7 @@ class Request:
     name: str
     controller: str
     people: str = field(repr=False)
+    erased: Erased
     in_between: int | None = None
     afterwards: int | None = None
 
@@ -106,8 +109,10 @@ class World:
         holders = f"email,user_id\n{mails[2]},\n{mails[5]},6\n,10\n{mails[3]},\n,1\n"
         assert {self.company.caller(ident).row.client_id for ident in (2, 8)} == {42}
         return (
-            Request("holders", "calltrack", holders, in_between=10, afterwards=1),
-            Request("callers", "client:42", "caller_id\n2\n999999\n8\n"),
+            Request(
+                "holders", "calltrack", holders, Erased(users=frozenset({1, 2, 3, 10})), in_between=10, afterwards=1
+            ),
+            Request("callers", "client:42", "caller_id\n2\n999999\n8\n", Erased(callers=frozenset({2, 8}))),
         )
 
     def environment(self, home: Path) -> dict[str, str]:
