@@ -53,10 +53,14 @@ chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
 	$(BIN)/python -m tests.bench
 
-interop: $(VENV)/.dev ## Receipts before tools that are not ours (cosign)
-	@command -v cosign >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { \
-	  echo "cosign is missing: install it (Debian 13 or newer: apt-get install cosign) and run this again" >&2; exit 1; }
-	@command -v cosign >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends cosign; }
+interop: $(VENV)/.dev ## Receipts before tools that are not ours (cosign, chromium)
+	@for tool in cosign chromium; do \
+	  if command -v "$$tool" >/dev/null; then continue; fi; \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "$$tool is missing: install it (Debian 13 or newer: apt-get install $$tool) and run this again" >&2; exit 1; \
+	  fi; \
+	  apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
+	done
 	$(PYTEST) tests/interop
 
 docker: $(VENV)/.dev ## The integration tests against containers, and Expunge's own image

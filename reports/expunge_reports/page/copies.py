@@ -10,8 +10,16 @@ from expunge_reports.page.reading import Copies, Copy, Listing
 TITLE: Final = "Backup copies that may still hold the records"
 
 _COLUMNS: Final = (
-    "No.", "Place", "Copy", "Of store", "Kind", "Data read between", "Ends", "Ground", "What stands in the way",
-)  # fmt: skip
+    "No.",
+    "Place",
+    "Kind",
+    "Ends",
+    "Ground",
+    "What stands in the way",
+    "Data read between",
+    "Of store",
+    "Copy",
+)
 _PREDICTED: Final = (
     "The days are predictions from the storage's own rules. That a copy is gone is said only once it was looked for "
     "and not there."
@@ -83,16 +91,20 @@ def listings(names: Names, looked: Sequence[Listing]) -> Html:
 
 
 def _row(number: int, copy: Copy, *, extra: bool) -> Html:
+    def cell(value: str | None, class_: str = "") -> Html:
+        return markup.element("td", markup.NOT_STATED if value is None else markup.text(value), class_=class_)
+
+    blocker = Html("nothing known") if copy.blocker is None else markup.text(copy.blocker)
     cells = [
         markup.element("th", markup.text(number), scope="row"),
-        markup.element("td", markup.text(copy.place)),
-        markup.element("td", markup.NOT_STATED if copy.id is None else markup.code(copy.id), class_="copy"),
-        markup.element("td", markup.NOT_STATED if copy.store is None else markup.text(copy.store)),
-        markup.element("td", markup.NOT_STATED if copy.kind is None else markup.text(copy.kind)),
-        markup.element("td", markup.join((markup.when(one) for one in copy.taken), "<br>") or markup.NOT_STATED),
+        cell(copy.place),
+        cell(copy.kind),
         markup.element("td", _end(copy), class_="words"),
-        markup.element("td", markup.NOT_STATED if copy.ground is None else markup.text(copy.ground), class_="ground"),
-        markup.element("td", Html("nothing known") if copy.blocker is None else markup.text(copy.blocker)),
+        cell(copy.ground, "ground"),
+        markup.element("td", blocker, class_="words"),
+        markup.element("td", markup.join((markup.when(one) for one in copy.taken), "<br>") or markup.NOT_STATED),
+        cell(copy.store),
+        markup.element("td", markup.NOT_STATED if copy.id is None else markup.code(copy.id), class_="copy"),
     ]
     if extra:
         cells.append(markup.element("td", generic.inline(copy.further) if copy.further else markup.NOTHING))
@@ -102,8 +114,8 @@ def _row(number: int, copy: Copy, *, extra: bool) -> Html:
 def _end(copy: Copy) -> Html:
     last = ends(copy)
     if last is not None:
-        due = Html(f"<br>due {markup.when(copy.due)}") if copy.due not in {None, last} else markup.NOTHING
-        return Html(f"by {markup.when(last)}{due}")
+        due = Html(f"<br>due {markup.end(copy.due)}") if copy.due is not None and copy.due != last else markup.NOTHING
+        return Html(f"by {markup.end(last)}{due}")
     word = markup.element("span", markup.text(copy.status.upper()), class_="no-day")
     meaning = words.STATUS_WORDS.get(copy.status, "no day is stated")
     # A day beside a status that gives none is shown, and not taken for the end.

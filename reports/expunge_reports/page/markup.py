@@ -61,6 +61,15 @@ def time(moment: datetime) -> Html:
     return element("time", text(known.strftime("%Y-%m-%d %H:%M:%S UTC")), datetime=known.isoformat())
 
 
+def end(value: str) -> Html:
+    """Return the day of an end from a body, with the minute unless it is midnight."""
+    moment = moment_of(value)
+    if moment is None or _DAY.fullmatch(value):
+        return when(value)
+    shown = "%Y-%m-%d" if (moment.hour, moment.minute) == (0, 0) else "%Y-%m-%d %H:%M UTC"
+    return element("time", text(moment.strftime(shown)), datetime=moment.isoformat())
+
+
 def when(value: str | None, absent: Html = NOT_STATED) -> Html:
     """Return a day or a moment from a body; what is neither is shown as it stands."""
     if value is None:

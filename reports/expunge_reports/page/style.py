@@ -55,14 +55,14 @@ dt{{color:var(--quiet)}}
 dd{{margin:0;overflow-wrap:anywhere}}
 .scroll{{overflow-x:auto;margin:1rem 0;max-width:100%}}
 .scroll:focus-visible,summary:focus-visible{{outline:3px solid var(--mark);outline-offset:2px}}
-table{{border-collapse:collapse;font-size:.9375rem;line-height:1.4}}
+table{{border-collapse:collapse;font-size:.875rem;line-height:1.4}}
 caption,.caption{{text-align:left;font-weight:600;padding:.25rem 0 .4rem}}
-th,td{{border-bottom:1px solid var(--line);padding:.35rem .6rem;text-align:left;vertical-align:top}}
+th,td{{border-bottom:1px solid var(--line);padding:.35rem .5rem;text-align:left;vertical-align:top}}
 thead th{{background:var(--panel);border-top:1px solid var(--line);white-space:nowrap}}
 tbody th{{font-weight:600}}
 td.number,th.number{{text-align:right;font-variant-numeric:tabular-nums}}
-td.words{{min-width:11rem}}
-td.ground{{min-width:15rem}}
+td.words{{min-width:9.5rem}}
+td.ground{{min-width:13rem}}
 td.copy{{min-width:13rem}}
 td.day,time{{white-space:nowrap}}
 table.generic th,table.generic td{{border:1px solid var(--line)}}
@@ -95,7 +95,8 @@ body{{font-size:9.5pt}}
 main{{max-width:none;padding:0}}
 .scroll{{overflow:visible}}
 table{{font-size:7.5pt;width:100%}}
-thead th,td.day,time{{white-space:normal}}
+thead th,time{{white-space:normal}}
+td.day,td.words time{{white-space:nowrap}}
 td.words,td.ground,td.copy{{min-width:0}}
 th,td{{padding:.15rem .3rem}}
 td code{{font-size:6.5pt}}

@@ -24,7 +24,7 @@ EVENT_WORDS: Final[Mapping[str, str]] = {
 
 OUTCOME_WORDS: Final[Mapping[str, str]] = {
     "erased": "Erased",
-    "tombstoned": "Emptied: the record stays, the person's details in it were replaced",
+    "tombstoned": "Emptied: the record stays, the details in it were replaced",
     "retained": "Kept",
     "not-found": "No match found",
     "ambiguous": "Not clear whose; nothing was deleted",
