@@ -19,19 +19,24 @@ def observe(backups: Mapping[str, BackupConnector]) -> list[CopyListing]:
 
 
 def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
-    """Note what was seen; a copy known before and absent now is gone, if the listing had a positive control (law 8)."""
+    """Note what was seen; a copy known before and absent now is gone, if the listing had a positive control (law 8).
+
+    Only a listing of the same place, by what it *is*, can say so: a map that points elsewhere makes nothing gone.
+    """
     for listing in listings:
         seen_at = stamp(listing.at)
         seen = {copy.id: copy for copy in listing.copies}
         known = set(
             connection.scalars(
                 sa.select(backup_copy.c.copy_id).where(
-                    backup_copy.c.place == listing.place, backup_copy.c.observed_gone_at.is_(None)
+                    backup_copy.c.place == listing.place,
+                    backup_copy.c.identity == listing.identity,
+                    backup_copy.c.observed_gone_at.is_(None),
                 )
             )
         )
         for copy_id, copy in seen.items():
-            values = _values(copy, seen_at)
+            values = _values(copy, listing.identity, seen_at)
             if copy_id in known:
                 connection.execute(
                     sa.update(backup_copy)
@@ -57,8 +62,9 @@ def _insert(connection: sa.Connection, copy: BackupCopy, values: Mapping[str, ob
     connection.execute(sa.insert(backup_copy).values(place=copy.place, copy_id=copy.id, first_seen=seen_at, **values))
 
 
-def _values(copy: BackupCopy, seen_at: str) -> dict[str, object]:
+def _values(copy: BackupCopy, identity: str, seen_at: str) -> dict[str, object]:
     return {
+        "identity": identity,
         "store": copy.store,
         "kind": copy.kind,
         "taken_from": stamp(copy.taken_from),
@@ -77,13 +83,13 @@ def holding(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) ->
     """Copies that may hold the erased people: their reading began before the erasure in their store ended.
 
     `cutoffs` maps store -> the moment after which nothing of the people was left there. B4.1: unless a copy is known to
-    have been taken later, it counts as holding them.
+    have been taken later, it counts as holding them. Of the storage's clock and ours the later one decides.
     """
     return [
         copy
         for listing in listings
         for copy in listing.copies
-        if copy.store in cutoffs and copy.taken_from <= cutoffs[copy.store]
+        if copy.store in cutoffs and copy.taken_from <= max(cutoffs[copy.store], listing.at)
     ]
 
 

@@ -143,31 +143,49 @@ def _decide(trail: _Trail, data_map: DataMap) -> Resolved:
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if together and trail.given <= trail.asked and any(not persons for persons in reach.values()):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
+    if not together and len(trail.given) > 1 and not _meet(trail):
+        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if all(_shareable(key, data_map) for key in trail.given):
         return Resolved(frozenset(), Ambiguity.SHAREABLE_ALONE)
     return _follow(trail, data_map)
 
 
+def _meet(trail: _Trail) -> bool:
+    """Where nobody has a person key, all given keys must have led to one record in common, or none to any."""
+    targets = [trail.edges.get(key, set()) for key in trail.given]
+    return not trail.given <= trail.asked or not any(targets) or bool(set.intersection(*targets))
+
+
 def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
+    """Walk from the given keys; what is reached over a yielded nominating key alone is followed no further.
+
+    The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
+    anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
+    """
     accepted = {key for key in trail.given if not _shareable(key, data_map)}
     persons = {key for key in accepted if _kind(key, data_map) is IdentityKind.PERSON}
-    ahead = list(accepted)
     unfollowed: set[SubjectKey] = set()
-    while ahead:
-        for target in sorted(trail.edges.get(ahead.pop(), ())):
-            if target in accepted or target in unfollowed:
-                continue
-            kind = _kind(target, data_map)
-            if kind is IdentityKind.NOMINATING:
-                leads_to = _persons(target, trail, data_map)
-                if _shareable(target, data_map) or target not in trail.asked or _several(persons | leads_to):
-                    unfollowed.add(target)
+    nominated: list[SubjectKey] = []
+    for firm, ahead in ((True, sorted(accepted)), (False, nominated)):
+        while ahead:
+            for target in sorted(trail.edges.get(ahead.pop(), ())):
+                if target in accepted or target in unfollowed:
                     continue
-                persons |= leads_to
-            elif kind is IdentityKind.PERSON:
-                if _several(persons | {target}):
+                kind = _kind(target, data_map)
+                if kind is IdentityKind.PERSON and _several(persons | {target}):
                     return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-                persons.add(target)
-            accepted.add(target)
-            ahead.append(target)
+                if kind is IdentityKind.NOMINATING:
+                    leads_to = _persons(target, trail, data_map)
+                    may_follow = firm and target in trail.asked and not _shareable(target, data_map)
+                    if not may_follow or _several(persons | leads_to):
+                        unfollowed.add(target)
+                        continue
+                    persons |= leads_to
+                    nominated.append(target)
+                elif kind is IdentityKind.PERSON:
+                    persons.add(target)
+                    ahead.append(target)
+                else:
+                    ahead.append(target)
+                accepted.add(target)
     return Resolved(frozenset(accepted), None, len(unfollowed))

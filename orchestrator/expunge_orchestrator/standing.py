@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, StoreConnector, Subject, SubjectKey, Yield
 from expunge_orchestrator import resolution
 from expunge_orchestrator.resolution import Resolved
@@ -62,7 +62,8 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    round_ = _Round(given, stores, names, scope, cutoffs, owned_collections(scope, data_map))
+    persons = frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.PERSON)
+    round_ = _Round(given, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
     resolved = resolution.resolve(given, round_.lookup, data_map)
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
@@ -77,6 +78,7 @@ class _Round:
     scope: Scope
     cutoffs: Mapping[str, datetime]
     owned: Mapping[str, frozenset[str]]
+    persons: frozenset[str]
     proven: set[tuple[int, SubjectKey]] = field(default_factory=set)
 
     def lookup(self, subjects: Sequence[Subject]) -> Iterator[Yield]:
@@ -95,7 +97,7 @@ class _Round:
                 yield from self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
 
     def marked(self, number: int, answer: Resolved) -> Resolved:
-        """The answer with a mark on every given key that was not proven."""
+        """The answer with a mark on every key without standing."""
         if self.scope.member is None:
             return answer
         allowed = frozenset(self._allowed(number, answer.keys))
@@ -106,7 +108,12 @@ class _Round:
         return collection in self.owned.get(store, ())
 
     def _allowed(self, number: int, keys: Iterable[SubjectKey]) -> Iterator[SubjectKey]:
-        return (key for key in keys if key not in self.given[number] or (number, key) in self.proven)
+        """Keys with standing. A person key that a record merely names is no better than one that was given."""
+        return (
+            key
+            for key in keys
+            if (key not in self.given[number] and key.namespace not in self.persons) or (number, key) in self.proven
+        )
 
     def _prove(self, subjects: Sequence[Subject]) -> None:
         """Count by one key alone, where a record that yields nothing may stand behind it."""

@@ -61,6 +61,8 @@ def erase(
         else:
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, str(batch))
+        if chosen.state is BatchState.CANCELLED:
+            raise UsageError("This batch was cancelled, its identifiers destroyed.", remedy="Plan the people again.")
         if chosen.state is BatchState.PLANNED:
             _confirm(chosen, confirm)
         carry_out(workspace, chosen)

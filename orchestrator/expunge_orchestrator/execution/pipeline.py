@@ -48,6 +48,14 @@ def split(step: str) -> tuple[str, str]:
     return verb, store
 
 
+def take_up_at(pipeline: Sequence[str], step: int) -> int:
+    """Where a chunk that stopped before `step` is taken up after a pause: what was verified before it is stale."""
+    for verb, end in ((REVIEW, SETTLE), (VERIFY, CONCLUDE)):
+        if first(pipeline, verb) < step <= first(pipeline, end):
+            return first(pipeline, verb)
+    return step
+
+
 def first(pipeline: Sequence[str], verb: str) -> int:
     """Index of the first step with that verb."""
     return next(index for index, step in enumerate(pipeline) if split(step)[0] == verb)

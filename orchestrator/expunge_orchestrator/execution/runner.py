@@ -120,7 +120,7 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch) -> bool:
     try:
         write = _STEPS[pipeline.split(name)[0]](context)
     except TransientError as error:
-        _put_off(workspace, chunk_id, epoch, f"{name}: {error.message}")
+        _put_off(workspace, context, epoch, step, f"{name}: {error.message}")
         return False
     except (ExpungeError, ReportError) as error:
         _fail(workspace, chunk_id, epoch, f"{name}: {error}")
@@ -193,13 +193,21 @@ def _move(connection: sa.Connection, chunk_id: int, step: int, rounds: int, onwa
     )
 
 
-def _put_off(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
+def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why: str) -> None:
     """Try again after a pause that doubles, or give up visibly."""
+    chunk_id = context.chunk_id
+    again = pipeline.take_up_at(context.batch.pipeline, step)
     with workspace.ledger.begin() as connection:
         attempts = connection.scalar(
             sa.update(schema.chunk)
             .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
-            .values(attempts=schema.chunk.c.attempts + 1, state=ChunkState.READY.value, failure=why[:500])
+            .values(
+                attempts=schema.chunk.c.attempts + 1,
+                state=ChunkState.READY.value,
+                step=again,
+                rounds=schema.chunk.c.rounds + (again != step),
+                failure=why[:500],
+            )
             .returning(schema.chunk.c.attempts)
         )
         if attempts is None:

@@ -10,7 +10,7 @@ from expunge_orchestrator.execution import bodies, pipeline
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at
 from expunge_orchestrator.outcomes import Outcome, Result
 
 
@@ -76,11 +76,13 @@ def settle(context: Context) -> Write:
             )
         copies.record(connection, listings)
         cited = issuing.share(connection, document)
+        reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
+        reverified = verified_at(connection, context.chunk_id, pipeline.RE_VERIFY)
         drafts = []
         for item in context.concluded:
             still_open = copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
             if item.id in again:
-                body = bodies.re_erased(context.batch, lines[item.id], grounds, at, cited)
+                body = bodies.re_erased(context.batch, lines[item.id], grounds, reverified, cited)
                 drafts.append(issuing.Draft(item.id, item.series, "re-erased", item.subjects, body, still_open))
         issuing.issue(connection, context.workspace.keys, drafts, at)
         settled = [
@@ -89,7 +91,7 @@ def settle(context: Context) -> Write:
                 item.series,
                 "settled",
                 item.subjects,
-                bodies.settled(context.batch, lines[item.id], at, cited),
+                bodies.settled(context.batch, lines[item.id], reverified if item.id in again else reviewed, cited),
                 copies.still_open(held if item.outcome != Result.NOT_FOUND else []),
             )
             for item in context.concluded

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.clock import exact, now, stamp
+from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.errors import PlanChangedError
 from expunge_orchestrator.execution import pipeline
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import records, schema
-from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import ENDED, RUNNING, Batch, BatchState, ChunkState
 from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.scope import actions_for
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -23,17 +25,26 @@ def begin(workspace: Workspace, batch: Batch) -> None:
         PlanChangedError: The data map or a store is another one than at planning time.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
     """
+    if batch.state in ENDED:
+        return
+    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     if batch.state is not BatchState.PLANNED:
+        if batch.actions != actions_for(batch.scope, workspace.data_map):
+            raise PlanChangedError(
+                "The data map now names other collections or actions than this batch was planned with.",
+                remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
+            )
         return
     if batch.map_digest != workspace.map_digest:
         raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
+    if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
+        raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
     for store, planned in batch.plan["stores"].items():
         if workspace.stores[store].identity().digest != planned["identity"]:
             raise PlanChangedError(
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
-    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     cutoffs = [
         {"batch_id": batch.id, "store": store, "at": exact(workspace.stores[store].now())}
         for store in batch.plan["stores"]
@@ -54,24 +65,32 @@ def begin(workspace: Workspace, batch: Batch) -> None:
 
 
 def retry(workspace: Workspace, batch: Batch) -> int:
-    """Bring failed chunks back to the step that failed. Returns how many."""
+    """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
     with workspace.ledger.begin() as connection:
-        failed = list(
-            connection.scalars(
-                sa.select(schema.chunk.c.id).where(
-                    schema.chunk.c.batch_id == batch.id, schema.chunk.c.state == ChunkState.FAILED.value
-                )
+        failed = connection.execute(
+            sa.select(schema.chunk.c.id, schema.chunk.c.step).where(
+                schema.chunk.c.batch_id == batch.id, schema.chunk.c.state == ChunkState.FAILED.value
             )
-        )
-        if failed:
+        ).all()
+        for row in failed:
             connection.execute(
                 sa.update(schema.chunk)
-                .where(schema.chunk.c.id.in_(failed))
-                .values(state=ChunkState.READY.value, attempts=0, not_before=None, rounds=schema.chunk.c.rounds + 1)
+                .where(schema.chunk.c.id == row.id)
+                .values(
+                    state=ChunkState.READY.value,
+                    step=pipeline.take_up_at(batch.pipeline, row.step),
+                    attempts=0,
+                    not_before=None,
+                    rounds=schema.chunk.c.rounds + 1,
+                )
             )
+        if failed:
             connection.execute(
                 sa.update(schema.item)
-                .where(schema.item.c.chunk_id.in_(failed), schema.item.c.outcome == Result.FAILED.value)
+                .where(
+                    schema.item.c.chunk_id.in_([row.id for row in failed]),
+                    schema.item.c.outcome == Result.FAILED.value,
+                )
                 .values(outcome=None, reason=None)
             )
             settling = batch.settle_at is not None
@@ -110,7 +129,20 @@ def _refresh(connection: sa.Connection, batch: Batch, workspace: Workspace) -> N
 
 
 def wake(workspace: Workspace) -> int:
-    """Start the settling check of every batch whose time has come. Returns how many."""
+    """Start the settling check of every batch whose time has come. Returns how many.
+
+    Raises:
+        FindingsError: `check` would show an error: a look through a map that no longer fits proves nothing.
+    """
+    with reading(workspace.ledger) as connection:
+        waiting = connection.scalar(
+            sa.select(sa.func.count())
+            .select_from(schema.batch)
+            .where(schema.batch.c.state == BatchState.ERASED.value, schema.batch.c.settle_at <= stamp(now()))
+        )
+    if not waiting:
+        return 0
+    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     with workspace.ledger.begin() as connection:
         due = connection.execute(
             sa.select(schema.batch.c.id, schema.batch.c.pipeline).where(

@@ -17,7 +17,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import bodies, pipeline
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.tags import Tagger
 
@@ -136,6 +136,7 @@ def conclude(context: Context) -> Write:
     def write(connection: sa.Connection) -> Next:
         copies.record(connection, listings)
         cited = issuing.share(connection, document)
+        verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
         drafts = []
         told = set(
             connection.scalars(
@@ -155,7 +156,7 @@ def conclude(context: Context) -> Write:
                     cutoffs=context.cutoffs,
                     grounds=grounds,
                     map_digest=context.workspace.map_digest,
-                    at=at,
+                    at=verified,
                     context=cited,
                 )
                 still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])

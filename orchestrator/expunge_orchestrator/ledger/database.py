@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -18,6 +19,8 @@ from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
 HEAD = "0001"
 """The newest revision in `migrations/versions`; a test holds the two together."""
+
+FORGET_TRIES = 20
 
 _ADVISORY_LOCK = 0x65787067  # "expg"
 
@@ -115,7 +118,11 @@ def forget(ledger: sa.Engine) -> None:
     if ledger.dialect.name == "sqlite":
         raw = ledger.raw_connection()  # a pragma like this one works only outside a transaction
         try:
-            raw.cursor().execute("pragma wal_checkpoint(truncate)")
+            for _ in range(FORGET_TRIES):
+                busy, _, _ = raw.cursor().execute("pragma wal_checkpoint(truncate)").fetchone()
+                if not busy:
+                    break
+                time.sleep(0.1)  # a reader holds an older state of the file; the next run forgets again
         finally:
             raw.close()
 

@@ -30,6 +30,7 @@ class BatchState(StrEnum):
 
 
 RUNNING = (BatchState.EXECUTING, BatchState.SETTLING)
+ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
 
 
 class ChunkState(StrEnum):
@@ -162,3 +163,14 @@ def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
     """Store -> the batch's cutoff there."""
     rows = connection.execute(sa.select(schema.cutoff).where(schema.cutoff.c.batch_id == batch_id))
     return {row.store: parse(row.at) for row in rows}
+
+
+def verified_at(connection: sa.Connection, chunk_id: int, verb: str) -> datetime:
+    """When the oldest of the chunk's latest verifications was made: one moment at which all stores had been asked."""
+    latest = (
+        sa.select(sa.func.max(schema.step_log.c.at).label("at"))
+        .where(schema.step_log.c.chunk_id == chunk_id, schema.step_log.c.name.startswith(f"{verb}:"))
+        .group_by(schema.step_log.c.name)
+        .subquery()
+    )
+    return parse(connection.execute(sa.select(sa.func.min(latest.c.at))).scalar_one())

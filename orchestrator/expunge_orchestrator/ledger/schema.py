@@ -133,6 +133,7 @@ backup_copy = sa.Table(
     metadata,
     sa.Column("place", sa.String(64), primary_key=True),
     sa.Column("copy_id", sa.String(1200), primary_key=True),
+    sa.Column("identity", sa.String(64), nullable=False),
     sa.Column("store", sa.String(64), nullable=False),
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("taken_from", sa.String(32), nullable=False),

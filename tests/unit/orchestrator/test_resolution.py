@@ -122,3 +122,22 @@ def test_a_chunk_is_resolved_in_rounds_not_one_by_one(data_map: DataMap) -> None
     assert resolved[1].keys == {EMAIL, USER_7, TOKEN}
     assert resolved[2].keys == {OTHER_EMAIL, USER_9}
     assert rounds <= 4
+
+
+LEAD_1, LEAD_2 = SubjectKey("main.leads.id", "1"), SubjectKey("main.leads.id", "2")
+
+
+def test_two_identifiers_of_two_strangers_without_a_person_key_disagree(data_map: DataMap) -> None:
+    assert answer({EMAIL, PHONE}, {EMAIL: {LEAD_1}, PHONE: {LEAD_2}}, data_map).ambiguity is Ambiguity.KEYS_DISAGREE
+    assert answer({EMAIL, PHONE}, {EMAIL: {LEAD_1}}, data_map).ambiguity is Ambiguity.KEYS_DISAGREE
+
+
+def test_two_identifiers_that_meet_in_one_record_agree(data_map: DataMap) -> None:
+    found = answer({EMAIL, PHONE}, {EMAIL: {LEAD_1}, PHONE: {LEAD_1}}, data_map)
+    assert found == Resolved(frozenset({EMAIL, PHONE, LEAD_1}))
+
+
+def test_a_strangers_email_in_a_record_that_only_a_yielded_phone_led_to_is_not_followed(data_map: DataMap) -> None:
+    edges = {CALLER_7: {PHONE}, PHONE: {CALLER_7, LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_1, LEAD_2}}
+    found = answer({CALLER_7}, edges, data_map)
+    assert found == Resolved(frozenset({CALLER_7, PHONE, LEAD_1}), None, 1)

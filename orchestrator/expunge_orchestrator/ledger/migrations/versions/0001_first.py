@@ -19,6 +19,7 @@ def upgrade() -> None:
         "backup_copy",
         sa.Column("place", sa.String(length=64), nullable=False),
         sa.Column("copy_id", sa.String(length=1200), nullable=False),
+        sa.Column("identity", sa.String(length=64), nullable=False),
         sa.Column("store", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("taken_from", sa.String(length=32), nullable=False),
