@@ -10,12 +10,28 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
 MAX_LENGTH = 512
-_EMAIL = re.compile(
-    r"[^\s@\x00-\x1f\x7f\"'();:,<>\\]+@[^\s@\x00-\x1f\x7f\"'();:,<>\\]+\.[^\s@\x00-\x1f\x7f\"'();:,<>\\]+"
+_SPACE = "".join(
+    map(
+        chr,
+        (
+            *(0x20, 0x09, 0x0A, 0x0D, 0x0B, 0x0C, 0x85, 0xA0, 0x1680),
+            *range(0x2000, 0x200C),
+            *(0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF),
+        ),
+    )
 )
+# The same as SQL, in escapes: an index definition that holds it is printed, read and pasted.
+_SQL_SPACE = "".join(character if character == " " else f"\\u{ord(character):04X}" for character in _SPACE)
+_WITHIN_NUMBERS = "().-/"
+_NO_PUNCTUATION = str.maketrans("", "", _SPACE + _WITHIN_NUMBERS)
+_BETWEEN_WORDS = re.compile(f"[{_SPACE},]+")
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_ATOM = rf"[^{_SPACE}@\x00-\x1f\x7f\"'();:,<>\\]+"
+_EMAIL = re.compile(rf"{_ATOM}@{_ATOM}\.{_ATOM}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _INTEGER = re.compile(r"[1-9][0-9]{0,18}|0")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -40,15 +56,32 @@ class Normaliser:
     sql: str
 
 
-def _plain(value: str) -> str:
-    if "\x00" in value:
-        raise NotNormalisable("it holds a NUL byte")
+def _bounded(value: str) -> str:
     if len(value) > MAX_LENGTH:
         raise NotNormalisable(f"it is longer than {MAX_LENGTH} characters")
-    text = unicodedata.normalize("NFC", value.strip())
+    return value
+
+
+def _writable(text: str, refused: tuple[str, ...] = ("Cc", "Cs")) -> str:
+    """What an opening can hold: something, in which every character is text (no controls, no half surrogates)."""
     if not text:
         raise NotNormalisable("it is empty")
+    if any(unicodedata.category(character).startswith(refused) for character in text):
+        raise NotNormalisable("it holds control characters")
     return text
+
+
+def _trimmed(value: str) -> str:
+    return _writable(_bounded(value).strip(_SPACE))
+
+
+def _folded(text: str) -> str:
+    """ASCII letters in lower case, in NFC.
+
+    Other letters stay: how they fold depends on a database's collation. NFC first, since it makes a K of the Kelvin
+    sign; NFC last, since small letters have compositions that capitals lack.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_LOWER))
 
 
 def _matching(pattern: re.Pattern[str], text: str, kind: str) -> str:
@@ -58,49 +91,52 @@ def _matching(pattern: re.Pattern[str], text: str, kind: str) -> str:
 
 
 def _email(value: str) -> str:
-    return _matching(_EMAIL, _plain(value).lower(), "an e-mail address")
+    # Characters that this Python does not know yet may compose differently in the database.
+    return _matching(_EMAIL, _writable(_folded(_trimmed(value)), ("Cc", "Cs", "Cn")), "an e-mail address")
 
 
 def _e164(value: str) -> str:
-    return _matching(
-        _E164, re.sub(r"[\s().-]", "", _plain(value)), "a phone number in international form (+ and 7 to 15 digits)"
-    )
+    text = _writable(_bounded(value).translate(_NO_PUNCTUATION))
+    return _matching(_E164, text, "a phone number in international form (+ and 7 to 15 digits)")
 
 
 def _integer(value: str) -> str:
-    text = _matching(_INTEGER, _plain(value), "a whole number")
+    text = _matching(_INTEGER, _trimmed(value), "a whole number")
     if int(text) > 2**63 - 1:
         raise NotNormalisable("it is larger than a bigint")
     return text
 
 
 def _uuid(value: str) -> str:
-    return _matching(_UUID, _plain(value).lower(), "a UUID")
+    return _matching(_UUID, _trimmed(value).translate(_LOWER), "a UUID")
 
 
 def _postal(value: str) -> str:
-    text = re.sub(r"[\s,]+", " ", _plain(value).lower()).strip()
-    if any(unicodedata.category(character).startswith("C") for character in text):
-        raise NotNormalisable("it holds control characters")
-    return text
+    return _writable(_folded(_BETWEEN_WORDS.sub(" ", _bounded(value)).strip(" ")), ("C",))
 
 
 def _exact(value: str) -> str:
-    if not value or "\x00" in value:
-        raise NotNormalisable("it is empty or holds a NUL byte")
-    return value
+    if value.strip() != value:
+        raise NotNormalisable("it begins or ends with white space")
+    if not unicodedata.is_normalized("NFC", value):
+        raise NotNormalisable("it is not in Unicode NFC")
+    return _writable(value)
+
+
+def _sql_folded(expression: str) -> str:
+    return f'normalize(lower(normalize({expression}, NFC) COLLATE "C"), NFC)'
 
 
 def builtin() -> Mapping[str, Normaliser]:
     """The normalisers that a data map may name."""
+    trimmed = f"btrim({{column}}::text, E'{_SQL_SPACE}')"
+    one_space = f"regexp_replace({{column}}::text COLLATE \"C\", E'[{_SQL_SPACE},]+', ' ', 'g')"
     known = (
-        Normaliser("email/1", _email, "lower(normalize(btrim({column}::text), NFC))"),
-        Normaliser("e164/1", _e164, r"regexp_replace({column}::text, '[\s().-]', '', 'g')"),
+        Normaliser("email/1", _email, _sql_folded(trimmed)),
+        Normaliser("e164/1", _e164, f"translate({{column}}::text COLLATE \"C\", E'{_SQL_SPACE}{_WITHIN_NUMBERS}', '')"),
         Normaliser("integer/1", _integer, "{column}::text"),
-        Normaliser("uuid/1", _uuid, "{column}::text"),
-        Normaliser(
-            "postal/1", _postal, r"btrim(regexp_replace(lower(normalize({column}::text, NFC)), '[\s,]+', ' ', 'g'))"
-        ),
+        Normaliser("uuid/1", _uuid, f'lower({trimmed} COLLATE "C")'),
+        Normaliser("postal/1", _postal, _sql_folded(f"btrim({one_space}, ' ')")),
         Normaliser("exact/1", _exact, "{column}::text"),
     )
     return MappingProxyType({normaliser.name: normaliser for normaliser in known})

@@ -64,8 +64,17 @@ class MappedTable:
 
     @property
     def selecting(self) -> tuple[MappedTie, ...]:
-        """The ties that select rows for counting and erasing."""
+        """The ties that select rows for counting."""
         return tuple(tie for tie in self.ties if not tie.lookup_only)
+
+    @property
+    def erasing(self) -> tuple[MappedTie, ...]:
+        """The ties that select rows for erasing, and whose rows lead on to others.
+
+        A re-usable identifier selects no person: who answers to it is decided by resolution, where it can be seen that
+        several do. Whoever comes to it afterwards is another person.
+        """
+        return tuple(tie for tie in self.selecting if tie.sure or self.spec.person is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +214,7 @@ class _Builder:
             return MappedTie(column, namespace, kind, None, sure=True, lookup_only=False, of=(lead, lead_column))
         identity = self.data_map.identities[tie.identity or ""]
         sure = identity.kind is not IdentityKind.NOMINATING
-        if sure and identity.rule.sql == _PLAIN:
+        if sure and (identity.rule.sql == _PLAIN or column.base == "uuid"):
             kind, normaliser = key_type(column.base), None
         else:
             kind, normaliser = KeyType.TEXT, identity.rule.sql

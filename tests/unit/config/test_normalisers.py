@@ -3,9 +3,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expunge_config.normalisers import NotNormalisable, builtin
 from expunge_config.periods import Period
+from expunge_reports import opening
 
 
 @pytest.mark.parametrize(
@@ -16,7 +19,13 @@ from expunge_config.periods import Period
         ("integer/1", " 7 ", "7"),
         ("uuid/1", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
         ("postal/1", "1 Elm  Street,\nTown", "1 elm street town"),
-        ("exact/1", " kept as it is ", " kept as it is "),
+        ("exact/1", "Kept  as it is", "Kept  as it is"),
+        ("email/1", "\ufeff\u00a0Ann@Mail.EXAMPLE\u2003\t", "ann@mail.example"),
+        ("email/1", "J\u030cane@mail.example", "\u01f0ane@mail.example"),
+        ("email/1", "\u212aim@mail.example", "kim@mail.example"),
+        ("email/1", "\u0130nci.\u03a3@mail.example", "\u0130nci.\u03a3@mail.example"),
+        ("e164/1", "\u00a0+49/30\u202f000.001", "+4930000001"),
+        ("postal/1", ",1\u2003Long Road, X,", "1 long road x"),
     ],
 )
 def test_one_spelling(name: str, value: str, expected: str) -> None:
@@ -41,6 +50,13 @@ def test_one_spelling(name: str, value: str, expected: str) -> None:
         ("uuid/1", "not-a-uuid"),
         ("exact/1", ""),
         ("exact/1", "a\x00b"),
+        ("exact/1", " a"),
+        ("exact/1", "a\u030a"),
+        ("exact/1", "a\ud800"),
+        ("email/1", "a\x85b@mail.example"),
+        ("email/1", "a\ud800@mail.example"),
+        ("postal/1", " ,, "),
+        ("postal/1", "1 Elm\x1f"),
     ],
 )
 def test_what_is_not_of_the_kind_is_refused_without_its_value(name: str, value: str) -> None:
@@ -69,3 +85,15 @@ def test_periods_follow_the_calendar(start: date, period: str, end: date) -> Non
 def test_what_is_no_period(text: str) -> None:
     with pytest.raises(ValueError, match="period"):
         Period.parse(text)
+
+
+@pytest.mark.parametrize("name", sorted(builtin()))
+@given(raw=st.text(max_size=20) | st.emails().map("\u3000{}\x1f".format) | st.sampled_from(["J\u030c@x.example"]))
+def test_an_opening_holds_whatever_was_accepted(name: str, raw: str) -> None:
+    rule = builtin()[name]
+    try:
+        value = rule.normalise(raw)
+    except NotNormalisable:
+        return
+    assert rule.normalise(value) == value
+    assert opening.parse(opening.make(b"k" * 32, "er_" + "0" * 32, f"kind+{name}", value)).value == value
