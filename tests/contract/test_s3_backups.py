@@ -50,13 +50,13 @@ class BackupPlace:
             },
         )
         if has_control:
-            s3.put_object(Bucket=self.bucket, Key="README.txt", Body=b"Backups live here.")
+            s3.put_object(Bucket=self.bucket, Key="pg/README.txt", Body=b"Backups live here.")
         self.number = 0
 
     def connector(self, bucket: str, endpoint: str | None = None) -> S3Backups:
         spec = {"connector": "s3-backups", "of": "main", "bucket": bucket, "prefix": "pg/", "kind": "pg_dump"}
         if self.has_control:
-            spec["control"] = "README.txt"
+            spec["control"] = "pg/README.txt"
         connection = {
             "endpoint_url": endpoint or self.servers.s3_endpoint,
             "access_key_id": self.servers.s3_access_key,

@@ -57,7 +57,7 @@ def _open(service: Service, spec: S3BackupsSpec, bucket: BucketFindings) -> Iter
             Severity.INFO,
             "backups-no-control",
             "no control object is declared: once the last copy is gone, nothing proves that this is the right place.",
-            "Put a small object into the bucket and name it as `control`.",
+            "Put a small object below the prefix and name it as `control`.",
         )
 
 

@@ -58,24 +58,25 @@ class S3Backups:
     def copies(self) -> CopyListing:
         """Every version below the prefix, with the date on which the storage may remove it, or what keeps it."""
         bucket = self._spec.bucket
+        identity = self.identity().digest
         at = self._service.clock(bucket)
         state = bucket_state(self._service, bucket)
         lines = listing(self._service, bucket, self._spec.prefix)
         control = self._control(lines)
         versions = [line for line in lines if line.key != self._spec.control]
         copies = tuple(self._copy(seen, state) for seen in observe(self._service, bucket, versions, state))
-        return CopyListing(self.name, at, copies, control)
+        return CopyListing(self.name, identity, at, copies, control)
 
     def close(self) -> None:
         """Give the connections back."""
         self._service.close()
 
     def _control(self, lines: Sequence[Line]) -> str | None:
-        """What proves that this is the right place: the declared object, or anything below the prefix."""
+        """What proves that this very listing looked at the right place: the declared object, or any other entry."""
         declared = self._spec.control
-        if declared is not None and control_is_there(self._service, self._spec.bucket, declared):
+        if any(line.key == declared and line.latest and not line.marker for line in lines):
             return f"object {declared}"
-        return "entries below the prefix" if lines else None
+        return "entries below the prefix" if any(line.key != declared for line in lines) else None
 
     def _copy(self, seen: Observed, state: BucketState) -> BackupCopy:
         version = seen.version
@@ -97,9 +98,3 @@ class S3Backups:
             blocker=end.blocker,
             size=version.size,
         )
-
-
-def control_is_there(service: Service, bucket: str, key: str) -> bool:
-    """Whether the declared control object appears in the bucket's listing."""
-    page = service.must(f"bucket {bucket}", "list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1)
-    return any(one["Key"] == key for one in page.get("Contents", []))

@@ -92,7 +92,7 @@ class BackupContract:
     def test_its_identity_tells_places_apart(self, harness: BackupHarness, connector: BackupConnector) -> None:
         """Stable here, different there."""
         elsewhere, again = harness.build_elsewhere(), harness.build()
-        assert again.identity().digest == connector.identity().digest
+        assert again.identity().digest == connector.identity().digest == connector.copies().identity
         assert elsewhere.identity().digest != connector.identity().digest
         elsewhere.close()
         again.close()
@@ -103,6 +103,7 @@ class BackupContract:
         """Absence is evidence only beside something that is there (law 8)."""
         listing = connector.copies()
         assert listing.copies == ()
+        assert listing.identity == connector.identity().digest
         assert (listing.control is not None) == harness.has_control
 
     def test_every_copy_is_listed_with_its_end_or_what_stands_in_its_way(

@@ -31,7 +31,7 @@ _BATCH = 60
 DAILY = "postgres/daily/"
 LOCKED = "postgres/locked/"
 ARCHIVE = "postgres/archive/"
-CONTROL = "README.txt"
+CONTROL = "postgres/README.txt"
 LOCKED_DAYS = 5
 # The archive has no rule: nothing there ever expires by itself.
 _LIFECYCLE: list[LifecycleRuleTypeDef] = [

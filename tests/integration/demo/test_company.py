@@ -124,7 +124,7 @@ def test_the_backup_is_a_dump_of_everything(
             text=True,
         ).stdout
         assert company.one_person() in script
-    assert s3.get_object(Bucket=BACKUPS, Key="README.txt")["Body"].read()
+    assert s3.get_object(Bucket=BACKUPS, Key="postgres/README.txt")["Body"].read()
 
 
 def test_the_lock_holds_for_some_days_and_only_one_copy(loaded: Loaded, s3: S3Client, company: Company):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 from tenacity import wait_none
 from tests.contract.maps import data_map
 from tests.contract.test_s3_backups import MAIN
@@ -201,6 +202,40 @@ def test_the_control_is_no_copy_and_what_it_proves_is_said(
     place.connector.close()
 
 
+@pytest.mark.parametrize("control", ["README.txt", "redis/README.txt", "pg"])
+def test_a_control_elsewhere_is_refused(control: str) -> None:
+    """Law 8: it would prove another listing."""
+    with pytest.raises(ValidationError, match="control must begin with prefix"):
+        S3BackupsSpec.model_validate(
+            {"connector": "s3-backups", "of": "main", "bucket": "bkt", "prefix": "pg/", "kind": "pg_dump",
+             "control": control}
+        )  # fmt: skip
+
+
+def test_nothing_outside_the_prefix_and_no_deleted_object_is_a_control(place: Place) -> None:
+    place.put("README.txt")
+    place.put("pgx/1.dump")
+    assert place.connector.copies().control is None
+    declared = S3BackupsSpec.model_validate({**place.connector._spec.model_dump(), "control": "pg/README.txt"})
+    place.connector._spec = declared
+    place.put("pg/README.txt")
+    assert place.connector.copies().control == "object pg/README.txt"
+    place.s3.delete_object(Bucket=place.bucket, Key="pg/README.txt")
+    listing = place.connector.copies()
+    assert (listing.control, listing.copies) == (None, ())
+
+
+def test_a_listing_says_of_which_place_it_is(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
+    name = bucket()
+    here, other = Place(s3, servers, name), Place(s3, servers, name, prefix="pgx/")
+    elsewhere = Place(s3, servers, bucket())
+    listed = {place.connector.copies().identity for place in (here, other, elsewhere)}
+    assert len(listed) == 3
+    assert here.connector.copies().identity == here.connector.identity().digest
+    for place in (here, other, elsewhere):
+        place.connector.close()
+
+
 def test_other_prefixes_are_other_places(place: Place) -> None:
     place.put("redis/1.rdb")
     place.put("pgx/1.dump")
@@ -223,12 +258,15 @@ def test_an_unreadable_configuration_is_unknown_and_an_absent_one_is_never(serve
     versions = b"""<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>pg/1</Key><VersionId>v</VersionId>
     <IsLatest>true</IsLatest><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Version>
     </ListVersionsResult>"""
+    buckets = b"""<ListAllMyBucketsResult><Owner><ID>us</ID></Owner><Buckets><Bucket><Name>bkt</Name>
+    <CreationDate>2026-01-01T00:00:00.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"""
     for lifecycle, status in (
         ((403, error("AccessDenied")), CopyStatus.UNKNOWN),
         ((501, error("NotImplemented")), CopyStatus.UNKNOWN),
         ((404, error("NoSuchLifecycleConfiguration")), CopyStatus.NEVER),
     ):
         answers = (
+            (200, buckets),
             (200, b""),
             (200, b"<VersioningConfiguration/>"),
             lifecycle,
