@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -72,10 +73,13 @@ class Desk:
 
 
 @contextmanager
-def forking() -> Iterator[subprocess.Popen[str]]:
-    """A process that forks ready ones, for `Desk`."""
+def forking(options: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks ready ones, for `Desk`; options are variables that Python reads when it starts."""
     command = [sys.executable, str(Path(__file__).with_name("warm.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, **(options or {})}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
         assert process.stdin is not None
         process.stdin.close()

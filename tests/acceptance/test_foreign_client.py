@@ -53,7 +53,7 @@ def test_ids_of_both_clients_in_one_list(workshop: Office, probe: Probe) -> None
 
 
 def test_a_caller_without_other_records_is_found_by_the_id_alone(workshop: Office, probe: Probe) -> None:
-    """Standing comes from any record with an owner column, not only from one that names further keys."""
+    """The caller's own row is enough; web forms that name nobody are not this caller's."""
     ours = make_caller(probe)
     probe.sql("UPDATE leads SET caller_id = NULL, phone = NULL WHERE caller_id = %s", ours.id)
     batch = workshop.plan(ours.csv, ours.controller)
