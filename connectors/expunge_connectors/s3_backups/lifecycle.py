@@ -20,6 +20,8 @@ from expunge_connectors.contract import CopyStatus
 from expunge_connectors.s3_backups.rules import Matches, Rule
 
 _DAY = timedelta(days=1)
+# Stands for every moment that no calendar here can name; a rule or a lock that ends so late has no date.
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Versioning(StrEnum):
@@ -103,8 +105,20 @@ def midnight_after(moment: datetime, days: int) -> datetime:
 
     At exactly midnight the documentation leaves two readings; this is the later one.
     """
-    later = moment.astimezone(UTC) + days * _DAY
-    return datetime.combine(later.date(), time.min, UTC) + _DAY
+    later = _after(moment, min(days, timedelta.max.days) * _DAY)
+    return _FOREVER if later == _FOREVER else _after(datetime.combine(later.date(), time.min, UTC), _DAY)
+
+
+def _after(moment: datetime, delay: timedelta) -> datetime:
+    """`moment` + `delay`, or for ever."""
+    try:
+        return moment.astimezone(UTC) + delay
+    except OverflowError:
+        return _FOREVER
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def forecast(version: Version, bucket: BucketState, lag: timedelta) -> Forecast:
@@ -128,9 +142,15 @@ def forecast(version: Version, bucket: BucketState, lag: timedelta) -> Forecast:
     locked = version.protection.retain_until
     if locked is not None:
         # As is, not rounded; the next pass of the lifecycle after it removes the version.
-        ground += f"; Object Lock until {locked.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        lock = f"Object Lock until {locked.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        ground += f"; held by {lock}" if locked > due else f"; {lock}"
         due, late = max(due, locked), max(late, locked)
-    return Forecast(CopyStatus.DUE, ground, due, late + lag)
+        if _after(locked, lag) == _FOREVER:
+            return Forecast(CopyStatus.HELD, ground, blocker=f"held by {lock}, which is too far away to be a date")
+    expected_by = _after(late, lag)
+    if expected_by == _FOREVER:
+        return Forecast(CopyStatus.NEVER, ground, blocker="its rule ends too far away to be a date")
+    return Forecast(CopyStatus.DUE, ground, due, expected_by)
 
 
 def _with_hold_named(stuck: Forecast, protection: Protection | None) -> Forecast:
@@ -158,7 +178,7 @@ def _by_rules(version: Version, bucket: BucketState, lag: timedelta) -> _End | F
     if destroyed:
         return expired
     # Versioned: expiration puts a delete marker on top; from then on the version is noncurrent.
-    marked = _End(expired.due, expired.late + lag, f"{expired.ground} (then hidden by a delete marker); ")
+    marked = _End(expired.due, _after(expired.late, lag), f"{expired.ground} (then hidden by a delete marker); ")
     return _after_noncurrent(version, rules, marked, ())
 
 
@@ -206,7 +226,7 @@ def _expiration(version: Version, rules: Sequence[Rule]) -> _End | Forecast:
 def _expires(rule: Rule, modified: datetime) -> _End:
     if rule.days is not None:
         due = midnight_after(modified, rule.days)
-        return _End(due, due, f"lifecycle rule {rule.id}: expires {rule.days} days after creation")
+        return _End(due, due, f"lifecycle rule {rule.id}: expires {_days(rule.days)} after creation")
     # A past date goes on to expire what is created after it, at once.
     date = rule.date or modified
     due = max(date, modified)
@@ -249,7 +269,7 @@ def _after_noncurrent(
 def _removed(rule: Rule, since: _End, newer: tuple[datetime, ...]) -> _End:
     days = rule.noncurrent_days or 0
     due, late = midnight_after(since.due, days), midnight_after(since.late, days)
-    words = f"{since.ground}lifecycle rule {rule.id}: removes {days} days after becoming noncurrent"
+    words = f"{since.ground}lifecycle rule {rule.id}: removes {_days(days)} after becoming noncurrent"
     if rule.newer_noncurrent:
         # Both conditions must be met: the days, and that many newer noncurrent versions.
         enough = newer[rule.newer_noncurrent - 1]

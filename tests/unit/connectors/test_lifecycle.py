@@ -419,3 +419,38 @@ def test_a_hold_or_an_unfinished_replication_leaves_no_date(version: Version, st
     held = replace(version, protection=Protection(holds=("legal hold",)))
     assert forecast(held, state, LAG).status is not DUE
     assert forecast(replace(version, replication="FAILED"), state, LAG).status is not DUE
+
+
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("versioning", [OFF, ENABLED])
+@pytest.mark.parametrize("days", [2_147_483_647, (FAR - CURRENT.modified).days])
+def test_a_rule_beyond_the_calendar_never_ends(versioning: Versioning, days: int) -> None:
+    end = forecast(CURRENT, bucket(versioning, Rule("late", days=days, noncurrent_days=1)), LAG)
+    assert (end.status, end.due, end.expected_by) == (NEVER, None, None)
+    assert f"{days} days after creation" in end.ground
+    assert end.blocker == "its rule ends too far away to be a date"
+    old = forecast(OLD, bucket(ENABLED, Rule("late", noncurrent_days=days)), LAG)
+    assert (old.status, old.due) == (NEVER, None)
+
+
+@pytest.mark.parametrize("until", [FAR, datetime.max.replace(tzinfo=UTC)])
+def test_a_lock_beyond_the_calendar_holds(until: datetime) -> None:
+    end = forecast(replace(CURRENT, protection=Protection(until)), bucket(OFF, EXPIRE_30), LAG)
+    assert (end.status, end.due, end.expected_by) == (HELD, None, None)
+    assert "held by Object Lock until 9999-12-31" in end.ground
+    assert "held by Object Lock until 9999-12-31" in str(end.blocker)
+
+
+def test_a_shorter_rule_beats_one_beyond_the_calendar() -> None:
+    end = forecast(CURRENT, bucket(OFF, Rule("late", days=2_147_483_647), EXPIRE_30), LAG)
+    assert end.due == at("2026-04-01")
+
+
+def test_words_of_one_day_and_of_a_lock() -> None:
+    one = bucket(OFF, Rule("one", days=1))
+    assert "expires 1 day after creation" in forecast(CURRENT, one, LAG).ground
+    locked = forecast(replace(CURRENT, protection=Protection(at("2026-06-01"))), one, LAG)
+    assert locked.status is DUE
+    assert "held by Object Lock until 2026-06-01 00:00 UTC" in locked.ground
