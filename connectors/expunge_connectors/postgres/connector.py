@@ -26,6 +26,8 @@ T = TypeVar("T")
 _ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 # The erasing side relies on a new snapshot for each statement, whatever the server's default is.
 _SNAPSHOT_A_STATEMENT = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+# For rows that are written while an erasure is at work.
+_SPARE_TRANSACTIONS = 10
 
 
 class PostgresStore:
@@ -130,13 +132,26 @@ class PostgresStore:
         def step(connection: Connection) -> Step:
             return eraser.step(connection, subjects)
 
-        touched = 0
-        while True:
+        done = self._transaction(step, _SNAPSHOT_A_STATEMENT)
+        touched = done.touched
+        beat()
+        if done.complete:
+            return touched
+        # Each transaction is full but the last: more of them than these rows fill means that rows come back.
+        left = self._transaction(
+            lambda connection: counting.count(connection, eraser.store, subjects, eraser.scope, eraser.cutoff)
+        )
+        rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
+        for _ in range(rows // eraser.limit + _SPARE_TRANSACTIONS):
             done = self._transaction(step, _SNAPSHOT_A_STATEMENT)
             touched += done.touched
             beat()
             if done.complete:
                 return touched
+        raise TerminalError(
+            f"store {self.name}, collection {done.reached}: rows come back as fast as they are deleted.",
+            remedy="Look for a trigger, or an application, that writes them anew.",
+        )
 
     def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
         return mapped_store(self.name, self._data_map, self._catalogue(connection), scope)

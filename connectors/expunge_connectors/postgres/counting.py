@@ -41,7 +41,7 @@ def _statement(store: MappedStore, mapped: MappedTable, cutoff: datetime) -> sql
             tie,
             sql.SQL("k.number, {} AS key, {} AS requested, {} AS stays, {} AS until").format(
                 sql.SQL("ROW({})").format(selection.columns("t", mapped)),
-                selection.requested(mapped, tie, "t", cutoff),
+                selection.counted(mapped, tie, "t", cutoff),
                 stays,
                 selection.kept_until(mapped, "t"),
             ),

@@ -20,7 +20,8 @@ from expunge_connectors.postgres.catalogue import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.graph import CycleError, ErasingOrder, erasing_order
-from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.logwatch import LogWatch
+from expunge_connectors.postgres.mapped import MappedStore, MappedTable
 
 ROWS_PER_TRANSACTION = 10_000
 KEYS_PER_TRANSACTION = 5_000
@@ -98,10 +99,15 @@ def order(store: MappedStore) -> ErasingOrder:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction did: rows touched, and whether nothing is left for another one."""
+    """What one transaction did: rows touched, and whether nothing is left for another one.
+
+    Attributes:
+        reached: The collection at which the transaction was full.
+    """
 
     touched: int
     complete: bool
+    reached: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,12 @@ class Eraser:
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         """Run one transaction's worth; the caller commits and calls again until complete."""
+        watch = LogWatch.begun(connection, self.store)
+        done = self._step(connection, subjects)
+        watch.check(connection)
+        return done
+
+    def _step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         sequence = order(self.store)
         with translated(self.store.name):
             staging.stage(connection, self.store, subjects, self.scope)
@@ -131,20 +143,21 @@ class Eraser:
                 continue
             limit = None if name in sequence.together else self.limit - touched
             if limit is not None and limit <= 0:
-                return Step(touched, complete=False)
+                return Step(touched, complete=False, reached=name)
             with translated(self.store.name, name):
                 here = self._collection(connection, self.store.collections[name], limit)
             touched += here
             if limit is not None and here >= limit:
-                return Step(touched, complete=False)
+                return Step(touched, complete=False, reached=name)
         return Step(touched, complete=True)
 
     def _collection(self, connection: Connection, mapped: MappedTable, limit: int | None) -> int:
-        if not mapped.selecting:
+        if not mapped.erasing:
             return 0
         if mapped.action is Action.TOMBSTONE:
             return connection.execute(self.tombstone(mapped, limit)).rowcount
-        if mapped.spec.sharing is not None:
+        cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
+        if cascading or mapped.spec.sharing is not None:
             connection.execute(self.lock(mapped))
         self._guard(connection, mapped)
         if mapped.spec.sharing is not None:
@@ -236,7 +249,7 @@ class Eraser:
         )
 
     def lock(self, mapped: MappedTable) -> sql.Composed:
-        """Lock the shared rows, always in the same order, while their owners are counted.
+        """Lock rows, always in the same order, while those that point to them are counted.
 
         Two owners erased at once: the second one waits here, and its next statement sees the first one gone. An owner
         being added holds a lock on the row through its foreign key, and is waited for as well.
@@ -263,11 +276,10 @@ class Eraser:
                 tie,
                 wanted,
                 selection.requested(mapped, tie, "t", self.cutoff),
-                self._agrees(mapped, tie),
                 sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),
                 only,
             )
-            for tie in mapped.selecting
+            for tie in mapped.erasing
         )
 
     def _still(self, mapped: MappedTable, only: sql.Composable) -> sql.Composed:
@@ -278,29 +290,15 @@ class Eraser:
                 selection.both(
                     selection.tied(tie, "t"),
                     selection.requested(mapped, tie, "t", self.cutoff),
-                    self._agrees(mapped, tie),
                 ),
             )
-            for tie in mapped.selecting
+            for tie in mapped.erasing
         )
         return selection.both(
             sql.SQL("({})").format(found),
             selection.owned(mapped, "t"),
             sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),
             only,
-        )
-
-    def _agrees(self, mapped: MappedTable, tie: MappedTie) -> sql.Composable:
-        """A re-usable identifier does not select a person where the subject's person keys are known.
-
-        A row that it would find beyond these is another person who came to the same e-mail or phone after resolution:
-        it stays, and verification says so.
-        """
-        person = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
-        if tie.sure or person is None:
-            return selection.TRUE
-        return sql.SQL("NOT EXISTS (SELECT FROM {} AS p WHERE p.namespace = {} AND p.number = k.number)").format(
-            staging.keys_table(person.key_type), sql.Literal(person.namespace)
         )
 
 

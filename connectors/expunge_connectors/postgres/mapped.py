@@ -79,11 +79,16 @@ class MappedTable:
 
 @dataclass(frozen=True, slots=True)
 class MappedStore:
-    """The store's collections in tie order: what leads to rows stands before what it leads to."""
+    """The store's collections in tie order: what leads to rows stands before what it leads to.
+
+    Attributes:
+        logs: Collection -> (`schema.table`, its oid) of the logs.
+    """
 
     name: str
     collections: Mapping[str, MappedTable]
     foreign_keys: tuple[ForeignKey, ...]
+    logs: Mapping[str, tuple[str, int]]
 
     @property
     def scoped(self) -> Mapping[str, MappedTable]:
@@ -109,7 +114,12 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     except CycleError as error:
         raise TerminalError(f"store {name}: the ties of {', '.join(error.names)} run in a circle.") from None
     builder = _Builder(name, spec, data_map, catalogue, scope)
-    return MappedStore(name, {one: builder.table(one) for one in order}, catalogue.foreign_keys)
+    logs = {
+        collection: (table.table, catalogue.tables[table.table].oid)
+        for collection, table in spec.collections.items()
+        if table.log is not None and table.table in catalogue.tables
+    }
+    return MappedStore(name, {one: builder.table(one) for one in order}, catalogue.foreign_keys, logs)
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:

@@ -30,7 +30,7 @@ def resolve(
         with translated(store.name, mapped.name):
             for tie in mapped.ties:
                 found.update(dict.fromkeys(_yields(connection, store, mapped, tie, cutoff)))
-            paths.feed(connection, store, mapped, cutoff)
+            paths.feed(connection, store, mapped, mapped.selecting, cutoff)
     return list(found)
 
 

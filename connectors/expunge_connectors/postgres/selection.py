@@ -75,6 +75,21 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
     return sql.SQL("coalesce({} < {}, false)").format(column(alias, mapped.spec.created), sql.Literal(cutoff))
 
 
+def counted(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime) -> sql.Composable:
+    """`requested`, for counting: a person found by a re-usable identifier alone.
+
+    Where the subject's person keys are known it is another person, or one who registered again: newer. Where none is
+    known it is due, so that verification shows it; but it is not erased (see `MappedTable.erasing`).
+    """
+    old_enough = requested(mapped, tie, alias, cutoff)
+    known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
+    if tie in mapped.erasing or known is None:
+        return old_enough
+    return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS p WHERE p.namespace = {} AND p.number = k.number))").format(
+        old_enough, keys_table(known.key_type), sql.Literal(known.namespace)
+    )
+
+
 def expression(mapped: MappedTable, name: str, alias: str) -> sql.Composed:
     """What a tombstone puts into a column, computed from the primary key alone."""
     return sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key)").format(
@@ -155,7 +170,7 @@ def _going(mapped: MappedTable, cutoff: datetime) -> sql.Composable:
         sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {} AND {})").format(
             keys_table(tie.key_type), tied(tie, "o"), requested(mapped, tie, "o", cutoff)
         )
-        for tie in mapped.selecting
+        for tie in mapped.erasing
     ]
     if not found:
         return FALSE

@@ -1,7 +1,8 @@
 """The keys of a chunk, in temporary tables of one transaction.
 
 Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. The tables are analysed
-because a planner that knows nothing of them takes the wrong road for a chunk.
+because a planner that knows nothing of them takes the wrong road for a chunk: for the number of their rows. Of the
+values no statistics are made, which would stand in pg_statistic and in the server's log of changes for good.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def analyse(connection: Connection, kind: KeyType) -> None:
     connection.execute(sql.SQL("ANALYZE {}").format(keys_table(kind)))
 
 
+def without_statistics(connection: Connection, table: sql.Identifier, column: str) -> None:
+    """Keep a column's values out of what ANALYZE writes."""
+    connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET STATISTICS 0").format(table, sql.Identifier(column)))
+
+
 def _create(connection: Connection, kind: KeyType) -> None:
     connection.execute(
         sql.SQL(
@@ -58,6 +64,7 @@ def _create(connection: Connection, kind: KeyType) -> None:
             " PRIMARY KEY (namespace, value, number)) ON COMMIT DROP"
         ).format(keys_table(kind), sql.SQL(kind.value))
     )
+    without_statistics(connection, keys_table(kind), "value")
 
 
 def _rows(subjects: Sequence[Subject], kind: KeyType, namespaces: set[str]) -> Iterator[Row]:

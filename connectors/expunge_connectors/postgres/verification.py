@@ -44,6 +44,8 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
                 ASKED
             )
         )
+        # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
+        connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN value SET STATISTICS 0").format(ASKED))
         with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
             for subject in subjects:
                 for key in subject.keys:
@@ -135,7 +137,10 @@ class Verifier:
         return owner is not None and owner.controller == self.scope.controller
 
     def _reached(self, name: str) -> sql.Composed:
-        """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer."""
+        """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer.
+
+        Only rows that `lead` lead to rows of other collections.
+        """
         spec, table = self.spec.collections[name], self._live(name)
         parts: list[sql.Composed] = []
         facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
@@ -147,7 +152,9 @@ class Verifier:
             elif not self.data_map.identities[tie.identity or ""].shareable:
                 parts.append(self._from_key(table, spec, tie, tie.identity or "", facts))
         if not parts:
-            nothing = sql.SQL("SELECT NULL::integer AS subject, NULL::boolean AS asked, {} FROM {} AS r WHERE false")
+            nothing = sql.SQL(
+                "SELECT NULL::integer AS subject, false AS asked, false AS leads, {} FROM {} AS r WHERE false"
+            )
             parts.append(nothing.format(facts, table.identifier))
         return sql.SQL("{} AS (\n  {}\n)").format(sql.Identifier(name), sql.SQL("\n  UNION\n  ").join(parts))
 
@@ -165,10 +172,19 @@ class Verifier:
         elif column.base not in _TEXTUAL:
             ours = sql.SQL("{}::text").format(ours)
         sure = identity is None or identity.kind is not IdentityKind.NOMINATING
+        asked = sql.SQL("true") if sure else self._old_enough(spec)
+        leads = asked
+        if not sure and spec.person is not None:
+            # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
+            asked = sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS b WHERE b.number = a.number AND b.namespace = {}))")
+            asked = asked.format(leads, ASKED, sql.Literal(spec.person))
+            leads = sql.SQL("false")
         return sql.SQL(
-            "SELECT a.number AS subject, {} AS asked, {} FROM {} AS a JOIN {} AS r ON {} = {} WHERE a.namespace = {}{}"
+            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} FROM {} AS a JOIN {} AS r ON {} = {}"
+            " WHERE a.namespace = {}{}"
         ).format(
-            sql.SQL("true") if sure else self._old_enough(spec),
+            asked,
+            leads,
             facts,
             ASKED,
             table.identifier,
@@ -182,7 +198,7 @@ class Verifier:
         lead, _, lead_column = (tie.of or "").partition(".")
         position = self._led_from(lead).index(lead_column)
         return sql.SQL(
-            "SELECT p.subject, true AS asked, {} FROM {} AS p JOIN {} AS r ON {} = {} WHERE p.asked{}"
+            "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON {} = {} WHERE p.leads{}"
         ).format(
             facts,
             sql.Identifier(lead),

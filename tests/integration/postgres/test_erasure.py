@@ -386,8 +386,46 @@ def test_somebody_who_came_to_the_same_phone_after_resolution_is_not_erased(comp
         store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
         assert "(3,2,cleo@mail.example" in "".join(dump(company)["users"])
         assert gone(before, dump(company))["users"] == [row for row in before["users"] if row.startswith("(1,")]
-        # Complete it is not: somebody must look.
-        assert due(store.verify(ada, ACCOUNT, CUTOFF))["users"] == 1
+        # Another person: no part of the request, and nothing of hers is either.
+        counts = store.verify(ada, ACCOUNT, CUTOFF)
+        assert counts == store.count(ada, ACCOUNT, CUTOFF)
+        assert counts[1]["users"].newer == 1
+        assert due(counts) == {}
+
+
+def test_an_identifier_nobody_had_at_resolution_selects_no_person_who_took_it_since(company):
+    nobody = [subject(1, email="nobody@mail.example", phone="+49309999999")]
+    with opened(company) as store:
+        assert resolved(store, nobody, ACCOUNT) == nobody
+        execute(company, "UPDATE users SET email = 'nobody@mail.example' WHERE id = 3")
+        execute(company, "UPDATE callers SET phone = '+49309999999' WHERE id = 1")
+        before = dump(company)
+        for scope, approved, collection in (
+            (ACCOUNT, ACCOUNT_ACTIONS, "users"),
+            (CLIENT_1, CLIENT_ACTIONS, "callers"),
+        ):
+            assert store.erase(nobody, approved, scope, CUTOFF, no_beat) == 0
+            # Due, so that the request fails; and what is theirs is not even looked for.
+            assert due(store.count(nobody, scope, CUTOFF)) == {collection: 1}
+            assert due(store.verify(nobody, scope, CUTOFF)) == {collection: 1}
+    assert dump(company) == before
+
+
+def test_no_key_gets_into_the_servers_statistics(company):
+    people = [subject(number, email=f"qzcanary{number}@nobody.example") for number in range(1, 9)]
+    with opened(company) as store:
+        store.resolve(people, ACCOUNT, CUTOFF)
+        store.count(people, ACCOUNT, CUTOFF)
+        store.verify(people, ACCOUNT, CUTOFF)
+    # Its dead rows count as well: their pages, and the log of changes, keep what ever stood there.
+    execute(company, "CREATE EXTENSION IF NOT EXISTS pageinspect")
+    pages = execute(
+        company,
+        "SELECT get_raw_page('pg_statistic', block::integer) FROM generate_series("
+        "0, pg_relation_size('pg_statistic') / current_setting('block_size')::integer - 1) AS block",
+    )
+    assert pages
+    assert not [page for (page,) in pages if b"qzcanary" in page]
 
 
 def test_who_registers_again_after_the_cutoff_survives(company):
@@ -535,3 +573,79 @@ def test_no_key_stands_in_a_statement(company, tmp_path, monkeypatch):
         if "\tCopyData\t" not in line:
             assert secret.lower() not in line.lower()
             assert "9876543" not in line
+
+
+@pytest.mark.parametrize("when", ["", "DEFERRABLE INITIALLY DEFERRED"])
+def test_a_trigger_that_writes_into_a_log_costs_the_transaction(company, when):
+    kind = "CONSTRAINT TRIGGER" if when else "TRIGGER"
+    execute(
+        company,
+        "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.access_log (ip, browser, url, status) VALUES ('10.9.9.9', 'b', '/', 200); RETURN NULL;"
+        " END $$;"
+        f"CREATE {kind} noted AFTER DELETE ON messages {when} FOR EACH ROW EXECUTE FUNCTION noted()",
+    )
+    before = dump(company)
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with pytest.raises(TerminalError, match="collection access_log: erasing wrote into the log public"):
+            store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
+        assert dump(company) == before
+        execute(company, "ALTER TABLE messages DISABLE TRIGGER noted")
+        assert store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat) == 11
+
+
+def test_no_row_of_others_comes_between_the_question_and_a_cascade(company, monkeypatch):
+    execute(
+        company,
+        "CREATE TABLE reactions (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint REFERENCES users,"
+        " message_id bigint REFERENCES messages ON DELETE CASCADE)",
+    )
+
+    def change(document):
+        document["stores"]["main"]["collections"]["reactions"] = {
+            "table": "public.reactions",
+            "data_type": "account",
+            "owner": {"controller": "calltrack"},
+            "ties": [{"column": "user_id", "of": "users.id"}],
+        }
+
+    loaded = data_map(change)
+    asked = Eraser._guard
+    refused = []
+
+    def guard(self, connection, mapped):
+        asked(self, connection, mapped)
+        if mapped.name == "messages":
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                execute(
+                    company, "SET lock_timeout = '200ms'; INSERT INTO reactions (user_id, message_id) VALUES (2, 1)"
+                )
+            refused.append(mapped.name)
+
+    monkeypatch.setattr(Eraser, "_guard", guard)
+    with opened(company, loaded) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        store.erase(ada, actions(loaded, "calltrack"), ACCOUNT, CUTOFF, no_beat)
+    assert refused == ["messages"]
+
+
+def test_rows_that_a_trigger_puts_back_end_the_erasure(company, monkeypatch):
+    execute(
+        company,
+        "CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.api_tokens VALUES"
+        " (gen_random_uuid(), OLD.user_id, 'l', 'x', OLD.created_at); RETURN NULL; END $$;"
+        "CREATE TRIGGER back AFTER DELETE ON api_tokens FOR EACH ROW EXECUTE FUNCTION back()",
+    )
+    smaller(monkeypatch, 1)
+    beats = 0
+
+    def beat():
+        nonlocal beats
+        beats += 1
+        assert beats < 50
+
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with pytest.raises(TerminalError, match="collection api_tokens: rows come back"):
+            store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, beat)

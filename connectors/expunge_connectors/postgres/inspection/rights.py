@@ -120,7 +120,9 @@ def _missing(inspection: Inspection, name: str, spec: TableSpec, table: Table, l
             wanted.append(f"UPDATE ({', '.join(columns)}) ON {table.text}")
     elif not live.delete:
         wanted.append(f"DELETE ON {table.text}")
-    if spec.sharing is not None and not live.update:
+    cascading = any(one.parent == table.text and one.writes_child for one in inspection.catalogue.foreign_keys)
+    locked = spec.sharing is not None or (cascading and inspection.deletes(spec))
+    if locked and not live.update:
         # SELECT ... FOR UPDATE wants it on some column.
         wanted.append(f"UPDATE ({', '.join(table.primary_key)}) ON {table.text}")
     for right in wanted:
