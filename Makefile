@@ -48,7 +48,7 @@ format: $(VENV)/.dev ## Put the code into the house's form
 	$(BIN)/ruff format .
 
 chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
-	$(PYTEST) tests/chaos
+	$(PYTEST) -n $(WORKERS) --dist load tests/chaos
 
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
 	$(BIN)/python -m tests.bench

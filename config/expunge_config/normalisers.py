@@ -116,11 +116,10 @@ def _postal(value: str) -> str:
 
 
 def _exact(value: str) -> str:
-    if value.strip() != value:
-        raise NotNormalisable("it begins or ends with white space")
-    if not unicodedata.is_normalized("NFC", value):
-        raise NotNormalisable("it is not in Unicode NFC")
-    return _writable(value)
+    """As it is: object keys and tokens may be spelt in any way, and one that was skipped would be missed."""
+    if not value or "\x00" in value:
+        raise NotNormalisable("it is empty or holds a NUL byte")
+    return value
 
 
 def _sql_folded(expression: str) -> str:

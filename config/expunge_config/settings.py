@@ -98,7 +98,7 @@ def load() -> Settings:
             for one in error.errors(include_url=False, include_input=False)
         )
         raise ConfigError(
-            f"The settings cannot be used: {named}.", remedy="`expunge --help` lists the settings."
+            f"The settings cannot be used: {named}.", remedy="docs/settings.md lists the settings and their forms."
         ) from None
 
 

@@ -259,8 +259,8 @@ class CopyListing:
     """All copies of one place at one moment.
 
     Attributes:
-        identity: Digest of the place's identity (account, bucket, prefix): only a listing of the same place can say that
-            a copy is gone.
+        identity: Digest of the place's identity (account, bucket, prefix): only a listing of the same place can say
+            that a copy is gone.
         control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
             other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
     """

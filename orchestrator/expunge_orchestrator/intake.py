@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -109,6 +110,12 @@ def _keys(
             complaints.append(f"line {line}, column {column}: longer than {MAX_FIELD} characters")
             continue
         try:
-            yield SubjectKey(column, data_map.identities[column].rule.normalise(field))
+            value = data_map.identities[column].rule.normalise(field)
+            if value.strip() != value or not unicodedata.is_normalized("NFC", value):
+                raise NotNormalisable("it has white space at its edges or is not in Unicode NFC")  # noqa: TRY301
+            value.encode()
+            yield SubjectKey(column, value)
+        except UnicodeEncodeError:
+            complaints.append(f"line {line}, column {column}: it holds half a character")
         except NotNormalisable as reason:
             complaints.append(f"line {line}, column {column}: {reason}")

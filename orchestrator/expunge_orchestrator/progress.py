@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState
-from expunge_orchestrator.outcomes import summary
+from expunge_orchestrator.outcomes import Result, summary
 
 
 def chunks_of(ledger: sa.Engine, batch: Batch) -> int:
@@ -34,7 +34,10 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 def told_state(batch: Batch, results: Mapping[str, int]) -> str:
     """The batch's state as people and machines are told: never plain `erased` where something was kept or refused."""
-    return summary(results).value if batch.state is BatchState.ERASED else batch.state.value
+    said = summary(results)
+    if batch.state is BatchState.ERASED or (batch.state is BatchState.SETTLED and said is Result.AMBIGUOUS):
+        return said.value
+    return batch.state.value
 
 
 def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, object]]:

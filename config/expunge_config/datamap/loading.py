@@ -5,7 +5,7 @@ The registries of connector models are arguments: this package knows no connecto
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ def load(path: Path, stores: Mapping[str, type[StoreSpec]], backups: Mapping[str
     try:
         data_map = DataMap.model_validate(document)
     except ValidationError as error:
-        _collect(error, (), complain)
+        empty = {("stores",)} if problems else set()  # already complained about, one by one
+        _collect(error, (), complain, leave_out=empty)
     if data_map is not None and not problems:
         for where, message in _cross_check(data_map):
             complain(where, message)
@@ -88,8 +89,15 @@ def _typed(section: str, raw: Any, registry: Mapping[str, type[Model]], complain
     return typed
 
 
-def _collect(error: ValidationError, prefix: Path_, complain: Any) -> None:  # noqa: ANN401 - the closure above
+def _collect(
+    error: ValidationError,
+    prefix: Path_,
+    complain: Any,  # noqa: ANN401 - the closure above
+    leave_out: Collection[Path_] = (),
+) -> None:
     for one in error.errors(include_url=False, include_input=False):
+        if one["loc"] in leave_out:
+            continue
         message = one["msg"].removeprefix("Value error, ")
         if one["type"] == "extra_forbidden":
             message = "unknown key: nothing of this name is known here"

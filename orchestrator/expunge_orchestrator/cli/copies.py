@@ -36,6 +36,9 @@ def list_copies(as_json: terminal.Json = False) -> None:
         controls = {listing.place: listing.control for listing in listings}
         terminal.emit({"copies": copies.stated(found), "controls": controls})
         return
+    if not listings:
+        terminal.console().print("The data map declares no backup place: nothing is known of copies.")
+        return
     show(found)
     for listing in listings:
         if listing.control is None:

@@ -131,8 +131,9 @@ def _confirm(batch: Batch, confirm: str | None) -> None:
             )
         return
     plan_verb.show(batch)
-    people = batch.plan["people"]
-    if not terminal.ask(f"This cannot be undone. Type the number of people ({people}) to erase them", str(people)):
+    touched = batch.plan["people"] - batch.plan["ambiguous"] - batch.plan["notFound"]
+    question = f"This cannot be undone. Type the number of people whose records go ({touched}) to go on"
+    if not terminal.ask(question, str(touched)):
         raise NotConfirmedError(
-            remedy=f"Answer with the number of people, or in a script: expunge erase {batch.uid} --confirm DIGEST"
+            remedy=f"Answer with that number, or in a script: expunge erase {batch.uid} --confirm DIGEST"
         )

@@ -70,8 +70,15 @@ def run(arguments: Sequence[str]) -> int:
     except ReportError as error:
         terminal.complain(str(error), None)
         return error.exit_code
+    except OSError as error:
+        terminal.complain(
+            f"A file cannot be read or written ({error.strerror or type(error).__name__}).",
+            "Check the paths that were given, their directories, and the disk.",
+        )
+        return UsageError.exit_code
     except typer.TyperException as error:
-        terminal.complain(_without_words(error.format_message(), arguments), "`--help` after a command explains it.")
+        if told := error.format_message():  # otherwise the help was shown, because nothing was typed
+            terminal.complain(_without_words(told, arguments), "`--help` after a command explains it.")
         return UsageError.exit_code
     except (typer.Abort, KeyboardInterrupt):
         outcome = INTERRUPTED

@@ -81,12 +81,26 @@ def show(series: SeriesId, as_json: terminal.Json = False) -> None:
         out.print(escape(line))
     for statement in verdict.statements:
         rows = [
-            (f"{store['store']}.{one['collection']}", one["outcome"], one["found"], one["due"], one["retained"])
+            (
+                f"{store['store']}.{one['collection']}",
+                one["outcome"],
+                one["found"],
+                one["due"],
+                one["retained"],
+                one.get("until") or "",
+                one.get("ground") or "",
+            )
             for store in _listed(statement.body.get("stores"))
             for one in _listed(store.get("collections"))
         ]
+        if "reason" in statement.body:
+            out.print(escape(f"{statement.event}: {statement.body['reason']}"))
         if rows:
-            out.print(terminal.table(statement.event, ("collection", "outcome", "found", "due now", "retained"), rows))
+            out.print(
+                terminal.table(
+                    statement.event, ("collection", "outcome", "found", "due now", "retained", "until", "ground"), rows
+                )
+            )
 
 
 def export(

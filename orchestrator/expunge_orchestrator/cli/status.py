@@ -9,9 +9,11 @@ from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
+from expunge_orchestrator.outcomes import Result, summary
 from expunge_orchestrator.progress import chunk_states, outcomes_of, reasons_of, remaining_by_collection, told_state
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -34,10 +36,15 @@ def status(
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, batch)
             report = describe(workspace, chosen)
-            terminal.emit(report) if as_json else show(report)
+            if as_json:
+                terminal.emit(plan_verb.described(chosen) if chosen.state is BatchState.PLANNED else report)
+            elif chosen.state is BatchState.PLANNED:
+                plan_verb.show(chosen)
+            else:
+                show(report)
             return
         with reading(workspace.ledger) as connection:
-            listed = [
+            listed: list[dict[str, Any]] = [
                 {
                     "batch": one.uid,
                     "controller": str(one.scope),
@@ -53,8 +60,22 @@ def status(
     if as_json:
         terminal.emit({"batches": listed})
         return
-    columns = ("batch", "controller", "state", "people", "created", "settlesAt")
-    rows = [tuple(one[name] for name in columns) for one in listed]
+    if not listed:
+        terminal.console().print("No batches yet: expunge plan PEOPLE.csv --controller …")
+        return
+    columns = ("batch", "controller", "state", "people", "outcomes", "created", "settles at")
+    rows = [
+        (
+            one["batch"],
+            one["controller"],
+            one["state"],
+            one["people"],
+            ", ".join(f"{number} {name}" for name, number in sorted(dict(results).items())),
+            one["created"],
+            one["settlesAt"],
+        )
+        for one, results in ((one, one["outcomes"]) for one in listed)
+    ]
     terminal.console().print(terminal.table("Batches", columns, rows))
 
 
@@ -72,6 +93,7 @@ def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
+            "settling": batch.state is BatchState.ERASED and summary(results) is not Result.AMBIGUOUS,
             "chunks": chunk_states(connection, batch),
         }
 
@@ -94,5 +116,5 @@ def show(report: dict[str, Any]) -> None:
     for chunk in report["chunks"]:
         if chunk["failure"]:
             out.print(f"[red]chunk {chunk['chunk']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
-    if report["state"] not in [one.value for one in BatchState if one is not BatchState.ERASED]:
+    if report["settling"]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")

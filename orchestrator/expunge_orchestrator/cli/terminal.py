@@ -81,7 +81,7 @@ def people_from(source: str) -> Iterator[BinaryIO]:
     except OSError as error:
         raise InputError(
             f"The list of people cannot be read ({type(error).__name__}).",
-            remedy="Give the path of a CSV file, or - for standard input.",
+            remedy="Give a CSV file, or - for standard input; identifiers do not belong on the command line.",
         ) from None
     yield io.BytesIO(content)
 

@@ -10,15 +10,6 @@ from expunge_connectors.contract import Severity
 from expunge_connectors.errors import TransientError
 
 COLLECTIONS = ("stores", "main", "collections")
-INDEXES = """
-CREATE INDEX ON users ((lower(normalize(btrim(email::text), NFC))));
-CREATE INDEX ON users ((regexp_replace(phone::text, '[\\s().-]', '', 'g')));
-CREATE INDEX ON marketing_optouts ((lower(normalize(btrim(email::text), NFC))));
-CREATE INDEX ON callers ((regexp_replace(phone::text, '[\\s().-]', '', 'g')));
-CREATE INDEX ON leads ((lower(normalize(btrim(email::text), NFC))));
-CREATE INDEX ON leads ((regexp_replace(phone::text, '[\\s().-]', '', 'g')));
-CREATE INDEX ON leads ((btrim(regexp_replace(lower(normalize(postal_address::text, NFC)), '[\\s,]+', ' ', 'g'))));
-"""
 ENOUGH = (
     (
         "GRANT SELECT, DELETE ON user_profiles, api_tokens, user_addresses, addresses, messages, invoices,"
@@ -39,17 +30,22 @@ def codes(found, *severities):
     return {(one.code, one.collection) for one in found if one.severity in (severities or tuple(Severity))}
 
 
+def make_indexes(company):
+    """Make the indexes that are asked for, as the findings word them; returns how many."""
+    remedies = [one.remedy for one in findings(company) if one.code == "tie-index"]
+    for remedy in remedies:
+        execute(company, remedy.replace(" CONCURRENTLY", ""))
+    return len(remedies)
+
+
 def test_the_example_has_nothing_to_complain_about_once_its_indexes_are_made(company):
-    execute(company, INDEXES)
+    make_indexes(company)
     with role(company, *ENOUGH) as url:
         assert findings(url) == []
 
 
 def test_the_remedies_for_missing_indexes_work_as_they_are_written(company):
-    found = [one for one in findings(company) if one.code == "tie-index"]
-    assert len(found) == 7
-    for one in found:
-        execute(company, one.remedy.replace(" CONCURRENTLY", ""))
+    assert make_indexes(company) == 7
     assert [one for one in findings(company) if one.code == "tie-index"] == []
 
 

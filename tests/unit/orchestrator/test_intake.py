@@ -19,6 +19,7 @@ def data_map() -> DataMap:
             "user_id": Identity(kind=IdentityKind.PERSON, normaliser="integer/1"),
             "email": Identity(kind=IdentityKind.NOMINATING, normaliser="email/1"),
             "session_token": Identity(kind=IdentityKind.INTERNAL),
+            "nickname": Identity(kind=IdentityKind.NOMINATING, normaliser="exact/1"),
         }
     )
 
@@ -50,6 +51,8 @@ def test_people_are_read_and_normalised(data_map: DataMap) -> None:
         (b'email\n=HYPERLINK("http://x";"y")\n', "line 2, column email"),
         (b"user_id\n7 OR 1=1\n", "line 2, column user_id"),
         (b"user_id\n99999999999999999999\n", "line 2, column user_id"),
+        (b"nickname\n ann\n", "line 2, column nickname"),
+        ("nickname\na\u030a\n".encode(), "line 2, column nickname"),
         (b"user_id\n7\n8,9\n", "line 3: 2 fields"),
         (b"user_id\n7\n7\n", "line 3: the same person as line 2"),
         (b'email\n"ann@mail.example\n', "not CSV"),
