@@ -34,10 +34,14 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 def told_state(batch: Batch, results: Mapping[str, int]) -> str:
     """The batch's state as people and machines are told: never plain `erased` where something was kept or refused."""
-    said = summary(results)
-    if batch.state is BatchState.ERASED or (batch.state is BatchState.SETTLED and said is Result.AMBIGUOUS):
-        return said.value
+    if batch.state is BatchState.ERASED or (batch.state is BatchState.SETTLED and nobody_but_ambiguous(results)):
+        return summary(results).value
     return batch.state.value
+
+
+def nobody_but_ambiguous(results: Mapping[str, int]) -> bool:
+    """Nothing of anybody was touched: there is nothing that a settling check could look for."""
+    return set(results) == {Result.AMBIGUOUS.value}
 
 
 def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, object]]:

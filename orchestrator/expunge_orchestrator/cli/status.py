@@ -13,8 +13,14 @@ from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
-from expunge_orchestrator.outcomes import Result, summary
-from expunge_orchestrator.progress import chunk_states, outcomes_of, reasons_of, remaining_by_collection, told_state
+from expunge_orchestrator.progress import (
+    chunk_states,
+    nobody_but_ambiguous,
+    outcomes_of,
+    reasons_of,
+    remaining_by_collection,
+    told_state,
+)
 from expunge_orchestrator.workspace import Workspace, opened
 
 
@@ -37,7 +43,9 @@ def status(
                 chosen = batch_by_uid(connection, batch)
             report = describe(workspace, chosen)
             if as_json:
-                terminal.emit(plan_verb.described(chosen) if chosen.state is BatchState.PLANNED else report)
+                terminal.emit(
+                    {**plan_verb.described(chosen), **report} if chosen.state is BatchState.PLANNED else report
+                )
             elif chosen.state is BatchState.PLANNED:
                 plan_verb.show(chosen)
             else:
@@ -93,7 +101,7 @@ def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
-            "settling": batch.state is BatchState.ERASED and summary(results) is not Result.AMBIGUOUS,
+            "settling": batch.state is BatchState.ERASED and not nobody_but_ambiguous(results),
             "chunks": chunk_states(connection, batch),
         }
 

@@ -149,7 +149,11 @@ def sole_runner(engine: sa.Engine) -> Iterator[Callable[[], None]]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
             raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.")
-        yield lambda: _still_there(connection)
+        try:
+            yield lambda: _still_there(connection)
+        finally:
+            # The session goes back to the pool, and would take the lock along.
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
 
 
 def _still_there(connection: sa.Connection) -> None:
