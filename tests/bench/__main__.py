@@ -1,6 +1,8 @@
-"""`make bench`: speed as ratios, taken in one run on the same stores. It prints and asserts no figure.
+"""`make bench`: speed as ratios, taken in one run on the same data. It prints and asserts no figure.
 
-python -m tests.bench [--people 10000] [--sizes 1,100,500,1000] [--rounds 3] [--statements 5000] [--profile SIZE]
+python -m tests.bench                                                      everything
+python -m tests.bench --only crowd --crowd 20000 --erase 2000 --rounds 1   Postgres alone, in about a minute
+python -m tests.bench --only company --people 3000 --sizes 100,500         three stores
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import cProfile
 import pstats
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -19,10 +22,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from tests.bench import batches, by_hand, signing, startup
 from tests.bench.batches import Round
-from tests.bench.measuring import Stages, machine, median, spread
+from tests.bench.crowd import report, rounds
+from tests.bench.crowd.database import crowd
+from tests.bench.measuring import Stages, machine, median, ruled, spread
 from tests.fixtures.calltrack import Office, Town, founded
 
 from expunge_config.examples.calltrack import Company
@@ -30,18 +34,47 @@ from expunge_orchestrator import embedded
 from expunge_orchestrator.demo import company as loader
 
 STARTS = 15
+WANTED_ONE = 150
 SHOWN_CALLS = 8
 PROFILED = 40
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run everything and print it."""
+    """Run what is asked for, and print it."""
     options = parser().parse_args(arguments)
     out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     out.print(f"[bold]Expunge bench[/] on {machine()}")
+    if options.profile:
+        options.only = ["company"]
+    for section in options.only:
+        SECTIONS[section](out, options)
+    out.print(f"load at the end {machine().rpartition('load ')[2]}")
+
+
+def bench_crowd(out: Console, options: argparse.Namespace) -> None:
+    """Many people on Postgres alone."""
+    started = time.monotonic()
+    with crowd(options.crowd) as loaded:
+        out.print(
+            f"\n[bold]Crowd[/]: {loaded.people} people, {loaded.rows} rows on Postgres, loaded in"
+            f" {time.monotonic() - started:.0f} s"
+        )
+        chunk, found = rounds.best_chunk(loaded, min(options.crowd // 10, rounds.CHUNK_TRIAL))
+        report.show_chunks(out, chunk, found)
+        report.show(
+            out,
+            [
+                rounds.measure(loaded, size, chunk, options.rounds if size <= rounds.MANY else 1)
+                for size in options.erase
+            ],
+        )
+
+
+def bench_company(out: Console, options: argparse.Namespace) -> None:
+    """The example company on three stores; one person at a time; receipts; the offline verifier's start."""
     with loaded_town(options.people) as town, ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="expunge-bench-")))
-        out.print(f"{options.people} people, {town.loaded.rows} rows, load now {machine().rpartition('load ')[2]}")
+        out.print(f"\n[bold]Company[/]: {options.people} people, {town.loaded.rows} rows, three stores")
         office = stack.enter_context(founded(town, directory / "expunge"))
         script = stack.enter_context(by_hand.script(town.stack.endpoints, town.loaded.postgres_url))
         callers = {client.id: town.company.callers_of(client.id) for client in town.company.clients}
@@ -52,10 +85,17 @@ def main(arguments: Sequence[str]) -> None:
         if options.profile:
             profile(out, office, callers, options.profile)
             return
+        ones, callers[largest] = callers[largest][: options.ones], callers[largest][options.ones :]
+        show_ones(out, [batches.one(office, largest, caller) for caller in ones])
         show_batches(out, office, script, batches.allot(callers, options.sizes, options.rounds), options.sizes)
         show_signing(out, signing.sign(office, directory / "log", options.statements))
         show_startup(out, startup.times(startup.commands(office, startup.export(office, directory)), STARTS))
-    out.print(f"load at the end {machine().rpartition('load ')[2]}")
+
+
+SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
+    "crowd": bench_crowd,
+    "company": bench_company,
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,17 +103,28 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m tests.bench", description="Speed, as ratios to a hand-written script."
     )
+    made.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections; default: all")
+    made.add_argument("--rounds", type=int, default=3, help="rounds per size, as far as there are people")
+    made.add_argument("--crowd", type=int, default=200_000, help="people of the crowd, with about 20 rows each")
+    made.add_argument(
+        "--erase", type=numbers, default=[1000, 10_000, 100_000], help="how many of the crowd, with commas"
+    )
     made.add_argument("--people", type=int, default=10_000, help="size of the example company")
+    made.add_argument("--ones", type=int, default=30, help="callers of it that are erased one by one")
     made.add_argument(
         "--sizes",
-        type=lambda text: [int(one) for one in text.split(",")],
+        type=numbers,
         default=[1, 100, 500, 1000],
-        help="people per batch, with commas; what no client has is left out",
+        help="its people per batch, with commas; what no client has is left out",
     )
-    made.add_argument("--rounds", type=int, default=3, help="rounds per size, as far as there are people")
     made.add_argument("--statements", type=int, default=5000, help="receipts to sign and log")
-    made.add_argument("--profile", type=int, metavar="SIZE", help="profile one batch of this size instead")
+    made.add_argument("--profile", type=int, metavar="SIZE", help="profile one batch of the company instead")
     return made
+
+
+def numbers(text: str) -> list[int]:
+    """`1,100` -> [1, 100]."""
+    return [int(one) for one in text.split(",")]
 
 
 @contextmanager
@@ -86,6 +137,17 @@ def loaded_town(people: int) -> Iterator[Town]:
         yield Town(stack, company, loaded)
 
 
+def show_ones(out: Console, found: Sequence[Stages]) -> None:
+    """One person from end to end."""
+    totals = [1000 * one.total for one in found]
+    names = list(found[0].seconds)
+    each = ", ".join(f"{name} {middle(found, name):.1f}" for name in names)
+    out.print(
+        f"One caller, exact key, three stores, warm process: planned and erased in [bold]{median(totals):.0f} ms[/]"
+        f" (median of {len(totals)}, {spread(totals)}; wanted < {WANTED_ONE})\n  {each}"
+    )
+
+
 def show_batches(
     out: Console,
     office: Office,
@@ -94,14 +156,14 @@ def show_batches(
     sizes: Sequence[int],
 ) -> None:
     """Run every round, sizes in turn, and print ratios, stages and what dominates."""
-    rounds: dict[int, list[Round]] = {size: [] for size in sorted(sizes)}
+    taken: dict[int, list[Round]] = {size: [] for size in sorted(sizes)}
     most = max((len(shares) for shares in dealt.values()), default=0)
     for turn in range(most):
-        for size, kept in rounds.items():
+        for size, kept in taken.items():
             for share in dealt.get(size, [])[turn : turn + 1]:
                 kept.append(batches.measure(office, script, size, share, script_first=turn % 2 == 1))
-    done = {size: found for size, found in rounds.items() if found}
-    for size in rounds.keys() - done.keys():
+    done = {size: found for size, found in taken.items() if found}
+    for size in taken.keys() - done.keys():
         out.print(f"[yellow]{size}: no client has twice as many callers left; give more --people[/]")
     columns = ("people", "rounds", "expunge s", "script s", "ratio", "(rounds)", "without receipts", "CPU s of each",
                "records of each", "settling s", "peak memory")  # fmt: skip
@@ -206,14 +268,6 @@ def show_startup(out: Console, found: dict[str, list[float]]) -> None:
     for name, taken in found.items():
         table.add_row(name, f"{median(taken):.0f}", spread(taken))
     out.print(table)
-
-
-def ruled(title: str, columns: Sequence[str]) -> Table:
-    """A table with its numbers to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold")
-    for index, name in enumerate(columns):
-        made.add_column(name, justify="right" if index else "left")
-    return made
 
 
 def profile(out: Console, office: Office, callers: dict[int, list[int]], size: int) -> None:

@@ -146,6 +146,19 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     return batch
 
 
+def one(office: Office, client: int, caller: int) -> Stages:
+    """One caller from end to end; returns the stages.
+
+    Raises:
+        AssertionError: The person was not erased.
+    """
+    stages = Stages()
+    batch = erase(office.workspace, Share(client, [caller], []), stages)
+    assert office.outcomes(batch) == {"erased": 1}, "the person was not erased"
+    office.settle()
+    return stages
+
+
 def erase_here(workspace: Workspace, share: Share) -> None:
     """The same step by step in this thread, for a profiler."""
     people = [frozenset({SubjectKey("caller_id", str(caller))}) for caller in share.expunge]

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import statistics
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
+# Workers add to the same stages; a lock of each one's own would not travel between processes.
+_ADDING = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -37,8 +42,9 @@ class Stages:
 
     def add(self, name: str, seconds: float) -> None:
         """Add a measurement."""
-        self.seconds[name] += seconds
-        self.calls[name] += 1
+        with _ADDING:
+            self.seconds[name] += seconds
+            self.calls[name] += 1
 
     @property
     def total(self) -> float:
@@ -99,11 +105,24 @@ def peak_memory() -> Iterator[Callable[[], str]]:
     yield lambda: f"{_megabytes('VmHWM'):.0f} MB (+{_megabytes('VmHWM') - before:.0f})"
 
 
+def resident_megabytes() -> float:
+    """The most memory this process ever had, in MB. Linux only."""
+    return _megabytes("VmHWM")
+
+
 def _megabytes(name: str) -> float:
     found = re.search(rf"^{name}:\s+(\d+) kB$", _STATUS.read_text(), re.MULTILINE)
     if found is None:
         raise OSError(f"no {name} in {_STATUS}")
     return int(found[1]) / 1024
+
+
+def ruled(title: str, columns: Sequence[str]) -> Table:
+    """A table with its numbers to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(columns):
+        made.add_column(name, justify="right" if index else "left")
+    return made
 
 
 def machine() -> str:

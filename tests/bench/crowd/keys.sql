@@ -1,0 +1,12 @@
+CREATE INDEX ON callers (client_id);
+CREATE INDEX ON calls (caller_id);
+CREATE INDEX ON calls (client_id);
+CREATE INDEX ON call_notes (call_id);
+CREATE INDEX ON recordings (call_id);
+CREATE INDEX ON transcripts (recording_id);
+CREATE INDEX ON callbacks (caller_id);
+CREATE INDEX ON leads (caller_id);
+CREATE INDEX ON leads (client_id);
+CREATE INDEX ON lead_answers (lead_id);
+CREATE INDEX callers_number ON callers ({number});
+CREATE INDEX leads_number ON leads ({number});
