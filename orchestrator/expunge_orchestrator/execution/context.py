@@ -35,12 +35,18 @@ Write = Callable[[sa.Connection], Next]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One chunk in one step. Stores are called with no transaction open."""
+    """One chunk in one step. Stores are called with no transaction open.
+
+    Attributes:
+        round: Rounds so far, for ever: a step of a chunk is logged once per round.
+        repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
+    """
 
     workspace: Workspace
     batch: Batch
     chunk_id: int
     round: int
+    repeats: int
     items: Sequence[Item]
     cutoffs: Mapping[str, datetime]
     store: str

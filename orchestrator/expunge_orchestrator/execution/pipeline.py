@@ -48,6 +48,12 @@ def split(step: str) -> tuple[str, str]:
     return verb, store
 
 
+def asks_about_people(step: str) -> bool:
+    """Whether a step asks a store about the chunk's people, so that one of them can be the reason why it fails."""
+    verb, store = split(step)
+    return bool(store) or verb in {RESOLVE, RECOUNT}
+
+
 def take_up_at(pipeline: Sequence[str], step: int) -> int:
     """Where a chunk that stopped before `step` is taken up after a pause: what was verified before it is stale."""
     for verb, end in ((REVIEW, SETTLE), (VERIFY, CONCLUDE)):

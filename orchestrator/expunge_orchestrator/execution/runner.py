@@ -15,14 +15,14 @@ import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
-from expunge_connectors.errors import TransientError
+from expunge_connectors.errors import IdentityChangedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.execution import pipeline, settling, states, steps
+from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import forget, sole_runner
-from expunge_orchestrator.ledger.records import RUNNING, ChunkState
+from expunge_orchestrator.ledger.records import STOPPED, ChunkState
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
 from expunge_reports.log import LogWriter
@@ -88,15 +88,27 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int]) -> tuple[list[int], flo
     moment = now()
     with ledger.begin() as connection:
         rows = connection.execute(
-            sa.select(schema.chunk.c.id, schema.chunk.c.not_before)
+            sa.select(
+                schema.chunk.c.id,
+                schema.chunk.c.batch_id,
+                schema.chunk.c.not_before,
+                schema.chunk.c.depth,
+                schema.bisection.c.people,
+                schema.bisection.c.failures,
+                schema.bisection.c.passes,
+            )
             .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+            .outerjoin(schema.bisection, schema.bisection.c.id == schema.chunk.c.bisection_id)
             .where(
-                schema.batch.c.state.in_([state.value for state in RUNNING]),
+                schema.batch.c.state.not_in([state.value for state in STOPPED]),
                 schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
             )
             .order_by(schema.batch.c.id, schema.chunk.c.id)
         ).all()
     open_rows = [row for row in rows if row.id not in in_flight]
+    open_rows.sort(
+        key=lambda row: (row.batch_id, bisecting.turn(row.depth, row.people, row.failures, row.passes), row.id)
+    )
     ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= stamp(moment)]
     waiting = [row.not_before for row in open_rows if row.id not in ready]
     if not waiting:
@@ -119,25 +131,21 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch) -> bool:
     name = context.batch.pipeline[step]
     try:
         write = _STEPS[pipeline.split(name)[0]](context)
-    except TransientError as error:
-        _put_off(workspace, context, epoch, step, f"{name}: {error.message}")
-        return False
-    except (ExpungeError, ReportError) as error:
-        _fail(workspace, chunk_id, epoch, f"{name}: {error}")
-        return False
     except Exception as error:  # noqa: BLE001 - a defect must end visibly, and its text may hold a record's value
-        _fail(workspace, chunk_id, epoch, f"{name}: internal error {type(error).__name__}")
+        _stop(context, epoch, step, error)
         return False
     with workspace.ledger.begin() as connection:
         owned = connection.execute(
             sa.update(schema.chunk)
             .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
             .values(attempts=0, not_before=None, failure=None)
-        ).rowcount
-        if not owned:
+            .returning(schema.chunk.c.bisection_id)
+        ).first()
+        if owned is None:
             return False
         onward = write(connection)
-        _move(connection, chunk_id, step, context.round, onward)
+        _move(connection, context, step, onward)
+        bisecting.passed(connection, chunk_id, owned.bisection_id, step)
         connection.execute(
             sa.insert(schema.step_log).values(
                 chunk_id=chunk_id, round=context.round, step=step, name=name, epoch=epoch, at=stamp(now())
@@ -151,7 +159,7 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, 
     with workspace.ledger.begin() as connection:
         running = sa.exists().where(
             schema.batch.c.id == schema.chunk.c.batch_id,
-            schema.batch.c.state.in_([state.value for state in RUNNING]),
+            schema.batch.c.state.not_in([state.value for state in STOPPED]),
         )
         taken = connection.execute(
             sa.update(schema.chunk)
@@ -161,7 +169,7 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, 
                 running,
             )
             .values(epoch=schema.chunk.c.epoch + 1, state=ChunkState.RUNNING.value)
-            .returning(schema.chunk.c.epoch, schema.chunk.c.step, schema.chunk.c.rounds)
+            .returning(schema.chunk.c.epoch, schema.chunk.c.step, schema.chunk.c.rounds, schema.chunk.c.repeats)
         ).first()
         if taken is None:
             return None
@@ -171,6 +179,7 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, 
             batch=batch,
             chunk_id=chunk_id,
             round=taken.rounds,
+            repeats=taken.repeats,
             items=records.items_of_chunk(connection, chunk_id),
             cutoffs=records.cutoffs(connection, batch.id),
             store=pipeline.split(str(batch.pipeline[taken.step]))[1],
@@ -179,18 +188,32 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, 
     return taken.epoch, taken.step, context
 
 
-def _move(connection: sa.Connection, chunk_id: int, step: int, rounds: int, onward: Next) -> None:
+def _move(connection: sa.Connection, context: Context, step: int, onward: Next) -> None:
     back = onward.step is not None
-    connection.execute(
-        sa.update(schema.chunk)
-        .where(schema.chunk.c.id == chunk_id)
-        .values(
-            step=onward.step if back else step + 1 if onward.state is not ChunkState.DONE else step,
-            rounds=rounds + back,
-            state=onward.state.value,
-            failure=onward.failure,
-        )
-    )
+    values: dict[str, object] = {
+        "step": onward.step if back else step + 1 if onward.state is not ChunkState.DONE else step,
+        "rounds": context.round + back,
+        "repeats": context.repeats + back,
+        "state": onward.state.value,
+        "failure": onward.failure,
+    }
+    if onward.state is ChunkState.WAITING:
+        values["settle_at"] = stamp(now() + context.workspace.settings.settling)
+    connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == context.chunk_id).values(**values))
+
+
+def _stop(context: Context, epoch: int, step: int, error: Exception) -> None:
+    """What a failure of a step means: a passing trouble, one of the whole installation, or perhaps of one person."""
+    name = context.batch.pipeline[step]
+    match error:
+        case TransientError():
+            _put_off(context.workspace, context, epoch, step, f"{name}: {error.message}")
+        case TerminalError() if not isinstance(error, IdentityChangedError):
+            bisecting.narrow(context, epoch, step, f"{name}: {error}")
+        case ExpungeError() | ReportError():
+            _fail(context.workspace, context.chunk_id, epoch, f"{name}: {error}")
+        case _:
+            bisecting.narrow(context, epoch, step, f"{name}: internal error {type(error).__name__}")
 
 
 def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from expunge_orchestrator.clock import exact, now, parse, stamp
@@ -10,7 +12,7 @@ from expunge_orchestrator.execution import pipeline
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import ENDED, RUNNING, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.records import ENDED, RUNNING, STOPPED, Batch, BatchState, ChunkState
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.scope import actions_for
 from expunge_orchestrator.workspace import Workspace
@@ -82,6 +84,8 @@ def retry(workspace: Workspace, batch: Batch) -> int:
                     attempts=0,
                     not_before=None,
                     rounds=schema.chunk.c.rounds + 1,
+                    repeats=0,
+                    bisection_id=None,
                 )
             )
         if failed:
@@ -93,70 +97,97 @@ def retry(workspace: Workspace, batch: Batch) -> int:
                 )
                 .values(outcome=None, reason=None)
             )
-            settling = batch.settle_at is not None
-            state = BatchState.SETTLING if settling else BatchState.EXECUTING
-            _set(connection, batch.id, state)
+            follow(connection, [batch.id])
     return len(failed)
 
 
 def refresh(workspace: Workspace) -> None:
     """Follow the state of every running batch from the states of its chunks."""
     with workspace.ledger.begin() as connection:
-        for batch in records.batches(connection, RUNNING):
-            _refresh(connection, batch, workspace)
+        running = [batch.id for batch in records.batches(connection, RUNNING)]
+        follow(connection, running)
 
 
-def _refresh(connection: sa.Connection, batch: Batch, workspace: Workspace) -> None:
-    counts = {
-        ChunkState(row.state): row.number
-        for row in connection.execute(
-            sa.select(schema.chunk.c.state, sa.func.count().label("number"))
-            .where(schema.chunk.c.batch_id == batch.id)
-            .group_by(schema.chunk.c.state)
+def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
+    """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out."""
+    for batch_id in batch_ids:
+        batch = connection.execute(sa.select(schema.batch).where(schema.batch.c.id == batch_id)).one()
+        if batch.state in STOPPED:
+            continue
+        erasing = schema.chunk.c.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
+        chunks = {
+            (ChunkState(row.state), bool(row.erasing))
+            for row in connection.execute(
+                sa.select(schema.chunk.c.state, erasing.label("erasing"))
+                .where(schema.chunk.c.batch_id == batch_id)
+                .distinct()
+            )
+        }
+        state = derived(chunks, cancelled=batch.cancelled_at is not None)
+        next_clock = connection.scalar(
+            sa.select(sa.func.min(schema.chunk.c.settle_at)).where(
+                schema.chunk.c.batch_id == batch_id, schema.chunk.c.state == ChunkState.WAITING.value
+            )
         )
-    }
-    unfinished = counts.get(ChunkState.READY, 0) + counts.get(ChunkState.RUNNING, 0)
-    if unfinished:
-        return
-    if counts.get(ChunkState.FAILED, 0):
-        _set(connection, batch.id, BatchState.FAILED)
-    elif counts.get(ChunkState.WAITING, 0) and batch.settle_at is None:
-        settle_at = stamp(now() + workspace.settings.settling)
-        _set(connection, batch.id, BatchState.ERASED)
-        connection.execute(sa.update(schema.batch).where(schema.batch.c.id == batch.id).values(settle_at=settle_at))
-    elif set(counts) == {ChunkState.DONE}:
-        _set(connection, batch.id, BatchState.SETTLED)
+        if state != batch.state:
+            _set(connection, batch_id, state)
+        if next_clock is not None and next_clock != batch.settle_at:
+            connection.execute(
+                sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(settle_at=next_clock)
+            )
+
+
+def derived(chunks: Collection[tuple[ChunkState, bool]], *, cancelled: bool) -> BatchState:
+    """The state of a begun batch from (state, whether its next step is one of erasing) of its chunks.
+
+    What can still run comes first, then what somebody must mend, then what waits for a hold, then for a clock.
+    """
+    present = {state for state, _ in chunks}
+    at_work = {erasing for state, erasing in chunks if state in {ChunkState.READY, ChunkState.RUNNING}}
+    if at_work:
+        if cancelled:
+            return BatchState.CANCELLING
+        return BatchState.EXECUTING if True in at_work else BatchState.SETTLING
+    if ChunkState.FAILED in present:
+        return BatchState.FAILED
+    if cancelled:
+        return BatchState.CANCELLED
+    if ChunkState.HELD in present:
+        return BatchState.ON_HOLD
+    return BatchState.ERASED if ChunkState.WAITING in present else BatchState.SETTLED
 
 
 def wake(workspace: Workspace) -> int:
-    """Start the settling check of every batch whose time has come. Returns how many.
+    """Start the settling check of every chunk whose time has come. Returns in how many batches.
 
     Raises:
         FindingsError: `check` would show an error: a look through a map that no longer fits proves nothing.
     """
-    with reading(workspace.ledger) as connection:
-        waiting = connection.scalar(
-            sa.select(sa.func.count())
-            .select_from(schema.batch)
-            .where(schema.batch.c.state == BatchState.ERASED.value, schema.batch.c.settle_at <= stamp(now()))
+    due = (
+        sa.select(schema.chunk.c.id, schema.chunk.c.batch_id, schema.batch.c.pipeline)
+        .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+        .where(
+            schema.chunk.c.state == ChunkState.WAITING.value,
+            schema.chunk.c.settle_at <= stamp(now()),
+            schema.batch.c.state.not_in([state.value for state in STOPPED]),
         )
-    if not waiting:
+    )
+    with reading(workspace.ledger) as connection:
+        waiting = connection.execute(due.limit(1)).first()
+    if waiting is None:
         return 0
     refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     with workspace.ledger.begin() as connection:
-        due = connection.execute(
-            sa.select(schema.batch.c.id, schema.batch.c.pipeline).where(
-                schema.batch.c.state == BatchState.ERASED.value, schema.batch.c.settle_at <= stamp(now())
-            )
-        ).all()
-        for row in due:
-            _set(connection, row.id, BatchState.SETTLING)
+        rows = connection.execute(due).all()
+        for row in rows:
             connection.execute(
                 sa.update(schema.chunk)
-                .where(schema.chunk.c.batch_id == row.id, schema.chunk.c.state == ChunkState.WAITING.value)
-                .values(state=ChunkState.READY.value, step=pipeline.first(row.pipeline, pipeline.REVIEW))
+                .where(schema.chunk.c.id == row.id)
+                .values(state=ChunkState.READY.value, step=pipeline.first(row.pipeline, pipeline.REVIEW), repeats=0)
             )
-    return len(due)
+        batches = {row.batch_id for row in rows}
+        follow(connection, batches)
+    return len(batches)
 
 
 def _set(connection: sa.Connection, batch_id: int, state: BatchState) -> None:

@@ -124,7 +124,7 @@ def conclude(context: Context) -> Write:
     judged = {item.id: outcomes.lines(context.batch.actions, item.found, item.verified) for item in context.active}
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     failed = [item for item in context.active if results[item.id] is Result.FAILED]
-    if failed and context.round + 1 < MAX_ROUNDS:
+    if failed and context.repeats + 1 < MAX_ROUNDS:
         again = pipeline.first(context.batch.pipeline, pipeline.ERASE)
         return lambda _connection: Next(step=again)
     at = now()

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 FORGET_TRIES = 20

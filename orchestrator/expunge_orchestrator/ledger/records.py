@@ -21,27 +21,38 @@ class BatchState(StrEnum):
     """States of a batch (DESIGN, A request's life). Partially retained is told by the items' outcomes."""
 
     PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting-approval"
     EXECUTING = "executing"
+    PAUSED = "paused"
+    ON_HOLD = "on-hold"
     ERASED = "erased"
     SETTLING = "settling"
     SETTLED = "settled"
     FAILED = "failed"
+    CANCELLING = "cancelling"
     CANCELLED = "cancelled"
 
 
-RUNNING = (BatchState.EXECUTING, BatchState.SETTLING)
+RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
+"""Some chunk of it can run now."""
+
+STOPPED = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
+"""No chunk of it may run, whatever the chunk's own state is."""
+
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
 
 
 class ChunkState(StrEnum):
-    """States of a chunk. WAITING: erased, until the settling check is due."""
+    """States of a chunk. WAITING: erased, until the settling check is due. HELD: until a hold is lifted or runs out."""
 
     PLANNED = "planned"
     READY = "ready"
     RUNNING = "running"
     WAITING = "waiting"
+    HELD = "held"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,20 @@ batch = sa.Table(
     sa.Column("plan_digest", sa.String(64), nullable=False),
     sa.Column("pipeline", sa.JSON, nullable=False),
     sa.Column("settle_at", sa.String(32)),
+    sa.Column("requested_by", sa.String(200)),
+    sa.Column("paused_at", sa.String(32)),
+    sa.Column("cancelled_at", sa.String(32)),
+    sa.Column("changed_by", sa.String(200)),
+)
+
+# Somebody other than the requester who looked at exactly this plan.
+approval = sa.Table(
+    "approval",
+    metadata,
+    sa.Column("batch_id", sa.ForeignKey(batch.c.id), primary_key=True),
+    sa.Column("approver", sa.String(200), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
 )
 
 # The cutoff of a batch in one store: set once, on the store's clock, when execution starts.
@@ -44,7 +58,23 @@ cutoff = sa.Table(
     sa.Column("at", sa.String(40), nullable=False),
 )
 
+# The search for the person on whom a step fails (ADR 6): how many pieces failed at it, and how many passed.
+bisection = sa.Table(
+    "bisection",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.ForeignKey(batch.c.id), nullable=False, index=True),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("passes", sa.Integer, nullable=False),
+    sa.Column("everywhere", sa.Boolean, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+)
+
 # A frozen range of items: the unit of work. `epoch` is the fencing token: every delivery takes a new one.
+# `repeats` counts rounds of erasing since the chunk was last taken up, `rounds` all of them. `depth`: how often it was
+# split. `touched`: a store was asked to erase of it. `planned`: what the plan counted, {store: {collection: due}}.
 chunk = sa.Table(
     "chunk",
     metadata,
@@ -57,6 +87,12 @@ chunk = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("not_before", sa.String(32)),
     sa.Column("failure", sa.String(500)),
+    sa.Column("settle_at", sa.String(32)),
+    sa.Column("repeats", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("depth", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("bisection_id", sa.Integer),
+    sa.Column("touched", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Column("planned", sa.JSON),
 )
 
 # Exactly one row per finished step of a chunk.
@@ -72,6 +108,7 @@ step_log = sa.Table(
 )
 
 # One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
+# `touched`: records that an erasing call reported, {store: {collection: number}}, where the store can tell.
 item = sa.Table(
     "item",
     metadata,
@@ -87,6 +124,7 @@ item = sa.Table(
     sa.Column("outcome", sa.String(20)),
     sa.Column("reason", sa.String(500)),
     sa.Column("found", sa.JSON),
+    sa.Column("touched", sa.JSON),
     sa.Column("verified", sa.JSON),
     sa.Column("reviewed", sa.JSON),
     sa.Column("reverified", sa.JSON),
@@ -100,6 +138,32 @@ suppression = sa.Table(
     sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True),
     sa.Column("namespace", sa.String(64), nullable=False),
     sa.Column("entered_at", sa.String(32), nullable=False),
+)
+
+# What must not be erased for now: people (by the tags in `hold_tag`), a data type, a controller, or all that is named.
+hold = sa.Table(
+    "hold",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uid", sa.String(32), nullable=False, unique=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("data_type", sa.String(64)),
+    sa.Column("controller", sa.String(64)),
+    sa.Column("member", sa.String(200)),
+    sa.Column("ground", sa.String(500), nullable=False),
+    sa.Column("until", sa.String(10)),
+    sa.Column("undisclosed", sa.Boolean, nullable=False),
+    sa.Column("placed_by", sa.String(200), nullable=False),
+    sa.Column("placed_at", sa.String(32), nullable=False),
+    sa.Column("lifted_by", sa.String(200)),
+    sa.Column("lifted_at", sa.String(32)),
+)
+hold_tag = sa.Table(
+    "hold_tag",
+    metadata,
+    sa.Column("tag", sa.LargeBinary(32), primary_key=True),
+    sa.Column("hold_id", sa.ForeignKey(hold.c.id), primary_key=True),
 )
 
 # What many statements share, cited by digest.
