@@ -19,6 +19,7 @@ from expunge_reports.log import LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open
 
 _BATCH = 1000
+_LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
     Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
     at all. UNIQUE(series, seq) refuses a second one.
     """
+    signer = dsse.Signer(keys.receipt)
     for start in range(0, len(drafts), _BATCH):
         part = drafts[start : start + _BATCH]
         before = _heads(connection, [draft.series for draft in part])
@@ -71,7 +73,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
                     "event": draft.event,
                     "item_id": draft.item_id,
                     "issued_at": stamp(at),
-                    "envelope": dsse.sign(payload, keys.receipt),
+                    "envelope": signer.sign(payload),
                     "leaf": leaf.of_payload(draft.series, seq, payload).to_bytes(),
                 }
             )
@@ -108,10 +110,9 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
     published = 0
     while True:
         with ledger.begin() as connection:
-            known = connection.scalar(
-                sa.select(sa.func.count()).select_from(statement).where(statement.c.log_index.is_not(None))
-            )
-            assert known is not None
+            # Indexes are noted in order, so the highest one tells how many there are.
+            last = connection.scalar(sa.select(sa.func.max(statement.c.log_index)))
+            known = 0 if last is None else last + 1
             size = writer.log.size
             if size < known:
                 raise LedgerError("The log is shorter than the ledger says: it was truncated, or it is another log.")
@@ -124,18 +125,19 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
                     .limit(_BATCH + size - known)
                 )
             }
+            logged: list[dict[str, int]] = []
             for index in range(known, size):
                 found = pending.pop(writer.log.leaf(index), None)
                 if found is None:
                     raise LedgerBehindError(
                         remedy="Restore a newer ledger, or reconcile it with the log, before anything is run."
                     )
-                connection.execute(sa.update(statement).where(statement.c.id == found).values(log_index=index))
+                logged.append({"row": found, "index": index})
+            if pending:
+                first = writer.append(list(pending))
+                logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
+            if logged:
+                connection.execute(_LOGGED, logged)
             if not pending:
                 return published
-            first = writer.append(list(pending))
-            for offset, row_id in enumerate(pending.values()):
-                connection.execute(
-                    sa.update(statement).where(statement.c.id == row_id).values(log_index=first + offset)
-                )
             published += len(pending)

@@ -7,6 +7,7 @@ the floating-point formatting of section 3.2.2.3. A test compares both on genera
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Final
 
 from expunge_reports.errors import MalformedError, NotCanonicalError
@@ -14,6 +15,9 @@ from expunge_reports.errors import MalformedError, NotCanonicalError
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
 MAX_BYTES: Final = 16 * 1024 * 1024
+
+# What is encoded was checked before: it is nested at most so deep, so that it holds no circle.
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 
 def encode(value: object) -> bytes:
@@ -24,9 +28,9 @@ def encode(value: object) -> bytes:
             subclass), a key that is not ASCII, an integer beyond 53 bits, a lone surrogate, or is nested deeper than
             `MAX_DEPTH`. The message names the type, never the value.
     """
-    _check(value, 0)
+    _check((value,))
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         raise MalformedError("a string holds a lone surrogate") from None
 
@@ -65,29 +69,30 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
         raise
     except (ValueError, RecursionError):  # JSONDecodeError and UnicodeDecodeError are ValueErrors; both quote the input
         raise MalformedError("the document is not valid JSON") from None
-    _check(value, 0)
+    _check((value,))
     return value
 
 
-def _check(value: object, depth: int) -> None:
-    if depth > MAX_DEPTH:
+def _check(items: Collection[object], depth: int = 0) -> None:
+    """Look at everything below; one call per list and object, because most of what is signed is leaves."""
+    if depth > MAX_DEPTH and items:
         raise MalformedError("the document is nested too deeply")
-    kind = type(value)
-    if value is None or kind is bool or kind is str:
-        return
-    if isinstance(value, int) and kind is int:
-        if abs(value) > MAX_INTEGER:
-            raise MalformedError("an integer needs more than 53 bits")
-    elif isinstance(value, list) and kind is list:
-        for item in value:
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is bool or item is None:
+            continue
+        if isinstance(item, int) and kind is int:
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                raise MalformedError("an integer needs more than 53 bits")
+        elif isinstance(item, list) and kind is list:
             _check(item, depth + 1)
-    elif isinstance(value, dict) and kind is dict:
-        for key, item in value.items():
-            if type(key) is not str or not key.isascii():
-                raise MalformedError("an object's key is not an ASCII string")
-            _check(item, depth + 1)
-    else:
-        raise MalformedError(f"a value of type {kind.__name__} has no canonical form here")
+        elif isinstance(item, dict) and kind is dict:
+            for key in item:
+                if type(key) is not str or not key.isascii():
+                    raise MalformedError("an object's key is not an ASCII string")
+            _check(item.values(), depth + 1)
+        else:
+            raise MalformedError(f"a value of type {kind.__name__} has no canonical form here")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -17,6 +17,11 @@ from expunge_reports.errors import MalformedError, SignatureError
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
+_ALGORITHM: Final = ec.ECDSA(hashes.SHA256())
+_ENVELOPE: Final = (
+    b'{"payload":"%b","payloadType":"' + PAYLOAD_TYPE.encode() + b'","signatures":[{"keyid":"%b","sig":"%b"}]}'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -60,13 +65,30 @@ def key_id(public: ec.EllipticCurvePublicKey) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def sign(payload: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Sign a payload and return the envelope as canonical JSON.
+class Signer:
+    """Signs many payloads with one key, whose id is computed once.
 
-    ECDSA is randomised: signing twice gives two envelopes, both valid, with one leaf in the log.
+    Args:
+        key: the receipt key.
     """
-    signature = key.sign(pae(PAYLOAD_TYPE, payload), ec.ECDSA(hashes.SHA256()))
-    return canonical.encode(Envelope(payload, key_id(key.public_key()), signature).to_object())
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self._keyid = key_id(key.public_key()).encode()
+
+    def sign(self, payload: bytes) -> bytes:
+        """Sign a payload and return the envelope as canonical JSON.
+
+        ECDSA is randomised: signing twice gives two envelopes, both valid, with one leaf in the log.
+        """
+        signature = self._key.sign(pae(PAYLOAD_TYPE, payload), _ALGORITHM)
+        # The members in their canonical order; base64 and hexadecimal digits need no escapes in JSON.
+        return _ENVELOPE % (base64.b64encode(payload), self._keyid, base64.b64encode(signature))
+
+
+def sign(payload: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Sign one payload (see `Signer.sign`)."""
+    return Signer(key).sign(payload)
 
 
 def parse(data: bytes) -> Envelope:

@@ -131,26 +131,25 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     if issued_at.tzinfo is None:
         raise StatementError("the time of issue has no time zone")
     expected = still_open.last_expected_by
-    payload = canonical.encode(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [
-                {"name": subject_name(series), "digest": {"sha256": digest}} for digest in sorted(set(subjects))
-            ],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": {
-                "series": series,
-                "seq": seq,
-                "prev": None if prev is None else f"sha256:{prev}",
-                "event": event,
-                "issuedAt": issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "final": final,
-                "open": {"items": still_open.items, "lastExpectedBy": expected.isoformat() if expected else None},
-                "body": dict(body),
-            },
-        }
-    )
-    parse(payload)  # what is written is held to the rules of what is read
+    document: dict[str, object] = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": subject_name(series), "digest": {"sha256": digest}} for digest in sorted(set(subjects))],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "series": series,
+            "seq": seq,
+            "prev": None if prev is None else f"sha256:{prev}",
+            "event": event,
+            "issuedAt": issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "final": final,
+            "open": {"items": still_open.items, "lastExpectedBy": expected.isoformat() if expected else None},
+            "body": dict(body),
+        },
+    }
+    # What is written is held to the rules of what is read. Its bytes need no second look: decoding gives back what was
+    # encoded (a property that is tested), and only canonical bytes come out.
+    payload = canonical.encode(document)
+    _read(document)
     return payload
 
 
@@ -162,9 +161,11 @@ def parse(payload: bytes) -> Statement:
         MalformedError: not the form of a statement.
         StatementError: the form is right and a rule between the fields is broken.
     """
-    outer = shape.mapping(
-        canonical.decode(payload), "the statement", ("_type", "subject", "predicateType", "predicate")
-    )
+    return _read(canonical.decode(payload))
+
+
+def _read(document: object) -> Statement:
+    outer = shape.mapping(document, "the statement", ("_type", "subject", "predicateType", "predicate"))
     shape.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
     shape.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
     inner = shape.mapping(outer["predicate"], "the predicate", _PREDICATE)

@@ -17,7 +17,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import bodies, pipeline
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at
+from expunge_orchestrator.ledger.records import ChunkState, Item, update_items, verified_at
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.tags import Tagger
 
@@ -59,22 +59,31 @@ def resolve(context: Context) -> Write:
     seal, tagger = context.seal(), Tagger(workspace.keys.suppression)
     entered = stamp(now())
 
+    sealed, entries = [], []
+    for item in context.active:
+        answer = resolved[item.id]
+        assert item.wrapped_key is not None
+        sealed.append(
+            {
+                "id": item.id,
+                "sealed_keys": seal.close(item.wrapped_key, item.series, answer.keys),
+                "outcome": None if answer.ambiguity is None else Result.AMBIGUOUS.value,
+                "reason": None if answer.ambiguity is None else answer.ambiguity.value,
+            }
+        )
+        entries += [
+            {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
+            for key in map(standing.plain, answer.keys)
+            if key.namespace in workspace.data_map.identities
+        ]
+
     def write(connection: sa.Connection) -> Next:
-        for item in context.active:
-            answer = resolved[item.id]
-            assert item.wrapped_key is not None
-            values: dict[str, Any] = {"sealed_keys": seal.close(item.wrapped_key, item.series, answer.keys)}
-            if answer.ambiguity is not None:
-                values |= {"outcome": Result.AMBIGUOUS.value, "reason": answer.ambiguity.value}
-            connection.execute(sa.update(schema.item).where(schema.item.c.id == item.id).values(**values))
-            connection.execute(sa.delete(schema.suppression).where(schema.suppression.c.item_id == item.id))
-            entries = [
-                {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
-                for key in map(standing.plain, answer.keys)
-                if key.namespace in workspace.data_map.identities
-            ]
-            if entries:
-                connection.execute(sa.insert(schema.suppression), entries)
+        update_items(connection, sealed)
+        connection.execute(
+            sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_([item["id"] for item in sealed]))
+        )
+        if entries:
+            connection.execute(sa.insert(schema.suppression), entries)
         return _ON
 
     return write
@@ -90,8 +99,7 @@ def recount(context: Context) -> Write:
             record[store] = outcomes.pack(counts.get(number, {}))
 
     def write(connection: sa.Connection) -> Next:
-        for number, record in found.items():
-            connection.execute(sa.update(schema.item).where(schema.item.c.id == number).values(found=record))
+        update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
         return _ON
 
     return write
@@ -137,7 +145,7 @@ def conclude(context: Context) -> Write:
         copies.record(connection, listings)
         cited = issuing.share(connection, document)
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
-        drafts = []
+        drafts, ended = [], []
         told = set(
             connection.scalars(
                 sa.select(schema.statement.c.item_id)
@@ -161,10 +169,13 @@ def conclude(context: Context) -> Write:
                 )
                 still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
                 drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
-                _set_outcome(connection, item, result, None)
+                ended.append({"id": item.id, "outcome": result.value, "reason": None})
         issuing.issue(connection, context.workspace.keys, drafts, at)
-        for item in failed:
-            _set_outcome(connection, item, Result.FAILED, bodies.failure(judged[item.id]))
+        ended += [
+            {"id": item.id, "outcome": Result.FAILED.value, "reason": bodies.failure(judged[item.id])}
+            for item in failed
+        ]
+        update_items(connection, ended)
         if failed:
             places = sorted({bodies.failure(judged[item.id]) for item in failed})
             return Next(
@@ -193,13 +204,13 @@ def refuse_other_store(context: Context) -> None:
 
 def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:
     """Add one store's counts to a count record of each item."""
-    packed = {item.id: outcomes.pack(counts.get(item.id, {})) for item in items}
-    before: Mapping[int, Mapping[str, Any]] = {item.id: getattr(item, column) for item in items}
+    rows = [
+        {"id": item.id, column: {**getattr(item, column), context.store: outcomes.pack(counts.get(item.id, {}))}}
+        for item in items
+    ]
 
     def write(connection: sa.Connection) -> Next:
-        for number, record in packed.items():
-            merged = {**before[number], context.store: record}
-            connection.execute(sa.update(schema.item).where(schema.item.c.id == number).values(**{column: merged}))
+        update_items(connection, rows)
         return _ON
 
     return write
@@ -207,9 +218,3 @@ def record_counts(context: Context, items: list[Item], counts: Counts, column: s
 
 def _draft(item: Item, event: str, body: Mapping[str, object]) -> issuing.Draft:
     return issuing.Draft(item.id, item.series, event, item.subjects, body)
-
-
-def _set_outcome(connection: sa.Connection, item: Item, result: Result, reason: str | None) -> None:
-    connection.execute(
-        sa.update(schema.item).where(schema.item.c.id == item.id).values(outcome=result.value, reason=reason)
-    )

@@ -170,6 +170,22 @@ def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     ]
 
 
+def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write some columns of many items in one statement.
+
+    Args:
+        connection: In the transaction of the step.
+        rows: `id` and the columns' new values; every row names the same columns.
+    """
+    if not rows:
+        return
+    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+    connection.execute(
+        sa.update(schema.item).where(schema.item.c.id == sa.bindparam("new_id")).values(new),
+        [{f"new_{name}": value for name, value in row.items()} for row in rows],
+    )
+
+
 def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
     """Store -> the batch's cutoff there."""
     rows = connection.execute(sa.select(schema.cutoff).where(schema.cutoff.c.batch_id == batch_id))

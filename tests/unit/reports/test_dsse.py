@@ -13,7 +13,7 @@ from securesystemslib.dsse import Envelope as OracleEnvelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from expunge_reports import dsse
+from expunge_reports import canonical, dsse
 from expunge_reports.errors import MalformedError, SignatureError
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -51,8 +51,10 @@ def test_securesystemslib_accepts_what_we_sign(payload):
 
 @given(st.binary(max_size=200))
 def test_an_envelope_is_read_back(payload):
-    envelope = dsse.parse(dsse.sign(payload, KEY))
+    signed = dsse.sign(payload, KEY)
+    envelope = dsse.parse(signed)
     assert envelope.payload == payload
+    assert signed == canonical.encode(envelope.to_object())
     dsse.verify(envelope, KEY.public_key())
     with pytest.raises(SignatureError):
         dsse.verify(envelope, ec.generate_private_key(ec.SECP256R1()).public_key())
