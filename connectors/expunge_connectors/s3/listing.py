@@ -1,9 +1,10 @@
-"""What is there, before: ListObjectVersions per name, ListMultipartUploads per collection, holds per version."""
+"""What is there, before: versions by stretches of names, unfinished uploads per collection, holds per version."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,37 +12,12 @@ from expunge_connectors.contract import Beat
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
 from expunge_connectors.s3.service import Service
+from expunge_connectors.s3.stretches import entries_by_target
 
-VERSION_MARKERS = {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"}
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
 # "There is no such lock", in AWS's words and in SeaweedFS's.
 NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NoSuchObjectLegalHold")
 NOT_THERE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
-
-
-def entries_of(bucket: str, page: Mapping[str, Any]) -> list[Entry]:
-    """The versions and delete markers of one page, newest first for each key."""
-    found = [
-        Entry(bucket, one["Key"], one["VersionId"], marker, bool(one.get("IsLatest")), one["LastModified"])
-        for part, marker in (("Versions", False), ("DeleteMarkers", True))
-        for one in page.get(part, [])
-    ]
-    # boto3 hands versions and markers over in two lists; the sort is stable within each.
-    return sorted(found, key=lambda entry: (entry.key, not entry.latest, -entry.modified.timestamp()))
-
-
-def entries_below(service: Service, target: Target) -> tuple[Entry, ...]:
-    """Every version and delete marker of a target. A key is looked up as a prefix and then compared in full."""
-    found: list[Entry] = []
-    place = f"collection {target.collection}"
-    pages = service.pages(place, "list_object_versions", VERSION_MARKERS, Bucket=target.bucket, Prefix=target.name)
-    for page in pages:
-        listed = entries_of(target.bucket, page)
-        found.extend(entry for entry in listed if target.covers(entry.key))
-        # Listings are in the order of keys, and a key comes before all longer keys that begin with it.
-        if not target.is_prefix and any(entry.key != target.name for entry in listed):
-            break
-    return tuple(found)
 
 
 def uploads_below(service: Service, place: str, bucket: str, prefix: str) -> Iterator[Upload]:
@@ -120,7 +96,7 @@ def hold_of(service: Service, entry: Entry, at: datetime) -> Hold | None:
 
 
 def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str], beat: Beat) -> Iterator[Found]:
-    """What is there below each target, several at a time.
+    """What is there below each target, in no particular order, many names a request.
 
     Each bucket answers for itself first (HeadBucket), so that "nothing there" is never said of a wrong place.
     """
@@ -128,13 +104,21 @@ def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str]
     locks = {bucket: lockable(service, bucket) for bucket in clocks}
     uploads = uploads_by_target(service, targets, heads)
 
-    def look(target: Target) -> Found:
-        entries = entries_below(service, target)
-        holds: dict[Entry, Hold] = {}
-        if locks[target.bucket]:
-            for entry in entries:
-                if not entry.marker and (hold := hold_of(service, entry, clocks[target.bucket])) is not None:
-                    holds[entry] = hold
-        return Found(target, entries, uploads.get(target, ()), holds)
+    def weighed(found: Found) -> Found:
+        """The same with what keeps each version: a request or three for each."""
+        at = clocks[found.target.bucket]
+        held = {
+            entry: hold
+            for entry in found.entries
+            if not entry.marker and (hold := hold_of(service, entry, at)) is not None
+        }
+        return replace(found, holds=held)
 
-    return service.each(targets, look, beat)
+    lockables: list[Found] = []
+    for target, entries in entries_by_target(service, targets, beat):
+        found = Found(target, entries, uploads.get(target, ()), {})
+        if locks[target.bucket]:
+            lockables.append(found)
+        else:
+            yield found
+    yield from service.each(lockables, weighed, beat)

@@ -14,12 +14,12 @@ from expunge_connectors.contract import no_beat
 from expunge_connectors.s3.listing import (
     NOT_THERE,
     UPLOAD_MARKERS,
-    VERSION_MARKERS,
     hold_in_head,
     lockable,
 )
 from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
 from expunge_connectors.s3.service import Service
+from expunge_connectors.s3.stretches import VERSION_MARKERS
 
 
 def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:

@@ -104,6 +104,9 @@ class Service:
 
         The first error ends it; what has not begun is then dropped.
         """
+        items = list(items)
+        if not items:
+            return
         pool = ThreadPoolExecutor(self._connection.workers, thread_name_prefix=f"expunge-{self.name}")
         try:
             self._client()

@@ -14,8 +14,9 @@ from typing import Any
 from expunge_connectors.contract import no_beat
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
-from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, VERSION_MARKERS, lockable
+from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, lockable
 from expunge_connectors.s3.service import Answer, Service
+from expunge_connectors.s3.stretches import whole_pages
 from expunge_connectors.s3_backups.lifecycle import BucketState, Protection, Version, Versioning
 from expunge_connectors.s3_backups.rules import enabled_rules
 
@@ -64,8 +65,7 @@ def bucket_state(service: Service, bucket: str) -> BucketState:
 def listing(service: Service, bucket: str, prefix: str) -> list[Line]:
     """Every version and delete marker below the prefix."""
     lines: list[Line] = []
-    pages = service.pages(f"bucket {bucket}", "list_object_versions", VERSION_MARKERS, Bucket=bucket, Prefix=prefix)
-    for page in pages:
+    for page in whole_pages(service, f"bucket {bucket}", Bucket=bucket, Prefix=prefix):
         for kind in ("Versions", "DeleteMarkers"):
             lines.extend(
                 Line(
