@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Tally
@@ -58,11 +59,11 @@ def pack(tallies: Mapping[str, Tally]) -> dict[str, list[object]]:
 
 def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
     """The reverse of `pack`."""
-    return {name: _tally(values) for name, values in record.items()}
+    return {name: _tally(*values) for name, values in record.items()}
 
 
-def _tally(values: list[object]) -> Tally:
-    due, retained, newer, until, ground = values
+@lru_cache(maxsize=4096)  # a chunk has thousands of tallies, and few that differ
+def _tally(due: object, retained: object, newer: object, until: object, ground: object) -> Tally:
     assert isinstance(due, int)
     assert isinstance(retained, int)
     assert isinstance(newer, int)

@@ -63,25 +63,27 @@ def resolve(given: Mapping[int, frozenset[SubjectKey]], lookup: Lookup, data_map
         data_map: Says what each identity proves.
     """
     trails = {number: _Trail(keys) for number, keys in given.items()}
-    frontier: list[Subject] = []
+    resolved: dict[int, Resolved] = {}
+    # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
+    frontier = [Subject(number, keys) for number, keys in given.items()]
     for _ in range(MAX_ROUNDS):
-        frontier = [
-            Subject(number, frozenset(keys))
-            for number, trail in trails.items()
-            if (keys := _wanted(trail, data_map) - trail.asked)
-        ]
-        if not frontier:
-            return {number: _decide(trail, data_map) for number, trail in trails.items()}
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
         for found in lookup(frontier):
             if found.key != found.via:
                 trails[found.number].edges[found.via].add(found.key)
-    unfinished = {subject.number for subject in frontier}
-    return {
-        number: Resolved(frozenset(), Ambiguity.TOO_DEEP) if number in unfinished else _decide(trail, data_map)
-        for number, trail in trails.items()
-    }
+        ahead: list[Subject] = []
+        for subject in frontier:
+            trail = trails[subject.number]
+            decided = _decide(trail, data_map)
+            if unasked := _wanted(trail, decided) - trail.asked:
+                ahead.append(Subject(subject.number, frozenset(unasked)))
+            else:
+                resolved[subject.number] = decided
+        frontier = ahead
+        if not frontier:
+            break
+    return {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
 
 
 def _kind(key: SubjectKey, data_map: DataMap) -> IdentityKind:
@@ -94,9 +96,8 @@ def _shareable(key: SubjectKey, data_map: DataMap) -> bool:
     return identity is not None and identity.shareable
 
 
-def _wanted(trail: _Trail, data_map: DataMap) -> set[SubjectKey]:
+def _wanted(trail: _Trail, decided: Resolved) -> set[SubjectKey]:
     """Keys worth asking about: those given, and those reached without passing through a key that was rejected."""
-    decided = _decide(trail, data_map)
     if decided.ambiguity is not None:
         return set(trail.given)
     reached = set(trail.given) | set(decided.keys)

@@ -43,9 +43,15 @@ def told_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: Dat
         return list(subjects)
     checks = store in owned_collections(scope, data_map)
     return [
-        Subject(one.number, frozenset(plain(key) for key in one.keys if checks or not key.namespace.startswith(_MARK)))
+        Subject(one.number, frozenset(plain(key) for key in one.keys if checks or not _marked(key)))
+        if any(map(_marked, one.keys))
+        else one
         for one in subjects
     ]
+
+
+def _marked(key: SubjectKey) -> bool:
+    return key.namespace.startswith(_MARK)
 
 
 def resolve(  # noqa: PLR0913 - the stores and what is asked of them

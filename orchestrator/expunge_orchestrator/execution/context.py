@@ -20,6 +20,10 @@ MAX_ROUNDS = 3
 REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
 
 
+Opened = dict[bytes, frozenset[SubjectKey]]
+"""Sealed -> the keys in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """Where a chunk goes after a step: on by default, or back to `step` for another round."""
@@ -39,6 +43,7 @@ class Context:
 
     Attributes:
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
+        opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
     """
 
@@ -51,6 +56,7 @@ class Context:
     cutoffs: Mapping[str, datetime]
     store: str
     beat: Beat = field(repr=False)
+    opened: Opened = field(repr=False)
 
     @property
     def active(self) -> list[Item]:
@@ -78,4 +84,7 @@ class Context:
     def _unsealed(self, item: Item, sealed: bytes | None) -> frozenset[SubjectKey]:
         assert item.wrapped_key is not None
         assert sealed is not None
-        return self.seal().open(item.wrapped_key, item.series, sealed)
+        keys = self.opened.get(sealed)
+        if keys is None:
+            keys = self.opened[sealed] = self.seal().open(item.wrapped_key, item.series, sealed)
+        return keys

@@ -18,7 +18,7 @@ from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps
-from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.execution.context import Context, Next, Opened, Write
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import forget, sole_runner
@@ -118,13 +118,21 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int]) -> tuple[list[int], flo
 
 def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
     """Run one chunk to its end, its pause or its failure."""
-    while run_step(workspace, chunk_id, watch):
+    opened: Opened = {}
+    while run_step(workspace, chunk_id, watch, opened):
         pass
 
 
-def run_step(workspace: Workspace, chunk_id: int, watch: Watch) -> bool:
-    """Run the next step of a chunk. False: nothing more to do for now (done, waiting, failed, paused or overtaken)."""
-    delivery = _take(workspace, chunk_id, watch)
+def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened | None = None) -> bool:
+    """Run the next step of a chunk. False: nothing more to do for now (done, waiting, failed, paused or overtaken).
+
+    Args:
+        workspace: The stores and the ledger.
+        chunk_id: The chunk.
+        watch: Told what is finished.
+        opened: What the steps before unsealed; this one's is added.
+    """
+    delivery = _take(workspace, chunk_id, watch, {} if opened is None else opened)
     if delivery is None:
         return False
     epoch, step, context = delivery
@@ -155,7 +163,7 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch) -> bool:
     return onward.state is ChunkState.READY
 
 
-def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, Context] | None:
+def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> tuple[int, int, Context] | None:
     with workspace.ledger.begin() as connection:
         running = sa.exists().where(
             schema.batch.c.id == schema.chunk.c.batch_id,
@@ -184,6 +192,7 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch) -> tuple[int, int, 
             cutoffs=records.cutoffs(connection, batch.id),
             store=pipeline.split(str(batch.pipeline[taken.step]))[1],
             beat=watch.beat,
+            opened=opened,
         )
     return taken.epoch, taken.step, context
 

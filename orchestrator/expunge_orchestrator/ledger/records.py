@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,7 @@ RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
 STOPPED = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
 """No chunk of it may run, whatever the chunk's own state is."""
 
+_COUNT_RECORDS = ("found", "verified", "reviewed", "reverified")
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
 
 
@@ -81,7 +83,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One person of a batch."""
+    """One person of a batch.
+
+    Attributes:
+        records: The count records as the ledger holds them, by column: most steps read one of them, or none.
+    """
 
     id: int
     line: int
@@ -92,10 +98,31 @@ class Item:
     sealed_keys: bytes | None = field(repr=False)
     outcome: str | None
     reason: str | None
-    found: Mapping[str, Any]
-    verified: Mapping[str, Any]
-    reviewed: Mapping[str, Any]
-    reverified: Mapping[str, Any]
+    records: Mapping[str, str | None]
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """Counted at the cutoff, before anything was deleted."""
+        return self._record("found")
+
+    @property
+    def verified(self) -> Mapping[str, Any]:
+        """Counted after erasing."""
+        return self._record("verified")
+
+    @property
+    def reviewed(self) -> Mapping[str, Any]:
+        """Counted after the settling time."""
+        return self._record("reviewed")
+
+    @property
+    def reverified(self) -> Mapping[str, Any]:
+        """Counted after erasing again."""
+        return self._record("reverified")
+
+    def _record(self, column: str) -> dict[str, Any]:
+        text = self.records[column]
+        return {} if text is None else dict(json.loads(text) or {})
 
 
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
@@ -148,7 +175,12 @@ def _batch(row: sa.Row[Any]) -> Batch:
 def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     """The people of a chunk, in order."""
     rows = connection.execute(
-        sa.select(schema.item).where(schema.item.c.chunk_id == chunk_id).order_by(schema.item.c.id)
+        sa.select(
+            *(column for column in schema.item.c if column.name not in _COUNT_RECORDS),
+            *(sa.cast(schema.item.c[name], sa.Text).label(name) for name in _COUNT_RECORDS),
+        )
+        .where(schema.item.c.chunk_id == chunk_id)
+        .order_by(schema.item.c.id)
     )
     return [
         Item(
@@ -161,10 +193,7 @@ def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
             sealed_keys=row.sealed_keys,
             outcome=row.outcome,
             reason=row.reason,
-            found=row.found or {},
-            verified=row.verified or {},
-            reviewed=row.reviewed or {},
-            reverified=row.reverified or {},
+            records={name: getattr(row, name) for name in _COUNT_RECORDS},
         )
         for row in rows
     ]

@@ -176,10 +176,11 @@ def _watched(steps: Stages) -> Iterator[None]:
     """Measure every step of every chunk, and publishing, where they happen."""
     run_step, publish = runner.run_step, runner.publish
 
-    def timed_step(workspace: Workspace, chunk_id: int, watch: Watch) -> bool:
+    def timed_step(workspace: Workspace, chunk_id: int, watch: Watch, *more_arguments: Any) -> bool:
         done: list[str] = []
         started = time.perf_counter()
-        more = run_step(workspace, chunk_id, replace(watch, step_done=lambda _chunk, step: done.append(step)))
+        told = replace(watch, step_done=lambda _chunk, step: done.append(step))
+        more = run_step(workspace, chunk_id, told, *more_arguments)
         for step in done:
             steps.add(step, time.perf_counter() - started)
         return more
