@@ -20,6 +20,7 @@ from expunge_config.datamap.models import (
     StartEvent,
     StoreSpec,
     Text,
+    UnmappedPlace,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "StartEvent",
     "StoreSpec",
     "Text",
+    "UnmappedPlace",
     "digest",
     "load",
 ]

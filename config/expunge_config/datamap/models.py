@@ -174,8 +174,27 @@ class CollectionSpec(Model):
         return self
 
 
+class UnmappedPlace(Model):
+    """A place of a store that is in no collection, on purpose: it holds no personal data, and somebody says so.
+
+    Attributes:
+        place: As the findings name it: `schema.table` or `schema.table.column`, a shape of keys (`config:{n}`), a
+            shape of object keys (`bucket/img/{hex}.png`). It silences findings about exactly that place.
+    """
+
+    place: Text
+    reason: Text
+    approved_by: Text
+
+
 class StoreSpec(Model):
-    """What is the same for every store. The connector's own model adds `connector` and `collections`."""
+    """What is the same for every store. The connector's own model adds `connector` and `collections`.
+
+    Attributes:
+        unmapped_ok: Places that are in no collection and need not be.
+    """
+
+    unmapped_ok: tuple[UnmappedPlace, ...] = ()
 
     def collection_specs(self) -> Mapping[str, CollectionSpec]:
         """The collections by name. Connectors' models hold them in a field of their own type."""

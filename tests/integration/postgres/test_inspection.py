@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.integration.postgres.company import data_map, execute, opened
+from tests.integration.postgres.inspecting import ENOUGH, codes, edit, findings, terse
 from tests.integration.postgres.roles import role
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.errors import TransientError
-
-COLLECTIONS = ("stores", "main", "collections")
-ENOUGH = (
-    (
-        "GRANT SELECT, DELETE ON user_profiles, api_tokens, user_addresses, addresses, messages, invoices,"
-        " invoice_lines, marketing_optouts, callers, calls, call_notes, recordings, transcripts, leads, lead_answers"
-        " TO {role}"
-    ),
-    "GRANT SELECT, UPDATE (email, full_name, phone, status) ON users TO {role}",
-    "GRANT UPDATE (id) ON addresses TO {role}",
-)
-
-
-def findings(url, loaded=None):
-    with opened(url, loaded) as store:
-        return store.inspect()
-
-
-def codes(found, *severities):
-    return {(one.code, one.collection) for one in found if one.severity in (severities or tuple(Severity))}
 
 
 def make_indexes(company):
@@ -40,6 +21,7 @@ def make_indexes(company):
 
 def test_the_example_has_nothing_to_complain_about_once_its_indexes_are_made(company):
     make_indexes(company)
+    terse(company)
     with role(company, *ENOUGH) as url:
         assert findings(url) == []
 
@@ -47,13 +29,6 @@ def test_the_example_has_nothing_to_complain_about_once_its_indexes_are_made(com
 def test_the_remedies_for_missing_indexes_work_as_they_are_written(company):
     assert make_indexes(company) == 7
     assert [one for one in findings(company) if one.code == "tie-index"] == []
-
-
-def edit(collection, **values):
-    def change(document):
-        document["stores"]["main"]["collections"][collection].update(values)
-
-    return change
 
 
 def tombstoned(expression, column="full_name"):
@@ -187,55 +162,6 @@ def test_warnings(company, code, collection, statements):
         assert (code, collection) not in codes(findings(company))
         execute(company, statements)
     assert (code, collection) in codes(findings(company), Severity.WARNING)
-
-
-@pytest.mark.parametrize(
-    ("revoke", "collection", "named"),
-    [
-        ("REVOKE SELECT ON messages FROM {role}", "messages", "SELECT ON public.messages"),
-        ("REVOKE DELETE ON messages FROM {role}", "messages", "DELETE ON public.messages"),
-        ("REVOKE UPDATE (phone) ON users FROM {role}", "users", "UPDATE (phone) ON public.users"),
-        ("REVOKE UPDATE (id) ON addresses FROM {role}", "addresses", "UPDATE (id) ON public.addresses"),
-        ("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}", None, "temporary tables"),
-    ],
-)
-def test_a_missing_right_is_named(company, revoke, collection, named):
-    with role(company, *ENOUGH, revoke.replace("{database}", company.rpartition("/")[2])) as url:
-        found = [one for one in findings(url) if one.code == "right-missing"]
-    assert [(one.severity, one.collection) for one in found] == [(Severity.ERROR, collection)]
-    assert named in found[0].message
-
-
-def test_too_many_rights_on_a_log_are_a_warning(company):
-    with role(company, *ENOUGH, "GRANT INSERT, DELETE, UPDATE (url) ON access_log TO {role}") as url:
-        found = [one for one in findings(url) if one.code == "right-excessive"]
-    assert [(one.severity, one.collection) for one in found] == [(Severity.WARNING, "access_log")]
-    assert "INSERT, UPDATE, DELETE on the log" in found[0].message
-
-
-def test_row_level_security_blocks_a_role_that_it_applies_to(company):
-    execute(company, "ALTER TABLE messages ENABLE ROW LEVEL SECURITY")
-    with role(company, *ENOUGH) as url:
-        assert ("row-level-security", "messages") in codes(findings(url), Severity.ERROR)
-    assert "row-level-security" not in {one.code for one in findings(company)}
-
-
-def test_what_the_server_writes_down_is_said(company):
-    name = company.rpartition("/")[2]
-    execute(
-        company,
-        f"ALTER DATABASE {name} SET log_statement = 'mod';ALTER DATABASE {name} SET log_min_duration_statement = 1000;",
-    )
-    found = findings(company)
-    assert ("statement-log", None) in codes(found, Severity.INFO)
-    assert ("parameter-log", None) in codes(found, Severity.WARNING)
-    execute(company, f"ALTER DATABASE {name} SET log_parameter_max_length = 0")
-    assert "parameter-log" not in {one.code for one in findings(company)}
-
-
-def test_a_session_that_may_only_read_is_an_error(company):
-    execute(company, f"ALTER DATABASE {company.rpartition('/')[2]} SET default_transaction_read_only = on")
-    assert ("read-only", None) in codes(findings(company), Severity.ERROR)
 
 
 def test_it_writes_nothing_and_does_not_answer_for_a_server_that_is_away(company):

@@ -6,7 +6,21 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres import catalogue
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import indexes, references, rights, server, structure, tombstones
+from expunge_connectors.postgres.inspection import (
+    constraints,
+    declared,
+    elsewhere,
+    guesses,
+    indexes,
+    recording,
+    references,
+    rights,
+    server,
+    structure,
+    ties,
+    tombstones,
+    triggers,
+)
 from expunge_connectors.postgres.inspection.subject import Inspection
 from expunge_connectors.postgres.mapped import store_spec
 
@@ -23,13 +37,21 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
     """
     spec = store_spec(store, data_map)
     live = catalogue.read(connection, (table.table for table in spec.collections.values()))
-    inspection = Inspection(store, data_map, spec, live)
+    row = connection.execute("SELECT CURRENT_USER").fetchone()
+    inspection = Inspection(store, data_map, spec, live, str(row[0]) if row else "")
     found = [
         *server.findings(connection, inspection),
+        *recording.findings(connection, inspection),
         *structure.findings(inspection),
+        *ties.findings(connection, inspection),
         *references.findings(inspection),
         *tombstones.findings(connection, inspection),
+        *constraints.findings(connection, inspection),
         *rights.findings(connection, inspection),
+        *triggers.findings(connection, inspection),
+        *elsewhere.findings(connection, inspection),
+        *declared.findings(connection, inspection),
+        *guesses.findings(connection, inspection),
         *indexes.findings(connection, inspection),
     ]
     rank = {"error": 0, "warning": 1, "info": 2}

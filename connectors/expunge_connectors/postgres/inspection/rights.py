@@ -1,4 +1,4 @@
-"""Rights: enough for the map's decisions, and no more; row-level security and triggers that act behind our back."""
+"""Rights: enough for the map's decisions, and no more; row-level security that hides rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec
 
 _ROLE = """
-SELECT r.rolsuper, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
+SELECT r.rolsuper,
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
+       pg_catalog.current_database()::text,
+       ARRAY(SELECT a.name FROM (VALUES ('CREATEROLE', r.rolcreaterole), ('CREATEDB', r.rolcreatedb),
+                                        ('REPLICATION', r.rolreplication)) AS a (name, has) WHERE a.has)
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = CURRENT_USER
 """
@@ -28,19 +32,31 @@ SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                 AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE')),
-       pg_catalog.row_security_active(c.oid),
-       ARRAY(SELECT t.tgname::text FROM pg_catalog.pg_trigger t
-              WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-              ORDER BY 1),
-       ARRAY(SELECT w.rulename::text FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid ORDER BY 1)
+       pg_catalog.row_security_active(c.oid)
   FROM pg_catalog.pg_class c
  WHERE c.oid = %s
 """
 
+# What is written here is nobody's decision. Our own catalogue, and other sessions' temporary tables, are no tables.
+_ELSEWHERE = """
+SELECT n.nspname || '.' || c.relname
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+   AND NOT n.nspname || '.' || c.relname = ANY (%s)
+   AND (pg_catalog.has_table_privilege(c.oid, 'DELETE, TRUNCATE')
+        OR pg_catalog.has_any_column_privilege(c.oid, 'INSERT, UPDATE'))
+ ORDER BY 1
+"""
+_NAMED = 5
+
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
-    """What the role may do, and what happens to a row besides."""
-    superuser, temporary = connection.execute(_ROLE).fetchone() or (False, False)
+    """What the role may do, and what it need not."""
+    row = connection.execute(_ROLE).fetchone()
+    superuser, temporary, database, attributes = row or (False, False, "", [])
+    role = quoted(inspection.role)
     if superuser:
         yield inspection.warning(
             "superuser",
@@ -48,12 +64,19 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             "The role is a superuser: nothing but the data map keeps it from the logs.",
             "Make a role with the rights that the data map needs and no others.",
         )
+    elif attributes:
+        yield inspection.warning(
+            "role-attributes",
+            None,
+            f"The role is {' and '.join(attributes)}, which it never uses.",
+            f"ALTER ROLE {role} {' '.join(f'NO{one}' for one in attributes)};",
+        )
     if not temporary:
         yield inspection.error(
             "right-missing",
             None,
             "The role may not make temporary tables, in which keys are looked up.",
-            "GRANT TEMPORARY ON DATABASE ... TO the role.",
+            f"GRANT TEMPORARY ON DATABASE {quoted(database)} TO {role};",
         )
     for name, spec in inspection.spec.collections.items():
         table = inspection.catalogue.tables.get(spec.table)
@@ -64,12 +87,13 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             yield inspection.error("table-missing", name, f"The table {table.text} does not exist.", "Look again.")
             continue
         live = _Live(*row)
-        if spec.log is not None:
-            if not superuser:
-                yield from _log(inspection, name, table, live)
-            continue
-        yield from _missing(inspection, name, spec, table, live)
-        yield from _behind_our_back(inspection, name, table, live)
+        if spec.log is None:
+            yield from _missing(inspection, name, spec, table, live)
+            yield from _hidden(inspection, name, table, live)
+        if not superuser:
+            yield from _excessive(inspection, name, spec, table, live)
+    if not superuser:
+        yield from _elsewhere(connection, inspection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,65 +108,97 @@ class _Live:
     truncate: bool
     updatable: list[str]
     row_security: bool
-    triggers: list[str]
-    rules: list[str]
 
 
-def _log(inspection: Inspection, name: str, table: Table, live: _Live) -> Iterator[Finding]:
-    held = [
-        right
-        for right, has in (
-            ("INSERT", live.insert),
-            ("UPDATE", live.update),
-            ("DELETE", live.delete),
-            ("TRUNCATE", live.truncate),
-        )
-        if has
-    ]
-    if held:
-        yield inspection.warning(
-            "right-excessive",
-            name,
-            f"The role has {', '.join(held)} on the log {table.text}, which it never uses.",
-            f"REVOKE {', '.join(held)} ON {table.text} FROM the role.",
-        )
+def _locked(inspection: Inspection, spec: TableSpec, table: Table) -> bool:
+    """SELECT … FOR UPDATE is used, which wants UPDATE on some column."""
+    cascading = any(one.parent == table.text and one.writes_child for one in inspection.catalogue.foreign_keys)
+    return spec.sharing is not None or (cascading and inspection.deletes(spec))
 
 
 def _missing(inspection: Inspection, name: str, spec: TableSpec, table: Table, live: _Live) -> Iterator[Finding]:
-    wanted: list[str] = []
+    wanted: list[tuple[str, str]] = []  # as a person reads it, as it is granted
+    here = quoted_table(table.text)
+
+    def want(right: str, columns: tuple[str, ...] = ()) -> None:
+        read = f"{right} ({', '.join(columns)})" if columns else right
+        granted = f"{right} ({', '.join(map(quoted, columns))})" if columns else right
+        wanted.append((f"{read} ON {table.text}", f"{granted} ON {here}"))
+
     if not live.usage:
-        wanted.append(f"USAGE ON SCHEMA {table.schema}")
+        wanted.append((f"USAGE ON SCHEMA {table.schema}", f"USAGE ON SCHEMA {quoted(table.schema)}"))
     if not live.select:
-        wanted.append(f"SELECT ON {table.text}")
+        want("SELECT")
     if inspection.action(spec) is Action.TOMBSTONE:
-        columns = [column for column in spec.tombstone if column in table.columns and column not in live.updatable]
+        columns = tuple(one for one in spec.tombstone if one in table.columns and one not in live.updatable)
         if columns:
-            wanted.append(f"UPDATE ({', '.join(columns)}) ON {table.text}")
+            want("UPDATE", columns)
     elif not live.delete:
-        wanted.append(f"DELETE ON {table.text}")
-    cascading = any(one.parent == table.text and one.writes_child for one in inspection.catalogue.foreign_keys)
-    locked = spec.sharing is not None or (cascading and inspection.deletes(spec))
-    if locked and not live.update:
-        # SELECT ... FOR UPDATE wants it on some column.
-        wanted.append(f"UPDATE ({', '.join(table.primary_key)}) ON {table.text}")
-    for right in wanted:
-        yield inspection.error("right-missing", name, f"The role has no {right}.", f"GRANT {right} TO the role.")
+        want("DELETE")
+    if _locked(inspection, spec, table) and not live.update:
+        want("UPDATE", table.primary_key)
+    for read, granted in wanted:
+        yield inspection.error(
+            "right-missing", name, f"The role has no {read}.", f"GRANT {granted} TO {quoted(inspection.role)};"
+        )
 
 
-def _behind_our_back(inspection: Inspection, name: str, table: Table, live: _Live) -> Iterator[Finding]:
+def _excessive(inspection: Inspection, name: str, spec: TableSpec, table: Table, live: _Live) -> Iterator[Finding]:
+    held = [right for right, has in (("INSERT", live.insert), ("TRUNCATE", live.truncate)) if has]
+    if spec.log is not None:
+        held = [
+            right
+            for right, has in (
+                ("INSERT", live.insert),
+                ("UPDATE", live.update),
+                ("DELETE", live.delete),
+                ("TRUNCATE", live.truncate),
+            )
+            if has
+        ]
+        what = f"the log {table.text}"
+    else:
+        what = table.text
+        if live.delete and inspection.action(spec) is Action.TOMBSTONE:
+            held.append("DELETE")
+        further = set(live.updatable).difference(spec.tombstone)
+        if len(further) > (len(table.primary_key) if _locked(inspection, spec, table) else 0):
+            held.append("UPDATE")
+    if held:
+        rights = ", ".join(held)
+        columns = ", ".join(quoted(column) for column in spec.tombstone if column in table.columns)
+        again = (
+            f" GRANT UPDATE ({columns}) ON {quoted_table(table.text)} TO {quoted(inspection.role)};"
+            if columns and "UPDATE" in held
+            else ""
+        )
+        yield inspection.warning(
+            "right-excessive",
+            name,
+            f"The role has {rights} on {what}: more than the map needs.",
+            f"REVOKE {rights} ON {quoted_table(table.text)} FROM {quoted(inspection.role)};{again}",
+        )
+
+
+def _elsewhere(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    mapped = [spec.table for spec in inspection.spec.collections.values()]
+    tables = [row[0] for row in connection.execute(_ELSEWHERE, (mapped,)).fetchall()]
+    if tables:
+        more = f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else ""
+        yield inspection.warning(
+            "right-unmapped",
+            None,
+            f"The role may write tables that the map does not name: {', '.join(tables[:_NAMED])}{more}.",
+            f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {', '.join(map(quoted_table, tables))}"
+            f" FROM {quoted(inspection.role)};",
+        )
+
+
+def _hidden(inspection: Inspection, name: str, table: Table, live: _Live) -> Iterator[Finding]:
     if live.row_security:
         yield inspection.error(
             "row-level-security",
             name,
             f"Row-level security hides rows of {table.text} from the role: nobody could say that nothing is left.",
-            "Give the role BYPASSRLS.",
+            f"ALTER ROLE {quoted(inspection.role)} BYPASSRLS;",
         )
-    for kind, names in (("trigger", live.triggers), ("rule", live.rules)):
-        if names:
-            yield inspection.warning(
-                kind,
-                name,
-                f"{table.text} has {kind}s of its own ({', '.join(names)}). What they write cannot be seen from here: a"
-                " copy of the row in another table, or in a log.",
-                "Read them; map the tables they write, or tombstone the collection if they write a log.",
-            )

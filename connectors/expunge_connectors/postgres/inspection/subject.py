@@ -13,12 +13,13 @@ from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One store: what the map says and what is there."""
+    """One store: what the map says and what is there. `role` is the name of the role that we work as."""
 
     store: str
     data_map: DataMap
     spec: PostgresSpec
     catalogue: Catalogue
+    role: str
 
     def data(self) -> Iterator[tuple[str, TableSpec]]:
         """The collections that are no logs."""
@@ -43,6 +44,10 @@ class Inspection:
         """The collection that has this `schema.table`, logs included."""
         return next((name for name, spec in self.spec.collections.items() if spec.table == table), None)
 
+    def declared_free(self, place: str) -> bool:
+        """The map says that this place holds no personal data, and who says so."""
+        return any(one.place == place for one in self.spec.unmapped_ok)
+
     def error(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
         """A finding that blocks."""
         return Finding(Severity.ERROR, code, self.store, collection, message, remedy)
@@ -54,3 +59,14 @@ class Inspection:
     def info(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
         """A finding to know about."""
         return Finding(Severity.INFO, code, self.store, collection, message, remedy)
+
+
+def quoted(*names: str) -> str:
+    """A qualified name as SQL to be pasted."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def quoted_table(text: str) -> str:
+    """`schema.table` as SQL to be pasted."""
+    schema, _, name = text.partition(".")
+    return quoted(schema, name)

@@ -12,24 +12,10 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.examples import FIRST
 from expunge_connectors.postgres.inspection.subject import Inspection
 from expunge_connectors.postgres.selection import comparable, raw
 from expunge_connectors.postgres.spec import TableSpec
-
-# An example of a key's value, by the type's name. Others are tried with NULL, which tells less.
-_EXAMPLES = {
-    "smallint": "1",
-    "integer": "1",
-    "bigint": "1",
-    "numeric": "1",
-    "uuid": "00000000-0000-0000-0000-000000000001",
-    "text": "x",
-    "character varying": "x",
-    "character": "x",
-    "date": "2000-01-01",
-    "timestamp without time zone": "2000-01-01",
-    "timestamp with time zone": "2000-01-01 00:00:00+00",
-}
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
@@ -100,7 +86,7 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         yield inspection.error(
             "tombstone-unstable", name, f"{where} is not the same twice.", "Use nothing that depends on time or chance."
         )
-    examples = all(table.columns[key].base in _EXAMPLES for key in table.primary_key)
+    examples = all(table.columns[key].base in FIRST for key in table.primary_key)
     if first is None and examples and live.not_null:
         yield inspection.error(
             "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
@@ -110,7 +96,7 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
 def _trial(spec: TableSpec, table: Table, column: str) -> sql.Composed:
     keys = sql.SQL(", ").join(
         sql.SQL("{}::{} AS {}").format(
-            sql.Literal(_EXAMPLES.get(table.columns[key].base)), raw(table.columns[key].type), sql.Identifier(key)
+            sql.Literal(FIRST.get(table.columns[key].base)), raw(table.columns[key].type), sql.Identifier(key)
         )
         for key in table.primary_key
     )

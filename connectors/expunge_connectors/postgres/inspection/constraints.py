@@ -1,0 +1,240 @@
+"""Tombstones against the table's constraints: CHECK, UNIQUE, foreign keys, generated columns, and what they leave.
+
+When a constraint refuses an UPDATE, the server quotes the row in its own log: so it is tried here first, by reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from expunge_config.datamap import Action, IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalogue import Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
+from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.selection import raw
+from expunge_connectors.postgres.spec import TableSpec
+
+ROWS_TRIED = 1000
+
+# conenforced came with 18.
+_CHECKS = """
+SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid)
+  FROM pg_catalog.pg_constraint c
+ WHERE c.conrelid = %s AND c.contype = 'c'
+   AND coalesce((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true)
+ ORDER BY 1
+"""
+
+# indnullsnotdistinct came with 15.
+_UNIQUES = """
+SELECT i.relname::text,
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(x.indexrelid, n, true) FROM generate_series(1, x.indnkeyatts) n),
+       pg_catalog.pg_get_expr(x.indpred, x.indrelid),
+       coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+ WHERE x.indrelid = %s AND x.indisunique
+ ORDER BY x.indnkeyatts, 1
+"""
+
+_COMPUTED = """
+SELECT a.attname::text,
+       ARRAY(SELECT o.attname::text
+               FROM pg_catalog.pg_attrdef f
+               JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+                                          AND d.refobjid = f.adrelid AND d.refobjsubid > 0
+               JOIN pg_catalog.pg_attribute o ON o.attrelid = f.adrelid AND o.attnum = d.refobjsubid
+              WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND o.attnum <> a.attnum)
+  FROM pg_catalog.pg_attribute a
+ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND (a.attgenerated <> '' OR a.attidentity = 'a')
+"""
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """What an UPDATE to the tombstone would run into, and what it would leave."""
+    for name, spec, table in inspection.live_data():
+        if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
+            continue
+        computed = {column: set(of) for column, of in connection.execute(_COMPUTED, (table.oid,)).fetchall()}
+        yield from _left(inspection, name, spec, table, computed)
+        for column in sorted(computed.keys() & spec.tombstone.keys()):
+            yield inspection.error(
+                "tombstone-generated",
+                name,
+                f"The server computes {table.text}.{column} by itself: nothing can be written there.",
+                "Leave the column out; it follows the columns that it is computed from.",
+            )
+        expressions = {
+            column: text
+            for column, text in spec.tombstone.items()
+            if isinstance(text, str) and column in table.columns and column not in computed
+        }
+        trial = _Trial(connection, table, expressions)
+        yield from _checks(connection, inspection, name, trial)
+        yield from _uniques(connection, inspection, name, trial)
+        yield from _references(inspection, name, trial)
+
+
+def _left(
+    inspection: Inspection, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
+) -> Iterator[Finding]:
+    """Columns that identify the person and that the tombstone does not overwrite."""
+    named = [(tie.column, tie.identity) for tie in spec.ties if tie.identity]
+    named += [(column, identity) for identity, column in spec.yields.items()]
+    for column in sorted({column for column, _ in named}.difference(spec.tombstone, table.primary_key)):
+        identities = {identity for one, identity in named if one == column}
+        kinds = {inspection.data_map.identities[identity].kind for identity in identities}
+        if IdentityKind.NOMINATING in kinds and not computed.get(column, set()).intersection(spec.tombstone):
+            yield inspection.error(
+                "tombstone-incomplete",
+                name,
+                f"The tombstone leaves {table.text}.{column}, which holds `{min(identities)}`: the row would still"
+                " say who it was.",
+                "Say in `tombstone` what stands there afterwards.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One table, with what its tombstone would put where. Only booleans come back from the server."""
+
+    connection: Connection
+    table: Table
+    expressions: dict[str, str]
+
+    def touched(self, text: str) -> set[str]:
+        """The tombstoned columns that stand in an expression."""
+        return {column for column in self.expressions if _mentions(text, column)}
+
+    def others(self, text: str) -> set[str]:
+        """Further columns of it, whose values differ from row to row."""
+        fixed = {*self.expressions, *self.table.primary_key}
+        return {column for column in self.table.columns if column not in fixed and _mentions(text, column)}
+
+    def ask(self, what: str, source: sql.Composable, condition: str = "true") -> bool | None:
+        """Whether `what` is true of some tombstone over the source's rows; None: it cannot be computed."""
+        overwritten = sql.SQL(", ").join(
+            sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key) AS {}").format(
+                raw(self.expressions[column]), raw(live.type), self._key(), sql.Identifier(column)
+            )
+            if column in self.expressions
+            else sql.SQL("t.{}").format(sql.Identifier(column))
+            for column, live in self.table.columns.items()
+        )
+        statement = sql.SQL(
+            "SELECT coalesce(bool_or(tried.answer), false)"
+            " FROM (SELECT ({}) AS answer FROM (SELECT {} FROM {} AS t) AS made WHERE {}) AS tried"
+        ).format(raw(what), overwritten, source, raw(condition))
+        try:
+            with self.connection.transaction():
+                row = self.connection.execute(statement).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate is None:
+                raise
+            return None
+        return bool(row and row[0])
+
+    def rows(self) -> sql.Composed:
+        """Some live rows."""
+        return sql.SQL("(SELECT * FROM {} LIMIT {})").format(self.table.identifier, sql.Literal(ROWS_TRIED))
+
+    def paper(self, *seconds: str | None) -> sql.Composed:
+        """Rows that nobody has: a key and nothing else; `seconds` names, for each row, the column that is another."""
+        return sql.SQL("({})").format(
+            sql.SQL(" UNION ALL ").join(
+                sql.SQL("SELECT {}").format(
+                    sql.SQL(", ").join(
+                        sql.SQL("{}::{} AS {}").format(
+                            sql.Literal(
+                                (SECOND if column == second else FIRST).get(live.base)
+                                if column in self.table.primary_key
+                                else None
+                            ),
+                            raw(live.type),
+                            sql.Identifier(column),
+                        )
+                        for column, live in self.table.columns.items()
+                    )
+                )
+                for second in seconds
+            )
+        )
+
+    def _key(self) -> sql.Composed:
+        return sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(one)) for one in self.table.primary_key)
+
+
+def _checks(connection: Connection, inspection: Inspection, name: str, trial: _Trial) -> Iterator[Finding]:
+    for constraint, text in connection.execute(_CHECKS, (trial.table.oid,)).fetchall():
+        if not trial.touched(text):
+            continue
+        sources = [trial.rows()] if trial.others(text) else [trial.paper(None), trial.rows()]
+        if any(trial.ask(f"NOT ({text})", source) for source in sources):
+            yield inspection.error(
+                "tombstone-check",
+                name,
+                f"The tombstone of {trial.table.text} violates the CHECK constraint {constraint}; the server would"
+                " refuse it, and quote the row in its log.",
+                "Choose another expression for the columns of that constraint, or change the constraint.",
+            )
+
+
+def _uniques(connection: Connection, inspection: Inspection, name: str, trial: _Trial) -> Iterator[Finding]:
+    """Two rows with different keys whose tombstones would collide."""
+    indexes = connection.execute(_UNIQUES, (trial.table.oid,)).fetchall()
+    plain = [{part.strip('"') for part in parts} for _, parts, predicate, _ in indexes if predicate is None]
+    if not all(trial.table.columns[key].base in SECOND for key in trial.table.primary_key):
+        return
+    pairs = [trial.paper(None, column) for column in trial.table.primary_key]
+    for index, parts, predicate, nulls_collide in indexes:
+        changed = [part for part in parts if trial.touched(part)]
+        kept = {part.strip('"') for part in parts if part not in changed}
+        if not changed or any(one <= kept for one in plain):
+            continue
+        if predicate is not None and not trial.others(predicate) and trial.ask(predicate, pairs[0]) is False:
+            continue  # tombstones do not stand in this index
+        filled = " AND ".join(f"count({part}) = count(*)" for part in changed) if not nulls_collide else "true"
+        same = " AND ".join(f"count(DISTINCT {part}) <= 1" for part in changed)
+        if any(trial.ask(f"{filled} AND {same}", pair) for pair in pairs):
+            yield inspection.error(
+                "tombstone-unique",
+                name,
+                f"The tombstones of two rows of {trial.table.text} would be equal, which the unique index {index}"
+                " forbids.",
+                "Let the expression hold the primary key, as in 'erased-' || id; or NULL, where the column allows it.",
+            )
+
+
+def _references(inspection: Inspection, name: str, trial: _Trial) -> Iterator[Finding]:
+    """A foreign key of the row itself must still point to something."""
+    for key in inspection.catalogue.foreign_keys:
+        changed = [column for column in key.columns if column in trial.expressions]
+        if key.child != trial.table.text or not changed:
+            continue
+        matches = " AND ".join(
+            f"{quoted('parent', theirs)} = {quoted('made', ours)}"
+            for ours, theirs in zip(key.columns, key.parent_columns, strict=True)
+        )
+        filled = " AND ".join(f"{quoted('made', column)} IS NOT NULL" for column in key.columns)
+        dangling = f"{filled} AND NOT EXISTS (SELECT FROM {quoted_table(key.parent)} AS parent WHERE {matches})"
+        sources = [trial.rows()] if set(key.columns) - set(changed) else [trial.paper(None), trial.rows()]
+        if any(trial.ask(dangling, source) for source in sources):
+            yield inspection.error(
+                "tombstone-foreign-key",
+                name,
+                f"The tombstone changes {', '.join(changed)} of {trial.table.text} to what {key.parent} does not have"
+                f" (constraint {key.name}).",
+                "Put NULL there, or leave the column out.",
+            )
+
+
+def _mentions(text: str, column: str) -> bool:
+    """The column's name stands in an expression as the server writes it, quoted or not. Too often is safe."""
+    return re.search(rf"(?<![\w$]){re.escape(column.replace(chr(34), chr(34) * 2))}(?![\w$])", text) is not None

@@ -1,0 +1,154 @@
+"""What the database does by itself when rows are written: triggers, rules, event triggers.
+
+A function's source is read as text, so what it composes at run time (EXECUTE), or what a function that it calls does,
+is not seen: every trigger is reported, those whose source names a table besides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalogue import Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.spec import TableSpec
+
+# The triggers of partitions and children fire when their rows are written through the root.
+_TRIGGERS = """
+WITH RECURSIVE tree AS (
+    SELECT o AS root, o AS oid FROM unnest(%s::oid[]) AS o
+    UNION
+    SELECT tree.root, i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
+SELECT tree.root::bigint, min(t.tgname::text), bit_or(t.tgtype::integer), bool_or(t.tgqual IS NULL), p.prosrc
+  FROM tree
+  JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+  JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+ GROUP BY tree.root, t.tgname, t.tgfoid, p.prosrc
+ ORDER BY 2
+"""
+_RULES = """
+SELECT w.ev_class::bigint, w.rulename::text
+  FROM pg_catalog.pg_rewrite w
+ WHERE w.ev_class = ANY (%s::oid[])
+ ORDER BY 2
+"""
+_EVENTS = """
+SELECT e.evtname::text
+  FROM pg_catalog.pg_event_trigger e
+ WHERE e.evtenabled NOT IN ('D', 'R') AND e.evtevent IN ('ddl_command_start', 'ddl_command_end', 'sql_drop')
+   AND (e.evttags IS NULL OR e.evttags && ARRAY['CREATE TABLE', 'CREATE TABLE AS', 'CREATE INDEX', 'DROP TABLE'])
+ ORDER BY 1
+"""
+_NAMES = """
+SELECT n.nspname::text, c.relname::text
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+"""
+
+_DELETE, _UPDATE = 8, 16  # pg_trigger.tgtype, src/include/catalog/pg_trigger.h
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_PART = r'(?:"(?:[^"]|"")+"|[\w$]+)'
+_WRITES = re.compile(
+    rf"\b(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into|truncate(?:\s+table)?|copy)\s+"
+    rf"({_PART}(?:\s*\.\s*{_PART})?)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    name: str
+    events: int
+    always: bool
+    source: str
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Triggers and rules of the mapped tables, and event triggers of the database."""
+    mapped = {table.oid: (name, spec, table) for name, spec, table in inspection.live_data()}
+    triggers: dict[int, list[_Trigger]] = {}
+    for oid, *parts in connection.execute(_TRIGGERS, (list(mapped),)).fetchall():
+        triggers.setdefault(oid, []).append(_Trigger(*parts))
+    rules: dict[int, list[str]] = {}
+    for oid, rule in connection.execute(_RULES, (list(mapped),)).fetchall():
+        rules.setdefault(oid, []).append(rule)
+    tables = [(str(schema), str(table)) for schema, table in connection.execute(_NAMES).fetchall()]
+    for oid, (name, spec, table) in mapped.items():
+        named = {"trigger": [one.name for one in triggers.get(oid, [])], "rule": rules.get(oid, [])}
+        for kind, names in (("trigger", named["trigger"]), ("rule", named["rule"])):
+            if names:
+                yield inspection.warning(
+                    kind,
+                    name,
+                    f"{table.text} has {kind}s of its own ({', '.join(names)}). What they write cannot be seen from"
+                    " here: a copy of the row in another table, or in a log.",
+                    "Read them; map the tables they write, or tombstone the collection if they write a log.",
+                )
+        for trigger in triggers.get(oid, []):
+            yield from _written(inspection, name, spec, table, trigger, tables)
+    events = [row[0] for row in connection.execute(_EVENTS).fetchall()]
+    if events:
+        yield inspection.warning(
+            "event-trigger",
+            None,
+            f"Event triggers ({', '.join(events)}) run when Expunge makes its temporary tables.",
+            "Let them pass over temporary objects, or over this role.",
+        )
+
+
+def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
+    inspection: Inspection,
+    name: str,
+    spec: TableSpec,
+    table: Table,
+    trigger: _Trigger,
+    tables: list[tuple[str, str]],
+) -> Iterator[Finding]:
+    ours = _DELETE if inspection.deletes(spec) else _UPDATE
+    for written in sorted(targets(trigger.source, tables) - {table.text}):
+        collection = inspection.collection_of(written)
+        log = collection is not None and inspection.spec.collections[collection].log is not None
+        if log and trigger.events & ours and trigger.always:
+            yield inspection.error(
+                "trigger-into-log",
+                name,
+                f"The trigger {trigger.name} of {table.text} writes the log {written} when Expunge"
+                f" {'deletes' if ours == _DELETE else 'overwrites'} a row: such a transaction is rolled back.",
+                "Give the trigger a WHEN condition that leaves out Expunge's role, or "
+                + ("tombstone the collection." if ours == _DELETE else "limit it to other columns."),
+            )
+        elif collection is None and not inspection.declared_free(written):
+            yield inspection.warning(
+                "trigger-into-unmapped",
+                name,
+                f"The trigger {trigger.name} of {table.text} writes {written}, which the map does not name: a copy of"
+                " the row may stand there.",
+                f"Map {written}, declare it a log, or say under `unmapped_ok` that it holds no personal data.",
+            )
+
+
+def targets(source: str, tables: list[tuple[str, str]]) -> set[str]:
+    """The tables (`schema.table`) that a function's source says it writes.
+
+    Args:
+        source: In whatever language; SQL is looked for.
+        tables: (schema, name) of every table. A name without a schema means every table of that name.
+    """
+    found: set[str] = set()
+    for match in _WRITES.finditer(_COMMENT.sub(" ", source)):
+        parts = [_name(part) for part in re.findall(_PART, match.group(1))]
+        found.update(
+            f"{schema}.{table}"
+            for schema, table in tables
+            if table == parts[-1] and (len(parts) == 1 or schema == parts[0])
+        )
+    return found
+
+
+def _name(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()

@@ -1,0 +1,163 @@
+"""Inspect: ties that could reach a stranger, persons that nothing reaches, tombstones that a constraint refuses."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.postgres.company import data_map, execute
+from tests.integration.postgres.inspecting import codes, edit, findings
+
+from expunge_connectors.contract import Severity
+
+NOTHING = ""
+
+
+def tie_by_street(document):
+    """Addresses through their street: two people may write it alike."""
+    collections = document["stores"]["main"]["collections"]
+    collections["user_profiles"]["ties"] = [{"column": "timezone", "of": "users.status"}]
+
+
+def tombstoned_addresses(document):
+    """A parent that others point to, overwritten without asking them."""
+    addresses = document["stores"]["main"]["collections"]["addresses"]
+    del addresses["sharing"]
+    addresses["data_type"] = "account_anchor"
+    addresses["tombstone"] = {"street": "'erased'"}
+
+
+def inherited(document):
+    leads = document["stores"]["main"]["collections"]["leads"]
+    leads["owner"] = {"controller": "client", "inherited": True}
+
+
+def nominated(document):
+    users = document["stores"]["main"]["collections"]["users"]
+    users["ties"] = users["ties"][1:]
+
+
+def tombstoned(**expressions):
+    def change(document):
+        document["stores"]["main"]["collections"]["users"]["tombstone"].update(expressions)
+
+    return change
+
+
+def left(column):
+    def change(document):
+        del document["stores"]["main"]["collections"]["users"]["tombstone"][column]
+
+    return change
+
+
+ERRORS = [
+    ("tie-not-unique", "user_profiles", NOTHING, tie_by_street),
+    ("tie-not-unique", "addresses", NOTHING, tombstoned_addresses),
+    ("tie-not-unique", "call_notes", "ALTER TABLE calls DROP CONSTRAINT calls_pkey CASCADE", None),
+    ("inherited-identity", "leads", NOTHING, inherited),
+    ("person-unreachable", "users", NOTHING, nominated),
+    ("tombstone-incomplete", "users", NOTHING, left("phone")),
+    ("tombstone-incomplete", "users", NOTHING, left("email")),
+    (
+        "tombstone-generated",
+        "users",
+        "ALTER TABLE users ADD lower text GENERATED ALWAYS AS (lower(email)) STORED",
+        tombstoned(lower="'x'"),
+    ),
+    ("tombstone-check", "users", NOTHING, tombstoned(full_name="''")),
+    ("tombstone-check", "users", "ALTER TABLE users ADD CHECK (email ILIKE '%@mail.example')", None),
+    ("tombstone-check", "users", "ALTER TABLE users ADD CHECK (client_id < 2 OR phone IS NOT NULL) NOT VALID", None),
+    ("tombstone-unique", "users", NOTHING, tombstoned(email="'erased'")),
+    ("tombstone-unique", "users", "CREATE UNIQUE INDEX ON users (client_id, lower(full_name))", None),
+    ("tombstone-unique", "users", "CREATE UNIQUE INDEX ON users (full_name) WHERE status = 'closed'", None),
+    ("tombstone-unique", "users", "CREATE UNIQUE INDEX ON users (phone) NULLS NOT DISTINCT", None),
+    (
+        "tombstone-foreign-key",
+        "users",
+        (
+            "CREATE TABLE states (name text PRIMARY KEY); INSERT INTO states VALUES ('active');"
+            "ALTER TABLE users ADD FOREIGN KEY (status) REFERENCES states"
+        ),
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "collection", "statements", "change"), ERRORS)
+def test_errors(company, code, collection, statements, change):
+    assert (code, collection) not in codes(findings(company))
+    if statements:
+        execute(company, statements)
+    found = [one for one in findings(company, data_map(change)) if (one.code, one.collection) == (code, collection)]
+    assert {one.severity for one in found} == {Severity.ERROR}
+    assert found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("statements", "change"),
+    [
+        # Values that are one person's although no index says so: the way to the rows is by that value itself.
+        (
+            (
+                "CREATE TABLE seen (user_id bigint, at int, PRIMARY KEY (user_id, at));"
+                "CREATE TABLE seen_more (id int PRIMARY KEY, user_id bigint)"
+            ),
+            "chain",
+        ),
+        ("ALTER TABLE recordings DROP CONSTRAINT recordings_object_key_key", "internal"),
+    ],
+)
+def test_a_tie_by_a_value_that_belongs_to_one_person_is_precise(company, statements, change):
+    execute(company, statements)
+
+    def chain(document):
+        common = {"data_type": "account", "owner": {"controller": "calltrack"}}
+        document["stores"]["main"]["collections"] |= {
+            "seen": {"table": "public.seen", "ties": [{"column": "user_id", "of": "users.id"}], **common},
+            "seen_more": {"table": "public.seen_more", "ties": [{"column": "user_id", "of": "seen.user_id"}], **common},
+        }
+
+    def internal(document):
+        transcripts = document["stores"]["main"]["collections"]["transcripts"]
+        transcripts["ties"] = [{"column": "body", "of": "recordings.object_key"}]
+
+    loaded = data_map({"chain": chain, "internal": internal}[change])
+    assert "tie-not-unique" not in {one.code for one in findings(company, loaded)}
+
+
+@pytest.mark.parametrize(
+    ("statements", "change"),
+    [
+        ("CREATE UNIQUE INDEX ON users (full_name) WHERE status = 'active'", None),
+        ("CREATE UNIQUE INDEX ON users (id, full_name)", None),
+        ("CREATE UNIQUE INDEX ON users (phone)", None),
+        ("CREATE UNIQUE INDEX ON users (email, full_name)", None),
+        ("ALTER TABLE users ADD CHECK (client_id > 0 OR full_name = 'x')", None),
+        ("ALTER TABLE users ADD CHECK (email LIKE '%@%' AND phone <> '')", None),
+        (
+            (
+                "CREATE TABLE states (name text PRIMARY KEY); INSERT INTO states VALUES ('active'), ('closed');"
+                "ALTER TABLE users ADD FOREIGN KEY (status) REFERENCES states"
+            ),
+            None,
+        ),
+        ("ALTER TABLE users ADD lower text GENERATED ALWAYS AS (lower(email)) STORED", "lower"),
+    ],
+)
+def test_a_tombstone_that_fits_is_not_complained_about(company, statements, change):
+    execute(company, statements)
+
+    def by_generated(document):
+        users = document["stores"]["main"]["collections"]["users"]
+        users["ties"].append({"column": "lower", "identity": "email"})
+
+    loaded = data_map(by_generated if change else None)
+    assert [one.code for one in findings(company, loaded) if one.severity is Severity.ERROR] == []
+
+
+def test_trying_a_constraint_writes_nothing_and_says_no_value(company):
+    execute(company, "ALTER TABLE users ADD CHECK (email ILIKE '%@mail.example')")
+    before = execute(company, "SELECT xmin::text, users.* FROM users ORDER BY id")
+    found = findings(company, data_map(edit("users", created="created_at")))
+    assert execute(company, "SELECT xmin::text, users.* FROM users ORDER BY id") == before
+    told = repr(found)
+    assert not [value for row in before for value in row if isinstance(value, str) and len(value) > 5 and value in told]
