@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         plan_lifetime: Age at which a plan that nobody carried out is cancelled and its identifiers destroyed.
         retry_pause: First pause after a passing trouble of a store; it doubles with every attempt.
         max_attempts: Attempts of one step before its chunk ends as failed.
+        actor: Who is at work, as the ledger names them; without it the login name.
     """
 
     model_config = SettingsConfigDict(
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     plan_lifetime: timedelta = timedelta(days=7)
     retry_pause: timedelta = timedelta(seconds=2)
     max_attempts: int = Field(default=6, ge=1, le=100)
+    actor: str | None = Field(default=None, min_length=1, max_length=200)
 
     @property
     def ledger(self) -> str:

@@ -31,6 +31,12 @@ class NotConfirmedError(ExpungeError):
     exit_code: ClassVar[int] = 7
 
 
+class WaitingError(ExpungeError):
+    """Nothing was done: the batch waits for somebody's word."""
+
+    exit_code: ClassVar[int] = 11
+
+
 class LedgerError(ExpungeError):
     """The ledger cannot be used."""
 

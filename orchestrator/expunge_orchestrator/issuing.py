@@ -10,16 +10,18 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.schema import document, statement
 from expunge_reports import canonical, dsse, leaf
 from expunge_reports import statement as statements
 from expunge_reports.export import document_digest
 from expunge_reports.keys import KeyRing
-from expunge_reports.log import LogWriter
+from expunge_reports.log import Log, LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open
 
 _BATCH = 1000
 _LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
+_RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Draft:
     subjects: Sequence[str]
     body: Mapping[str, object]
     still_open: Open = field(default=NOTHING_OPEN)
+    final: bool = False
 
 
 def share(connection: sa.Connection, body: Mapping[str, object]) -> str:
@@ -65,6 +68,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
                 body=draft.body,
                 subjects=draft.subjects,
                 still_open=draft.still_open,
+                final=draft.final,
             )
             rows.append(
                 {
@@ -97,6 +101,30 @@ def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[
     return {row.series: (row.seq + 1, statements.payload_digest(dsse.parse(row.envelope).payload)) for row in found}
 
 
+def refuse_behind(ledger: sa.Engine, log: Log) -> None:
+    """Hold a ledger against its log before anything is written.
+
+    The log may have grown since it was opened, or the ledger since the log was: neither is an error. What the log holds
+    and no statement of the ledger is, is one.
+
+    Raises:
+        LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
+    """
+    with reading(ledger) as connection:
+        known = _indexed(connection)
+        leaves = set(connection.scalars(sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))))
+        unknown = [index for index in range(known, log.size) if log.leaf(index) not in leaves]
+        for index in unknown:
+            if connection.scalar(sa.select(statement.c.id).where(statement.c.log_index == index)) is None:
+                raise LedgerBehindError(remedy=_RECONCILE)
+
+
+def _indexed(connection: sa.Connection) -> int:
+    # Indexes are noted in order, so the highest one tells how many there are.
+    last = connection.scalar(sa.select(sa.func.max(statement.c.log_index)))
+    return 0 if last is None else last + 1
+
+
 def publish(ledger: sa.Engine, writer: LogWriter) -> int:
     """Append every statement that is not in the log yet, and note where it stands. Returns how many.
 
@@ -110,9 +138,7 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
     published = 0
     while True:
         with ledger.begin() as connection:
-            # Indexes are noted in order, so the highest one tells how many there are.
-            last = connection.scalar(sa.select(sa.func.max(statement.c.log_index)))
-            known = 0 if last is None else last + 1
+            known = _indexed(connection)
             size = writer.log.size
             if size < known:
                 raise LedgerError("The log is shorter than the ledger says: it was truncated, or it is another log.")
@@ -129,9 +155,7 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
             for index in range(known, size):
                 found = pending.pop(writer.log.leaf(index), None)
                 if found is None:
-                    raise LedgerBehindError(
-                        remedy="Restore a newer ledger, or reconcile it with the log, before anything is run."
-                    )
+                    raise LedgerBehindError(remedy=_RECONCILE)
                 logged.append({"row": found, "index": index})
             if pending:
                 first = writer.append(list(pending))

@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     NOT_FOUND = "not-found"
     AMBIGUOUS = "ambiguous"
     FAILED = "failed"
+    LEFT = "left"
+    """Not erased, because the request was cancelled before its turn came."""
 
 
 class Result(StrEnum):
@@ -31,6 +33,8 @@ class Result(StrEnum):
     NOT_FOUND = "not-found"
     AMBIGUOUS = "ambiguous"
     FAILED = "failed"
+    ON_HOLD = "on-hold"
+    CANCELLED = "cancelled"
 
 
 Record = Mapping[str, Mapping[str, list[object]]]

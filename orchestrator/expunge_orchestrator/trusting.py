@@ -12,9 +12,10 @@ from expunge_reports import keys as key_files
 from expunge_reports import note, trust
 from expunge_reports.errors import LogBusyError, LogError, ReportError
 from expunge_reports.keys import KeyRing
-from expunge_reports.log import LogWriter
+from expunge_reports.log import Log, LogWriter
 
 TRUST_FILE = "trust.json"
+_NO_LOG = "`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where."
 
 
 def install(settings: Settings, operator: Operator, at: datetime) -> Path:
@@ -41,6 +42,18 @@ def trust_of(ring: KeyRing, operator: Operator, at: datetime) -> trust.Trust:
     return trust.single_key(operator.name, ring.receipt.public_key(), at, verifier)
 
 
+def read_log(settings: Settings, operator: Operator, ring: KeyRing) -> Log:
+    """The log as it stands now, for reading; nobody has to wait for its writer.
+
+    Raises:
+        KeysError: There is no log yet, or it belongs to other keys.
+    """
+    try:
+        return Log.open(settings.log, note.log_key(operator.log_origin, ring.log.public_key()))
+    except LogError as error:
+        raise KeysError(str(error), remedy=_NO_LOG) from None
+
+
 def open_log(settings: Settings, operator: Operator, ring: KeyRing) -> LogWriter:
     """The log, for appending.
 
@@ -53,4 +66,4 @@ def open_log(settings: Settings, operator: Operator, ring: KeyRing) -> LogWriter
     except LogBusyError:
         raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.") from None
     except LogError as error:
-        raise KeysError(str(error), remedy="`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where.") from None
+        raise KeysError(str(error), remedy=_NO_LOG) from None

@@ -207,7 +207,7 @@ def behind(chaos: Chaos, scene: Scene, home: Path) -> None:
     assert {point.partition(".")[2] for point in points if "." in point} <= {"inspect", "identity", "now"}
     assert chaos.world.picture().differences(picture) == []
     after = accounts.of(home).told
-    for name in ("items", "events", "suppression", "steps"):
+    for name in ("batches", "chunks", "items", "events", "suppression", "steps"):
         assert after[name] == told[name]
 
 

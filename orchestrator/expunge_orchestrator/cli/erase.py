@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError
+from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError, WaitingError
 from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
@@ -61,26 +61,48 @@ def erase(
         else:
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, str(batch))
-        if chosen.state is BatchState.CANCELLED:
+        if chosen.state in {BatchState.CANCELLED, BatchState.CANCELLING}:
             raise UsageError("This batch was cancelled, its identifiers destroyed.", remedy="Plan the people again.")
         if chosen.state is BatchState.PLANNED:
             _confirm(chosen, confirm)
         carry_out(workspace, chosen)
-        with reading(workspace.ledger) as connection:
-            chosen = batch_by_uid(connection, chosen.uid)
-        report = status_verb.describe(workspace, chosen)
+        ended = report(workspace, chosen, as_json=as_json)
+    refuse_unfinished(ended)
+
+
+def report(workspace: Workspace, batch: Batch, *, as_json: bool) -> dict[str, Any]:
+    """Show how a batch is now, and return it as machines are told."""
+    with reading(workspace.ledger) as connection:
+        again = batch_by_uid(connection, batch.uid)
+    told = status_verb.describe(workspace, again)
     if as_json:
-        terminal.emit(report)
+        terminal.emit(told)
     else:
-        status_verb.show(report)
-    if chosen.state is BatchState.FAILED:
+        status_verb.show(told)
+    return told
+
+
+def refuse_unfinished(told: Mapping[str, Any]) -> None:
+    """End with an error unless nothing due was left of anybody.
+
+    Raises:
+        WaitingError: Somebody paused the batch.
+        NotErasedError: It failed, was cancelled, or somebody in it is ambiguous.
+    """
+    uid, outcomes = told["batch"], told["outcomes"]
+    if told["state"] == BatchState.PAUSED:
+        raise WaitingError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
+    if told["state"] == BatchState.FAILED:
         raise NotErasedError(
-            f"Batch {chosen.uid} failed; nobody in its failed chunks is called erased.",
-            remedy=f"Mend what the failure names, then: expunge erase {chosen.uid}",
+            f"Batch {uid} failed; nobody in its failed chunks is called erased.",
+            remedy=f"Mend what the failure names, then: expunge retry {uid}",
         )
-    if refused := report["outcomes"].get(Result.AMBIGUOUS.value, 0):
+    if cancelled := outcomes.get(Result.CANCELLED.value, 0):
+        raise NotErasedError(f"Batch {uid} was cancelled: {terminal.people(cancelled)} not or not wholly erased.")
+    if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(
-            f"{refused} of {report['people']} people are ambiguous; nothing of theirs was touched.",
+            f"{refused} of {terminal.people(told['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"
+            " theirs was touched.",
             remedy="Find out who is meant and ask again with an identifier that only this person has.",
         )
 
@@ -93,13 +115,18 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
     states.begin(workspace, batch)
     if batch.state is BatchState.FAILED:
         states.retry(workspace, batch)
+    attach(workspace, batch)
+
+
+def attach(workspace: Workspace, batch: Batch, *, only: int | None = None) -> None:
+    """Run what can run (of one batch, if it is named), or wait for the process that does, until the batch rests."""
     while True:
         try:
             with (
                 open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
                 _bar(workspace, batch) as watch,
             ):
-                return run(workspace, writer, watch)
+                return run(workspace, writer, watch, only=only)
         except LedgerBusyError:
             time.sleep(WAIT_SECONDS)
             with reading(workspace.ledger) as connection:

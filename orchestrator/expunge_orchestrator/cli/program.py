@@ -14,7 +14,22 @@ from expunge_config.errors import ExpungeError, UsageError
 from expunge_orchestrator.cli import terminal
 from expunge_reports.errors import ReportError
 
-VERBS = ("check", "plan", "erase", "status", "tick", "copies", "receipts", "keys", "adopt", "demo")
+VERBS = (
+    "check",
+    "plan",
+    "erase",
+    "status",
+    "pause",
+    "resume",
+    "retry",
+    "cancel",
+    "tick",
+    "copies",
+    "receipts",
+    "keys",
+    "adopt",
+    "demo",
+)
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -22,8 +37,8 @@ INTERRUPTED = 130
 EPILOG = (
     "Exit codes: 0 done · 1 not everything due is gone, or a receipt is not authentic · 2 usage · 3 settings or "
     "data map · 4 list of people · 5 findings block · 6 plan and stores differ · 7 not confirmed · 8 a store failed · "
-    "9 ledger · 10 keys · 70 a defect · 130 interrupted. Settings: environment EXPUNGE_… or expunge.env "
-    "(docs/settings.md)."
+    "9 ledger · 10 keys · 11 the batch waits for somebody · 70 a defect · 130 interrupted. Settings: environment "
+    "EXPUNGE_… or expunge.env (docs/settings.md)."
 )
 
 

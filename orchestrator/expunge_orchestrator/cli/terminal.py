@@ -57,6 +57,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     return made
 
 
+def people(number: int) -> str:
+    """`1 person`, `2 people`."""
+    return f"{number} {'person' if number == 1 else 'people'}"
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; yields a function that sets how many are done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 
@@ -11,7 +12,7 @@ from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import copies, outcomes
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.ledger.records import Batch
-from expunge_orchestrator.outcomes import Line, Outcome
+from expunge_orchestrator.outcomes import Line, Outcome, Result
 
 CLAIM = (
     "Records found through the declared ties were deleted or tombstoned in the stores listed and, when asked again, "
@@ -115,6 +116,40 @@ def concluded(  # noqa: PLR0913 - the statement's own parts
         "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
+
+
+def cancelled(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Sequence[Line],
+    *,
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `cancelled`: with no lines, no store had been asked to erase; else what was erased, and what is left."""
+    if not lines:
+        return {
+            "controller": str(batch.scope),
+            "outcome": Result.CANCELLED.value,
+            "reason": "Cancelled before anything was erased",
+            "context": [context],
+        }
+    told = [replace(line, outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
+    some = any(line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED} or _fewer(line) for line in told)
+    return {
+        "controller": str(batch.scope),
+        "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
+        "reason": "Cancelled after erasing had begun",
+        "verifiedAt": stamp(at),
+        "stores": _by_store(told, cutoffs, grounds),
+        "context": [context],
+    }
+
+
+def _fewer(line: Line) -> bool:
+    """Something of a collection is gone, though not all of it."""
+    return line.verified is not None and line.verified.due < line.found.due
 
 
 def re_erased(batch: Batch, lines: Iterable[Line], grounds: Grounds, at: datetime, context: str) -> dict[str, object]:

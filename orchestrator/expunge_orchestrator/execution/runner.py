@@ -17,7 +17,7 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps
+from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Opened, Write
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import records, schema
@@ -38,7 +38,11 @@ _STEPS: Mapping[str, Callable[[Context], Write]] = {
     pipeline.RE_ERASE: settling.re_erase,
     pipeline.RE_VERIFY: settling.re_verify,
     pipeline.SETTLE: settling.settle,
+    withdrawing.WITHDRAW: withdrawing.withdraw,
 }
+
+
+_LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class Watch:
     beat: Beat = no_beat
 
 
-def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2) -> None:
-    """Run every batch of the ledger that is to run, until nothing is left that could run now.
+def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2, *, only: int | None = None) -> None:
+    """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
 
@@ -66,7 +70,7 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2)
         flight: dict[Future[None], int] = {}
         while True:
             still_ours()
-            ready, pause = _open_chunks(workspace.ledger, set(flight.values()))
+            ready, pause = _open_chunks(workspace.ledger, set(flight.values()), only)
             for chunk_id in ready[: workers - len(flight)]:
                 flight[pool.submit(_drive, workspace, chunk_id, watch)] = chunk_id
             if not flight:
@@ -83,7 +87,7 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2)
         forget(workspace.ledger)
 
 
-def _open_chunks(ledger: sa.Engine, in_flight: set[int]) -> tuple[list[int], float | None]:
+def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tuple[list[int], float | None]:
     """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause."""
     moment = now()
     with ledger.begin() as connection:
@@ -102,6 +106,7 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int]) -> tuple[list[int], flo
             .where(
                 schema.batch.c.state.not_in([state.value for state in STOPPED]),
                 schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+                sa.true() if only is None else schema.batch.c.id == only,
             )
             .order_by(schema.batch.c.id, schema.chunk.c.id)
         ).all()
@@ -135,8 +140,7 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened |
     delivery = _take(workspace, chunk_id, watch, {} if opened is None else opened)
     if delivery is None:
         return False
-    epoch, step, context = delivery
-    name = context.batch.pipeline[step]
+    epoch, step, name, context = delivery
     try:
         write = _STEPS[pipeline.split(name)[0]](context)
     except Exception as error:  # noqa: BLE001 - a defect must end visibly, and its text may hold a record's value
@@ -163,7 +167,7 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened |
     return onward.state is ChunkState.READY
 
 
-def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> tuple[int, int, Context] | None:
+def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> tuple[int, int, str, Context] | None:
     with workspace.ledger.begin() as connection:
         running = sa.exists().where(
             schema.batch.c.id == schema.chunk.c.batch_id,
@@ -177,30 +181,49 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> 
                 running,
             )
             .values(epoch=schema.chunk.c.epoch + 1, state=ChunkState.RUNNING.value)
-            .returning(schema.chunk.c.epoch, schema.chunk.c.step, schema.chunk.c.rounds, schema.chunk.c.repeats)
+            .returning(
+                schema.chunk.c.epoch,
+                schema.chunk.c.step,
+                schema.chunk.c.rounds,
+                schema.chunk.c.repeats,
+                schema.chunk.c.touched,
+            )
         ).first()
         if taken is None:
             return None
         batch = records.batch_of_chunk(connection, chunk_id)
+        step, rounds, name = taken.step, taken.rounds, str(batch.pipeline[taken.step])
+        if batch.cancelled and step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE):
+            verifying = pipeline.first(batch.pipeline, pipeline.VERIFY)
+            if not taken.touched:
+                name = withdrawing.WITHDRAW
+            elif step < verifying:
+                step, rounds, name = verifying, rounds + 1, str(batch.pipeline[verifying])
+        verb, store = pipeline.split(name)
+        connection.execute(
+            sa.update(schema.chunk)
+            .where(schema.chunk.c.id == chunk_id)
+            .values(step=step, rounds=rounds, touched=taken.touched or verb == pipeline.ERASE)
+        )
         context = Context(
             workspace=workspace,
             batch=batch,
             chunk_id=chunk_id,
-            round=taken.rounds,
+            round=rounds,
             repeats=taken.repeats,
             items=records.items_of_chunk(connection, chunk_id),
             cutoffs=records.cutoffs(connection, batch.id),
-            store=pipeline.split(str(batch.pipeline[taken.step]))[1],
+            store=store,
             beat=watch.beat,
             opened=opened,
         )
-    return taken.epoch, taken.step, context
+    return taken.epoch, step, name, context
 
 
 def _move(connection: sa.Connection, context: Context, step: int, onward: Next) -> None:
     back = onward.step is not None
     values: dict[str, object] = {
-        "step": onward.step if back else step + 1 if onward.state is not ChunkState.DONE else step,
+        "step": onward.step if back else step + 1 if onward.state not in _LAST else step,
         "rounds": context.round + back,
         "repeats": context.repeats + back,
         "state": onward.state.value,

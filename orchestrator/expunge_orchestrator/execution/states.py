@@ -7,15 +7,20 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from expunge_orchestrator.clock import exact, now, parse, stamp
-from expunge_orchestrator.errors import PlanChangedError
+from expunge_orchestrator.errors import PlanChangedError, WaitingError
 from expunge_orchestrator.execution import pipeline
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
+from expunge_orchestrator.issuing import refuse_behind
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import ENDED, RUNNING, STOPPED, Batch, BatchState, ChunkState
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.scope import actions_for
+from expunge_orchestrator.trusting import read_log
 from expunge_orchestrator.workspace import Workspace
+
+UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
+"""Outcomes of people with whom it is not over."""
 
 
 def begin(workspace: Workspace, batch: Batch) -> None:
@@ -26,8 +31,15 @@ def begin(workspace: Workspace, batch: Batch) -> None:
     Raises:
         PlanChangedError: The data map or a store is another one than at planning time.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
+        WaitingError: It is paused.
+        LedgerBehindError: The ledger is older than its log. Nothing was written.
     """
     if batch.state in ENDED:
+        return
+    if batch.state is BatchState.PAUSED:
+        raise WaitingError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
+    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    if batch.cancelled:
         return
     refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     if batch.state is not BatchState.PLANNED:
@@ -37,16 +49,7 @@ def begin(workspace: Workspace, batch: Batch) -> None:
                 remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
             )
         return
-    if batch.map_digest != workspace.map_digest:
-        raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
-    if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
-        raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
-    for store, planned in batch.plan["stores"].items():
-        if workspace.stores[store].identity().digest != planned["identity"]:
-            raise PlanChangedError(
-                f"The store {store} is not the one that the plan was made for.",
-                remedy="Find out which store answers at its address; then make a new plan.",
-            )
+    _refuse_other_ground(workspace, batch)
     cutoffs = [
         {"batch_id": batch.id, "store": store, "at": exact(workspace.stores[store].now())}
         for store in batch.plan["stores"]
@@ -66,39 +69,58 @@ def begin(workspace: Workspace, batch: Batch) -> None:
             )
 
 
+def _refuse_other_ground(workspace: Workspace, batch: Batch) -> None:
+    """A plan is carried out on the ground it was made on, or not at all."""
+    if batch.map_digest != workspace.map_digest:
+        raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
+    if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
+        raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
+    for store, planned in batch.plan["stores"].items():
+        if workspace.stores[store].identity().digest != planned["identity"]:
+            raise PlanChangedError(
+                f"The store {store} is not the one that the plan was made for.",
+                remedy="Find out which store answers at its address; then make a new plan.",
+            )
+
+
 def retry(workspace: Workspace, batch: Batch) -> int:
     """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
     with workspace.ledger.begin() as connection:
-        failed = connection.execute(
-            sa.select(schema.chunk.c.id, schema.chunk.c.step).where(
-                schema.chunk.c.batch_id == batch.id, schema.chunk.c.state == ChunkState.FAILED.value
+        return bring_back(connection, batch, (ChunkState.FAILED,))
+
+
+def bring_back(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
+    """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many."""
+    rows = connection.execute(
+        sa.select(schema.chunk.c.id, schema.chunk.c.step).where(
+            schema.chunk.c.batch_id == batch.id, schema.chunk.c.state.in_([state.value for state in states])
+        )
+    ).all()
+    for row in rows:
+        connection.execute(
+            sa.update(schema.chunk)
+            .where(schema.chunk.c.id == row.id)
+            .values(
+                state=ChunkState.READY.value,
+                step=pipeline.take_up_at(batch.pipeline, row.step),
+                attempts=0,
+                not_before=None,
+                rounds=schema.chunk.c.rounds + 1,
+                repeats=0,
+                bisection_id=None,
             )
-        ).all()
-        for row in failed:
-            connection.execute(
-                sa.update(schema.chunk)
-                .where(schema.chunk.c.id == row.id)
-                .values(
-                    state=ChunkState.READY.value,
-                    step=pipeline.take_up_at(batch.pipeline, row.step),
-                    attempts=0,
-                    not_before=None,
-                    rounds=schema.chunk.c.rounds + 1,
-                    repeats=0,
-                    bisection_id=None,
-                )
+        )
+    if rows:
+        connection.execute(
+            sa.update(schema.item)
+            .where(
+                schema.item.c.chunk_id.in_([row.id for row in rows]),
+                schema.item.c.outcome.in_(UNFINISHED),
             )
-        if failed:
-            connection.execute(
-                sa.update(schema.item)
-                .where(
-                    schema.item.c.chunk_id.in_([row.id for row in failed]),
-                    schema.item.c.outcome == Result.FAILED.value,
-                )
-                .values(outcome=None, reason=None)
-            )
-            follow(connection, [batch.id])
-    return len(failed)
+            .values(outcome=None, reason=None)
+        )
+        follow(connection, [batch.id])
+    return len(rows)
 
 
 def refresh(workspace: Workspace) -> None:
@@ -130,7 +152,7 @@ def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
             )
         )
         if state != batch.state:
-            _set(connection, batch_id, state)
+            set_state(connection, batch_id, state)
         if next_clock is not None and next_clock != batch.settle_at:
             connection.execute(
                 sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(settle_at=next_clock)
@@ -176,6 +198,7 @@ def wake(workspace: Workspace) -> int:
         waiting = connection.execute(due.limit(1)).first()
     if waiting is None:
         return 0
+    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
     with workspace.ledger.begin() as connection:
         rows = connection.execute(due).all()
@@ -190,7 +213,8 @@ def wake(workspace: Workspace) -> int:
     return len(batches)
 
 
-def _set(connection: sa.Connection, batch_id: int, state: BatchState) -> None:
+def set_state(connection: sa.Connection, batch_id: int, state: BatchState) -> None:
+    """Write a batch's state and when it came to be so."""
     connection.execute(
         sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(state=state.value, state_at=stamp(now()))
     )
@@ -208,7 +232,7 @@ def forget_stale_plans(workspace: Workspace) -> int:
             )
         )
         for batch_id in stale:
-            _set(connection, batch_id, BatchState.CANCELLED)
+            set_state(connection, batch_id, BatchState.CANCELLED)
             connection.execute(
                 sa.update(schema.item)
                 .where(schema.item.c.batch_id == batch_id)

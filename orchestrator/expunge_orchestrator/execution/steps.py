@@ -14,7 +14,7 @@ from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, outcomes, standing
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution import bodies, pipeline
+from expunge_orchestrator.execution import bodies, pipeline, withdrawing
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, update_items, verified_at
@@ -132,7 +132,7 @@ def conclude(context: Context) -> Write:
     judged = {item.id: outcomes.lines(context.batch.actions, item.found, item.verified) for item in context.active}
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     failed = [item for item in context.active if results[item.id] is Result.FAILED]
-    if failed and context.repeats + 1 < MAX_ROUNDS:
+    if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
         again = pipeline.first(context.batch.pipeline, pipeline.ERASE)
         return lambda _connection: Next(step=again)
     at = now()
@@ -170,18 +170,28 @@ def conclude(context: Context) -> Write:
                 still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
                 drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
+        unseen = failed
+        if context.batch.cancelled:
+            unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
+            left = [item for item in failed if item not in unseen]
+            for item in left:
+                body = bodies.cancelled(
+                    context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=verified, context=cited
+                )
+                drafts.append(withdrawing.final(item, body))
+            withdrawing.forget(connection, left)
         issuing.issue(connection, context.workspace.keys, drafts, at)
         ended += [
             {"id": item.id, "outcome": Result.FAILED.value, "reason": bodies.failure(judged[item.id])}
-            for item in failed
+            for item in unseen
         ]
         update_items(connection, ended)
-        if failed:
-            places = sorted({bodies.failure(judged[item.id]) for item in failed})
+        if unseen:
+            places = sorted({bodies.failure(judged[item.id]) for item in unseen})
             return Next(
                 step=pipeline.first(context.batch.pipeline, pipeline.ERASE),
                 state=ChunkState.FAILED,
-                failure=f"{len(failed)} of {len(context.items)} people: {'; '.join(places)}"[:500],
+                failure=f"{len(unseen)} of {len(context.items)} people: {'; '.join(places)}"[:500],
             )
         return Next(state=ChunkState.WAITING)
 

@@ -71,6 +71,8 @@ class Batch:
     plan_digest: str
     pipeline: Sequence[str]
     settle_at: str | None
+    requested_by: str | None
+    cancelled: bool
 
     @property
     def actions(self) -> dict[str, dict[str, Action]]:
@@ -169,6 +171,8 @@ def _batch(row: sa.Row[Any]) -> Batch:
         plan_digest=row.plan_digest,
         pipeline=row.pipeline,
         settle_at=row.settle_at,
+        requested_by=row.requested_by,
+        cancelled=row.cancelled_at is not None,
     )
 
 

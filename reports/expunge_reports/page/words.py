@@ -12,7 +12,7 @@ EVENT_WORDS: Final[Mapping[str, str]] = {
     "not-found": "No match found",
     "failed": "Not completed",
     "denied": "Denied",
-    "cancelled": "Cancelled before execution",
+    "cancelled": "Cancelled; what had been erased by then, if anything, is listed",
     "settled": "Checked again after the settling time",
     "re-erased": "Erased again, because something due was there when asked again",
     "correction": "Correction of an earlier statement",
@@ -29,6 +29,7 @@ OUTCOME_WORDS: Final[Mapping[str, str]] = {
     "not-found": "No match found",
     "ambiguous": "Not clear whose; nothing was deleted",
     "failed": "Not done",
+    "left": "Left: the request was cancelled before it was erased",
 }
 """Of each outcome in one collection."""
 

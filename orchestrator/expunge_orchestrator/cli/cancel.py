@@ -1,0 +1,44 @@
+"""`expunge cancel`: withdraw a request, before or in the middle."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.cli import erase as erase_verb
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
+from expunge_orchestrator.workspace import opened
+
+Batch = Annotated[str, typer.Argument(help="A batch (bt_…).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("cancel")(cancel)
+
+
+def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
+    """Withdraw a batch: nothing further is erased, the identifiers are destroyed, and the receipts say so.
+
+    Whoever is erased already stays so and is checked again at settling time. Of whom erasing had begun, the receipt
+    lists what was erased and what is left. There is no way back: ask again to erase the rest. Exit codes: 0 cancelled,
+    1 what is left could not be looked at (`expunge retry` tries again), 11 there is nothing left to cancel.
+
+    Example: expunge cancel bt_1f0c3a5b7d9e
+    """
+    settings = settings_module.load()
+    with opened(settings, installed()) as workspace:
+        with reading(workspace.ledger) as connection:
+            chosen = batch_by_uid(connection, batch)
+        stopping.cancel(workspace.ledger, chosen, actor_of(settings))
+        erase_verb.attach(workspace, chosen, only=chosen.id)
+        told = erase_verb.report(workspace, chosen, as_json=as_json)
+    if told["state"] == BatchState.FAILED:
+        erase_verb.refuse_unfinished(told)

@@ -1,0 +1,39 @@
+"""`expunge pause`: let a batch rest after the step that is running."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.cli import erase as erase_verb
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import batch_by_uid
+from expunge_orchestrator.workspace import opened
+
+Batch = Annotated[str, typer.Argument(help="A batch (bt_…).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("pause")(pause)
+
+
+def pause(batch: Batch, as_json: terminal.Json = False) -> None:
+    """Let no further step of a batch begin. The step that is running ends; what it did counts.
+
+    Settling checks of the batch wait, too. Exit codes: 0 paused, 2 there is nothing to pause.
+
+    Example: expunge pause bt_1f0c3a5b7d9e
+    """
+    settings = settings_module.load()
+    with opened(settings, installed()) as workspace:
+        with reading(workspace.ledger) as connection:
+            chosen = batch_by_uid(connection, batch)
+        stopping.pause(workspace.ledger, chosen, actor_of(settings))
+        erase_verb.report(workspace, chosen, as_json=as_json)

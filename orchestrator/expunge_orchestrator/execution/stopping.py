@@ -1,0 +1,100 @@
+"""Stopping a batch on somebody's word: pause and resume, cancel (ADR 6). Each is one ledger transaction.
+
+A step that is running is let end: its writes count. Nothing here asks a store.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
+
+_NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
+_OVER = (BatchState.SETTLED, BatchState.CANCELLED)
+
+
+def pause(ledger: sa.Engine, batch: Batch, actor: str) -> None:
+    """Let no further step of a batch begin, settling checks included. A paused batch stays as it is.
+
+    Raises:
+        UsageError: There is nothing to pause: it was not begun, or is over.
+    """
+    with ledger.begin() as connection:
+        paused = connection.execute(
+            sa.update(schema.batch)
+            .where(
+                schema.batch.c.id == batch.id,
+                schema.batch.c.state.not_in([state.value for state in (*_NOT_BEGUN, *_OVER, BatchState.PAUSED)]),
+            )
+            .values(state=BatchState.PAUSED.value, state_at=stamp(now()), paused_at=stamp(now()), changed_by=actor)
+        ).rowcount
+        state = _state(connection, batch)
+    if not paused and state is not BatchState.PAUSED:
+        raise UsageError(f"This batch is {state.value}: there is nothing to pause.", remedy=_look(batch))
+
+
+def resume(ledger: sa.Engine, batch: Batch, actor: str) -> Batch:
+    """Let a paused batch go on from where its chunks are; what was verified before is stale and asked again.
+
+    Raises:
+        UsageError: It is not paused.
+    """
+    with ledger.begin() as connection:
+        resumed = connection.execute(
+            sa.update(schema.batch)
+            .where(schema.batch.c.id == batch.id, schema.batch.c.state == BatchState.PAUSED.value)
+            .values(state=BatchState.EXECUTING.value, state_at=stamp(now()), paused_at=None, changed_by=actor)
+        ).rowcount
+        if not resumed:
+            raise UsageError(f"This batch is {_state(connection, batch).value}, not paused.", remedy=_look(batch))
+        states.bring_back(connection, batch, (ChunkState.READY,))
+        states.follow(connection, [batch.id])
+        return batch_by_uid(connection, batch.uid)
+
+
+def cancel(ledger: sa.Engine, batch: Batch, actor: str) -> bool:
+    """Mark a batch as cancelled; the runner then withdraws or concludes its open chunks. False: it was so before.
+
+    Chunks that are concluded stay so and settle by their own clocks.
+
+    Raises:
+        WaitingError: Everything in it is over already.
+    """
+    with ledger.begin() as connection:
+        state = _state(connection, batch)
+        if state is BatchState.SETTLED:
+            raise WaitingError("Everything of this batch is done: nothing is left to cancel.", remedy=_look(batch))
+        marked = connection.execute(
+            sa.update(schema.batch)
+            .where(
+                schema.batch.c.id == batch.id,
+                schema.batch.c.cancelled_at.is_(None),
+                schema.batch.c.state != "cancelled",
+            )
+            .values(
+                state=BatchState.CANCELLING.value,
+                state_at=stamp(now()),
+                cancelled_at=stamp(now()),
+                paused_at=None,
+                changed_by=actor,
+            )
+        ).rowcount
+        if marked:
+            # A running chunk stays so: its step ends, and the next delivery sees the mark.
+            states.bring_back(connection, batch, (ChunkState.PLANNED, ChunkState.HELD, ChunkState.FAILED))
+    return bool(marked)
+
+
+def _state(connection: sa.Connection, batch: Batch) -> BatchState:
+    return BatchState(
+        connection.execute(sa.select(schema.batch.c.state).where(schema.batch.c.id == batch.id)).scalar_one()
+    )
+
+
+def _look(batch: Batch) -> str:
+    return f"expunge status {batch.uid} shows how far it is."

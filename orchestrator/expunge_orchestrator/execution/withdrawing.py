@@ -1,0 +1,64 @@
+"""Withdrawing: what is left of a cancelled request before anything of it was erased, and the end of its identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from expunge_orchestrator import issuing
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.execution import bodies
+from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.outcomes import Result
+
+WITHDRAW = "withdraw"
+"""Stands in the step log; it is no step of a pipeline, because it may take the place of several."""
+
+
+def withdraw(context: Context) -> Write:
+    """State that nothing was erased, and destroy the identifiers. No store is asked."""
+    at = now()
+    document = bodies.plan_document(context.batch, context.workspace.data_map)
+
+    def write(connection: sa.Connection) -> Next:
+        cited = issuing.share(connection, document)
+        known = set(
+            connection.scalars(
+                sa.select(schema.statement.c.item_id).where(
+                    schema.statement.c.item_id.in_([item.id for item in context.items])
+                )
+            )
+        )
+        opening = [
+            issuing.Draft(item.id, item.series, "accepted", item.subjects, bodies.accepted(context.batch, cited))
+            for item in context.items
+            if item.id not in known
+        ]
+        issuing.issue(connection, context.workspace.keys, opening, at)
+        body = bodies.cancelled(context.batch, [], cutoffs={}, grounds={}, at=at, context=cited)
+        issuing.issue(connection, context.workspace.keys, [final(item, body) for item in context.items], at)
+        forget(connection, context.items)
+        return Next(state=ChunkState.CANCELLED)
+
+    return write
+
+
+def final(item: Item, body: Mapping[str, object]) -> issuing.Draft:
+    """The last statement of a series."""
+    return issuing.Draft(item.id, item.series, "cancelled", item.subjects, body, final=True)
+
+
+def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
+    """Destroy the keys of these people, and what would erase them again after a restore."""
+    ids = [item.id for item in items]
+    connection.execute(
+        sa.update(schema.item)
+        .where(schema.item.c.id.in_(ids))
+        .values(
+            outcome=Result.CANCELLED.value, reason=None, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
+        )
+    )
+    connection.execute(sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_(ids)))

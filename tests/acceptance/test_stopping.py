@@ -1,0 +1,258 @@
+"""Pause, resume, retry, cancel: the running step ends, and what is said afterwards is what is so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from tests.acceptance.crowd import make_crowd, poisoned
+from tests.acceptance.desk import Desk, forking
+from tests.acceptance.people import make_holder
+from tests.acceptance.probe import Probe, changed
+from tests.acceptance.test_late_writers import assert_chain_intact
+from tests.acceptance.wrapped import before
+from tests.fixtures.calltrack import Office, founded
+
+from expunge_config.errors import UsageError
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator.cli.erase import attach
+from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_reports import dsse
+from expunge_reports import statement as statements
+
+ACTOR = "ops"
+
+
+def statements_of(office: Office, batch: Batch, event: str) -> list[statements.Statement]:
+    """The statements of one event, in the order of the list."""
+    with reading(office.workspace.ledger) as connection:
+        envelopes = connection.scalars(
+            sa.select(schema.statement.c.envelope)
+            .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
+            .where(schema.item.c.batch_id == batch.id, schema.statement.c.event == event)
+            .order_by(schema.item.c.line)
+        ).all()
+    return [statements.parse(dsse.parse(one).payload) for one in envelopes]
+
+
+def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
+    """`store.collection` -> outcome, found, due."""
+    return {
+        f"{store['store']}.{one['collection']}": (one["outcome"], one["found"], one["due"])
+        for store in body.get("stores", [])
+        for one in store["collections"]
+    }
+
+
+def secrets_left(office: Office, batch: Batch) -> int:
+    """People of the batch whose sealed identifiers can still be opened, or who would be erased after a restore."""
+    with reading(office.workspace.ledger) as connection:
+        rows = connection.execute(
+            sa.select(schema.item.c.id, schema.item.c.wrapped_key, schema.item.c.sealed_keys).where(
+                schema.item.c.batch_id == batch.id
+            )
+        ).all()
+        tagged = set(connection.scalars(sa.select(schema.suppression.c.item_id)))
+    return sum(row.wrapped_key is not None or row.sealed_keys is not None or row.id in tagged for row in rows)
+
+
+def cancel(office: Office, batch: Batch) -> Batch:
+    stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    attach(office.workspace, batch, only=batch.id)
+    return office.again(batch)
+
+
+# Pause ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_lets_the_running_step_end_and_no_other_begin(office: Office, probe: Probe) -> None:
+    holder = make_holder(probe)
+    batch = office.plan(holder.csv)
+    ledger = office.workspace.ledger
+    main = before(office.workspace.stores["main"], "erase", lambda: stopping.pause(ledger, batch, ACTOR))
+    ended = office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.PAUSED
+    left = holder.left(probe)
+    assert not any(number for name, number in left.items() if name.startswith("main."))
+    assert all(number for name, number in left.items() if not name.startswith("main."))
+    with pytest.raises(WaitingError, match="paused"):
+        office.erase(batch)
+    office.settle()
+    assert office.again(batch).state is BatchState.PAUSED
+    resumed = stopping.resume(ledger, batch, ACTOR)
+    assert office.erase(resumed).state is BatchState.ERASED
+    assert not any(holder.left(probe).values())
+    assert office.events(batch) == [["accepted", "erased"]]
+
+
+def test_a_paused_batch_does_not_settle(office: Office, probe: Probe) -> None:
+    batch = office.plan(make_holder(probe).csv)
+    office.erase(batch)
+    stopping.pause(office.workspace.ledger, batch, ACTOR)
+    office.settle()
+    assert office.again(batch).state is BatchState.PAUSED
+    assert secrets_left(office, batch) == 1
+    resumed = stopping.resume(office.workspace.ledger, batch, ACTOR)
+    assert resumed.state is BatchState.ERASED
+    office.settle()
+    assert office.again(batch).state is BatchState.SETTLED
+
+
+def test_what_is_not_begun_or_is_over_is_not_paused(office: Office, probe: Probe) -> None:
+    batch = office.plan(make_holder(probe).csv)
+    with pytest.raises(UsageError, match="planned"):
+        stopping.pause(office.workspace.ledger, batch, ACTOR)
+    with pytest.raises(UsageError, match="not paused"):
+        stopping.resume(office.workspace.ledger, batch, ACTOR)
+    office.erase(batch)
+    office.settle()
+    with pytest.raises(UsageError, match="settled"):
+        stopping.pause(office.workspace.ledger, batch, ACTOR)
+
+
+# Cancel --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_cancelled_before_anything_was_touched(office: Office, probe: Probe) -> None:
+    crowd = make_crowd(probe, 3)
+    batch = office.plan(crowd.csv)
+    was = probe.contents()
+    assert cancel(office, batch).state is BatchState.CANCELLED
+    assert changed(was, probe.contents()) == {}
+    assert office.events(batch) == [["accepted", "cancelled"]] * 3
+    assert office.outcomes(batch) == {"cancelled": 3}
+    assert secrets_left(office, batch) == 0
+    for one in statements_of(office, batch, "cancelled"):
+        assert one.final
+        assert one.body["outcome"] == "cancelled"
+        assert "stores" not in one.body
+    assert_chain_intact(office, batch)
+    assert not stopping.cancel(office.workspace.ledger, batch, ACTOR)
+
+
+def test_cancelled_half_way_says_what_is_erased_and_what_is_left(office: Office, probe: Probe) -> None:
+    holder = make_holder(probe)
+    batch = office.plan(holder.csv)
+    stores = office.workspace.stores
+    half = before(stores["recordings"], "erase", lambda: stopping.cancel(office.workspace.ledger, batch, ACTOR))
+    ended = office.erase(batch, office.with_stores({"recordings": half}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.CANCELLED
+    left = holder.left(probe)
+    assert not any(number for name, number in left.items() if not name.startswith("cache."))
+    assert all(number for name, number in left.items() if name.startswith("cache."))
+    assert office.events(batch) == [["accepted", "cancelled"]]
+    (said,) = statements_of(office, batch, "cancelled")
+    assert said.final
+    assert said.body["outcome"] == "partially-erased"
+    lines = lines_of(said.body)
+    assert lines["main.messages"] == ("erased", 1, 0)
+    assert lines["main.users"] == ("tombstoned", 1, 0)
+    assert lines["recordings.exports"] == ("erased", 1, 0)
+    assert lines["cache.user_cache"] == ("left", 1, 1)
+    assert secrets_left(office, batch) == 0
+    assert_chain_intact(office, batch)
+    office.settle()
+    assert office.again(batch).state is BatchState.CANCELLED
+
+
+def test_whoever_is_erased_by_then_stays_erased_and_settles(probe: Probe, tmp_path: Path) -> None:
+    crowd = make_crowd(probe, 3)
+    with founded(probe.town, tmp_path / "expunge", chunk_size=1) as office:
+        batch = office.plan(crowd.csv)
+        with poisoned(probe, [crowd.ids[1]]):
+            assert office.erase(batch).state is BatchState.FAILED
+        assert cancel(office, batch).state is BatchState.CANCELLED
+        done, stuck, other = office.events(batch)
+        assert done == other == ["accepted", "erased"]
+        assert stuck == ["accepted", "cancelled"]
+        (said,) = statements_of(office, batch, "cancelled")
+        assert said.body["outcome"] == "cancelled"
+        assert lines_of(said.body)["main.messages"] == ("left", 1, 1)
+        assert crowd.messages(probe) == [crowd.ids[1]]
+        office.settle()
+        assert office.again(batch).state is BatchState.CANCELLED
+        assert office.events(batch)[0] == ["accepted", "erased", "settled"]
+        with pytest.raises(WaitingError, match="nothing is left"):
+            stopping.cancel(office.workspace.ledger, settled(office, probe), ACTOR)
+
+
+def settled(office: Office, probe: Probe) -> Batch:
+    batch = office.plan(make_holder(probe).csv)
+    office.erase(batch)
+    office.settle()
+    return batch
+
+
+def test_a_store_that_cannot_be_asked_keeps_a_cancelled_batch_open(office: Office, probe: Probe) -> None:
+    holder = make_holder(probe)
+    batch = office.plan(holder.csv)
+
+    def refuse() -> None:
+        raise TerminalError("store cache: refused for a test.")
+
+    stores = office.workspace.stores
+    broken = {
+        "main": before(stores["main"], "verify", lambda: stopping.cancel(office.workspace.ledger, batch, ACTOR)),
+        "cache": before(stores["cache"], "verify", refuse),
+    }
+    assert office.erase(batch, office.with_stores(broken)).state is BatchState.FAILED  # type: ignore[arg-type]
+    assert office.events(batch) == [["accepted"]]
+    assert office.erase(batch).state is BatchState.CANCELLED
+    assert office.events(batch) == [["accepted", "erased"]]  # by then everything was gone
+
+
+# The commands --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with forking() as forker:
+        yield Desk(
+            tmp_path_factory.mktemp("desk"),
+            {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "ann"},
+            forker,
+        )
+
+
+def told_of(office: Office, uid: str) -> list[list[str]]:
+    with reading(office.workspace.ledger) as connection:
+        return office.events(batch_by_uid(connection, uid))
+
+
+def test_the_commands_and_their_exit_codes(desk: Desk, workshop: Office, probe: Probe) -> None:
+    crowd = make_crowd(probe, 2)
+    planned = json.loads(desk.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
+    uid, digest = planned["batch"], planned["digest"]
+    assert desk.run("pause", uid).code == 2
+    assert desk.run("resume", uid).code == 2
+    assert desk.run("retry", uid).code == 2
+    with poisoned(probe, [crowd.ids[0]]):
+        failed = desk.run("erase", uid, "--confirm", digest)
+        assert failed.code == 1
+        assert f"expunge retry {uid}" in failed.told
+        assert desk.run("retry", uid).code == 1
+    assert desk.run("pause", uid).code == 0
+    answer = desk.run("erase", uid)
+    assert answer.code == 11
+    assert f"expunge resume {uid}" in answer.told
+    assert json.loads(desk.run("status", uid, "--json").out)["state"] == "paused"
+    again = desk.run("resume", uid, "--json")
+    assert again.code == 0, again
+    assert desk.run("retry", uid).code == 2
+    assert desk.run("cancel", uid, "--json").code == 0
+    other = json.loads(desk.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
+    cancelled = desk.run("cancel", other["batch"], "--json")
+    assert cancelled.code == 0, cancelled
+    assert json.loads(cancelled.out)["state"] == "cancelled"
+    assert desk.run("erase", other["batch"], "--confirm", other["digest"]).code == 2
+    assert told_of(workshop, other["batch"]) == [["accepted", "cancelled"]] * 2
+    with reading(workshop.workspace.ledger) as connection:
+        assert "ann" in set(connection.scalars(sa.select(schema.batch.c.changed_by)))
