@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 
 from expunge_connectors.keyed import Tallies
 
@@ -87,6 +88,12 @@ class Doom:
     entries: tuple[Entry, ...]
     hide: tuple[str, ...] = field(repr=False)
     uploads: tuple[Upload, ...]
+
+
+def shared_beginning(first: str, last: str) -> str:
+    """What the first and the last of some sorted names, and so all of them, begin with."""
+    pairs = zip(first, last, strict=False)
+    return "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def due(target: Target, moment: datetime, cutoff: datetime) -> bool:

@@ -1,11 +1,13 @@
 """Finding what is left, after: by other requests than before. A 404 counts only beside a bucket that answers.
 
-Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through the listing of versions, whose
-entries are looked at one by one again. Whatever any of these shows is there.
+Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through listings of versions, whose
+entries are looked at one by one again. Whatever any of these shows is there. A listing that several keys share is
+believed only if it is whole: one that is cut or set in the middle (which is how erasing lists) is not used here.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,9 +19,11 @@ from expunge_connectors.s3.listing import (
     hold_in_head,
     lockable,
 )
-from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
+from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload, shared_beginning
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.stretches import VERSION_MARKERS
+
+GROUP = 100
 
 
 def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
@@ -28,9 +32,14 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
     locks = {bucket: lockable(service, bucket) for bucket in clocks}
     uploads = _uploads(service, targets, heads)
 
+    shown: dict[Target, list[Entry]] = {}
+    for one in service.each(_neighbours(targets), lambda group: _together(service, group), no_beat):
+        shown |= one
+
     def look(target: Target) -> Found:
         place = f"collection {target.collection}"
-        seen = {(entry.key, entry.version): entry for entry in _versions(service, place, target)}
+        listed = shown[target] if target in shown else _versions(service, place, target)
+        seen = {(entry.key, entry.version): entry for entry in listed}
         for entry in _current(service, place, target):
             seen.setdefault((entry.key, entry.version), entry)
         holds = {
@@ -44,6 +53,41 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
         return Found(target, tuple(seen.values()), here, holds)
 
     return service.each(targets, look, no_beat)
+
+
+def _neighbours(targets: Sequence[Target]) -> list[Sequence[Target]]:
+    """Keys of one collection in one folder, some dozens at a time."""
+    folders: dict[tuple[str, str, str], list[Target]] = defaultdict(list)
+    for target in targets:
+        if not target.is_prefix:
+            folders[target.collection, target.bucket, target.name.rpartition("/")[0]].append(target)
+    for group in folders.values():
+        group.sort(key=lambda target: target.name)
+    return [
+        group[start : start + GROUP]
+        for group in folders.values()
+        for start in range(0, len(group), GROUP)
+        if len(group) > 1
+    ]
+
+
+def _together(service: Service, group: Sequence[Target]) -> dict[Target, list[Entry]]:
+    """What one listing shows of each key; nothing at all if it does not show everything there is."""
+    bucket, place = group[0].bucket, f"collection {group[0].collection}"
+    page = service.must(
+        place,
+        "list_object_versions",
+        Bucket=bucket,
+        Prefix=shared_beginning(group[0].name, group[-1].name),
+        MaxKeys=2 * GROUP,
+    )
+    if page.get("IsTruncated"):
+        return {}
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for kind in ("Versions", "DeleteMarkers"):
+        for one in page.get(kind, []):
+            found[one["Key"]].append(_entry(bucket, one["Key"], one, marker=kind == "DeleteMarkers"))
+    return {target: found[target.name] for target in group}
 
 
 def _versions(service: Service, place: str, target: Target) -> Iterator[Entry]:

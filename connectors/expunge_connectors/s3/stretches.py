@@ -12,15 +12,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from expunge_connectors.contract import Beat
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.s3.records import Entry, Target
+from expunge_connectors.s3.records import Entry, Target, shared_beginning
 from expunge_connectors.s3.service import Service
 
-LENGTH = 500
+LENGTH = 1000
 FEW = 16
 PROBE = 128
 PAGE = 1000
@@ -176,8 +175,7 @@ def _shown(service: Service, run: Run) -> Shown:
 def _walk(service: Service, run: Run, found: dict[str, list[Entry]]) -> int:
     """List from the first name on; returns how many names were listed to their end, or will be by themselves."""
     place = f"collection {run.collection}"
-    pairs = zip(run.names[0], run.names[-1], strict=False)
-    prefix = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    prefix = shared_beginning(run.names[0], run.names[-1])
     begin = run.names[0][:-1]
     where: Mapping[str, str] = {"KeyMarker": begin} if begin and run.names[0] != prefix else {}
     done, size = 0, PROBE
@@ -202,7 +200,9 @@ def _walk(service: Service, run: Run, found: dict[str, list[Entry]]) -> int:
             return done
         if run.names[done][:-1] > listed[-1].key:
             onward = {"KeyMarker": run.names[done][:-1]}
-        where, size = _onward(service, place, where, onward), PAGE
+        where = _onward(service, place, where, onward)
+        # No more than the rest of the run needs, at the rate so far: what lies beyond belongs to another run.
+        size = min(PAGE, PROBE + len(listed) * (len(run.names) - done) // max(1, done - before))
 
 
 def uncertain(names: Iterable[str], keys: Collection[str]) -> Iterator[str]:
