@@ -11,10 +11,12 @@ import os
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from expunge_config import settingsfile
 from expunge_config.errors import ConfigError
 
 DEFAULT_FILE = "expunge.env"
@@ -22,6 +24,9 @@ SETTINGS_FILE = "EXPUNGE_SETTINGS_FILE"
 SECRETS_DIR = "EXPUNGE_SECRETS_DIR"
 _PREFIX = "EXPUNGE_"
 _FOR_TESTS = ("EXPUNGE_TEST_", "EXPUNGE_CHAOS_")
+
+Span = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
+"""A time span of settings: not negative, and short enough to be added to any date of today."""
 
 
 class Settings(BaseSettings):
@@ -57,9 +62,9 @@ class Settings(BaseSettings):
     log_dir: Path | None = None
     stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
     chunk_size: int = Field(default=1000, ge=1, le=10_000)
-    settling: timedelta = timedelta(hours=24)
-    plan_lifetime: timedelta = timedelta(days=7)
-    retry_pause: timedelta = timedelta(seconds=2)
+    settling: Span = timedelta(hours=24)
+    plan_lifetime: Span = timedelta(days=7)
+    retry_pause: Span = timedelta(seconds=2)
     max_attempts: int = Field(default=6, ge=1, le=100)
     actor: str | None = Field(default=None, min_length=1, max_length=200)
 
@@ -88,19 +93,26 @@ def load() -> Settings:
         ConfigError: A setting is unknown or of the wrong type; the message names settings, never values.
     """
     _refuse_unknown(os.environ)
+    named = os.environ.get(SETTINGS_FILE)
+    file = Path(DEFAULT_FILE if named is None else named)
+    # A file or directory that somebody named must be there: without it every default would apply, in silence.
+    if named is not None or file.exists():
+        settingsfile.refuse_unreadable(file)
     secrets = os.environ.get(SECRETS_DIR)
+    if secrets is not None:
+        settingsfile.refuse_unreadable_directory(Path(secrets))
     try:
         return Settings(
-            _env_file=os.environ.get(SETTINGS_FILE, DEFAULT_FILE),  # pyright: ignore[reportCallIssue]
+            _env_file=file,  # pyright: ignore[reportCallIssue]
             _secrets_dir=secrets,  # pyright: ignore[reportCallIssue]
         )
     except ValidationError as error:
-        named = "; ".join(
+        complaints = "; ".join(
             f"EXPUNGE_{'__'.join(str(part) for part in one['loc']).upper()}: {one['msg']}"
             for one in error.errors(include_url=False, include_input=False)
         )
         raise ConfigError(
-            f"The settings cannot be used: {named}.", remedy="docs/settings.md lists the settings and their forms."
+            f"The settings cannot be used: {complaints}.", remedy="docs/settings.md lists the settings and their forms."
         ) from None
 
 

@@ -58,8 +58,12 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
     if len(data) > limit:
         raise MalformedError("the document is larger than allowed")
     try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError("the document is not UTF-8", at=error.start) from None
+    try:
         value: object = json.loads(
-            data.decode(),
+            text,
             object_pairs_hook=_unique,
             parse_float=_refuse_number,
             parse_constant=_refuse_number,
@@ -67,7 +71,9 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
         )
     except MalformedError:
         raise
-    except (ValueError, RecursionError):  # JSONDecodeError and UnicodeDecodeError are ValueErrors; both quote the input
+    except json.JSONDecodeError as error:  # its own text quotes the input
+        raise MalformedError("the document is not valid JSON", at=len(text[: error.pos].encode())) from None
+    except (ValueError, RecursionError):
         raise MalformedError("the document is not valid JSON") from None
     _check((value,))
     return value

@@ -13,7 +13,17 @@ class ReportError(Exception):
 
 
 class MalformedError(ReportError):
-    """The document does not have the required form."""
+    """The document does not have the required form.
+
+    Attributes:
+        part: The part that has not, if it is known.
+        at: Offset in bytes at which reading stopped, if it is known.
+    """
+
+    def __init__(self, message: str | None = None, *, part: str | None = None, at: int | None = None) -> None:
+        super().__init__(message)
+        self.part = part
+        self.at = at
 
 
 class NotCanonicalError(MalformedError):
@@ -34,6 +44,10 @@ class ProofError(ReportError):
 
 class NoteError(ReportError):
     """The signed note is malformed, or no signature of the expected key verifies."""
+
+
+class UnknownNoteKeyError(NoteError):
+    """The note bears no signature of the expected key."""
 
 
 class TrustError(ReportError):

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from expunge_reports import shape
-from expunge_reports.errors import MalformedError, NoteError
+from expunge_reports.errors import MalformedError, NoteError, UnknownNoteKeyError
 from expunge_reports.merkle import HASH_SIZE
 
 LOG_KEY: Final = 0x01
@@ -156,12 +156,13 @@ def verify(note: str, key: VerifierKey) -> str:
     """Return the text of a note that `key` signed.
 
     Raises:
-        NoteError: no line is by this key, or one is and its signature fails.
+        UnknownNoteKeyError: no line is by this key.
+        NoteError: malformed, or a line by this key has a signature that fails.
     """
     text, lines = split(note)
     found = [signature for name, signature in lines if _belongs(name, signature, key)]
     if not found:
-        raise NoteError("the note is not signed by the expected key")
+        raise UnknownNoteKeyError
     for signature in found:
         _check(key, signature[_KEY_ID_SIZE:], text.encode())
     return text

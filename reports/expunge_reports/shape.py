@@ -80,7 +80,7 @@ def base64_bytes(value: str, what: str) -> bytes:
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedError(f"{what} is not base64") from None
+        raise MalformedError(f"{what} is not base64", part=what) from None
     if base64.b64encode(data).decode() != value:
-        raise MalformedError(f"{what} is not canonical base64")
+        raise MalformedError(f"{what} is not canonical base64", part=what)
     return data

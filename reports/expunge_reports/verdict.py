@@ -14,6 +14,7 @@ class Reason(StrEnum):
 
     MALFORMED = "malformed"
     NOT_CANONICAL = "not-canonical"
+    UNKNOWN_LOG = "unknown-log"
     CHECKPOINT_INVALID = "checkpoint-invalid"
     CHECKPOINTS_DIFFER = "checkpoints-differ"
     PROOF_INVALID = "proof-invalid"
@@ -35,6 +36,7 @@ class Reason(StrEnum):
 EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.MALFORMED: "the document does not have the form of an export",
     Reason.NOT_CANONICAL: "the bytes are not the canonical form of what they say",
+    Reason.UNKNOWN_LOG: "the checkpoint bears no signature of the log that is trusted",
     Reason.CHECKPOINT_INVALID: "the checkpoint is not one that the log signed",
     Reason.CHECKPOINTS_DIFFER: "the proofs lead to different checkpoints",
     Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
@@ -80,6 +82,7 @@ class Verdict:
         reason: None if authentic, else the one reason why not.
         seq: position of the statement in which the reason was found, if it was in one.
         as_of: the checkpoint, once its signature was verified.
+        part: the part of the export that could not be read, where the reason is its form.
         statements: the verified statements in order; empty unless authentic.
         overdue_since: the day by which what is open should have been done, if that day has passed.
         openings: how many subject entries were opened.
@@ -94,6 +97,7 @@ class Verdict:
     overdue_since: date | None = None
     openings: int = 0
     searched: int | None = None
+    part: str | None = None
 
     @property
     def authentic(self) -> bool:

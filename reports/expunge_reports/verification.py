@@ -3,7 +3,7 @@
 What is checked, in this order, so that one altered byte is named after the place it stands in:
 
 1. the export is canonical JSON of its form;
-2. every proof file parses, and all lead to one checkpoint signed by the log of the trust file;
+2. every proof file parses, and all lead to one checkpoint signed by the log of the trust file, and by no other;
 3. every envelope parses and is signed by a trusted receipt key within its window of validity;
 4. every statement is canonical and keeps its rules; its leaf is in the checkpointed tree;
 5. the statements are the whole series from 0 on: numbers, digests of the one before, subjects; none after a final one;
@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from expunge_reports import canonical, dsse, export, leaf, merkle, note, opening, proof, statement
+from expunge_reports import canonical, dsse, export, leaf, merkle, note, opening, proof, statement, whereabouts
 from expunge_reports.errors import (
     MalformedError,
     NotCanonicalError,
     NoteError,
     ProofError,
     SignatureError,
+    UnknownNoteKeyError,
 )
 from expunge_reports.statement import Statement
 from expunge_reports.trust import Trust
@@ -31,11 +32,11 @@ from expunge_reports.verdict import AsOf, Reason, Verdict
 class _RejectedError(Exception):
     """Carries a reason out of the checks; never leaves this module."""
 
-    def __init__(self, reason: Reason, seq: int | None = None, as_of: AsOf | None = None) -> None:
+    def __init__(self, reason: Reason, seq: int | None = None, part: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.seq = seq
-        self.as_of = as_of
+        self.part = part
 
 
 def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) -> Verdict:
@@ -61,7 +62,7 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         _check_shared(parsed.shared, statements)
         _check_openings(openings, statements[0])
     except _RejectedError as rejected:
-        return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of)
+        return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of, part=rejected.part)
     expected = statements[-1].open.last_expected_by
     overdue = None if expected is None or expected >= now.astimezone(UTC).date() else expected
     return Verdict(
@@ -79,8 +80,9 @@ def _parse(data: bytes) -> export.Export:
         return export.parse(data)
     except NotCanonicalError:
         raise _RejectedError(Reason.NOT_CANONICAL) from None
-    except MalformedError:
-        raise _RejectedError(Reason.MALFORMED) from None
+    except MalformedError as error:
+        seq, part = (None, error.part) if error.at is None else whereabouts.at(data, error.at)
+        raise _RejectedError(Reason.MALFORMED, seq, part) from None
 
 
 def _one_checkpoint(parsed: export.Export) -> str:
@@ -98,6 +100,8 @@ def _one_checkpoint(parsed: export.Export) -> str:
 def _verified(checkpoint: str, trust: Trust) -> note.Checkpoint:
     try:
         return note.verify_checkpoint(checkpoint, trust.log)
+    except UnknownNoteKeyError:
+        raise _RejectedError(Reason.UNKNOWN_LOG) from None
     except NoteError:
         raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
 
@@ -141,8 +145,8 @@ def _statements(parsed: export.Export, trust: Trust, head: note.Checkpoint) -> l
 def _envelope(value: object, seq: int) -> dsse.Envelope:
     try:
         return dsse.from_object(value)
-    except MalformedError:
-        raise _RejectedError(Reason.MALFORMED, seq) from None
+    except MalformedError as error:
+        raise _RejectedError(Reason.MALFORMED, seq, error.part or "the envelope") from None
 
 
 def _signed_statement(envelope: dsse.Envelope, trust: Trust, seq: int, *, is_logged: bool) -> Statement:

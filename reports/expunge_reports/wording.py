@@ -6,7 +6,8 @@ from expunge_reports.verdict import EXPLANATIONS, AsOf, Verdict
 def lines(verdict: Verdict) -> list[str]:
     """Return the verdict as lines of text; no line holds an identifier."""
     if verdict.reason is not None:
-        where = "" if verdict.seq is None else f" (statement {verdict.seq})"
+        named = [*([] if verdict.seq is None else [f"statement {verdict.seq}"]), *filter(None, [verdict.part])]
+        where = f" ({', '.join(named)})" if named else ""
         said = [f"invalid: {verdict.reason}{where}: {EXPLANATIONS[verdict.reason]}"]
         return said if verdict.as_of is None else [*said, as_of(verdict.as_of)]
     words = ["authentic"]
@@ -67,6 +68,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "complete": verdict.complete,
         "reason": None if verdict.reason is None else verdict.reason.value,
         "statement": verdict.seq,
+        "part": verdict.part,
         "overdueSince": None if overdue is None else overdue.isoformat(),
         "openings": verdict.openings,
         "searchedLeaves": verdict.searched,

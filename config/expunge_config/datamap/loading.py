@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from expunge_config.datamap import plainyaml
 from expunge_config.datamap.models import BackupSpec, DataMap, Model, StoreSpec
+from expunge_config.datamap.plainyaml import Path_
 from expunge_config.errors import DataMapError
 
-Path_ = tuple[str | int, ...]
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -129,36 +129,10 @@ def _parse(path: Path) -> tuple[dict[Any, Any], dict[Path_, int]]:
         line = content[: error.start].count(b"\n") + 1
         raise DataMapError(f"{path.name}, line {line}: not UTF-8.", remedy="Save the file as UTF-8.") from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        reason = getattr(error, "problem", None) or "not YAML"
-        raise DataMapError(f"{path.name}{where}: {reason}.", remedy="Correct the YAML at that line.") from None
-    if not isinstance(node, yaml.MappingNode):
-        raise DataMapError(
-            f"{path.name}: the file is not a mapping.", remedy="Start from an example: `expunge demo --keep`."
-        )
-    lines: dict[Path_, int] = {}
-    _positions(node, (), lines, path)
-    raw: dict[Any, Any] = yaml.safe_load(text)
-    return raw, lines
-
-
-def _positions(node: yaml.Node, where: Path_, lines: dict[Path_, int], path: Path) -> None:
-    lines[where] = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise DataMapError(f"{path.name}, line {key.start_mark.line + 1}: the key `{name}` stands twice.")
-            seen.add(name)
-            _positions(value, (*where, name), lines, path)
-            lines[(*where, name)] = key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _positions(value, (*where, index), lines, path)
+        return plainyaml.read(text)
+    except plainyaml.NotPlainError as error:
+        where = path.name if error.line is None else f"{path.name}, line {error.line}"
+        raise DataMapError(f"{where}: {error.reason}.", remedy=error.remedy) from None
 
 
 def _line(lines: Mapping[Path_, int], where: Path_) -> int:

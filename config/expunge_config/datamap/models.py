@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     SerializeAsAny,
+    StrictBool,
     StringConstraints,
     field_validator,
     model_validator,
@@ -30,7 +31,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whit
 
 
 def _period(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the YAML held
-    return Period.parse(value) if isinstance(value, str) else value
+    return value if isinstance(value, Period) else Period.parse(str(value))
 
 
 IsoPeriod = Annotated[Period, BeforeValidator(_period), PlainSerializer(str, return_type=str)]
@@ -106,7 +107,7 @@ class Identity(Model):
 
     kind: IdentityKind
     normaliser: str = "exact/1"
-    shareable: bool = False
+    shareable: StrictBool = False
 
     @field_validator("normaliser")
     @classmethod
@@ -136,7 +137,7 @@ class Owner(Model):
 
     controller: Name
     column: str | None = None
-    inherited: bool = False
+    inherited: StrictBool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Owner:
@@ -233,7 +234,7 @@ class Controller(Model):
     """A controller that may send requests: one company, or a kind of them told apart by a value (`client:42`)."""
 
     name: Text
-    many: bool = False
+    many: StrictBool = False
 
 
 class Operator(Model):
@@ -258,6 +259,13 @@ class DataMap(Model):
     data_types: dict[Name, DataType] = Field(min_length=1)
     stores: dict[Name, SerializeAsAny[StoreSpec]] = Field(min_length=1)
     backups: dict[Name, SerializeAsAny[BackupSpec]] = Field(default_factory=dict)
+
+    @field_validator("expunge", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        if type(value) is not int:  # `true` equals 1
+            raise ValueError("the version of the format is a number: `expunge: 1`")
+        return value
 
     def collections(self) -> Iterator[tuple[str, str, CollectionSpec]]:
         """(store, collection, spec) of every collection, in the order of the file."""

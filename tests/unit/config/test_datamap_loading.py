@@ -129,3 +129,44 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataMapError) as raised:
         read(tmp_path / "none.yaml")
     assert "cannot be read" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("expunge: 1", "expunge: true", "the version of the format"),
+        ("expunge: 1", "expunge: 1.0", "the version of the format"),
+        ("period: P30D", "period: 2026-13-45", "P<n>Y<n>M<n>D"),
+        ("period: P30D", "period: !!timestamp x", "tags are not read"),
+        ("period: P30D", "period: !!python/object:os.system x", "tags are not read"),
+        ("period: P30D", "period: &p P30D", "anchors and aliases"),
+        ("period: P30D", f"period: {'9' * 6000}", "P<n>Y<n>M<n>D"),
+        ("period: P30D", "? [a]\n      : b", "a key is one word"),
+        ("period: P30D", "period: 'P30D\\0'", "P<n>Y<n>M<n>D"),
+        ("many: true", "many: yes", "many"),
+        ("table: public.messages", 'table: "public.mess\\0ages"', "control character"),
+        ("table: public.messages", 'table: "public.mess\\x1bages"', "control character"),
+    ],
+)
+def test_more_of_yaml_than_a_map_needs_is_refused_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
+    path = changed(tmp_path, old, new)
+    with pytest.raises(DataMapError, match=r"line \d+") as raised:
+        read(path)
+    assert told in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+        "a: &a [*a]\n",
+        "a: " + "[" * 10_000 + "]" * 10_000,
+        "{" * 5_000,
+        "a: !!binary '%%%'\n",
+    ],
+)
+def test_a_file_that_unfolds_or_nests_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataMapError):
+        read(path)

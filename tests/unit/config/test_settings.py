@@ -49,3 +49,38 @@ def test_a_wrong_type_is_refused_without_its_value(monkeypatch: pytest.MonkeyPat
         settings.load()
     assert "EXPUNGE_CHUNK_SIZE" in raised.value.message
     assert "many" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"EXPUNGE_CHUNK_SIZE=10\n\nhello\n", "line 3"),
+        (b"# a comment\nEXPUNGE_CHUNK_SIZE=1\xff\n", "line 2: not UTF-8"),
+        (b"EXPUNGE_CHUNK_SIZE=10\x00\n", "line 1: a NUL byte"),
+        (b"EXPUNGE_CHUNK_SIZE='10\n", "line 1"),
+    ],
+)
+def test_a_line_that_says_nothing_is_refused_by_its_number(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "expunge.env").write_bytes(content)
+    with pytest.raises(ConfigError, match=told) as raised:
+        settings.load()
+    assert "hello" not in raised.value.message
+
+
+@pytest.mark.parametrize("name", ["EXPUNGE_SETTINGS_FILE", "EXPUNGE_SECRETS_DIR"])
+def test_a_place_that_is_named_must_be_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="nowhere"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("EXPUNGE_SETTLING", "-P1D"), ("EXPUNGE_PLAN_LIFETIME", "P999999999D"), ("EXPUNGE_RETRY_PAUSE", "P4000D")],
+)
+def test_a_span_of_time_that_no_calendar_holds_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        settings.load()
