@@ -98,7 +98,7 @@ def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[
             last, (last.c.series == statement.c.series) & (last.c.seq == statement.c.seq)
         )
     )
-    return {row.series: (row.seq + 1, statements.payload_digest(dsse.parse(row.envelope).payload)) for row in found}
+    return {row.series: (row.seq + 1, statements.payload_digest(dsse.payload_of(row.envelope))) for row in found}
 
 
 def refuse_behind(ledger: sa.Engine, log: Log) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Tally
@@ -41,9 +41,11 @@ Record = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground]}}."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One collection of one subject: what was found, what is there now, and what that means."""
+class Line(NamedTuple):
+    """One collection of one subject: what was found, what is there now, and what that means.
+
+    A chunk has thousands of them, all short-lived: a tuple is made five times as fast as a frozen dataclass.
+    """
 
     store: str
     collection: str

@@ -8,7 +8,7 @@ the floating-point formatting of section 3.2.2.3. A test compares both on genera
 import hashlib
 import json
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from expunge_reports.errors import MalformedError, NotCanonicalError
 
@@ -79,26 +79,34 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
     return value
 
 
-def _check(items: Collection[object], depth: int = 0) -> None:
-    """Look at everything below; one call per list and object, because most of what is signed is leaves."""
+def _check(items: Collection[Any], depth: int = 0) -> None:
+    """Look at everything below, by exact type; one call per list and object, because most of what is signed is leaves.
+
+    Raises:
+        MalformedError: as for `encode`.
+    """
     if depth > MAX_DEPTH and items:
         raise MalformedError("the document is nested too deeply")
     for item in items:
         kind = type(item)
-        if kind is str or kind is bool or item is None:
+        if kind is str:
             continue
-        if isinstance(item, int) and kind is int:
+        if kind is int:
             if not -MAX_INTEGER <= item <= MAX_INTEGER:
                 raise MalformedError("an integer needs more than 53 bits")
-        elif isinstance(item, list) and kind is list:
+        elif kind is list:
             _check(item, depth + 1)
-        elif isinstance(item, dict) and kind is dict:
-            for key in item:
-                if type(key) is not str or not key.isascii():
-                    raise MalformedError("an object's key is not an ASCII string")
+        elif kind is dict:
+            _check_keys(item)
             _check(item.values(), depth + 1)
-        else:
+        elif item is not None and kind is not bool:
             raise MalformedError(f"a value of type {kind.__name__} has no canonical form here")
+
+
+def _check_keys(item: Collection[Any]) -> None:
+    for key in item:
+        if type(key) is not str or not key.isascii():
+            raise MalformedError("an object's key is not an ASCII string")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -18,8 +18,9 @@ from expunge_reports.errors import MalformedError, SignatureError
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
 _ALGORITHM: Final = ec.ECDSA(hashes.SHA256())
+_BEFORE_PAYLOAD: Final = b'{"payload":"'
 _ENVELOPE: Final = (
-    b'{"payload":"%b","payloadType":"' + PAYLOAD_TYPE.encode() + b'","signatures":[{"keyid":"%b","sig":"%b"}]}'
+    _BEFORE_PAYLOAD + b'%b","payloadType":"' + PAYLOAD_TYPE.encode() + b'","signatures":[{"keyid":"%b","sig":"%b"}]}'
 )
 
 
@@ -98,6 +99,18 @@ def parse(data: bytes) -> Envelope:
         MalformedError: as for `from_object`.
     """
     return from_object(canonical.parse(data))
+
+
+def payload_of(data: bytes) -> bytes:
+    """Return the payload of an envelope that `Signer` made, without looking at the rest of it.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    end = data.find(b'"', len(_BEFORE_PAYLOAD))
+    if not data.startswith(_BEFORE_PAYLOAD) or end < 0:
+        raise MalformedError("the envelope is not one that was signed here")
+    return shape.base64_bytes(data[len(_BEFORE_PAYLOAD) : end].decode(errors="replace"), "the payload")
 
 
 def from_object(value: object) -> Envelope:

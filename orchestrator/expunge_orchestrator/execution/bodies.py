@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 
@@ -135,7 +134,7 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
             "reason": "Cancelled before anything was erased",
             "context": [context],
         }
-    told = [replace(line, outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
+    told = [line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
     some = any(line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED} or _fewer(line) for line in told)
     return {
         "controller": str(batch.scope),

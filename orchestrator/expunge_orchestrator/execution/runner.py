@@ -19,6 +19,7 @@ from expunge_connectors.errors import IdentityChangedError, TerminalError, Trans
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Opened, Write
+from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import forget, sole_runner
@@ -62,6 +63,7 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2,
         LedgerBusyError: Another process is running this ledger.
     """
     with (
+        collected_seldom(),
         sole_runner(workspace.ledger) as still_ours,
         ThreadPoolExecutor(workers, thread_name_prefix="expunge") as pool,
     ):

@@ -129,7 +129,8 @@ def verify(context: Context) -> Write:
 
 def conclude(context: Context) -> Write:
     """Say for each person what happened; go back for another round while something due is left."""
-    judged = {item.id: outcomes.lines(context.batch.actions, item.found, item.verified) for item in context.active}
+    actions = context.batch.actions
+    judged = {item.id: outcomes.lines(actions, item.found, item.verified) for item in context.active}
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     failed = [item for item in context.active if results[item.id] is Result.FAILED]
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ HEAD = "0002"
 
 FORGET_TRIES = 20
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 _ADVISORY_LOCK = 0x65787067  # "expg"
 
 
@@ -34,7 +37,7 @@ def open_ledger(url: str) -> sa.Engine:
     Raises:
         LedgerError: The database cannot be opened or its schema is newer than this program.
     """
-    engine = sa.create_engine(url, pool_size=8, max_overflow=8)
+    engine = sa.create_engine(url, pool_size=8, max_overflow=8, json_serializer=_COMPACT.encode)
     if engine.dialect.name == "sqlite":
         _private_file(url)
         event.listen(engine, "connect", _sqlite_pragmas)

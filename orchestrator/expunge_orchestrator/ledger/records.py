@@ -40,7 +40,6 @@ RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
 STOPPED = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
 """No chunk of it may run, whatever the chunk's own state is."""
 
-_COUNT_RECORDS = ("found", "verified", "reviewed", "reverified")
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
 
 
@@ -87,44 +86,77 @@ class Batch:
 class Item:
     """One person of a batch.
 
-    Attributes:
-        records: The count records as the ledger holds them, by column: most steps read one of them, or none.
+    What the ledger holds as JSON is kept as text and decoded when it is read: most steps read one record of it or none.
     """
 
     id: int
     line: int
     series: str
-    subjects: Sequence[str]
+    outcome: str | None
+    reason: str | None
     wrapped_key: bytes | None = field(repr=False)
     sealed_identifiers: bytes | None = field(repr=False)
     sealed_keys: bytes | None = field(repr=False)
-    outcome: str | None
-    reason: str | None
-    records: Mapping[str, str | None]
+    subjects_text: str
+    found_text: str | None
+    verified_text: str | None
+    reviewed_text: str | None
+    reverified_text: str | None
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        """Digests of the openings of the request's identifiers."""
+        return list(json.loads(self.subjects_text))
 
     @property
     def found(self) -> Mapping[str, Any]:
-        """Counted at the cutoff, before anything was deleted."""
-        return self._record("found")
+        """Count record: at the cutoff, before anything was deleted."""
+        return _record(self.found_text)
 
     @property
     def verified(self) -> Mapping[str, Any]:
-        """Counted after erasing."""
-        return self._record("verified")
+        """Count record: after erasing."""
+        return _record(self.verified_text)
 
     @property
     def reviewed(self) -> Mapping[str, Any]:
-        """Counted after the settling time."""
-        return self._record("reviewed")
+        """Count record: after the settling time."""
+        return _record(self.reviewed_text)
 
     @property
     def reverified(self) -> Mapping[str, Any]:
-        """Counted after erasing again."""
-        return self._record("reverified")
+        """Count record: after erasing again."""
+        return _record(self.reverified_text)
 
-    def _record(self, column: str) -> dict[str, Any]:
-        text = self.records[column]
-        return {} if text is None else dict(json.loads(text) or {})
+
+def _record(text: str | None) -> dict[str, Any]:
+    return {} if text is None else dict(json.loads(text) or {})
+
+
+# In the order of the fields of `Item`.
+_ITEMS = (
+    sa.select(
+        *(
+            schema.item.c[name]
+            for name in (
+                "id",
+                "line",
+                "series",
+                "outcome",
+                "reason",
+                "wrapped_key",
+                "sealed_identifiers",
+                "sealed_keys",
+            )
+        ),
+        *(
+            sa.cast(schema.item.c[name], sa.Text)
+            for name in ("subjects", "found", "verified", "reviewed", "reverified")
+        ),
+    )
+    .where(schema.item.c.chunk_id == sa.bindparam("chunk"))
+    .order_by(schema.item.c.id)
+)
 
 
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
@@ -178,29 +210,8 @@ def _batch(row: sa.Row[Any]) -> Batch:
 
 def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     """The people of a chunk, in order."""
-    rows = connection.execute(
-        sa.select(
-            *(column for column in schema.item.c if column.name not in _COUNT_RECORDS),
-            *(sa.cast(schema.item.c[name], sa.Text).label(name) for name in _COUNT_RECORDS),
-        )
-        .where(schema.item.c.chunk_id == chunk_id)
-        .order_by(schema.item.c.id)
-    )
-    return [
-        Item(
-            id=row.id,
-            line=row.line,
-            series=row.series,
-            subjects=row.subjects,
-            wrapped_key=row.wrapped_key,
-            sealed_identifiers=row.sealed_identifiers,
-            sealed_keys=row.sealed_keys,
-            outcome=row.outcome,
-            reason=row.reason,
-            records={name: getattr(row, name) for name in _COUNT_RECORDS},
-        )
-        for row in rows
-    ]
+    rows = connection.execute(_ITEMS, {"chunk": chunk_id})
+    return [Item(*row) for row in rows]
 
 
 def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:

@@ -55,6 +55,7 @@ def test_an_envelope_is_read_back(payload):
     envelope = dsse.parse(signed)
     assert envelope.payload == payload
     assert signed == canonical.encode(envelope.to_object())
+    assert dsse.payload_of(signed) == payload
     dsse.verify(envelope, KEY.public_key())
     with pytest.raises(SignatureError):
         dsse.verify(envelope, ec.generate_private_key(ec.SECP256R1()).public_key())
@@ -82,6 +83,14 @@ def test_another_form_is_refused(change):
     change(found)
     with pytest.raises(MalformedError):
         dsse.from_object(found)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b'{"payload":"eA==X', b'{"payload":"\xff"', b'{"payloadType":"x","payload":"eA=="}']
+)
+def test_no_payload_is_taken_from_anything_but_an_envelope_of_ours(data):
+    with pytest.raises(MalformedError):
+        dsse.payload_of(data)
 
 
 def test_signing_again_changes_the_envelope_and_not_the_digest_that_is_logged():
