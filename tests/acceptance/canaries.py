@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, quote_plus
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def forms(value: str | bytes) -> Mapping[str, bytes]:
@@ -29,6 +33,24 @@ def forms(value: str | bytes) -> Mapping[str, bytes]:
             "JSON": json.dumps(value)[1:-1].encode(),
             "UTF-16LE": value.encode("utf-16-le"),
             "UTF-16BE": value.encode("utf-16-be"),
+            # A string and its bytes among the local variables of a traceback.
+            "ascii()": ascii(value)[1:-1].encode(),
+            **_typed(value),
+        }
+    return found | {"repr of bytes": repr(raw)[2:-1].encode()}
+
+
+def _typed(value: str) -> Mapping[str, bytes]:
+    """What an identifier looks like once it was read as what it is."""
+    found: dict[str, bytes] = {}
+    if _UUID.fullmatch(value):
+        made = uuid.UUID(value)
+        found |= {"UUID in hex": made.hex.encode(), "UUID in bytes": made.bytes}
+    if value.isascii() and value.isdigit() and 10**9 < int(value) < 2**63:
+        found |= {
+            "64 bits": int(value).to_bytes(8, "big"),
+            "64 bits, little end first": int(value).to_bytes(8, "little"),
+            "hexadecimal": f"{int(value):x}".encode(),
         }
     return found
 

@@ -54,10 +54,14 @@ BUCKET = "canary-files"
 SCHEMA = """
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE TYPE mood AS ENUM ('calm', 'cross');
+CREATE TYPE place AS (street text, number integer);
+CREATE DOMAIN alias AS text CHECK (length(VALUE) < 100);
 CREATE TABLE people (
     id bigint PRIMARY KEY, email text NOT NULL UNIQUE, phone varchar(40), nick citext, handle text, code uuid,
     member_no numeric, doc jsonb, raw json, tags text[], photo bytea, short integer, born date, seen timestamptz,
-    ip inet, mood mood, active boolean, created_at timestamptz NOT NULL DEFAULT now()
+    ip inet, mood mood, active boolean, created_at timestamptz NOT NULL DEFAULT now(),
+    stay interval, wakes time, page name, pin char(24), span int8range, dwelling place, alias alias, words tsvector,
+    friends bigint[], flags bit(64), card macaddr8, weight double precision, spot point
 );
 CREATE INDEX ON people (lower(normalize(btrim(email), NFC)));
 CREATE TABLE notes (
@@ -124,6 +128,19 @@ stores:
           ip: "NULL"
           mood: "NULL"
           active: "NULL"
+          stay: "NULL"
+          wakes: "NULL"
+          page: "NULL"
+          pin: "NULL"
+          span: "NULL"
+          dwelling: "NULL"
+          alias: "NULL"
+          words: "NULL"
+          friends: "NULL"
+          flags: "NULL"
+          card: "NULL"
+          weight: "NULL"
+          spot: "NULL"
       notes:
         table: public.notes
         data_type: content
@@ -196,6 +213,19 @@ def person() -> dict[str, Any]:
         "home": word(),
         "object_body": word(),
         "object_metadata": secrets.token_hex(12),
+        "stay": f"{secrets.randbelow(9 * 10**8) + 10**8} days 03:04:05.{secrets.randbelow(900000) + 100000}",
+        "wakes": f"03:04:05.{secrets.randbelow(900000) + 100000}",
+        "page": word(),
+        "pin": secrets.token_hex(12),
+        "span": secrets.randbelow(9 * 10**17) + 10**17,
+        "dwelling": word(),
+        "alias": word(),
+        "words": word(),
+        "friends": [secrets.randbelow(9 * 10**17) + 10**17],
+        "flags": f"{secrets.randbits(64):064b}",
+        "card": ":".join(f"{secrets.randbelow(240) + 16:02x}" for _ in range(8)),
+        "weight": str(secrets.randbelow(9 * 10**14) + 10**14 + 0.5),
+        "spot": f"({secrets.randbelow(9 * 10**8) + 10**8},{secrets.randbelow(9 * 10**8) + 10**8})",
     }
 
 
@@ -262,12 +292,16 @@ class House:
         """Put a person into every store."""
         with self.quietly() as connection:
             connection.execute(
-                "INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'cross', true)",
+                "INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'cross', true,"
+                " default, %s, %s, %s, %s, int8range(%s, NULL), ROW(%s, 12)::place, %s,"
+                " array_to_tsvector(ARRAY[%s]), %s, %s::bit(64), %s, %s, %s)",
                 (
                     *(birds[name] for name in ("id", "email", "phone", "nick", "handle", "code", "member_no")),
                     Jsonb(birds["doc"]),
                     Json(birds["raw"]),
                     *(birds[name] for name in ("tags", "photo", "short", "born", "seen", "ip")),
+                    *(birds[name] for name in ("stay", "wakes", "page", "pin", "span", "dwelling", "alias", "words")),
+                    *(birds[name] for name in ("friends", "flags", "card", "weight", "spot")),
                 ),
             )
             connection.execute(
