@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -194,6 +194,15 @@ class StoreConnector(Protocol):
 
     def close(self) -> None:
         """Give connections back. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Leaning(Protocol):
+    """A store in which records of one collection cannot stay without those of another."""
+
+    def needed_by(self, collections: Collection[str]) -> frozenset[str]:
+        """The collections whose records must not be deleted while records of these stay, these left out. Reads only."""
         ...
 
 

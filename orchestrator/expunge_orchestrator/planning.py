@@ -2,7 +2,7 @@
 
 A plan is a batch in state `planned`. It holds, as plain data:
 
-    {"people": 500, "ambiguous": 2, "notFound": 1,
+    {"people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3,
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}}}
@@ -21,14 +21,16 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject, SubjectKey
-from expunge_orchestrator import standing
+from expunge_orchestrator import holds, standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.scope import Actions, actions_for
 from expunge_orchestrator.sealing import Seal
+from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, opening
 from expunge_reports.statement import new_series
@@ -59,6 +61,7 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
         "people": len(people),
         "ambiguous": totals.ambiguous,
         "notFound": totals.not_found,
+        "onHold": totals.on_hold,
         "stores": {
             name: {
                 "identity": identities[name].digest,
@@ -81,6 +84,7 @@ class _Totals:
     def __init__(self, actions: Actions) -> None:
         self.ambiguous = 0
         self.not_found = 0
+        self.on_hold = 0
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
                 name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "people": 0}
@@ -102,6 +106,7 @@ class _Totals:
         )
         subjects = [Subject(number, one.keys) for number, one in resolved.items() if one.ambiguity is None]
         self.ambiguous += len(resolved) - len(subjects)
+        self.on_hold += _on_hold(subjects, workspace, scope)
         found: set[int] = set()
         for name, collections in self.counts.items():
             told = standing.told_to(name, subjects, scope, workspace.data_map)
@@ -115,6 +120,14 @@ class _Totals:
                     if not tally.empty:
                         found.add(number)
         self.not_found += len(subjects) - len(found)
+
+
+def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) -> int:
+    """How many of these people are held as of now, by holds that may be told."""
+    keys = {one.number: [standing.plain(key) for key in one.keys] for one in subjects}
+    with reading(workspace.ledger) as connection:
+        held = holds.held_people(connection, scope, Tagger(workspace.keys.suppression), keys)
+    return sum(not one.undisclosed for one in held.values())
 
 
 def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState
 from expunge_orchestrator.outcomes import Result, summary
 
 
@@ -34,6 +34,8 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 def told_state(batch: Batch, results: Mapping[str, int]) -> str:
     """The batch's state as people and machines are told: never plain `erased` where something was kept or refused."""
+    if batch.state is BatchState.ON_HOLD and not results.get(Result.ON_HOLD.value):
+        return BatchState.EXECUTING.value  # a hold that may not be told looks like work in hand
     if batch.state is BatchState.ERASED or (batch.state is BatchState.SETTLED and nobody_but_ambiguous(results)):
         return summary(results).value
     return batch.state.value
@@ -52,7 +54,8 @@ def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, obje
     return [
         {
             "chunk": row.id,
-            "state": row.state,
+            # A hold that may not be told looks like a chunk whose turn has not come.
+            "state": "ready" if row.state == ChunkState.HELD and row.failure is None else row.state,
             "next": batch.pipeline[row.step] if row.step < len(batch.pipeline) else None,
             "attempts": row.attempts,
             "failure": row.failure,

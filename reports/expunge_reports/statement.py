@@ -27,6 +27,7 @@ EVENTS: Final = FIRST_EVENTS | {
     "failed",
     "denied",
     "cancelled",
+    "on-hold",
     "settled",
     "re-erased",
     "correction",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
@@ -12,7 +12,7 @@ from tenacity.wait import wait_base
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
 from expunge_connectors.errors import NotQuiescentError, TerminalError
-from expunge_connectors.postgres import catalogue, counting, identity, inspection, resolution, verification
+from expunge_connectors.postgres import catalogue, counting, identity, inspection, leaning, resolution, verification
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
 from expunge_connectors.postgres.errors import StillReferencedError, translated
@@ -123,6 +123,11 @@ class PostgresStore:
             return verification.verify(connection, verifier, subjects)
 
         return self._transaction(recount)
+
+    def needed_by(self, collections: Collection[str]) -> frozenset[str]:
+        """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
+        live = self._transaction(self._catalogue)
+        return leaning.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
     def close(self) -> None:
         """Close the connections."""

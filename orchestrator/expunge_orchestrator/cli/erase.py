@@ -16,7 +16,7 @@ from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError, WaitingError
-from expunge_orchestrator.execution import pipeline, states
+from expunge_orchestrator.execution import holding, pipeline, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, batch_by_uid
@@ -92,6 +92,16 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
     uid, outcomes = told["batch"], told["outcomes"]
     if told["state"] == BatchState.PAUSED:
         raise WaitingError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
+    if told["state"] == BatchState.ON_HOLD:
+        raise WaitingError(
+            f"Batch {uid}: {terminal.people(outcomes.get(Result.ON_HOLD.value, 0))} on hold.",
+            remedy="When the hold is lifted or has run out, `expunge tick` goes on.",
+        )
+    if told["state"] in RUNNING:
+        raise NotErasedError(
+            f"Batch {uid} is not finished: {terminal.people(outcomes.get('open', 0))} open.",
+            remedy="`expunge tick` goes on with it as soon as it can.",
+        )
     if told["state"] == BatchState.FAILED:
         raise NotErasedError(
             f"Batch {uid} failed; nobody in its failed chunks is called erased.",
@@ -115,6 +125,8 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
     states.begin(workspace, batch)
     if batch.state is BatchState.FAILED:
         states.retry(workspace, batch)
+    with workspace.ledger.begin() as connection:
+        holding.release(connection)
     attach(workspace, batch)
 
 

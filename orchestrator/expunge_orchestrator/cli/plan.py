@@ -72,12 +72,14 @@ def show(batch: Batch) -> None:
         for name, one in planned["collections"].items()
     ]
     out = terminal.console()
-    title = f"Plan {batch.uid} for {batch.scope}: {batch.plan['people']} people"
+    title = f"Plan {batch.uid} for {batch.scope}: {terminal.people(batch.plan['people'])}"
     out.print(terminal.table(title, ("collection", "action", "people", "due", "retained", "newer"), rows))
     if batch.plan["ambiguous"]:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
         )
+    if batch.plan.get("onHold"):
+        out.print(f"{terminal.people(batch.plan['onHold'])} on hold: what is held of theirs will not be touched.")
     if batch.plan["notFound"]:
         out.print(f"{batch.plan['notFound']} not found in any store.")
     out.print(f"digest {batch.plan_digest}")

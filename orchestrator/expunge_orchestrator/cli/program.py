@@ -23,6 +23,7 @@ VERBS = (
     "resume",
     "retry",
     "cancel",
+    "holds",
     "tick",
     "copies",
     "receipts",

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def retry(batch: Batch, as_json: terminal.Json = False) -> None:
-    """Take up the failed part of a batch. The rest of it is not touched.
+    """Take up the failed part of a batch, and people whose hold is over. The rest of it is not touched.
 
     What was verified before the failure is asked again; nothing is stated twice. Exit codes as for `expunge erase`; 2
     if nothing failed.
@@ -34,7 +34,7 @@ def retry(batch: Batch, as_json: terminal.Json = False) -> None:
     with opened(settings_module.load(), installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        if chosen.state is not BatchState.FAILED:
+        if chosen.state not in {BatchState.FAILED, BatchState.ON_HOLD}:
             raise UsageError(
                 f"This batch is {chosen.state.value}: nothing of it failed.",
                 remedy=f"expunge status {chosen.uid} shows how far it is.",

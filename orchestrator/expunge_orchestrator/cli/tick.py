@@ -9,7 +9,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import copies
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
-from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution import holding, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batches
@@ -32,6 +32,8 @@ def tick(as_json: terminal.Json = False) -> None:
     with opened(settings_module.load(), installed()) as workspace:
         woken = states.wake(workspace)
         forgotten = states.forget_stale_plans(workspace)
+        with workspace.ledger.begin() as connection:
+            released = holding.release(connection)
         try:
             with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
                 run(workspace, writer, Watch())
@@ -42,11 +44,18 @@ def tick(as_json: terminal.Json = False) -> None:
             copies.record(connection, listings)
         with reading(workspace.ledger) as connection:
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
-    report = {"settlingChecks": woken, "stalePlansForgotten": forgotten, "failedBatches": failed}
+    report = {
+        "settlingChecks": woken,
+        "stalePlansForgotten": forgotten,
+        "heldPeopleTakenUp": released,
+        "failedBatches": failed,
+    }
     if as_json:
         terminal.emit(report)
     else:
         terminal.console().print(f"{woken} settling checks done, {forgotten} stale plans forgotten.")
+        if released:
+            terminal.console().print(f"Taken up after a hold: {terminal.people(released)}.")
     if failed:
         raise NotErasedError(
             f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."

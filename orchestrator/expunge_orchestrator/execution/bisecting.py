@@ -6,7 +6,7 @@ Everything it does is one fenced ledger transaction at a time: a kill leaves eit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -154,7 +154,12 @@ def _set_apart(connection: sa.Connection, context: Context, row: sa.Row[Any], pe
     if not people or len(context.items) == len(people):
         _fail(connection, [context.chunk_id], why)
         return
-    cut_off(connection, row, people, {"step": row.step, "state": ChunkState.FAILED.value, "failure": why[:500]})
+    cut_off(
+        connection,
+        row,
+        [item.id for item in people],
+        {"step": row.step, "state": ChunkState.FAILED.value, "failure": why[:500]},
+    )
     connection.execute(
         sa.update(schema.chunk)
         .where(schema.chunk.c.id == context.chunk_id)
@@ -176,20 +181,18 @@ def _halve(  # noqa: PLR0913, PLR0917 - what the halves have in common
         "not_before": None,
         "failure": row.failure,
     }
-    cut_off(connection, row, people[len(people) // 2 :], common)
+    cut_off(connection, row, [item.id for item in people[len(people) // 2 :]], common)
     connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == context.chunk_id).values(**common))
 
 
-def cut_off(connection: sa.Connection, row: sa.Row[Any], people: Sequence[Item], values: dict[str, Any]) -> int:
+def cut_off(connection: sa.Connection, row: sa.Row[Any], people: Sequence[int], values: Mapping[str, Any]) -> int:
     """Move people of a chunk to a new one, with all that was logged for them; returns the new chunk."""
     carried = {name: getattr(row, name) for name in _CARRIED_ON}
     fresh: dict[str, Any] = {"epoch": 0, "attempts": 0, "depth": row.depth}
     made: int = connection.execute(
         sa.insert(schema.chunk).values(**{**carried, **fresh, **values}).returning(schema.chunk.c.id)
     ).scalar_one()
-    connection.execute(
-        sa.update(schema.item).where(schema.item.c.id.in_([item.id for item in people])).values(chunk_id=made)
-    )
+    connection.execute(sa.update(schema.item).where(schema.item.c.id.in_(people)).values(chunk_id=made))
     logged = schema.step_log.c
     connection.execute(
         sa.insert(schema.step_log).from_select(

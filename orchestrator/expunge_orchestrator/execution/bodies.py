@@ -10,6 +10,7 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import copies, outcomes
 from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.outcomes import Line, Outcome, Result
 
@@ -146,9 +147,32 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
     }
 
 
+def on_hold(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Sequence[Line],
+    held: Held,
+    *,
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `on-hold`: what is erased so far and verified, and what the hold keeps."""
+    return {
+        "controller": str(batch.scope),
+        "outcome": Result.ON_HOLD.value,
+        "reason": held.ground,
+        "until": held.until and held.until.isoformat(),
+        "verifiedAt": stamp(at),
+        "stores": _by_store(lines, cutoffs, grounds),
+        "context": [context],
+    }
+
+
 def _fewer(line: Line) -> bool:
     """Something of a collection is gone, though not all of it."""
-    return line.verified is not None and line.verified.due < line.found.due
+    left = line.verified
+    return left is not None and left.due + left.retained < line.found.due + line.found.retained
 
 
 def re_erased(batch: Batch, lines: Iterable[Line], grounds: Grounds, at: datetime, context: str) -> dict[str, object]:

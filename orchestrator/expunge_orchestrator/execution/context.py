@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Beat, Subject, SubjectKey
 from expunge_orchestrator import standing
+from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch, ChunkState, Item
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.sealing import Seal
@@ -44,6 +45,7 @@ class Context:
     Attributes:
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
         opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
+        held: Item -> what must not be erased of it, as of the transaction that took the step.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
     """
 
@@ -56,6 +58,7 @@ class Context:
     cutoffs: Mapping[str, datetime]
     store: str
     beat: Beat = field(repr=False)
+    held: Mapping[int, Held] = field(repr=False)
     opened: Opened = field(repr=False)
 
     @property

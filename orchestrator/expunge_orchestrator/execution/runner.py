@@ -20,9 +20,10 @@ from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Opened, Write
 from expunge_orchestrator.garbage import collected_seldom
+from expunge_orchestrator.holds import held_in_chunk
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import records, schema
-from expunge_orchestrator.ledger.database import forget, sole_runner
+from expunge_orchestrator.ledger.database import forget, one_at_a_time, sole_runner
 from expunge_orchestrator.ledger.records import STOPPED, ChunkState
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
@@ -171,6 +172,7 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened |
 
 def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> tuple[int, int, str, Context] | None:
     with workspace.ledger.begin() as connection:
+        one_at_a_time(connection)  # with the placing of holds
         running = sa.exists().where(
             schema.batch.c.id == schema.chunk.c.batch_id,
             schema.batch.c.state.not_in([state.value for state in STOPPED]),
@@ -207,17 +209,19 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> 
             .where(schema.chunk.c.id == chunk_id)
             .values(step=step, rounds=rounds, touched=taken.touched or verb == pipeline.ERASE)
         )
+        items = records.items_of_chunk(connection, chunk_id)
         context = Context(
             workspace=workspace,
             batch=batch,
             chunk_id=chunk_id,
             round=rounds,
             repeats=taken.repeats,
-            items=records.items_of_chunk(connection, chunk_id),
+            items=items,
             cutoffs=records.cutoffs(connection, batch.id),
             store=store,
             beat=watch.beat,
             opened=opened,
+            held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
         )
     return taken.epoch, step, name, context
 

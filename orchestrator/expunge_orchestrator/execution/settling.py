@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import copies, issuing, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bodies, pipeline
+from expunge_orchestrator.execution import bodies, holding, pipeline
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
 from expunge_orchestrator.ledger import schema
@@ -28,13 +28,10 @@ def re_erase(context: Context) -> Write:
     again = returned(context)
     if again:
         refuse_other_store(context)
-        context.workspace.stores[context.store].erase(
-            context.subjects(again),
-            context.batch.actions[context.store],
-            context.batch.scope,
-            context.cutoffs[context.store],
-            context.beat,
-        )
+        for actions, people in holding.parts(context, again):
+            context.workspace.stores[context.store].erase(
+                context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
+            )
     return lambda _connection: Next()
 
 
@@ -59,7 +56,11 @@ def settle(context: Context) -> Write:
         )
         for item in context.concluded
     }
-    failed = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
+    unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
+    kept = holding.explained(context, lines, unfinished)
+    waiting = {one.item.id for one in kept}
+    failed = [item for item in unfinished if item.id not in waiting]
+    over = [item for item in context.concluded if item.id not in waiting]
     at = now()
     listings = copies.observe(context.workspace.backups)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
@@ -78,8 +79,11 @@ def settle(context: Context) -> Write:
         cited = issuing.share(connection, document)
         reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
         reverified = verified_at(connection, context.chunk_id, pipeline.RE_VERIFY)
+        aside = holding.set_aside(connection, context, kept, cited, at, reverified)
+        if aside is not None:
+            return aside
         drafts = []
-        for item in context.concluded:
+        for item in over:
             still_open = copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
             if item.id in again:
                 body = bodies.re_erased(context.batch, lines[item.id], grounds, reverified, cited)
@@ -94,7 +98,7 @@ def settle(context: Context) -> Write:
                 bodies.settled(context.batch, lines[item.id], reverified if item.id in again else reviewed, cited),
                 copies.still_open(held if item.outcome != Result.NOT_FOUND else []),
             )
-            for item in context.concluded
+            for item in over
         ]
         issuing.issue(connection, context.workspace.keys, settled, at)
         connection.execute(

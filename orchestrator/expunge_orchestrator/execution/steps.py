@@ -14,7 +14,7 @@ from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, outcomes, standing
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution import bodies, pipeline, withdrawing
+from expunge_orchestrator.execution import bodies, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, update_items, verified_at
@@ -108,13 +108,10 @@ def recount(context: Context) -> Write:
 def erase(context: Context) -> Write:
     """Delete or tombstone what is due in one store, after making sure that it is the store of the plan."""
     refuse_other_store(context)
-    context.workspace.stores[context.store].erase(
-        context.subjects(context.active),
-        context.batch.actions[context.store],
-        context.batch.scope,
-        context.cutoffs[context.store],
-        context.beat,
-    )
+    for actions, people in holding.parts(context, context.active):
+        context.workspace.stores[context.store].erase(
+            context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
+        )
     return lambda _connection: _ON
 
 
@@ -132,7 +129,10 @@ def conclude(context: Context) -> Write:
     actions = context.batch.actions
     judged = {item.id: outcomes.lines(actions, item.found, item.verified) for item in context.active}
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
-    failed = [item for item in context.active if results[item.id] is Result.FAILED]
+    unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
+    kept = [] if context.batch.cancelled else holding.explained(context, judged, unfinished)
+    waiting = {one.item.id for one in kept}
+    failed = [item for item in unfinished if item.id not in waiting]
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
         again = pipeline.first(context.batch.pipeline, pipeline.ERASE)
         return lambda _connection: Next(step=again)
@@ -187,6 +187,9 @@ def conclude(context: Context) -> Write:
             for item in unseen
         ]
         update_items(connection, ended)
+        aside = holding.set_aside(connection, context, kept, cited, at, verified)
+        if aside is not None:
+            return aside
         if unseen:
             places = sorted({bodies.failure(judged[item.id]) for item in unseen})
             return Next(

@@ -26,6 +26,7 @@ FORGET_TRIES = 20
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 _ADVISORY_LOCK = 0x65787067  # "expg"
+_HOLDS_LOCK = 0x65787068
 
 
 def open_ledger(url: str) -> sa.Engine:
@@ -107,6 +108,15 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     # Readers say so (`reading`), and then wait for nobody.
     reading = connection.get_execution_options().get("expunge_reading", False)
     connection.exec_driver_sql("begin deferred" if reading else "begin immediate")
+
+
+def one_at_a_time(connection: sa.Connection) -> None:
+    """Let this transaction and others that say the same come one after the other, to their ends.
+
+    SQLite has one writer anyway; on Postgres it is an advisory lock, freed with the transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_HOLDS_LOCK)))
 
 
 @contextmanager

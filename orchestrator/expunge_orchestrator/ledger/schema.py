@@ -108,6 +108,7 @@ step_log = sa.Table(
 )
 
 # One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
+# `held`: the holds (uids) for which the person waits.
 # `touched`: records that an erasing call reported, {store: {collection: number}}, where the store can tell.
 item = sa.Table(
     "item",
@@ -125,6 +126,7 @@ item = sa.Table(
     sa.Column("reason", sa.String(500)),
     sa.Column("found", sa.JSON),
     sa.Column("touched", sa.JSON),
+    sa.Column("held", sa.JSON),
     sa.Column("verified", sa.JSON),
     sa.Column("reviewed", sa.JSON),
     sa.Column("reverified", sa.JSON),

@@ -13,6 +13,7 @@ EVENT_WORDS: Final[Mapping[str, str]] = {
     "failed": "Not completed",
     "denied": "Denied",
     "cancelled": "Cancelled; what had been erased by then, if anything, is listed",
+    "on-hold": "On hold: what may not be erased for now is listed with its ground",
     "settled": "Checked again after the settling time",
     "re-erased": "Erased again, because something due was there when asked again",
     "correction": "Correction of an earlier statement",

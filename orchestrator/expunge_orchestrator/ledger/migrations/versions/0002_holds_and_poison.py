@@ -74,6 +74,7 @@ def upgrade() -> None:
     op.add_column("chunk", sa.Column("touched", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("chunk", sa.Column("planned", sa.JSON(), nullable=True))
     op.add_column("item", sa.Column("touched", sa.JSON(), nullable=True))
+    op.add_column("item", sa.Column("held", sa.JSON(), nullable=True))
     # A batch that waits for its settling check under the first schema waits by the same clock, chunk by chunk; what has
     # begun may have erased.
     op.execute(
@@ -90,6 +91,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_column("item", "held")
     op.drop_column("item", "touched")
     for column in ("planned", "touched", "bisection_id", "depth", "repeats", "settle_at"):
         op.drop_column("chunk", column)

@@ -1,0 +1,207 @@
+"""`expunge holds`: what must not be erased for now."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from expunge_config import settings as settings_module
+from expunge_config.datamap import DataMap
+from expunge_config.errors import InputError, UsageError
+from expunge_connectors.registry import installed
+from expunge_orchestrator import holds as ledger_holds
+from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.execution import holding
+from expunge_orchestrator.holds import Hold, Wanted
+from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.workspace import opened
+
+MAX_GROUND = 500
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    group = typer.Typer(no_args_is_help=True, help="Holds and exemptions: what must not be erased for now.")
+    group.command("place")(place)
+    group.command("list")(list_holds)
+    group.command("lift")(lift)
+    app.add_typer(group, name="holds")
+
+
+def place(  # noqa: PLR0913, PLR0917 - the options of the command
+    ground: Annotated[str, typer.Option(help="Why, as receipts will quote it. Name no person here.")],
+    people: Annotated[
+        str | None, typer.Argument(help="CSV of people: a file, or - for standard input.", metavar="PEOPLE.csv")
+    ] = None,
+    data_type: Annotated[str | None, typer.Option(help="Only records of this data type of the map.")] = None,
+    controller: Annotated[
+        str | None, typer.Option("--controller", "-c", help="Only requests of this one: client:42, or client for all.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Last day, 2027-12-31; without it, until it is lifted.")] = None,
+    exemption: Annotated[bool, typer.Option("--exemption", help="Call it an exemption, not a hold.")] = False,
+    undisclosed: Annotated[
+        bool, typer.Option("--undisclosed", help="No receipt and no state may tell that it exists.")
+    ] = False,
+    as_json: terminal.Json = False,
+) -> None:
+    r"""Forbid erasing people, a data type, what a controller asks for, or what all that is named agree on.
+
+    In force when the command ends: from then on no erasing step begins that it forbids. Whoever is in a step that is
+    running is counted as too late. People are kept as keyed hashes only. Give the internal id where there is one: an
+    e-mail that several people share holds all of them. Exit codes: 0 in force, 2 or 4 nothing was placed.
+
+    Example: printf 'user_id\n17\n' | expunge holds place - --ground 'Court order 4 C 17/26' --until 2027-12-31
+    """
+    settings = settings_module.load()
+    with opened(settings, installed()) as workspace:
+        listed = []
+        if people is not None:
+            with terminal.people_from(people) as stream:
+                listed = read_people(stream, workspace.data_map)
+        name, member = _controller(controller, workspace.data_map)
+        if data_type is not None and data_type not in workspace.data_map.data_types:
+            raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
+        wanted = Wanted(
+            kind="exemption" if exemption else "hold",
+            people=listed,
+            data_type=data_type,
+            controller=name,
+            member=member,
+            ground=_ground(ground),
+            until=_day(until),
+            undisclosed=undisclosed,
+        )
+        with workspace.ledger.begin() as connection:
+            placed = ledger_holds.place(connection, wanted, Tagger(workspace.keys.suppression), actor_of(settings))
+    if as_json:
+        terminal.emit({**_described(placed.hold), "tooLate": dict(placed.running)})
+        return
+    out = terminal.console()
+    out.print(f"{placed.hold.uid} is in force since {placed.hold.placed_at}.")
+    for uid, number in placed.running.items():
+        out.print(f"[yellow]Too late for a step that runs now:[/] {terminal.people(number)} in {uid}.")
+
+
+def list_holds(
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are lifted or have run out.")] = False,
+    as_json: terminal.Json = False,
+) -> None:
+    """List the holds and exemptions in force, those that may not be told included: mind who reads this.
+
+    Example: expunge holds list --all
+    """
+    with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
+        found = ledger_holds.listed(connection) if everything else ledger_holds.in_force(connection)
+    if as_json:
+        terminal.emit({"holds": [_described(one) for one in found]})
+        return
+    if not found:
+        terminal.console().print("No holds.")
+        return
+    columns = ("hold", "kind", "holds", "ground", "until", "placed", "by", "lifted", "told")
+    rows = [
+        (
+            one.uid,
+            one.kind,
+            _what(one),
+            one.ground,
+            one.until or "lifted",
+            one.placed_at,
+            one.placed_by,
+            one.lifted_at,
+            "no" if one.undisclosed else "yes",
+        )
+        for one in found
+    ]
+    terminal.console().print(terminal.table("Holds", columns, rows))
+
+
+def lift(
+    hold: Annotated[str, typer.Argument(help="A hold (hd_…).")],
+    as_json: terminal.Json = False,
+) -> None:
+    """End a hold. People who waited for nothing else are taken up by the next `expunge tick`.
+
+    Exit codes: 0 lifted, 2 there is no such hold in force.
+
+    Example: expunge holds lift hd_1f0c3a5b7d9e
+    """
+    settings = settings_module.load()
+    with opened(settings, installed()) as workspace, workspace.ledger.begin() as connection:
+        lifted = ledger_holds.lift(connection, hold, actor_of(settings))
+        released = holding.release(connection)
+    if as_json:
+        terminal.emit({**_described(lifted), "released": released})
+    else:
+        terminal.console().print(f"{lifted.uid} is lifted; {terminal.people(released)} to go on with: expunge tick")
+
+
+def _described(one: Hold) -> dict[str, object]:
+    return {
+        "hold": one.uid,
+        "kind": one.kind,
+        "people": one.people,
+        "dataType": one.data_type,
+        "controller": _controller_text(one),
+        "ground": one.ground,
+        "until": one.until and one.until.isoformat(),
+        "undisclosed": one.undisclosed,
+        "placedBy": one.placed_by,
+        "placedAt": one.placed_at,
+        "liftedBy": one.lifted_by,
+        "liftedAt": one.lifted_at,
+        "inForce": one.holds_on(now().date()),
+    }
+
+
+def _what(one: Hold) -> str:
+    parts = [
+        terminal.people(one.people) if one.people else None,
+        f"data type {one.data_type}" if one.data_type else None,
+        f"requests of {_controller_text(one)}" if one.controller else None,
+    ]
+    return ", ".join(escape(part) for part in parts if part)
+
+
+def _controller_text(one: Hold) -> str | None:
+    return one.controller if one.member is None else f"{one.controller}:{one.member}"
+
+
+def _controller(text: str | None, data_map: DataMap) -> tuple[str | None, str | None]:
+    if text is None:
+        return None, None
+    name, _, member = text.partition(":")
+    known = data_map.controllers.get(name)
+    if known is None or (member and not known.many):
+        raise InputError("The data map knows no such controller.", remedy=_known(data_map.controllers))
+    return name, member or None
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UsageError("--until is no day.", remedy="Write it as 2027-12-31.") from None
+    if day < now().date():
+        raise UsageError("--until is over already.", remedy="Give a day from today on.")
+    return day
+
+
+def _ground(text: str) -> str:
+    stripped = text.strip()
+    if not 0 < len(stripped) <= MAX_GROUND:
+        raise UsageError(f"--ground says why, in 1 to {MAX_GROUND} characters.")
+    return stripped
+
+
+def _known(names: object) -> str:
+    return f"Known are {', '.join(sorted(map(str, names)))}."  # type: ignore[call-overload]

@@ -1,0 +1,185 @@
+"""Holding: what a hold takes out of a step, what it explains afterwards, and when people are taken up again (ADR 6)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Leaning, Tally
+from expunge_orchestrator import holds, issuing
+from expunge_orchestrator.execution import bisecting, bodies, pipeline, states
+from expunge_orchestrator.execution.context import Context, Next
+from expunge_orchestrator.holds import Held
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import STOPPED, ChunkState, Item
+from expunge_orchestrator.outcomes import Line, Outcome, Result
+from expunge_reports.statement import Open
+
+WAITS = Open(items=1)
+"""What an `on-hold` statement owes: the end of the hold, of which no day is promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A person of whom a hold keeps something that would be due, with the lines that say so."""
+
+    item: Item
+    held: Held
+    lines: Sequence[Line]
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing of theirs is gone."""
+        return all(line.verified is not None and line.verified.retained >= line.found.due for line in self.lines)
+
+
+def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[str, Action], list[Item]]]:
+    """The step's people in groups, each with the actions that no hold forbids."""
+    actions = context.batch.actions[context.store]
+    if not context.held:
+        yield actions, list(people)
+        return
+    groups: dict[frozenset[str], list[Item]] = defaultdict(list)
+    for item in people:
+        groups[kept_in(context, context.store, context.held.get(item.id))].append(item)
+    for kept, group in groups.items():
+        allowed = {name: action for name, action in actions.items() if name not in kept}
+        if allowed:
+            yield allowed, group
+
+
+def kept_in(context: Context, store: str, held: Held | None) -> frozenset[str]:
+    """The collections of a store that a hold keeps: those of its data type, and those whose records they need."""
+    actions = context.batch.actions[store]
+    if held is None:
+        return frozenset()
+    if held.whole:
+        return frozenset(actions)
+    specs = context.workspace.data_map.stores[store].collection_specs()
+    named = frozenset(name for name in actions if specs[name].data_type in held.data_types)
+    connector = context.workspace.stores[store]
+    if named and isinstance(connector, Leaning):
+        return named | (connector.needed_by(named) & frozenset(actions))
+    return named
+
+
+def explained(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]) -> list[Kept]:
+    """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing."""
+    found = []
+    for item in people:
+        held = context.held.get(item.id)
+        if held is None:
+            continue
+        lines = [_under(line, held, kept_in(context, line.store, held)) for line in judged[item.id]]
+        if not any(line.outcome is Outcome.FAILED for line in lines):
+            found.append(Kept(item, held, lines))
+    return found
+
+
+def _under(line: Line, held: Held, kept: frozenset[str]) -> Line:
+    if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
+        return line
+    seen = line.verified
+    retained = Tally(0, seen.due + seen.retained, seen.newer, held.until, held.ground)
+    return line._replace(verified=retained, outcome=Outcome.RETAINED)
+
+
+def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
+    connection: sa.Connection,
+    context: Context,
+    kept: Sequence[Kept],
+    cited: str,
+    at: datetime,
+    seen: datetime,
+) -> Next | None:
+    """Let these people wait in chunks of their own, and state it where it may be told.
+
+    Returns:
+        Where the chunk itself goes if they are all that is in it.
+    """
+    grounds = bodies.grounds_of(context.workspace.data_map)
+    settling = bool(kept) and kept[0].item.outcome is not None
+    told = []
+    for one in kept:
+        if not one.held.undisclosed:
+            body = bodies.on_hold(
+                context.batch, one.lines, one.held, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
+            )
+            told.append(issuing.Draft(one.item.id, one.item.series, "on-hold", one.item.subjects, body, WAITS))
+    issuing.issue(connection, context.workspace.keys, told, at)
+    groups: dict[tuple[str | None, int], list[Kept]] = defaultdict(list)
+    for one in kept:
+        values: dict[str, object] = {"held": one.held.uids}
+        if not settling and not one.held.undisclosed:
+            values |= {"outcome": Result.ON_HOLD.value, "reason": _reason(one.held)}
+        connection.execute(sa.update(schema.item).where(schema.item.c.id == one.item.id).values(**values))
+        groups[None if one.held.undisclosed else "on hold", _again(context, one, settling=settling)].append(one)
+    if len(groups) == 1 and len(kept) == len(context.items):
+        ((failure, step),) = groups
+        return Next(step=step, state=ChunkState.HELD, failure=failure)
+    row = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == context.chunk_id)).one()
+    for (failure, step), group in groups.items():
+        bisecting.cut_off(
+            connection,
+            row,
+            [one.item.id for one in group],
+            {"state": ChunkState.HELD.value, "step": step, "rounds": row.rounds + 1, "repeats": 0, "failure": failure},
+        )
+    return None
+
+
+def _again(context: Context, one: Kept, *, settling: bool) -> int:
+    if settling:
+        return pipeline.first(context.batch.pipeline, pipeline.REVIEW)
+    return pipeline.first(context.batch.pipeline, pipeline.RESOLVE if one.untouched else pipeline.ERASE)
+
+
+def _reason(held: Held) -> str:
+    until = "" if held.until is None else f", until {held.until.isoformat()}"
+    return f"on hold: {held.ground}{until}"[:500]
+
+
+def release(connection: sa.Connection) -> int:
+    """Let people run again of whose holds one was lifted or has run out: the rest, if any, is found again on the way.
+
+    Returns:
+        How many people.
+    """
+    rows = connection.execute(
+        sa.select(schema.item.c.id, schema.item.c.held, schema.item.c.outcome, schema.item.c.chunk_id)
+        .join(schema.chunk, schema.chunk.c.id == schema.item.c.chunk_id)
+        .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+        .where(
+            schema.chunk.c.state == ChunkState.HELD.value,
+            schema.batch.c.state.not_in([state.value for state in STOPPED]),
+        )
+    ).all()
+    if not rows:
+        return 0
+    valid = {one.uid for one in holds.in_force(connection)}
+    by_chunk: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        if not set(row.held or ()) <= valid:
+            by_chunk[row.chunk_id].append(row.id)
+    batches = set()
+    for chunk_id, people in by_chunk.items():
+        chunk = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == chunk_id)).one()
+        batches.add(chunk.batch_id)
+        ready = {"state": ChunkState.READY.value, "failure": None}
+        if len(people) == sum(row.chunk_id == chunk_id for row in rows):
+            connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == chunk_id).values(**ready))
+        else:
+            bisecting.cut_off(connection, chunk, people, {"step": chunk.step, **ready})
+        connection.execute(sa.update(schema.item).where(schema.item.c.id.in_(people)).values(held=None))
+        connection.execute(
+            sa.update(schema.item)
+            .where(schema.item.c.id.in_(people), schema.item.c.outcome == Result.ON_HOLD.value)
+            .values(outcome=None, reason=None)
+        )
+    states.follow(connection, batches)
+    return sum(map(len, by_chunk.values()))

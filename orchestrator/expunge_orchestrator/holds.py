@@ -1,0 +1,256 @@
+"""Holds and exemptions in the ledger: what must not be erased for now, and whom it concerns (ADR 6).
+
+People are known here by suppression tags alone, so a hold outlives the keys of every request.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_connectors.contract import Scope, SubjectKey
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import pipeline
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.records import ChunkState
+from expunge_orchestrator.tags import Tagger
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A hold before it is placed: all that is named must agree; nothing named holds nothing.
+
+    Attributes:
+        kind: `hold` or `exemption`.
+        people: One set of identifiers per person; any one of them is enough.
+        controller: Whose requests; `member` None means every member.
+        until: Last day on which it holds; None until it is lifted.
+        undisclosed: No statement and no state may tell of it.
+    """
+
+    kind: str
+    people: Sequence[frozenset[SubjectKey]] = field(repr=False)
+    data_type: str | None
+    controller: str | None
+    member: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as the ledger has it. `people` is how many it was placed for, 0 if it names none."""
+
+    id: int
+    uid: str
+    kind: str
+    people: int
+    data_type: str | None
+    controller: str | None
+    member: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+    placed_by: str
+    placed_at: str
+    lifted_by: str | None
+    lifted_at: str | None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it is in force on that day."""
+        return self.lifted_at is None and (self.until is None or day <= self.until)
+
+    def concerns(self, scope: Scope) -> bool:
+        """Whether requests of that controller can fall under it."""
+        return self.controller is None or (
+            self.controller == scope.controller and (self.member is None or self.member == scope.member)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything that holds one person."""
+
+    holds: tuple[Hold, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the person may be touched."""
+        return any(one.data_type is None for one in self.holds)
+
+    @property
+    def data_types(self) -> frozenset[str]:
+        """Otherwise: what is held."""
+        return frozenset(one.data_type for one in self.holds if one.data_type is not None)
+
+    @property
+    def undisclosed(self) -> bool:
+        """One hold that may not be told is enough to say nothing."""
+        return any(one.undisclosed for one in self.holds)
+
+    @property
+    def uids(self) -> list[str]:
+        """The holds' names."""
+        return sorted(one.uid for one in self.holds)
+
+    @property
+    def ground(self) -> str:
+        """Why, as it may be told."""
+        return "; ".join(dict.fromkeys(one.ground for one in self.holds))[:500]
+
+    @property
+    def until(self) -> date | None:
+        """The last day of the longest; None if one of them has none."""
+        days = [one.until for one in self.holds]
+        return None if None in days else max(day for day in days if day is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A hold that is in force, and what it came too late to stop: batch -> people in a running erasing step."""
+
+    hold: Hold
+    running: Mapping[str, int]
+
+
+def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str) -> Placed:
+    """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
+
+    Raises:
+        UsageError: It names neither people nor a data type nor a controller.
+    """
+    if not (wanted.people or wanted.data_type or wanted.controller):
+        raise UsageError("A hold names people, a data type or a controller, or several of these.")
+    one_at_a_time(connection)
+    hold_id: int = connection.execute(
+        sa.insert(schema.hold)
+        .values(
+            uid=f"hd_{secrets.token_hex(6)}",
+            kind=wanted.kind,
+            people=len(wanted.people),
+            data_type=wanted.data_type,
+            controller=wanted.controller,
+            member=wanted.member,
+            ground=wanted.ground,
+            until=wanted.until and wanted.until.isoformat(),
+            undisclosed=wanted.undisclosed,
+            placed_by=actor,
+            placed_at=stamp(now()),
+        )
+        .returning(schema.hold.c.id)
+    ).scalar_one()
+    tags = {tagger.tag(key) for keys in wanted.people for key in keys}
+    if tags:
+        connection.execute(sa.insert(schema.hold_tag), [{"tag": tag, "hold_id": hold_id} for tag in sorted(tags)])
+    hold = next(one for one in listed(connection) if one.id == hold_id)
+    return Placed(hold, _running(connection, hold))
+
+
+def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
+    """End a hold. Who waited for it is taken up by `release`.
+
+    Raises:
+        UsageError: There is no such hold, or it is lifted already.
+    """
+    one_at_a_time(connection)
+    lifted = connection.execute(
+        sa.update(schema.hold)
+        .where(schema.hold.c.uid == uid, schema.hold.c.lifted_at.is_(None))
+        .values(lifted_at=stamp(now()), lifted_by=actor)
+    ).rowcount
+    if not lifted:
+        raise UsageError("There is no hold of that name in force.", remedy="`expunge holds list` lists them.")
+    return next(one for one in listed(connection) if one.uid == uid)
+
+
+def listed(connection: sa.Connection) -> list[Hold]:
+    """Every hold there ever was, the oldest first."""
+    return [_hold(row) for row in connection.execute(sa.select(schema.hold).order_by(schema.hold.c.id)).mappings()]
+
+
+def in_force(connection: sa.Connection) -> list[Hold]:
+    """The holds of today."""
+    today = now().date()
+    rows = connection.execute(
+        sa.select(schema.hold).where(schema.hold.c.lifted_at.is_(None)).order_by(schema.hold.c.id)
+    ).mappings()
+    return [hold for hold in map(_hold, rows) if hold.holds_on(today)]
+
+
+def held_in_chunk(
+    connection: sa.Connection, scope: Scope, chunk_id: int, people: Iterable[int], holds: Iterable[Hold] | None = None
+) -> dict[int, Held]:
+    """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
+    matching = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
+    if not matching:
+        return {}
+    found: dict[int, list[Hold]] = defaultdict(list)
+    by_people = {one.id: one for one in matching if one.people}
+    if by_people:
+        rows = connection.execute(
+            sa.select(schema.hold_tag.c.hold_id, schema.item.c.id.label("item_id"))
+            .join(schema.suppression, schema.suppression.c.tag == schema.hold_tag.c.tag)
+            .join(schema.item, schema.item.c.id == schema.suppression.c.item_id)
+            .where(schema.item.c.chunk_id == chunk_id, schema.hold_tag.c.hold_id.in_(by_people))
+            .distinct()
+        )
+        for row in rows:
+            found[row.item_id].append(by_people[row.hold_id])
+    general = [one for one in matching if not one.people]
+    return {
+        item: Held(tuple(sorted([*found.get(item, []), *general], key=lambda one: one.id)))
+        for item in people
+        if general or item in found
+    }
+
+
+def held_people(
+    connection: sa.Connection, scope: Scope, tagger: Tagger, people: Mapping[int, Collection[SubjectKey]]
+) -> dict[int, Held]:
+    """The same for people whose keys are at hand, as when planning: number -> what holds them."""
+    matching = [one for one in in_force(connection) if one.concerns(scope)]
+    if not matching:
+        return {}
+    general = [one for one in matching if not one.people]
+    tags: dict[bytes, list[Hold]] = defaultdict(list)
+    by_id = {one.id: one for one in matching}
+    for row in connection.execute(sa.select(schema.hold_tag).where(schema.hold_tag.c.hold_id.in_(by_id))):
+        tags[row.tag].append(by_id[row.hold_id])
+    found = {}
+    for number, keys in people.items():
+        mine = {one.id: one for key in keys for one in tags.get(tagger.tag(key), ())} if tags else {}
+        if mine or general:
+            found[number] = Held((*mine.values(), *general))
+    return found
+
+
+def _running(connection: sa.Connection, hold: Hold) -> dict[str, int]:
+    """Who is in an erasing step at this moment."""
+    rows = connection.execute(
+        sa.select(schema.chunk.c.id, schema.chunk.c.step, schema.batch)
+        .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+        .where(schema.chunk.c.state == ChunkState.RUNNING.value)
+    )
+    found: dict[str, int] = defaultdict(int)
+    for row in rows.mappings().all():
+        if pipeline.split(row["pipeline"][row["step"]])[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
+            continue
+        people = connection.scalars(sa.select(schema.item.c.id).where(schema.item.c.chunk_id == row[schema.chunk.c.id]))
+        scope = Scope(row["controller"], row["member"])
+        if held := held_in_chunk(connection, scope, row[schema.chunk.c.id], people.all(), [hold]):
+            found[row["uid"]] += len(held)
+    return dict(found)
+
+
+def _hold(row: sa.RowMapping) -> Hold:
+    values: dict[str, Any] = dict(row)
+    return Hold(**{**values, "until": date.fromisoformat(values["until"]) if values["until"] else None})
