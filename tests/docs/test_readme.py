@@ -97,7 +97,7 @@ def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Pat
 
     plan, erase, tick = carried_out.splitlines()
     planned = newcomer.types(plan)
-    assert "1 people" in planned
+    assert "1 person" in planned
     batch = re.findall(r"bt_[0-9a-f]+", planned)[0]
     assert "1 erased" in newcomer.types(erase.replace("bt_…", batch), answer="1")
     newcomer.types(tick)
