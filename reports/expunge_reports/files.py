@@ -1,9 +1,12 @@
-"""Files that survive a power cut: written beside, flushed, renamed into place, and the directory flushed too."""
+"""Files that survive a power cut: written beside, renamed into place, flushed, and the directories flushed too.
+
+Many files are placed first and settled together: the file system then writes its journal once, and not for each.
+"""
 
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,28 +46,51 @@ class DurableDirectory:
         except OSError as error:
             raise LogError(f"a file of the log cannot be read ({error.strerror})") from None
 
-    def write(self, path: str, data: bytes) -> None:
-        """Replace a file in one atomic step; on return the new bytes are on the disk.
+    def place(self, path: str, data: bytes) -> None:
+        """Put a file where it belongs, in one step for readers; a power cut may lose it until it is settled.
+
+        Raises:
+            LogError: the file system refuses.
+        """
+        try:
+            self._place(path, data)
+        except OSError as error:
+            raise _refused(error) from None
+
+    def settle(self, paths: Collection[str]) -> None:
+        """See to it that placed files are on the disk, and the directories that lead to them.
+
+        Raises:
+            LogError: the file system refuses.
+        """
+        directories = {parent for path in paths for parent in Path(path).parents}
+        try:
+            for path in paths:
+                _flush(self.root / path)
+                self.after("flushed")
+            for directory in sorted(directories, key=lambda one: len(one.parts), reverse=True):
+                _flush(self.root / directory)
+                self.after("directory flushed")
+        except OSError as error:
+            raise _refused(error) from None
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Replace a file in one atomic step; on return the new bytes are on the disk, and before that the old ones.
 
         Raises:
             LogError: the file system refuses; the old file, if any, is untouched.
         """
-        target = self.root / path
         scratch = self.root / _SCRATCH
         try:
-            self._make_directories(target.parent)
-            with scratch.open("wb") as file:
-                file.write(data)
-                self.after("written")
-                file.flush()
-                os.fsync(file.fileno())
+            self._write(scratch, data)
+            _flush(scratch)
             self.after("flushed")
-            scratch.replace(target)
+            scratch.replace(self.root / path)
             self.after("renamed")
-            _flush_directory(target.parent)
+            _flush(self.root)
             self.after("directory flushed")
         except OSError as error:
-            raise LogError(f"the log cannot be written ({error.strerror})") from None
+            raise _refused(error) from None
 
     def remove(self, path: str) -> None:
         """Remove a directory of files that are no longer needed; a no-op if there is none."""
@@ -89,18 +115,27 @@ class DurableDirectory:
             raise LogBusyError from None
         return descriptor
 
-    def _make_directories(self, directory: Path) -> None:
-        if directory == self.root or directory.is_dir():
-            return
-        self._make_directories(directory.parent)
-        directory.mkdir(exist_ok=True)
-        _flush_directory(directory.parent)
-        self.after("directory made")
+    def _place(self, path: str, data: bytes) -> None:
+        target = self.root / path
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.after("directory made")
+        self._write(self.root / _SCRATCH, data)
+        (self.root / _SCRATCH).replace(target)
+        self.after("renamed")
+
+    def _write(self, scratch: Path, data: bytes) -> None:
+        scratch.write_bytes(data)
+        self.after("written")
 
 
-def _flush_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _refused(error: OSError) -> LogError:
+    return LogError(f"the log cannot be written ({error.strerror})")

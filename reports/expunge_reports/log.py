@@ -1,8 +1,8 @@
 """The transparency log: append-only, in a directory that any web server can publish as it is (C2SP tlog-tiles).
 
 A `Log` is a reader's view of one checkpoint. A `LogWriter` is the only process that appends. The order of writing makes
-a crash harmless: entry bundles and tiles first, each durably, the signed checkpoint last. Until the checkpoint is
-replaced nothing refers to the new files; the next append writes them again.
+a crash harmless: entry bundles and tiles first, until all of them are on the disk, the signed checkpoint last. Before
+the checkpoint is replaced nothing refers to the new files; the next append writes them again.
 """
 
 import os
@@ -228,10 +228,11 @@ class LogWriter:
             filled += edge.add(leaf, self._files)
         if edge.size == first:
             return first
-        edge.flush(self._files)
+        edge.finish(self._files)
+        self._files.settle(edge.placed)
         head = note.Checkpoint(self._log.head.origin, edge.size, tiles.root_of_edge(edge.levels))
         signed = note.sign_checkpoint(head, self._key)
-        self._files.write(CHECKPOINT, signed.encode())
+        self._files.replace(CHECKPOINT, signed.encode())
         self._log = Log(signed, head, tiles.TiledTree(self._files.read, head.size))
         for path in filled:
             self._files.remove(f"{path}.p")  # the full tile or bundle is published now; tlog-tiles allows this
@@ -257,4 +258,4 @@ def _write_empty(files: DurableDirectory, origin: str, key: Ed25519PrivateKey) -
     if files.read(CHECKPOINT) is not None or (files.root / "tile").exists():
         raise LogError("there is a log here already")
     empty = note.Checkpoint(origin, 0, merkle.EMPTY_ROOT)
-    files.write(CHECKPOINT, note.sign_checkpoint(empty, key).encode())
+    files.replace(CHECKPOINT, note.sign_checkpoint(empty, key).encode())

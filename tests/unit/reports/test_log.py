@@ -1,5 +1,6 @@
 """The tiled log: layout, proofs, corruption, one writer, and death between any two steps."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -223,6 +224,33 @@ def test_a_failed_write_leaves_the_writer_as_it_was(directory):
         assert writer.append([b"other"]) == 250
         assert writer.append(leaves(251, 260)) == 251
         Log.open(directory, VERIFIER).audit()
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (250, 260), (250, 800)])
+def test_everything_is_on_the_disk_before_the_checkpoint_speaks_of_it(directory, monkeypatch, start, end):
+    flushed: set[int] = set()
+    flush = os.fsync
+
+    def note_flush(descriptor: int) -> None:
+        flush(descriptor)
+        flushed.add(os.fstat(descriptor).st_ino)
+
+    def look(step: str) -> None:
+        # The checkpoint is the one file that is flushed before it has its name.
+        if step == "renamed" and (directory / "checkpoint").stat().st_ino in flushed:
+            new = {path for path in directory.rglob("*") if path not in before and path.name not in BOOKKEEPING}
+            unsafe.extend(path for path in {*new, *(path.parent for path in new)} if path.stat().st_ino not in flushed)
+            looked.append(len(new))
+
+    with LogWriter.create(directory, ORIGIN, KEY) as writer:
+        writer.append(leaves(0, start))
+    before, unsafe, looked = set(directory.rglob("*")) - {directory / "checkpoint"}, [], []
+    monkeypatch.setattr(os, "fsync", note_flush)
+    with LogWriter.open(DurableDirectory(directory, look), ORIGIN, KEY) as writer:
+        writer.append(leaves(start, end))
+    assert len(looked) == 1
+    assert looked[0] > 2
+    assert {path for path in unsafe if path != directory} == set()
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (250, 251), (250, 260), (255, 256), (0, 257)])
