@@ -19,7 +19,8 @@ from expunge_reports.keys import KeyRing
 from expunge_reports.log import Log, LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open
 
-_BATCH = 1000
+_SIGNED_AT_ONCE = 1000
+_PUBLISHED_AT_ONCE = 5000
 _LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
 _RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
 
@@ -53,8 +54,8 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
     at all. UNIQUE(series, seq) refuses a second one.
     """
     signer = dsse.Signer(keys.receipt)
-    for start in range(0, len(drafts), _BATCH):
-        part = drafts[start : start + _BATCH]
+    for start in range(0, len(drafts), _SIGNED_AT_ONCE):
+        part = drafts[start : start + _SIGNED_AT_ONCE]
         before = _heads(connection, [draft.series for draft in part])
         rows = []
         for draft in part:
@@ -137,31 +138,38 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
     """
     published = 0
     while True:
-        with ledger.begin() as connection:
-            known = _indexed(connection)
-            size = writer.log.size
-            if size < known:
-                raise LedgerError("The log is shorter than the ledger says: it was truncated, or it is another log.")
-            pending = {
-                row.leaf: row.id
-                for row in connection.execute(
-                    sa.select(statement.c.id, statement.c.leaf)
-                    .where(statement.c.log_index.is_(None))
-                    .order_by(statement.c.id)
-                    .limit(_BATCH + size - known)
-                )
-            }
-            logged: list[dict[str, int]] = []
-            for index in range(known, size):
-                found = pending.pop(writer.log.leaf(index), None)
-                if found is None:
-                    raise LedgerBehindError(remedy=_RECONCILE)
-                logged.append({"row": found, "index": index})
-            if pending:
-                first = writer.append(list(pending))
-                logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
-            if logged:
+        with reading(ledger) as connection:
+            logged, pending = _standing(connection, writer)
+        if pending:
+            first = writer.append(list(pending))
+            logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
+        if logged:
+            with ledger.begin() as connection:
                 connection.execute(_LOGGED, logged)
-            if not pending:
-                return published
-            published += len(pending)
+        published += len(pending)
+        if len(pending) < _PUBLISHED_AT_ONCE:
+            return published
+
+
+def _standing(connection: sa.Connection, writer: LogWriter) -> tuple[list[dict[str, int]], dict[bytes, int]]:
+    """Statements that are in the log without the ledger knowing where, and leaf -> row of those that are not in it."""
+    known = _indexed(connection)
+    size = writer.log.size
+    if size < known:
+        raise LedgerError("The log is shorter than the ledger says: it was truncated, or it is another log.")
+    pending = {
+        row.leaf: row.id
+        for row in connection.execute(
+            sa.select(statement.c.id, statement.c.leaf)
+            .where(statement.c.log_index.is_(None))
+            .order_by(statement.c.id)
+            .limit(_PUBLISHED_AT_ONCE + size - known)
+        )
+    }
+    logged: list[dict[str, int]] = []
+    for index in range(known, size):
+        found = pending.pop(writer.log.leaf(index), None)
+        if found is None:
+            raise LedgerBehindError(remedy=_RECONCILE)
+        logged.append({"row": found, "index": index})
+    return logged, pending

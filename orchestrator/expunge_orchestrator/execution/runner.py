@@ -68,14 +68,20 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2,
         sole_runner(workspace.ledger) as still_ours,
         ThreadPoolExecutor(workers, thread_name_prefix="expunge") as pool,
     ):
-        publish(workspace.ledger, writer)
-        states.refresh(workspace)
+        _publish(workspace, writer)
         flight: dict[Future[None], int] = {}
+        news = False
         while True:
             still_ours()
+            if news and not flight:
+                _publish(workspace, writer)
+                news = False
             ready, pause = _open_chunks(workspace.ledger, set(flight.values()), only)
             for chunk_id in ready[: workers - len(flight)]:
                 flight[pool.submit(_drive, workspace, chunk_id, watch)] = chunk_id
+            if news:  # the worker that brought them is at its next chunk by now
+                _publish(workspace, writer)
+                news = False
             if not flight:
                 if pause is None:
                     break
@@ -84,10 +90,15 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2,
             for finished in wait(flight, timeout=0.5, return_when=FIRST_COMPLETED).done:
                 flight.pop(finished)
                 finished.result()
-                publish(workspace.ledger, writer)
-                states.refresh(workspace)
+                news = True
         publish(workspace.ledger, writer)
         forget(workspace.ledger)
+
+
+def _publish(workspace: Workspace, writer: LogWriter) -> None:
+    """Bring the log and the batches' states up to date with the chunks."""
+    publish(workspace.ledger, writer)
+    states.refresh(workspace)
 
 
 def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tuple[list[int], float | None]:
