@@ -215,6 +215,21 @@ class Adoptable(Protocol):
         ...
 
 
+@runtime_checkable
+class Sweepable(Protocol):
+    """A store that can be searched for identifiers in places that the map does not name (`expunge check --sample`)."""
+
+    def sweep(self, rows: int) -> Sequence[Finding]:
+        """Look at samples of unmapped places: what looks like an identifier, where, and how often. Never a value.
+
+        Reads only, in bounded time: what could not be looked at in time, or at all, is a finding of its own.
+
+        Args:
+            rows: At most so many rows of a table, and so many names of a keyspace or bucket.
+        """
+        ...
+
+
 class StoreType(Protocol):
     """What an entry point of the group `expunge.connectors` names: a class that makes connectors."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector
+from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.scope import ownerless
 
@@ -23,6 +23,38 @@ def inspect_all(
         found.extend(store.inspect())
     for place in backups.values():
         found.extend(place.inspect())
+    return _in_order(found)
+
+
+def sweep_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
+    """What looks like an identifier in places that the map does not name, errors first.
+
+    Args:
+        stores: The connectors by name.
+        rows: Of one table at most; and so many names of a keyspace or bucket.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    found: list[Finding] = []
+    for name, store in stores.items():
+        if isinstance(store, Sweepable):
+            found.extend(store.sweep(rows))
+        else:
+            found.append(
+                Finding(
+                    Severity.INFO,
+                    "sweep-unread",
+                    name,
+                    None,
+                    "Its connector cannot search it: what stands in unmapped places is unknown, not fine.",
+                    "Look yourself.",
+                )
+            )
+    return _in_order(found)
+
+
+def _in_order(found: list[Finding]) -> list[Finding]:
     order = list(Severity)
     return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
 

@@ -226,6 +226,7 @@ def person() -> dict[str, Any]:
         "card": ":".join(f"{secrets.randbelow(240) + 16:02x}" for _ in range(8)),
         "weight": str(secrets.randbelow(9 * 10**14) + 10**14 + 0.5),
         "spot": f"({secrets.randbelow(9 * 10**8) + 10**8},{secrets.randbelow(9 * 10**8) + 10**8})",
+        "stray": f"{word()}@canary.example",
     }
 
 
@@ -312,12 +313,15 @@ class House:
                 "INSERT INTO badges VALUES (%s, %s, %s)", (birds["badge"], birds["code"], birds["label"])
             )
             connection.execute("INSERT INTO scores VALUES (%s, %s, 1)", (birds["score_id"], birds["member_no"]))
+            connection.execute("INSERT INTO strays VALUES (%s)", (birds["stray"],))
         with self.redis() as client:
             client.sadd(f"idx:{birds['id']}", birds["token"])
             client.hset(f"sess:{birds['token']}", mapping={birds["session_field"]: birds["session_value"]})
             client.set(f"mail:{birds['email']}", birds["cached"])
             client.rpush(f"queue:{birds['handle']}", birds["queued"])
             client.zadd("present", {birds["handle"]: 1.0})
+            client.set(f"lost:{birds['stray']}", "x")
+        self.s3.put_object(Bucket=BUCKET, Key=f"lost/{birds['stray']}", Body=b"x")
         for key in (birds["file"], f"homes/{birds['handle']}/{birds['home']}.txt"):
             self.s3.put_object(
                 Bucket=BUCKET, Key=key, Body=birds["object_body"].encode(), Metadata={"mark": birds["object_metadata"]}
@@ -359,6 +363,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             connection.execute("CREATE ROLE clerk LOGIN PASSWORD 'clerk'")
             connection.execute("GRANT SELECT, DELETE ON notes, badges, scores TO clerk")
             connection.execute("GRANT SELECT, UPDATE ON people TO clerk")
+            connection.execute("CREATE TABLE strays (body text); GRANT SELECT ON strays TO clerk")
         client.create_bucket(Bucket=BUCKET)
         home = directory / "expunge"
         place = stack.endpoints.postgres_url.rpartition("@")[2]
@@ -403,6 +408,9 @@ def walked(house: House) -> tuple[House, Flock]:
     house.plant(birds)
     csv = request_of(birds)
     house.run("check", "check")
+    swept = house.run("sweep", "check", "--sample")
+    assert "public.strays.body" in swept.told, "an unmapped place is searched, and named"
+    assert "Names of the shape {text}:{email}" in swept.told
     with failing(house, birds, "wrong type"):
         house.run("plan, wrong type", "plan", "-", "-c", "house", stdin=csv, code=8)
     defective(house, "count", "plan, defect", "plan", "-", "-c", "house", stdin=csv, code=70)

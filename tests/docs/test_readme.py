@@ -91,9 +91,10 @@ def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Pat
     (tmp_path / "datamap.yaml").write_text(data_map)
     newcomer = Newcomer(tmp_path)
 
-    keys, check = found.splitlines()
+    keys, *checks = found.splitlines()
     newcomer.types(keys)
-    assert "Nothing blocks" in newcomer.types(check)
+    for check in checks:
+        assert "Nothing blocks" in newcomer.types(check)
 
     plan, erase, tick = carried_out.splitlines()
     planned = newcomer.types(plan)

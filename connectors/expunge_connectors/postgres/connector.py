@@ -63,6 +63,10 @@ class PostgresStore:
         """Hold the data map against the live database."""
         return self._call(lambda connection: inspection.findings(connection, self.name, self._data_map))
 
+    def sweep(self, rows: int) -> Sequence[Finding]:
+        """Search samples of unmapped tables and columns for what looks like an identifier."""
+        return self._call(lambda connection: inspection.swept(connection, self.name, self._data_map, rows))
+
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
         return self._transaction(lambda connection: identity.identity(connection, self.name))

@@ -28,6 +28,7 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
+from expunge_connectors.redis import sweep
 from expunge_connectors.redis.conversation import Conversation
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.reading import gathered, members_at_once, members_by_cursor, present, remaining
@@ -68,6 +69,10 @@ class RedisStore:
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live server: rights, cluster mode, what may record keys. Reads only."""
         return findings(self._conversation(), self._map, self._spec)
+
+    def sweep(self, rows: int) -> Sequence[Finding]:
+        """Hold the names of a sample of keys against the map's templates."""
+        return list(sweep.findings(self._conversation(), self._spec, rows))
 
     def identity(self) -> StoreIdentity:
         """The sentinel that `adopt` planted, and the number of the database.

@@ -12,6 +12,7 @@ from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
+from expunge_connectors.s3 import sweep
 from expunge_connectors.s3.inspection import findings
 from expunge_connectors.s3.listing import search
 from expunge_connectors.s3.records import tally
@@ -52,6 +53,10 @@ class S3Store:
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live buckets. Reads only."""
         return findings(self._service, self._spec)
+
+    def sweep(self, rows: int) -> Sequence[Finding]:
+        """Hold the names of a sample of objects against the map's templates."""
+        return list(sweep.findings(self._service, self._map, self._spec, rows))
 
     def identity(self) -> StoreIdentity:
         """The account, and the buckets with their creation dates; independent of the endpoint."""

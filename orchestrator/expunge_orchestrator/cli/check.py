@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -12,10 +13,17 @@ from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.inspecting import inspect_all
+from expunge_orchestrator.inspecting import inspect_all, sweep_all
 from expunge_orchestrator.workspace import connected, load_map
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+
+
+Sample = Annotated[bool, typer.Option("--sample", help="Search samples of what the map does not name as well.")]
+Rows = Annotated[
+    int,
+    typer.Option("--rows", help="With --sample: rows of a table, names of a keyspace or bucket.", min=1, max=1_000_000),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,10 +31,12 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def check(as_json: terminal.Json = False) -> None:
+def check(sample: Sample = False, rows: Rows = 1000, as_json: terminal.Json = False) -> None:
     """Hold the data map against the live stores. Reads only.
 
-    Errors block `plan` and `erase` (exit code 5); each finding says what to do.
+    Errors block `plan` and `erase` (exit code 5); each finding says what to do. With --sample, tables, columns, keys
+    and objects that the map does not name are searched for e-mail addresses, phone numbers, IP addresses and ids of
+    people; what is printed is where, which kind and how often, never a value.
 
     Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
     """
@@ -35,9 +45,12 @@ def check(as_json: terminal.Json = False) -> None:
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
         findings = inspect_all(data_map, stores, backups)
+        if sample:
+            findings += sweep_all(stores, rows)
     errors = sum(one.severity is Severity.ERROR for one in findings)
     if as_json:
-        terminal.emit({"findings": [asdict(one) for one in findings], "errors": errors})
+        looked_at = {"rows": rows} if sample else None
+        terminal.emit({"findings": [asdict(one) for one in findings], "errors": errors, "sample": looked_at})
     else:
         _show(findings, errors)
     if errors:

@@ -17,6 +17,7 @@ from expunge_connectors.postgres.inspection import (
     rights,
     server,
     structure,
+    sweep,
     ties,
     tombstones,
     triggers,
@@ -24,7 +25,7 @@ from expunge_connectors.postgres.inspection import (
 from expunge_connectors.postgres.inspection.subject import Inspection
 from expunge_connectors.postgres.mapped import store_spec
 
-__all__ = ["findings"]
+__all__ = ["findings", "swept"]
 
 
 def findings(connection: Connection, store: str, data_map: DataMap) -> list[Finding]:
@@ -35,10 +36,7 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         store: Its name in the data map.
         data_map: The whole map.
     """
-    spec = store_spec(store, data_map)
-    live = catalogue.read(connection, (table.table for table in spec.collections.values()))
-    row = connection.execute("SELECT CURRENT_USER").fetchone()
-    inspection = Inspection(store, data_map, spec, live, str(row[0]) if row else "")
+    inspection = _inspection(connection, store, data_map)
     found = [
         *server.findings(connection, inspection),
         *recording.findings(connection, inspection),
@@ -56,3 +54,22 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
     ]
     rank = {"error": 0, "warning": 1, "info": 2}
     return sorted(found, key=lambda one: rank[one.severity])
+
+
+def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> list[Finding]:
+    """What a search of samples of unmapped places finds.
+
+    Args:
+        connection: In autocommit mode and outside a transaction.
+        store: Its name in the data map.
+        data_map: The whole map.
+        rows: Of one table, at most.
+    """
+    return list(sweep.findings(connection, _inspection(connection, store, data_map), rows))
+
+
+def _inspection(connection: Connection, store: str, data_map: DataMap) -> Inspection:
+    spec = store_spec(store, data_map)
+    live = catalogue.read(connection, (table.table for table in spec.collections.values()))
+    row = connection.execute("SELECT CURRENT_USER").fetchone()
+    return Inspection(store, data_map, spec, live, str(row[0]) if row else "")

@@ -1,0 +1,155 @@
+"""Samples of tables: a bounded number of rows, searched by the server. What comes back are numbers, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.selection import raw
+
+SECONDS_A_TABLE = 5
+SECONDS_IN_ALL = 120
+LONGEST_TEXT = 10_000  # characters of a value that are searched
+_MANY = 10  # times the sample: below, a table is read from its beginning
+_PAGES = 20
+
+# Parts are looked at through their roots, tables of extensions not at all.
+_COLUMNS = """
+SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint, c.relpages, a.attname::text,
+       pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL),
+       a.attnotnull,
+       EXISTS (SELECT FROM pg_catalog.pg_constraint f
+                WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = ANY (f.conkey)),
+       EXISTS (SELECT FROM pg_catalog.pg_index x
+                WHERE x.indrelid = c.oid AND x.indisprimary AND a.attnum = ANY (x.indkey::int2[])),
+       pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+       AND NOT pg_catalog.row_security_active(c.oid)
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+   AND a.attnum > 0 AND NOT a.attisdropped
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY 1, 2, a.attnum
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SampledColumn:
+    """A column of any table of the database.
+
+    Attributes:
+        base: Its type, without length, a domain replaced by what it is over.
+        foreign: It is part of a foreign key.
+        key: It is part of the primary key.
+    """
+
+    name: str
+    base: str
+    not_null: bool
+    foreign: bool
+    key: bool
+    readable: bool
+
+    @property
+    def textual(self) -> bool:
+        """Text, or something with text inside."""
+        plain = self.base.removesuffix("[]")
+        return plain in {"text", "character varying", "character", "citext", "json", "jsonb", "xml", "hstore"}
+
+
+@dataclass(frozen=True, slots=True)
+class SampledTable:
+    """Any table of the database, a partitioned one by its root. `rows` and `pages` are the planner's estimates."""
+
+    schema: str
+    name: str
+    rows: int
+    pages: int
+    columns: tuple[SampledColumn, ...]
+
+    @property
+    def text(self) -> str:
+        """`schema.table`."""
+        return f"{self.schema}.{self.name}"
+
+
+def tables(connection: Connection) -> list[SampledTable]:
+    """Every table and materialised view of the database that is not the server's own or an extension's."""
+    found: dict[tuple[str, str, int, int], list[SampledColumn]] = {}
+    for schema, name, rows, pages, *column in connection.execute(_COLUMNS).fetchall():
+        found.setdefault((schema, name, rows, pages), []).append(SampledColumn(*column))
+    return [SampledTable(*table, tuple(columns)) for table, columns in found.items()]
+
+
+def counted(
+    connection: Connection, table: SampledTable, rows: int, conditions: Mapping[str, sql.Composable]
+) -> tuple[int, dict[str, int]] | None:
+    """How many rows of a sample meet each condition.
+
+    Args:
+        connection: Outside a transaction.
+        table: What is sampled.
+        rows: The size of the sample, at most.
+        conditions: A name of the caller's -> a condition on the row `s`.
+
+    Returns:
+        The size of the sample, and the number for each name; None if the server would not, or not in time.
+    """
+    # TABLESAMPLE SYSTEM takes whole pages, each with this chance: so many that none at all is out of the question.
+    chance = max(rows / table.rows, _PAGES / max(table.pages, 1)) if table.rows > _MANY * rows else 1.0
+    percent = None if chance >= 1 else 100 * chance
+    sample = sql.SQL("") if percent is None else sql.SQL(" TABLESAMPLE SYSTEM ({})").format(sql.Literal(percent))
+    columns = sql.SQL(", ").join(sql.Identifier(one.name) for one in table.columns if one.readable)
+    counts: Iterable[sql.Composable] = (
+        sql.SQL(", count(*) FILTER (WHERE {})").format(condition) for condition in conditions.values()
+    )
+    statement = sql.SQL("SELECT count(*){} FROM (SELECT {} FROM {}{} LIMIT {}) AS s").format(
+        sql.SQL("").join(counts), columns, sql.Identifier(table.schema, table.name), sample, sql.Literal(rows)
+    )
+    try:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(f"{SECONDS_A_TABLE}s")))
+            row = connection.execute(statement).fetchone()
+    except psycopg.Error as error:
+        if error.sqlstate is None or connection.closed:
+            raise
+        return None
+    return None if row is None else (row[0], dict(zip(conditions, row[1:], strict=True)))
+
+
+def matches(column: SampledColumn, pattern: str) -> sql.Composed:
+    """The text of the column holds this."""
+    return sql.SQL("pg_catalog.left({}::text, {}) ~ {}").format(
+        sql.Identifier("s", column.name), sql.Literal(LONGEST_TEXT), sql.Literal(pattern)
+    )
+
+
+def filled(column: SampledColumn) -> sql.Composed:
+    """The column holds anything."""
+    return sql.SQL("{} IS NOT NULL").format(sql.Identifier("s", column.name))
+
+
+def refers(column: SampledColumn, table: sql.Identifier, key: str, base: str) -> sql.Composed:
+    """The column's value, or the first one in its text, stands in the key column of a table.
+
+    Compared as the key's own type, so that its index serves.
+    """
+    text = sql.SQL("pg_catalog.left({}::text, {})").format(sql.Identifier("s", column.name), sql.Literal(LONGEST_TEXT))
+    if base == "uuid":
+        pattern = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+        value = sql.SQL("pg_catalog.substring({}, {})").format(text, sql.Literal(pattern))
+    else:
+        value = sql.SQL("CASE WHEN {} ~ '^[0-9]{{1,15}}$' THEN {} END").format(text, text)
+    return sql.SQL("EXISTS (SELECT FROM {} AS p WHERE p.{} = ({})::{})").format(
+        table, sql.Identifier(key), value, raw("uuid" if base == "uuid" else "bigint")
+    )
