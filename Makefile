@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 PACKAGES := config connectors orchestrator reports
-TEST_FOLDERS := tests/unit tests/contract tests/integration tests/acceptance
+TEST_FOLDERS := tests/unit tests/contract tests/integration tests/acceptance tests/model
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -49,6 +49,7 @@ format: $(VENV)/.dev ## Put the code into the house's form
 
 chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
 	$(PYTEST) -n $(WORKERS) --dist load tests/chaos
+	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-300} $(PYTEST) -n $(WORKERS) --dist load tests/model
 
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
 	$(BIN)/python -m tests.bench

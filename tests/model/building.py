@@ -1,0 +1,375 @@
+"""Schemas and maps: tables of many shapes, and a map that `expunge check` accepts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.model import values
+from tests.model.dice import Dice
+from tests.model.plan import PERIODS, Part, decide, overwrite
+from tests.model.world import Column, Expression, ForeignKey, Table
+
+FAMILIES = {"firm": "user_id", "client": "caller_id"}
+"""Controller -> the identity of its persons."""
+
+_SCHEMAS = ("public", "app", "Sales Dept", "o'schema")
+_TABLES = ("people", "items", "Order Lines", "user", 'we"ird', "per%cent", "größe", "select", "{x}", "It's")
+_COLUMNS = {
+    "key": ("id", "Id", "the id", "order", 'i"d', "schlüssel"),
+    "lead": ("lead_id", "Lead", "from", "parent id", "p%s"),
+    "self": ("reply_to", "Above"),
+    "email": ("email", "E-Mail", "e mail", "e.mail"),
+    "phone": ("phone", "Tel."),
+    "postal": ("address", "Address Line"),
+    "note": ("note", "Full Name", "%note", "it's"),
+    "number": ("seconds", "No"),
+    "day": ("born", "Born On"),
+    "created": ("created_at", "Created"),
+    "start": ("start_at", "Ended"),
+    "owner": ("client_id", "Owner"),
+    "token": ("token", "Token"),
+    "length": ("length", "Len"),
+}
+
+
+class Builder:
+    """Makes one schema with its map.
+
+    Args:
+        dice: Where choices come from.
+        shapes: Which shapes may occur.
+    """
+
+    def __init__(self, dice: Dice, shapes: frozenset[str]) -> None:
+        self._dice = dice
+        self._shapes = shapes
+        self.families = dice.pick([["firm"], ["client"], ["firm", "client"]])
+        self.owner_type = dice.pick(["integer", "text"])
+        self.tables: list[Table] = []
+        self.parts: list[Part] = []
+        self.identities: dict[str, dict[str, Any]] = {
+            "email": {"kind": "nominating", "normaliser": "email/1"},
+            "phone": {"kind": "nominating", "normaliser": "e164/1"},
+            "postal": {"kind": "nominating", "normaliser": "postal/1", "shareable": True},
+            "token": {"kind": "internal", "normaliser": "exact/1"},
+        }
+
+    def build(self) -> None:
+        """Make everything."""
+        dice = self._dice
+        for family in self.families:
+            self._person(family)
+        makers = [self._child, self._child, self._direct, self._log, self._shared, self._upward, self._by_token]
+        for _ in range(dice.pick([3, 1, 2, 4, 5])):
+            dice.pick(makers)(dice.pick(self.families))
+        if dice.chance(20):
+            self._stranger()
+        decide(dice, self.parts)
+        referenced = {id(table): set[str]() for table in self.tables}
+        for table in self.tables:
+            for key in table.foreign_keys:
+                referenced[id(key.parent)].update(key.parent_columns)
+        for part in self.parts:
+            if part.action == "tombstone":
+                overwrite(dice, part, referenced[id(part.table)])
+            if part.action == "retain":
+                self._starts(part)
+            self._dates(part)
+
+    def document(self) -> dict[str, Any]:
+        """The data map."""
+        return {
+            "expunge": 1,
+            "operator": {"name": "Model Ltd", "contact": "privacy@model.example", "log_origin": "model.example"},
+            "controllers": {"firm": {"name": "The firm"}, "client": {"name": "A client", "many": True}},
+            "identities": self.identities,
+            "data_types": {f"of-{part.name}": part.data_type() for part in self.parts if not part.log},
+            "stores": {
+                "main": {
+                    "connector": "postgres",
+                    "collections": {part.name: part.document() for part in self.parts},
+                }
+            },
+        }
+
+    def expressions(self) -> dict[tuple[str, str], Expression]:
+        """What the tombstones mean."""
+        return {
+            (part.name, column): what
+            for part in self.parts
+            for column, what in part.tombstone.items()
+            if isinstance(what, Expression)
+        }
+
+    # ---- collections
+
+    def _person(self, family: str) -> None:
+        dice, identity = self._dice, FAMILIES[family]
+        kind = dice.pick(self._kinds())
+        self.identities[identity] = {"kind": "person", "normaliser": values.normaliser(kind)}
+        table = self._table()
+        key = self._column(table, "key", kind)
+        if dice.chance(25):
+            key.unique = True
+            table.primary_key = (self._column(table, "key", "bigint").name,)
+        else:
+            table.primary_key = (key.name,)
+            self._numbered(key)
+        part = self._part(f"{family}-people", family, table, key.name)
+        part.person = identity
+        part.yields[identity] = key.name
+        part.ties.append({"column": key.name, "identity": identity})
+        if dice.chance(80):
+            self._identified(part, "email", yielded=dice.chance(70))
+        if dice.chance(40):
+            self._identified(part, "phone", yielded=dice.chance(70))
+        self._filling(part)
+
+    def _child(self, family: str) -> None:
+        """Rows tied to a row of another collection, nearly always by a foreign key."""
+        dice = self._dice
+        leads = [part for part in self.parts if part.family == family and not part.log and not part.sharing]
+        lead = leads[dice.number(0, len(leads) - 1)]
+        table = self._table()
+        part = self._part(f"child-{len(self.parts)}", family, table, "")
+        column = self._led(part, lead)
+        shape = dice.number(0, 9)
+        if shape >= 8 and not column.nullable:
+            table.primary_key = (column.name, self._column(table, "key", "integer").name)
+            part.lead = table.primary_key[1]
+        elif shape == 7 and not column.nullable:
+            table.primary_key = (column.name,)
+            part.lead = column.name
+        else:
+            self._keyed(part)
+        if dice.chance(15):
+            self._led(part, leads[dice.number(0, len(leads) - 1)])
+        if dice.chance(20):
+            self._identified(part, "email", yielded=dice.chance(30))
+        if dice.chance(35) and len(table.primary_key) == 1:
+            below = self._column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
+            table.foreign_keys.append(
+                ForeignKey((below.name,), table, table.primary_key, dice.pick(["NO ACTION", "SET NULL", "CASCADE"]))
+            )
+        self._filling(part)
+
+    def _direct(self, family: str) -> None:
+        """Rows found by an identity of their own: an opt-out, a newsletter, a lead without an account."""
+        dice = self._dice
+        table = self._table()
+        part = self._part(f"direct-{len(self.parts)}", family, table, "")
+        how = dice.pick(["email", "phone", "person", "postal"])
+        if how == "person":
+            identity = FAMILIES[family]
+            kind = self._person_of(family).column(self._part_of(family).lead).type
+            column = self._column(table, "lead", kind, nullable=dice.chance(30))
+            part.ties.append({"column": column.name, "identity": identity})
+            if dice.chance(30):
+                part.yields[identity] = column.name
+        elif how == "email" and dice.chance(25):
+            column = self._column(table, "email", "text")
+            table.primary_key = (column.name,)
+            part.lead = column.name
+            part.ties.append({"column": column.name, "identity": "email"})
+            part.allowed.discard("tombstone")
+        else:
+            self._identified(part, how, yielded=dice.chance(30))
+        if how == "postal" or dice.chance(20):
+            self._identified(part, "email", yielded=dice.chance(30))
+        if not table.primary_key:
+            self._keyed(part)
+        self._filling(part)
+
+    def _log(self, family: str) -> None:
+        """A declared log, with or without a foreign key into somebody's rows."""
+        dice = self._dice
+        table = self._table()
+        part = self._part(f"log-{len(self.parts)}", family, table, "")
+        part.log = True
+        part.owner, part.inherited = None, False
+        self._keyed(part)
+        targets = [one for one in self.parts if "tombstone" in one.allowed and not one.log]
+        if targets and dice.chance(80):
+            target = targets[dice.number(0, len(targets) - 1)]
+            column = self._column(table, "lead", target.table.column(target.lead).type, nullable=dice.chance(60))
+            self._refer(table, column, target)
+        self._column(table, "email", "text", nullable=True)
+        self._filling(part)
+
+    def _shared(self, family: str) -> None:
+        """Rows that go with the last row that points to them."""
+        dice = self._dice
+        table = self._table()
+        part = self._part(f"shared-{len(self.parts)}", family, table, "")
+        part.sharing, part.allowed = True, {"delete"}
+        if part.owner is not None:
+            table.columns = [one for one in table.columns if one.name != part.owner]
+            part.owner, part.inherited = None, True
+        self._keyed(part)
+        for _ in range(dice.pick([1, 1, 2])):
+            if dice.chance(40):
+                owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
+                owner = owners[dice.number(0, len(owners) - 1)]
+                if "emptied-owner" not in self._shapes:
+                    owner.allowed &= {"delete"}
+                nullable = True
+            else:
+                owner = self._part(f"link-{len(self.parts)}", family, self._table(), "")
+                self._led(owner, self._part_of(family))
+                self._keyed(owner)
+                if "emptied-owner" not in self._shapes:
+                    owner.allowed &= {"delete"}
+                nullable = dice.chance(20)
+            column = self._column(owner.table, "lead", table.column(part.lead).type, nullable=nullable)
+            self._refer(owner.table, column, part)
+            part.ties.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
+        self._filling(part)
+
+    def _upward(self, family: str) -> None:
+        """Rows reached from the row that points to them (a call's recording)."""
+        dice = self._dice
+        owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
+        owner = owners[dice.number(0, len(owners) - 1)]
+        table = self._table()
+        part = self._part(f"upward-{len(self.parts)}", family, table, "")
+        self._keyed(part)
+        column = self._column(owner.table, "lead", table.column(part.lead).type, nullable=True)
+        column.unique = dice.chance(50)
+        if dice.chance(85):
+            self._refer(owner.table, column, part)
+        part.ties.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
+        self._filling(part)
+
+    def _by_token(self, family: str) -> None:
+        """A thing with a never re-used token, and rows elsewhere that only the token leads to."""
+        dice = self._dice
+        owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
+        owner = owners[dice.number(0, len(owners) - 1)]
+        if "token" not in owner.yields:
+            owner.yields["token"] = self._column(owner.table, "token", "text", nullable=True).name
+        table = self._table()
+        part = self._part(f"token-{len(self.parts)}", family, table, "")
+        self._keyed(part)
+        part.ties.append(
+            {"column": self._column(table, "token", "text", nullable=dice.chance(30)).name, "identity": "token"}
+        )
+        self._filling(part)
+
+    def _stranger(self) -> None:
+        """A table that the map does not name, because nothing in it is tied to anybody."""
+        table = self._table()
+        table.primary_key = (self._column(table, "key", "integer").name,)
+        self._column(table, "email", "text", nullable=True)
+        self._column(table, "note", "text", nullable=True)
+
+    # ---- what they have in common
+
+    def _kinds(self) -> list[str]:
+        kinds = ["integer", "bigint", "uuid", "text", "smallint", "character varying(40)"]
+        return kinds + [one for one in (values.CITEXT, values.ENUM, values.DOMAIN) if one in self._shapes]
+
+    def _table(self) -> Table:
+        dice = self._dice
+        taken = {one.text for one in self.tables}
+        name = dice.pick(_TABLES)
+        schema = dice.pick(_SCHEMAS)
+        if f"{schema}.{name}" in taken:
+            name = f"{name} {len(self.tables)}"
+        table = Table(schema, name)
+        self.tables.append(table)
+        return table
+
+    def _column(self, table: Table, fills: str, kind: str, *, nullable: bool = False) -> Column:
+        name = self._dice.pick(_COLUMNS[fills])
+        if name in {one.name for one in table.columns}:
+            name = f"{name} {len(table.columns)}"
+        column = Column(name, kind, fills, nullable=nullable)
+        table.columns.append(column)
+        return column
+
+    def _part(self, name: str, family: str, table: Table, lead: str) -> Part:
+        part = Part(name, family, table, lead)
+        part.period = self._dice.pick(PERIODS)
+        if family == "client":
+            if name.endswith("people") or self._dice.chance(50):
+                part.owner = self._column(table, "owner", self.owner_type).name
+            else:
+                part.inherited = True
+        self.parts.append(part)
+        return part
+
+    def _keyed(self, part: Part) -> None:
+        """A primary key of its own, by which others may be tied to it."""
+        key = self._column(part.table, "key", self._dice.pick(self._kinds()))
+        part.table.primary_key = (key.name,)
+        part.lead = key.name
+        self._numbered(key)
+
+    def _numbered(self, key: Column) -> None:
+        if key.type in {"integer", "bigint", "smallint"} and self._dice.chance(40):
+            key.extra = self._dice.pick(["GENERATED BY DEFAULT AS IDENTITY", "GENERATED ALWAYS AS IDENTITY"])
+
+    def _led(self, part: Part, lead: Part) -> Column:
+        """A column that names a row of `lead`, the tie, and nearly always the foreign key."""
+        dice = self._dice
+        column = self._column(part.table, "lead", lead.table.column(lead.lead).type, nullable=dice.chance(35))
+        if dice.chance(88):
+            self._refer(part.table, column, lead)
+        part.ties.append({"column": column.name, "of": f"{lead.name}.{lead.lead}"})
+        return column
+
+    def _refer(self, table: Table, column: Column, parent: Part) -> None:
+        dice = self._dice
+        if (parent.lead,) != parent.table.primary_key and not parent.table.column(parent.lead).unique:
+            return
+        effects = ["NO ACTION", "CASCADE", "RESTRICT", *(["SET NULL"] if column.nullable else [])]
+        effect = dice.pick(effects)
+        timing = dice.pick(["", "", "DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED"])
+        table.foreign_keys.append(ForeignKey((column.name,), parent.table, (parent.lead,), effect, timing))
+
+    def _identified(self, part: Part, identity: str, *, yielded: bool) -> None:
+        column = self._column(part.table, identity, "text", nullable=self._dice.chance(50))
+        column.unique = identity == "email" and self._dice.chance(15)
+        part.ties.append({"column": column.name, "identity": identity})
+        if yielded and identity not in part.yields:
+            part.yields[identity] = column.name
+        if identity == "email" and self._dice.chance(15):
+            length = self._column(part.table, "length", "integer", nullable=True)
+            source = column.name
+            escaped = source.replace('"', '""')
+            length.extra = f"GENERATED ALWAYS AS (length(coalesce(\"{escaped}\", ''))) STORED"
+            length.computed = lambda cells: str(len(cells[source] or ""))
+
+    def _filling(self, part: Part) -> None:
+        """Further columns, personal or not."""
+        dice = self._dice
+        if dice.chance(70):
+            column = self._column(part.table, "note", "text", nullable=dice.chance(40))
+            if dice.chance(30):
+                escaped = column.name.replace('"', '""')
+                part.table.checks.append(f"\"{escaped}\" <> ''")
+        if dice.chance(25):
+            self._column(part.table, "number", "integer", nullable=dice.chance(40))
+        if dice.chance(15):
+            self._column(part.table, "day", "date", nullable=dice.chance(40))
+
+    def _starts(self, part: Part) -> None:
+        kind = self._dice.pick(["timestamp with time zone", "date", "timestamp without time zone"])
+        part.start = self._column(part.table, "start", kind, nullable=self._dice.chance(30)).name
+
+    def _dates(self, part: Part) -> None:
+        """Where a re-usable identifier selects rows: when they were created, or the decision without it."""
+        nominated = {"email", "phone"} & {tie.get("identity") for tie in part.ties}
+        if not nominated or part.log:
+            return
+        if self._dice.chance(25):
+            part.undated = self._dice.pick(["erase", "keep"])
+            return
+        kind = self._dice.pick(["timestamp with time zone", "timestamp without time zone", "date"])
+        part.created = self._column(part.table, "created", kind, nullable=self._dice.chance(15)).name
+
+    def _part_of(self, family: str) -> Part:
+        return next(one for one in self.parts if one.name == f"{family}-people")
+
+    def _person_of(self, family: str) -> Table:
+        return self._part_of(family).table

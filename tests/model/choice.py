@@ -1,0 +1,24 @@
+"""How many worlds, and which: EXPUNGE_MODEL_CASES and EXPUNGE_CHAOS_SEED; without them the same few every time."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+
+USUAL = 40
+
+
+@cache
+def cases() -> int:
+    """How many worlds."""
+    return int(os.environ.get("EXPUNGE_MODEL_CASES") or USUAL)
+
+
+@cache
+def seed() -> int:
+    """What they are drawn with: another one every time where many are asked for."""
+    given = os.environ.get("EXPUNGE_CHAOS_SEED")
+    if given:
+        return int(given)
+    return int(time.time()) if "EXPUNGE_MODEL_CASES" in os.environ else 1

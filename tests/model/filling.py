@@ -1,0 +1,191 @@
+"""Rows: people that look alike, share addresses and have orphans beside them; and the request."""
+
+from __future__ import annotations
+
+from tests.model import values
+from tests.model.building import FAMILIES, Builder
+from tests.model.dice import Dice
+from tests.model.plan import Part
+from tests.model.spelling import spelt
+from tests.model.world import Ask, Cell, Column, ForeignKey, Table
+
+
+class Filler:
+    """Fills a builder's tables.
+
+    Args:
+        dice: Where choices come from.
+        builder: The schema, complete.
+    """
+
+    def __init__(self, dice: Dice, builder: Builder) -> None:
+        self._dice = dice
+        self._builder = builder
+        self._parts = {id(part.table): part for part in builder.parts}
+        self._people = dice.pick([3, 2, 5, 7])
+        self._rows: dict[int, list[dict[str, Cell]]] = {id(table): [] for table in builder.tables}
+        self.rows: list[tuple[Table, dict[str, Cell]]] = []
+
+    def fill(self) -> None:
+        """Every table, parents before children."""
+        waiting = list(self._builder.tables)
+        while waiting:
+            table = next(
+                one
+                for one in waiting
+                if not any(key.parent in waiting and key.parent is not one for key in one.foreign_keys)
+            )
+            waiting.remove(table)
+            part = self._parts.get(id(table))
+            persons = part is not None and part.person is not None
+            for number in range(self._people if persons else self._dice.pick([4, 1, 7, 0, 9])):
+                self._row(table, part, number)
+
+    def _row(self, table: Table, part: Part | None, number: int) -> None:
+        cells: dict[str, Cell] = {}
+        for key in table.foreign_keys:
+            if not self._refer(table, key, cells):
+                return
+        for column in table.columns:
+            if column.computed is None and column.name not in cells:
+                cells[column.name] = self._cell(table, part, column, number, cells)
+        rows = self._rows[id(table)]
+        taken = [table.primary_key, *table.uniques, *((one.name,) for one in table.columns if one.unique)]
+        for columns in taken:
+            mine = tuple(_folded(cells[one]) for one in columns)
+            if None not in mine and any(tuple(_folded(row[one]) for one in columns) == mine for row in rows):
+                if len(columns) == 1 and table.column(columns[0]).nullable:
+                    cells[columns[0]] = None
+                else:
+                    return
+        rows.append(cells)
+        self.rows.append((table, cells))
+
+    def _refer(self, table: Table, key: ForeignKey, cells: dict[str, Cell]) -> bool:
+        """A reference to a row that is there, or none; False if the row cannot be."""
+        dice = self._dice
+        candidates = self._rows[id(key.parent)]
+        if key.parent is table:
+            # Mostly to a row of the same person.
+            alike = [one for one in candidates if all(one[name] == cell for name, cell in cells.items())]
+            candidates = alike if not dice.chance(25) else candidates
+        nullable = all(table.column(one).nullable for one in key.columns)
+        if not candidates or (nullable and dice.chance(20)):
+            cells.update(dict.fromkeys(key.columns))
+            return nullable
+        row = candidates[dice.number(0, len(candidates) - 1)]
+        for ours, theirs in zip(key.columns, key.parent_columns, strict=True):
+            cells[ours] = row[theirs]
+        self._inherit(table, key, row, cells)
+        return True
+
+    def _inherit(self, table: Table, key: ForeignKey, row: dict[str, Cell], cells: dict[str, Cell]) -> None:
+        """The same client as the row pointed to, but for a slip."""
+        part, parent = self._parts.get(id(table)), self._parts.get(id(key.parent))
+        if part is None or parent is None or part.owner is None or parent.owner is None:
+            return
+        if part.owner not in cells and not self._dice.chance(4):
+            cells[part.owner] = row[parent.owner]
+
+    def _cell(  # noqa: C901, PLR0911, PLR0912 - one case a line
+        self, table: Table, part: Part | None, column: Column, number: int, cells: dict[str, Cell]
+    ) -> Cell:
+        dice = self._dice
+        if column.nullable and column.fills != "start" and dice.chance(20):
+            return None
+        match column.fills:
+            case "key":
+                pool = values.pool(column.type)
+                return pool[number if part is not None and part.person else dice.number(0, len(pool) - 1)]
+            case "lead" | "self":
+                return self._loose(table, part, column)
+            case "email":
+                if dice.chance(10):
+                    return dice.pick(values.NO_ADDRESSES)
+                whose = number if part is not None and part.person and not dice.chance(12) else None
+                human = dice.number(0, self._people) if whose is None else whose
+                return dice.pick(values.spellings(values.address(human)))
+            case "phone":
+                whose = number if part is not None and part.person and not dice.chance(20) else None
+                human = dice.number(0, self._people) if whose is None else whose
+                return dice.pick(values.dialled(values.telephone(human)))
+            case "postal":
+                return values.house(dice.number(1, 3))
+            case "note":
+                return dice.pick(values.NOTES)
+            case "number":
+                return str(dice.number(0, 3))
+            case "day":
+                return "1970-01-01"
+            case "created":
+                chosen = dice.pick((*values.CREATED[:1] * 3, *values.CREATED[1:]))
+                return (
+                    chosen[:10]
+                    if column.type == "date"
+                    else chosen.removesuffix("+00")
+                    if "out" in column.type
+                    else chosen
+                )
+            case "start":
+                assert part is not None
+                return None if column.nullable and dice.chance(20) else dice.pick(values.starts(part.period))
+            case "owner":
+                return dice.pick(values.MEMBERS[: dice.pick([1, 2, 4])])
+            case "token":
+                return f"t{dice.number(0, 8)}"
+            case other:
+                raise AssertionError(other)
+
+    def _loose(self, table: Table, part: Part | None, column: Column) -> Cell:
+        """A value without a foreign key: one that a tied row has, or one that nobody has."""
+        dice = self._dice
+        pool = values.pool(column.type)
+        choices: list[Cell] = []
+        for tie in part.ties if part is not None else ():
+            if tie.get("column") == column.name and "of" in tie:
+                lead, _, theirs = tie["of"].partition(".")
+                parent = next(one for one in self._builder.parts if one.name == lead)
+                choices += [row[theirs] for row in self._rows[id(parent.table)]]
+        choices = [one for one in choices if one is not None]
+        if choices and not dice.chance(15):
+            return dice.pick(choices)
+        return pool[dice.number(0, self._people)]
+
+    # ---- the request
+
+    def ask(self) -> tuple[str, str | None, list[list[Ask]]]:
+        """(controller, member, chunks)."""
+        dice = self._dice
+        family = dice.pick(self._builder.families)
+        member = None
+        people = next(one for one in self._builder.parts if one.name == f"{family}-people")
+        rows = self._rows[id(people.table)]
+        if people.owner is not None:
+            members = sorted({row[people.owner] for row in rows} | {"1"})
+            member = dice.pick(members)
+        asked = dice.pick([2, 1, 3, 4])
+        asks = [
+            Ask(number + 1, self._given(people, family, human))
+            for number, human in enumerate(dice.some(range(self._people), asked, asked))
+        ]
+        if dice.chance(15):
+            asks.append(Ask(len(asks) + 1, self._given(people, family, dice.number(0, self._people))))
+        cut = dice.number(0, len(asks) - 1) if dice.chance(40) else 0
+        return family, member, [one for one in (asks[:cut], asks[cut:]) if one]
+
+    def _given(self, people: Part, family: str, human: int) -> tuple[tuple[str, str], ...]:
+        """One identifier or two, of a person who is there or is not."""
+        dice, identity = self._dice, FAMILIES[family]
+        rows = self._rows[id(people.table)]
+        normaliser = self._builder.identities[identity]["normaliser"]
+        row = rows[human] if human < len(rows) else None
+        own = values.pool(people.table.column(people.lead).type)[human] if row is None else row[people.lead]
+        person = (identity, spelt(normaliser, own) or "1")
+        email = ("email", values.address(human))
+        phone = ("phone", values.telephone(human))
+        house = ("postal", spelt("postal/1", values.house(1)) or "")
+        return dice.pick([*[(person,), (email,)] * 3, (phone,), (person, email), (email, house), (house,)])
+
+
+def _folded(cell: Cell) -> Cell:
+    return cell.lower() if isinstance(cell, str) else cell

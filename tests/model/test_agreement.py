@@ -1,0 +1,252 @@
+"""The database and the reference model agree on every row of every table, for any schema, map, data and request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from tenacity import wait_none
+from tests.model import choice, postgres
+from tests.model.generating import worlds
+from tests.model.reference import Blocked, Count, Keys, Reference, Row, Sealed, State
+from tests.model.telling import told
+from tests.model.whose import Whose
+from tests.model.world import CUTOFF, Ask, World
+
+from expunge_config.datamap import Action, DataMap
+from expunge_connectors.contract import Counts, Scope, Severity, Subject, SubjectKey, no_beat
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore, connector
+from expunge_connectors.postgres.erasure import Eraser
+from expunge_orchestrator import standing
+
+SHARES = 2
+"""So that two workers have work; each share has a seed of its own."""
+
+_SETTINGS = settings(
+    max_examples=choice.cases() // SHARES,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink],
+)
+
+
+def agree(url: str, world: World) -> None:
+    """One world: made, asked, erased, compared; told as text when it fails."""
+    note(told(world))
+    with postgres.standing(url, world):
+        Trial(url, world).run()
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_the_database_and_the_model_agree_on_every_row(database, share):
+    SEEN.clear()
+    drawn = given(world=worlds())(lambda world: agree(database, world))
+    _SETTINGS(seed(choice.seed() * SHARES + share)(drawn))()
+    # A generator that makes nothing to erase agrees with everything.
+    often, seldom = (
+        ("due: delete", "due: tombstone"),
+        ("due: retain", "kept: retained", "kept: shared", "newer", "refused"),
+    )
+    wanted = (*often, *seldom) if choice.cases() >= 200 else often
+    assert not [what for what in wanted if not SEEN[what]], dict(SEEN)
+
+
+SEEN: Counter[str] = Counter()
+"""What the worlds so far held."""
+
+
+class StopError(Exception):
+    """The process that erased is gone."""
+
+
+class Trial:
+    """One world: predicted, erased, compared."""
+
+    def __init__(self, url: str, world: World) -> None:
+        self._url = url
+        self._world = world
+        self._model = Reference(world)
+        self._map = loaded(world)
+        self._scope = Scope(world.controller, world.member)
+        self._actions = {name: Action(self._model.action(name)) for name in self._model.scope}
+
+    def run(self) -> None:
+        store = self._opened()
+        try:
+            before = postgres.snapshot(self._url, self._world)
+            state = states(self._world, before)
+            assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+            store.identity()
+            chunks = [self._resolve(store, state, chunk) for chunk in self._world.chunks]
+            for chunk in chunks:
+                state = self._chunk(store, state, chunk)
+                if state is None:
+                    return
+        finally:
+            store.close()
+
+    def _resolve(
+        self, store: PostgresStore, state: State, chunk: list[Ask]
+    ) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]:
+        """Whom the chunk means, by the real resolution and by the model, which must agree."""
+        given = {ask.number: frozenset(SubjectKey(*key) for key in ask.given) for ask in chunk}
+        resolved = standing.resolve(
+            given,
+            stores={"main": store},
+            names=["main"],
+            scope=self._scope,
+            cutoffs={"main": CUTOFF},
+            data_map=self._map,
+        )
+        whose = Whose(self._world, self._model, state)
+        subjects, predicted = [], {}
+        for ask in chunk:
+            answer = resolved[ask.number]
+            keys = whose.keys(frozenset(ask.given))
+            real = (
+                None
+                if answer.ambiguity is not None
+                else frozenset(
+                    (key.namespace, key.value)
+                    for key in map(standing.plain, answer.keys)
+                    if key.namespace in self._map.identities
+                )
+            )
+            assert real == keys, f"subject {ask.number}: resolution and model differ"
+            SEEN["nobody"] += keys is None
+            if keys is not None:
+                subjects.append(Subject(ask.number, answer.keys))
+                predicted[ask.number] = keys, self._model.seal(state, self._model.found(state, keys))
+        return standing.told_to("main", subjects, self._scope, self._map), predicted
+
+    def _chunk(
+        self, store: PostgresStore, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]
+    ) -> State | None:
+        """Count, erase, verify; the state that is left, or None if the chunk was rightly refused."""
+        people, keys = chunk
+        planned = self._model.counts(state, keys, together=True)
+        seen = self._model.counts(state, keys, together=False)
+        self._compare(store.count(people, self._scope, CUTOFF), planned, "count before")
+        self._compare(store.verify(people, self._scope, CUTOFF), seen, "verify before")
+        assert_same(self._world, state, postgres.snapshot(self._url, self._world), "reading wrote")
+        due = {(name, row) for one in planned.values() for name, count in one.items() for row in count.due}
+        left, blocked = self._model.erased(state, due)
+        self._see(people, planned, blocked)
+        if blocked:
+            self._refused(store, people, state, left)
+            return None
+        self._interrupted(people)
+        store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing")
+        store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing twice")
+        after = self._model.counts(left, keys, together=False)
+        assert not any(count.due for one in after.values() for count in one.values())
+        self._compare(store.verify(people, self._scope, CUTOFF), after, "verify after")
+        self._compare(store.count(people, self._scope, CUTOFF), after, "count after")
+        return left
+
+    def _see(self, people: list[Subject], planned: Mapping[int, Mapping[str, Count]], blocked: list[Blocked]) -> None:
+        SEEN["chunks"] += 1
+        SEEN["people"] += len(people)
+        SEEN["refused"] += bool(blocked)
+        for one in planned.values():
+            for name, count in one.items():
+                SEEN[f"due: {self._model.action(name)}"] += len(count.due)
+                SEEN[f"kept: {count.ground or 'retained'}"] += len(count.retained)
+                SEEN["newer"] += len(count.newer)
+
+    def _refused(self, store: PostgresStore, people: list[Subject], state: State, left: State) -> None:
+        """Rows of others are in the way: an error, and no row that stays was touched."""
+        try:
+            store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        except TerminalError:
+            pass
+        else:
+            raise AssertionError("a row that stays points to one that is deleted, and nothing was refused")
+        now = states(self._world, postgres.snapshot(self._url, self._world))
+        for table, rows in state.items():
+            for row, cells in rows.items():
+                allowed = [cells, left[table].get(row)]
+                assert now[table].get(row) in allowed, f"refused, and yet changed: {table} {row}"
+
+    def _interrupted(self, people: list[Subject]) -> None:
+        """Begun with small transactions by a process that is killed between two of them."""
+        beats = self._world.stop
+
+        def beat() -> None:
+            nonlocal beats
+            beats -= 1
+            if beats < 0:
+                raise StopError
+
+        whole = connector.Eraser
+        connector.Eraser = partial(Eraser, limit=self._world.limit)
+        store = self._opened()
+        try:
+            store.erase(people, self._actions, self._scope, CUTOFF, beat)
+        except StopError:
+            pass
+        finally:
+            connector.Eraser = whole
+            store.close()
+
+    def _compare(self, counts: Counts, predicted: Mapping[int, Mapping[str, Any]], when: str) -> None:
+        real = {
+            (number, name): (tally.due, tally.retained, tally.newer, tally.until, tally.ground)
+            for number, one in counts.items()
+            for name, tally in one.items()
+        }
+        expected = {(number, name): count.numbers() for number, one in predicted.items() for name, count in one.items()}
+        differences = [
+            f"subject {place[0]}, {place[1]}: expected {expected.get(place)}, is {real.get(place)}"
+            for place in sorted(expected.keys() | real.keys())
+            if expected.get(place) != real.get(place)
+        ]
+        assert not differences, f"{when} (due, retained, newer, until, ground)\n" + "\n".join(differences)
+
+    def _opened(self) -> PostgresStore:
+        settings_ = PostgresConnection.model_validate(
+            {"url": self._url, "verification_wait_seconds": 5, "lock_timeout": "5s"}
+        )
+        return PostgresStore("main", self._map, settings_, wait=wait_none())
+
+
+def loaded(world: World) -> DataMap:
+    """The map, which must have no complaints."""
+    document = dict(world.document)
+    document["stores"] = {"main": PostgresSpec.model_validate(document["stores"]["main"])}
+    data_map = DataMap.model_validate(document)
+    assert list(data_map.stores["main"].complaints(data_map)) == []
+    return data_map
+
+
+def states(world: World, snapshot: Mapping[str, Mapping[tuple[Any, ...], tuple[str, Mapping[str, Any]]]]) -> State:
+    """The model's view of a snapshot."""
+    state: State = {}
+    for table in world.tables:
+        rows: dict[Row, dict[str, Any]] = {}
+        for name in (table.name, *(leaf for leaf, _ in table.leaves)):
+            for key, (_, cells) in snapshot.get(f"{table.schema}.{name}", {}).items():
+                rows[f"{table.schema}.{name}", key] = dict(cells)
+        state[table.text] = rows
+    return state
+
+
+def assert_same(world: World, expected: State, snapshot: Mapping[str, Any], when: str) -> None:
+    """Every row of every table is as predicted."""
+    now = states(world, snapshot)
+    differences = [
+        f"{table} {row}: expected {expected[table].get(row, 'gone')}, is {now[table].get(row, 'gone')}"
+        for table in expected
+        for row in expected[table].keys() | now[table].keys()
+        if expected[table].get(row) != now[table].get(row)
+    ]
+    assert not differences, when + "\n" + "\n".join(differences)

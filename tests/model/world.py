@@ -1,0 +1,166 @@
+"""A made-up database with its data map, as plain data: what is generated, what the model reads, what is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+CUTOFF = datetime(2026, 6, 30, 12, 34, 56, tzinfo=UTC)
+"""In the past, so that no transaction of the test is older."""
+
+Cell = Any
+"""None, text as Postgres writes it, or, of JSON and array columns, what json.loads makes of it."""
+
+Cells = Mapping[str, Cell]
+
+
+def quoted(*names: str) -> str:
+    """A name as SQL takes it."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+@dataclass(slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        type: As DDL writes it.
+        fills: What the generator puts there (`key`, `email`, `lead`, ...); the model does not look at it.
+        extra: The rest of its definition (GENERATED ...).
+        computed: For a generated column, its value from the row's other cells.
+    """
+
+    name: str
+    type: str
+    fills: str
+    nullable: bool = False
+    unique: bool = False
+    extra: str = ""
+    computed: Callable[[Cells], Cell] | None = None
+
+    @property
+    def structured(self) -> bool:
+        """JSON or an array: compared as data, not as text."""
+        return self.type.startswith("json") or self.type.endswith("[]")
+
+
+@dataclass(slots=True)
+class ForeignKey:
+    """One foreign key; `timing` is the DEFERRABLE clause."""
+
+    columns: tuple[str, ...]
+    parent: Table
+    parent_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    timing: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Table:
+    """One table.
+
+    Attributes:
+        leaves: The tables below it in which rows stand, with the clause that makes them; empty for a plain table.
+        below: `PARTITION OF` or `INHERITS`, for `leaves`.
+    """
+
+    schema: str
+    name: str
+    columns: list[Column] = field(default_factory=list)
+    primary_key: tuple[str, ...] = ()
+    uniques: list[tuple[str, ...]] = field(default_factory=list)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
+    partitioned: str = ""
+    leaves: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """As the data map writes it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def sql(self) -> str:
+        """As SQL takes it."""
+        return quoted(self.schema, self.name)
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(one for one in self.columns if one.name == name)
+
+    def ddl(self) -> list[str]:
+        """The statements that make it, without its foreign keys."""
+        lines = []
+        for one in self.columns:
+            null = "" if one.nullable else " NOT NULL"
+            lines.append(f"{quoted(one.name)} {one.type} {one.extra}{null}".replace("  ", " "))
+        lines.append(f"PRIMARY KEY ({_list(self.primary_key)})")
+        lines += [f"UNIQUE ({_list(one)})" for one in self.uniques]
+        lines += [f"UNIQUE ({quoted(one.name)})" for one in self.columns if one.unique]
+        lines += [f"CHECK ({one})" for one in self.checks]
+        made = [f"CREATE TABLE {self.sql} (\n  " + ",\n  ".join(lines) + f"\n){self.partitioned}"]
+        return made + [f"CREATE TABLE {quoted(self.schema, leaf)} {clause}" for leaf, clause in self.leaves]
+
+    def references(self) -> list[str]:
+        """The statements that add its foreign keys."""
+        return [
+            f"ALTER TABLE {self.sql} ADD FOREIGN KEY ({_list(one.columns)}) REFERENCES {one.parent.sql}"
+            f" ({_list(one.parent_columns)}) ON DELETE {one.on_delete} {one.timing}".rstrip()
+            for one in self.foreign_keys
+        ]
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(quoted(name) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A tombstone's SQL, and the same in Python."""
+
+    sql: str
+    value: Callable[[Cells], Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One person of a request: what is given, as (identity, spelt as a form would have it)."""
+
+    number: int
+    given: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, repr=False)
+class World:
+    """Everything of one example.
+
+    Attributes:
+        document: The data map, as YAML would hold it, with the one store `main`.
+        expressions: (collection, column) -> what the tombstone there means.
+        before: Statements that come before the tables (schemas, types).
+        rows: (table, cells) in the order in which they are inserted; cells as text or JSON data.
+        controller / member: For whom the request speaks.
+        chunks: The request, cut.
+        limit: Rows a transaction when it is interrupted; `stop`: after so many beats.
+    """
+
+    tables: list[Table]
+    document: dict[str, Any]
+    expressions: dict[tuple[str, str], Expression]
+    before: list[str]
+    rows: list[tuple[Table, dict[str, Cell]]]
+    controller: str
+    member: str | None
+    chunks: list[list[Ask]]
+    limit: int
+    stop: int
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001 - the protocol of pretty printers
+        printer.text("World(as told below)")
+
+    def table_of(self, collection: str) -> Table:
+        """The table of a collection."""
+        text = self.document["stores"]["main"]["collections"][collection]["table"]
+        return next(one for one in self.tables if one.text == text)
