@@ -128,7 +128,7 @@ class Builder:
     def _child(self, family: str) -> None:
         """Rows tied to a row of another collection, nearly always by a foreign key."""
         dice = self._dice
-        leads = [part for part in self.parts if part.family == family and not part.log and not part.sharing]
+        leads = [one for one in self.parts if one.family == family and one.lead and not one.log and not one.sharing]
         lead = leads[dice.number(0, len(leads) - 1)]
         table = self._table()
         part = self._part(f"child-{len(self.parts)}", family, table, "")
@@ -136,7 +136,7 @@ class Builder:
         shape = dice.number(0, 9)
         if shape >= 8 and not column.nullable:
             table.primary_key = (column.name, self._column(table, "key", "integer").name)
-            part.lead = table.primary_key[1]
+            part.lead = ""
         elif shape == 7 and not column.nullable:
             table.primary_key = (column.name,)
             part.lead = column.name
@@ -163,11 +163,13 @@ class Builder:
             identity = FAMILIES[family]
             kind = self._person_of(family).column(self._part_of(family).lead).type
             column = self._column(table, "lead", kind, nullable=dice.chance(30))
+            self._owned(part)
             part.ties.append({"column": column.name, "identity": identity})
             if dice.chance(30):
                 part.yields[identity] = column.name
         elif how == "email" and dice.chance(25):
             column = self._column(table, "email", "text")
+            self._owned(part)
             table.primary_key = (column.name,)
             part.lead = column.name
             part.ties.append({"column": column.name, "identity": "email"})
@@ -188,7 +190,7 @@ class Builder:
         part.log = True
         part.owner, part.inherited = None, False
         self._keyed(part)
-        targets = [one for one in self.parts if "tombstone" in one.allowed and not one.log]
+        targets = [one for one in self.parts if "tombstone" in one.allowed and one.lead and not one.log]
         if targets and dice.chance(80):
             target = targets[dice.number(0, len(targets) - 1)]
             column = self._column(table, "lead", target.table.column(target.lead).type, nullable=dice.chance(60))
@@ -234,7 +236,7 @@ class Builder:
         part = self._part(f"upward-{len(self.parts)}", family, table, "")
         self._keyed(part)
         column = self._column(owner.table, "lead", table.column(part.lead).type, nullable=True)
-        column.unique = dice.chance(50)
+        column.unique = True
         if dice.chance(85):
             self._refer(owner.table, column, part)
         part.ties.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
@@ -298,6 +300,12 @@ class Builder:
         self.parts.append(part)
         return part
 
+    def _owned(self, part: Part) -> None:
+        """An owner column: what a request may name leads to rows of that client alone."""
+        if part.inherited:
+            part.inherited = False
+            part.owner = self._column(part.table, "owner", self.owner_type).name
+
     def _keyed(self, part: Part) -> None:
         """A primary key of its own, by which others may be tied to it."""
         key = self._column(part.table, "key", self._dice.pick(self._kinds()))
@@ -329,6 +337,7 @@ class Builder:
 
     def _identified(self, part: Part, identity: str, *, yielded: bool) -> None:
         column = self._column(part.table, identity, "text", nullable=self._dice.chance(50))
+        self._owned(part)
         column.unique = identity == "email" and self._dice.chance(15)
         part.ties.append({"column": column.name, "identity": identity})
         if yielded and identity not in part.yields:

@@ -142,7 +142,10 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
         and one.name not in referenced
         and one.name not in {part.created, part.owner, part.start}
     ]
-    for one in dice.some(free, 1, len(free)):
+    identifying = {tie["column"] for tie in part.ties if tie.get("identity") in {"email", "phone", "postal"}}
+    identifying |= {column for identity, column in part.yields.items() if identity in {"email", "phone", "postal"}}
+    chosen = {one.name for one in dice.some(free, 1, len(free))} | identifying
+    for one in (one for one in free if one.name in chosen):
         part.tombstone[one.name] = _expression(dice, part.table, one)
     for name in sorted(part.emptied):
         part.tombstone[name] = Expression("NULL", lambda _: None)

@@ -82,7 +82,10 @@ class Trial:
         try:
             before = postgres.snapshot(self._url, self._world)
             state = states(self._world, before)
-            assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+            blocking = [one for one in store.inspect() if one.severity is Severity.ERROR]
+            assert not blocking, "the map is refused: " + "; ".join(
+                f"{one.code} {one.collection}: {one.message}" for one in blocking
+            )
             store.identity()
             chunks = [self._resolve(store, state, chunk) for chunk in self._world.chunks]
             for chunk in chunks:
