@@ -146,6 +146,11 @@ class Builder:
             self._led(part, leads[dice.number(0, len(leads) - 1)])
         if dice.chance(20):
             self._identified(part, "email", yielded=dice.chance(30))
+        if dice.chance(20):
+            # A reference that makes nothing somebody's: who approved it, say.
+            other = leads[dice.number(0, len(leads) - 1)]
+            kind = other.table.column(other.lead).type
+            self._refer(table, self._column(table, "lead", kind, nullable=True), other)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
             table.foreign_keys.append(

@@ -32,10 +32,6 @@ class Whose:
             return None
         if any(behind.values()) and not all(behind.values()):
             return None
-        if not any(behind.values()) and len(given) > 1:
-            told = [self._next(key) for key in given]
-            if any(told) and not set.intersection(*told):
-                return None
         accepted = {key for key in given if not self._shareable(key)}
         if not accepted:
             return None
@@ -52,6 +48,13 @@ class Whose:
         accepted.update(nominated)
         self._walk(accepted)
         return None if _several({key for key in accepted if self._kind(key) == "person"}) else frozenset(accepted)
+
+    def undecided(self, given: Keys) -> bool:
+        """Several keys, and no person behind any: the rows must have something in common.
+
+        What that is depends on which keys a store seals for itself, so it is not predicted.
+        """
+        return len(given) > 1 and not any(self._persons(key) for key in given)
 
     def _walk(self, accepted: set[Key]) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
