@@ -146,7 +146,7 @@ class Builder:
             self._led(part, leads[dice.number(0, len(leads) - 1)])
         if dice.chance(20):
             self._identified(part, "email", yielded=dice.chance(30))
-        if dice.chance(20):
+        if dice.chance(40):
             # A reference that makes nothing somebody's: who approved it, say.
             other = leads[dice.number(0, len(leads) - 1)]
             kind = other.table.column(other.lead).type
