@@ -198,6 +198,15 @@ class StoreConnector(Protocol):
 
 
 @runtime_checkable
+class Sized(Protocol):
+    """A store that can tell about how much it holds: for limits on shares."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Collection -> about how many records there are in all, of everybody. Reads only; logs are absent."""
+        ...
+
+
+@runtime_checkable
 class Leaning(Protocol):
     """A store in which records of one collection cannot stay without those of another."""
 

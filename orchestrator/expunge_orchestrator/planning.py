@@ -2,7 +2,7 @@
 
 A plan is a batch in state `planned`. It holds, as plain data:
 
-    {"people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3,
+    {"people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "mostPerPerson": 40, "exceeded": [],
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}}}
@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Scope, Subject, SubjectKey
-from expunge_orchestrator import holds, standing
+from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
+from expunge_orchestrator import holds, limits, standing
+from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
@@ -51,10 +53,10 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
     identities = {name: workspace.stores[name].identity() for name in actions}
     series = [new_series() for _ in people]
     totals = _Totals(actions)
-    done = 0
+    done, planned = 0, []
     for start in range(0, len(people), workspace.settings.chunk_size):
         part = dict(enumerate(people[start : start + workspace.settings.chunk_size]))
-        totals.add(part, workspace, scope)
+        planned.append(totals.add(part, workspace, scope))
         done += len(part)
         progress(done)
     plan = {
@@ -62,6 +64,10 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
         "ambiguous": totals.ambiguous,
         "notFound": totals.not_found,
         "onHold": totals.on_hold,
+        "mostPerPerson": totals.most_per_person,
+        "exceeded": limits.exceeded(
+            workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), _sizes(workspace, actions)
+        ),
         "stores": {
             name: {
                 "identity": identities[name].digest,
@@ -73,7 +79,7 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
     }
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
-    _freeze(workspace, uid, scope, plan, digest, list(zip(series, people, strict=True)))
+    _freeze(workspace, uid, scope, plan, digest, list(zip(series, people, strict=True)), planned)
     with workspace.ledger.begin() as connection:
         return batch_by_uid(connection, uid)
 
@@ -85,6 +91,7 @@ class _Totals:
         self.ambiguous = 0
         self.not_found = 0
         self.on_hold = 0
+        self.most_per_person = 0
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
                 name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "people": 0}
@@ -93,8 +100,18 @@ class _Totals:
             for store, collections in actions.items()
         }
 
-    def add(self, part: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope) -> None:
-        """Resolve and count one chunk, as of now."""
+    def due(self) -> dict[str, dict[str, int]]:
+        """What is due so far: store -> collection -> records."""
+        return {
+            store: {name: int(one["due"]) for name, one in collections.items()}
+            for store, collections in self.counts.items()
+        }
+
+    def add(
+        self, part: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope
+    ) -> dict[str, dict[str, int]]:
+        """Resolve and count one chunk, as of now; returns what is due of it: store -> collection -> records."""
+        before = self.due()
         cutoffs = {name: workspace.stores[name].now() for name in self.counts}
         resolved = standing.resolve(
             part,
@@ -108,18 +125,34 @@ class _Totals:
         self.ambiguous += len(resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope)
         found: set[int] = set()
+        rows: Counter[int] = Counter()
         for name, collections in self.counts.items():
             told = standing.told_to(name, subjects, scope, workspace.data_map)
             for number, tallies in workspace.stores[name].count(told, scope, cutoffs[name]).items():
                 for collection, tally in tallies.items():
                     total = collections[collection]
                     total["due"] += tally.due
+                    rows[number] += tally.due
                     total["retained"] += tally.retained
                     total["newer"] += tally.newer
                     total["people"] += bool(tally.due or tally.retained)
                     if not tally.empty:
                         found.add(number)
         self.not_found += len(subjects) - len(found)
+        self.most_per_person = max([self.most_per_person, *rows.values()])
+        return {
+            store: {name: number - before[store][name] for name, number in collections.items()}
+            for store, collections in self.due().items()
+        }
+
+
+def _sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int]]:
+    """How much there is in all, where a limit asks for it and the store can tell."""
+    if workspace.data_map.limits.share_percent is None:
+        return {}
+    return {
+        name: store.sizes() for name, store in workspace.stores.items() if name in actions and isinstance(store, Sized)
+    }
 
 
 def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) -> int:
@@ -142,6 +175,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     plan: Mapping[str, Any],
     digest: str,
     people: Sequence[tuple[str, frozenset[SubjectKey]]],
+    planned: Sequence[Mapping[str, Mapping[str, int]]],
 ) -> None:
     seal = Seal(workspace.keys.wrapping)
     size = workspace.settings.chunk_size
@@ -153,7 +187,8 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 uid=uid,
                 controller=scope.controller,
                 member=scope.member,
-                state=BatchState.PLANNED.value,
+                state=(BatchState.AWAITING_APPROVAL if plan["exceeded"] else BatchState.PLANNED).value,
+                requested_by=actor_of(workspace.settings),
                 created_at=moment,
                 state_at=moment,
                 map_digest=workspace.map_digest,
@@ -163,10 +198,18 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
             )
             .returning(schema.batch.c.id)
         )
-        for start in range(0, len(people), size):
+        for start, expected in zip(range(0, len(people), size), planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(schema.chunk)
-                .values(batch_id=batch_id, state=ChunkState.PLANNED.value, step=0, epoch=0, rounds=0, attempts=0)
+                .values(
+                    batch_id=batch_id,
+                    state=ChunkState.PLANNED.value,
+                    step=0,
+                    epoch=0,
+                    rounds=0,
+                    attempts=0,
+                    planned=dict(expected),
+                )
                 .returning(schema.chunk.c.id)
             )
             rows = []

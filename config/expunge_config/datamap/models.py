@@ -249,6 +249,22 @@ class Operator(Model):
     log_origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{3,100}$")]
 
 
+class Limits(Model):
+    """What one batch may do without a second pair of eyes. A limit that is not given is none.
+
+    Attributes:
+        rows_per_person: Records due of one person, over all stores.
+        share_percent: Records due of a collection, in percent of all that it holds.
+        people: People in one batch; 0 makes four eyes the rule.
+        drift_percent: By how much more may be there at execution than the plan counted, per chunk and collection.
+    """
+
+    rows_per_person: int | None = Field(default=None, ge=0)
+    share_percent: int | None = Field(default=None, ge=0, le=100)
+    people: int | None = Field(default=None, ge=0)
+    drift_percent: int = Field(default=25, ge=0)
+
+
 class DataMap(Model):
     """The whole map. Loaded with `expunge_config.datamap.load`, which adds file and line to every complaint."""
 
@@ -259,6 +275,7 @@ class DataMap(Model):
     data_types: dict[Name, DataType] = Field(min_length=1)
     stores: dict[Name, SerializeAsAny[StoreSpec]] = Field(min_length=1)
     backups: dict[Name, SerializeAsAny[BackupSpec]] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=Limits)
 
     @field_validator("expunge", mode="before")
     @classmethod

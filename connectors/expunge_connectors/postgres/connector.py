@@ -12,7 +12,16 @@ from tenacity.wait import wait_base
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
 from expunge_connectors.errors import NotQuiescentError, TerminalError
-from expunge_connectors.postgres import catalogue, counting, identity, inspection, leaning, resolution, verification
+from expunge_connectors.postgres import (
+    catalogue,
+    counting,
+    identity,
+    inspection,
+    leaning,
+    resolution,
+    sizes,
+    verification,
+)
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
 from expunge_connectors.postgres.errors import StillReferencedError, translated
@@ -127,6 +136,10 @@ class PostgresStore:
             return verification.verify(connection, verifier, subjects)
 
         return self._transaction(recount)
+
+    def sizes(self) -> Mapping[str, int]:
+        """Rows by the planner's estimate; counted where that is small or missing."""
+        return self._transaction(lambda connection: sizes.sizes(connection, self._map))
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator import planning
+from expunge_orchestrator import limits, planning
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.intake import read_people
-from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.scope import parse_scope
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -40,7 +41,8 @@ def plan(people: People, controller: Controller, as_json: terminal.Json = False)
         terminal.emit(described(made))
     else:
         show(made)
-        terminal.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
+        if made.state is BatchState.PLANNED:
+            terminal.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
 
 
 def make(workspace: Workspace, source: str, controller: str) -> Batch:
@@ -82,4 +84,11 @@ def show(batch: Batch) -> None:
         out.print(f"{terminal.people(batch.plan['onHold'])} on hold: what is held of theirs will not be touched.")
     if batch.plan["notFound"]:
         out.print(f"{batch.plan['notFound']} not found in any store.")
+    for excess in batch.plan.get("exceeded") or []:
+        out.print(f"[bold red]limit[/]  {escape(limits.told(excess))}")
     out.print(f"digest {batch.plan_digest}")
+    if batch.state is BatchState.AWAITING_APPROVAL:
+        out.print(
+            f"Nothing was touched. Somebody other than {escape(str(batch.requested_by))} has to look at it:"
+            f" expunge approve {batch.uid} --digest {batch.plan_digest}"
+        )

@@ -17,6 +17,7 @@ from expunge_reports.errors import ReportError
 VERBS = (
     "check",
     "plan",
+    "approve",
     "erase",
     "status",
     "pause",

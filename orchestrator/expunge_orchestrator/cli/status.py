@@ -23,6 +23,8 @@ from expunge_orchestrator.progress import (
 )
 from expunge_orchestrator.workspace import Workspace, opened
 
+_NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -43,10 +45,8 @@ def status(
                 chosen = batch_by_uid(connection, batch)
             report = describe(workspace, chosen)
             if as_json:
-                terminal.emit(
-                    {**plan_verb.described(chosen), **report} if chosen.state is BatchState.PLANNED else report
-                )
-            elif chosen.state is BatchState.PLANNED:
+                terminal.emit({**plan_verb.described(chosen), **report} if chosen.state in _NOT_BEGUN else report)
+            elif chosen.state in _NOT_BEGUN:
                 plan_verb.show(chosen)
             else:
                 show(report)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from expunge_orchestrator import approving
 from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.errors import PlanChangedError, WaitingError
 from expunge_orchestrator.execution import pipeline
@@ -31,11 +32,13 @@ def begin(workspace: Workspace, batch: Batch) -> None:
     Raises:
         PlanChangedError: The data map or a store is another one than at planning time.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
-        WaitingError: It is paused.
+        WaitingError: It is paused, or waits for approval.
         LedgerBehindError: The ledger is older than its log. Nothing was written.
     """
     if batch.state in ENDED:
         return
+    with reading(workspace.ledger) as connection:
+        approving.refuse_unapproved(connection, batch)
     if batch.state is BatchState.PAUSED:
         raise WaitingError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
     refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
@@ -227,7 +230,8 @@ def forget_stale_plans(workspace: Workspace) -> int:
         stale = list(
             connection.scalars(
                 sa.select(schema.batch.c.id).where(
-                    schema.batch.c.state == BatchState.PLANNED.value, schema.batch.c.created_at < oldest
+                    schema.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
+                    schema.batch.c.created_at < oldest,
                 )
             )
         )

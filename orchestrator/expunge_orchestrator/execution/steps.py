@@ -5,6 +5,7 @@ Every step is harmless when it runs twice: stores answer the same, and the ledge
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator import copies, issuing, outcomes, standing
+from expunge_orchestrator import copies, issuing, limits, outcomes, standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import bodies, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
@@ -92,15 +93,28 @@ def resolve(context: Context) -> Write:
 def recount(context: Context) -> Write:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here."""
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
+    due: dict[str, Counter[str]] = {}
     for store in context.batch.actions:
         subjects = context.subjects(context.active, store)
         counts = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}))
+        due[store] = Counter()
+        for tallies in counts.values():
+            due[store].update({name: tally.due for name, tally in tallies.items()})
 
     def write(connection: sa.Connection) -> Next:
         update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
-        return _ON
+        planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
+        more = limits.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
+        if not more:
+            return _ON
+        return Next(
+            step=pipeline.first(context.batch.pipeline, pipeline.RECOUNT),
+            state=ChunkState.FAILED,
+            failure=f"recount: more is there than was planned ({', '.join(more)}); nothing of this chunk was deleted."
+            f" Plan anew: expunge cancel {context.batch.uid}, then plan these people again."[:500],
+        )
 
     return write
 

@@ -1,0 +1,65 @@
+"""Approving: a second pair of eyes on exactly one plan."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator import limits
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.errors import NotConfirmedError, WaitingError
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import Batch, BatchState
+
+
+def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> None:
+    """Approve a plan that waits for it.
+
+    Raises:
+        UsageError: It does not wait for anybody.
+        NotConfirmedError: The digest is not the plan's, or the approver is who asked for it.
+    """
+    if batch.state is not BatchState.AWAITING_APPROVAL:
+        raise UsageError(f"This batch is {batch.state.value}: it waits for no approval.")
+    if digest != batch.plan_digest:
+        raise NotConfirmedError(
+            "Nothing was approved: the digest given is not the plan's.",
+            remedy=f"Look at the plan again: expunge status {batch.uid}",
+        )
+    if approver == batch.requested_by:
+        raise NotConfirmedError(
+            "Nothing was approved: whoever asked for it cannot approve it.",
+            remedy="Somebody else looks at the plan and approves it, under a login or EXPUNGE_ACTOR of their own.",
+        )
+    moved = connection.execute(
+        sa.update(schema.batch)
+        .where(schema.batch.c.id == batch.id, schema.batch.c.state == BatchState.AWAITING_APPROVAL.value)
+        .values(state=BatchState.PLANNED.value, state_at=stamp(now()), changed_by=approver)
+    ).rowcount
+    if moved:
+        connection.execute(
+            sa.insert(schema.approval).values(batch_id=batch.id, approver=approver, digest=digest, at=stamp(now()))
+        )
+
+
+def refuse_unapproved(connection: sa.Connection, batch: Batch) -> None:
+    """A plan beyond a limit is carried out only with an approval of exactly its digest.
+
+    Raises:
+        WaitingError: There is none.
+    """
+    excess = batch.plan.get("exceeded") or []
+    if not excess and batch.state is not BatchState.AWAITING_APPROVAL:
+        return
+    approved = connection.scalar(
+        sa.select(schema.approval.c.approver).where(
+            schema.approval.c.batch_id == batch.id,
+            schema.approval.c.digest == batch.plan_digest,
+            schema.approval.c.approver != (batch.requested_by or ""),
+        )
+    )
+    if approved is None or batch.state is BatchState.AWAITING_APPROVAL:
+        raise WaitingError(
+            f"Nothing was touched: the plan waits for approval ({'; '.join(map(limits.told, excess))}).",
+            remedy=f"Somebody else than {batch.requested_by}: expunge approve {batch.uid} --digest {batch.plan_digest}",
+        )

@@ -1,0 +1,46 @@
+"""`expunge approve`: a second pair of eyes on a plan that exceeds a limit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator import approving
+from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.cli import plan as plan_verb
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import batch_by_uid
+from expunge_orchestrator.workspace import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("approve")(approve)
+
+
+def approve(
+    batch: Annotated[str, typer.Argument(help="A batch that awaits approval (bt_…).")],
+    digest: Annotated[str, typer.Option(help="The digest of the plan that was looked at.")],
+    as_json: terminal.Json = False,
+) -> None:
+    """Approve exactly this plan, as somebody other than who asked for it. Nothing is carried out.
+
+    Who is at work is EXPUNGE_ACTOR or the login name. Exit codes: 0 approved, 2 it waits for no approval, 7 the digest
+    is not the plan's, or it is your own request.
+
+    Example: expunge approve bt_1f0c3a5b7d9e --digest 5fb46d0e…
+    """
+    settings = settings_module.load()
+    with opened(settings, installed()) as workspace:
+        with workspace.ledger.begin() as connection:
+            approving.approve(connection, batch_by_uid(connection, batch), digest, actor_of(settings))
+        with reading(workspace.ledger) as connection:
+            approved = batch_by_uid(connection, batch)
+    if as_json:
+        terminal.emit({**plan_verb.described(approved), "approvedBy": actor_of(settings)})
+    else:
+        terminal.console().print(f"Approved by {actor_of(settings)}. To carry it out: expunge erase {approved.uid}")

@@ -1,0 +1,43 @@
+"""Limits and drift are counts against counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from expunge_config.datamap import Limits
+from expunge_orchestrator.limits import drifted, exceeded, told
+
+DUE = {"main": {"users": 200, "notes": 90}}
+
+
+@pytest.mark.parametrize(
+    ("limits", "sizes", "expected"),
+    [
+        (Limits(), {"main": {"users": 200}}, []),
+        (Limits(people=10), {}, []),
+        (Limits(people=9), {}, [("people", None, 10, 9)]),
+        (Limits(people=0), {}, [("people", None, 10, 0)]),
+        (Limits(rows_per_person=40), {}, []),
+        (Limits(rows_per_person=39), {}, [("rows-per-person", None, 40, 39)]),
+        (Limits(share_percent=10), {"main": {"users": 2000}}, []),
+        (Limits(share_percent=10), {"main": {"users": 1999}}, [("share", "main.users", 11, 10)]),
+        (Limits(share_percent=10), {"main": {"users": 10}}, [("share", "main.users", 100, 10)]),
+        (Limits(share_percent=10), {"main": {"notes": 90}}, []),  # too few to judge
+        (Limits(share_percent=10), {}, []),  # of unknown size
+    ],
+)
+def test_what_exceeds_a_limit(
+    limits: Limits, sizes: dict[str, dict[str, int]], expected: list[tuple[str, str | None, int, int]]
+) -> None:
+    found = exceeded(limits, 10, 40, DUE, sizes)
+    assert [(one["limit"], one["place"], one["value"], one["allowed"]) for one in found] == expected
+    assert all(str(one["allowed"]) in told(one) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("planned", "found", "drift"),
+    [(0, 10, False), (0, 11, True), (100, 125, False), (100, 126, True), (100, 0, False), (20, 30, False)],
+)
+def test_what_is_drift(planned: int, found: int, *, drift: bool) -> None:
+    told_ = drifted({"main": {"users": planned}}, {"main": {"users": found}}, 25)
+    assert told_ == ([f"main.users: {planned} planned, {found} found"] if drift else [])
