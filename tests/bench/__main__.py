@@ -22,7 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
-from tests.bench import batches, by_hand, objects, signing, startup
+from tests.bench import batches, by_hand, keys, objects, signing, startup
 from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
@@ -96,6 +96,7 @@ SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
     "crowd": bench_crowd,
     "company": bench_company,
     "objects": objects.bench,
+    "keys": keys.bench,
 }
 
 
@@ -111,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
         "--erase", type=numbers, default=[1000, 10_000, 100_000], help="how many of the crowd, with commas"
     )
     made.add_argument("--objects", type=int, default=5000, help="objects that are deleted from S3")
+    made.add_argument("--keys", type=int, default=1_000_000, help="keys that Redis is searched through")
     made.add_argument("--people", type=int, default=10_000, help="size of the example company")
     made.add_argument("--ones", type=int, default=30, help="callers of it that are erased one by one")
     made.add_argument(

@@ -11,6 +11,7 @@ from typing import Any
 
 from redis import Redis
 from redis import exceptions as redis_errors
+from redis.connection import AbstractConnection
 from tenacity.wait import wait_base
 
 from expunge_connectors.contract import Beat, no_beat
@@ -18,6 +19,7 @@ from expunge_connectors.redis.faults import translated
 from expunge_connectors.retries import retrying
 
 BATCH = 1000
+Word = str | bytes | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Command:
     """One command, and the collection that an error is to name."""
 
     collection: str | None
-    words: tuple[str | bytes | int, ...] = field(repr=False)
+    words: tuple[Word, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Conversation:
             self.beat()
         return answers
 
-    def one(self, *words: str | bytes | int) -> Any:  # noqa: ANN401 - each command has its own type of answer
+    def one(self, *words: Word) -> Any:  # noqa: ANN401 - each command has its own type of answer
         """The answer to a single command."""
         return self.ask([Command(None, words)])[0]
 
@@ -86,3 +88,32 @@ class Conversation:
 def _one_name(batch: Sequence[Command]) -> str | None:
     names = {command.collection for command in batch}
     return names.pop() if len(names) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned(Conversation):
+    """Commands one after the other on one connection, none of them repeated: each rests on the ones before it."""
+
+    line: AbstractConnection = field(kw_only=True)
+
+    def ask(self, commands: Iterable[Command]) -> list[Any]:
+        """As `Conversation.ask`, but the first failure ends it, and answers are as the server sends them."""
+        answers = []
+        for command in commands:
+            self.send(*command.words)
+            answers.append(self.receive(command.collection))
+        return answers
+
+    def send(self, *words: Word) -> None:
+        """Send a command whose answer is taken later: the server works on it in the meantime."""
+        try:
+            self.line.send_command(*words)  # type: ignore[no-untyped-call]
+        except (redis_errors.RedisError, UnicodeError, OSError) as error:
+            raise translated(self.store, None, error) from None
+
+    def receive(self, collection: str | None = None) -> Any:  # noqa: ANN401 - each command has its own type of answer
+        """The answer to the earliest command that has none yet."""
+        try:
+            return self.line.read_response()
+        except (redis_errors.RedisError, OSError) as error:
+            raise translated(self.store, collection, error) from None

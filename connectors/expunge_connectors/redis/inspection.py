@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Finding, Scope, Severity
+from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.redis.conversation import Command, Conversation
+from expunge_connectors.redis import rights
+from expunge_connectors.redis.conversation import Conversation
 from expunge_connectors.redis.records import SENTINEL
-from expunge_connectors.redis.spec import KeySpec, RedisSpec
+from expunge_connectors.redis.spec import RedisSpec
 
 _LOGS = {
     "slowlog-log-slower-than": "the slow log",
@@ -160,54 +160,51 @@ def _recorders(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
 
 
 def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: RedisSpec) -> Iterator[Finding]:
-    """Ask with ACL DRYRUN, on invented keys, for every command that the connector uses."""
+    """Ask with ACL DRYRUN, on invented keys, for every command that the connector uses, and for some that it must not.
+
+    ACL DRYRUN carries nothing out.
+    """
     user = _allowed(conversation, "ACL WHOAMI")
-    dry = None if user is None else _allowed(conversation, "ACL DRYRUN", _text(user), "PING")
+    dry = None if user is None else _allowed(conversation, "ACL DRYRUN", rights.text(user), "PING")
     if user is None or dry is None:
         yield notes.unknown("whether the user has the rights it needs, and no more", "ACL WHOAMI and ACL DRYRUN")
         return
+    me = rights.text(user)
+    grant = f"As an administrator: ACL SETUSER {me} {rights.least(spec)}"
     for name, keys in spec.collections.items():
-        missing = [words[0] for words in _used(keys, data_map) if not _may(conversation, name, _text(user), words)]
-        if missing and keys.log is None:
+        if keys.log is not None:
+            yield from _may_write_log(conversation, notes, me, name, rights.sample(keys, data_map))
+        elif (lacking := rights.refused(conversation, me, name, keys, data_map)) is not None:
+            why = f" The keys of `{keys.key}` are out of its reach." if lacking.keys else ""
             yield notes(
                 Severity.ERROR,
                 "redis-rights-missing",
-                f"The user may not run {', '.join(missing)} on these keys.",
-                "Extend the user's ACL: commands and key pattern.",
+                f"The user may not run {', '.join(lacking.commands)} on these keys.{why}",
+                grant,
                 name,
             )
-    if _may(conversation, None, _text(user), ("FLUSHALL",)):
+    lacks = [words[0] for words in rights.keyless(spec) if rights.dry(conversation, None, me, words) is not None]
+    if lacks:
+        yield notes(Severity.ERROR, "redis-rights-missing", f"The user may not run {', '.join(lacks)}.", grant)
+    many = [" ".join(words[:2]) if words[0] in {"CONFIG", "ACL"} else words[0] for words in rights.NEVER
+            if rights.dry(conversation, None, me, words) is None]  # fmt: skip
+    if rights.dry(conversation, None, me, ("GET", f"expunge:{rights.INVENTED}")) is None:
+        many.append("GET on keys that the map does not declare")
+    if many:
         yield notes(
             Severity.WARNING,
             "redis-rights-many",
-            "The user may run FLUSHALL, and so much more than it needs.",
-            "Give Expunge a user of its own: reads, UNLINK, SREM, ZREM, HDEL on the declared key patterns only.",
+            f"The user may run {', '.join(many)}, and so more than it needs.",
+            f"Give Expunge a user of its own. {grant}",
         )
 
 
-def _used(keys: KeySpec, data_map: DataMap) -> list[tuple[str, ...]]:
-    if keys.log is not None:
-        return []
-    several = keys.owner is not None and data_map.controllers[keys.owner.controller].many
-    scope = Scope(keys.owner.controller if keys.owner else "", "0" if several else None)
-    invented = str(uuid.UUID(int=0))
-    key = next(iter(keys.templates)).fill(invented, scope) or invented
-    reads = [("TYPE", key), ("EXISTS", key)]
-    if keys.hash_field is not None:
-        return [*reads, ("HEXISTS", key, invented), ("HDEL", key, invented)]
-    if keys.member is not None and keys.type == "zset":
-        return [*reads, ("ZMSCORE", key, invented), ("ZSCORE", key, invented), ("ZREM", key, invented)]
-    if keys.member is not None:
-        return [*reads, ("SMISMEMBER", key, invented), ("SISMEMBER", key, invented), ("SREM", key, invented)]
-    if keys.yields is not None:
-        return [*reads, ("SMEMBERS", key), ("SSCAN", key, "0"), ("SREM", key, invented)]
-    return [*reads, ("UNLINK", key)]
-
-
-def _may(conversation: Conversation, collection: str | None, user: str, words: tuple[str, ...]) -> bool:
-    answer = conversation.ask([Command(collection, ("ACL DRYRUN", user, *words))])[0]
-    return answer is True or _text(answer).upper() == "OK"
-
-
-def _text(answer: Any) -> str:  # noqa: ANN401 - bytes or text, as the driver has it
-    return answer.decode() if isinstance(answer, bytes) else str(answer)
+def _may_write_log(conversation: Conversation, notes: _Notes, user: str, name: str, key: str) -> Iterator[Finding]:
+    if rights.dry(conversation, name, user, ("UNLINK", key)) is None:
+        yield notes(
+            Severity.WARNING,
+            "redis-rights-log",
+            "The user may remove keys of this log; nothing but the map keeps it from them.",
+            "Leave the log's keys out of the user's key patterns.",
+            name,
+        )

@@ -1,4 +1,4 @@
-"""Reading: what the index sets name, what is there (before), and what is left (after, by other commands)."""
+"""Reading: which records there are (before), and which are left (after, by other commands)."""
 
 from __future__ import annotations
 
@@ -7,56 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from expunge_connectors.contract import Subject, SubjectKey
-from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis.conversation import BATCH, Command, Conversation
+from expunge_connectors.redis.entries import entries
 from expunge_connectors.redis.faults import wrong_type
+from expunge_connectors.redis.indexes import Members
 from expunge_connectors.redis.records import Kind, Names, Record
 
-
-class Texts(frozenset[str]):
-    """Members of an index set. `repr` hides them: they turn up in tracebacks."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} members>"
-
-
-Members = dict[Record, Texts]
-ReadSets = Callable[[Conversation, Sequence[Record]], Members]
-
-
-def members_at_once(conversation: Conversation, indexes: Sequence[Record]) -> Members:
-    """The members of index sets, by SMEMBERS: for resolving, counting and erasing."""
-    answers = conversation.ask(Command(record.kind.name, ("SMEMBERS", record.key)) for record in indexes)
-    return {record: _texts(conversation.store, record, answer) for record, answer in zip(indexes, answers, strict=True)}
-
-
-def members_by_cursor(conversation: Conversation, indexes: Sequence[Record]) -> Members:
-    """The members of index sets, by SSCAN of exactly these sets: for verifying."""
-    members: Members = dict.fromkeys(indexes, Texts())
-    cursors: dict[Record, int] = dict.fromkeys(indexes, 0)
-    while cursors:
-        asked = list(cursors)
-        answers = conversation.ask(
-            Command(record.kind.name, ("SSCAN", record.key, cursors[record], "COUNT", BATCH)) for record in asked
-        )
-        for record, (cursor, page) in zip(asked, answers, strict=True):
-            members[record] = Texts(members[record] | _texts(conversation.store, record, page))
-            if int(cursor):
-                cursors[record] = int(cursor)
-            else:
-                del cursors[record]
-    return members
-
-
-def _texts(store: str, record: Record, raw: Iterable[bytes]) -> Texts:
-    try:
-        return Texts(member.decode() for member in raw)
-    except UnicodeDecodeError:
-        raise TerminalError(
-            f"Store {store}, collection {record.kind.name}: a member of an index set is not UTF-8."
-        ) from None
+ReadIndexes = Callable[[Conversation, Sequence[Record]], Members]
 
 
 def gathered(
@@ -64,19 +21,19 @@ def gathered(
     names: Names,
     kinds: Sequence[Kind],
     subjects: Sequence[Subject],
-    read_sets: ReadSets,
+    read_indexes: ReadIndexes,
 ) -> tuple[list[Record], Members]:
-    """Every record of the subjects: those that their keys name, and those that live index sets name beyond that.
+    """Every record of the subjects: those that their keys name, and those that live indexes name beyond that.
 
     The second half finds records that appeared after the keys were resolved. A record that is only reached through an
-    index set that is itself not due is not due either.
+    index that is itself not due is not due either.
     """
     records = names.records(kinds, subjects)
     known = {(record.number, record.kind.name, record.via) for record in records}
     members: Members = {}
     fresh = records
     while indexes := [record for record in fresh if record.kind.spec.yields is not None]:
-        read = read_sets(conversation, indexes)
+        read = read_indexes(conversation, indexes)
         members |= read
         fresh = []
         for index, found in read.items():
@@ -103,35 +60,45 @@ def present(conversation: Conversation, records: Sequence[Record]) -> list[Recor
     groups = list(_groups(records))
     answers = conversation.ask(Command(group[0].kind.name, _many(group)) for group in groups)
     for group, answer in zip(groups, answers, strict=True):
-        each = [answer] if group[0].kind.spec.type == "hash" else answer
+        each = [answer] if group[0].kind.spec.type in _ONE_BY_ONE else answer
         found.extend(record for record, one in zip(group, each, strict=True) if _there(record, one))
+    found += entries(conversation, [record for record in records if _in_stream(record)], backwards=False)
     return found
 
 
+# A hash is asked for one field (HMGET would answer values), a list for one element.
+_ONE_BY_ONE = frozenset({"hash", "list"})
+
+
+def _in_stream(record: Record) -> bool:
+    return record.part is not None and record.kind.spec.type == "stream"
+
+
 def _groups(records: Sequence[Record]) -> Iterable[list[Record]]:
-    """Parts of one key, as many as one command takes: a hash is asked for one field (HMGET would answer values)."""
-    by_key: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    """Parts of one key, as many as one command takes."""
+    by_key: dict[tuple[str, str | bytes], list[Record]] = defaultdict(list)
     for record in records:
-        if record.part is not None:
-            by_key[record.kind.name, record.key].append(record)
+        if record.part is not None and not _in_stream(record):
+            by_key[record.kind.name, record.name].append(record)
     for group in by_key.values():
-        size = 1 if group[0].kind.spec.type == "hash" else BATCH
+        size = 1 if group[0].kind.spec.type in _ONE_BY_ONE else BATCH
         yield from (group[start : start + size] for start in range(0, len(group), size))
 
 
-def _many(group: Sequence[Record]) -> tuple[str, ...]:
-    command = {"set": "SMISMEMBER", "zset": "ZMSCORE", "hash": "HEXISTS"}[group[0].kind.spec.type]
-    return (command, group[0].key, *(str(record.part) for record in group))
+def _many(group: Sequence[Record]) -> tuple[str | bytes, ...]:
+    command = {"set": "SMISMEMBER", "zset": "ZMSCORE", "hash": "HEXISTS", "list": "LPOS"}[group[0].kind.spec.type]
+    return (command, group[0].name, *(record.wanted for record in group))
 
 
-def _there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; for sorted sets a score or nothing
-    # A score of 0 is a member too.
-    return answer is not None if record.part is not None and record.kind.spec.type == "zset" else bool(answer)
+def _there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; a score, a position, or nothing
+    # A score of 0 is a member too, and the element at position 0 is there.
+    scored = record.part is not None and record.kind.spec.type in {"zset", "list"}
+    return answer is not None if scored else bool(answer)
 
 
 def _types(conversation: Conversation, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
     """Each whole key with its type, checked against the declaration; `none` where there is no key."""
-    answers = conversation.ask(Command(record.kind.name, ("TYPE", record.key)) for record in whole)
+    answers = conversation.ask(Command(record.kind.name, ("TYPE", record.name)) for record in whole)
     for record, answer in zip(whole, answers, strict=True):
         kind = answer.decode() if isinstance(answer, bytes) else str(answer)
         if kind not in {"none", record.kind.spec.type}:
@@ -140,18 +107,28 @@ def _types(conversation: Conversation, whole: Sequence[Record]) -> Iterable[tupl
 
 
 def remaining(conversation: Conversation, records: Sequence[Record]) -> list[Record]:
-    """The records that exist, each asked for on its own: EXISTS, SISMEMBER, ZSCORE, HEXISTS. For verifying.
+    """The records that exist, each asked for on its own. For verifying.
+
+    EXISTS, SISMEMBER, ZSCORE, HEXISTS; lists and streams are read from their ends.
 
     Raises:
         TerminalError: A key is of another type than declared.
     """
-    answers = conversation.ask(Command(record.kind.name, _single(record)) for record in records)
-    found = [record for record, answer in zip(records, answers, strict=True) if _there(record, answer)]
+    alone = [record for record in records if not _in_stream(record)]
+    answers = conversation.ask(Command(record.kind.name, _single(record)) for record in alone)
+    found = [record for record, answer in zip(alone, answers, strict=True) if _there(record, answer)]
     list(_types(conversation, [record for record in found if record.part is None]))
+    found += entries(conversation, [record for record in records if _in_stream(record)], backwards=True)
     return found
 
 
-def _single(record: Record) -> tuple[str, ...]:
+def _single(record: Record) -> tuple[str | bytes | int, ...]:
     if record.part is None:
-        return ("EXISTS", record.key)
-    return ({"set": "SISMEMBER", "zset": "ZSCORE", "hash": "HEXISTS"}[record.kind.spec.type], record.key, record.part)
+        return ("EXISTS", record.name)
+    if record.kind.spec.type == "list":
+        return ("LPOS", record.name, record.wanted, "RANK", -1)
+    return (
+        {"set": "SISMEMBER", "zset": "ZSCORE", "hash": "HEXISTS"}[record.kind.spec.type],
+        record.name,
+        record.wanted,
+    )

@@ -1,66 +1,124 @@
-"""Removing: exactly named keys, members and fields, and nothing else."""
+"""Removing: exactly named keys, members, fields, elements and entries, and nothing else."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.redis.conversation import BATCH, Command, Conversation
-from expunge_connectors.redis.reading import Members, present
+from expunge_connectors.redis.indexes import Members, members_at_once
+from expunge_connectors.redis.reading import present
 from expunge_connectors.redis.records import Kind, Record
+from expunge_connectors.redis.spec import KeySpec
+from expunge_connectors.redis.sweeping import Pin
+from expunge_connectors.retries import retrying
+
+_VERBS = {"set": "SREM", "zset": "ZREM", "hash": "HDEL", "stream": "XDEL"}
 
 
-def remove(conversation: Conversation, kinds: Sequence[Kind], records: Sequence[Record], members: Members) -> int:
+def remove(
+    conversation: Conversation, pin: Pin, kinds: Sequence[Kind], records: Sequence[Record], members: Members
+) -> int:
     """Remove the records that are due, collection by collection in the order of `kinds`.
 
     Args:
         conversation: Its beat is called after each bounded piece.
+        pin: Opens a connection for what must not change between two commands.
         kinds: The collections to be erased, in the order of erasure.
-        records: Records of any collection and standing.
-        members: What the index sets held when this pass began.
+        records: Records of any collection and standing, all with a name.
+        members: What the indexes held when this pass began.
 
     Returns:
-        How many keys, members and fields went.
+        How many keys and parts of keys went.
     """
     names = {kind.name for kind in kinds}
     gone = 0
     for kind in kinds:
-        due = [record for record in records if record.kind.name == kind.name and record.due]
-        if kind.part is not None:
-            commands = _parts(due)
-        elif kind.spec.yields is not None:
-            commands = _emptied(due, members, records, names)
+        due = [record for record in records if record.kind is kind and record.due]
+        if kind.spec.yields is not None:
+            named = _named(due, members, records, names)
+            gone += _emptied(conversation, named) if _loose(kind.spec) else _unlinked(conversation, pin, named, members)
         else:
-            commands = [Command(kind.name, ("UNLINK", record.key)) for record in present(conversation, due)]
-        gone += sum(int(answer) for answer in conversation.ask(commands))
+            gone += removed(conversation, kind, due)
     return gone
 
 
-def _parts(due: Sequence[Record]) -> Iterable[Command]:
-    by_key: dict[str, list[Record]] = defaultdict(list)
-    for record in due:
-        by_key[record.key].append(record)
-    for key, group in by_key.items():
-        verb = {"set": "SREM", "zset": "ZREM", "hash": "HDEL"}[group[0].kind.spec.type]
-        for start in range(0, len(group), BATCH):
-            parts = [str(record.part) for record in group[start : start + BATCH]]
-            yield Command(group[0].kind.name, (verb, key, *parts))
+def removed(conversation: Conversation, kind: Kind, due: Sequence[Record]) -> int:
+    """Remove whole keys, or parts of keys, of one collection that names nothing further."""
+    if kind.part is None:
+        commands = [Command(kind.name, ("UNLINK", record.name)) for record in present(conversation, due)]
+    else:
+        # Entries of a stream are known by their ids; everything else by itself.
+        parts = present(conversation, due) if kind.spec.type == "stream" else due
+        by_key: dict[str | bytes, list[str | bytes]] = defaultdict(list)
+        for record in parts:
+            by_key[record.name].append(record.part or b"")
+        commands = [one for key, found in by_key.items() for one in _taken_out(kind, key, found)]
+    return sum(int(answer) for answer in conversation.ask(commands))
 
 
-def _emptied(due: Sequence[Record], members: Members, records: Sequence[Record], erased: set[str]) -> Iterable[Command]:
-    """Take the members out of index sets; a set without members is no more.
+def _taken_out(kind: Kind, key: str | bytes, parts: Sequence[str | bytes]) -> Iterable[Command]:
+    if kind.spec.type == "list":
+        return [Command(kind.name, ("LREM", key, 0, part)) for part in parts]
+    return [
+        Command(kind.name, (_VERBS[kind.spec.type], key, *parts[start : start + BATCH]))
+        for start in range(0, len(parts), BATCH)
+    ]
 
-    UNLINK would also forget a member that arrived a moment ago, whose record then nobody could find. What an index
-    names in a collection that is not erased now stays in the index as well, unless the subject's keys name it already.
+
+def _loose(spec: KeySpec) -> bool:
+    """Whether what an index names can be taken out of it one by one, so that nothing else goes with it."""
+    return spec.type in {"set", "zset", "list"} or (spec.type == "hash" and spec.named_by == "names")
+
+
+def _named(
+    due: Sequence[Record], members: Members, records: Sequence[Record], erased: set[str]
+) -> Mapping[Record, Sequence[str]]:
+    """What each index that is due names and may forget.
+
+    What it names in a collection that is not erased now stays, unless the subject's keys name it already.
     """
     waiting = {(record.number, record.via) for record in records if record.late and record.kind.name not in erased}
-    for record in due:
-        namespace = record.kind.spec.yields or ""
-        named = sorted(
+    return {
+        record: sorted(
             member
             for member in members.get(record, frozenset())
-            if (record.number, SubjectKey(namespace, member)) not in waiting
+            if (record.number, SubjectKey(record.kind.spec.yields or "", member)) not in waiting
         )
-        for start in range(0, len(named), BATCH):
-            yield Command(record.kind.name, ("SREM", record.key, *named[start : start + BATCH]))
+        for record in due
+    }
+
+
+def _emptied(conversation: Conversation, named: Mapping[Record, Sequence[str]]) -> int:
+    """Take the members out of indexes; an index without members is no more.
+
+    UNLINK would also forget a member that arrived a moment ago, whose record then nobody could find.
+    """
+    commands = [one for record, found in named.items() for one in _taken_out(record.kind, record.name, found)]
+    return sum(int(answer) for answer in conversation.ask(commands))
+
+
+def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Sequence[str]], members: Members) -> int:
+    """Remove indexes whole, each only if it still names nothing else than it did: WATCH, read, MULTI, UNLINK, EXEC.
+
+    One that changed meanwhile stays, is still due, and leads the next pass to what it names now.
+    """
+
+    def attempt() -> int:
+        gone = 0
+        with pin() as pinned:
+            for record, found in named.items():
+                if len(found) < len(members.get(record, frozenset())):
+                    continue
+                pinned.one("WATCH", record.name)
+                if members_at_once(pinned, [record])[record] <= frozenset(found):
+                    pinned.one("MULTI")
+                    pinned.one("UNLINK", record.name)
+                    gone += sum(int(answer) for answer in pinned.one("EXEC") or ())
+                else:
+                    pinned.one("UNWATCH")
+                conversation.beat()
+        return gone
+
+    return retrying(conversation.wait)(attempt) if named else 0

@@ -13,36 +13,62 @@ from expunge_connectors.keyed import named_by_complaints
 from expunge_connectors.templates import Template
 
 
+class NamedField(Model):
+    """The value of one field."""
+
+    field: str
+
+
 class KeySpec(CollectionSpec):
-    """One kind of key: whole keys, or members or fields inside keys of other people.
+    """One kind of key: whole keys, or members, fields, elements or entries inside keys of other people.
 
     Attributes:
-        key: Key template, e.g. `session:{session_token}`.
+        key: Key template, e.g. `session:{session_token}`. With wildcards (`cache:{*}:user:{user_id}`) the keys cannot
+            be named and are looked for in one pass over the database.
         type: Type of the key as TYPE says it: a key of another type is an error, never guessed at.
         member: Template of the member of a set or sorted set that belongs to the subject; the key itself stays.
         hash_field: Template of the field of a hash that belongs to the subject; the key itself stays.
-        yields: Identity that the members of this set are values of (an index set).
+        element: Template of the element of a list that belongs to the subject; the key itself stays.
+        entry: Name of a field -> template of its value: entries of a stream that belong to the subject.
+        yields: Identity of what this key names (an index): members, elements, or what `named_by` says.
+        named_by: Where an index names: `names` (members, elements, a string's value, names of a hash's fields),
+            `values` of a hash, or one field of a hash or of a stream's entries.
     """
 
     key: str
     type: Literal["string", "hash", "set", "zset", "list", "stream"]
     member: str | None = None
     hash_field: str | None = None
+    element: str | None = None
+    entry: dict[str, str] | None = Field(default=None, min_length=1, max_length=1)
     yields: str | None = None
+    named_by: Literal["names", "values"] | NamedField = "names"
 
     @model_validator(mode="after")
     def _whole(self) -> KeySpec:
         if self.log is None and sum(template.namespace is not None for template in self.templates) != 1:
-            raise ValueError("exactly one identity must stand in `key`, `member` and `hash_field` together")
-        if self.member is not None and self.type not in {"set", "zset"}:
-            raise ValueError("`member` needs type set or zset")
-        if self.hash_field is not None and self.type != "hash":
-            raise ValueError("`hash_field` needs type hash")
-        if self.member is not None and self.hash_field is not None:
-            raise ValueError("give `member` or `hash_field`, not both")
-        if self.yields is not None and (self.type != "set" or self.member is not None):
-            raise ValueError("`yields` needs a whole key of type set: an index set")
+            raise ValueError("exactly one identity must stand in `key` and in the part of it that is given, together")
+        for part, types in PARTS.items():
+            if getattr(self, part) is not None and self.type not in types:
+                raise ValueError(f"`{part}` needs type {' or '.join(sorted(types))}")
+        if sum(getattr(self, part) is not None for part in PARTS) > 1:
+            raise ValueError(f"give one of {', '.join(f'`{part}`' for part in PARTS)}")
+        if self.part is not None and self.part.wild:
+            raise ValueError("wildcards stand in `key` only")
+        self._index()
         return self
+
+    def _index(self) -> None:
+        if self.yields is None:
+            if self.named_by != "names":
+                raise ValueError("`named_by` says where an index names what it `yields`")
+            return
+        if self.part is not None or self.templates[0].wild:
+            raise ValueError("`yields` needs a whole key that can be named: an index")
+        if self.named_by == "values" and self.type != "hash":
+            raise ValueError("`named_by: values` needs type hash")
+        if isinstance(self.named_by, NamedField) != (self.type == "stream") and self.type != "hash":
+            raise ValueError("`named_by: {field: ...}` is for hashes and for streams, which need it")
 
     @property
     def namespace(self) -> str | None:
@@ -52,13 +78,23 @@ class KeySpec(CollectionSpec):
     @property
     def templates(self) -> tuple[Template, ...]:
         """Every template of this kind of key, the key's own first."""
-        return tuple(Template.parse(text) for text in (self.key, self.member, self.hash_field) if text is not None)
+        part = self.part
+        return (Template.parse(self.key), *(() if part is None else (part,)))
 
     @property
     def part(self) -> Template | None:
-        """The template of the member or field that belongs to the subject; None for whole keys."""
-        text = self.member or self.hash_field
+        """The template of what belongs to the subject inside a key; None for whole keys."""
+        entry = None if self.entry is None else next(iter(self.entry.values()))
+        text = self.member or self.hash_field or self.element or entry
         return None if text is None else Template.parse(text)
+
+
+PARTS = {
+    "member": frozenset({"set", "zset"}),
+    "hash_field": frozenset({"hash"}),
+    "element": frozenset({"list"}),
+    "entry": frozenset({"stream"}),
+}
 
 
 class RedisSpec(StoreSpec):

@@ -1,4 +1,4 @@
-"""Redis and Valkey: exactly named keys, members and fields; never KEYS or SCAN of the keyspace."""
+"""Redis and Valkey: exactly named keys and parts of keys; where keys cannot be named, one SCAN for a whole chunk."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import ClassVar
 
 from redis import Redis
+from redis import exceptions as redis_errors
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tenacity.wait import wait_base
@@ -29,12 +31,16 @@ from expunge_connectors.contract import (
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
 from expunge_connectors.redis import sweep
-from expunge_connectors.redis.conversation import Conversation
+from expunge_connectors.redis.conversation import Conversation, Pinned
+from expunge_connectors.redis.entries import RAW
+from expunge_connectors.redis.faults import translated
+from expunge_connectors.redis.indexes import members_at_once, members_by_cursor
 from expunge_connectors.redis.inspection import findings
-from expunge_connectors.redis.reading import gathered, members_at_once, members_by_cursor, present, remaining
+from expunge_connectors.redis.reading import gathered, present, remaining
 from expunge_connectors.redis.records import SENTINEL, Kind, Names, Record, kinds
-from expunge_connectors.redis.removing import remove
+from expunge_connectors.redis.removing import remove, removed
 from expunge_connectors.redis.spec import RedisConnection, RedisSpec
+from expunge_connectors.redis.sweeping import Pass
 from expunge_connectors.retries import patient
 
 
@@ -108,9 +114,9 @@ class RedisStore:
         return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(microseconds))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
-        """The members of the subjects' index sets.
+        """What the subjects' indexes name.
 
-        An index set found through a re-usable identifier is followed only if the map says `undated: erase`, at any
+        An index found through a re-usable identifier is followed only if the map says `undated: erase`, at any
         cutoff: what it names would otherwise be newer, too.
         """
         del cutoff
@@ -126,34 +132,47 @@ class RedisStore:
         ]
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
-        """One record per key, member or field that exists. Types are checked."""
+        """One record per key or part of a key that exists. Types are checked."""
         del cutoff
         found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         conversation = self._conversation()
         records, _ = gathered(conversation, names, found, subjects, members_at_once)
-        return _tallied(subjects, found, present(conversation, records))
+        there = present(conversation, _with_name(records))
+        looked_through = Pass(conversation, self._pinned, names, verifying=False)
+        there += looked_through.over(records, lambda page: present(conversation, page))
+        return _tallied(subjects, found, there)
 
     def erase(
         self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
     ) -> int:
-        """UNLINK keys, SREM, ZREM and HDEL members and fields; what an index set names goes before the set."""
+        """Remove keys (UNLINK) and parts of keys; what an index names goes before the index."""
         del cutoff
         check_actions(self.name, self._spec.collections, actions)
         found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         conversation = self._conversation(beat)
         records, members = gathered(conversation, names, found, subjects, members_at_once)
-        return remove(conversation, [kind for kind in found if kind.name in actions], records, members)
+        # What must be looked for names nothing further, so that it can go first, while the pass runs.
+        looked_for = [record for record in records if record.due and record.kind.name in actions]
+        gone = Pass(conversation, self._pinned, names, verifying=False).over(
+            looked_for, lambda page: [removed(conversation, kind, list(group)) for kind, group in _by_kind(page)]
+        )
+        chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
+        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), members)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
-        """Ask for every key, member and field on its own, on a new connection, and read the index sets again.
+        """Ask for every key and part on its own, on a new connection, and read indexes and database once more.
 
-        There is nothing to wait for: Redis carries out one command, or one MULTI, after the other.
+        The pass reads every key by other code, and leaves nothing to the server's MATCH. There is nothing to wait for:
+        Redis carries out one command, or one MULTI, after the other.
         """
         del cutoff
         found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         with self._fresh() as conversation:
             records, _ = gathered(conversation, names, found, subjects, members_by_cursor)
-            return _tallied(subjects, found, remaining(conversation, records))
+            there = remaining(conversation, _with_name(records))
+            looked_through = Pass(conversation, self._pinned, names, verifying=True)
+            there += looked_through.over(records, lambda page: remaining(conversation, page))
+            return _tallied(subjects, found, there)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -179,9 +198,21 @@ class RedisStore:
         finally:
             client.close()
 
+    @contextmanager
+    def _pinned(self) -> Iterator[Pinned]:
+        client = self._new_client()
+        try:
+            try:
+                line = client.connection_pool.get_connection()
+            except redis_errors.RedisError as error:
+                raise translated(self.name, None, error) from None
+            yield Pinned(self.name, client, self._wait, line=line)
+        finally:
+            client.connection_pool.disconnect()  # closes the line, whatever is still under way on it
+
     def _new_client(self) -> Redis:
         try:
-            return Redis.from_url(
+            client = Redis.from_url(
                 self._connection.url.get_secret_value(),
                 decode_responses=False,
                 socket_timeout=self._connection.timeout_seconds,
@@ -192,10 +223,23 @@ class RedisStore:
             raise TerminalError(
                 f"Store {self.name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
             ) from None
+        for command in RAW:
+            client.response_callbacks.pop(command, None)
+        return client
+
+
+def _with_name(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.key is not None]
+
+
+def _by_kind(records: Sequence[Record]) -> Iterator[tuple[Kind, Iterator[Record]]]:
+    return groupby(records, key=lambda record: record.kind)
 
 
 def _tallied(subjects: Sequence[Subject], found: Sequence[Kind], records: Sequence[Record]) -> Counts:
     tallies = Tallies(subjects, (kind.name for kind in found))
-    for record in records:
+    # A pass may come upon a key twice, and counts it once.
+    once = {(record.number, record.kind.name, record.via, record.key, record.part): record for record in records}
+    for record in once.values():
         tallies.add(record.number, record.kind.name, due=int(record.due), newer=int(not record.due))
     return tallies.counts

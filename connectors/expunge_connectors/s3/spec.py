@@ -33,6 +33,8 @@ class ObjectSpec(CollectionSpec):
         template = Template.parse(self.key or self.prefix or "")
         if self.prefix is not None and not self.prefix.endswith("/"):
             raise ValueError("a prefix ends in `/`: users/1 would also find users/10")
+        if template.wild:
+            raise ValueError("objects are named: `{*}` and `{**}` are for stores that can be searched")
         if self.log is None and template.namespace is None:
             raise ValueError("the template must name an identity")
         if self.log is not None and (template.namespace is not None or self.prefix is None):

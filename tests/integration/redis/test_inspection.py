@@ -9,9 +9,21 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from tests.contract.maps import COMPANY
 from tests.fixtures.servers import Keyspace
-from tests.integration.redis.world import ACTIONS, SCOPE, free_port, person, store, valkey
+from tests.integration.redis.world import (
+    ACTIONS,
+    COLLECTIONS,
+    DATA,
+    SCOPE,
+    dues,
+    free_port,
+    person,
+    store,
+    valkey,
+)
 
+from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding, Severity, no_beat
 from expunge_connectors.errors import TerminalError
 
@@ -58,6 +70,60 @@ def test_the_documented_rights_suffice(keyspace: Keyspace, user: str) -> None:
     connector.close()
 
 
+EVERY_KIND = {
+    **COLLECTIONS,
+    "pages": {"key": "page:{*}:{user_id}", "type": "string", **DATA},
+    "feed": {"key": "feed", "type": "list", "element": "{user_id}", **DATA},
+    "trail": {"key": "trail:{*}", "type": "stream", "entry": {"user": "{user_id}"}, **DATA},
+    "ranked": {"key": "ranked:{user_id}", "type": "zset", "yields": "token", **DATA},
+    "queued": {"key": "queued:{user_id}", "type": "list", "yields": "token", **DATA},
+    "devices": {"key": "devices:{user_id}", "type": "hash", "yields": "token", **DATA},
+    "current": {"key": "current:{user_id}", "type": "string", "yields": "token", **DATA},
+    "values": {"key": "values:{user_id}", "type": "hash", "yields": "token", "named_by": "values", **DATA},
+    "profile": {"key": "profile:{user_id}", "type": "hash", "yields": "token", "named_by": {"field": "s"}, **DATA},
+    "history": {"key": "history:{user_id}", "type": "stream", "yields": "token", "named_by": {"field": "s"}, **DATA},
+}
+
+
+def test_the_rules_that_a_remedy_states_suffice_and_grant_no_more(keyspace: Keyspace, user: str) -> None:
+    name = urlsplit(user).username
+    keyspace.client.execute_command("ACL", "SETUSER", name, "+@all", "-unlink", "-scan", "-watch")
+    connector = store(user, EVERY_KIND)
+    connector.adopt()
+    lacking = [finding for finding in connector.inspect() if finding.code == "redis-rights-missing"]
+    assert {finding.collection for finding in lacking} >= {"current", "pages", None}
+    assert any("SCAN" in finding.message for finding in lacking)
+    assert "redis-rights-many" in {finding.code for finding in connector.inspect()}
+    _, _, rules = lacking[0].remedy.partition(f"ACL SETUSER {name} ")
+    keyspace.client.execute_command("ACL", "SETUSER", name, *rules.split())
+    found = {finding.code for finding in connector.inspect()}
+    assert found.isdisjoint({"redis-rights-missing", "redis-rights-many", "redis-unknown", "redis-rights-log"})
+    client, cutoff, subject = keyspace.client, connector.now(), person(1, "t")
+    client.set("current:1", "t")
+    client.hset("devices:1", "t", "x")
+    client.hset("values:1", "x", "t")
+    client.hset("profile:1", "s", "t")
+    client.xadd("history:1", {"s": "t"})
+    client.rpush("queued:1", "t")
+    client.zadd("ranked:1", {"t": 0})
+    client.rpush("feed", "1")
+    client.xadd("trail:a", {"user": "1"})
+    client.set("page:a:1", "x")
+    actions = dict.fromkeys((one for one, keys in EVERY_KIND.items() if keys.get("owner") == COMPANY), Action.DELETE)
+    assert connector.resolve([subject], SCOPE, cutoff)
+    assert len(dues(connector.count([subject], SCOPE, cutoff)[1])) == 10
+    connector.erase([subject], actions, SCOPE, cutoff, no_beat)
+    assert dues(connector.verify([subject], SCOPE, cutoff)[1]) == {}
+    connector.close()
+
+
+def test_a_user_who_may_remove_a_log_is_told(keyspace: Keyspace, user: str) -> None:
+    assert "redis-rights-log" not in codes(user)
+    keyspace.client.execute_command("ACL", "SETUSER", urlsplit(user).username, "~audit")
+    found = codes(user)["redis-rights-log"]
+    assert (found.collection, found.severity) == ("audit", Severity.WARNING)
+
+
 def test_a_missing_right_is_an_error_of_its_collection(keyspace: Keyspace, user: str) -> None:
     name = urlsplit(user).username
     keyspace.client.execute_command("ACL", "SETUSER", name, "-unlink")
@@ -78,7 +144,8 @@ def test_a_key_pattern_that_is_too_narrow_is_an_error_without_the_key(keyspace: 
     keyspace.client.execute_command("ACL", "SETUSER", urlsplit(user).username, "resetkeys", "~expunge:sentinel")
     connector = store(user)
     connector.adopt()
-    assert "redis-rights-missing" in {finding.code for finding in connector.inspect()}
+    lacking = [finding for finding in connector.inspect() if finding.code == "redis-rights-missing"]
+    assert "The keys of `cache:{user_id}` are out of its reach." in " ".join(finding.message for finding in lacking)
     with pytest.raises(TerminalError) as caught:
         connector.count([person(31337)], SCOPE, connector.now())
     assert "31337" not in str(caught.value)

@@ -1,0 +1,121 @@
+"""What indexes name: keys whose members, elements or fields are the names of further keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.redis.conversation import BATCH, Command, Conversation
+from expunge_connectors.redis.entries import pages
+from expunge_connectors.redis.records import Record
+from expunge_connectors.redis.spec import NamedField
+
+
+class Texts(frozenset[str]):
+    """What an index names. `repr` hides it: it turns up in tracebacks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} members>"
+
+
+Members = dict[Record, Texts]
+
+
+def members_at_once(conversation: Conversation, indexes: Sequence[Record]) -> Members:
+    """What indexes name, each by one command (streams page by page): for resolving, counting and erasing."""
+    streams, others = _apart(indexes)
+    members = {record: _of_stream(conversation, record, backwards=False) for record in streams}
+    answers = conversation.ask(Command(record.kind.name, _whole(record)) for record in others)
+    for record, answer in zip(others, answers, strict=True):
+        members[record] = _texts(conversation.store, record, _listed(answer))
+    return members
+
+
+def _whole(record: Record) -> tuple[str | bytes | int, ...]:
+    spec = record.kind.spec
+    if isinstance(spec.named_by, NamedField):
+        return ("HGET", record.name, spec.named_by.field)
+    if spec.type == "hash":
+        return ("HVALS" if spec.named_by == "values" else "HKEYS", record.name)
+    if spec.type in {"zset", "list"}:
+        return ("ZRANGE" if spec.type == "zset" else "LRANGE", record.name, 0, -1)
+    return ("SMEMBERS" if spec.type == "set" else "GET", record.name)
+
+
+def members_by_cursor(conversation: Conversation, indexes: Sequence[Record]) -> Members:
+    """What indexes name, piece by piece and by other commands: for verifying."""
+    streams, others = _apart(indexes)
+    members = {record: _of_stream(conversation, record, backwards=True) for record in streams}
+    members |= dict.fromkeys(others, Texts())
+    cursors: dict[Record, int] = dict.fromkeys(others, 0)
+    while cursors:
+        asked = list(cursors)
+        answers = conversation.ask(Command(record.kind.name, _piece(record, cursors[record])) for record in asked)
+        for record, answer in zip(asked, answers, strict=True):
+            onward, page = _read_piece(record, cursors[record], answer)
+            members[record] = Texts(members[record] | _texts(conversation.store, record, page))
+            if onward:
+                cursors[record] = onward
+            else:
+                del cursors[record]
+    return members
+
+
+def _piece(record: Record, cursor: int) -> tuple[str | bytes | int, ...]:
+    spec = record.kind.spec
+    if isinstance(spec.named_by, NamedField):
+        return ("HMGET", record.name, spec.named_by.field)
+    if spec.type == "string":
+        return ("GETRANGE", record.name, 0, -1)
+    if spec.type == "list":  # from its end: what is pushed at its head meanwhile does not move the rest
+        return ("LRANGE", record.name, -(cursor + BATCH), -(cursor + 1))
+    return ({"set": "SSCAN", "zset": "ZSCAN", "hash": "HSCAN"}[spec.type], record.name, cursor, "COUNT", BATCH)
+
+
+def _read_piece(record: Record, cursor: int, answer: Any) -> tuple[int, Sequence[bytes]]:  # noqa: ANN401 - by command
+    """(where to go on, 0 at the end; what is named)."""
+    spec = record.kind.spec
+    if isinstance(spec.named_by, NamedField) or spec.type == "string":
+        return 0, _listed(answer)
+    if spec.type == "list":
+        return cursor + BATCH if len(answer) == BATCH else 0, answer
+    onward, page = answer
+    if spec.type == "zset":
+        return int(onward), [member for member, _ in page]
+    if spec.type == "hash":
+        return int(onward), list(page.values() if spec.named_by == "values" else page)
+    return int(onward), list(page)
+
+
+def _apart(indexes: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    return [one for one in indexes if one.kind.spec.type == "stream"], [
+        one for one in indexes if one.kind.spec.type != "stream"
+    ]
+
+
+def _of_stream(conversation: Conversation, record: Record, *, backwards: bool) -> Texts:
+    named_by = record.kind.spec.named_by
+    field = named_by.field.encode() if isinstance(named_by, NamedField) else b""
+
+    def values() -> Iterator[bytes]:
+        for _, pairs in pages(conversation, record.kind.name, record.name, backwards=backwards):
+            yield from (value for name, value in zip(pairs[::2], pairs[1::2], strict=True) if name == field)
+
+    return _texts(conversation.store, record, values())
+
+
+def _listed(answer: Any) -> list[bytes]:  # noqa: ANN401 - nothing, one value or several
+    several = [answer] if isinstance(answer, bytes) else answer or ()
+    return [one for one in several if one]
+
+
+def _texts(store: str, record: Record, raw: Iterable[bytes]) -> Texts:
+    try:
+        return Texts(member.decode() for member in raw)
+    except UnicodeDecodeError:
+        raise TerminalError(
+            f"Store {store}, collection {record.kind.name}: what an index names is not UTF-8."
+        ) from None
