@@ -115,9 +115,15 @@ def words_of(templates: Iterable[str]) -> frozenset[str]:
 
 
 def names_pattern(template: str, separator: str) -> re.Pattern[str]:
-    """The names that a template names, if no value holds the separator."""
-    pieces = re.split(r"\{[^}]*\}", template)
-    return re.compile(f"[^{re.escape(separator)}]+".join(map(re.escape, pieces)), re.DOTALL)
+    """The names that a template names, if no value holds the separator. `{**}` stands for anything."""
+    one = f"[^{re.escape(separator)}]+"
+    pieces = re.split(r"(\{[^}]*\})", template)
+    return re.compile(
+        "".join(
+            re.escape(piece) if at % 2 == 0 else ".+" if piece == "{**}" else one for at, piece in enumerate(pieces)
+        ),
+        re.DOTALL,
+    )
 
 
 def share(part: int, whole: int) -> str:

@@ -57,6 +57,9 @@ def test_a_template_names_whole_segments():
     assert names_pattern("user:{user_id}", ":").fullmatch("user:7")
     assert not names_pattern("user:{user_id}", ":").fullmatch("user:7:cart")
     assert not names_pattern("a.b:{user_id}", ":").fullmatch("aXb:7")
+    assert names_pattern("a:{*}:{user_id}", ":").fullmatch("a:x:7")
+    assert not names_pattern("a:{*}:{user_id}", ":").fullmatch("a:x:y:7")
+    assert names_pattern("a:{user_id}:{**}", ":").fullmatch("a:7:x:y")
 
 
 @pytest.mark.parametrize(
