@@ -141,14 +141,16 @@ def loaded_town(people: int) -> Iterator[Town]:
         yield Town(stack, company, loaded)
 
 
-def show_ones(out: Console, found: Sequence[Stages]) -> None:
+def show_ones(out: Console, found: Sequence[tuple[Stages, Stages]]) -> None:
     """One person from end to end."""
-    totals = [1000 * one.total for one in found]
-    names = list(found[0].seconds)
-    each = ", ".join(f"{name} {middle(found, name):.1f}" for name in names)
+    totals = [1000 * stages.total for stages, _ in found]
+    told = []
+    for measured in ([stages for stages, _ in found], [stores for _, stores in found]):
+        spent = {name: middle(measured, name) for name in measured[0].seconds}
+        told.append(", ".join(f"{name} {one:.1f}" for name, one in spent.items()))
     out.print(
         f"One caller, exact key, three stores, warm process: planned and erased in [bold]{median(totals):.0f} ms[/]"
-        f" (median of {len(totals)}, {spread(totals)}; wanted < {WANTED_ONE})\n  {each}"
+        f" (median of {len(totals)}, {spread(totals)}; wanted < {WANTED_ONE})\n  {told[0]}\n  in connectors: {told[1]}"
     )
 
 

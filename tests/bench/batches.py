@@ -146,17 +146,17 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     return batch
 
 
-def one(office: Office, client: int, caller: int) -> Stages:
-    """One caller from end to end; returns the stages.
+def one(office: Office, client: int, caller: int) -> tuple[Stages, Stages]:
+    """One caller from end to end; returns the stages, and the calls of connectors within them.
 
     Raises:
         AssertionError: The person was not erased.
     """
-    stages = Stages()
-    batch = erase(office.workspace, Share(client, [caller], []), stages)
+    stages, stores = Stages(), Stages()
+    batch = erase(timed(office.workspace, stores), Share(client, [caller], []), stages)
     assert office.outcomes(batch) == {"erased": 1}, "the person was not erased"
     office.settle()
-    return stages
+    return stages, stores
 
 
 def erase_here(workspace: Workspace, share: Share) -> None:
