@@ -66,7 +66,8 @@ def _writable(text: str, refused: tuple[str, ...] = ("Cc", "Cs")) -> str:
     """What an opening can hold: something, in which every character is text (no controls, no half surrogates)."""
     if not text:
         raise NotNormalisable("it is empty")
-    if any(unicodedata.category(character).startswith(refused) for character in text):
+    plain = text.isascii() and text.isprintable()  # most are, and then no character needs to be looked at
+    if not plain and any(unicodedata.category(character).startswith(refused) for character in text):
         raise NotNormalisable("it holds control characters")
     return text
 

@@ -31,6 +31,10 @@ class SubjectKey:
     namespace: str
     value: str = field(repr=False)
 
+    def __hash__(self) -> int:
+        # Keys are hashed more than anything else; few differ in their namespace alone, and a text keeps its hash.
+        return hash(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

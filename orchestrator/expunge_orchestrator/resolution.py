@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -123,26 +124,24 @@ def _persons(key: SubjectKey, trail: _Trail, data_map: DataMap) -> set[SubjectKe
     return persons
 
 
-def _several(persons: Iterable[SubjectKey]) -> bool:
+def _several(persons: AbstractSet[SubjectKey]) -> bool:
     """More than one person of one kind. An account holder and a caller may be the same human."""
-    by_namespace: dict[str, set[str]] = defaultdict(set)
-    for person in persons:
-        by_namespace[person.namespace].add(person.value)
-    return any(len(values) > 1 for values in by_namespace.values())
+    return len(persons) > 1 and len({person.namespace for person in persons}) < len(persons)
 
 
 def _decide(trail: _Trail, data_map: DataMap) -> Resolved:
-    reach: dict[SubjectKey, set[SubjectKey]] = {}
+    reach: list[set[SubjectKey]] = []
     for key in trail.given:
-        reach[key] = _persons(key, trail, data_map)
+        found = _persons(key, trail, data_map)
         if _kind(key, data_map) is IdentityKind.PERSON:
-            reach[key] = reach[key] | {key}
-        if _several(reach[key]):
+            found.add(key)
+        if _several(found):
             return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-    together: set[SubjectKey] = set().union(*reach.values()) if reach else set()
+        reach.append(found)
+    together: set[SubjectKey] = set().union(*reach)
     if _several(together):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
-    if together and trail.given <= trail.asked and any(not persons for persons in reach.values()):
+    if together and trail.given <= trail.asked and not all(reach):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if not together and len(trail.given) > 1 and not _meet(trail):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
