@@ -58,7 +58,11 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
         part = drafts[start : start + _SIGNED_AT_ONCE]
         before = _heads(connection, [draft.series for draft in part])
         rows = []
+        said: Mapping[str, object] = {}
+        encoded = statements.EncodedBody.of(said)
         for draft in part:
+            if draft.body is not said:  # where a batch says the same of everybody, it is one object
+                said, encoded = draft.body, statements.EncodedBody.of(draft.body)
             seq, prev = before.get(draft.series, (0, None))
             payload = statements.build(
                 series=draft.series,
@@ -66,7 +70,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
                 prev=prev,
                 event=draft.event,
                 issued_at=at,
-                body=draft.body,
+                body=encoded,
                 subjects=draft.subjects,
                 still_open=draft.still_open,
                 final=draft.final,

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, Self
 
 from expunge_reports import canonical, shape
 from expunge_reports.errors import MalformedError, StatementError
@@ -38,6 +38,7 @@ EVENTS: Final = FIRST_EVENTS | {
 _SERIES: Final = re.compile(r"er_[0-9a-f]{32}", re.ASCII)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_BEFORE_BODY: Final = f'{{"_type":"{STATEMENT_TYPE}","predicate":{{"body":'.encode()
 _PREDICATE: Final = ("series", "seq", "prev", "event", "issuedAt", "final", "open", "body")
 
 
@@ -86,8 +87,39 @@ class Statement:
     @property
     def context(self) -> tuple[str, ...]:
         """SHA-256 (hex) of the shared documents that the body cites under `context`."""
-        cited = shape.sequence(self.body.get("context", []), "the body's context")
-        return tuple(shape.tagged_digest(item, "the body's context") for item in cited)
+        return _cited(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBody:
+    """A body that was checked and encoded.
+
+    Attributes:
+        canonical: its canonical bytes, an object.
+    """
+
+    canonical: bytes
+
+    @classmethod
+    def of(cls, body: Mapping[str, object]) -> Self:
+        """Check and encode a body.
+
+        Raises:
+            StatementError: it cites a document twice.
+            MalformedError: it holds a type without canonical form (a float, a tuple, an enum).
+        """
+        plain = dict(body)
+        _cited(plain)
+        # Two levels down, where it will stand: nesting is limited from the statement's own level.
+        return cls(canonical.encode([[plain]])[2:-2])
+
+
+def _cited(body: Mapping[str, object]) -> tuple[str, ...]:
+    listed = shape.sequence(body.get("context", []), "the body's context")
+    digests = tuple(shape.tagged_digest(item, "the body's context") for item in listed)
+    if len(set(digests)) != len(digests):
+        raise StatementError("the body's context cites a document twice")
+    return digests
 
 
 def new_series() -> str:
@@ -107,7 +139,7 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     prev: str | None,
     event: str,
     issued_at: datetime,
-    body: Mapping[str, object],
+    body: "Mapping[str, object] | EncodedBody",
     subjects: Collection[str],
     final: bool = False,
     still_open: Open = NOTHING_OPEN,
@@ -121,6 +153,7 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
         event: one of `EVENTS`; one of `FIRST_EVENTS` exactly when `seq` is 0.
         issued_at: an aware time; fractions of a second are dropped.
         body: JSON data without identifiers, keys or column values; `context` lists `sha256:<hex>` of shared documents.
+            Encoded before where many statements have the same.
         subjects: digests of the opening files (`opening.digest`), at least one, the same in every statement.
         final: nothing will follow. Then nothing may be open.
         still_open: what is still owed.
@@ -131,27 +164,33 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     """
     if issued_at.tzinfo is None:
         raise StatementError("the time of issue has no time zone")
+    told = body if isinstance(body, EncodedBody) else EncodedBody.of(body)
+    digests = sorted({shape.hex_digest(one, "a subject's digest") for one in subjects})
+    if not digests:
+        raise StatementError("the subjects are missing")
+    if not is_series(series):
+        raise MalformedError("series is not er_ and 32 hexadecimal digits")
+    shape.count(seq, "seq")
+    shape.count(still_open.items, "open.items")
+    before = None if prev is None else f"sha256:{shape.hex_digest(prev, 'prev')}"
+    _check_rules(event, seq, before, shape.flag(final, "final"), still_open)
     expected = still_open.last_expected_by
-    document: dict[str, object] = {
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": subject_name(series), "digest": {"sha256": digest}} for digest in sorted(set(subjects))],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "series": series,
-            "seq": seq,
-            "prev": None if prev is None else f"sha256:{prev}",
-            "event": event,
-            "issuedAt": issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "final": final,
-            "open": {"items": still_open.items, "lastExpectedBy": expected.isoformat() if expected else None},
-            "body": dict(body),
-        },
-    }
-    # What is written is held to the rules of what is read. Its bytes need no second look: decoding gives back what was
-    # encoded (a property that is tested), and only canonical bytes come out.
-    payload = canonical.encode(document)
-    _read(document)
-    return payload
+    # The members in canonical order. Everything but the body was checked to be digits, words and digests, which need no
+    # escapes; a test holds this against the encoding of the whole.
+    name = subject_name(series)
+    named = ",".join(f'{{"digest":{{"sha256":"{digest}"}},"name":"{name}"}}' for digest in digests)
+    after = (
+        f',"event":"{event}","final":{"true" if final else "false"},'
+        f'"issuedAt":"{issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}",'
+        f'"open":{{"items":{still_open.items},"lastExpectedBy":{_quoted(expected.isoformat() if expected else None)}}},'
+        f'"prev":{_quoted(before)},"seq":{seq},"series":"{series}"}},'
+        f'"predicateType":"{PREDICATE_TYPE}","subject":[{named}]}}'
+    )
+    return b"".join((_BEFORE_BODY, told.canonical, after.encode()))
+
+
+def _quoted(plain: str | None) -> str:
+    return "null" if plain is None else f'"{plain}"'
 
 
 def parse(payload: bytes) -> Statement:
@@ -162,11 +201,9 @@ def parse(payload: bytes) -> Statement:
         MalformedError: not the form of a statement.
         StatementError: the form is right and a rule between the fields is broken.
     """
-    return _read(canonical.decode(payload))
-
-
-def _read(document: object) -> Statement:
-    outer = shape.mapping(document, "the statement", ("_type", "subject", "predicateType", "predicate"))
+    outer = shape.mapping(
+        canonical.decode(payload), "the statement", ("_type", "subject", "predicateType", "predicate")
+    )
     shape.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
     shape.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
     inner = shape.mapping(outer["predicate"], "the predicate", _PREDICATE)
@@ -192,7 +229,8 @@ def _read(document: object) -> Statement:
         body=body,
         subjects=_subjects(outer["subject"], series),
     )
-    _check_rules(found)
+    _check_rules(found.event, found.seq, found.prev, found.final, found.open)
+    _cited(body)
     return found
 
 
@@ -206,19 +244,17 @@ def subject_name(series: str) -> str:
     return f"erasure-series:{series}"
 
 
-def _check_rules(found: Statement) -> None:
-    if found.event not in EVENTS:
+def _check_rules(event: str, seq: int, prev: str | None, final: bool, owed: Open) -> None:  # noqa: FBT001 - a field
+    if event not in EVENTS:
         raise StatementError("the event is unknown")
-    if (found.seq == 0) != (found.prev is None):
+    if (seq == 0) != (prev is None):
         raise StatementError("exactly the first statement of a series has no previous one")
-    if (found.seq == 0) != (found.event in FIRST_EVENTS):
+    if (seq == 0) != (event in FIRST_EVENTS):
         raise StatementError("a series opens with accepted or copy-seen, and only there")
-    if found.final and (found.open != NOTHING_OPEN or found.event in FIRST_EVENTS):
+    if final and (owed != NOTHING_OPEN or event in FIRST_EVENTS):
         raise StatementError("a final statement leaves nothing open and does not open a series")
-    if found.open.items == 0 and found.open.last_expected_by is not None:
+    if owed.items == 0 and owed.last_expected_by is not None:
         raise StatementError("a day is expected although nothing is open")
-    if len(set(found.context)) != len(found.context):
-        raise StatementError("the body's context cites a document twice")
 
 
 def _subjects(value: object, series: str) -> tuple[str, ...]:

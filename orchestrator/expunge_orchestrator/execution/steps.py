@@ -31,11 +31,8 @@ def accept(context: Context) -> Write:
     document = bodies.plan_document(context.batch, context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
-        cited = issuing.share(connection, document)
-        drafts = [
-            issuing.Draft(item.id, item.series, "accepted", item.subjects, bodies.accepted(context.batch, cited))
-            for item in context.active
-        ]
+        body = bodies.accepted(context.batch, issuing.share(connection, document))
+        drafts = [issuing.Draft(item.id, item.series, "accepted", item.subjects, body) for item in context.active]
         issuing.issue(connection, context.workspace.keys, drafts, at)
         return _ON
 

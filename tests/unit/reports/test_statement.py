@@ -54,9 +54,15 @@ def test_a_local_time_is_stated_in_utc():
     issued=st.datetimes(datetime(1990, 1, 1), datetime(2190, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds
     owed=st.builds(statement.Open, st.integers(1, 1000), st.none() | st.dates(date(2000, 1, 1))),
     subjects=st.sets(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=1, max_size=4),
+    text=st.text(st.characters(exclude_categories=["Cs"])),
 )
-def test_what_is_built_is_read_back(seq, event, issued, owed, subjects):
-    found = statement.parse(build(seq=seq, event=event, issued_at=issued, still_open=owed, subjects=subjects))
+def test_what_is_built_is_canonical_and_read_back(*, seq, event, issued, owed, subjects, text):
+    fields = {"seq": seq, "event": event, "issued_at": issued, "still_open": owed, "subjects": subjects}
+    payload = build(**fields, body={"b": text, "a": [seq]})
+    assert payload == rfc8785.dumps(json.loads(payload))
+    assert payload == build(**fields, body=statement.EncodedBody.of({"a": [seq], "b": text}))
+    found = statement.parse(payload)
+    assert found.body == {"a": [seq], "b": text}
     assert (found.seq, found.event, found.open) == (seq, event, owed)
     assert found.issued_at == issued.replace(microsecond=0)
     assert found.subjects == tuple(sorted(subjects))
