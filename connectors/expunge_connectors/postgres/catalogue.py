@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg import sql
 
@@ -17,12 +18,18 @@ class Column:
     Attributes:
         type: Its type as DDL writes it, with length or precision: `character varying(20)`.
         base: The type without them, a domain replaced by what it is a domain over: `character varying`.
+        generated: The server alone writes it: a generated column, or GENERATED ALWAYS AS IDENTITY.
+        equality: Schema of the type's own `=`, where that is not pg_catalog (citext): unqualified, it is not found.
+        labels: The labels of an enum.
     """
 
     name: str
     type: str
     base: str
     not_null: bool
+    generated: bool = False
+    equality: str | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,9 @@ class Table:
 
     Attributes:
         kind: `pg_class.relkind`: r table, p partitioned, v view, m materialised view, f foreign table.
-        inherits: It is a partition, or it has children by inheritance.
+        below: It is a partition, or inherits from another table: rows of it are rows of that one too.
+        tree: Other tables inherit from it (partitions are no such children): its rows are theirs too, and neither its
+            primary key nor its foreign keys hold for them.
         primary_key: Names of the key's columns, in the key's order; empty without a primary key.
     """
 
@@ -39,7 +48,8 @@ class Table:
     schema: str
     name: str
     kind: str
-    inherits: bool
+    below: bool
+    tree: bool
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...]
 
@@ -53,12 +63,20 @@ class Table:
         """The name as the map writes it."""
         return f"{self.schema}.{self.name}"
 
+    @property
+    def supported(self) -> bool:
+        """A plain table, a partitioned one or the root of an inheritance tree."""
+        return self.kind in {"r", "p"} and not self.below
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
     """`child (columns) REFERENCES parent (parent_columns)`. Tables as `schema.table`.
 
+    A partition, or an inheriting table, of a table that was asked for stands here under that table's name.
+
     Attributes:
+        sound: It holds for every row of both tables: validated, enforced, and for no part of a table only.
         on_delete: `pg_constraint.confdeltype`: a no action, r restrict, c cascade, n set null, d set default.
     """
 
@@ -68,6 +86,7 @@ class ForeignKey:
     parent: str
     parent_columns: tuple[str, ...]
     on_delete: str
+    sound: bool = True
 
     @property
     def writes_child(self) -> bool:
@@ -85,12 +104,13 @@ class Catalogue:
 
 _TABLES = """
 SELECT n.nspname || '.' || c.relname, c.oid::bigint, n.nspname, c.relname, c.relkind::text,
-       c.relispartition OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)),
+       EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
        ARRAY(SELECT a.attname::text
                FROM pg_catalog.pg_index x
               CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-              WHERE x.indrelid = c.oid AND x.indisprimary
+              WHERE x.indrelid = c.oid AND x.indisprimary AND k.position <= x.indnkeyatts
               ORDER BY k.position)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -98,13 +118,42 @@ SELECT n.nspname || '.' || c.relname, c.oid::bigint, n.nspname, c.relname, c.rel
    AND n.nspname || '.' || c.relname = ANY (%s)
 """
 
+# The partitions and inheriting tables of the tables above, however deep.
+_MEMBERS = """
+WITH RECURSIVE member (oid, root) AS (
+    SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhparent = ANY (%s::bigint[]::oid[])
+    UNION
+    SELECT i.inhrelid, member.root FROM pg_catalog.pg_inherits i JOIN member ON i.inhparent = member.oid
+)
+SELECT n.nspname || '.' || c.relname, member.root::bigint
+  FROM member
+  JOIN pg_catalog.pg_class c ON c.oid = member.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+"""
+
+# A domain may be over a domain; what an operator class of btree calls `=` is the type's equality.
 _COLUMNS = """
 SELECT a.attrelid::bigint, a.attname::text,
        pg_catalog.format_type(a.atttypid, a.atttypmod),
-       pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL),
-       a.attnotnull OR t.typnotnull
+       pg_catalog.format_type(b.oid, NULL),
+       a.attnotnull OR t.typnotnull,
+       a.attgenerated <> '' OR a.attidentity = 'a',
+       (SELECT n.nspname::text
+          FROM pg_catalog.pg_opclass k
+          JOIN pg_catalog.pg_am m ON m.oid = k.opcmethod AND m.amname = 'btree'
+          JOIN pg_catalog.pg_amop p ON p.amopfamily = k.opcfamily AND p.amopstrategy = 3
+                                   AND p.amoplefttype = b.oid AND p.amoprighttype = b.oid
+          JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr
+          JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+         WHERE k.opcintype = b.oid AND k.opcdefault AND b.typnamespace <> 'pg_catalog'::regnamespace
+           AND b.typtype <> 'e'),
+       CASE WHEN b.typtype = 'e'
+            THEN ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = b.oid) END
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_type under ON t.typtype = 'd' AND under.oid = t.typbasetype
+  LEFT JOIN pg_catalog.pg_type deeper ON under.typtype = 'd' AND deeper.oid = under.typbasetype
+  JOIN pg_catalog.pg_type b ON b.oid = coalesce(deeper.oid, under.oid, t.oid)
  WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum
 """
@@ -122,7 +171,8 @@ SELECT f.conname::text,
                FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, position)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum
               ORDER BY k.position),
-       f.confdeltype::text
+       f.confdeltype::text,
+       f.convalidated AND coalesce((pg_catalog.to_jsonb(f) ->> 'conenforced')::boolean, true)
   FROM pg_catalog.pg_constraint f
   JOIN pg_catalog.pg_class c ON c.oid = f.conrelid
   JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
@@ -141,15 +191,29 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
         names: Tables as `schema.table`. One that does not exist is absent from the answer.
     """
     rows = connection.execute(_TABLES, (sorted(set(names)),)).fetchall()
+    oids = [row[1] for row in rows]
     columns: dict[int, dict[str, Column]] = {}
-    for oid, name, type_, base, not_null in connection.execute(_COLUMNS, ([row[1] for row in rows],)).fetchall():
-        columns.setdefault(oid, {})[name] = Column(name, type_, base, not_null)
+    for oid, name, type_, base, not_null, generated, equality, labels in connection.execute(
+        _COLUMNS, (oids,)
+    ).fetchall():
+        one = Column(name, type_, base, not_null, generated, equality, None if labels is None else tuple(labels))
+        columns.setdefault(oid, {})[name] = one
     tables = {
-        text: Table(oid, schema, name, kind, inherits, columns.get(oid, {}), tuple(primary_key))
-        for text, oid, schema, name, kind, inherits, primary_key in rows
+        text: Table(oid, schema, name, kind, below, tree, columns.get(oid, {}), tuple(primary_key))
+        for text, oid, schema, name, kind, below, tree, primary_key in rows
     }
-    foreign_keys = tuple(
-        ForeignKey(name, child, tuple(ours), parent, tuple(theirs), on_delete)
-        for name, child, ours, parent, theirs, on_delete in connection.execute(_FOREIGN_KEYS).fetchall()
-    )
-    return Catalogue(tables, foreign_keys)
+    by_oid = {table.oid: table for table in tables.values()}
+    roots: dict[str, str] = {
+        member: by_oid[root].text for member, root in connection.execute(_MEMBERS, (oids,)).fetchall()
+    }
+    trees = {table.text for table in tables.values() if table.tree}
+    partly = roots.keys() | trees
+
+    def foreign_key(row: tuple[Any, ...]) -> ForeignKey:
+        name, child, ours, parent, theirs, on_delete, holds = row
+        sound = holds and child not in partly and parent not in partly
+        return ForeignKey(
+            name, roots.get(child, child), tuple(ours), roots.get(parent, parent), tuple(theirs), on_delete, sound
+        )
+
+    return Catalogue(tables, tuple(map(foreign_key, connection.execute(_FOREIGN_KEYS).fetchall())))

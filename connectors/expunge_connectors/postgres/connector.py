@@ -78,21 +78,21 @@ class PostgresStore:
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
-        return self._transaction(lambda connection: identity.identity(connection, self.name))
+        return self._reading(lambda connection: identity.identity(connection, self.name))
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""
-        return self._transaction(lambda connection: identity.now(connection, self.name))
+        return self._reading(lambda connection: identity.now(connection, self.name))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
         """Declared yields and internal keys of every row tied to these keys."""
-        return self._transaction(
+        return self._reading(
             lambda connection: resolution.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now, in one snapshot."""
-        return self._transaction(
+        return self._reading(
             lambda connection: counting.count(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
 
@@ -105,9 +105,16 @@ class PostgresStore:
             TerminalError: An action is not the map's, a right is missing, or a row outside the request is in the way.
                 What was committed before stays; the transaction at work is rolled back.
         """
-        store = self._transaction(lambda connection: self._mapped(connection, scope))
+        store = self._reading(lambda connection: self._mapped(connection, scope))
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
-        eraser = Eraser(store, checked_actions(store, actions, logs), scope, cutoff)
+        eraser = Eraser(
+            store,
+            checked_actions(store, actions, logs),
+            scope,
+            cutoff,
+            limit=self._settings.rows_per_transaction,
+            seconds=self._settings.seconds_per_transaction,
+        )
         touched = 0
         in_the_way: list[Subject] = []
         for slice_ in slices(subjects):
@@ -135,7 +142,7 @@ class PostgresStore:
             verifier = verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
             return verification.verify(connection, verifier, subjects)
 
-        return self._transaction(recount)
+        return self._reading(recount)
 
     def sizes(self) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""
@@ -154,18 +161,18 @@ class PostgresStore:
         def step(connection: Connection) -> Step:
             return eraser.step(connection, subjects)
 
-        done = self._transaction(step, _SNAPSHOT_A_STATEMENT)
+        done = self._writing(step)
         touched = done.touched
         beat()
         if done.complete:
             return touched
         # Each transaction is full but the last: more of them than these rows fill means that rows come back.
-        left = self._transaction(
+        left = self._reading(
             lambda connection: counting.count(connection, eraser.store, subjects, eraser.scope, eraser.cutoff)
         )
         rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
         for _ in range(rows // eraser.limit + _SPARE_TRANSACTIONS):
-            done = self._transaction(step, _SNAPSHOT_A_STATEMENT)
+            done = self._writing(step)
             touched += done.touched
             beat()
             if done.complete:
@@ -181,15 +188,25 @@ class PostgresStore:
     def _catalogue(self, connection: Connection) -> catalogue.Catalogue:
         return catalogue.read(connection, (table.table for table in self._map.collections.values()))
 
-    def _transaction(self, work: Callable[[Connection], T], isolation: sql.SQL = _ONE_SNAPSHOT) -> T:
-        """Run one transaction, again after a transient error: nothing of it is left then."""
+    def _reading(self, work: Callable[[Connection], T]) -> T:
+        """Run one transaction on one snapshot and roll it back: whatever it did, it wrote nothing."""
 
-        def transacted(connection: Connection) -> T:
-            with connection.transaction():
-                connection.execute(isolation)
+        def rolled_back(connection: Connection) -> T:
+            with connection.transaction(force_rollback=True):
+                connection.execute(_ONE_SNAPSHOT)
                 return work(connection)
 
-        return self._call(transacted)
+        return self._call(rolled_back)
+
+    def _writing(self, work: Callable[[Connection], T]) -> T:
+        """Run one transaction, again after a transient error: nothing of it is left then."""
+
+        def committed(connection: Connection) -> T:
+            with connection.transaction():
+                connection.execute(_SNAPSHOT_A_STATEMENT)
+                return work(connection)
+
+        return self._call(committed)
 
     def _call(self, work: Callable[[Connection], T]) -> T:
         def leased() -> T:

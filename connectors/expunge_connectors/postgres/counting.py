@@ -8,10 +8,12 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.contract import Counts, Scope, Subject, Tally
-from expunge_connectors.postgres import paths, selection, staging
+from expunge_connectors.postgres import selection, staging
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapped import MappedStore, MappedTable
+from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.selection import Search, Trail
+from expunge_connectors.postgres.wording import either
 
 
 def count(
@@ -19,44 +21,52 @@ def count(
 ) -> Counts:
     """Tallies of every collection in the scope, zeros included."""
     with translated(store.name):
-        staging.stage(connection, store, subjects, scope)
-        paths.follow(connection, store, cutoff)
+        search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
     tallies = {subject.number: dict.fromkeys(store.scoped, Tally()) for subject in subjects}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            for number, due, retained, newer, until in connection.execute(_statement(store, mapped, cutoff)).fetchall():
+            ways = selection.ways(search, mapped.selecting)
+            # Read all the same: a table that is missing, or may not be read, is not one that holds nothing.
+            found = _found(search, mapped, ways) if ways else None
+            if found is None:
+                connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(mapped.table.identifier))
+                continue
+            rows = sql.SQL("({}) AS f").format(found)
+            if mapped.leads:
+                search.keep(mapped, found, selection.found_columns(mapped))
+                rows = sql.SQL("{} AS f").format(search.table(mapped.name))
+            for number, due, retained, newer, until in connection.execute(_STATEMENT.format(rows)).fetchall():
                 ground = "shared" if retained and mapped.spec.sharing else None
                 tallies[number][mapped.name] = Tally(due, retained, newer, until, ground)
     return tallies
 
 
-def _statement(store: MappedStore, mapped: MappedTable, cutoff: datetime) -> sql.Composed:
-    """One row per subject. A row of the table that several ties find counts once."""
-    stays = sql.SQL("({} OR {})").format(
-        selection.kept(mapped, "t", cutoff), selection.others_left(store, mapped, "t", cutoff)
-    )
-    found = [
-        selection.rows(
-            mapped,
-            tie,
-            sql.SQL("k.number, {} AS key, {} AS requested, {} AS stays, {} AS until").format(
-                sql.SQL("ROW({})").format(selection.columns("t", mapped)),
-                selection.counted(mapped, tie, "t", cutoff),
-                stays,
-                selection.kept_until(mapped, "t"),
-            ),
-            sql.SQL("NOT ({})").format(selection.entombed(mapped, "t")),
-        )
-        for tie in mapped.selecting
-    ]
-    if not found:
-        return sql.SQL("SELECT 0, 0, 0, 0, NULL WHERE false").format()
-    return sql.SQL(
-        "SELECT number,"
-        " count(*) FILTER (WHERE requested AND NOT stays),"
-        " count(*) FILTER (WHERE requested AND stays),"
-        " count(*) FILTER (WHERE NOT requested),"
-        " max(until) FILTER (WHERE requested AND stays)"
-        " FROM (SELECT number, bool_or(requested) AS requested, bool_or(stays) AS stays, max(until) AS until"
-        " FROM ({}) AS found GROUP BY number, key) AS one GROUP BY number"
-    ).format(sql.SQL(" UNION ALL ").join(found))
+_STATEMENT = sql.SQL(
+    "SELECT number,"
+    " count(*) FILTER (WHERE asked AND NOT stays),"
+    " count(*) FILTER (WHERE asked AND stays),"
+    " count(*) FILTER (WHERE NOT asked),"
+    " max(until) FILTER (WHERE asked AND stays)"
+    " FROM {} WHERE NOT tombstone GROUP BY number"
+)
+
+
+def _found(search: Search, mapped: MappedTable, ways: Sequence[selection.Way]) -> sql.Composed:
+    stays = either(selection.kept(mapped, "t", search.cutoff), selection.others_left(search, mapped, "t"))
+    trails = [Trail(way, counted(search, mapped, way.tie), way.tie in mapped.erasing) for way in ways]
+    return selection.found_rows(search, mapped, trails, stays)
+
+
+def counted(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composable:
+    """Whether a row found through this tie is part of the request.
+
+    A person found by a re-usable identifier alone: where the subject's person keys are known it is another person, or
+    one who registered again: newer. Where none is known it is due, so that verification shows it; but it is not erased
+    (see `MappedTable.erasing`).
+    """
+    old_enough = selection.requested(mapped, tie, "t", search.cutoff)
+    known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
+    persons = None if known is None else search.staged.table(known.namespace, known.types)
+    if tie in mapped.erasing or persons is None:
+        return old_enough
+    return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS p WHERE p.number = k.number))").format(old_enough, persons)

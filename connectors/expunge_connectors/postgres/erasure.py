@@ -6,6 +6,7 @@ condition of the deletion itself, which the server checks again on a row that ch
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +16,21 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres import paths, selection, staging
+from expunge_connectors.postgres import selection, staging
 from expunge_connectors.postgres.catalogue import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import still_referenced, translated
-from expunge_connectors.postgres.graph import CycleError, ErasingOrder, erasing_order
+from expunge_connectors.postgres.graph import ErasingOrder, erasing_order
+from expunge_connectors.postgres.keytypes import equals
 from expunge_connectors.postgres.logwatch import LogWatch
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable
+from expunge_connectors.postgres.selection import Search, Trail, Way
+from expunge_connectors.postgres.tombstones import entombed, put
+from expunge_connectors.postgres.wording import TRUE, both, column, either, listed
 
 ROWS_PER_TRANSACTION = 10_000
+SECONDS_PER_TRANSACTION = 5.0
 KEYS_PER_TRANSACTION = 5_000
-_ADDRESS = sql.SQL("t.ctid")
 
 
 def slices(subjects: Sequence[Subject], keys: int = KEYS_PER_TRANSACTION) -> Iterator[list[Subject]]:
@@ -70,7 +75,7 @@ def order(store: MappedStore) -> ErasingOrder:
     """In which order the store's collections are emptied.
 
     Raises:
-        TerminalError: Foreign keys run in a circle.
+        TerminalError: A shared row and those that point to it refer to each other in a circle.
     """
     by_table = {mapped.table.text: mapped for mapped in store.collections.values()}
     references = [
@@ -88,13 +93,16 @@ def order(store: MappedStore) -> ErasingOrder:
     ]
     ties = [(tie.of[0], mapped.name) for mapped in store.collections.values() for tie in mapped.ties if tie.of]
     persons = [mapped.name for mapped in store.collections.values() if mapped.spec.person is not None]
-    try:
-        return erasing_order(store.collections, references, ties, persons)
-    except CycleError as error:
-        raise TerminalError(
-            f"store {store.name}: the foreign keys of {', '.join(error.names)} run in a circle.",
-            remedy="Tombstone one of these collections.",
-        ) from None
+    sequence = erasing_order(store.collections, references, ties, persons)
+    for group in sequence.groups:
+        for name in group:
+            if len(group) > 1 and store.collections[name].spec.sharing is not None:
+                raise TerminalError(
+                    f"store {store.name}, collection {name}: the foreign keys of {', '.join(group)} run in a circle"
+                    " around a shared row.",
+                    remedy="Tombstone one of these collections.",
+                )
+    return sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,7 @@ class Eraser:
     Attributes:
         actions: Collection -> action, as approved and checked.
         limit: Rows a transaction may touch. Rows that must go together (see `ErasingOrder.together`) are not split.
+        seconds: How long a transaction may take: after that it is full, whatever it touched.
     """
 
     store: MappedStore
@@ -124,6 +133,7 @@ class Eraser:
     scope: Scope
     cutoff: datetime
     limit: int = ROWS_PER_TRANSACTION
+    seconds: float = SECONDS_PER_TRANSACTION
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         """Run one transaction's worth; the caller commits and calls again until complete."""
@@ -134,56 +144,116 @@ class Eraser:
 
     def _step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         sequence = order(self.store)
-        with translated(self.store.name):
-            staging.stage(connection, self.store, subjects, self.scope)
-            paths.follow(connection, self.store, self.cutoff)
+        until = time.monotonic() + self.seconds
+        search = self._search(connection, subjects)
         touched = 0
-        for name in sequence.collections:
-            if name not in self.actions:
+        for group in sequence.groups:
+            names = [name for name in group if name in self.actions]
+            if not names:
                 continue
+            name = names[0]
             limit = None if name in sequence.together else self.limit - touched
-            if limit is not None and limit <= 0:
+            if limit is not None and touched and (limit <= 0 or time.monotonic() > until):
                 return Step(touched, complete=False, reached=name)
             with translated(self.store.name, name):
-                here = self._collection(connection, self.store.collections[name], limit)
+                if len(names) > 1:
+                    here = self._circle(search, [self.store.collections[one] for one in names])
+                else:
+                    here = self._collection(search, self.store.collections[name], limit)
             touched += here
             if limit is not None and here >= limit:
                 return Step(touched, complete=False, reached=name)
         return Step(touched, complete=True)
 
-    def _collection(self, connection: Connection, mapped: MappedTable, limit: int | None) -> int:
-        if not mapped.erasing:
-            return 0
+    def _search(self, connection: Connection, subjects: Sequence[Subject]) -> Search:
+        """Find the rows that lead on or are looked at more than once; the others are found as they are erased."""
+        with translated(self.store.name):
+            search = Search(
+                connection, self.store, staging.stage(connection, self.store, subjects, self.scope), self.cutoff
+            )
+        for mapped in self.store.scoped.values():
+            with translated(self.store.name, mapped.name):
+                ways = selection.ways(search, mapped.erasing)
+                if ways and self._kept_at_hand(mapped):
+                    search.keep(mapped, self._found(search, mapped, ways), selection.found_columns(mapped))
+        return search
+
+    def _kept_at_hand(self, mapped: MappedTable) -> bool:
+        if mapped.leads or mapped.own or mapped.spec.sharing is not None:
+            return True
+        if mapped.table.kind != "r" or mapped.table.tree:
+            return True  # a row's address says which row it is within one table only
+        return mapped.action is not Action.TOMBSTONE and any(
+            key.parent == mapped.table.text for key in self.store.foreign_keys
+        )
+
+    def _found(self, search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+        trails = [Trail(way, selection.requested(mapped, way.tie, "t", self.cutoff), leads=True) for way in ways]
+        return selection.found_rows(search, mapped, trails, selection.kept(mapped, "t", self.cutoff))
+
+    def _collection(self, search: Search, mapped: MappedTable, limit: int | None) -> int:
+        ways = selection.ways(search, mapped.erasing)
+        if not ways or search.found.get(mapped.name) == 0:
+            # A table that may not be written is not one that holds nothing.
+            return search.connection.execute(self._nothing(mapped)).rowcount
         if mapped.action is Action.TOMBSTONE:
-            return connection.execute(self.tombstone(mapped, limit)).rowcount
+            return search.connection.execute(self.tombstone(search, mapped, ways, limit)).rowcount
+        self._ask_before(search, mapped, (mapped,))
+        if mapped.spec.sharing is not None:
+            unowned = selection.nothing_left(self.store, mapped, "t")
+            return search.connection.execute(self.delete(search, mapped, ways, None, unowned)).rowcount
+        own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
+        if (own or mapped.own) and limit is not None and search.found[mapped.name] > limit:
+            return self._leaves_first(search, mapped, ways, own, limit)
+        return search.connection.execute(self.delete(search, mapped, ways, limit)).rowcount
+
+    def _circle(self, search: Search, circle: Sequence[MappedTable]) -> int:
+        """Delete from tables that refer to each other in a circle: in one statement, at whose end the server looks.
+
+        So no constraint needs to be deferrable, and no column to be emptied first.
+        """
+        going = [mapped for mapped in circle if search.found.get(mapped.name)]
+        for mapped in going:
+            self._ask_before(search, mapped, circle)
+        if not going:
+            return 0
+        deletions = [
+            sql.SQL("gone_{} AS ({} RETURNING 1)").format(
+                sql.SQL(str(at)), self.delete(search, mapped, selection.ways(search, mapped.erasing), None)
+            )
+            for at, mapped in enumerate(going)
+        ]
+        counts = [sql.SQL("(SELECT count(*) FROM gone_{})").format(sql.SQL(str(at))) for at in range(len(going))]
+        statement = sql.SQL("WITH {} SELECT {}").format(listed(*deletions), sql.SQL(" + ").join(counts))
+        return int((search.connection.execute(statement).fetchone() or (0,))[0])
+
+    def _ask_before(self, search: Search, mapped: MappedTable, circle: Sequence[MappedTable]) -> None:
         cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
         if cascading or mapped.spec.sharing is not None:
-            connection.execute(self.lock(mapped))
-        self._guard(connection, mapped)
-        if mapped.spec.sharing is not None:
-            return connection.execute(self.delete_unowned(mapped)).rowcount
-        own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
-        if own and limit is not None:
-            return self._leaves_first(connection, mapped, own, limit)
-        return connection.execute(self.delete(mapped, limit)).rowcount
+            search.connection.execute(self.lock(search, mapped))
+        self._guard(search, mapped, circle)
 
-    def _leaves_first(self, connection: Connection, mapped: MappedTable, own: Sequence[ForeignKey], limit: int) -> int:
-        """Delete from a table that refers to itself: at once if the limit allows, else from the leaves inwards."""
-        probe = sql.SQL("SELECT count(*) FROM ({} LIMIT {}) AS due").format(self._due(mapped), sql.Literal(limit + 1))
-        (found,) = connection.execute(probe).fetchone() or (0,)
-        if found <= limit:
-            return connection.execute(self.delete(mapped, None)).rowcount
-        leaf = selection.both(*(_unreferred(mapped, one) for one in own))
+    def _leaves_first(
+        self, search: Search, mapped: MappedTable, ways: Sequence[Way], own: Sequence[ForeignKey], limit: int
+    ) -> int:
+        """Delete from a table that refers to itself, more than the limit allows at once: from the leaves inwards."""
+        leaf = both(
+            *(_unreferred(mapped, one.columns, one.parent_columns) for one in own),
+            *(
+                _unreferred(mapped, [column.name for column in tie.columns], tie.of[1] if tie.of else ())
+                for tie in mapped.own
+            ),
+        )
         touched = 0
         while touched < limit:
-            gone = connection.execute(self.delete(mapped, limit - touched, leaf)).rowcount
+            gone = search.connection.execute(self.delete(search, mapped, ways, limit - touched, leaf)).rowcount
             touched += gone
             if gone == 0:  # they refer to each other in a circle: these go together
-                touched += connection.execute(self.delete(mapped, None)).rowcount
+                touched += search.connection.execute(self.delete(search, mapped, ways, None)).rowcount
                 break
         return touched
 
-    def _guard(self, connection: Connection, mapped: MappedTable) -> None:
+    def _guard(self, search: Search, mapped: MappedTable, circle: Sequence[MappedTable]) -> None:
         """Refuse where a row that stays points to one that should go.
 
         The children of this request are gone by now; whatever still points here is somebody else's, or is kept. By
@@ -201,7 +271,8 @@ class Eraser:
                 continue
             if mapped.spec.sharing is not None and not key.writes_child:
                 continue
-            (pointing,) = connection.execute(self.changed_by(mapped, key, children[key.child])).fetchone() or (0,)
+            statement = self.changed_by(search, mapped, key, children[key.child], circle)
+            (pointing,) = search.connection.execute(statement).fetchone() or (0,)
             if pointing:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
@@ -213,106 +284,167 @@ class Eraser:
             remedy="Tombstone the collection instead, or map the other table.",
         )
 
-    def changed_by(self, mapped: MappedTable, key: ForeignKey, child: MappedTable) -> sql.Composed:
+    def changed_by(
+        self, search: Search, mapped: MappedTable, key: ForeignKey, child: MappedTable, circle: Sequence[MappedTable]
+    ) -> sql.Composed:
         """How many rows of the child point to ones to be deleted here, though they are not deleted themselves.
 
         Counted, not merely looked for: a planner that hopes to stop at the first row may read the whole child table
         for the usual answer, which is none.
         """
-        shared = mapped.spec.sharing is not None
-        only = selection.nothing_left(self.store, mapped, "t") if shared else selection.TRUE
-        itself: sql.Composable = selection.TRUE
-        if child.name == mapped.name:
-            itself = sql.SQL("c.ctid <> ALL (ARRAY({}))").format(self._due(mapped, only))
-        columns = sql.SQL(", ").join(selection.column("t", name) for name in key.parent_columns)
-        return sql.SQL("SELECT count(*) FROM {} AS c JOIN ({}) AS t ON {} WHERE {}").format(
-            child.table.identifier, self._due(mapped, only, columns), _refers(key, "c", "t"), itself
-        )
-
-    def delete(self, mapped: MappedTable, limit: int | None, only: sql.Composable = selection.TRUE) -> sql.Composed:
-        """DELETE what is due, at most `limit` rows of it, and of these only what the extra condition allows."""
-        return sql.SQL("DELETE FROM {} AS t WHERE {} AND {}").format(
-            mapped.table.identifier, self._chosen(mapped, limit, only), self._still(mapped, only)
-        )
-
-    def tombstone(self, mapped: MappedTable, limit: int | None) -> sql.Composed:
-        """UPDATE what is due and no tombstone yet."""
-        only = sql.SQL("NOT ({})").format(selection.entombed(mapped, "t"))
-        return sql.SQL("UPDATE {} AS t SET {} WHERE {} AND {}").format(
+        only = selection.nothing_left(self.store, mapped, "t") if mapped.spec.sharing is not None else TRUE
+        parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f JOIN {} AS t ON {} WHERE {}").format(
+            listed(*(column("t", name) for name in key.parent_columns)),
+            search.table(mapped.name),
             mapped.table.identifier,
-            sql.SQL(", ").join(
-                sql.SQL("{} = {}").format(sql.Identifier(name), selection.expression(mapped, name, "t"))
-                for name in mapped.spec.tombstone
-            ),
-            self._chosen(mapped, limit, only),
-            self._still(mapped, only),
+            selection.same_row(mapped, "t", "f"),
+            both(_due("f"), only),
+        )
+        itself: sql.Composable = TRUE
+        if child in circle and search.found.get(child.name):
+            itself = sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND {})").format(
+                search.table(child.name), selection.same_row(child, "c", "f"), _due("f")
+            )
+        return sql.SQL("SELECT count(*) FROM {} AS c JOIN ({}) AS t ON {} WHERE {}").format(
+            child.table.identifier,
+            parents,
+            _refers(child, key.columns, key.parent_columns, "c", "t"),
+            itself,
         )
 
-    def lock(self, mapped: MappedTable) -> sql.Composed:
+    def delete(
+        self,
+        search: Search,
+        mapped: MappedTable,
+        ways: Sequence[Way],
+        limit: int | None,
+        only: sql.Composable = TRUE,
+    ) -> sql.Composed:
+        """DELETE what is due, at most `limit` rows of it, and of these only what the extra condition allows."""
+        chosen = self._chosen(search, mapped, ways, limit, only)
+        using = sql.SQL("") if chosen.found is None else sql.SQL(" USING {} AS f").format(chosen.found)
+        return sql.SQL("DELETE FROM {} AS t{} WHERE {} AND {}").format(
+            mapped.table.identifier, using, chosen.condition, self._still(mapped, ways, only)
+        )
+
+    def tombstone(self, search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None) -> sql.Composed:
+        """UPDATE what is due and no tombstone yet."""
+        only = sql.SQL("NOT ({})").format(entombed(mapped, "t"))
+        chosen = self._chosen(search, mapped, ways, limit, only)
+        using = sql.SQL("") if chosen.found is None else sql.SQL(" FROM {} AS f").format(chosen.found)
+        return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(
+            mapped.table.identifier,
+            listed(
+                *(
+                    sql.SQL("{} = {}").format(sql.Identifier(name), put(mapped, name, "t"))
+                    for name in mapped.spec.tombstone
+                )
+            ),
+            using,
+            chosen.condition,
+            self._still(mapped, ways, only),
+        )
+
+    def lock(self, search: Search, mapped: MappedTable) -> sql.Composed:
         """Lock rows, always in the same order, while those that point to them are counted.
 
         Two owners erased at once: the second one waits here, and its next statement sees the first one gone. An owner
         being added holds a lock on the row through its foreign key, and is waited for as well.
         """
-        return sql.SQL("SELECT FROM {} AS t WHERE t.ctid = ANY (ARRAY({})) ORDER BY {} FOR UPDATE OF t").format(
-            mapped.table.identifier, self._due(mapped), selection.columns("t", mapped)
+        return sql.SQL("SELECT FROM {} AS t JOIN {} AS f ON {} WHERE {} ORDER BY {} FOR UPDATE OF t").format(
+            mapped.table.identifier,
+            search.table(mapped.name),
+            selection.same_row(mapped, "t", "f"),
+            _due("f"),
+            listed(*selection.place(mapped, "t")),
         )
 
-    def delete_unowned(self, mapped: MappedTable) -> sql.Composed:
-        """DELETE shared rows to which nothing points any more: a statement after `lock`, for its newer snapshot."""
-        return self.delete(mapped, None, selection.nothing_left(self.store, mapped, "t"))
+    def _nothing(self, mapped: MappedTable) -> sql.Composed:
+        if mapped.action is Action.TOMBSTONE:
+            columns = listed(*(sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in mapped.spec.tombstone))
+            return sql.SQL("UPDATE {} AS t SET {} WHERE false").format(mapped.table.identifier, columns)
+        return sql.SQL("DELETE FROM {} AS t WHERE false").format(mapped.table.identifier)
 
-    def _chosen(self, mapped: MappedTable, limit: int | None, only: sql.Composable) -> sql.Composed:
+    def _chosen(
+        self, search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None, only: sql.Composable
+    ) -> _Chosen:
+        if mapped.name in search.found:
+            rows: sql.Composable = search.table(mapped.name)
+            if limit is not None and search.found[mapped.name] > limit:
+                names = listed(*(column("f", name) for name in selection.place_names(mapped)))
+                rows = sql.SQL("(SELECT DISTINCT {} FROM {} AS f JOIN {} AS t ON {} WHERE {} LIMIT {})").format(
+                    names,
+                    rows,
+                    mapped.table.identifier,
+                    selection.same_row(mapped, "t", "f"),
+                    both(_due("f"), only),
+                    sql.Literal(limit),
+                )
+                return _Chosen(selection.same_row(mapped, "t", "f"), rows)
+            return _Chosen(both(selection.same_row(mapped, "t", "f"), _due("f")), rows)
         bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(sql.Literal(limit))
-        return sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(self._due(mapped, only), bound)
-
-    def _due(
-        self, mapped: MappedTable, only: sql.Composable = selection.TRUE, wanted: sql.Composable = _ADDRESS
-    ) -> sql.Composed:
-        """What is due, whichever tie finds it: row addresses, or other columns."""
-        return sql.SQL(" UNION ").join(
+        conditions = sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)), only
+        found = sql.SQL(" UNION ").join(
             selection.rows(
                 mapped,
-                tie,
-                wanted,
-                selection.requested(mapped, tie, "t", self.cutoff),
-                sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),
-                only,
+                way,
+                sql.SQL("t.ctid"),
+                selection.requested(mapped, way.tie, "t", self.cutoff),
+                *conditions,
             )
-            for tie in mapped.erasing
+            for way in ways
         )
+        return _Chosen(sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(found, bound))
 
-    def _still(self, mapped: MappedTable, only: sql.Composable) -> sql.Composed:
+    def _still(self, mapped: MappedTable, ways: Sequence[Way], only: sql.Composable) -> sql.Composed:
         """The same condition, said of the row as it is when the statement reaches it."""
-        found = sql.SQL(" OR ").join(
-            sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(
-                staging.keys_table(tie.key_type),
-                selection.both(
-                    selection.tied(tie, "t"),
-                    selection.requested(mapped, tie, "t", self.cutoff),
-                ),
-            )
-            for tie in mapped.erasing
-        )
-        return selection.both(
-            sql.SQL("({})").format(found),
+        return both(
+            either(
+                *(
+                    both(
+                        selection.reached(way, "t"),
+                        selection.requested(mapped, way.tie, "t", self.cutoff),
+                    )
+                    for way in ways
+                )
+            ),
             selection.owned(mapped, "t"),
             sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),
             only,
         )
 
 
-def _refers(key: ForeignKey, child: str, parent: str) -> sql.Composed:
-    return selection.both(
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The rows at work: a condition on `t`, and the found rows `f` that it speaks of."""
+
+    condition: sql.Composed
+    found: sql.Composable | None = None
+
+
+def _due(found: str) -> sql.Composed:
+    return sql.SQL("{f}.asked AND NOT {f}.stays").format(f=sql.Identifier(found))
+
+
+def _refers(
+    mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str], child: str, parent: str
+) -> sql.Composed:
+    return both(
         *(
-            sql.SQL("{} = {}").format(selection.column(child, ours), selection.column(parent, theirs))
-            for ours, theirs in zip(key.columns, key.parent_columns, strict=True)
+            equals(column(child, ours), column(parent, theirs), mapped.table.columns[ours].equality)
+            for ours, theirs in zip(columns, parent_columns, strict=True)
         )
     )
 
 
-def _unreferred(mapped: MappedTable, key: ForeignKey) -> sql.Composed:
+def _unreferred(mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str]) -> sql.Composed:
     """No other row of the same table refers to `t`."""
-    return sql.SQL("NOT EXISTS (SELECT FROM {} AS c WHERE {} AND c.ctid <> t.ctid)").format(
-        mapped.table.identifier, _refers(key, "c", "t")
+    other = both(
+        *(
+            equals(column("c", name), column("t", name), mapped.table.columns[name].equality)
+            for name in mapped.table.primary_key
+        )
+    )
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS c WHERE {} AND NOT ({}))").format(
+        mapped.table.identifier, _refers(mapped, columns, parent_columns, "c", "t"), other
     )

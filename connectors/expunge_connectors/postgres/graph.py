@@ -54,12 +54,13 @@ class ErasingOrder:
     """In which order collections are emptied.
 
     Attributes:
-        collections: The order.
+        groups: The order. Collections whose rows refer to each other in a circle are one group.
         together: Collections between (and with) one whose rows lead to another and that other, where foreign keys
-            force the leading row to go first: no commit may fall between them, or a crash would lose the way.
+            force the leading row to go first: no commit may fall between them, or a crash would lose the way. And the
+            collections of a circle.
     """
 
-    collections: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
     together: frozenset[str]
 
 
@@ -73,24 +74,46 @@ def erasing_order(
         references: (child, parent) for every foreign key between them whose parent's rows are to be deleted.
         ties: (leading collection, collection reached) for every tie.
         persons: Collections whose rows are the persons themselves.
-
-    Raises:
-        CycleError: Foreign keys run in a circle.
     """
     waiting = tuple(names)
-    edges = [(child, parent) for child, parent in references if child != parent]
-    ordered(waiting, edges)
+    group = {name: one for one in circles(waiting, references) for name in one}
+    groups = tuple(dict.fromkeys(group[name] for name in waiting))
+    # Groups are known by their first name.
+    edges = [(group[child][0], group[parent][0]) for child, parent in references if group[child] != group[parent]]
     against: list[Edge] = []
-    for leading, reached in ties:
+    for leading, reached in ((group[one][0], group[other][0]) for one, other in ties):
+        if leading == reached:
+            continue
         if reaches(edges, leading, reached):
             against.append((leading, reached))
         else:
             edges.append((reached, leading))
-    order = ordered(waiting, edges, persons)
-    together: set[str] = set()
+    last = {group[name][0] for name in persons}
+    order = ordered([one[0] for one in groups], edges, last)
+    sequence = tuple(group[name] for name in order)
+    together = {name for one in groups if len(one) > 1 for name in one}
     for leading, reached in against:
-        together.update(order[order.index(leading) : order.index(reached) + 1])
-    return ErasingOrder(order, frozenset(together))
+        for one in sequence[order.index(leading) : order.index(reached) + 1]:
+            together.update(one)
+    return ErasingOrder(sequence, frozenset(together))
+
+
+def circles(names: Sequence[str], edges: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
+    """Every name once: with those that it reaches and that reach it back, or alone."""
+    following: dict[str, list[str]] = {}
+    for earlier, later in edges:
+        following.setdefault(earlier, []).append(later)
+    reached = {name: closure(following, [name]) for name in names}
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        if name not in found:
+            one = (name, *(other for other in names if other != name and _both_ways(reached, name, other)))
+            found.update(dict.fromkeys(one, one))
+    return tuple(dict.fromkeys(found.values()))
+
+
+def _both_ways(reached: Mapping[str, frozenset[str]], one: str, other: str) -> bool:
+    return other in reached[one] and one in reached[other]
 
 
 def reaches(edges: Iterable[Edge], start: str, goal: str) -> bool:

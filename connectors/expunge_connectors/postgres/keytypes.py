@@ -3,52 +3,78 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
+from dataclasses import dataclass
+from enum import Enum
+
+from psycopg import sql
+
+from expunge_connectors.postgres.catalogue import Column
 
 
-class KeyType(StrEnum):
-    """The type of a staged key, as DDL writes it."""
+class _Form(Enum):
+    """The text forms of a type's values. Anything else cannot stand in such a column."""
 
-    INTEGER = "bigint"
-    NUMERIC = "numeric"
-    UUID = "uuid"
-    TEXT = "text"
-
-
-_BY_BASE = {
-    "smallint": KeyType.INTEGER,
-    "integer": KeyType.INTEGER,
-    "bigint": KeyType.INTEGER,
-    "numeric": KeyType.NUMERIC,
-    "uuid": KeyType.UUID,
-}
-# Compared as they are: the column's own index serves. Every other type is compared through ::text.
-_NATIVE = frozenset({*_BY_BASE, "text", "character varying"})
-_CANONICAL = {
-    KeyType.INTEGER: re.compile(r"0|-?[1-9][0-9]{0,18}"),
-    KeyType.NUMERIC: re.compile(r"-?(0|[1-9][0-9]{0,130})(\.[0-9]{1,130})?"),
-    KeyType.UUID: re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-}
+    INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+    NUMERIC = re.compile(r"-?(0|[1-9][0-9]{0,130})(\.[0-9]{1,130})?")
+    UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
-def key_type(base: str) -> KeyType:
-    """The type under which keys are compared with a column of this base type (as `format_type` writes it)."""
-    return _BY_BASE.get(base, KeyType.TEXT)
+@dataclass(frozen=True, slots=True)
+class KeyType:
+    """How values of one type are staged and compared.
 
-
-def native(base: str) -> bool:
-    """Whether a column of this type is compared without a cast."""
-    return base in _NATIVE
-
-
-def fits(kind: KeyType, value: str) -> bool:
-    """Whether a value is the text form of a value of this type. One that is not cannot stand in such a column.
-
-    Staged values are checked here because the server's own refusal would quote them, in its log too.
+    Attributes:
+        ddl: The type of a staged value, as DDL writes it.
+        cast: A column of this type is compared by its text; otherwise as it is, and the column's own index serves.
+        equality: Schema of the type's `=`, where that is not pg_catalog.
+        labels: An enum's labels: no other value can be staged.
     """
-    if "\x00" in value:
-        return False
-    pattern = _CANONICAL.get(kind)
-    if pattern is not None and not pattern.fullmatch(value):
-        return False
-    return kind is not KeyType.INTEGER or -(2**63) <= int(value) < 2**63
+
+    ddl: str
+    form: _Form
+    cast: bool = False
+    equality: str | None = None
+    labels: frozenset[str] | None = None
+
+    def fits(self, value: str) -> bool:
+        """Whether a value is the text form of a value of this type. One that is not cannot stand in such a column.
+
+        Staged values are checked here because the server's own refusal would quote them, in its log too.
+        """
+        if self.labels is not None:
+            return value in self.labels
+        if not self.form.value.fullmatch(value):
+            return False
+        return self.form is not _Form.INTEGER or -(2**63) <= int(value) < 2**63
+
+
+INTEGER = KeyType("bigint", _Form.INTEGER)
+NUMERIC = KeyType("numeric", _Form.NUMERIC)
+UUID = KeyType("uuid", _Form.UUID)
+TEXT = KeyType("text", _Form.TEXT)
+_BY_TEXT = KeyType("text", _Form.TEXT, cast=True)
+_NATIVE = {
+    "smallint": INTEGER,
+    "integer": INTEGER,
+    "bigint": INTEGER,
+    "numeric": NUMERIC,
+    "uuid": UUID,
+    "text": TEXT,
+    "character varying": TEXT,
+}
+
+
+def key_type(column: Column) -> KeyType:
+    """The type under which keys are compared with this column."""
+    if column.labels is not None:
+        return KeyType(column.base, _Form.TEXT, labels=frozenset(column.labels))
+    if column.equality is not None and column.base.rpartition(".")[2] == "citext":
+        return KeyType(column.base, _Form.TEXT, equality=column.equality)
+    return _NATIVE.get(column.base, _BY_TEXT)
+
+
+def equals(ours: sql.Composable, theirs: sql.Composable, schema: str | None) -> sql.Composed:
+    """`ours = theirs`, by the type's own operator (see `Column.equality`)."""
+    operator = sql.SQL("=") if schema is None else sql.SQL("OPERATOR({}.=)").format(sql.Identifier(schema))
+    return sql.SQL("{} {} {}").format(ours, operator, theirs)

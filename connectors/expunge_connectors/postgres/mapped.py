@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
@@ -11,8 +11,8 @@ from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.graph import CycleError, ordered
-from expunge_connectors.postgres.keytypes import KeyType, key_type
-from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
+from expunge_connectors.postgres.keytypes import TEXT, KeyType, key_type
+from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
 
 _PLAIN = "{column}::text"
 
@@ -22,22 +22,41 @@ class MappedTie:
     """One tie of one collection.
 
     Attributes:
-        column: The column compared.
-        namespace: The keys it is compared with: an identity, or `store.collection.column`.
-        key_type: The type of comparison; TEXT where a normaliser's expression is compared.
+        columns: The columns compared.
+        namespace: The keys they are compared with: an identity, or `store.collection.column`.
+        types: The types of comparison, one a column; TEXT where a normaliser's expression is compared.
+        source: Where in the row an identity stands.
         normaliser: SQL with `{column}`; None: the column itself is compared.
         sure: The keys are never re-used, so age does not matter.
         lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
-        of: (collection, column) that leads here, for a tie inside the store.
+        of: (collection, columns) that lead here, for a tie inside the store.
+        below: A tie within one collection: it leads from a row to the rows below it.
     """
 
-    column: Column
+    columns: tuple[Column, ...]
     namespace: str
-    key_type: KeyType
-    normaliser: str | None
-    sure: bool
-    lookup_only: bool
-    of: tuple[str, str] | None
+    types: tuple[KeyType, ...]
+    source: Source | None = None
+    normaliser: str | None = None
+    sure: bool = True
+    lookup_only: bool = False
+    of: tuple[str, tuple[str, ...]] | None = None
+    below: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Columns whose values lead from a row to rows of other collections (or to rows below, in the same one).
+
+    Attributes:
+        namespace: Of the internal keys that they give.
+        needed: Such keys must be known after the row is gone: no foreign key guarantees that nothing refers to it then.
+    """
+
+    columns: tuple[Column, ...]
+    types: tuple[KeyType, ...]
+    namespace: str
+    needed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +64,8 @@ class MappedTable:
     """One collection that is no log.
 
     Attributes:
-        feeds: (column, key type) that ties of other collections name: their values are internal keys.
-        yields: Identity -> (column, its normaliser).
+        leads: (column, its type) in feeds, each once: what is remembered of a row that leads on.
+        yields: Identity -> (where it stands, its normaliser).
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -55,12 +74,22 @@ class MappedTable:
     spec: TableSpec
     table: Table
     ties: tuple[MappedTie, ...]
-    feeds: tuple[tuple[Column, KeyType], ...]
-    yields: Mapping[str, tuple[Column, Normaliser]]
+    feeds: tuple[Feed, ...]
+    yields: Mapping[str, tuple[Source, Normaliser]]
     action: Action
     period: str | None
     member_column: str | None
     in_scope: bool
+
+    @property
+    def leads(self) -> Mapping[str, KeyType]:
+        """Column -> its type, of everything that leads on."""
+        return {column.name: kind for feed in self.feeds for column, kind in zip(feed.columns, feed.types, strict=True)}
+
+    @property
+    def own(self) -> tuple[MappedTie, ...]:
+        """The ties to rows below, within the collection."""
+        return tuple(tie for tie in self.ties if tie.below)
 
     @property
     def selecting(self) -> tuple[MappedTie, ...]:
@@ -90,14 +119,14 @@ class MappedStore:
     foreign_keys: tuple[ForeignKey, ...]
     logs: Mapping[str, tuple[str, int]]
 
+    def place(self, name: str) -> int:
+        """The collection's number, in tie order: part of the names of its temporary tables."""
+        return list(self.collections).index(name)
+
     @property
     def scoped(self) -> Mapping[str, MappedTable]:
         """The collections of the request's controller, in tie order."""
         return {name: mapped for name, mapped in self.collections.items() if mapped.in_scope}
-
-    def namespace(self, mapped: MappedTable, column: str) -> str:
-        """The namespace of internal keys that this column gives."""
-        return f"{self.name}.{mapped.name}.{column}"
 
 
 def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope) -> MappedStore:
@@ -108,7 +137,7 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     """
     spec = store_spec(name, data_map)
     data = {collection: table for collection, table in spec.collections.items() if table.log is None}
-    edges = [(lead, reached) for reached, table in data.items() for lead, _ in leads(table)]
+    edges = [(lead, reached) for reached, table in data.items() for lead, _ in leads(table) if lead != reached]
     try:
         order = ordered(data, edges)
     except CycleError as error:
@@ -134,15 +163,9 @@ def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
     return spec
 
 
-def leads(table: TableSpec) -> list[tuple[str, str]]:
-    """(collection, column) of every tie inside the store."""
-    return [split(tie.of) for tie in table.ties if tie.of is not None]
-
-
-def split(of: str) -> tuple[str, str]:
-    """`collection.column` in two."""
-    collection, _, column = of.partition(".")
-    return collection, column
+def leads(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
+    """(collection, columns) of every tie inside the store."""
+    return [tie.lead for tie in table.ties if tie.lead is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +192,15 @@ class _Builder:
             raise TerminalError(
                 f"store {self.store}, collection {name}: the request does not say which member it is for."
             )
-        for column in (spec.owner.column, spec.created, spec.start, *spec.tombstone):
+        for column in (spec.owner.column, spec.created, spec.start):
             if column is not None:
                 self._column(name, column)
+        for column in spec.tombstone:
+            if self._column(name, column).generated:
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: the server alone writes the column {column}.",
+                    remedy="Leave it out of the tombstone.",
+                )
         return MappedTable(
             name=name,
             spec=spec,
@@ -179,8 +208,8 @@ class _Builder:
             ties=tuple(self._tie(name, tie) for tie in spec.ties),
             feeds=self._feeds(name),
             yields={
-                identity: (self._column(name, column), self.data_map.identities[identity].rule)
-                for identity, column in spec.yields.items()
+                identity: (self._source(name, source), self.data_map.identities[identity].rule)
+                for identity, source in spec.yields.items()
             },
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
@@ -195,10 +224,11 @@ class _Builder:
                 f"store {self.store}, collection {name}: the table is missing.",
                 remedy="Correct `table` in the data map, or restore the table.",
             )
-        if table.kind != "r" or table.inherits:
+        if not table.supported:
             raise TerminalError(
-                f"store {self.store}, collection {name}: partitions, inheritance, views and foreign tables are not"
-                " supported yet."
+                f"store {self.store}, collection {name}: {table.text} is a view, a foreign table, a partition, or"
+                " inherits from another table.",
+                remedy="Name the table at the top: its partitions and children are included.",
             )
         return table
 
@@ -211,34 +241,64 @@ class _Builder:
             )
         return found
 
+    def _source(self, name: str, source: Source) -> Source:
+        base = self._column(name, source.column).base
+        if source.path is not None and base not in {"json", "jsonb"}:
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no JSON.")
+        if source.each and not base.endswith("[]"):
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no array.")
+        return source
+
     def _tie(self, name: str, tie: Tie) -> MappedTie:
-        column = self._column(name, tie.column)
-        if tie.of is not None:
-            lead, lead_column = split(tie.of)
-            kind = key_type(column.base)
-            if key_type(self._column(lead, lead_column).base) is not kind:
+        columns = tuple(self._column(name, column) for column in tie.names)
+        if tie.lead is not None:
+            lead, lead_columns = tie.lead
+            types = tuple(map(key_type, columns))
+            theirs = [key_type(self._column(lead, column)) for column in lead_columns]
+            if [one.ddl for one in types] != [one.ddl for one in theirs]:
                 raise TerminalError(
-                    f"store {self.store}, collection {name}: the column {column.name} and {tie.of} differ in type."
+                    f"store {self.store}, collection {name}: {', '.join(tie.names)} and {lead}"
+                    f" ({', '.join(lead_columns)}) differ in type."
                 )
-            namespace = f"{self.store}.{lead}.{lead_column}"
-            return MappedTie(column, namespace, kind, None, sure=True, lookup_only=False, of=(lead, lead_column))
+            namespace = self._namespace(lead, lead_columns)
+            return MappedTie(columns, namespace, types, of=tie.lead, below=lead == name)
         identity = self.data_map.identities[tie.identity or ""]
         sure = identity.kind is not IdentityKind.NOMINATING
-        if sure and (identity.rule.sql == _PLAIN or column.base == "uuid"):
-            kind, normaliser = key_type(column.base), None
+        source = self._source(name, Source(column=columns[0].name, path=tie.path, each=tie.each))
+        if sure and not source.several and (identity.rule.sql == _PLAIN or columns[0].base == "uuid"):
+            kind, normaliser = key_type(columns[0]), None
         else:
-            kind, normaliser = KeyType.TEXT, identity.rule.sql
-        return MappedTie(column, tie.identity or "", kind, normaliser, sure, identity.shareable, None)
+            kind, normaliser = TEXT, identity.rule.sql
+        return MappedTie(columns, tie.identity or "", (kind,), source, normaliser, sure, identity.shareable)
 
-    def _feeds(self, name: str) -> tuple[tuple[Column, KeyType], ...]:
-        wanted = sorted(
-            {
-                column
-                for table in self.spec.collections.values()
-                if table.log is None
-                for lead, column in leads(table)
-                if lead == name
-            }
+    def _feeds(self, name: str) -> tuple[Feed, ...]:
+        reached = [
+            (other, tie)
+            for other, table in self.spec.collections.items()
+            if table.log is None
+            for tie in table.ties
+            if tie.lead is not None and tie.lead[0] == name
+        ]
+        feeds = []
+        for wanted in sorted({tie.lead[1] for _, tie in reached if tie.lead is not None}):
+            columns = tuple(self._column(name, column) for column in wanted)
+            needed = not all(self._guaranteed(other, tie, name) for other, tie in reached if tie.lead == (name, wanted))
+            feeds.append(Feed(columns, tuple(map(key_type, columns)), self._namespace(name, wanted), needed))
+        return tuple(feeds)
+
+    def _guaranteed(self, child: str, tie: Tie, parent: str) -> bool:
+        """With the leading row gone, nothing refers to it: the server says so, and the row does go."""
+        lead = self.spec.collections[parent]
+        if self.data_map.data_types[lead.data_type or ""].on_request is not Action.DELETE or lead.sharing is not None:
+            return False
+        pairs = set(zip(tie.names, tie.lead[1] if tie.lead is not None else (), strict=True))
+        return any(
+            key.sound
+            and key.child == self.spec.collections[child].table
+            and key.parent == lead.table
+            and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
+            for key in self.catalogue.foreign_keys
         )
-        columns = [self._column(name, column) for column in wanted]
-        return tuple((column, key_type(column.base)) for column in columns)
+
+    def _namespace(self, lead: str, columns: Sequence[str]) -> str:
+        return f"{self.store}.{lead}.{'+'.join(columns)}"

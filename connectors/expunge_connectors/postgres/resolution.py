@@ -10,71 +10,179 @@ from psycopg import sql
 
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
-from expunge_connectors.postgres import paths, selection, staging
+from expunge_connectors.postgres import selection, staging
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.graph import closure
+from expunge_connectors.postgres.mapped import Feed, MappedStore, MappedTable
+from expunge_connectors.postgres.selection import Search, Way
+from expunge_connectors.postgres.tombstones import entombed
+from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
 
 
 def resolve(
     connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None
 ) -> list[Yield]:
-    """Declared yields and internal keys of every row tied to these keys; paths inside the store are followed.
+    """Declared yields, and the internal keys that are needed, of every row tied to these keys.
 
-    A row found through a shareable identity yields, so that it can help to agree, but leads nowhere.
+    Paths inside the store are followed, without reporting each row on the way: `via` is the last key that is reported.
+    A person found by a re-usable identifier leads on only once the person's own key is asked about, and a row found
+    through a shareable identity yields, so that it can help to agree, but leads nowhere.
     """
-    found: dict[Yield, None] = {}
+    told: dict[Yield, None] = {}
     with translated(store.name):
-        staging.stage(connection, store, subjects, scope)
+        search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
+    telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
+    on_the_way = telling | closure(_leading_to(store), telling)
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            for tie in mapped.ties:
-                found.update(dict.fromkeys(_yields(connection, store, mapped, tie, cutoff)))
-            paths.feed(connection, store, mapped, mapped.selecting, cutoff)
-    return list(found)
+            ways = selection.ways(search, mapped.ties)
+            if not ways or mapped.name not in on_the_way:
+                # A table that is missing, or may not be read, is not one that holds nothing.
+                connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(mapped.table.identifier))
+                continue
+            search.keep(mapped, _found(search, mapped, ways), _columns(mapped))
+            if search.found[mapped.name] and mapped.name in telling:
+                told.update(dict.fromkeys(_told(search, mapped)))
+    return list(told)
 
 
-def _yields(
-    connection: Connection, store: MappedStore, mapped: MappedTable, tie: MappedTie, cutoff: datetime | None
-) -> Iterator[Yield]:
-    declared = list(mapped.yields)
-    internal = [column.name for column, _ in mapped.feeds]
-    if not declared and not internal:
-        return
-    values = [_declared(mapped, identity) for identity in declared]
-    values += [sql.SQL("{}::text").format(selection.column("t", name)) for name in internal]
-    statement = selection.rows(
-        mapped,
-        tie,
-        sql.SQL("DISTINCT k.number, k.value::text, {}").format(sql.SQL(", ").join(values)),
-        selection.requested(mapped, tie, "t", cutoff),
+def _leading_to(store: MappedStore) -> dict[str, list[str]]:
+    """Collection -> the collections that lead to it."""
+    return {
+        name: [tie.of[0] for tie in mapped.ties if tie.of is not None and tie.of[0] in store.scoped]
+        for name, mapped in store.scoped.items()
+    }
+
+
+def _reported(mapped: MappedTable) -> list[Feed]:
+    """The internal keys that may be reported.
+
+    Needed ones, of every row. Others only say that two nominating keys led to one record in common: of rows that were
+    found by such keys, where no person is.
+    """
+    nominated = mapped.spec.person is None and any(not tie.sure for tie in mapped.ties)
+    return [feed for feed in mapped.feeds if feed.needed or nominated]
+
+
+def _columns(mapped: MappedTable) -> sql.Composed:
+    leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
+    facts = raw("by text, via text, leads boolean, nominated boolean")
+    return listed(sql.SQL("number integer"), *selection.place_types(mapped), *leads, facts)
+
+
+def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    """The rows found, with the key that led there."""
+    selects = [
+        selection.rows(
+            mapped,
+            way,
+            listed(*_place(mapped), *_origin(way), TRUE if way.tie in mapped.erasing else FALSE, _nominated(way)),
+            selection.requested(mapped, way.tie, "t", search.cutoff),
+        )
+        for way in ways
+    ]
+    if not mapped.own:
+        return sql.SQL(" UNION ").join(selects)
+    # The columns of the table of found rows, by which the rows below are found in the same way as other tables' rows.
+    names = [
+        "number",
+        *selection.place_names(mapped),
+        *(f"l{at}" for at in range(len(mapped.leads))),
+        "by",
+        "via",
+        "leads",
+        "nominated",
+    ]
+    below = [Way(tie, sql.Identifier("every"), selection.from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    # One reference to `every` is allowed: several ties within the collection are tried on one joined row.
+    return sql.SQL(
+        "WITH RECURSIVE every ({}) AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+    ).format(
+        raw(", ".join(names)),
+        sql.SQL(" UNION ").join(selects),
+        listed(*_place(mapped), *_origin(below[0]), TRUE, FALSE),
+        mapped.table.identifier,
+        either(*(selection.meets(way, "t") for way in below)),
+        both(sql.SQL("k.leads"), selection.owned(mapped, "t")),
+        sql.SQL("SELECT * FROM every"),
     )
-    namespaces = declared + [store.namespace(mapped, name) for name in internal]
-    with connection.cursor() as cursor:
-        for number, via, *texts in cursor.execute(statement):
-            for key in _keys(mapped, namespaces, texts):
-                yield Yield(number, SubjectKey(tie.namespace, via), mapped.name, key)
+
+
+def _place(mapped: MappedTable) -> list[sql.Composable]:
+    leads = [selection.compared(mapped.table.columns[name], kind, "t") for name, kind in mapped.leads.items()]
+    return [sql.SQL("k.number"), *selection.place(mapped, "t"), *leads]
+
+
+def _origin(way: Way) -> tuple[sql.Composable, sql.Composable]:
+    """By and via: the namespace and the value of the last key on the way that is reported."""
+    values = [column("k", name) for name in way.columns]
+    if way.lead is None:
+        return sql.SQL("{}::text").format(sql.Literal(way.tie.namespace)), _one_value(values)
+    feed = next(one for one in way.lead.feeds if one.namespace == way.tie.namespace)
+    if feed.needed:
+        return sql.SQL("{}::text").format(sql.Literal(feed.namespace)), _one_value(values)
+    return sql.SQL("k.by"), sql.SQL("k.via")
+
+
+def _nominated(way: Way) -> sql.Composable:
+    return FALSE if way.tie.sure else TRUE
+
+
+def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
+    """The text of a key; of several columns, a JSON array of their texts without spaces."""
+    texts = [sql.SQL("{}::text").format(value) for value in values]
+    if len(texts) == 1:
+        return texts[0]
+    quoted = sql.SQL(" || ',' || ").join(sql.SQL("pg_catalog.to_json({})::text").format(text) for text in texts)
+    return sql.SQL("('[' || {} || ']')").format(quoted)
+
+
+def _told(search: Search, mapped: MappedTable) -> Iterator[Yield]:
+    feeds = _reported(mapped)
+    names = list(mapped.leads)
+    wanted = [_declared(mapped, identity) for identity in mapped.yields]
+    for feed in feeds:
+        value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
+        wanted.append(value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value))
+    if mapped.yields:
+        rows = sql.SQL("{} AS f JOIN {} AS t ON {}").format(
+            search.table(mapped.name), mapped.table.identifier, selection.same_row(mapped, "t", "f")
+        )
+    else:
+        rows = sql.SQL("{} AS f").format(search.table(mapped.name))
+    statement = sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {}").format(listed(*wanted), rows)
+    namespaces = [*mapped.yields, *(feed.namespace for feed in feeds)]
+    with search.connection.cursor() as cursor:
+        for number, by, via, *found in cursor.execute(statement):
+            for key in _keys(mapped, namespaces, found):
+                yield Yield(number, SubjectKey(by, via), mapped.name, key)
 
 
 def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
-    """The column under the identity's normaliser; nothing where a tombstone stands."""
-    column, rule = mapped.yields[identity]
-    before, _, after = rule.sql.partition("{column}")
-    value = sql.Composed([selection.raw(before), selection.column("t", column.name), selection.raw(after)])
-    if column.name not in mapped.spec.tombstone:
+    """What stands there, under the identity's normaliser; nothing where a tombstone stands."""
+    source, rule = mapped.yields[identity]
+    if source.several:
+        value = sql.SQL("ARRAY(SELECT DISTINCT {} FROM {} AS v (value))").format(
+            selection.normalised(rule.sql, column("v", "value")), selection.values(source, "t")
+        )
+    else:
+        value = selection.normalised(rule.sql, column("t", source.column))
+    if source.column not in mapped.spec.tombstone:
         return value
-    return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(selection.entombed(mapped, "t"), value)
+    return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(entombed(mapped, "t"), value)
 
 
-def _keys(mapped: MappedTable, namespaces: Sequence[str], texts: Sequence[Any]) -> Iterator[SubjectKey]:
-    for namespace, text in zip(namespaces, texts, strict=True):
-        if text is None:
-            continue
-        if namespace not in mapped.yields:
-            yield SubjectKey(namespace, text)
-            continue
-        try:
-            yield SubjectKey(namespace, mapped.yields[namespace][1].normalise(text))
-        except NotNormalisable:
-            # What stands in the column is no such identifier ("unknown", "n/a"): it leads nowhere.
-            continue
+def _keys(mapped: MappedTable, namespaces: Sequence[str], found: Sequence[Any]) -> Iterator[SubjectKey]:
+    for namespace, texts in zip(namespaces, found, strict=True):
+        for text in texts if isinstance(texts, list) else (texts,):
+            if text is None:
+                continue
+            if namespace not in mapped.yields:
+                yield SubjectKey(namespace, text)
+                continue
+            try:
+                yield SubjectKey(namespace, mapped.yields[namespace][1].normalise(text))
+            except NotNormalisable:
+                # What stands there is no such identifier ("unknown", "n/a"): it leads nowhere.
+                continue

@@ -1,60 +1,200 @@
 """Which rows are a subject's, in SQL: the side that counts and erases. Verification has statements of its own.
 
-The vocabulary of the statements: `k` is a staged key, `t` a row of the table at work, `o` a row of a table that leads
-to a shared row.
+The vocabulary of the statements: `k` is where a tie comes from (a staged key, or a row found before), `t` a row of the
+table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.
+
+A table of found rows has the columns number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that
+lead on), asked (part of the request; otherwise newer), leads (its leads may be followed), stays (kept with a ground),
+until (the day on which that ends) and tombstone (it is one already).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalogue import Column
-from expunge_connectors.postgres.keytypes import native
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.keytypes import KeyType, equals
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
-from expunge_connectors.postgres.staging import SCOPE, keys_table
-
-TRUE = sql.SQL("true")
-FALSE = sql.SQL("false")
-# Types without an equality operator are compared by their text.
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
+from expunge_connectors.postgres.spec import Source
+from expunge_connectors.postgres.staging import SCOPE, Staged, count_rows
+from expunge_connectors.postgres.tombstones import entombed, json_path
+from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
 
 
-def raw(text: str) -> sql.SQL:
-    """SQL that the data map or the server's catalogue holds word for word."""
-    return sql.SQL(text)  # pyright: ignore[reportArgumentType] - written by the operator, not by a requester
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search of one chunk in one transaction.
+
+    Attributes:
+        cutoff: None: whatever its age.
+        found: Collection -> rows in its table of found rows, for those that have one.
+    """
+
+    connection: Connection
+    store: MappedStore
+    staged: Staged
+    cutoff: datetime | None
+    found: dict[str, int] = field(default_factory=dict)
+
+    def table(self, name: str) -> sql.Identifier:
+        """The table of found rows of a collection."""
+        return sql.Identifier("pg_temp", f"expunge_found_{self.store.place(name)}")
+
+    def keep(self, mapped: MappedTable, statement: sql.Composable, columns: sql.Composable) -> None:
+        """Put found rows into their table, which vanishes with the transaction."""
+        table = self.table(mapped.name)
+        self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, columns))
+        rows = self.connection.execute(sql.SQL("INSERT INTO {} {}").format(table, statement)).rowcount
+        self.found[mapped.name] = rows
+        if rows:
+            count_rows(self.connection, table, rows)
 
 
-def column(alias: str, name: str) -> sql.Identifier:
-    """`alias.name`, quoted."""
-    return sql.Identifier(alias, name)
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a row: a tie, and the table whose rows it comes from.
+
+    Attributes:
+        columns: The columns of `table` with which the tie's columns are compared.
+        lead: The collection whose found rows these are; None for staged keys.
+    """
+
+    tie: MappedTie
+    table: sql.Identifier
+    columns: tuple[str, ...]
+    lead: MappedTable | None = None
+
+    @property
+    def once(self) -> bool:
+        """It finds a row at most once for a subject."""
+        if self.lead is None:
+            return self.tie.source is None or not self.tie.source.several
+        assert self.tie.of is not None
+        return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.tie.of[1])
 
 
-def columns(alias: str, mapped: MappedTable) -> sql.Composed:
-    """The primary key's columns, for a select list."""
-    return sql.SQL(", ").join(column(alias, name) for name in mapped.table.primary_key)
+def ways(search: Search, ties: Iterable[MappedTie]) -> list[Way]:
+    """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
+    found: list[Way] = []
+    for tie in ties:
+        staged = search.staged.table(tie.namespace, tie.types)
+        if staged is not None:
+            found.append(Way(tie, staged, tuple(f"c{place}" for place in range(len(tie.types)))))
+        if tie.of is not None and search.found.get(tie.of[0]):
+            found.append(from_rows(search, tie))
+    return found
 
 
-def both(*conditions: sql.Composable) -> sql.Composed:
-    """Conditions joined by AND."""
-    return sql.SQL(" AND ").join([one for one in conditions if one is not TRUE] or [TRUE])
+def from_rows(search: Search, tie: MappedTie) -> Way:
+    """The way from the found rows of the collection that a tie names."""
+    assert tie.of is not None
+    lead = search.store.collections[tie.of[0]]
+    names = list(lead.leads)
+    return Way(tie, search.table(lead.name), tuple(f"l{names.index(one)}" for one in tie.of[1]), lead)
 
 
-def compared(tie: MappedTie, alias: str) -> sql.Composable:
-    """The side of a tie that is compared with the key's value."""
-    plain = column(alias, tie.column.name)
-    if tie.normaliser is not None:
-        # Composed by hand: a normaliser's own braces are no placeholders of ours.
-        before, _, after = tie.normaliser.partition("{column}")
-        return sql.Composed([raw(before), plain, raw(after)])
-    return plain if native(tie.column.base) else sql.SQL("{}::text").format(plain)
+def place_names(mapped: MappedTable) -> list[str]:
+    """p0, p1, …: which row it is. Below the root of an inheritance tree the key alone does not say it."""
+    return [f"p{place}" for place in range(len(mapped.table.primary_key) + mapped.table.tree)]
 
 
-def tied(tie: MappedTie, alias: str) -> sql.Composed:
-    """`k` is a key of this tie and selects the row `alias`."""
-    return sql.SQL("k.namespace = {} AND k.value = {}").format(sql.Literal(tie.namespace), compared(tie, alias))
+def place(mapped: MappedTable, alias: str) -> list[sql.Composable]:
+    """The values of `place_names` in a row of the table."""
+    columns: list[sql.Composable] = [column(alias, name) for name in mapped.table.primary_key]
+    return [*columns, sql.SQL("{}.tableoid").format(sql.Identifier(alias))] if mapped.table.tree else columns
+
+
+def place_types(mapped: MappedTable) -> list[sql.Composable]:
+    """p0, p1, … with their types, for DDL."""
+    types = [mapped.table.columns[name].type for name in mapped.table.primary_key]
+    types += ["oid"] if mapped.table.tree else []
+    return [raw(f"{name} {kind}") for name, kind in zip(place_names(mapped), types, strict=True)]
+
+
+def same_row(mapped: MappedTable, alias: str, found: str) -> sql.Composed:
+    """The row `alias` of the table is the one that `found` stands for."""
+    equalities = [mapped.table.columns[name].equality for name in mapped.table.primary_key] + [None] * mapped.table.tree
+    return both(
+        *(
+            equals(ours, column(found, theirs), schema)
+            for ours, theirs, schema in zip(place(mapped, alias), place_names(mapped), equalities, strict=True)
+        )
+    )
+
+
+def compared(live: Column, kind: KeyType, alias: str) -> sql.Composable:
+    """A column as it is compared."""
+    return sql.SQL("{}::text").format(column(alias, live.name)) if kind.cast else column(alias, live.name)
+
+
+def normalised(rule: str, value: sql.Composable) -> sql.Composed:
+    """A value under a normaliser's SQL. Composed by hand: a normaliser's own braces are no placeholders of ours."""
+    before, _, after = rule.partition("{column}")
+    return sql.Composed([raw(before), value, raw(after)])
+
+
+def values(source: Source, alias: str) -> sql.Composed:
+    """The texts that stand inside a document or an array."""
+    if source.path is not None:
+        return sql.SQL(
+            "(SELECT item #>> '{{}}' FROM pg_catalog.jsonb_path_query({}::jsonb, {}) AS item"
+            " WHERE pg_catalog.jsonb_typeof(item) IN ('string', 'number'))"
+        ).format(column(alias, source.column), json_path(source.path, values=True))
+    return sql.SQL("(SELECT item::text FROM pg_catalog.unnest({}) AS item WHERE item IS NOT NULL)").format(
+        column(alias, source.column)
+    )
+
+
+def meets(way: Way, alias: str, value: sql.Composable | None = None) -> sql.Composed:
+    """`k` leads to the row `alias` (to its `value`, for a tie into documents and arrays)."""
+    tie = way.tie
+    theirs = [column("k", name) for name in way.columns]
+    if tie.source is None:
+        return both(
+            *(
+                equals(compared(live, kind, alias), other, kind.equality)
+                for live, kind, other in zip(tie.columns, tie.types, theirs, strict=True)
+            )
+        )
+    live, kind = tie.columns[0], tie.types[0]
+    if value is None and tie.normaliser is None:
+        same = equals(compared(live, kind, alias), theirs[0], kind.equality)
+        if kind.equality is None:
+            return same
+        # An identity is exact, also where the column's own equality is not; that one is for the index.
+        return both(same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
+    stored = column(alias, live.name) if value is None else value
+    return both(sql.SQL("{} = {}").format(normalised(tie.normaliser or "{column}::text", stored), theirs[0]))
+
+
+def rows(mapped: MappedTable, way: Way, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
+    """`SELECT wanted` of what one way joins, within the scope."""
+    source = way.tie.source
+    if source is not None and source.several:
+        joined = sql.SQL("{} AS t CROSS JOIN LATERAL {} AS v (value) JOIN {} AS k ON {}").format(
+            mapped.table.identifier, values(source, "t"), way.table, meets(way, "t", column("v", "value"))
+        )
+    else:
+        joined = sql.SQL("{} AS k JOIN {} AS t ON {}").format(way.table, mapped.table.identifier, meets(way, "t"))
+    leading = TRUE if way.lead is None else sql.SQL("k.leads")
+    return sql.SQL("SELECT {} FROM {} WHERE {}").format(wanted, joined, both(leading, owned(mapped, "t"), *conditions))
+
+
+def reached(way: Way, alias: str) -> sql.Composed:
+    """The row, as it is now, is one that this way leads to."""
+    leading = TRUE if way.lead is None else sql.SQL("k.leads")
+    source = way.tie.source
+    if source is not None and source.several:
+        return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(
+            values(source, alias), way.table, meets(way, alias, column("v", "value"))
+        )
+    return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(way.table, both(leading, meets(way, alias)))
 
 
 def owned(mapped: MappedTable, alias: str) -> sql.Composable:
@@ -75,48 +215,6 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
     return sql.SQL("coalesce({} < {}, false)").format(column(alias, mapped.spec.created), sql.Literal(cutoff))
 
 
-def counted(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime) -> sql.Composable:
-    """`requested`, for counting: a person found by a re-usable identifier alone.
-
-    Where the subject's person keys are known it is another person, or one who registered again: newer. Where none is
-    known it is due, so that verification shows it; but it is not erased (see `MappedTable.erasing`).
-    """
-    old_enough = requested(mapped, tie, alias, cutoff)
-    known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
-    if tie in mapped.erasing or known is None:
-        return old_enough
-    return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS p WHERE p.namespace = {} AND p.number = k.number))").format(
-        old_enough, keys_table(known.key_type), sql.Literal(known.namespace)
-    )
-
-
-def expression(mapped: MappedTable, name: str, alias: str) -> sql.Composed:
-    """What a tombstone puts into a column, computed from the primary key alone."""
-    return sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key)").format(
-        raw(mapped.spec.tombstone[name]), raw(mapped.table.columns[name].type), columns(alias, mapped)
-    )
-
-
-def entombed(mapped: MappedTable, alias: str) -> sql.Composable:
-    """The row is a tombstone already: every column of it holds what its expression says."""
-    if mapped.action is not Action.TOMBSTONE:
-        return FALSE
-    return both(
-        *(
-            sql.SQL("{} IS NOT DISTINCT FROM {}").format(
-                comparable(mapped.table.columns[name], column(alias, name)),
-                comparable(mapped.table.columns[name], expression(mapped, name, alias)),
-            )
-            for name in mapped.spec.tombstone
-        )
-    )
-
-
-def comparable(of: Column, value: sql.Composable) -> sql.Composable:
-    """A value of the column's type in a form that has an equality."""
-    return sql.SQL("{}::text").format(value) if of.base in _WITHOUT_EQUALITY else value
-
-
 def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
     """The day on which the row's retention ends (UTC); NULL where nothing is retained or no day can be named."""
     if mapped.period is None or mapped.spec.start is None:
@@ -125,21 +223,94 @@ def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
     return sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(mapped.period))
 
 
-def kept(mapped: MappedTable, alias: str, cutoff: datetime) -> sql.Composable:
+def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Composable:
     """The row is retained by its data type. Without a start no end can be named, so it stays."""
     if mapped.period is None:
         return FALSE
     return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), sql.Literal(cutoff))
 
 
+def found_columns(mapped: MappedTable) -> sql.Composed:
+    """The columns of a table of found rows, for DDL."""
+    leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
+    facts = raw("asked boolean, leads boolean, stays boolean, until date, tombstone boolean")
+    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What is found on one way.
+
+    Attributes:
+        asked: Whether a row found is part of the request.
+        leads: Whether such a row leads on.
+    """
+
+    way: Way
+    asked: sql.Composable
+    leads: bool
+
+
+def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], stays: sql.Composable) -> sql.Composed:
+    """The rows that these ways, and ties within the collection from there, lead to: each once for a subject.
+
+    `stays` says whether a row `t` is kept, for whatever reason.
+    """
+
+    def facts(what: sql.Composable, on: sql.Composable) -> sql.Composed:
+        return listed(
+            sql.SQL("k.number"),
+            *_named(place_names(mapped), place(mapped, "t")),
+            *_named([f"l{at}" for at in range(len(mapped.leads))], _leading(mapped)),
+            sql.SQL("{} AS asked").format(what),
+            sql.SQL("{} AS leads").format(on),
+            sql.SQL("{} AS stays").format(stays),
+            sql.SQL("{} AS until").format(kept_until(mapped, "t")),
+            sql.SQL("{} AS tombstone").format(entombed(mapped, "t")),
+        )
+
+    selects = [rows(mapped, trail.way, facts(trail.asked, trail.asked if trail.leads else FALSE)) for trail in trails]
+    if len(selects) == 1 and not mapped.own and trails[0].way.once:
+        return selects[0]
+    same = listed(
+        sql.SQL("number"),
+        *(sql.SQL(name) for name in place_names(mapped)),
+        *(raw(f"l{at}") for at in range(len(mapped.leads))),
+    )
+    merged = sql.SQL(
+        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, stays, until, tombstone FROM {found}"
+        " GROUP BY {same}, stays, until, tombstone"
+    )
+    if not mapped.own:
+        together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
+        return merged.format(same=same, found=together)
+    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    return sql.SQL(
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+    ).format(
+        sql.SQL(" UNION ").join(selects),
+        facts(TRUE, TRUE),
+        mapped.table.identifier,
+        either(*(meets(way, "t") for way in below)),
+        both(sql.SQL("k.leads"), owned(mapped, "t")),
+        merged.format(same=same, found=sql.SQL("every")),
+    )
+
+
+def _leading(mapped: MappedTable) -> Iterator[sql.Composable]:
+    return (compared(mapped.table.columns[name], kind, "t") for name, kind in mapped.leads.items())
+
+
+def _named(names: Sequence[str], values_: Iterable[sql.Composable]) -> Iterator[sql.Composed]:
+    return (sql.SQL("{} AS {}").format(value, raw(name)) for name, value in zip(names, values_, strict=True))
+
+
 def nothing_left(store: MappedStore, mapped: MappedTable, alias: str) -> sql.Composed:
     """No row of the tables that lead to this shared row points to it any more."""
     return both(
         *(
-            sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {} = {})").format(
-                store.collections[tie.of[0]].table.identifier,
-                column("o", tie.of[1]),
-                column(alias, tie.column.name),
+            sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {})").format(
+                store.collections[tie.of[0]].table.identifier, _points(store, tie, alias)
             )
             for tie in mapped.ties
             if tie.of is not None
@@ -147,44 +318,38 @@ def nothing_left(store: MappedStore, mapped: MappedTable, alias: str) -> sql.Com
     )
 
 
-def others_left(store: MappedStore, mapped: MappedTable, alias: str, cutoff: datetime) -> sql.Composable:
+def others_left(search: Search, mapped: MappedTable, alias: str) -> sql.Composable:
     """A row that this call is not going to delete points to the shared row."""
     if mapped.spec.sharing is None:
         return FALSE
-    return sql.SQL(" OR ").join(
-        sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {} = {} AND NOT ({}))").format(
-            store.collections[tie.of[0]].table.identifier,
-            column("o", tie.of[1]),
-            column(alias, tie.column.name),
-            _going(store.collections[tie.of[0]], cutoff),
+    return either(
+        *(
+            sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
+                search.store.collections[tie.of[0]].table.identifier,
+                both(_points(search.store, tie, alias), _going(search, search.store.collections[tie.of[0]])),
+            )
+            for tie in mapped.ties
+            if tie.of is not None
         )
-        for tie in mapped.ties
-        if tie.of is not None
     )
 
 
-def _going(mapped: MappedTable, cutoff: datetime) -> sql.Composable:
-    if not mapped.in_scope or mapped.action is Action.TOMBSTONE:
-        return FALSE
-    found = [
-        sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {} AND {})").format(
-            keys_table(tie.key_type), tied(tie, "o"), requested(mapped, tie, "o", cutoff)
+def _points(store: MappedStore, tie: MappedTie, alias: str) -> sql.Composed:
+    assert tie.of is not None
+    lead = store.collections[tie.of[0]]
+    return both(
+        *(
+            equals(
+                compared(live, kind, alias), compared(lead.table.columns[name], lead.leads[name], "o"), kind.equality
+            )
+            for live, kind, name in zip(tie.columns, tie.types, tie.of[1], strict=True)
         )
-        for tie in mapped.erasing
-    ]
-    if not found:
-        return FALSE
-    return sql.SQL("({}) AND {} AND NOT {}").format(
-        sql.SQL(" OR ").join(found), owned(mapped, "o"), kept(mapped, "o", cutoff)
     )
 
 
-def rows(mapped: MappedTable, tie: MappedTie, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
-    """`SELECT wanted` of the keys and rows that one tie joins, within the scope."""
-    return sql.SQL("SELECT {} FROM {} AS k JOIN {} AS t ON {} WHERE {}").format(
-        wanted,
-        keys_table(tie.key_type),
-        mapped.table.identifier,
-        tied(tie, "t"),
-        both(owned(mapped, "t"), *conditions),
+def _going(search: Search, lead: MappedTable) -> sql.Composable:
+    if not search.found.get(lead.name) or lead.action is Action.TOMBSTONE:
+        return TRUE
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
+        search.table(lead.name), same_row(lead, "o", "f")
     )

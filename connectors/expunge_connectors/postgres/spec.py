@@ -4,38 +4,113 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic.functional_validators import BeforeValidator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec
 from expunge_connectors.postgres.graph import reaches
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+Path = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
 Complaint = tuple[tuple[str, ...], str]
 """(path below the store, message)"""
 _TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
 
 
-class Tie(Model):
-    """How a row belongs to a subject: its column holds an identity, or equals a column of a tied row elsewhere.
+class Source(Model):
+    """Where in a row a value stands: a column, a place inside JSON, or every element of an array.
 
     Attributes:
-        identity: The column's value is a key in this namespace.
-        of: `collection.column` of this store: the column's value stands in that column of a row tied to the subject.
-            Works towards children (calls.caller_id of callers.id) and towards parents (addresses.id of
-            user_addresses.address_id).
+        path: Keys from the top of a JSON or JSONB column to texts and numbers; arrays on the way, and at the end, are
+            walked.
+        each: The column is an array: each of its elements counts.
     """
 
     column: Column
+    path: Path | None = None
+    each: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Source:
+        if self.each and self.path is not None:
+            raise ValueError("give `path` for JSON or `each` for an array, not both")
+        return self
+
+    @property
+    def several(self) -> bool:
+        """One row may hold several values, or none."""
+        return self.each or self.path is not None
+
+
+class Tie(Model):
+    """How a row belongs to a subject: it holds an identity, or equals columns of a tied row.
+
+    Attributes:
+        column / columns: One column, or several that are compared together (of ties `of` only).
+        identity: The value is a key in this namespace; with `path` or `each`, any of the values there.
+        of: `collection.column` of this store (with `columns`: the collection alone, and `of_columns`): the values stand
+            in those columns of a row tied to the subject. Works towards children (calls.caller_id of callers.id),
+            towards parents (addresses.id of user_addresses.address_id), and within one collection (comments.parent_id
+            of comments.id: the rows below, to any depth).
+    """
+
+    column: Column | None = None
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
     identity: str | None = None
+    path: Path | None = None
+    each: bool = False
     of: str | None = None
+    of_columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Tie:
+        if (self.column is None) == (self.columns is None):
+            raise ValueError("a tie names either a `column` or, with `of`, several `columns`")
         if (self.identity is None) == (self.of is None):
-            raise ValueError("a tie names either an `identity` or, with `of`, a collection.column of this store")
+            raise ValueError("a tie names either an `identity` or, with `of`, columns of a collection of this store")
+        if self.columns is not None and self.of is None:
+            raise ValueError("an identity stands in one `column`")
+        if (self.columns is None) != (self.of_columns is None):
+            raise ValueError("`columns` and `of_columns` go together")
+        if len(self.columns or ()) != len(self.of_columns or ()):
+            raise ValueError("`columns` and `of_columns` differ in number")
+        if self.of is not None and (self.each or self.path is not None):
+            raise ValueError("`path` and `each` are for identities")
+        if self.each and self.path is not None:
+            raise ValueError("give `path` for JSON or `each` for an array, not both")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns compared."""
+        return self.columns if self.columns is not None else (self.column or "",)
+
+    @property
+    def lead(self) -> tuple[str, tuple[str, ...]] | None:
+        """(collection, columns) that lead here, for a tie inside the store."""
+        if self.of is None:
+            return None
+        if self.of_columns is not None:
+            return self.of, self.of_columns
+        collection, _, column = self.of.partition(".")
+        return collection, (column,)
+
+    @property
+    def several(self) -> bool:
+        """One row may hold several values, or none."""
+        return self.each or self.path is not None
+
+
+class Removal(Model):
+    """A tombstone of a JSON or JSONB column: these paths go, through arrays too; the rest stays."""
+
+    remove: Annotated[tuple[Path, ...], Field(min_length=1)]
+
+
+def _source(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the YAML held
+    return {"column": value} if isinstance(value, str) else value
 
 
 class TableSpec(CollectionSpec):
@@ -46,8 +121,9 @@ class TableSpec(CollectionSpec):
         person: One row of this table is one person, named by this identity (of kind person).
         created: Column with the time the row was created (a trustworthy one: set by the database).
         start: Column in which the retention period of the data type starts; needed where the type is retained.
-        yields: Identity -> column: what a row tied to the subject tells about further keys.
-        tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards.
+        yields: Identity -> where it stands: what a row tied to the subject tells about further keys.
+        tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
+            JSON, which paths are removed.
         sharing: `last_owner`: the row goes with the last row that points to it through the ties `of`.
     """
 
@@ -56,8 +132,8 @@ class TableSpec(CollectionSpec):
     person: str | None = None
     created: Column | None = None
     start: Column | None = None
-    yields: dict[str, Column] = Field(default_factory=dict)
-    tombstone: dict[Column, str] = Field(default_factory=dict)
+    yields: dict[str, Annotated[Source, BeforeValidator(_source)]] = Field(default_factory=dict)
+    tombstone: dict[Column, str | Removal] = Field(default_factory=dict)
     sharing: Literal["last_owner"] | None = None
 
     @model_validator(mode="after")
@@ -107,19 +183,26 @@ class PostgresSpec(StoreSpec):
                 if table.sharing is not None:
                     yield where, "a shared row is reached through rows that point to it: give `of`"
                 continue
-            parent, _, column = tie.of.partition(".")
-            if parent not in self.collections or not column:
+            parent, columns = tie.lead or ("", ())
+            if parent not in self.collections or not all(columns):
                 yield (*where, "of"), "names no collection.column of this store"
             elif self.collections[parent].log is not None:
                 yield (*where, "of"), "names a log: logs are never read for this"
+            elif self.collections[parent] is table and table.sharing is not None:
+                yield (*where, "of"), "names the shared row's own table"
 
     def _circles(self) -> Iterable[Complaint]:
         edges = [
-            (tie.of.partition(".")[0], name) for name, table in self.collections.items() for tie in table.ties if tie.of
+            (tie.lead[0], name)
+            for name, table in self.collections.items()
+            for tie in table.ties
+            if tie.lead is not None and tie.lead[0] != name
         ]
-        for name in self.collections:
+        for name, table in self.collections.items():
             if reaches(edges, name, name):
                 yield ("collections", name, "ties"), "the ties run in a circle: start from an identity"
+            elif table.log is None and all(tie.lead is not None and tie.lead[0] == name for tie in table.ties):
+                yield ("collections", name, "ties"), "all ties stay within this table: start from elsewhere"
 
 
 def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
@@ -157,9 +240,13 @@ class PostgresConnection(Model):
 
     Attributes:
         url: libpq URI of a role that may read, and write what the map says, and nothing else.
+        rows_per_transaction / seconds_per_transaction: What an erasing transaction may touch, and how long it may take
+            before it is committed. Rows that must go together are not split.
     """
 
     url: SecretStr
     lock_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "5s"
     statement_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "10min"
     verification_wait_seconds: float = Field(default=30, ge=0, le=86_400)
+    rows_per_transaction: int = Field(default=10_000, ge=1, le=1_000_000)
+    seconds_per_transaction: float = Field(default=5, gt=0, le=3_600)

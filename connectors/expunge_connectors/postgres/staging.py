@@ -1,81 +1,101 @@
 """The keys of a chunk, in temporary tables of one transaction.
 
-Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. The tables are analysed
-because a planner that knows nothing of them takes the wrong road for a chunk: for the number of their rows. Of the
-values no statistics are made, which would stand in pg_statistic and in the server's log of changes for good.
+Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. Each namespace has a
+table of its own, typed as the columns it is compared with. The planner is told how many rows there are (one that knows
+nothing takes the wrong road for a chunk), by statistics of the subject's number alone: of values none are made, which
+would stand in pg_statistic and in the server's log of changes for good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from psycopg import sql
 
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.keytypes import KeyType, fits
+from expunge_connectors.postgres.keytypes import KeyType
 from expunge_connectors.postgres.mapped import MappedStore
 
 SCOPE = sql.Identifier("pg_temp", "expunge_scope")
-Row = tuple[int, str, str]
-"""(subject number, namespace, value)"""
+Wanted = tuple[str, tuple[KeyType, ...]]
+"""(namespace, a type for each of its values)"""
+# From so many rows on the planner's guess from the table's size is good enough.
+_GUESSED_WELL = 3_000
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def keys_table(kind: KeyType) -> sql.Identifier:
-    """The table that holds the staged keys of one type: number, namespace, value."""
-    return sql.Identifier("pg_temp", f"expunge_keys_{kind.name.lower()}")
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The tables that hold a key: number, then c0, c1, … for the key's values."""
+
+    tables: Mapping[Wanted, sql.Identifier] = field(default_factory=dict)
+
+    def table(self, namespace: str, types: tuple[KeyType, ...]) -> sql.Identifier | None:
+        """Where these keys are; None if there are none."""
+        return self.tables.get((namespace, types))
 
 
-def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope) -> None:
+def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
     """Make the tables and fill them; they vanish with the transaction.
 
     A value that is not the text form of its column's type is left out: it cannot stand there.
     """
-    wanted: dict[KeyType, set[str]] = {}
-    for mapped in store.scoped.values():
-        for tie in mapped.ties:
-            wanted.setdefault(tie.key_type, set()).add(tie.namespace)
-        for column, kind in mapped.feeds:
-            wanted.setdefault(kind, set()).add(store.namespace(mapped, column.name))
-    for kind, namespaces in wanted.items():
-        _create(connection, kind)
-        _copy(connection, kind, sorted(set(_rows(subjects, kind, namespaces))))
-        analyse(connection, kind)
-    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} (member text) ON COMMIT DROP").format(SCOPE))
-    if scope.member is not None:
-        with connection.cursor().copy(sql.SQL("COPY {} (member) FROM STDIN").format(SCOPE)) as copy:
-            copy.write_row((scope.member,))
-
-
-def analyse(connection: Connection, kind: KeyType) -> None:
-    """Tell the planner what the table holds."""
-    connection.execute(sql.SQL("ANALYZE {}").format(keys_table(kind)))
-
-
-def without_statistics(connection: Connection, table: sql.Identifier, column: str) -> None:
-    """Keep a column's values out of what ANALYZE writes."""
-    connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET STATISTICS 0").format(table, sql.Identifier(column)))
-
-
-def _create(connection: Connection, kind: KeyType) -> None:
-    connection.execute(
-        sql.SQL(
-            "CREATE TEMPORARY TABLE {} (number integer NOT NULL, namespace text NOT NULL, value {} NOT NULL,"
-            " PRIMARY KEY (namespace, value, number)) ON COMMIT DROP"
-        ).format(keys_table(kind), sql.SQL(kind.value))
-    )
-    without_statistics(connection, keys_table(kind), "value")
-
-
-def _rows(subjects: Sequence[Subject], kind: KeyType, namespaces: set[str]) -> Iterator[Row]:
+    wanted = dict.fromkeys((tie.namespace, tie.types) for mapped in store.scoped.values() for tie in mapped.ties)
+    by_namespace: dict[str, set[tuple[int, str]]] = {namespace: set() for namespace, _ in wanted}
     for subject in subjects:
         for key in subject.keys:
-            if key.namespace in namespaces and fits(kind, key.value):
-                yield subject.number, key.namespace, key.value
+            if key.namespace in by_namespace:
+                by_namespace[key.namespace].add((subject.number, key.value))
+    tables: dict[Wanted, sql.Identifier] = {}
+    for namespace, types in wanted:
+        lines = list(_lines(by_namespace[namespace], types))
+        if lines:
+            table = sql.Identifier("pg_temp", f"expunge_keys_{len(tables)}")
+            _fill(connection, table, types, lines)
+            tables[namespace, types] = table
+    if scope.member is not None:
+        connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} (member text) ON COMMIT DROP").format(SCOPE))
+        with connection.cursor().copy(sql.SQL("COPY {} (member) FROM STDIN").format(SCOPE)) as copy:
+            copy.write_row((scope.member,))
+    return Staged(tables)
 
 
-def _copy(connection: Connection, kind: KeyType, rows: Sequence[Row]) -> None:
-    statement = sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(keys_table(kind))
-    with connection.cursor().copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+def count_rows(connection: Connection, table: sql.Identifier, rows: int) -> None:
+    """Tell the planner how many rows a temporary table has, if it would not guess it."""
+    if rows < _GUESSED_WELL:
+        connection.execute(sql.SQL("ANALYZE {} (number)").format(table))
+
+
+def _lines(keys: set[tuple[int, str]], types: tuple[KeyType, ...]) -> Iterator[str]:
+    if len(types) == 1:
+        fits = types[0].fits
+        return (f"{number}\t{value.translate(_ESCAPES)}\n" for number, value in keys if fits(value))
+    return (
+        "\t".join((str(number), *(value.translate(_ESCAPES) for value in values))) + "\n"
+        for number, values in ((number, _parts(value)) for number, value in keys)
+        if len(values) == len(types) and all(kind.fits(value) for kind, value in zip(types, values, strict=True))
+    )
+
+
+def _parts(value: str) -> list[str]:
+    """The values of a composite key; none if it is no such key."""
+    try:
+        parts = json.loads(value)
+    except ValueError:
+        return []
+    return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
+
+
+def _fill(connection: Connection, table: sql.Identifier, types: tuple[KeyType, ...], lines: Sequence[str]) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("c{} {} NOT NULL").format(sql.SQL(str(place)), sql.SQL(kind.ddl)) for place, kind in enumerate(types)
+    )
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} (number integer NOT NULL, {}) ON COMMIT DROP").format(table, columns)
+    )
+    with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+        copy.write("".join(lines))
+    count_rows(connection, table, len(lines))

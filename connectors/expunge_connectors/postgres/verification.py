@@ -1,12 +1,13 @@
 """Verify: count again by statements that share nothing with those that erased.
 
-The erasing side stages typed keys, follows paths step by step into its tables and selects by union. Here one statement
+The erasing side stages typed keys and keeps the rows it finds in tables, step by step. Here one statement
 starts from the keys as text and has one common table expression a collection, from the keys to the rows: read it from
 the top. In the statements `a` is a key that was asked for, `p` a row that leads on, `r` a row of the table.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,25 +15,27 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
-from expunge_connectors.contract import Counts, Scope, Subject, Tally
+from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey, Tally
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalogue import Catalogue, Table
+from expunge_connectors.postgres.catalogue import Catalogue, Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
+from expunge_connectors.postgres.spec import PostgresSpec, Removal, TableSpec, Tie
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
 _MEMBER = ":member"  # no namespace of the map looks like this
 # Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
 _READ = {
-    "bigint": "CASE WHEN a.value ~ '^(0|-?[1-9][0-9]{0,18})$' THEN"
-    " CASE WHEN a.value::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a.value::bigint END END",
-    "uuid": "CASE WHEN a.value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN a.value::uuid END",
-    "numeric": "CASE WHEN a.value ~ '^-?(0|[1-9][0-9]{0,130})([.][0-9]{1,130})?$' THEN a.value::numeric END",
+    "bigint": "CASE WHEN (KEY) ~ '^(0|-?[1-9][0-9]{0,18})$' THEN"
+    " CASE WHEN (KEY)::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (KEY)::bigint END END",
+    "uuid": "CASE WHEN (KEY) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (KEY)::uuid END",
+    "numeric": "CASE WHEN (KEY) ~ '^-?(0|[1-9][0-9]{0,130})([.][0-9]{1,130})?$' THEN (KEY)::numeric END",
 }
 _READ_AS = {"smallint": "bigint", "integer": "bigint", "bigint": "bigint", "uuid": "uuid", "numeric": "numeric"}
 _TEXTUAL = frozenset({"text", "character varying"})
 _NO_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
+# Between two keys of a path there may be arrays, and arrays in arrays, so deep.
+_THROUGH_ARRAYS = "[*]" * 3
 
 
 def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Counts:
@@ -49,7 +52,7 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
         with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
             for subject in subjects:
                 for key in subject.keys:
-                    if "\x00" not in key.value:  # no column can hold it
+                    if _can_stand(key):
                         copy.write_row((subject.number, key.namespace, key.value))
             if scope.member is not None:
                 copy.write_row((None, _MEMBER, scope.member))
@@ -113,12 +116,13 @@ class Verifier:
                 " count(*) FILTER (WHERE asked AND stays),"
                 " count(*) FILTER (WHERE NOT asked),"
                 " max(until) FILTER (WHERE asked AND stays)\n"
-                "FROM (SELECT subject, place, bool_or(asked) AS asked, bool_or(stays) AS stays, max(until) AS until"
-                " FROM {} WHERE NOT tombstone GROUP BY subject, place) AS one GROUP BY subject"
+                "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(stays) AS stays,"
+                " max(until) AS until FROM {} WHERE NOT tombstone GROUP BY subject, relation, place) AS one"
+                " GROUP BY subject"
             ).format(sql.Literal(name), sql.Identifier(name))
             for name in names
         )
-        return sql.SQL("WITH {}\n{}").format(
+        return sql.SQL("WITH RECURSIVE {}\n{}").format(
             sql.SQL(",\n").join(self._reached(one) for one in ways), sql.SQL("\nUNION ALL\n").join(tallies)
         )
 
@@ -127,8 +131,8 @@ class Verifier:
         if name in below:
             raise TerminalError(f"store {self.store}: the ties of {name} run in a circle.")
         for tie in self.spec.collections[name].ties:
-            lead = (tie.of or "").partition(".")[0]
-            if lead and self._in_scope(lead):
+            lead = tie.lead[0] if tie.lead is not None else name
+            if lead != name and self._in_scope(lead):
                 yield from self._way(lead, (*below, name))
         yield name
 
@@ -145,10 +149,11 @@ class Verifier:
         parts: list[sql.Composed] = []
         facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
         for tie in spec.ties:
-            if tie.of is not None:
-                parts.append(self._from_key(table, spec, tie, f"{self.store}.{tie.of}", facts))
-                if self._in_scope(tie.of.partition(".")[0]):
-                    parts.append(self._from_row(table, spec, tie, facts))
+            if tie.lead is not None:
+                namespace = f"{self.store}.{tie.lead[0]}.{'+'.join(tie.lead[1])}"
+                parts.append(self._from_key(table, spec, tie, namespace, facts))
+                if tie.lead[0] != name and self._in_scope(tie.lead[0]):
+                    parts.append(self._from_row(table, spec, [tie], facts))
             elif not self.data_map.identities[tie.identity or ""].shareable:
                 parts.append(self._from_key(table, spec, tie, tie.identity or "", facts))
         if not parts:
@@ -156,21 +161,13 @@ class Verifier:
                 "SELECT NULL::integer AS subject, false AS asked, false AS leads, {} FROM {} AS r WHERE false"
             )
             parts.append(nothing.format(facts, table.identifier))
+        own = [tie for tie in spec.ties if tie.lead is not None and tie.lead[0] == name]
+        if own:
+            parts.append(self._from_row(table, spec, own, facts))
         return sql.SQL("{} AS (\n  {}\n)").format(sql.Identifier(name), sql.SQL("\n  UNION\n  ").join(parts))
 
     def _from_key(self, table: Table, spec: TableSpec, tie: Tie, namespace: str, facts: sql.Composable) -> sql.Composed:
         identity = None if tie.identity is None else self.data_map.identities[tie.identity]
-        column = table.columns[tie.column]
-        ours: sql.Composable = sql.Identifier("r", tie.column)
-        theirs: sql.Composable = sql.SQL("a.value")
-        normalised = "{column}::text" if identity is None else identity.rule.sql
-        if normalised != "{column}::text" or (identity is not None and identity.kind is IdentityKind.NOMINATING):
-            head, tail = normalised.split("{column}", 1)
-            ours = sql.Composed([_verbatim(head), ours, _verbatim(tail)])
-        elif column.base in _READ_AS:
-            theirs = _verbatim(_READ[_READ_AS[column.base]])
-        elif column.base not in _TEXTUAL:
-            ours = sql.SQL("{}::text").format(ours)
         sure = identity is None or identity.kind is not IdentityKind.NOMINATING
         asked = sql.SQL("true") if sure else self._old_enough(spec)
         leads = asked
@@ -179,42 +176,75 @@ class Verifier:
             asked = sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS b WHERE b.number = a.number AND b.namespace = {}))")
             asked = asked.format(leads, ASKED, sql.Literal(spec.person))
             leads = sql.SQL("false")
+        rows = sql.SQL("{} AS r").format(table.identifier)
+        if tie.several:
+            rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, self._inside(tie))
         return sql.SQL(
-            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} FROM {} AS a JOIN {} AS r ON {} = {}"
+            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} FROM {} AS a JOIN {} ON {}"
             " WHERE a.namespace = {}{}"
         ).format(
             asked,
             leads,
             facts,
             ASKED,
-            table.identifier,
-            ours,
-            theirs,
+            rows,
+            self._equal_to_key(table, tie),
             sql.Literal(namespace),
             self._of_member(spec),
         )
 
-    def _from_row(self, table: Table, spec: TableSpec, tie: Tie, facts: sql.Composable) -> sql.Composed:
-        lead, _, lead_column = (tie.of or "").partition(".")
-        position = self._led_from(lead).index(lead_column)
-        return sql.SQL(
-            "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON {} = {} WHERE p.leads{}"
-        ).format(
-            facts,
-            sql.Identifier(lead),
-            table.identifier,
-            sql.Identifier("r", tie.column),
-            sql.Identifier("p", f"lead_{position}"),
-            self._of_member(spec),
+    def _equal_to_key(self, table: Table, tie: Tie) -> sql.Composed:
+        """The row's value, or values, are those of the key `a`."""
+        if tie.identity is None:
+            columns = [table.columns[one] for one in tie.names]
+            keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
+            return sql.SQL(" AND ").join([_as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
+        identity = self.data_map.identities[tie.identity]
+        column = table.columns[tie.names[0]]
+        if identity.kind is IdentityKind.NOMINATING or identity.rule.sql != "{column}::text" or tie.several:
+            value = sql.Identifier("inside", "value") if tie.several else sql.Identifier("r", column.name)
+            head, tail = identity.rule.sql.split("{column}", 1)
+            return sql.SQL("{} = a.value").format(sql.Composed([_verbatim(head), value, _verbatim(tail)]))
+        if column.equality is not None:  # equal in spelling too, which the type's own equality does not ask for
+            return sql.SQL("{} AND {}::text = a.value").format(
+                _as_stored(column, "a.value"), sql.Identifier("r", column.name)
+            )
+        return _as_stored(column, "a.value")
+
+    def _inside(self, tie: Tie) -> sql.Composed:
+        """The texts and numbers inside a document, or the elements of an array."""
+        column = sql.Identifier("r", tie.names[0])
+        if tie.path is None:
+            return sql.SQL("unnest({}::text[]) AS inside (value)").format(column)
+        steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in tie.path)
+        kinds = '? (@.type() == "string" || @.type() == "number")'
+        path = f"lax ${_THROUGH_ARRAYS}{steps}{_THROUGH_ARRAYS} {kinds}"
+        return sql.SQL("(SELECT one #>> '{{}}' FROM jsonb_path_query({}::jsonb, {}) AS one) AS inside (value)").format(
+            column, sql.Literal(path)
         )
 
+    def _from_row(self, table: Table, spec: TableSpec, ties: Sequence[Tie], facts: sql.Composable) -> sql.Composed:
+        """From the rows of one collection, by any of these ties."""
+        [lead] = {tie.lead[0] for tie in ties if tie.lead is not None}
+        order = self._led_from(lead)
+        joins = [
+            sql.SQL(" AND ").join(
+                _equal(table.columns[ours], sql.Identifier("r", ours), sql.Identifier("p", f"lead_{order.index(one)}"))
+                for ours, one in zip(tie.names, tie.lead[1] if tie.lead is not None else (), strict=True)
+            )
+            for tie in ties
+        ]
+        return sql.SQL(
+            "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE p.leads{}"
+        ).format(facts, sql.Identifier(lead), table.identifier, sql.SQL(" OR ").join(joins), self._of_member(spec))
+
     def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
-        yield sql.SQL("r.ctid AS place")
+        yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
         yield sql.SQL("{} AS tombstone").format(self._is_tombstone(name, spec, table))
         data_type = self.data_map.data_types[spec.data_type or ""]
         if spec.sharing is not None:
             yield sql.SQL("NULL::date AS until")
-            yield sql.SQL("{} AS stays").format(self._pointed_at(spec))
+            yield sql.SQL("{} AS stays").format(self._pointed_at(spec, table))
         elif data_type.on_request is Action.RETAIN and spec.start is not None:
             until = sql.SQL("({}::date + interval {})::date").format(
                 sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period))
@@ -231,8 +261,8 @@ class Verifier:
 
     def _led_from(self, name: str) -> list[str]:
         """The columns of this collection that ties of others name, sorted."""
-        ties = (tie.of for table in self.spec.collections.values() for tie in table.ties if tie.of)
-        return sorted({of.partition(".")[2] for of in ties if of.partition(".")[0] == name})
+        ties = (tie.lead for table in self.spec.collections.values() for tie in table.ties if tie.lead is not None)
+        return sorted({column for lead, columns in ties if lead == name for column in columns})
 
     def _is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
         if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
@@ -243,7 +273,10 @@ class Verifier:
         tests: list[sql.Composable] = []
         for column, expression in spec.tombstone.items():
             live = table.columns[column]
-            as_text = _verbatim("::text" if live.base in _NO_EQUALITY else "")
+            if isinstance(expression, Removal):
+                tests += [_absent(column, path) for path in expression.remove]
+                continue
+            as_text = _verbatim("::text" if live.base in _NO_EQUALITY or live.equality else "")
             tests.append(
                 sql.SQL("(SELECT ({})::{}{} FROM (SELECT {}) AS own_key) IS NOT DISTINCT FROM {}{}").format(
                     _verbatim(expression), _verbatim(live.type), as_text, keys, sql.Identifier("r", column), as_text
@@ -251,18 +284,20 @@ class Verifier:
             )
         return sql.SQL("({})").format(sql.SQL(" AND ").join(tests))
 
-    def _pointed_at(self, spec: TableSpec) -> sql.Composable:
+    def _pointed_at(self, spec: TableSpec, table: Table) -> sql.Composable:
         """Rows still lead to a shared row. This subject's own are counted in their own collection, as due."""
         pointers = []
         for tie in spec.ties:
-            lead, _, lead_column = (tie.of or "").partition(".")
+            if tie.lead is None:
+                continue
+            lead, columns = tie.lead
+            same = [
+                _equal(table.columns[ours], sql.Identifier("q", theirs), sql.Identifier("r", ours))
+                for ours, theirs in zip(tie.names, columns, strict=True)
+            ]
             pointers.append(
-                sql.SQL("{} IN (SELECT {} FROM {} AS q WHERE {} = {})").format(
-                    sql.Identifier("r", tie.column),
-                    sql.Identifier("q", lead_column),
-                    self._live(lead).identifier,
-                    sql.Identifier("q", lead_column),
-                    sql.Identifier("r", tie.column),
+                sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
+                    self._live(lead).identifier, sql.SQL(" AND ").join(same)
                 )
             )
         return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
@@ -285,6 +320,50 @@ class Verifier:
         if table is None:
             raise TerminalError(f"store {self.store}, collection {name}: the table is missing.")
         return table
+
+
+def _can_stand(key: SubjectKey) -> bool:
+    """Whether a column can hold it. Keys of several columns are lists of texts."""
+    if "\x00" in key.value or any("\ud800" <= character <= "\udfff" for character in key.value):
+        return False
+    if "+" not in key.namespace:
+        return True
+    try:
+        return isinstance(json.loads(key.value), list)
+    except ValueError:
+        return False
+
+
+def _as_stored(column: Column, key: str) -> sql.Composed:
+    """The column equals the key's text, read as the column's type so that its index serves."""
+    ours: sql.Composable = sql.Identifier("r", column.name)
+    theirs = _verbatim(key)
+    if column.base in _READ_AS:
+        theirs = _verbatim(_READ[_READ_AS[column.base]].replace("KEY", key))
+    elif column.labels is not None:
+        labels = sql.SQL("{}::text[]").format(sql.Literal(list(column.labels)))
+        theirs = sql.SQL("CASE WHEN ({0}) = ANY ({1}) THEN ({0})::{2} END").format(  # type: ignore[assignment]
+            theirs, labels, _verbatim(column.base)
+        )
+    elif column.equality is not None:
+        theirs = _verbatim(f"({key})::{column.base}")
+    elif column.base not in _TEXTUAL:
+        ours = sql.SQL("{}::text").format(ours)
+    return _equal(column, ours, theirs)
+
+
+def _equal(column: Column, ours: sql.Composable, theirs: sql.Composable) -> sql.Composed:
+    if column.equality is None:
+        return sql.SQL("{} = {}").format(ours, theirs)
+    return sql.SQL("{} OPERATOR({}.=) {}").format(ours, sql.Identifier(column.equality), theirs)
+
+
+def _absent(column: str, path: Sequence[str]) -> sql.Composed:
+    """Nothing stands at this path of a document any more."""
+    steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in path)
+    return sql.SQL("jsonb_path_exists({}::jsonb, {}) IS NOT TRUE").format(
+        sql.Identifier("r", column), sql.Literal(f"lax ${_THROUGH_ARRAYS}{steps}")
+    )
 
 
 def _verbatim(text: str) -> sql.SQL:

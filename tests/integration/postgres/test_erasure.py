@@ -36,7 +36,10 @@ CLIENT_ACTIONS = actions(data_map(), "client")
 
 
 def smaller(monkeypatch, rows, keys=5_000):
-    monkeypatch.setattr(connector, "Eraser", partial(Eraser, limit=rows))
+    def eraser(*given, limit, **settings):
+        return Eraser(*given, limit=rows, **settings)
+
+    monkeypatch.setattr(connector, "Eraser", eraser)
     monkeypatch.setattr(connector, "slices", partial(slices, keys=keys))
 
 
@@ -614,8 +617,8 @@ def test_no_row_of_others_comes_between_the_question_and_a_cascade(company, monk
     asked = Eraser._guard
     refused = []
 
-    def guard(self, connection, mapped):
-        asked(self, connection, mapped)
+    def guard(self, search, mapped, circle):
+        asked(self, search, mapped, circle)
         if mapped.name == "messages":
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 execute(

@@ -68,7 +68,13 @@ ERRORS = [
     ("column-missing", "users", "ALTER TABLE users DROP status", None),
     ("primary-key-missing", "call_notes", "ALTER TABLE call_notes DROP CONSTRAINT call_notes_pkey", None),
     ("table-kind", "call_notes", "DROP TABLE call_notes; CREATE VIEW call_notes AS SELECT 1 AS call_id", None),
-    ("table-kind", "call_notes", "CREATE TABLE more () INHERITS (call_notes)", None),
+    ("table-kind", "call_notes", "CREATE TABLE top (LIKE call_notes); ALTER TABLE call_notes INHERIT top", None),
+    (
+        "value-type",
+        "users",
+        NOTHING,
+        edit("users", yields={"user_id": "id", "email": {"column": "email", "each": True}}),
+    ),
     (
         "tie-type",
         "call_notes",
@@ -88,8 +94,9 @@ ERRORS = [
     ("retained-child", "users", NOTHING, deleted_users),
     (
         "foreign-key-circle",
-        "callers",
-        "ALTER TABLE callers ADD first_call bigint REFERENCES calls",
+        "addresses",
+        "ALTER TABLE user_addresses ADD id bigint UNIQUE;"
+        "ALTER TABLE addresses ADD first_owner bigint REFERENCES user_addresses (id)",
         None,
     ),
     ("tombstone-expression", "users", NOTHING, tombstoned("'was ' || email")),

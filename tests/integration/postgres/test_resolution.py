@@ -18,17 +18,37 @@ def told(store, one, scope, cutoff=CUTOFF):
 
 def test_a_row_tells_its_yields_and_internal_keys_and_paths_are_followed(company):
     with opened(company) as store:
-        found = told(store, subject(7, email="ada@mail.example"), ACCOUNT)
-    assert found == {
-        ("email", "ada@mail.example", "users", "user_id", "1"),
-        ("email", "ada@mail.example", "users", "email", "ada@mail.example"),
-        ("email", "ada@mail.example", "users", "phone", "+49301111111"),
-        ("email", "ada@mail.example", "users", "main.users.id", "1"),
+        nominated = told(store, subject(7, email="ada@mail.example"), ACCOUNT)
+        found = told(store, subject(7, user_id="1"), ACCOUNT)
+    row = {("users", "user_id", "1"), ("users", "email", "ada@mail.example"), ("users", "phone", "+49301111111")}
+    row |= {("users", "main.users.id", "1")}
+    # Who is found by an e-mail address leads on once it is known who that is.
+    assert nominated == {("email", "ada@mail.example", *one) for one in row}
+    assert found == {("user_id", "1", *one) for one in row} | {
         ("main.users.id", "1", "user_addresses", "main.user_addresses.address_id", "1"),
         ("main.users.id", "1", "user_addresses", "main.user_addresses.address_id", "3"),
         ("main.users.id", "1", "invoices", "main.invoices.id", "1"),
         ("main.users.id", "1", "invoices", "main.invoices.id", "2"),
     }
+
+
+def test_internal_keys_are_told_only_where_no_foreign_key_makes_them_needless(company):
+    """A call cannot be gone while its recording refers to it, so nobody needs its id afterwards."""
+    with opened(company) as store:
+        found = told(store, subject(1, caller_id="1"), CLIENT_1)
+        assert {line[3] for line in found} == {"caller_id", "phone", "email", "recording_object"}
+        assert ("caller_id", "1", "recordings", "recording_object", "rec/1") in found
+        execute(company, "ALTER TABLE recordings DROP CONSTRAINT recordings_call_id_fkey")
+        found = told(store, subject(1, caller_id="1"), CLIENT_1)
+        assert ("caller_id", "1", "calls", "main.calls.id", "1") in found
+        assert ("main.calls.id", "1", "recordings", "recording_object", "rec/1") in found
+        execute(
+            company,
+            "ALTER TABLE recordings ADD CONSTRAINT later FOREIGN KEY (call_id) REFERENCES calls (id) NOT VALID",
+        )
+        assert ("caller_id", "1", "calls", "main.calls.id", "1") in told(store, subject(1, caller_id="1"), CLIENT_1)
+        execute(company, "ALTER TABLE recordings VALIDATE CONSTRAINT later")
+        assert "main.calls.id" not in {line[3] for line in told(store, subject(1, caller_id="1"), CLIENT_1)}
 
 
 def test_two_persons_behind_one_phone_are_both_reported(company):

@@ -18,8 +18,8 @@ from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.selection import raw
 from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.wording import raw
 
 ROWS_TRIED = 1000
 
@@ -86,8 +86,8 @@ def _left(
     inspection: Inspection, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
 ) -> Iterator[Finding]:
     """Columns that identify the person and that the tombstone does not overwrite."""
-    named = [(tie.column, tie.identity) for tie in spec.ties if tie.identity]
-    named += [(column, identity) for identity, column in spec.yields.items()]
+    named = [(tie.names[0], tie.identity) for tie in spec.ties if tie.identity]
+    named += [(source.column, identity) for identity, source in spec.yields.items()]
     for column in sorted({column for column, _ in named}.difference(spec.tombstone, table.primary_key)):
         identities = {identity for one, identity in named if one == column}
         kinds = {inspection.data_map.identities[identity].kind for identity in identities}

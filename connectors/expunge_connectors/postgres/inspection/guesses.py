@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalogue import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.structure import used_columns
 from expunge_connectors.postgres.inspection.subject import Inspection
@@ -38,7 +39,9 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         of, kind = persons[column.lower()]
         collection = inspection.collection_of(table)
         spec = None if collection is None else inspection.spec.collections[collection]
-        if key_type(base) is not kind or inspection.declared_free(f"{table}.{column}"):
+        if key_type(Column(column, base, base, not_null=False)) != kind or inspection.declared_free(
+            f"{table}.{column}"
+        ):
             continue
         if spec is None and not inspection.declared_free(table):
             yield inspection.warning(
@@ -61,7 +64,8 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 def _persons(inspection: Inspection) -> Iterator[tuple[str, tuple[str, object]]]:
     """(name of a column that would hold a person's id, (collection, type of comparison))."""
     for name, spec, table in inspection.live_data():
-        column = table.columns.get(spec.yields.get(spec.person or "", ""))
+        source = spec.yields.get(spec.person or "")
+        column = None if source is None or source.several else table.columns.get(source.column)
         if column is None or spec.person is None:
             continue
         identity = inspection.data_map.identities.get(spec.person)
@@ -69,4 +73,4 @@ def _persons(inspection: Inspection) -> Iterator[tuple[str, tuple[str, object]]]
             continue
         singular = table.name.lower().removesuffix("s")
         for guess in (spec.person, f"{singular}_id", f"{singular}id", f"{singular}_{column.name}".lower()):
-            yield guess.lower(), (name, key_type(column.base))
+            yield guess.lower(), (name, key_type(column))

@@ -13,9 +13,9 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.keytypes import native
-from expunge_connectors.postgres.selection import raw
+from expunge_connectors.postgres.keytypes import key_type
 from expunge_connectors.postgres.spec import Tie
+from expunge_connectors.postgres.wording import raw
 
 _INDEXED = """
 SELECT 1
@@ -37,7 +37,16 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
     suggested: set[str] = set()
     for name, spec, table in inspection.live_data():
         for tie in spec.ties:
-            if tie.column not in table.columns:
+            if not set(tie.names) <= set(table.columns):
+                continue
+            where = f"{table.text} ({', '.join(tie.names)})"
+            if tie.several:
+                yield inspection.info(
+                    "tie-scan",
+                    name,
+                    f"Identifiers are looked for inside the values of {where}: every chunk reads the whole table.",
+                    "Keep them in a column or a table of their own, if that takes too long.",
+                )
                 continue
             expression = _expression(inspection, table, tie)
             statement = f"CREATE INDEX CONCURRENTLY ON {quoted_table(table.text)} ({expression.as_string(connection)});"
@@ -46,7 +55,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 yield inspection.warning(
                     "tie-index",
                     name,
-                    f"No index serves the look-up of {table.text}.{tie.column}: every chunk reads the whole table.",
+                    f"No index serves the look-up of {where}: every chunk reads the whole table.",
                     statement,
                 )
     for key in inspection.catalogue.foreign_keys:
@@ -67,26 +76,36 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 
 def _expression(inspection: Inspection, table: Table, tie: Tie) -> sql.Composed:
     """What is compared, as it would stand in an index definition."""
-    column = table.columns[tie.column]
-    plain = sql.Identifier(tie.column)
-    identity = None if tie.identity is None else inspection.data_map.identities[tie.identity]
-    if identity is not None and (identity.kind is IdentityKind.NOMINATING or identity.rule.sql != "{column}::text"):
+    if tie.identity is None:
+        return sql.SQL(", ").join(_plain(table, name) for name in tie.names)
+    identity = inspection.data_map.identities[tie.identity]
+    [name] = tie.names
+    if identity.kind is IdentityKind.NOMINATING or identity.rule.sql != "{column}::text":
         before, _, after = identity.rule.sql.partition("{column}")
-        return sql.Composed([raw("("), raw(before), plain, raw(after), raw(")")])
-    return sql.Composed([plain]) if native(column.base) else sql.SQL("({}::text)").format(plain)
+        return sql.Composed([raw("("), raw(before), sql.Identifier(name), raw(after), raw(")")])
+    return _plain(table, name)
+
+
+def _plain(table: Table, name: str) -> sql.Composed:
+    """A column as it is compared."""
+    column = sql.Identifier(name)
+    return sql.SQL("({}::text)").format(column) if key_type(table.columns[name]).cast else sql.Composed([column])
 
 
 def _served(connection: Connection, table: Table, tie: Tie, expression: sql.Composed) -> bool:
     """Ask the planner, with scans of whole tables made unattractive, whether an index would do."""
-    column = table.columns[tie.column]
-    kind = (
-        column.base if expression.as_string(connection) == sql.Identifier(tie.column).as_string(connection) else "text"
-    )
-    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {} = (SELECT NULL::{})").format(
-        table.identifier, expression, raw(kind)
+    column = table.columns[tie.names[0]]
+    plain = expression.as_string(connection).startswith('"')
+    kind = column.base if plain else "text"
+    operator = sql.SQL("=")
+    if plain and column.equality is not None:
+        operator = sql.SQL("OPERATOR({}.=)").format(sql.Identifier(column.equality))  # type: ignore[assignment]
+    # Of several columns, an index that begins with the first one will do.
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {} {} (SELECT NULL::{})").format(
+        table.identifier, _first(table, tie, expression), operator, raw(kind)
     )
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):
             connection.execute("SET LOCAL enable_seqscan = off")
             row = connection.execute(statement).fetchone()
     except psycopg.Error as error:
@@ -94,6 +113,10 @@ def _served(connection: Connection, table: Table, tie: Tie, expression: sql.Comp
             raise
         return True  # a missing right, a part that cannot be planned: reported for itself; no need to guess
     return row is not None and "Index Cond" in json.dumps(row[0])
+
+
+def _first(table: Table, tie: Tie, expression: sql.Composed) -> sql.Composed:
+    return expression if tie.identity is not None else _plain(table, tie.names[0])
 
 
 def _indexed(connection: Connection, key: ForeignKey) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import ForeignKey
-from expunge_connectors.postgres.graph import CycleError, closure, ordered
+from expunge_connectors.postgres.graph import circles, closure
 from expunge_connectors.postgres.inspection.subject import Inspection
 
 _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
@@ -88,14 +88,19 @@ def _stays(inspection: Inspection, key: ForeignKey, parent: str, child: str) -> 
 
 
 def _circles(inspection: Inspection) -> Iterator[Finding]:
+    """Rows in a circle go in one statement; but who else points to a shared row is asked before."""
     deleted = {spec.table: name for name, spec in inspection.data() if inspection.deletes(spec)}
-    edges = [(key.child, key.parent) for key in inspection.catalogue.foreign_keys]
-    try:
-        ordered(deleted, edges)
-    except CycleError as error:
-        yield inspection.error(
-            "foreign-key-circle",
-            deleted[error.names[0]],
-            f"The foreign keys of {', '.join(error.names)} run in a circle.",
-            "Tombstone one of these collections: which of them goes first cannot be decided.",
-        )
+    edges = [
+        (deleted[key.child], deleted[key.parent])
+        for key in inspection.catalogue.foreign_keys
+        if key.child in deleted and key.parent in deleted
+    ]
+    for circle in circles(tuple(deleted.values()), edges):
+        for name in circle:
+            if len(circle) > 1 and inspection.spec.collections[name].sharing is not None:
+                yield inspection.error(
+                    "foreign-key-circle",
+                    name,
+                    f"The foreign keys of {', '.join(circle)} run in a circle around a shared row.",
+                    "Tombstone one of these collections: which of them goes first cannot be decided.",
+                )

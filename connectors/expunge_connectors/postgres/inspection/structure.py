@@ -8,8 +8,8 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.inspection.subject import Inspection
 from expunge_connectors.postgres.keytypes import key_type
-from expunge_connectors.postgres.mapped import split
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.mapped import leads
+from expunge_connectors.postgres.spec import Source, TableSpec
 
 
 def findings(inspection: Inspection) -> Iterator[Finding]:
@@ -28,12 +28,12 @@ def findings(inspection: Inspection) -> Iterator[Finding]:
 
 
 def _table(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    if table.kind != "r" or table.inherits:
+    if not table.supported:
         yield inspection.error(
             "table-kind",
             name,
-            f"{table.text} is a view, a foreign table, partitioned or part of an inheritance: not supported yet.",
-            "Nothing in this collection can be erased with this version.",
+            f"{table.text} is a view, a foreign table, a partition, or inherits from another table.",
+            "Name the table at the top: its partitions and children are included.",
         )
         return
     if not table.primary_key:
@@ -49,33 +49,42 @@ def _table(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
 
 def used_columns(inspection: Inspection, name: str, spec: TableSpec) -> set[str]:
     """Every column of a collection that the map names anywhere."""
-    named = {tie.column for tie in spec.ties} | set(spec.yields.values()) | set(spec.tombstone)
+    named = {column for tie in spec.ties for column in tie.names} | set(spec.tombstone)
+    named |= {source.column for source in spec.yields.values()}
     named |= {column for column in (spec.created, spec.start) if column is not None}
     if spec.owner is not None and spec.owner.column is not None:
         named.add(spec.owner.column)
     for _, other in inspection.data():
-        named |= {column for lead, column in (split(tie.of) for tie in other.ties if tie.of) if lead == name}
+        named |= {column for lead, columns in leads(other) if lead == name for column in columns}
     return named
 
 
 def _types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     for tie in spec.ties:
-        if tie.of is None or tie.column not in table.columns:
+        if tie.lead is None:
             continue
-        lead, lead_column = split(tie.of)
+        lead, lead_columns = tie.lead
         lead_table = inspection.catalogue.tables.get(inspection.spec.collections[lead].table)
-        if lead_table is None or lead_column not in lead_table.columns:
-            continue
-        ours, theirs = table.columns[tie.column], lead_table.columns[lead_column]
-        if key_type(ours.base) is not key_type(theirs.base):
-            yield inspection.error(
-                "tie-type",
-                name,
-                f"{table.text}.{ours.name} is {ours.type}, but {tie.of} is {theirs.type}: they are never compared.",
-                "Correct the tie, or make the types agree.",
+        for column, lead_column in zip(tie.names, lead_columns, strict=True):
+            ours, theirs = (
+                table.columns.get(column),
+                None if lead_table is None else lead_table.columns.get(lead_column),
             )
-    for role, column in (("created", spec.created), ("start", spec.start)):
-        live = table.columns.get(column or "")
+            if ours is not None and theirs is not None and key_type(ours).ddl != key_type(theirs).ddl:
+                yield inspection.error(
+                    "tie-type",
+                    name,
+                    f"{table.text}.{ours.name} is {ours.type}, but {lead}.{theirs.name} is {theirs.type}: they are"
+                    " never compared.",
+                    "Correct the tie, or make the types agree.",
+                )
+    yield from _inside_types(inspection, name, spec, table)
+    yield from _dates(inspection, name, spec, table)
+
+
+def _dates(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for role, dated in (("created", spec.created), ("start", spec.start)):
+        live = table.columns.get(dated or "")
         if live is not None and not live.base.startswith(("timestamp", "date")):
             yield inspection.error(
                 "date-type", name, f"`{role}` names {live.name}, which is {live.type}.", "Name a date or timestamp."
@@ -87,3 +96,21 @@ def _types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
                 f"`{role}` names {live.name}, which may be empty: such rows are kept (newer, or retained without end).",
                 "Fill the column and make it NOT NULL.",
             )
+
+
+def _inside_types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for source in (*spec.yields.values(), *_inside(spec)):
+        live = table.columns.get(source.column)
+        if live is None or not source.several:
+            continue
+        if not (live.base.endswith("[]") if source.each else live.base in {"json", "jsonb"}):
+            yield inspection.error(
+                "value-type",
+                name,
+                f"{table.text}.{live.name} is {live.type}, but the map looks for values inside it.",
+                "Give `path` for JSON and JSONB, `each` for an array, and neither for a plain column.",
+            )
+
+
+def _inside(spec: TableSpec) -> Iterator[Source]:
+    return (Source(column=tie.names[0], path=tie.path, each=tie.each) for tie in spec.ties if tie.several)

@@ -8,7 +8,6 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection
-from expunge_connectors.postgres.mapped import split
 from expunge_connectors.postgres.spec import TableSpec, Tie
 
 _UNIQUE = """
@@ -40,13 +39,13 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 f"Add a tie by the identity `{spec.person}`: its column is the one that is yielded.",
             )
         for tie in spec.ties:
-            if tie.of is not None and not _precise(inspection, unique, spec, tie):
+            if tie.lead is not None and not _precise(inspection, unique, spec, tie):
                 yield inspection.error(
                     "tie-not-unique",
                     name,
-                    f"{spec.table}.{tie.column} is tied to {tie.of}, but rows of several people may hold one value"
-                    " there: rows of strangers could be reached.",
-                    f"Tie to a unique column of `{split(tie.of)[0]}`; or let it yield the column as an identity of kind"
+                    f"{spec.table}.{', '.join(tie.names)} is tied to {tie.lead[0]}.{', '.join(tie.lead[1])}, but rows of"
+                    " several people may hold one value there: rows of strangers could be reached.",
+                    f"Tie to a unique column of `{tie.lead[0]}`; or let it yield the column as an identity of kind"
                     " internal, if a value never belongs to two people.",
                 )
 
@@ -65,8 +64,8 @@ def _sure(inspection: Inspection, tie: Tie) -> bool:
 
 
 def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie) -> bool:
-    lead, column = split(tie.of or "")
-    ours, theirs = frozenset([tie.column]), frozenset([column])
+    lead, columns = tie.lead or ("", ())
+    ours, theirs = frozenset(tie.names), frozenset(columns)
     if spec.sharing is not None or _of_one_person(inspection, unique, lead, theirs, frozenset()):
         return True
     # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
@@ -93,20 +92,21 @@ def _of_one_person(
     if any(one <= columns for one in unique.get(spec.table, ())):
         return True
     if any(
-        column in columns and inspection.data_map.identities[identity].kind is not IdentityKind.NOMINATING
-        for identity, column in spec.yields.items()
+        not source.several
+        and source.column in columns
+        and inspection.data_map.identities[identity].kind is not IdentityKind.NOMINATING
+        for identity, source in spec.yields.items()
     ):
         return True
     if lead in seen or not spec.ties:
         return False
 
     def own(tie: Tie) -> bool:
-        if tie.column not in columns:
+        if not set(tie.names) <= columns or tie.several:
             return False
-        if tie.of is None:
+        if tie.lead is None:
             return _sure(inspection, tie)
-        further, column = split(tie.of)
-        return _of_one_person(inspection, unique, further, frozenset([column]), seen | {lead})
+        return _of_one_person(inspection, unique, tie.lead[0], frozenset(tie.lead[1]), seen | {lead})
 
     return all(own(tie) for tie in spec.ties)
 

@@ -14,8 +14,9 @@ from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.examples import FIRST
 from expunge_connectors.postgres.inspection.subject import Inspection
-from expunge_connectors.postgres.selection import comparable, raw
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.spec import Removal, TableSpec
+from expunge_connectors.postgres.tombstones import comparable
+from expunge_connectors.postgres.wording import raw
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
@@ -31,8 +32,8 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 
 
 def _personal_key(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    named = [(tie.column, tie.identity) for tie in spec.ties if tie.identity]
-    named += [(column, identity) for identity, column in spec.yields.items()]
+    named = [(tie.names[0], tie.identity) for tie in spec.ties if tie.identity]
+    named += [(source.column, identity) for identity, source in spec.yields.items()]
     personal = {
         column for column, identity in named if inspection.data_map.identities[identity].kind is IdentityKind.NOMINATING
     }
@@ -67,7 +68,19 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
             "tombstone-expression", name, f"{where} changes the primary key.", "Leave this column out of the tombstone."
         )
         return
-    statement = _trial(spec, table, column)
+    if live.generated:
+        return  # see constraints
+    wanted = spec.tombstone[column]
+    if isinstance(wanted, Removal):
+        if live.base not in {"json", "jsonb"}:
+            yield inspection.error(
+                "tombstone-expression",
+                name,
+                f"{where} removes paths, but the column is no JSON.",
+                "Give an expression.",
+            )
+        return
+    statement = _trial(wanted, table, column)
     try:
         # Two statements, two transactions: what depends on the time or on chance differs.
         first, second = (_value(connection, statement) for _ in range(2))
@@ -93,14 +106,14 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         )
 
 
-def _trial(spec: TableSpec, table: Table, column: str) -> sql.Composed:
+def _trial(expression: str, table: Table, column: str) -> sql.Composed:
     keys = sql.SQL(", ").join(
         sql.SQL("{}::{} AS {}").format(
             sql.Literal(FIRST.get(table.columns[key].base)), raw(table.columns[key].type), sql.Identifier(key)
         )
         for key in table.primary_key
     )
-    value = sql.SQL("({})::{}").format(raw(spec.tombstone[column]), raw(table.columns[column].type))
+    value = sql.SQL("({})::{}").format(raw(expression), raw(table.columns[column].type))
     equal = comparable(table.columns[column], sql.SQL("tried.value"))
     # The comparison is tried as well: a type of an extension may have an equality that nobody finds unqualified.
     return sql.SQL(
