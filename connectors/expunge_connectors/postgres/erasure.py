@@ -388,7 +388,7 @@ class Eraser:
             selection.rows(
                 mapped,
                 way,
-                sql.SQL("t.ctid"),
+                sql.SQL("DISTINCT t.ctid"),  # the limit counts rows, and two subjects may share one
                 selection.requested(mapped, way.tie, "t", self.cutoff),
                 *conditions,
             )

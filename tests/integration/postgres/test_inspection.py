@@ -95,8 +95,10 @@ ERRORS = [
     (
         "foreign-key-circle",
         "addresses",
-        "ALTER TABLE user_addresses ADD id bigint UNIQUE;"
-        "ALTER TABLE addresses ADD first_owner bigint REFERENCES user_addresses (id)",
+        (
+            "ALTER TABLE user_addresses ADD id bigint UNIQUE;"
+            "ALTER TABLE addresses ADD first_owner bigint REFERENCES user_addresses (id)"
+        ),
         None,
     ),
     ("tombstone-expression", "users", NOTHING, tombstoned("'was ' || email")),

@@ -43,8 +43,8 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 yield inspection.error(
                     "tie-not-unique",
                     name,
-                    f"{spec.table}.{', '.join(tie.names)} is tied to {tie.lead[0]}.{', '.join(tie.lead[1])}, but rows of"
-                    " several people may hold one value there: rows of strangers could be reached.",
+                    f"{spec.table}.{', '.join(tie.names)} is tied to {tie.lead[0]}.{', '.join(tie.lead[1])}, but rows"
+                    " of several people may hold one value there: rows of strangers could be reached.",
                     f"Tie to a unique column of `{tie.lead[0]}`; or let it yield the column as an identity of kind"
                     " internal, if a value never belongs to two people.",
                 )
