@@ -150,7 +150,7 @@ class PostgresStore:
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
-        live = self._transaction(self._catalogue)
+        live = self._reading(self._catalogue)
         return leaning.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
     def close(self) -> None:
