@@ -146,7 +146,7 @@ class PostgresStore:
 
     def sizes(self) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""
-        return self._transaction(lambda connection: sizes.sizes(connection, self._map))
+        return self._reading(lambda connection: sizes.sizes(connection, self._map))
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""

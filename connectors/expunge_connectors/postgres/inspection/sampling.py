@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.selection import raw
+from expunge_connectors.postgres.wording import raw
 
 SECONDS_A_TABLE = 5
 SECONDS_IN_ALL = 120

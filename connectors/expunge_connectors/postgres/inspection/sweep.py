@@ -15,7 +15,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import sampling
 from expunge_connectors.postgres.inspection.sampling import SampledColumn, SampledTable
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.keytypes import KeyType, key_type
+from expunge_connectors.postgres.keytypes import INTEGER, UUID, key_type
 from expunge_connectors.shapes import IN_TEXT, share
 
 _ID_LIKE = re.compile(r"(^|_)(id|ids|uid|uuid|by|user|owner|author|customer|member|person|account|contact)$")
@@ -108,8 +108,9 @@ def _unmapped(inspection: Inspection, table: SampledTable, collection: str | Non
 
 def _persons(inspection: Inspection) -> Iterator[_Persons]:
     for name, spec, table in inspection.live_data():
-        column = table.columns.get(spec.yields.get(spec.person or "", ""))
-        if column is not None and key_type(column.base) in {KeyType.UUID, KeyType.INTEGER}:
+        source = spec.yields.get(spec.person or "")
+        column = None if source is None or source.several else table.columns.get(source.column)
+        if column is not None and key_type(column) in {UUID, INTEGER}:
             yield _Persons(name, table.identifier, column.name, column.base)
 
 
