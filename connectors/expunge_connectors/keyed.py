@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind
-from expunge_connectors.contract import Counts, Scope, Subject, Tally
+from expunge_connectors.contract import Counts, Finding, Scope, Severity, Subject, Tally
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.templates import Template
+from expunge_connectors.templates import ALPHABETS, Step, Template, overlap, steps
 
 Complaints = Iterable[tuple[tuple[str, ...], str]]
 
@@ -141,3 +142,66 @@ class Tallies:
     def counts(self) -> Counts:
         """The counts."""
         return self._counts
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What names the records of one collection, as far as it can meet what names those of another.
+
+    Attributes:
+        collection: Its name.
+        place: Where the names are (a bucket); names in different places never meet.
+        whole: The template of the key.
+        part: The template of what belongs to the subject inside the key; None if the key itself does.
+        below: Everything that begins with the key belongs to the subject (a prefix).
+    """
+
+    collection: str
+    place: str
+    whole: Template
+    part: Template | None = None
+    below: bool = False
+
+    @property
+    def means(self) -> tuple[str, str | None]:
+        """The same key of the same person is one meaning, whoever declares it."""
+        return self.whole.text, self.whole.namespace or (None if self.part is None else self.part.namespace)
+
+
+def overlaps(store: str, data_map: DataMap, namings: Sequence[Naming]) -> Iterable[Finding]:
+    """Pairs of collections of which one can name a record of the other: the same key would mean two things.
+
+    What values are made of is taken from
+    their normalisers; of a token or an e-mail address anything is possible.
+    """
+    for at, one in enumerate(namings):
+        for other in namings[at + 1 :]:
+            if one.place == other.place and _meet(data_map, one, other):
+                yield Finding(
+                    Severity.WARNING,
+                    "template-overlap",
+                    store,
+                    one.collection,
+                    f"`{_shown(one)}` can name the same record as `{_shown(other)}` of {other.collection}:"
+                    " what belongs to one person there may be taken for another's.",
+                    "Begin the keys of different kinds differently, or make sure that their values never meet.",
+                )
+
+
+def _meet(data_map: DataMap, one: Naming, other: Naming) -> bool:
+    if one.means == other.means and (one.part is None) == (other.part is None):
+        return False
+    if not overlap(_steps(data_map, one.whole, below=one.below), _steps(data_map, other.whole, below=other.below)):
+        return False
+    if one.part is None or other.part is None:
+        return True
+    return overlap(_steps(data_map, one.part), _steps(data_map, other.part))
+
+
+def _steps(data_map: DataMap, template: Template, *, below: bool = False) -> Sequence[Step]:
+    identity = data_map.identities.get(template.namespace or "")
+    return steps(template, ALPHABETS.get(identity.normaliser) if identity is not None else None, open_end=below)
+
+
+def _shown(naming: Naming) -> str:
+    return naming.whole.text if naming.part is None else f"{naming.whole.text} {naming.part.text}"

@@ -52,7 +52,7 @@ class S3Store:
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live buckets. Reads only."""
-        return findings(self._service, self._spec)
+        return findings(self._service, self._map, self._spec)
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Hold the names of a sample of objects against the map's templates."""

@@ -117,6 +117,20 @@ def test_the_rules_that_a_remedy_states_suffice_and_grant_no_more(keyspace: Keys
     connector.close()
 
 
+def test_templates_that_overlap_are_a_warning(keyspace: Keyspace) -> None:
+    assert "template-overlap" not in codes(keyspace.url)
+    connector = store(
+        keyspace.url,
+        {
+            "users": {"key": "user:{user_id}", "type": "string", **DATA},
+            "mails": {"key": "user:{email}", "type": "string", "undated": "erase", **DATA},
+        },
+    )
+    [found] = [one for one in connector.inspect() if one.code == "template-overlap"]
+    assert (found.collection, found.severity) == ("users", Severity.WARNING)
+    connector.close()
+
+
 def test_a_user_who_may_remove_a_log_is_told(keyspace: Keyspace, user: str) -> None:
     assert "redis-rights-log" not in codes(user)
     keyspace.client.execute_command("ACL", "SETUSER", urlsplit(user).username, "~audit")

@@ -47,8 +47,14 @@ def test_object_lock_is_said(locking: World, versioned: World) -> None:
 
 def test_a_missing_bucket_is_an_error(s3: S3Client, servers: Endpoints) -> None:
     made = world(s3, servers, "no-such-bucket-here")
-    assert found(made) == {"s3-bucket": Severity.ERROR}
+    assert found(made) == {"s3-bucket": Severity.ERROR, "template-overlap": Severity.WARNING}
     made.connector.close()
+
+
+def test_an_object_of_any_name_may_lie_below_a_prefix(plain: World) -> None:
+    told = {one.collection: one.message for one in plain.connector.inspect() if one.code == "template-overlap"}
+    assert told.keys() == {"files"}
+    assert "`{object}`" in told["files"]
 
 
 def test_a_log_below_the_data_or_above_it_is_an_error(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
@@ -112,4 +118,5 @@ def test_replication_and_access_logs_are_warnings(servers: Endpoints) -> None:
         "s3-replicated": Severity.WARNING,
         "s3-access-log": Severity.WARNING,
         "s3-unknown": Severity.INFO,
+        "template-overlap": Severity.WARNING,
     }

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.contract.maps import COMPANY, LOG, data_map
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap
 from expunge_connectors.contract import Scope, Subject, Tally
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import Tallies, check_actions, in_scope
+from expunge_connectors.keyed import Naming, Tallies, check_actions, in_scope, overlaps
 from expunge_connectors.memory import MemorySpec
 from expunge_connectors.redis import RedisSpec
 from expunge_connectors.s3 import S3Spec
+from expunge_connectors.templates import Template
 
 SOON, LATER = datetime(2026, 5, 1, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 DATA = CollectionSpec.model_validate({"data_type": "account", "owner": COMPANY})
@@ -120,6 +123,52 @@ def test_complaints_about_redis(collection: dict[str, object], complaint: str) -
 def test_complaints_about_s3(collection: dict[str, object], complaint: str) -> None:
     spec = S3Spec.model_validate({"connector": "s3", "collections": {"a": collection}})
     assert complaint in complaints(spec)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("user:{user_id}", "user:{email}", True),
+        ("user:{token}", "user:{user_id}:sessions", True),  # a token may hold anything
+        ("user:{user_id}", "user:{user_id}:sessions", False),  # a number does not
+        ("user:{user_id}", "session:{token}", False),
+        ("user:{user_id}", "user:{user_id}", False),  # one meaning
+        ("a:{*}:{user_id}", "a:b:{token}", True),
+        ("a:{*}:{user_id}", "b:{*}:{user_id}", False),
+        ("{object}", "avatar/{user_id}.jpg", True),
+        ("a{user_id}b", "a{user_id}c", False),
+    ],
+)
+def test_templates_that_can_name_each_others_keys(one: str, other: str, *, meet: bool) -> None:
+    namings = [Naming(name, "", Template.parse(text)) for name, text in (("one", one), ("other", other))]
+    for pair in (namings, namings[::-1]):
+        found = list(overlaps("s", BASE, pair))
+        assert [finding.code for finding in found] == ["template-overlap"] * meet
+        assert all(one in finding.message and other in finding.message for finding in found)
+
+
+def test_places_parts_and_prefixes_that_meet() -> None:
+    def meeting(*namings: Naming) -> bool:
+        return bool(list(overlaps("s", BASE, namings)))
+
+    users, tokens = Template.parse("users/{user_id}/"), Template.parse("users/7/{token}")
+    assert meeting(Naming("a", "bkt", users, below=True), Naming("b", "bkt", tokens))
+    assert not meeting(Naming("a", "bkt", users), Naming("b", "bkt", tokens))
+    assert not meeting(Naming("a", "bkt", users, below=True), Naming("b", "other", tokens))
+    key, number, mail = Template.parse("online"), Template.parse("{user_id}"), Template.parse("{email}")
+    assert meeting(Naming("a", "", key, number), Naming("b", "", key, mail))
+    assert not meeting(Naming("a", "", key, number), Naming("b", "", key, Template.parse("u{user_id}")))
+    assert not meeting(Naming("a", "", key, number), Naming("b", "", Template.parse("offline"), mail))
+    assert meeting(Naming("a", "", key, number), Naming("b", "", Template.parse("on{token}")))  # the whole key would go
+
+
+@given(st.text("ab:", max_size=6), st.text("ab:1", min_size=1, max_size=4), st.integers(0, 99))
+def test_templates_meet_wherever_a_key_shows_it(literal: str, token: str, number: int) -> None:
+    """Whatever key both can name, they are said to meet."""
+    one, other = Template.parse(f"{literal}{{user_id}}"), Template.parse(f"{token[:-1]}{{token}}")
+    key = one.fill(str(number), Scope("company"))
+    if key is not None and other.could_name(key):
+        assert list(overlaps("s", BASE, [Naming("a", "", one), Naming("b", "", other)]))
 
 
 def test_what_an_index_names_goes_before_the_index() -> None:
