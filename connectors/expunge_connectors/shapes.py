@@ -43,28 +43,29 @@ _SEPARATORS = frozenset(":/|#.-_@=,;")
 _WORDS = frozenset(
     """
     access account acl active activity address admin agent alert all analytic api app archive article asset async at
-    attachment audio audit auth avatar backup bad banned batch beat blacklist blob block board book bucket buffer bulk
-    by cache call caller campaign captcha card cart category celery channel chat check chunk city click client code
-    comment common company conf config contact content cookie count counter country coupon cron csrf current customer
-    daily dashboard data database date day dead dedupe default delayed delete delivery demo device digest disabled doc
-    document done download draft dump e edge email employee enabled entity error event expire export failed favorite
-    feature feed fetch field file filter first flag flash follow follower form friend global graph group hash health
-    history hit hold home hook host hourly html http id image img import in inbox index info inventory invite invoice
-    ip item job json key label language last latest lead leaderboard level like limit line link list live load local
-    location lock log login logo logout mail map mark media member menu message meta metric migration minute missing
-    mobile model month monthly my name new news next nonce note notification oauth object offer offline old one online
-    open option order org organization original otp out outbox owner page parent partner password pay payment pdf
-    pending permission person phone photo picture ping plan player playlist point poll pool post postal preference
-    presence preview price pricing private processed processing product profile project promo public push query queue
-    quota rank rate read ready recent recording record redis refresh region register relation release reminder report
-    request reservation reset resource response result retry review role room route rule run s scan schedule schema
-    score search secret seen segment sentinel sequence server service session set setting share shop signup site slot
-    sms snapshot socket sort source staging stat state static statistic status step stock storage store story stream
-    subscriber subscription summary support sync tag task team temp template tenant test text theme thread throttle
-    thumb thumbnail ticket time timeline timer tmp to todo token top topic total track transaction transcript tree
-    trend trigger ttl type unread update upload url usage user username v valid value verification verify version
-    video view visit visitor voice vote waiting wallet watch web webhook week weekly widget work worker year zone
-    csv gz jpeg jpg js m4a mov mp3 mp4 ogg parquet png svg tar txt wav webm webp xml yaml zip
+    attachment audio audit auth avatar backup bad banned batch beat blacklist blob block board book bucket buffer
+    bulk by cache call caller campaign captcha card cart category celery channel chat check chunk city click client
+    code comment common company conf config contact content cookie count counter country coupon cron csrf current
+    customer daily dashboard data database date day dead dedupe default delayed delete delivery demo device digest
+    disabled doc document done download draft dump e edge email employee enabled entity error event expire export
+    failed favorite feature feed fetch field file filter first flag flash follow follower form friend global graph
+    group hash health history hit hold home hook host hourly html http id image img import in inbox index info
+    inventory invite invoice ip item job json key label language last latest lead leaderboard level like limit line
+    link list live load local location lock log login logo logout mail map mark media member menu message meta
+    metric migration minute missing mobile model month monthly my name new news next nonce note notification oauth
+    object offer offline old one online open option order org organization original otp out outbox owner page parent
+    partner password pay payment pdf pending permission person phone photo picture ping plan player playlist point
+    poll pool post postal preference presence preview price pricing private processed processing product profile
+    project promo public push query queue quota rank rate read rec ready recent recording record redis refresh
+    region register relation release reminder report request reservation reset resource response result retry review
+    role room route rule run s scan schedule schema score search secret seen segment sentinel sequence server
+    service session set setting share shop signup site slot sms snapshot socket sort source staging stat state
+    static statistic status step stock storage store story stream subscriber subscription summary support sync tag
+    task team temp template tenant test text theme thread throttle thumb thumbnail ticket time timeline timer tmp to
+    todo token top topic total track transaction transcript tree trend trigger ttl type unread update upload url
+    usage user username v valid value verification verify version video view visit visitor voice vote waiting wallet
+    watch web webhook week weekly widget work worker year zone csv gz jpeg jpg js m4a mov mp3 mp4 ogg parquet png
+    svg tar txt wav webm webp xml yaml zip
     """.split()  # noqa: SIM905 - 350 words are read as a text
 )
 

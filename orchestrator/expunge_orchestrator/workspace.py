@@ -67,12 +67,12 @@ def connected(
         stores: dict[str, StoreConnector] = {}
         for name in names:
             store_type = registry.stores[_kind(data_map, name)]
-            stores[name] = store_type(name, data_map, _connection(settings, name, store_type.connection))
+            stores[name] = store_type(name, data_map, connection_settings(settings, name, store_type.connection))
             stack.callback(stores[name].close)
         backups: dict[str, BackupConnector] = {}
         for name, spec in data_map.backups.items():
             backup_type = registry.backups[str(getattr(spec, "connector"))]  # noqa: B009 - each model declares its own
-            backups[name] = backup_type(name, data_map, _connection(settings, name, backup_type.connection))
+            backups[name] = backup_type(name, data_map, connection_settings(settings, name, backup_type.connection))
             stack.callback(backups[name].close)
         yield stores, backups
 
@@ -108,7 +108,12 @@ def _kind(data_map: DataMap, name: str) -> str:
     return str(getattr(data_map.stores[name], "connector"))  # noqa: B009 - each connector's model declares its own
 
 
-def _connection(settings: Settings, name: str, model: type[Model]) -> Model:
+def connection_settings(settings: Settings, name: str, model: type[Model]) -> Model:
+    """How to reach a store, as its connector wants it.
+
+    Raises:
+        ConfigError: A setting is missing or of the wrong type; the message names settings, never values.
+    """
     given = {key: value.get_secret_value() for key, value in settings.stores.get(name, {}).items()}
     try:
         return model.model_validate(given)

@@ -5,6 +5,7 @@ The registries of connector models are arguments: this package knows no connecto
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from expunge_config.datamap.plainyaml import Path_
 from expunge_config.errors import DataMapError
 
 MAX_BYTES = 4 * 1024 * 1024
+_QUESTION = re.compile(r"(?P<key>[^:#]*)(?::.*)?(?:^|\s)#\s*DECIDE:\s*(?P<question>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,14 @@ def load(path: Path, stores: Mapping[str, type[StoreSpec]], backups: Mapping[str
     Raises:
         DataMapError: The file is unreadable or says something that cannot be; the message lists every complaint.
     """
-    raw, lines = _parse(path)
+    text = _read(path)
+    if undecided := open_questions(text):
+        listed = "\n".join(f"  {path.name}, {problem}" for problem in undecided)
+        raise DataMapError(
+            f"The data map is a draft with open questions:\n{listed}",
+            remedy="Decide each of them, and take its `# DECIDE:` comment away.",
+        )
+    raw, lines = _parse(path, text)
     problems: list[Problem] = []
 
     def complain(where: Path_, message: str) -> None:
@@ -113,7 +122,16 @@ def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
             yield ("backups", name, "of"), "names a store that the map does not declare"
 
 
-def _parse(path: Path) -> tuple[dict[Any, Any], dict[Path_, int]]:
+def open_questions(text: str) -> list[Problem]:
+    """The lines that a draft leaves to be decided: they carry a comment `# DECIDE: …`."""
+    return [
+        Problem(number, match["key"].strip(" -{") or "the file", f"not decided yet: {match['question']}")
+        for number, line in enumerate(text.splitlines(), start=1)
+        if (match := _QUESTION.fullmatch(line)) is not None
+    ]
+
+
+def _read(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -124,10 +142,13 @@ def _parse(path: Path) -> tuple[dict[Any, Any], dict[Path_, int]]:
     if len(content) > MAX_BYTES:
         raise DataMapError(f"The data map {path.name} is larger than {MAX_BYTES} bytes.")
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataMapError(f"{path.name}, line {line}: not UTF-8.", remedy="Save the file as UTF-8.") from None
+
+
+def _parse(path: Path, text: str) -> tuple[dict[Any, Any], dict[Path_, int]]:
     try:
         return plainyaml.read(text)
     except plainyaml.NotPlainError as error:

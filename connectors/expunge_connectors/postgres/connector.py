@@ -11,10 +11,12 @@ from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
+from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres import (
     catalogue,
     counting,
+    drafting,
     identity,
     inspection,
     leaning,
@@ -67,6 +69,23 @@ class PostgresStore:
 
     def __repr__(self) -> str:
         return f"PostgresStore({self.name!r})"
+
+    @classmethod
+    def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
+        """Propose a map for a live database: tables tied to persons, likely personal columns, open questions."""
+        del known
+        if not isinstance(connection, PostgresConnection):
+            raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
+        connections = Connections(name, connection)
+
+        def leased() -> StoreDraft:
+            with translated(name), connections.lease() as leased_connection:
+                return drafting.draft(leased_connection, name, rows)
+
+        try:
+            return retrying(patient())(leased)
+        finally:
+            connections.close()
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live database."""

@@ -28,9 +28,10 @@ from expunge_connectors.contract import (
     Yield,
     no_beat,
 )
+from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
-from expunge_connectors.redis import sweep
+from expunge_connectors.redis import drafting, sweep
 from expunge_connectors.redis.conversation import Conversation, Pinned
 from expunge_connectors.redis.entries import RAW
 from expunge_connectors.redis.faults import translated
@@ -71,6 +72,17 @@ class RedisStore:
         self._connection = connection
         self._wait = patient() if wait is None else wait
         self._client = self._new_client()
+
+    @classmethod
+    def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
+        """Propose templates for the shapes of a sample of names."""
+        if not isinstance(connection, RedisConnection):
+            raise TerminalError(f"Store {name}: its connection settings are not of the kind redis.")
+        client = _new_client(name, connection)
+        try:
+            return drafting.draft(Conversation(name, client, patient()), rows, known)
+        finally:
+            client.close()
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live server: rights, cluster mode, what may record keys. Reads only."""
@@ -211,21 +223,25 @@ class RedisStore:
             client.connection_pool.disconnect()  # closes the line, whatever is still under way on it
 
     def _new_client(self) -> Redis:
-        try:
-            client = Redis.from_url(
-                self._connection.url.get_secret_value(),
-                decode_responses=False,
-                socket_timeout=self._connection.timeout_seconds,
-                socket_connect_timeout=self._connection.timeout_seconds,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError:
-            raise TerminalError(
-                f"Store {self.name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
-            ) from None
-        for command in RAW:
-            client.response_callbacks.pop(command, None)
-        return client
+        return _new_client(self.name, self._connection)
+
+
+def _new_client(name: str, connection: RedisConnection) -> Redis:
+    try:
+        client = Redis.from_url(
+            connection.url.get_secret_value(),
+            decode_responses=False,
+            socket_timeout=connection.timeout_seconds,
+            socket_connect_timeout=connection.timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError:
+        raise TerminalError(
+            f"Store {name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
+        ) from None
+    for command in RAW:
+        client.response_callbacks.pop(command, None)
+    return client
 
 
 def _with_name(records: Sequence[Record]) -> list[Record]:

@@ -10,9 +10,10 @@ from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield, no_beat
+from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
-from expunge_connectors.s3 import sweep
+from expunge_connectors.s3 import drafting, sweep
 from expunge_connectors.s3.inspection import findings
 from expunge_connectors.s3.listing import search
 from expunge_connectors.s3.records import tally
@@ -49,6 +50,17 @@ class S3Store:
         self._map = data_map
         self._spec = spec
         self._service = Service(name, connection, wait)
+
+    @classmethod
+    def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
+        """Propose templates for the shapes of a sample of names, bucket by bucket."""
+        if not isinstance(connection, S3Connection):
+            raise TerminalError(f"Store {name}: its connection settings are not of the kind s3.")
+        service = Service(name, connection)
+        try:
+            return drafting.draft(service, rows, known)
+        finally:
+            service.close()
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live buckets. Reads only."""

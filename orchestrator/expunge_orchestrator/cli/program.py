@@ -30,6 +30,7 @@ VERBS = (
     "receipts",
     "keys",
     "adopt",
+    "map",
     "demo",
 )
 

@@ -170,3 +170,24 @@ def test_a_file_that_unfolds_or_nests_without_end_is_refused(tmp_path: Path, tex
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataMapError):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("        data_type: account  # DECIDE: or a log?", "data_type"),
+        ("        data_type:  # DECIDE: what is it?", "data_type"),
+        ("  # DECIDE: who are the people?", "the file"),
+        ("          - {column: a, identity: b} #DECIDE: this one?", "column"),
+    ],
+)
+def test_an_open_question_is_refused_with_its_line(tmp_path: Path, line: str, where: str) -> None:
+    path = changed(tmp_path, "data_types:\n", f"{line}\ndata_types:\n")
+    with pytest.raises(DataMapError) as refused:
+        read(path)
+    assert f"line {line_of(path, line)}: {where}: not decided yet: " in str(refused.value)
+    assert "DECIDE" in (refused.value.remedy or "")
+
+
+def test_the_word_in_a_text_is_no_question(tmp_path: Path) -> None:
+    assert read(changed(tmp_path, "purpose: Run the customer's account", 'purpose: "We DECIDE: later"'))

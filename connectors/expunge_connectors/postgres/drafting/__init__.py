@@ -1,0 +1,283 @@
+"""A draft of the map for a live database: tables tied to a person, likely personal columns, open questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from expunge_connectors.drafting import ANCHOR, COMPANY, PERSONAL, DraftCollection, StoreDraft
+from expunge_connectors.postgres import catalogue
+from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.drafting.columns import Kind, Kinds, kinds
+from expunge_connectors.postgres.drafting.picture import Picture, kept_like, log_like, picture, singular
+from expunge_connectors.postgres.inspection import sampling
+from expunge_connectors.postgres.spec import Tie
+
+__all__ = ["draft"]
+
+_CREATED = ("created_at", "created", "created_on", "inserted_at", "date_created", "creation_date", "createdat")
+_NOMINATING: dict[Kind, tuple[str, Mapping[str, object]]] = {
+    Kind.EMAIL: ("email", {"kind": "nominating", "normaliser": "email/1"}),
+    Kind.PHONE: ("phone", {"kind": "nominating", "normaliser": "e164/1"}),
+}
+_ADDRESS: tuple[str, Mapping[str, object]] = (
+    "postal_address",
+    {"kind": "nominating", "normaliser": "postal/1", "shareable": True},
+)
+_COMPOSITE = "columns" in Tie.model_fields
+
+
+def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
+    """Look at every table, and propose.
+
+    Args:
+        connection: In autocommit mode and outside a transaction.
+        store: The store's name in the map to be.
+        rows: Of one table that are sampled, at most.
+    """
+    sampled = {table.text: table for table in sampling.tables(connection)}
+    live = catalogue.read(connection, sampled)
+    tables = {text: live.tables[text] for text in sampled if text in live.tables and live.tables[text].kind in "rp"}
+    found = {text: kinds(connection, sampled[text], rows) for text in tables}
+    return _Drafter(store, live, tables, found, picture(tables, live.foreign_keys, found)).draft()
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafter:
+    store: str
+    live: Catalogue
+    tables: Mapping[str, Table]
+    kinds: Mapping[str, Kinds]
+    picture: Picture
+
+    def draft(self) -> StoreDraft:
+        identities: dict[str, Mapping[str, object]] = {
+            self._identity(person): {"kind": "person", "normaliser": _normaliser(self._key(person))}
+            for person in self.picture.persons
+        }
+        collections = (
+            *(self._person(person) for person in self.picture.persons),
+            *(self._tied(table, keys) for table, keys in self.picture.tied.items()),
+            *(self._shared(table, keys) for table, keys in self.picture.shared.items()),
+            *(self._loose(table) for table in self.picture.loose),
+        )
+        used = {
+            str(tie["identity"]) for one in collections for tie in _ties(one.entries) if tie.get("identity") is not None
+        }
+        yielded = {name for one in collections for name in _mapping(one.entries.get("yields"))}
+        there = used | yielded
+        identities |= {name: definition for name, definition in (*_NOMINATING.values(), _ADDRESS) if name in there}
+        identities |= {name: {"kind": "internal"} for name in sorted(yielded - identities.keys())}
+        members = {
+            singular(table): f"told apart by {table}; as {singular(table)}:<id>" for table in self.picture.members
+        }
+        return StoreDraft(self.store, "postgres", identities, collections, members, tuple(self._notes()))
+
+    def _person(self, table: str) -> DraftCollection:
+        identity, key = self._identity(table), self._key(table).name
+        ties: list[dict[str, object]] = [{"column": key, "identity": identity}, *self._nominating(table)]
+        entries = {**self._head(table), "person": identity, "ties": ties, **self._created(table)}
+        entries["yields"] = {identity: key, **{str(tie["identity"]): tie["column"] for tie in ties[1:]}}
+        questions = self._questions(table)
+        staying = [
+            child
+            for child, keys in self.picture.tied.items()
+            if (log_like(child) or kept_like(child)) and any(one.parent == table for one in keys)
+        ]
+        later: tuple[str, ...] = ()
+        if staying:
+            entries["data_type"] = None
+            questions["data_type"] = (
+                f"{PERSONAL} (the row is deleted), or {ANCHOR} (it is overwritten) if {_listed(staying)} must stay:"
+                " what stays points to it"
+            )
+            later = (f"if {ANCHOR}:", "tombstone:", *self._tombstone(table))
+        return DraftCollection(self._name(table), entries, questions, self._seen(table), later)
+
+    def _tied(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
+        ties: list[dict[str, object]] = []
+        notes: list[str] = []
+        for key in keys:
+            lead = self._name(key.parent)
+            if len(key.columns) == 1:
+                ties.append({"column": key.columns[0], "of": f"{lead}.{key.parent_columns[0]}"})
+            elif _COMPOSITE:
+                theirs = list(key.parent_columns)
+                ties.append({"columns": list(key.columns), "of": lead, "of_columns": theirs})
+            else:
+                notes.append(f"{key.name} points to {key.parent} by several columns: this cannot be written here.")
+        columns = self.tables[table].columns
+        if not any(all(columns[one].not_null for one in key.columns) for key in keys):
+            ties += self._nominating(table)  # rows without a parent would not be found otherwise
+        entries = {**self._head(table), "ties": ties}
+        questions = self._questions(table)
+        several = [tie for tie in ties if "identity" not in tie]
+        if len(several) > 1:
+            questions["ties"] = "rows of several people? Keep the ties of the person whose record it is"
+        if not ties:
+            questions["ties"] = "how does a row belong to a person?"
+        if any("identity" in tie for tie in ties):
+            entries |= self._created(table)
+        entries |= self._yields(table)
+        own = [key for key in self.live.foreign_keys if key.child == key.parent == table]
+        notes += [f"{', '.join(key.columns)} points to other rows of the table: answers of others?" for key in own]
+        return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes))
+
+    def _shared(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
+        ties = [
+            {"column": key.parent_columns[0], "of": f"{self._name(key.child)}.{key.columns[0]}"}
+            for key in keys
+            if len(key.columns) == 1
+        ]
+        entries = {**self._head(table), "ties": ties, "sharing": "last_owner"}
+        questions = self._questions(table)
+        questions["sharing"] = "several people may share a row: does it go with the last of them?"
+        return DraftCollection(self._name(table), entries, questions, self._seen(table))
+
+    def _loose(self, table: str) -> DraftCollection:
+        ties = self._nominating(table)
+        for person in self.picture.persons:
+            column = self.tables[table].columns.get(f"{singular(person)}_id")
+            if column is not None and column.base == self._key(person).base:
+                ties.insert(0, {"column": column.name, "identity": self._identity(person)})
+        entries = {**self._head(table), "data_type": None, "ties": ties, **self._created(table), **self._yields(table)}
+        questions = self._questions(table)
+        questions.setdefault("data_type", f"{PERSONAL}? No foreign key ties it to a person")
+        if not ties:
+            entries["ties"], questions["ties"] = None, "how does a row belong to a person?"
+        return DraftCollection(self._name(table), entries, questions, self._seen(table))
+
+    def _head(self, table: str) -> dict[str, object]:
+        undecided = log_like(table) or kept_like(table)
+        return {
+            "table": table,
+            "data_type": None if undecided else PERSONAL,
+            "owner": {"controller": COMPANY},
+        }
+
+    def _questions(self, table: str) -> dict[str, str]:
+        questions: dict[str, str] = {}
+        if log_like(table):
+            questions["data_type"] = (
+                f"{PERSONAL}? It holds content or is keyed by a person, so it is not taken for a log; if it is one, put"
+                " `log: {purpose, ground, retention, approved_by}` in the place of data_type, owner and ties"
+            )
+        elif kept_like(table):
+            starts = [name for name, column in self.tables[table].columns.items() if _dated(column)]
+            questions["data_type"] = (
+                f"{PERSONAL}, or a retained type with its ground, if a law says so; then also"
+                f" `start: {starts[0] if starts else '<a date>'}`"
+            )
+        members = {
+            singular(member): next(
+                (key.columns[0] for key in self.live.foreign_keys if key.child == table and key.parent == member), None
+            )
+            for member in self.picture.members
+        }
+        choices = [
+            f"{{controller: {member}, {'inherited: true' if column is None else f'column: {column}'}}}"
+            for member, column in members.items()
+        ]
+        if choices:
+            questions["owner"] = f"or {' or '.join(choices)}"
+        return questions
+
+    def _nominating(self, table: str) -> list[dict[str, object]]:
+        ties: list[dict[str, object]] = [
+            {"column": column, "identity": _NOMINATING[kind][0]}
+            for column, kind in self.kinds[table].items()
+            if kind in _NOMINATING
+        ]
+        # One identity, one tie: of several columns the first; the others are told among what was noticed.
+        first: dict[object, dict[str, object]] = {}
+        for tie in ties:
+            first.setdefault(tie["identity"], tie)
+        if first:
+            address = [column for column, kind in self.kinds[table].items() if kind is Kind.ADDRESS]
+            if address:
+                first[_ADDRESS[0]] = {"column": address[0], "identity": _ADDRESS[0]}
+        return list(first.values())
+
+    def _created(self, table: str) -> dict[str, object]:
+        columns = self.tables[table].columns
+        found = next((name for name in columns if name.lower() in _CREATED and _dated(columns[name])), None)
+        return {"created": found} if found is not None else {"undated": None}
+
+    def _yields(self, table: str) -> dict[str, object]:
+        objects = [column for column, kind in self.kinds[table].items() if kind is Kind.OBJECT]
+        return {"yields": {f"{singular(table)}_object": objects[0]}} if objects else {}
+
+    def _tombstone(self, table: str) -> Iterator[str]:
+        key = self._key(table)
+        taken = {one.name for one in self.tables[table].columns.values() if one.not_null}
+        for column, kind in self.kinds[table].items():
+            if kind is Kind.EMAIL:
+                yield f"  {_word(column)}: \"'erased-' || {_sql(key.name)} || '@erased.invalid'\""
+            else:
+                yield f"  {_word(column)}: " + ("\"'erased'\"" if column in taken else '"NULL"')
+
+    def _seen(self, table: str) -> tuple[str, ...]:
+        seen = self.kinds[table]
+        return (f"Seems to hold: {'; '.join(f'{column} ({kind})' for column, kind in seen.items())}.",) if seen else ()
+
+    def _notes(self) -> Iterator[str]:
+        if not self.picture.persons:
+            yield "No table looks like one row for each person: name it, with `person`, and tie the others to it."
+        for table in self.picture.members:
+            yield f"{table} seems to tell controllers apart; if its rows are persons too, map it."
+        for table in self.picture.others:
+            content = {column: kind for column, kind in self.kinds[table].items() if column != "name"}
+            if log_like(table) and not content:
+                yield f"{table}: nothing personal was seen; a candidate for a log, if somebody approves it as one."
+            elif content:
+                yield (
+                    f"{table} leads to no person, but seems to hold"
+                    f" {'; '.join(f'{column} ({kind})' for column, kind in content.items())}: look at it."
+                )
+            else:
+                yield f"{table}: nothing personal was seen."
+
+    def _identity(self, person: str) -> str:
+        return f"{singular(person)}_id"
+
+    def _key(self, person: str) -> Column:
+        table = self.tables[person]
+        return table.columns[table.primary_key[0]]
+
+    def _name(self, table: str) -> str:
+        """The name of the collection: the table's own, with its schema where two tables have the same."""
+        name = _word(table.partition(".")[2])
+        same = [one for one in self.tables if _word(one.partition(".")[2]) == name]
+        return name if len(same) == 1 else _word(table)
+
+
+def _normaliser(column: Column) -> str:
+    return {"uuid": "uuid/1", "smallint": "integer/1", "integer": "integer/1", "bigint": "integer/1"}.get(
+        column.base, "exact/1"
+    )
+
+
+def _dated(column: Column) -> bool:
+    return column.base.startswith(("timestamp", "date"))
+
+
+def _word(name: str) -> str:
+    return "".join(one if one.isalnum() or one in "_-" else "_" for one in name)
+
+
+def _sql(name: str) -> str:
+    return name if name.isidentifier() and name.islower() else '\\"' + name + '\\"'
+
+
+def _ties(entries: Mapping[str, object]) -> list[Mapping[str, object]]:
+    ties = entries.get("ties")
+    return list(ties) if isinstance(ties, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(tables: list[str]) -> str:
+    return " or ".join(tables)

@@ -1,0 +1,75 @@
+"""`expunge map draft` as it is typed: to a file that is never overwritten, refused by every command until answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.acceptance.desk import Desk
+from tests.fixtures.servers import Keyspace
+from tests.integration.postgres.company import populate
+
+
+@pytest.fixture
+def desk(database: str, keyspace: Keyspace, tmp_path: Path) -> Desk:
+    """Settings for a database and a keyspace with people in them; there is no map."""
+    populate(database)
+    for user in (1, 2):
+        keyspace.client.set(f"cache:user:{user}", "x")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    environment |= {
+        "PYTHONPATH": ":".join(sys.path),
+        "EXPUNGE_STORES__MAIN__URL": database,
+        "EXPUNGE_STORES__CACHE__URL": keyspace.url,
+    }
+    return Desk(tmp_path, environment)
+
+
+def test_a_draft_is_written_once_and_refused_until_it_is_decided(desk: Desk) -> None:
+    made = desk.run("map", "draft", "-o", "datamap.yaml")
+    assert (made.code, made.out) == (0, "")
+    assert "questions to be answered; then: expunge check" in made.told
+    text = (desk.directory / "datamap.yaml").read_text()
+    assert text.index("  main:") < text.index("  cache:"), "databases first: caches use their identities"
+    assert "key: cache:user:{user_id}" in text
+    again = desk.run("map", "draft", "-o", "datamap.yaml")
+    assert again.code == 2
+    assert "not overwritten" in again.told
+    assert (desk.directory / "datamap.yaml").read_text() == text
+    for command in (("check",), ("plan", "-", "-c", "company")):
+        refused = desk.run(*command, stdin=b"email\nada@mail.example\n")
+        assert refused.code == 3
+        assert "not decided yet" in refused.told
+
+
+def test_to_standard_output_one_store_and_json(desk: Desk) -> None:
+    one = desk.run("map", "draft", "--store", "main=postgres")
+    assert one.code == 0
+    assert one.out.startswith("# A DRAFT")
+    assert "cache:" not in one.out
+    both = json.loads(desk.run("map", "draft", "--json").out)
+    assert [store["store"] for store in both["stores"]] == ["main", "cache"]
+    assert both["questions"] > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "code", "told"),
+    [
+        (("--store", "other"), {}, 3, "EXPUNGE_STORES__OTHER__"),
+        (("--store", "main=memory"), {}, 2, "cannot draft"),
+        (("--store", "main=nothing"), {}, 2, "Installed are"),
+        ((), {"EXPUNGE_STORES__MAIN__URL": "mysql://x"}, 2, "--store main="),
+        ((), {"EXPUNGE_STORES__MAIN__URL": "postgresql://127.0.0.1:1/x"}, 8, "no connection"),
+        (("--store", "main=s3"), {}, 3, "EXPUNGE_STORES__MAIN__URL"),
+    ],
+)
+def test_what_cannot_be_drafted_is_said(
+    desk: Desk, arguments: tuple[str, ...], settings: dict[str, str], code: int, told: str
+) -> None:
+    answer = desk.run("map", "draft", *arguments, settings=settings)
+    assert answer.code == code, answer.told
+    assert told in answer.told
+    assert not (desk.directory / "datamap.yaml").exists()

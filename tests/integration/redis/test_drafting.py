@@ -1,0 +1,78 @@
+"""The draft of a map for a live keyspace: shapes and types, no names and no values."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from tests.fixtures.servers import Keyspace
+
+from expunge_config.datamap import load
+from expunge_connectors.drafting import Draftable, StoreDraft
+from expunge_connectors.errors import TransientError
+from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
+from expunge_orchestrator.drafting import written
+
+
+def draft(url: str, *known: StoreDraft) -> StoreDraft:
+    assert isinstance(RedisStore, Draftable)
+    return RedisStore.draft("cache", RedisConnection.model_validate({"url": url, "timeout_seconds": 2}), 1000, known)
+
+
+KNOWN = StoreDraft("main", "postgres", {"user_id": {"kind": "person", "normaliser": "integer/1"}}, ())
+
+
+def test_shapes_with_one_identifier_become_templates(keyspace: Keyspace) -> None:
+    client = keyspace.client
+    for user in (1, 2, 3):
+        client.sadd(f"user:{user}:sessions", "x")
+        client.hset(f"session:0a9f{user}c77d1e", "a", "b")
+        client.set(f"reset:ann{user}@mail.example", "x")
+        client.rpush(f"user:{user}:order:{user}", "x")
+    client.zadd("online", {"1": 1})
+    client.set("expunge:sentinel", "x")
+    drafted = draft(keyspace.url, KNOWN)
+    assert {(one.entries["key"], one.entries["type"]) for one in drafted.collections} == {
+        ("user:{user_id}:sessions", "set"),
+        ("session:{session_token}", "hash"),
+        ("reset:{email}", "string"),
+    }
+    assert drafted.identities == {
+        "user_id": {"kind": "person", "normaliser": "integer/1"},
+        "session_token": {"kind": "internal"},
+        "email": {"kind": "nominating", "normaliser": "email/1"},
+    }
+    by_name = {one.name: one for one in drafted.collections}
+    assert by_name["reset"].entries["undated"] is None
+    assert "undated" not in by_name["session"].entries
+    assert "yields" in by_name["user_sessions"].questions["type"]
+    assert [note.partition(" (")[0] for note in drafted.notes] == ["online", "user:{n}:order:{n}"]
+    assert "sentinel" not in written([drafted])
+
+
+def test_nothing_of_a_name_or_a_value_is_told(keyspace: Keyspace) -> None:
+    canary = secrets.token_hex(10)
+    for number in range(3):
+        keyspace.client.set(f"profile:{canary}:{number}", canary)
+        keyspace.client.set(f"{canary}x", canary)
+        keyspace.client.sadd(f"user:{number}", canary)
+    drafted = draft(keyspace.url)
+    assert canary not in written([drafted])
+    assert canary not in repr(drafted)
+
+
+def test_the_answered_draft_loads(keyspace: Keyspace, tmp_path) -> None:
+    keyspace.client.set("reset:ann@mail.example", "x")
+    keyspace.client.set("cart:7", "x")
+    text = written([draft(keyspace.url)])
+    for key, answer in (("name", "E"), ("contact", "e@e.example"), ("log_origin", "e.example"), ("undated", "erase")):
+        text = text.replace(f"{key}:  ", f"{key}: {answer} ")
+    path = tmp_path / "map.yaml"
+    path.write_text("\n".join(line.partition("# DECIDE:")[0] for line in text.splitlines()))
+    loaded = load(path, {"redis": RedisSpec}, {})
+    assert {name for _, name, _ in loaded.collections()} == {"reset", "cart"}
+
+
+def test_a_server_that_is_away_is_an_error() -> None:
+    with pytest.raises(TransientError):
+        draft("redis://127.0.0.1:1/0")
