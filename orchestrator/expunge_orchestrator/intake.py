@@ -7,9 +7,11 @@ checked before anything is done, complaints name lines and columns, never values
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from expunge_config.datamap import DataMap, IdentityKind
@@ -21,48 +23,88 @@ MAX_COMPLAINTS = 20
 MAX_FIELD = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleList:
+    """A list that was checked, and is read anew whenever it is gone through.
+
+    A hundred thousand people take no more memory than the text they came as.
+
+    Attributes:
+        text: The CSV.
+        number: How many people are in it.
+    """
+
+    text: str = field(repr=False)
+    data_map: DataMap = field(repr=False)
+    number: int
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[frozenset[SubjectKey]]:
+        rows = _rows(self.text)
+        columns = _columns(rows, self.data_map)
+        for line, fields in rows:
+            if any(one.strip() for one in fields):
+                yield frozenset(_keys(line, columns, fields, self.data_map, []))
+
+
 def read_people(stream: BinaryIO, data_map: DataMap) -> list[frozenset[SubjectKey]]:
-    """Read the list.
+    """Read a short list at once (see `checked_people`): one set of keys per line after the header, in order."""
+    return list(checked_people(stream, data_map))
+
+
+def checked_people(stream: BinaryIO, data_map: DataMap) -> PeopleList:
+    """Check a list.
 
     Args:
         stream: UTF-8 CSV with a header, e.g. `email` or `user_id,email`.
         data_map: Knows the identities and their normalisers.
 
-    Returns:
-        One set of keys per line after the header, in order.
-
     Raises:
         InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, or the same
             person twice. Nothing was changed.
     """
-    rows = _rows(_text(stream))
+    text = _text(stream)
+    rows = _rows(text)
+    columns = _columns(rows, data_map)
+    complaints: list[str] = []
+    first_seen: dict[bytes, int] = {}
+    number = 0
+    for line, fields in rows:
+        if len(complaints) >= MAX_COMPLAINTS:
+            break
+        if not any(one.strip() for one in fields):
+            continue
+        if len(fields) != len(columns):
+            complaints.append(f"line {line}: {len(fields)} fields, but the header has {len(columns)}")
+            continue
+        person = _fingerprint(_keys(line, columns, fields, data_map, complaints))
+        if person in first_seen:
+            complaints.append(f"line {line}: the same person as line {first_seen[person]}")
+        first_seen.setdefault(person, line)
+        number += 1
+    if complaints:
+        listed = "\n".join(f"  {complaint}" for complaint in complaints)
+        raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
+    if not number:
+        raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
+    return PeopleList(text, data_map, number)
+
+
+def _fingerprint(keys: Iterable[SubjectKey]) -> bytes:
+    """16 bytes that stand for one person's keys, to be remembered instead of them."""
+    told = "\x00".join(f"{key.namespace}\x00{key.value}" for key in sorted(keys))
+    return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[str]:
     header = next(rows, None)
     if header is None:
         raise InputError("The list is empty.", remedy="Give a CSV with a header, for example the line `email`.")
     columns = [name.strip() for name in header[1]]
     _check_header(columns, data_map)
-    people: list[frozenset[SubjectKey]] = []
-    complaints: list[str] = []
-    first_seen: dict[frozenset[SubjectKey], int] = {}
-    for line, fields in rows:
-        if len(complaints) >= MAX_COMPLAINTS:
-            break
-        if not any(field.strip() for field in fields):
-            continue
-        if len(fields) != len(columns):
-            complaints.append(f"line {line}: {len(fields)} fields, but the header has {len(columns)}")
-            continue
-        keys = frozenset(_keys(line, columns, fields, data_map, complaints))
-        if keys in first_seen:
-            complaints.append(f"line {line}: the same person as line {first_seen[keys]}")
-        first_seen.setdefault(keys, line)
-        people.append(keys)
-    if complaints:
-        listed = "\n".join(f"  {complaint}" for complaint in complaints)
-        raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
-    if not people:
-        raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
-    return people
+    return columns
 
 
 def _text(stream: BinaryIO) -> str:
@@ -103,14 +145,14 @@ def _check_header(columns: list[str], data_map: DataMap) -> None:
 def _keys(
     line: int, columns: list[str], fields: list[str], data_map: DataMap, complaints: list[str]
 ) -> Iterable[SubjectKey]:
-    for column, field in zip(columns, fields, strict=True):
-        if not field.strip():
+    for column, text in zip(columns, fields, strict=True):
+        if not text.strip():
             continue
-        if len(field) > MAX_FIELD:
+        if len(text) > MAX_FIELD:
             complaints.append(f"line {line}, column {column}: longer than {MAX_FIELD} characters")
             continue
         try:
-            value = data_map.identities[column].rule.normalise(field)
+            value = data_map.identities[column].rule.normalise(text)
             if value.strip() != value or not unicodedata.is_normalized("NFC", value):
                 raise NotNormalisable("it has white space at its edges or is not in Unicode NFC")  # noqa: TRY301
             value.encode()

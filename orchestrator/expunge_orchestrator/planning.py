@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count, islice
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -26,6 +27,7 @@ from expunge_orchestrator import holds, limits, standing
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
+from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -37,11 +39,25 @@ from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, opening
 from expunge_reports.statement import new_series
 
+T = TypeVar("T")
+
 Progress = Callable[[int], None]
 """Called with the number of people looked at so far."""
 
 
-def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: Scope, progress: Progress) -> Batch:
+class People(Protocol):
+    """The people of a request, one set of keys each. Gone through twice, a chunk at a time: they may be many."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def __iter__(self) -> Iterator[frozenset[SubjectKey]]:
+        """In the same order each time."""
+        ...
+
+
+def make(workspace: Workspace, people: People, scope: Scope, progress: Progress) -> Batch:
     """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
 
     Raises:
@@ -54,11 +70,11 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
     series = [new_series() for _ in people]
     totals = _Totals(actions)
     done, planned = 0, []
-    for start in range(0, len(people), workspace.settings.chunk_size):
-        part = dict(enumerate(people[start : start + workspace.settings.chunk_size]))
-        planned.append(totals.add(part, workspace, scope))
-        done += len(part)
-        progress(done)
+    with collected_seldom():
+        for part in _chunks(people, workspace.settings.chunk_size):
+            planned.append(totals.add(dict(enumerate(part)), workspace, scope))
+            done += len(part)
+            progress(done)
     plan = {
         "people": len(people),
         "ambiguous": totals.ambiguous,
@@ -79,9 +95,15 @@ def make(workspace: Workspace, people: Sequence[frozenset[SubjectKey]], scope: S
     }
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
-    _freeze(workspace, uid, scope, plan, digest, list(zip(series, people, strict=True)), planned)
+    _freeze(workspace, uid, scope, plan, digest, zip(series, people, strict=True), planned)
     with workspace.ledger.begin() as connection:
         return batch_by_uid(connection, uid)
+
+
+def _chunks(listed: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(listed)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 class _Totals:
@@ -174,11 +196,11 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     scope: Scope,
     plan: Mapping[str, Any],
     digest: str,
-    people: Sequence[tuple[str, frozenset[SubjectKey]]],
+    people: Iterable[tuple[str, frozenset[SubjectKey]]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
 ) -> None:
     seal = Seal(workspace.keys.wrapping)
-    size = workspace.settings.chunk_size
+    line = count(1)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
         batch_id = connection.scalar(
@@ -198,7 +220,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
             )
             .returning(schema.batch.c.id)
         )
-        for start, expected in zip(range(0, len(people), size), planned, strict=True):
+        for part, expected in zip(_chunks(people, workspace.settings.chunk_size), planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(schema.chunk)
                 .values(
@@ -213,13 +235,13 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 .returning(schema.chunk.c.id)
             )
             rows = []
-            for line, (series, keys) in enumerate(people[start : start + size], start=start + 1):
+            for series, keys in part:
                 wrapped = seal.new_key()
                 rows.append(
                     {
                         "batch_id": batch_id,
                         "chunk_id": chunk_id,
-                        "line": line,
+                        "line": next(line),
                         "series": series,
                         "subjects": sorted(
                             opening.digest(

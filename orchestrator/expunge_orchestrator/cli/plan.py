@@ -11,7 +11,7 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator import limits, planning
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.scope import parse_scope
 from expunge_orchestrator.workspace import Workspace, opened
@@ -49,7 +49,7 @@ def make(workspace: Workspace, source: str, controller: str) -> Batch:
     """Read the list, and plan with a progress bar."""
     scope = parse_scope(controller, workspace.data_map)
     with terminal.people_from(source) as stream:
-        listed = read_people(stream, workspace.data_map)
+        listed = checked_people(stream, workspace.data_map)
     with terminal.progress("planning", len(listed)) as done:
         return planning.make(workspace, listed, scope, done)
 

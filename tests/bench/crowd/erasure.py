@@ -28,7 +28,7 @@ from expunge_orchestrator import issuing, planning, progress
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import runner, states
 from expunge_orchestrator.execution.runner import Watch
-from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, batch_by_uid
@@ -148,7 +148,7 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
 
 def _plan(workspace: Workspace, callers: Sequence[int]) -> Batch:
     listed = "\n".join(("caller_id", *map(str, callers)))
-    people = read_people(io.BytesIO(listed.encode()), workspace.data_map)
+    people = checked_people(io.BytesIO(listed.encode()), workspace.data_map)
     scope = parse_scope(f"client:{CLIENT}", workspace.data_map)
     return planning.make(workspace, people, scope, lambda _done: None)
 

@@ -9,7 +9,7 @@ import pytest
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_config.errors import InputError
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.intake import checked_people, read_people
 
 
 @pytest.fixture
@@ -34,6 +34,19 @@ def test_people_are_read_and_normalised(data_map: DataMap) -> None:
         frozenset({SubjectKey("user_id", "7"), SubjectKey("email", "ann@mail.example")}),
         frozenset({SubjectKey("user_id", "8")}),
     ]
+
+
+def test_a_list_is_gone_through_as_often_as_need_be_and_shows_nobody(data_map: DataMap) -> None:
+    content = b"user_id,email\n7,Ann@Mail.example\n\n,bob@mail.example\n"
+    people = checked_people(io.BytesIO(content), data_map)
+    assert len(people) == 2
+    assert list(people) == list(people) == read(content, data_map)
+    assert "ail.example" not in repr(people)
+
+
+def test_the_same_person_is_the_same_in_any_spelling(data_map: DataMap) -> None:
+    with pytest.raises(InputError, match="line 3: the same person as line 2"):
+        read(b"user_id,email\n7,Ann@Mail.example\n7, ann@mail.example \n", data_map)
 
 
 @pytest.mark.parametrize(
