@@ -22,6 +22,20 @@ BATCH = 1000
 Word = str | bytes | int
 
 
+class Values(list[Any]):
+    """A list of what keys are called or hold. `repr` hides it: it turns up in tracebacks."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values>"
+
+
+class ByValue(dict[Any, Any]):
+    """Something found by what a key is called or holds. `repr` hides it: it turns up in tracebacks."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values>"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command, and the collection that an error is to name."""
@@ -44,7 +58,7 @@ class Conversation:
     wait: wait_base
     beat: Beat = no_beat
 
-    def ask(self, commands: Iterable[Command]) -> list[Any]:
+    def ask(self, commands: Iterable[Command]) -> Values:
         """The answers in the order of the commands, which are sent at most `BATCH` at a time.
 
         Raises:
@@ -52,7 +66,7 @@ class Conversation:
             TerminalError: It refused a command; names that command's collection.
         """
         commands = list(commands)
-        answers: list[Any] = []
+        answers = Values()
         for start in range(0, len(commands), BATCH):
             batch = commands[start : start + BATCH]
             answers.extend(retrying(self.wait)(self._send, batch))
@@ -68,7 +82,7 @@ class Conversation:
             with self.client.pipeline(transaction=False) as pipeline:
                 for command in batch:
                     pipeline.execute_command(*command.words)  # type: ignore[no-untyped-call]
-                answers = list(pipeline.execute(raise_on_error=False))
+                answers = Values(pipeline.execute(raise_on_error=False))
         except (redis_errors.RedisError, UnicodeError) as error:
             raise translated(self.store, _one_name(batch), error) from None
         ours = next(
@@ -96,20 +110,20 @@ class Pinned(Conversation):
 
     line: AbstractConnection = field(kw_only=True)
 
-    def ask(self, commands: Iterable[Command]) -> list[Any]:
+    def ask(self, commands: Iterable[Command]) -> Values:
         """As `Conversation.ask`, but the first failure ends it, and answers are as the server sends them."""
-        answers = []
+        answers = Values()
         for command in commands:
-            self.send(*command.words)
+            self.send(command)
             answers.append(self.receive(command.collection))
         return answers
 
-    def send(self, *words: Word) -> None:
+    def send(self, command: Command) -> None:
         """Send a command whose answer is taken later: the server works on it in the meantime."""
         try:
-            self.line.send_command(*words)  # type: ignore[no-untyped-call]
+            self.line.send_command(*command.words)  # type: ignore[no-untyped-call]
         except (redis_errors.RedisError, UnicodeError, OSError) as error:
-            raise translated(self.store, None, error) from None
+            raise translated(self.store, command.collection, error) from None
 
     def receive(self, collection: str | None = None) -> Any:  # noqa: ANN401 - each command has its own type of answer
         """The answer to the earliest command that has none yet."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from expunge_connectors.redis.conversation import BATCH, Command, Conversation
+from expunge_connectors.redis.conversation import BATCH, ByValue, Command, Conversation, Values
 from expunge_connectors.redis.records import Record
 
 # redis-py would make a dictionary of an entry, and forget a field that stands twice in it.
@@ -16,46 +15,46 @@ _LARGEST = 2**64 - 1
 
 def entries(conversation: Conversation, records: Sequence[Record], *, backwards: bool) -> list[Record]:
     """One record for each entry that holds what stands for the subject; its part is the entry's id."""
-    streams: dict[tuple[str, str | bytes], dict[bytes, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    streams = ByValue()
     for record in records:
-        streams[record.kind.name, record.name][record.wanted].append(record)
+        wanted = streams.setdefault((record.kind.name, record.name), ByValue())
+        wanted.setdefault(record.wanted, []).append(record)
+    found: list[Record] = []
+    for wanted in streams.values():
+        found.extend(_matching(conversation, wanted, backwards=backwards))
+    return found
+
+
+def _matching(conversation: Conversation, wanted: ByValue, *, backwards: bool) -> Iterator[Record]:
+    stream: Record = next(iter(wanted.values()))[0]
+    field = next(iter(stream.kind.spec.entry or {"": ""})).encode()
+    for page in pages(conversation, stream, backwards=backwards):
+        yield from _hits(page, field, wanted)
+
+
+def _hits(page: Values, field: bytes, wanted: ByValue) -> list[Record]:
     return [
         replace(record, part=entry)
-        for (collection, key), wanted in streams.items()
-        for entry, record in _matching(conversation, collection, key, wanted, backwards=backwards)
+        for entry, pairs in page
+        for value in set(values_of(pairs, field)) & wanted.keys()
+        for record in wanted[value]
     ]
 
 
-def _matching(
-    conversation: Conversation,
-    collection: str,
-    key: str | bytes,
-    wanted: Mapping[bytes, Sequence[Record]],
-    *,
-    backwards: bool,
-) -> Iterator[tuple[bytes, Record]]:
-    field = _field(next(iter(wanted.values()))[0])
-    for entry, pairs in pages(conversation, collection, key, backwards=backwards):
-        held = {value for name, value in zip(pairs[::2], pairs[1::2], strict=True) if name == field}
-        yield from ((entry, record) for value in held & wanted.keys() for record in wanted[value])
+def values_of(pairs: Sequence[bytes], field: bytes) -> Sequence[bytes]:
+    """The values of one field of an entry, of which it may have several."""
+    return [value for name, value in zip(pairs[::2], pairs[1::2], strict=True) if name == field]
 
 
-def _field(record: Record) -> bytes:
-    return next(iter(record.kind.spec.entry or {"": ""})).encode()
-
-
-def pages(
-    conversation: Conversation, collection: str, key: str | bytes, *, backwards: bool
-) -> Iterator[tuple[bytes, Sequence[bytes]]]:
-    """(id, names and values in turn) of every entry."""
+def pages(conversation: Conversation, stream: Record, *, backwards: bool) -> Iterator[Values]:
+    """The entries of a stream: (id, names and values in turn), some at a time."""
     command, far, here = ("XREVRANGE", "-", "+") if backwards else ("XRANGE", "+", "-")
-    while True:
-        page = conversation.ask([Command(collection, (command, key, here, far, "COUNT", BATCH))])[0]
-        yield from ((entry, pairs) for entry, pairs in page)
-        beyond = _beyond(page[-1][0], backwards=backwards) if len(page) == BATCH else None
-        if beyond is None:
-            return
-        here = beyond
+    onward: str | None = here
+    while onward is not None:
+        asked = Command(stream.kind.name, (command, stream.name, onward, far, "COUNT", BATCH))
+        page = Values(conversation.ask([asked])[0])
+        yield page
+        onward = _beyond(page[-1][0], backwards=backwards) if len(page) == BATCH else None
 
 
 def _beyond(entry: bytes, *, backwards: bool) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.redis.conversation import BATCH, Command, Conversation
-from expunge_connectors.redis.entries import pages
+from expunge_connectors.redis.conversation import BATCH, Command, Conversation, Values
+from expunge_connectors.redis.entries import pages, values_of
 from expunge_connectors.redis.records import Record
 from expunge_connectors.redis.spec import NamedField
 
@@ -27,10 +27,21 @@ Members = dict[Record, Texts]
 def members_at_once(conversation: Conversation, indexes: Sequence[Record]) -> Members:
     """What indexes name, each by one command (streams page by page): for resolving, counting and erasing."""
     streams, others = _apart(indexes)
-    members = {record: _of_stream(conversation, record, backwards=False) for record in streams}
+    read = {record: _of_stream(conversation, record, backwards=False) for record in streams}
     answers = conversation.ask(Command(record.kind.name, _whole(record)) for record in others)
-    for record, answer in zip(others, answers, strict=True):
-        members[record] = _texts(conversation.store, record, _listed(answer))
+    return _readable(conversation.store, read | _each(others, answers))
+
+
+def _each(indexes: Sequence[Record], answers: Values) -> dict[Record, Texts | None]:
+    return {record: _texts(_listed(answer)) for record, answer in zip(indexes, answers, strict=True)}
+
+
+def _readable(store: str, read: Mapping[Record, Texts | None]) -> Members:
+    members: Members = {}
+    for record, texts in read.items():
+        if texts is None:
+            raise TerminalError(f"Store {store}, collection {record.kind.name}: what an index names is not UTF-8.")
+        members[record] = texts
     return members
 
 
@@ -48,20 +59,25 @@ def _whole(record: Record) -> tuple[str | bytes | int, ...]:
 def members_by_cursor(conversation: Conversation, indexes: Sequence[Record]) -> Members:
     """What indexes name, piece by piece and by other commands: for verifying."""
     streams, others = _apart(indexes)
-    members = {record: _of_stream(conversation, record, backwards=True) for record in streams}
-    members |= dict.fromkeys(others, Texts())
+    read = {record: _of_stream(conversation, record, backwards=True) for record in streams}
+    read |= dict.fromkeys(others, Texts())
     cursors: dict[Record, int] = dict.fromkeys(others, 0)
     while cursors:
-        asked = list(cursors)
-        answers = conversation.ask(Command(record.kind.name, _piece(record, cursors[record])) for record in asked)
-        for record, answer in zip(asked, answers, strict=True):
-            onward, page = _read_piece(record, cursors[record], answer)
-            members[record] = Texts(members[record] | _texts(conversation.store, record, page))
-            if onward:
-                cursors[record] = onward
-            else:
-                del cursors[record]
-    return members
+        answers = conversation.ask(Command(one.kind.name, _piece(one, cursor)) for one, cursor in cursors.items())
+        cursors = _add(read, cursors, answers)
+    return _readable(conversation.store, read)
+
+
+def _add(read: dict[Record, Texts | None], cursors: Mapping[Record, int], answers: Values) -> dict[Record, int]:
+    """Add what a round of pieces shows; returns where to go on."""
+    further: dict[Record, int] = {}
+    for (record, cursor), answer in zip(cursors.items(), answers, strict=True):
+        onward, page = _read_piece(record, cursor, answer)
+        before, texts = read[record], _texts(page)
+        read[record] = None if before is None or texts is None else Texts(before | texts)
+        if onward:
+            further[record] = onward
+    return further
 
 
 def _piece(record: Record, cursor: int) -> tuple[str | bytes | int, ...]:
@@ -96,15 +112,17 @@ def _apart(indexes: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     ]
 
 
-def _of_stream(conversation: Conversation, record: Record, *, backwards: bool) -> Texts:
+def _of_stream(conversation: Conversation, record: Record, *, backwards: bool) -> Texts | None:
     named_by = record.kind.spec.named_by
     field = named_by.field.encode() if isinstance(named_by, NamedField) else b""
+    found = Values()
+    for page in pages(conversation, record, backwards=backwards):
+        found += _named_in(page, field)
+    return _texts(found)
 
-    def values() -> Iterator[bytes]:
-        for _, pairs in pages(conversation, record.kind.name, record.name, backwards=backwards):
-            yield from (value for name, value in zip(pairs[::2], pairs[1::2], strict=True) if name == field)
 
-    return _texts(conversation.store, record, values())
+def _named_in(page: Values, field: bytes) -> list[bytes]:
+    return [value for _, pairs in page for value in values_of(pairs, field)]
 
 
 def _listed(answer: Any) -> list[bytes]:  # noqa: ANN401 - nothing, one value or several
@@ -112,10 +130,9 @@ def _listed(answer: Any) -> list[bytes]:  # noqa: ANN401 - nothing, one value or
     return [one for one in several if one]
 
 
-def _texts(store: str, record: Record, raw: Iterable[bytes]) -> Texts:
+def _texts(raw: Iterable[bytes]) -> Texts | None:
+    """As text; None if something is not UTF-8. Nothing is raised here, where local variables hold values."""
     try:
         return Texts(member.decode() for member in raw)
     except UnicodeDecodeError:
-        raise TerminalError(
-            f"Store {store}, collection {record.kind.name}: what an index names is not UTF-8."
-        ) from None
+        return None

@@ -22,8 +22,17 @@ from expunge_connectors.contract import Scope
 from expunge_connectors.templates import CONTROLLER, REST, SEGMENT, Template
 
 _VALUE = "value"
-Search = Callable[[Sequence[bytes]], Iterator[tuple[bytes, bytes]]]
-"""Keys -> (key, value) of those that hold a value that is looked for. The value is empty if the template has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A key that holds a value that is looked for; the value is empty if the template names no identity."""
+
+    key: bytes = field(repr=False)
+    value: bytes = field(repr=False)
+
+
+Search = Callable[[Sequence[bytes]], Iterator[Hit]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +71,12 @@ class Pattern:
         """Search for some values. For counting and erasing."""
         match, valued = re.compile(self._expression(), re.DOTALL).fullmatch, _VALUE in self.pieces
 
-        def search(keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        def search(keys: Sequence[bytes]) -> Iterator[Hit]:
             # `map` and `filter`, because this runs for every key of a database.
             for found in filter(None, map(match, keys)):
                 value = found[1] if valued else b""
                 if value in values:
-                    yield found.string, value
+                    yield Hit(found.string, value)
 
         return search
 
@@ -93,11 +102,11 @@ class Pattern:
         """Search for some values. For verifying."""
         near = self._near(values)
 
-        def search(keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        def search(keys: Sequence[bytes]) -> Iterator[Hit]:
             for key in near(keys):
                 value = self._walk(key)
                 if value is not None and value in values:
-                    yield key, value
+                    yield Hit(key, value)
 
         return search
 

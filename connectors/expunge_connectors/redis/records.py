@@ -64,6 +64,11 @@ class Record:
         return self.key
 
     @property
+    def text(self) -> str:
+        """The key as text, whatever bytes it holds; empty if it is still to be looked for."""
+        return self.key.decode(errors="surrogateescape") if isinstance(self.key, bytes) else self.key or ""
+
+    @property
     def wanted(self) -> bytes:
         """What stands for the subject inside the key, as the server has it."""
         return self.part.encode() if isinstance(self.part, str) else self.part or b""
@@ -111,23 +116,27 @@ class Names:
         Raises:
             TerminalError: It is a declared log or the sentinel, or the value is empty.
         """
-        try:
-            via.value.encode()
-        except UnicodeEncodeError:
-            raise TerminalError(
-                f"Store {self._store}, collection {kind.name}: a key cannot be written as UTF-8."
-            ) from None
-        part = kind.part.fill(via.value, self._scope) if kind.part is not None else None
-        key = kind.key.fill(via.value, self._scope) if kind.pattern is None else None
-        if (kind.pattern is None and not key) or (kind.part is not None and not part) or not via.value:
-            raise TerminalError(f"Store {self._store}, collection {kind.name}: a key is empty.")
+        where = f"Store {self._store}, collection {kind.name}"
+        if not _writable(via):
+            raise TerminalError(f"{where}: a key cannot be written as UTF-8.")
+        record = Record(
+            number,
+            kind,
+            via,
+            due,
+            late,
+            kind.key.fill(via.value, self._scope) if kind.pattern is None else None,
+            kind.part.fill(via.value, self._scope) if kind.part is not None else None,
+        )
+        if not via.value or not (record.key or kind.pattern) or (kind.part is not None and not record.part):
+            raise TerminalError(f"{where}: a key is empty.")
         ends = kind.pattern.ends_value if kind.pattern is not None and kind.part is None else None
         if ends is not None and ends in via.value:
             raise TerminalError(
-                f"Store {self._store}, collection {kind.name}: an identifier holds the character that ends it.",
+                f"{where}: an identifier holds the character that ends it.",
                 remedy="Use `{*}` for each segment instead of `{**}`, or an identity without this character.",
             )
-        return self.checked(Record(number, kind, via, due, late, key, part))
+        return self.checked(record)
 
     def checked(self, record: Record) -> Record:
         """The record, unless its key is not ours.
@@ -135,13 +144,20 @@ class Names:
         Raises:
             TerminalError: It is a declared log or the sentinel.
         """
-        key = record.key.decode(errors="surrogateescape") if isinstance(record.key, bytes) else record.key
         where = f"Store {self._store}, collection {record.kind.name}"
-        if key == SENTINEL:
+        if record.text == SENTINEL:
             raise TerminalError(f"{where}: a key falls on the store's sentinel.")
-        if key is not None and any(log.could_name(key) for log in self._logs):
+        if record.key is not None and any(log.could_name(record.text) for log in self._logs):
             raise TerminalError(
                 f"{where}: a key falls on a declared log, which is left alone.",
                 remedy="Make the templates of data and logs distinct.",
             )
         return record
+
+
+def _writable(key: SubjectKey) -> bool:
+    try:
+        key.value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.redis.conversation import BATCH, Command, Conversation
-from expunge_connectors.redis.indexes import Members, members_at_once
+from expunge_connectors.redis.indexes import Members, Texts, members_at_once
 from expunge_connectors.redis.reading import present
 from expunge_connectors.redis.records import Kind, Record
 from expunge_connectors.redis.spec import KeySpec
@@ -47,24 +47,33 @@ def remove(
 def removed(conversation: Conversation, kind: Kind, due: Sequence[Record]) -> int:
     """Remove whole keys, or parts of keys, of one collection that names nothing further."""
     if kind.part is None:
-        commands = [Command(kind.name, ("UNLINK", record.name)) for record in present(conversation, due)]
-    else:
-        # Entries of a stream are known by their ids; everything else by itself.
-        parts = present(conversation, due) if kind.spec.type == "stream" else due
-        by_key: dict[str | bytes, list[str | bytes]] = defaultdict(list)
-        for record in parts:
-            by_key[record.name].append(record.part or b"")
-        commands = [one for key, found in by_key.items() for one in _taken_out(kind, key, found)]
+        return _sum(
+            conversation, (Command(kind.name, ("UNLINK", record.name)) for record in present(conversation, due))
+        )
+    # Entries of a stream are known by their ids; everything else by itself.
+    return _sum(conversation, _parts(present(conversation, due) if kind.spec.type == "stream" else due))
+
+
+def _sum(conversation: Conversation, commands: Iterable[Command]) -> int:
     return sum(int(answer) for answer in conversation.ask(commands))
 
 
-def _taken_out(kind: Kind, key: str | bytes, parts: Sequence[str | bytes]) -> Iterable[Command]:
-    if kind.spec.type == "list":
-        return [Command(kind.name, ("LREM", key, 0, part)) for part in parts]
-    return [
-        Command(kind.name, (_VERBS[kind.spec.type], key, *parts[start : start + BATCH]))
-        for start in range(0, len(parts), BATCH)
-    ]
+def _parts(due: Sequence[Record]) -> Iterator[Command]:
+    by_key: dict[str | bytes, list[Record]] = defaultdict(list)
+    for record in due:
+        by_key[record.name].append(record)
+    for group in by_key.values():
+        yield from _taken_out(group[0], [record.part or b"" for record in group])
+
+
+def _taken_out(record: Record, parts: Sequence[str | bytes]) -> Iterator[Command]:
+    """Commands that take parts out of the key of a record."""
+    name, kind = record.kind.name, record.kind.spec.type
+    if kind == "list":
+        yield from (Command(name, ("LREM", record.name, 0, part)) for part in parts)
+    else:
+        for start in range(0, len(parts), BATCH):
+            yield Command(name, (_VERBS[kind], record.name, *parts[start : start + BATCH]))
 
 
 def _loose(spec: KeySpec) -> bool:
@@ -74,14 +83,14 @@ def _loose(spec: KeySpec) -> bool:
 
 def _named(
     due: Sequence[Record], members: Members, records: Sequence[Record], erased: set[str]
-) -> Mapping[Record, Sequence[str]]:
+) -> Mapping[Record, Texts]:
     """What each index that is due names and may forget.
 
     What it names in a collection that is not erased now stays, unless the subject's keys name it already.
     """
     waiting = {(record.number, record.via) for record in records if record.late and record.kind.name not in erased}
     return {
-        record: sorted(
+        record: Texts(
             member
             for member in members.get(record, frozenset())
             if (record.number, SubjectKey(record.kind.spec.yields or "", member)) not in waiting
@@ -90,16 +99,15 @@ def _named(
     }
 
 
-def _emptied(conversation: Conversation, named: Mapping[Record, Sequence[str]]) -> int:
+def _emptied(conversation: Conversation, named: Mapping[Record, Texts]) -> int:
     """Take the members out of indexes; an index without members is no more.
 
     UNLINK would also forget a member that arrived a moment ago, whose record then nobody could find.
     """
-    commands = [one for record, found in named.items() for one in _taken_out(record.kind, record.name, found)]
-    return sum(int(answer) for answer in conversation.ask(commands))
+    return _sum(conversation, (one for record, texts in named.items() for one in _taken_out(record, sorted(texts))))
 
 
-def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Sequence[str]], members: Members) -> int:
+def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Texts], members: Members) -> int:
     """Remove indexes whole, each only if it still names nothing else than it did: WATCH, read, MULTI, UNLINK, EXEC.
 
     One that changed meanwhile stays, is still due, and leads the next pass to what it names now.
@@ -108,13 +116,13 @@ def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Seque
     def attempt() -> int:
         gone = 0
         with pin() as pinned:
-            for record, found in named.items():
-                if len(found) < len(members.get(record, frozenset())):
+            for record, texts in named.items():
+                if len(texts) < len(members.get(record, frozenset())):
                     continue
-                pinned.one("WATCH", record.name)
-                if members_at_once(pinned, [record])[record] <= frozenset(found):
+                pinned.ask([Command(record.kind.name, ("WATCH", record.name))])
+                if members_at_once(pinned, [record])[record] <= texts:
                     pinned.one("MULTI")
-                    pinned.one("UNLINK", record.name)
+                    pinned.ask([Command(record.kind.name, ("UNLINK", record.name))])
                     gone += sum(int(answer) for answer in pinned.one("EXEC") or ())
                 else:
                     pinned.one("UNWATCH")

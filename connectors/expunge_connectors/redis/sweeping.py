@@ -10,13 +10,12 @@ whole pass begins anew.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from expunge_connectors.redis.conversation import Conversation, Pinned
+from expunge_connectors.redis.conversation import ByValue, Command, Conversation, Pinned, Values
 from expunge_connectors.redis.patterns import Pattern, Search
 from expunge_connectors.redis.records import Kind, Names, Record
 from expunge_connectors.retries import retrying
@@ -36,6 +35,11 @@ class Sought:
     kind: Kind
     search: Search
     by_value: Mapping[bytes, Sequence[Record]]
+
+
+def _page(answer: Any) -> tuple[int, Values]:  # noqa: ANN401 - as the driver has it
+    cursor, keys = answer
+    return int(cursor), Values(keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,12 @@ class Pass:
         return retrying(self.conversation.wait)(once) if what else ()
 
     def _sought(self, records: Sequence[Record]) -> Sequence[Sought]:
-        kinds: dict[str, tuple[Kind, dict[bytes, list[Record]]]] = {}
+        kinds: dict[str, tuple[Kind, ByValue]] = {}
         for record in records:
             if record.key is None:
-                _, by_value = kinds.setdefault(record.kind.name, (record.kind, defaultdict(list)))
-                by_value[b"" if record.kind.part is not None else record.via.value.encode()].append(record)
+                _, by_value = kinds.setdefault(record.kind.name, (record.kind, ByValue()))
+                value = b"" if record.kind.part is not None else record.via.value.encode()
+                by_value.setdefault(value, []).append(record)
         return [
             Sought(kind, self._search(kind.pattern, by_value), by_value)
             for kind, by_value in kinds.values()
@@ -94,14 +99,13 @@ class Pass:
         while not heads[-1].startswith(head):
             head = head[:-1]
         match = ("MATCH", _SPECIAL.sub(rb"\\\g<0>", head) + b"*") if head else ()
-        cursor: bytes | int = 0
+        cursor = 0
         while True:
             if cursor == 0:
-                pinned.send("SCAN", 0, *match, "COUNT", COUNT)
-            cursor, keys = pinned.receive()
-            cursor = int(cursor)
+                pinned.send(Command(None, ("SCAN", 0, *match, "COUNT", COUNT)))
+            cursor, keys = _page(pinned.receive())
             if cursor:  # the server looks for the next page while this one is read
-                pinned.send("SCAN", cursor, *match, "COUNT", COUNT)
+                pinned.send(Command(None, ("SCAN", cursor, *match, "COUNT", COUNT)))
             yield keys
             if not cursor:
                 return
@@ -110,9 +114,9 @@ class Pass:
         """The records whose keys are among these, some thousands at a time."""
         piece: list[Record] = []
         for one in what:
-            for key, value in one.search(keys):
-                for record in one.by_value[value]:
-                    piece.append(self.names.checked(replace(record, key=key)))
+            for hit in one.search(keys):
+                for record in one.by_value[hit.value]:
+                    piece.append(self.names.checked(replace(record, key=hit.key)))
                     if len(piece) == PIECE:
                         yield piece
                         piece = []

@@ -14,7 +14,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import SubjectKey, Tally, Yield, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis import RedisStore
-from expunge_connectors.redis.conversation import Pinned
+from expunge_connectors.redis.conversation import Command, Pinned
 
 PARTS: dict[str, dict[str, Any]] = {
     "feed": {"key": "feed", "type": "list", "element": "user/{user_id}", **DATA},
@@ -192,10 +192,10 @@ def test_an_index_that_changes_between_reading_and_removing_stays(keyspace: Keys
     client.hset("of:1", mapping={"session": "a", "name": "Ada"})
     plain = Pinned.send
 
-    def send(self: Pinned, *words: Any) -> None:
-        if words[0] == "MULTI":
+    def send(self: Pinned, command: Command) -> None:
+        if command.words[0] == "MULTI":
             client.hset("of:1", "session", "late")
-        plain(self, *words)
+        plain(self, command)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pinned, "send", send)

@@ -34,7 +34,10 @@ def both(made: Pattern, key: bytes) -> tuple[bytes | None, bytes | None]:
     """What each reader reads, when everything that the key holds is looked for."""
     anything = {key[start:end] for start in range(len(key) + 1) for end in range(start, len(key) + 1)}
     bystanders = [b"", b"x", key + b"x"]
-    found = [dict(search([*bystanders, key])) for search in (made.by_expression(anything), made.by_walking(anything))]
+    found = [
+        {hit.key: hit.value for hit in search([*bystanders, key])}
+        for search in (made.by_expression(anything), made.by_walking(anything))
+    ]
     return found[0].get(key), found[1].get(key)
 
 
@@ -102,7 +105,8 @@ def test_what_no_value_may_hold() -> None:
 def test_only_what_is_looked_for_is_found() -> None:
     made, keys = pattern("cache:{*}:user:{user_id}:{*}"), [b"cache:x:user:%d:y" % user for user in range(30)]
     for search in (made.by_expression({b"1", b"2:3"}), made.by_walking({b"1", b"2:3"})):
-        assert list(search([*keys, b"cache:x:user:2:3:y"])) == [(keys[1], b"1"), (b"cache:x:user:2:3:y", b"2:3")]
+        found = [(hit.key, hit.value) for hit in search([*keys, b"cache:x:user:2:3:y"])]
+        assert found == [(keys[1], b"1"), (b"cache:x:user:2:3:y", b"2:3")]
 
 
 def test_the_literal_beginning() -> None:
