@@ -7,7 +7,7 @@ from typing import Any
 from tests.model import values
 from tests.model.dice import Dice
 from tests.model.plan import PERIODS, Part, decide, overwrite
-from tests.model.world import Column, Expression, ForeignKey, Table
+from tests.model.world import Column, Expression, ForeignKey, Table, quoted
 
 FAMILIES = {"firm": "user_id", "client": "caller_id"}
 """Controller -> the identity of its persons."""
@@ -60,10 +60,18 @@ class Builder:
         for family in self.families:
             self._person(family)
         makers = [self._child, self._child, self._direct, self._log, self._shared, self._upward, self._by_token]
+        makers += [self._circle] * ("circle" in self._shapes) + [self._composite] * ("composite" in self._shapes)
         for _ in range(dice.pick([3, 1, 2, 4, 5])):
             dice.pick(makers)(dice.pick(self.families))
         if dice.chance(20):
             self._stranger()
+        for table in self.tables:
+            self._split(table)
+        self._decide()
+
+    def _decide(self) -> None:
+        """Actions, and the columns that they need."""
+        dice = self._dice
         decide(dice, self.parts)
         referenced = {id(table): set[str]() for table in self.tables}
         for table in self.tables:
@@ -132,11 +140,17 @@ class Builder:
         lead = leads[dice.number(0, len(leads) - 1)]
         table = self._table()
         part = self._part(f"child-{len(self.parts)}", family, table, "")
+        pairs = [one for one in self.parts if one.family == family and one.pair and not one.log and not one.sharing]
+        if pairs and "composite" in self._shapes and dice.chance(70):
+            self._paired(part, pairs[dice.number(0, len(pairs) - 1)])
+            self._keyed(part)
+            self._filling(part)
+            return
         column = self._led(part, lead)
         shape = dice.number(0, 9)
         if shape >= 8 and not column.nullable:
             table.primary_key = (column.name, self._column(table, "key", "integer").name)
-            part.lead = ""
+            part.lead, part.pair = "", (table.primary_key[0], table.primary_key[1])
         elif shape == 7 and not column.nullable:
             table.primary_key = (column.name,)
             part.lead = column.name
@@ -153,6 +167,8 @@ class Builder:
             self._refer(table, self._column(table, "lead", kind, nullable=True), other)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
+            if "self-tie" in self._shapes and dice.chance(50):
+                part.ties.append({"column": below.name, "of": f"{part.name}.{table.primary_key[0]}"})
             table.foreign_keys.append(
                 ForeignKey((below.name,), table, table.primary_key, dice.pick(["NO ACTION", "SET NULL", "CASCADE"]))
             )
@@ -331,6 +347,97 @@ class Builder:
         part.ties.append({"column": column.name, "of": f"{lead.name}.{lead.lead}"})
         return column
 
+    def _paired(self, part: Part, lead: Part) -> None:
+        """Two columns that name a row of `lead` together."""
+        dice = self._dice
+        assert lead.pair is not None
+        kinds = [lead.table.column(one).type for one in lead.pair]
+        columns = [self._column(part.table, "lead", kind, nullable=dice.chance(30)) for kind in kinds]
+        names = [one.name for one in columns]
+        theirs = list(lead.pair)
+        if dice.chance(30):
+            names.reverse()
+            theirs.reverse()
+        if dice.chance(85):
+            effects = ["NO ACTION", "CASCADE", *(["SET NULL"] if all(one.nullable for one in columns) else [])]
+            part.table.foreign_keys.append(ForeignKey(tuple(names), lead.table, tuple(theirs), dice.pick(effects)))
+        part.ties.append({"columns": names, "of": lead.name, "of_columns": theirs})
+
+    def _composite(self, family: str) -> None:
+        """Rows numbered within a person's, and rows that point to them by both columns, in either direction."""
+        dice = self._dice
+        table = self._table()
+        part = self._part(f"numbered-{len(self.parts)}", family, table, "")
+        owner = self._led(part, self._part_of(family))
+        owner.nullable = False
+        part.table.foreign_keys = [one for one in table.foreign_keys if one.on_delete != "SET NULL"]
+        number = self._column(table, "key", dice.pick(["integer", "text", "uuid"]))
+        part.pair = (owner.name, number.name)
+        if dice.chance(60):
+            table.primary_key = part.pair
+        else:
+            self._keyed(part)
+            table.uniques.append(part.pair)
+        self._filling(part)
+        below = self._part(f"pointing-{len(self.parts)}", family, self._table(), "")
+        if dice.chance(60):
+            self._paired(below, part)
+            self._keyed(below)
+        else:
+            # Towards the parent: what these rows point to is the person's as well.
+            below.table.primary_key = tuple(
+                self._column(below.table, "key", kind).name for kind in ("integer", dice.pick(["bigint", "text"]))
+            )
+            kinds = [below.table.column(one).type for one in below.table.primary_key]
+            names = tuple(self._column(table, "lead", kind, nullable=True).name for kind in kinds)
+            table.uniques.append(names)
+            table.foreign_keys.append(ForeignKey(names, below.table, below.table.primary_key))
+            below.ties.append({"columns": list(below.table.primary_key), "of": part.name, "of_columns": list(names)})
+        self._filling(below)
+
+    def _circle(self, family: str) -> None:
+        """A row that points back to one of those that point to it (a thread's latest answer)."""
+        dice = self._dice
+        by_table = {id(one.table): one for one in self.parts}
+        edges = [
+            (one, by_table[id(key.parent)])
+            for one in self.parts
+            for key in one.table.foreign_keys
+            if one.family == family and one.lead and not one.log and id(key.parent) in by_table
+        ]
+        edges = [(one, to) for one, to in edges if to is not one and not to.sharing and not one.sharing]
+        if not edges:
+            return self._child(family)
+        child, parent = edges[dice.number(0, len(edges) - 1)]
+        back = self._column(parent.table, "lead", child.table.column(child.lead).type, nullable=True)
+        before = len(parent.table.foreign_keys)
+        self._refer(parent.table, back, child)
+        for key in parent.table.foreign_keys[before:]:
+            key.late = True
+        return None
+
+    def _split(self, table: Table) -> None:
+        """Let the rows stand in tables below it."""
+        dice = self._dice
+        if any(one.unique for one in table.columns) or table.uniques or not dice.chance(20):
+            return
+        if "partitioned" in self._shapes and dice.chance(60):
+            key = quoted(table.primary_key[-1])
+            table.partitioned = f" PARTITION BY HASH ({key})"
+            names = [f"{table.name} p{number}" for number in range(3)]
+            of = f"PARTITION OF {table.sql} FOR VALUES WITH"
+            table.leaves = [
+                (names[0], f"{of} (MODULUS 2, REMAINDER 0)"),
+                (names[1], f"{of} (MODULUS 2, REMAINDER 1) PARTITION BY HASH ({key})"),
+                (names[2], f"PARTITION OF {quoted(table.schema, names[1])} FOR VALUES WITH (MODULUS 1, REMAINDER 0)"),
+            ]
+            return
+        part = next((one for one in self.parts if one.table is table), None)
+        if "inherited" in self._shapes and (part is None or part.person is None):
+            table.inherited = True
+            key = ", ".join(quoted(one) for one in table.primary_key)
+            table.leaves = [(f"{table.name} below", f"(PRIMARY KEY ({key})) INHERITS ({table.sql})")]
+
     def _refer(self, table: Table, column: Column, parent: Part) -> None:
         dice = self._dice
         if (parent.lead,) != parent.table.primary_key and not parent.table.column(parent.lead).unique:
@@ -341,18 +448,30 @@ class Builder:
         table.foreign_keys.append(ForeignKey((column.name,), parent.table, (parent.lead,), effect, timing))
 
     def _identified(self, part: Part, identity: str, *, yielded: bool) -> None:
-        column = self._column(part.table, identity, "text", nullable=self._dice.chance(50))
+        dice = self._dice
         self._owned(part)
-        column.unique = identity == "email" and self._dice.chance(15)
-        part.ties.append({"column": column.name, "identity": identity})
+        form = dice.pick(["text", "text", "text", *(one for one in ("json", "arrays") if one in self._shapes)])
+        kind = {"text": "text", "arrays": "text[]"}.get(form) or dice.pick(["jsonb", "jsonb", "json"])
+        column = self._column(part.table, identity, kind, nullable=dice.chance(50))
+        place: Any = column.name
+        if form == "json":
+            column.path = dice.pick(values.PATHS)
+            place = {"column": column.name, "path": list(column.path)}
+        elif form == "arrays":
+            place = {"column": column.name, "each": True}
+        part.ties.append({**({"column": place} if isinstance(place, str) else place), "identity": identity})
         if yielded and identity not in part.yields:
-            part.yields[identity] = column.name
-        if identity == "email" and self._dice.chance(15):
-            length = self._column(part.table, "length", "integer", nullable=True)
-            source = column.name
-            escaped = source.replace('"', '""')
-            length.extra = f"GENERATED ALWAYS AS (length(coalesce(\"{escaped}\", ''))) STORED"
-            length.computed = lambda cells: str(len(cells[source] or ""))
+            part.yields[identity] = place
+        if form == "text" and identity == "email":
+            column.unique = dice.chance(15)
+            if dice.chance(15):
+                self._measured(part.table, column.name)
+
+    def _measured(self, table: Table, source: str) -> None:
+        """A generated column."""
+        length = self._column(table, "length", "integer", nullable=True)
+        length.extra = f"GENERATED ALWAYS AS (length(coalesce({quoted(source)}, ''))) STORED"
+        length.computed = lambda cells: str(len(cells[source] or ""))
 
     def _filling(self, part: Part) -> None:
         """Further columns, personal or not."""

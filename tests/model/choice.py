@@ -1,7 +1,4 @@
-"""How many worlds, and which: EXPUNGE_MODEL_CASES and EXPUNGE_CHAOS_SEED; without them the same few every time.
-
-With EXPUNGE_MODEL_SHRINK=1 a failing world is made smaller (this may take five minutes); seed and share bring it back.
-"""
+"""How many worlds, and which: EXPUNGE_MODEL_CASES and EXPUNGE_CHAOS_SEED; without them the same few every time."""
 
 from __future__ import annotations
 
@@ -25,8 +22,3 @@ def seed() -> int:
     if given:
         return int(given)
     return int(time.time()) if "EXPUNGE_MODEL_CASES" in os.environ else 1
-
-
-def shrinks() -> bool:
-    """Whether a failing world is made smaller."""
-    return bool(os.environ.get("EXPUNGE_MODEL_SHRINK"))

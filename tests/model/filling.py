@@ -24,7 +24,7 @@ class Filler:
         self._parts = {id(part.table): part for part in builder.parts}
         self._people = dice.pick([3, 2, 5, 7])
         self._rows: dict[int, list[dict[str, Cell]]] = {id(table): [] for table in builder.tables}
-        self.rows: list[tuple[Table, dict[str, Cell]]] = []
+        self.rows: list[tuple[Table, str, dict[str, Cell]]] = []
 
     def fill(self) -> None:
         """Every table, parents before children."""
@@ -33,18 +33,46 @@ class Filler:
             table = next(
                 one
                 for one in waiting
-                if not any(key.parent in waiting and key.parent is not one for key in one.foreign_keys)
+                if not any(key.parent in waiting and key.parent is not one and not key.late for key in one.foreign_keys)
             )
             waiting.remove(table)
             part = self._parts.get(id(table))
             persons = part is not None and part.person is not None
             for number in range(self._people if persons else self._dice.pick([4, 1, 7, 0, 9])):
                 self._row(table, part, number)
+        for table in self._builder.tables:
+            for key in table.foreign_keys:
+                if key.late:
+                    self._close(table, key)
+
+    def _close(self, table: Table, key: ForeignKey) -> None:
+        """Fill the column that closes a circle: mostly with a row that points back."""
+        dice = self._dice
+        for cells in self._rows[id(table)]:
+            candidates = self._targets(key.parent)
+            back = [
+                one
+                for one in candidates
+                for other in key.parent.foreign_keys
+                if other.parent is table
+                and all(one[a] == cells[b] for a, b in zip(other.columns, other.parent_columns, strict=True))
+            ]
+            candidates = back if not dice.chance(15) else candidates
+            if candidates and not dice.chance(25):
+                cells[key.columns[0]] = candidates[dice.number(0, len(candidates) - 1)][key.parent_columns[0]]
+
+    def _targets(self, table: Table) -> list[dict[str, Cell]]:
+        """The rows to which a foreign key may point."""
+        below = {id(cells) for one, leaf, cells in self.rows if one is table and table.inherited and leaf != table.name}
+        return [cells for cells in self._rows[id(table)] if id(cells) not in below]
 
     def _row(self, table: Table, part: Part | None, number: int) -> None:
         cells: dict[str, Cell] = {}
+        leaf = table.leaves[0][0] if table.inherited and self._dice.chance(50) else table.name
         for key in table.foreign_keys:
-            if not self._refer(table, key, cells):
+            if key.late:
+                cells.update(dict.fromkeys(key.columns))
+            elif not self._refer(table, key, cells):
                 return
         for column in table.columns:
             if column.computed is None and column.name not in cells:
@@ -56,15 +84,17 @@ class Filler:
             if None not in mine and any(tuple(_folded(row[one]) for one in columns) == mine for row in rows):
                 if len(columns) == 1 and table.column(columns[0]).nullable:
                     cells[columns[0]] = None
+                elif columns != table.primary_key and all(table.column(one).nullable for one in columns):
+                    cells.update(dict.fromkeys(columns))
                 else:
                     return
         rows.append(cells)
-        self.rows.append((table, cells))
+        self.rows.append((table, leaf, cells))
 
     def _refer(self, table: Table, key: ForeignKey, cells: dict[str, Cell]) -> bool:
         """A reference to a row that is there, or none; False if the row cannot be."""
         dice = self._dice
-        candidates = self._rows[id(key.parent)]
+        candidates = self._targets(key.parent)
         if key.parent is table:
             # Mostly to a row of the same person.
             alike = [one for one in candidates if all(one[name] == cell for name, cell in cells.items())]
@@ -93,24 +123,21 @@ class Filler:
         dice = self._dice
         if column.nullable and column.fills != "start" and dice.chance(20):
             return None
+        if column.type.endswith("[]"):
+            return [
+                self._single(column, number if part and part.person else None) for _ in range(dice.pick([1, 0, 2, 3]))
+            ]
+        if column.path:
+            leaf = self._single(column, number if part and part.person else None)
+            return dice.pick([values.nested(column.path, leaf, dice.number(0, 4)), {}, leaf, [], 12])
         match column.fills:
             case "key":
                 pool = values.pool(column.type)
                 return pool[number if part is not None and part.person else dice.number(0, len(pool) - 1)]
             case "lead" | "self":
                 return self._loose(table, part, column)
-            case "email":
-                if dice.chance(10):
-                    return dice.pick(values.NO_ADDRESSES)
-                whose = number if part is not None and part.person and not dice.chance(12) else None
-                human = dice.number(0, self._people) if whose is None else whose
-                return dice.pick(values.spellings(values.address(human)))
-            case "phone":
-                whose = number if part is not None and part.person and not dice.chance(20) else None
-                human = dice.number(0, self._people) if whose is None else whose
-                return dice.pick(values.dialled(values.telephone(human)))
-            case "postal":
-                return values.house(dice.number(1, 3))
+            case "email" | "phone" | "postal":
+                return self._single(column, number if part and part.person else None)
             case "note":
                 return dice.pick(values.NOTES)
             case "number":
@@ -135,6 +162,18 @@ class Filler:
                 return f"t{dice.number(0, 8)}"
             case other:
                 raise AssertionError(other)
+
+    def _single(self, column: Column, human: int | None) -> str:
+        """One e-mail address, phone number or house: mostly the person's own in a person's row."""
+        dice = self._dice
+        if column.fills == "postal":
+            return values.house(dice.number(1, 3))
+        if column.fills == "email" and dice.chance(10):
+            return dice.pick(values.NO_ADDRESSES)
+        whose = dice.number(0, self._people) if human is None or dice.chance(15) else human
+        if column.fills == "email":
+            return dice.pick(values.spellings(values.address(whose)))
+        return dice.pick(values.dialled(values.telephone(whose)))
 
     def _loose(self, table: Table, part: Part | None, column: Column) -> Cell:
         """A value without a foreign key: one that a tied row has, or one that nobody has."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.dice import Dice
-from tests.model.world import Column, Expression, ForeignKey, Table, quoted
+from tests.model.world import Cell, Column, Expression, ForeignKey, Table, quoted
 
 PERIODS = ("P10Y", "P1Y6M", "P4M", "P30D")
 
@@ -19,6 +19,7 @@ class Part:
     Attributes:
         family: The controller whose records it holds.
         lead: The column through which other collections are tied to it.
+        pair: Two columns that are unique together, for the same purpose.
         allowed: Actions that the shape leaves open.
         emptied: Columns that a tombstone sets to NULL.
     """
@@ -40,6 +41,7 @@ class Part:
     yields: dict[str, Any] = field(default_factory=dict)
     tombstone: dict[str, Any] = field(default_factory=dict)
     emptied: set[str] = field(default_factory=set)
+    pair: tuple[str, str] | None = None
     sharing: bool = False
     log: bool = False
 
@@ -143,10 +145,17 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
         and one.name not in {part.created, part.owner, part.start}
     ]
     identifying = {tie["column"] for tie in part.ties if tie.get("identity") in {"email", "phone", "postal"}}
-    identifying |= {column for identity, column in part.yields.items() if identity in {"email", "phone", "postal"}}
+    identifying |= {
+        place if isinstance(place, str) else place["column"]
+        for identity, place in part.yields.items()
+        if identity in {"email", "phone", "postal"}
+    }
     chosen = {one.name for one in dice.some(free, 1, len(free))} | identifying
     for one in (one for one in free if one.name in chosen):
-        part.tombstone[one.name] = _expression(dice, part.table, one)
+        if one.path and dice.chance(70):
+            part.tombstone[one.name] = {"remove": [list(one.path), *([["kept", "no"]] if dice.chance(30) else [])]}
+        else:
+            part.tombstone[one.name] = _expression(dice, part.table, one)
     for name in sorted(part.emptied):
         part.tombstone[name] = Expression("NULL", lambda _: None)
     if not part.tombstone:
@@ -160,6 +169,9 @@ def _expression(dice: Dice, table: Table, column: Column) -> Expression:
     joined = " || '-' || ".join(f"{quoted(one)}::text" for one in keys)
     if column.nullable and dice.chance(40):
         return Expression("NULL", lambda _: None)
+    if column.structured:
+        empty: Cell = [] if column.type.endswith("[]") else {}
+        return Expression("'{}'", lambda _: empty)
     if column.fills == "number":
         return dice.pick([Expression("0", lambda _: "0"), Expression("-1 * 7", lambda _: "-7")])
     if column.fills == "day":

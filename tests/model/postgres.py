@@ -28,8 +28,11 @@ def standing(url: str, world: World) -> Iterator[None]:
             with connection.transaction():
                 for statement in script(world):
                     connection.execute(statement)  # type: ignore[call-overload]
-                for table, cells in world.rows:
-                    _insert(connection, table, cells)
+                for table, leaf, cells in world.rows:
+                    _insert(connection, table, leaf, cells)
+                for table in world.tables:
+                    for statement in table.references():
+                        connection.execute(statement)  # type: ignore[call-overload]
             yield
         finally:
             schemas = {"public", *(table.schema for table in world.tables)}
@@ -39,7 +42,7 @@ def standing(url: str, world: World) -> Iterator[None]:
 
 
 def script(world: World) -> list[str]:
-    """The statements that make the tables."""
+    """The statements that make the tables; their foreign keys come after the rows."""
     made = [
         f"CREATE SCHEMA IF NOT EXISTS {quoted(one)}"
         for one in sorted({"public", *(table.schema for table in world.tables)})
@@ -47,16 +50,15 @@ def script(world: World) -> list[str]:
     made += world.before
     for table in world.tables:
         made += table.ddl()
-    for table in world.tables:
-        made += table.references()
     return made
 
 
-def _insert(connection: psycopg.Connection[Any], table: Table, cells: Mapping[str, Cell]) -> None:
+def _insert(connection: psycopg.Connection[Any], table: Table, leaf: str, cells: Mapping[str, Cell]) -> None:
     columns = [one for one in table.columns if one.computed is None]
     names = ", ".join(quoted(one.name) for one in columns).replace("%", "%%")
+    into = quoted(table.schema, leaf).replace("%", "%%")
     values = ", ".join(f"%s::text::{one.type}" for one in columns)
-    statement = f"INSERT INTO {table.sql.replace('%', '%%')} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
+    statement = f"INSERT INTO {into} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
     connection.execute(statement, [literal(one, cells[one.name]) for one in columns])  # type: ignore[call-overload]
 
 

@@ -53,10 +53,16 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A row that must go, and one that stays and points to it: the request is refused."""
+    """A row that must go, and one that stays and points to it: the request is refused.
+
+    Attributes:
+        held: The server holds the reference; below the root of an inheritance tree it does not, and a refusal is
+            careful, not necessary.
+    """
 
     goes: Row
     stays: Row
+    held: bool
 
 
 class Reference:
@@ -117,8 +123,8 @@ class Reference:
             if column is None or cells[column] == self._world.member:
                 yield row, cells
 
-    def _leads(self, name: str) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-        """(leading collection, our columns, its columns) of the ties `of` that this request can follow."""
+    def _leads(self, name: str, *, everybodys: bool = False) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """(leading collection, our columns, its columns) of the ties `of` that this request can follow, or of all."""
         for tie in self._collections[name].get("ties", ()):
             if "of" not in tie:
                 continue
@@ -127,7 +133,7 @@ class Reference:
             else:
                 lead, _, column = tie["of"].partition(".")
                 ours, theirs = (tie["column"],), (column,)
-            if lead in self.scope:
+            if everybodys or lead in self.scope:
                 yield lead, ours, theirs
 
     def _values(
@@ -262,19 +268,16 @@ class Reference:
     def _other_owners(self, name: str, cells: Cells, state: State, going: set[Row]) -> bool:
         """Whether a row that stays points here, of whomever it is."""
         ours = self._tables[name]
-        for tie in self._collections[name]["ties"]:
-            lead, _, column = tie["of"].partition(".")
+        for lead, mine, columns in self._leads(name, everybodys=True):
             theirs = self._tables[lead]
+            here = _points(ours, mine, cells)
             for row, owner in state[theirs.text].items():
+                left = owner
                 if row in going:
                     if self.action(lead) != "tombstone":
                         continue
                     left = self.tombstoned(lead, owner)
-                else:
-                    left = owner
-                if _compared(theirs.column(column), left[column]) == _compared(
-                    ours.column(tie["column"]), cells[tie["column"]]
-                ):
+                if _points(theirs, columns, left) == here is not None:
                     return True
         return False
 
@@ -304,7 +307,7 @@ class Reference:
             elif row in left[table]:
                 gone.setdefault(table, {})[row] = left[table].pop(row)
         blocked = [
-            Blocked(row, other)
+            Blocked(row, other, _enforced(key.parent, row) and _enforced(child, other))
             for child in self._world.tables
             for key in child.foreign_keys
             for row, cells in gone.get(key.parent.text, {}).items()
@@ -312,6 +315,11 @@ class Reference:
             if _points(child, key.columns, theirs) == _points(key.parent, key.parent_columns, cells) is not None
         ]
         return left, blocked
+
+
+def _enforced(table: Table, row: Row) -> bool:
+    """Whether foreign keys hold for the row: those of a root are not those of its children."""
+    return not table.inherited or row[0] == table.text
 
 
 def _points(table: Table, columns: tuple[str, ...], cells: Cells) -> tuple[Cell, ...] | None:

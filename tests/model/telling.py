@@ -10,12 +10,13 @@ from tests.model.world import World, quoted
 def told(world: World) -> str:
     """Everything needed to see it again."""
     lines = [f"{one};" for one in script(world)]
-    for table, cells in world.rows:
+    for table, leaf, cells in world.rows:
         columns = [one for one in table.columns if one.name in cells]
         texts = (literal(one, cells[one.name]) for one in columns)
         shown = ", ".join("NULL" if one is None else "'" + one.replace("'", "''") + "'" for one in texts)
         names = ", ".join(quoted(one.name) for one in columns)
-        lines.append(f"INSERT INTO {table.sql} ({names}) OVERRIDING SYSTEM VALUE VALUES ({shown});")
+        lines.append(f"INSERT INTO {quoted(table.schema, leaf)} ({names}) OVERRIDING SYSTEM VALUE VALUES ({shown});")
+    lines += [f"{one};" for table in world.tables for one in table.references()]
     map_ = {key: world.document[key] for key in ("identities", "data_types", "stores")}
     asked = [[(ask.number, ask.given) for ask in chunk] for chunk in world.chunks]
     return "\n".join(

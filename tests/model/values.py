@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from tests.model.world import CUTOFF
+from tests.model.world import CUTOFF, Cell
 
 NUMBERS = (1, 10, 11, 12, 19, 2, 100, 20, 13, 3, 110, 21, 4, 14, 101, 5, 1000, 6, 7, 8)
 TEXTS = (
@@ -99,3 +99,19 @@ def starts(period: str) -> tuple[str, ...]:
     about = CUTOFF.date() - timedelta(days=length)
     near = (about + timedelta(days=shift) for shift in range(-3, 4))
     return "2001-02-28", "2026-05-31", *(one.isoformat() for one in near), date(2024, 2, 29).isoformat()
+
+
+PATHS = (("contact", "email"), ("e-mail",), ("0", "it's %s"), ("a.b", "c d", "é"))
+"""Where an identity stands in a JSON column; a name that is a number is no place in an array."""
+
+
+def nested(path: tuple[str, ...], leaf: Cell, shape: int) -> Cell:
+    """JSON data with something at a path, through arrays in some shapes, beside what must stay."""
+    data: Cell = [leaf, None] if shape == 1 else leaf
+    for depth, name in enumerate(reversed(path)):
+        data = {name: data, "no": depth}
+        if shape == 2 + depth:
+            data = [data, "kept", {name: None}]
+    if isinstance(data, dict):
+        data["kept"] = {"no": 7, "yes": [1.5, True, None, "%s"]}
+    return data

@@ -30,6 +30,7 @@ class Column:
         fills: What the generator puts there (`key`, `email`, `lead`, ...); the model does not look at it.
         extra: The rest of its definition (GENERATED ...).
         computed: For a generated column, its value from the row's other cells.
+        path: Where in a JSON column the identity stands that `fills` names.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Column:
     unique: bool = False
     extra: str = ""
     computed: Callable[[Cells], Cell] | None = None
+    path: tuple[str, ...] = ()
 
     @property
     def structured(self) -> bool:
@@ -48,13 +50,19 @@ class Column:
 
 @dataclass(slots=True)
 class ForeignKey:
-    """One foreign key; `timing` is the DEFERRABLE clause."""
+    """One foreign key.
+
+    Attributes:
+        timing: The DEFERRABLE clause.
+        late: It closes a circle: its column is filled when all rows are there.
+    """
 
     columns: tuple[str, ...]
     parent: Table
     parent_columns: tuple[str, ...]
     on_delete: str = "NO ACTION"
     timing: str = ""
+    late: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -62,8 +70,9 @@ class Table:
     """One table.
 
     Attributes:
-        leaves: The tables below it in which rows stand, with the clause that makes them; empty for a plain table.
-        below: `PARTITION OF` or `INHERITS`, for `leaves`.
+        partitioned: The PARTITION BY clause.
+        inherited: Its children are made by INHERITS: they have rows beside its own, and keys hold for each alone.
+        leaves: The tables below it, with the clauses that make them; empty for a plain table.
     """
 
     schema: str
@@ -74,6 +83,7 @@ class Table:
     foreign_keys: list[ForeignKey] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     partitioned: str = ""
+    inherited: bool = False
     leaves: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -140,7 +150,7 @@ class World:
         document: The data map, as YAML would hold it, with the one store `main`.
         expressions: (collection, column) -> what the tombstone there means.
         before: Statements that come before the tables (schemas, types).
-        rows: (table, cells) in the order in which they are inserted; cells as text or JSON data.
+        rows: (table, the table below it that takes the row, cells as text or JSON data).
         controller / member: For whom the request speaks.
         chunks: The request, cut.
         limit: Rows a transaction when it is interrupted; `stop`: after so many beats.
@@ -150,7 +160,7 @@ class World:
     document: dict[str, Any]
     expressions: dict[tuple[str, str], Expression]
     before: list[str]
-    rows: list[tuple[Table, dict[str, Cell]]]
+    rows: list[tuple[Table, str, dict[str, Cell]]]
     controller: str
     member: str | None
     chunks: list[list[Ask]]
