@@ -186,7 +186,10 @@ class Reference:
         if "created" not in spec:
             return spec["undated"] == "erase"
         created = cells[spec["created"]]
-        return created is not None and _moment(created) < CUTOFF
+        if created is None:
+            return False
+        # Of a day without a time nothing says that it was before the cutoff on that day.
+        return date.fromisoformat(created) < CUTOFF.date() if len(created) == 10 else _moment(created) < CUTOFF
 
     @staticmethod
     def _somebody_else(spec: Mapping[str, str], keys: Keys) -> bool:

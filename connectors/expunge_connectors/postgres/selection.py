@@ -212,7 +212,11 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
         return TRUE if mapped.spec.undated == "erase" else FALSE
     if cutoff is None or mapped.spec.created is None:
         return TRUE
-    return sql.SQL("coalesce({} < {}, false)").format(column(alias, mapped.spec.created), sql.Literal(cutoff))
+    # A day without a time may be after the cutoff on the cutoff's own day.
+    day = mapped.table.columns[mapped.spec.created].base == "date"
+    return sql.SQL("coalesce({} < {}::date, false)" if day else "coalesce({} < {}, false)").format(
+        column(alias, mapped.spec.created), sql.Literal(cutoff)
+    )
 
 
 def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:

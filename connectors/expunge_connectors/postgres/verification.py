@@ -169,7 +169,7 @@ class Verifier:
     def _from_key(self, table: Table, spec: TableSpec, tie: Tie, namespace: str, facts: sql.Composable) -> sql.Composed:
         identity = None if tie.identity is None else self.data_map.identities[tie.identity]
         sure = identity is None or identity.kind is not IdentityKind.NOMINATING
-        asked = sql.SQL("true") if sure else self._old_enough(spec)
+        asked = sql.SQL("true") if sure else self._old_enough(spec, table)
         leads = asked
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
@@ -302,10 +302,12 @@ class Verifier:
             )
         return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
 
-    def _old_enough(self, spec: TableSpec) -> sql.Composable:
+    def _old_enough(self, spec: TableSpec, table: Table) -> sql.Composable:
         if spec.created is None:
             return sql.SQL("false") if spec.undated == "keep" else sql.SQL("true")
         created = sql.Identifier("r", spec.created)
+        if table.columns[spec.created].base == "date":  # on the cutoff's own day it cannot be known
+            return sql.SQL("({} IS NOT NULL AND {} < {}::date)").format(created, created, sql.Literal(self.cutoff))
         return sql.SQL("({} IS NOT NULL AND {} < {})").format(created, created, sql.Literal(self.cutoff))
 
     def _of_member(self, spec: TableSpec) -> sql.Composable:

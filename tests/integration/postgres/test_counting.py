@@ -87,6 +87,16 @@ def test_who_registered_after_the_cutoff_is_newer_and_leads_nowhere(company):
         assert by_id[1]["messages"] == Tally(due=3)
 
 
+@pytest.mark.parametrize(("day", "expected"), [("2026-06-14", Tally(due=1)), ("2026-06-15", Tally(newer=1))])
+def test_a_day_without_a_time_is_before_the_cutoff_only_if_the_whole_day_is(company, day, expected):
+    execute(company, f"ALTER TABLE users ALTER created_at TYPE date USING '{day}'::date")
+    cutoff = datetime(2026, 6, 15, 12, tzinfo=UTC)
+    with opened(company) as store:
+        one = [subject(1, email="ada@mail.example")]
+        assert store.count(one, ACCOUNT, cutoff)[1]["users"] == expected
+        assert store.verify(one, ACCOUNT, cutoff)[1]["users"] == expected
+
+
 @pytest.mark.parametrize(("decision", "expected"), [("erase", Tally(due=1)), ("keep", Tally(newer=1))])
 def test_without_a_creation_time_the_map_decides(company, decision, expected):
     def change(document):
