@@ -63,10 +63,7 @@ def put(mapped: MappedTable, name: str, alias: str) -> sql.Composable:
     """What a tombstone puts into a column: computed from the primary key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
     if isinstance(wanted, Removal):
-        body: sql.Composable = sql.SQL("{}::jsonb").format(column(alias, name))
-        for path in wanted.remove:
-            body = sql.SQL(_REMOVED).format(body=body, path=sql.SQL("{}::text[]").format(sql.Literal(list(path))))
-        return sql.SQL("{}::{}").format(body, raw(live.type))
+        return without(column(alias, name), wanted, live.type)
     keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.primary_key)
     return sql.Composed(
         [
@@ -79,6 +76,14 @@ def put(mapped: MappedTable, name: str, alias: str) -> sql.Composable:
             sql.SQL(") AS key)"),
         ]
     )
+
+
+def without(document: sql.Composable, removal: Removal, type_: str) -> sql.Composable:
+    """What is left of a JSON or JSONB document, in the type it has."""
+    body: sql.Composable = sql.SQL("{}::jsonb").format(document)
+    for path in removal.remove:
+        body = sql.SQL(_REMOVED).format(body=body, path=sql.SQL("{}::text[]").format(sql.Literal(list(path))))
+    return sql.SQL("{}::{}").format(body, raw(type_))
 
 
 def entombed(mapped: MappedTable, alias: str) -> sql.Composable:

@@ -137,13 +137,26 @@ def test_other_shapes_of_databases(database):
         CREATE TABLE job_log (at timestamptz, duration int);
         CREATE TABLE mail_log (at timestamptz, body text);
         CREATE TABLE colours (id int PRIMARY KEY, code text);
+        CREATE TABLE bookings (org int, no int, customer_id uuid REFERENCES "Shop"."Customers", PRIMARY KEY (org, no));
+        CREATE TABLE seats (org int, no int, FOREIGN KEY (org, no) REFERENCES bookings);
+        CREATE TABLE seats_old (lid int) INHERITS (seats);
         CREATE TABLE parts (id int, at date) PARTITION BY RANGE (at);
         CREATE TABLE parts_1 PARTITION OF parts DEFAULT;
         """,
     )
     drafted = draft(database)
     found = collections(drafted)
-    assert set(found) == {"Customers", "Orders", "friends", "tree", "guests", "visits", "newsletter"}
+    assert set(found) == {
+        "Customers",
+        "Orders",
+        "friends",
+        "tree",
+        "guests",
+        "visits",
+        "newsletter",
+        "bookings",
+        "seats",
+    }
     assert found["Customers"].entries["person"] == "customer_id"
     assert drafted.identities["customer_id"] == {"kind": "person", "normaliser": "uuid/1"}
     assert ties_of(found["Customers"].entries) == {("Id", "customer_id"), ("eMail", "email")}
@@ -155,6 +168,7 @@ def test_other_shapes_of_databases(database):
     assert any("up points to other rows" in note for note in found["tree"].notes)
     assert "person" not in found["guests"].entries, "they hang on a customer"
     assert ties_of(found["guests"].entries) == {("host", "Customers.Id"), ("email", "email")}
+    assert found["seats"].entries["ties"] == [{"columns": ["org", "no"], "of": "bookings", "of_columns": ["org", "no"]}]
     assert ties_of(found["visits"].entries) == {("customer_id", "customer_id")}
     assert ties_of(found["newsletter"].entries) == {("address", "email")}, "seen in a sample"
     assert found["newsletter"].entries["created"] == "created_at"

@@ -161,3 +161,67 @@ def test_trying_a_constraint_writes_nothing_and_says_no_value(company):
     assert execute(company, "SELECT xmin::text, users.* FROM users ORDER BY id") == before
     told = repr(found)
     assert not [value for row in before for value in row if isinstance(value, str) and len(value) > 5 and value in told]
+
+
+PAIRS = """
+CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
+CREATE TABLE halves (user_id bigint PRIMARY KEY REFERENCES users, x int, y int, FOREIGN KEY (x, y) REFERENCES pairs);
+"""
+
+
+@pytest.mark.parametrize(("of_columns", "precise"), [(["x", "y"], True), (["y", "x"], False)])
+def test_columns_of_a_tie_are_compared_pair_by_pair(company, of_columns, precise):
+    execute(company, PAIRS)
+
+    def change(document):
+        common = {"data_type": "account", "owner": {"controller": "calltrack"}}
+        ties = [{"columns": ["a", "b"], "of": "halves", "of_columns": of_columns}]
+        document["stores"]["main"]["collections"] |= {
+            "halves": {"table": "public.halves", "ties": [{"column": "user_id", "of": "users.id"}], **common},
+            "pairs": {"table": "public.pairs", "ties": ties, **common},
+        }
+
+    assert (("tie-not-unique", "pairs") in codes(findings(company, data_map(change)))) is not precise
+
+
+def documents(*removed, tie=("contact", "email")):
+    """Users with a document: the tie into it, and the paths that the tombstone removes."""
+
+    def change(document):
+        users = document["stores"]["main"]["collections"]["users"]
+        users["ties"].append({"column": "profile", "path": list(tie), "identity": "email"})
+        if removed:
+            users["tombstone"]["profile"] = {"remove": [list(path) for path in removed]}
+
+    return change
+
+
+PROFILE = 'ALTER TABLE users ADD profile jsonb NOT NULL DEFAULT \'{"contact": {"email": "a@b.example"}}\''
+
+
+@pytest.mark.parametrize(
+    ("removed", "complete"),
+    [
+        ([], False),
+        ([["contact", "phone"]], False),
+        ([["contact", "email", "local"]], False),
+        ([["contact", "email"]], True),
+        ([["contact"]], True),
+        ([["x"], ["contact"]], True),
+    ],
+)
+def test_a_tombstone_that_leaves_an_identifier_inside_a_document(company, removed, complete):
+    execute(company, PROFILE)
+    found = [one for one in findings(company, data_map(documents(*removed))) if one.code == "tombstone-incomplete"]
+    assert (found == []) is complete
+    assert complete or "users.profile (contact > email)" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("check", "refused"),
+    [("profile ? 'contact'", False), ("profile #> '{contact,email}' IS NOT NULL", True), ("profile <> '{}'", False)],
+)
+def test_a_check_that_refuses_what_is_left_of_a_document(company, check, refused):
+    execute(company, f"{PROFILE}; ALTER TABLE users ADD CHECK ({check})")
+    found = codes(findings(company, data_map(documents(["contact", "email"]))), Severity.ERROR)
+    assert (("tombstone-check", "users") in found) is refused

@@ -180,3 +180,35 @@ def test_no_value_is_told_not_even_in_debug_and_nothing_is_written(company, capl
         company, "GRANT SELECT ON n TO {role}", "ALTER ROLE {role} SET default_transaction_read_only = on"
     ) as url:
         assert places(swept(url)).keys() == {"public.n.body", "public.n.more"}
+
+
+def test_what_a_tombstone_leaves_of_a_document(company):
+    execute(
+        company,
+        "ALTER TABLE users ADD profile jsonb;"
+        'UPDATE users SET profile = \'{"mail": "a@mail.example", "seen": ["10.0.0.1"]}\'',
+    )
+
+    def removed(*paths):
+        def change(document):
+            document["stores"]["main"]["collections"]["users"]["tombstone"]["profile"] = {"remove": list(paths)}
+
+        return change
+
+    message = places(swept(company, data_map(removed(["mail"]))))["public.users.profile"]
+    assert "IP addresses" in message
+    assert "e-mail" not in message
+    assert places(swept(company, data_map(removed(["mail"], ["seen"])))) == {}
+
+
+def test_children_are_looked_at_through_their_roots_but_for_their_own_columns(company):
+    execute(
+        company,
+        "CREATE TABLE more (extra text) INHERITS (messages); CREATE TABLE users_2 (extra text) INHERITS (users);"
+        "CREATE TABLE n (body text); CREATE TABLE n_2 (extra text) INHERITS (n);"
+        "INSERT INTO more (id, user_id, body, extra) VALUES (99, 1, 'x@mail.example', 'x@mail.example');"
+        "INSERT INTO users_2 (id, client_id, email, full_name, extra) VALUES (9, 1, 'x@y.example', 'x', 'x@y.example');"
+        "INSERT INTO n_2 VALUES ('x@mail.example', 'x@mail.example')",
+    )
+    # Rows of messages go whole, children's too; of a tombstoned user's row the child's own column stays.
+    assert places(swept(company)).keys() == {"public.users_2.extra", "public.n.body", "public.n_2.extra"}

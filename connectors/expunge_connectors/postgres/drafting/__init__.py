@@ -38,7 +38,11 @@ def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
     """
     sampled = {table.text: table for table in sampling.tables(connection)}
     live = catalogue.read(connection, sampled)
-    tables = {text: live.tables[text] for text in sampled if text in live.tables and live.tables[text].kind in "rp"}
+    tables = {
+        text: live.tables[text]
+        for text, one in sampled.items()
+        if one.root == text and text in live.tables and live.tables[text].kind in "rp"
+    }
     found = {text: kinds(connection, sampled[text], rows) for text in tables}
     return _Drafter(store, live, tables, found, picture(tables, live.foreign_keys, found)).draft()
 

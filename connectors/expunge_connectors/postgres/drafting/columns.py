@@ -79,8 +79,8 @@ def kinds(connection: Connection, table: SampledTable, rows: int) -> Kinds:
     conditions = {}
     for column in texts:
         conditions[f"{column.name}:"] = sampling.filled(column)
-        conditions[f"{column.name}:email"] = sampling.matches(column, f"^{EMAIL}$")
-        conditions[f"{column.name}:phone"] = sampling.matches(column, f"^ *{PHONE} *$")
+        conditions[f"{column.name}:email"] = sampling.matches(sampling.value(column), f"^{EMAIL}$")
+        conditions[f"{column.name}:phone"] = sampling.matches(sampling.value(column), f"^ *{PHONE} *$")
     answer = sampling.counted(connection, table, rows, conditions)
     if answer is None:
         return found

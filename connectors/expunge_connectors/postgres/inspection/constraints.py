@@ -18,7 +18,8 @@ from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.spec import Removal, TableSpec
+from expunge_connectors.postgres.tombstones import without
 from expunge_connectors.postgres.wording import raw
 
 ROWS_TRIED = 1000
@@ -76,7 +77,14 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             for column, text in spec.tombstone.items()
             if isinstance(text, str) and column in table.columns and column not in computed
         }
-        trial = _Trial(connection, table, expressions)
+        removals = {
+            column: wanted
+            for column, wanted in spec.tombstone.items()
+            if isinstance(wanted, Removal)
+            and column in table.columns
+            and table.columns[column].base in {"json", "jsonb"}
+        }
+        trial = _Trial(connection, table, expressions, removals)
         yield from _checks(connection, inspection, name, trial)
         yield from _uniques(connection, inspection, name, trial)
         yield from _references(inspection, name, trial)
@@ -86,19 +94,30 @@ def _left(
     inspection: Inspection, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
 ) -> Iterator[Finding]:
     """Columns that identify the person and that the tombstone does not overwrite."""
-    named = [(tie.names[0], tie.identity) for tie in spec.ties if tie.identity]
-    named += [(source.column, identity) for identity, source in spec.yields.items()]
-    for column in sorted({column for column, _ in named}.difference(spec.tombstone, table.primary_key)):
-        identities = {identity for one, identity in named if one == column}
-        kinds = {inspection.data_map.identities[identity].kind for identity in identities}
-        if IdentityKind.NOMINATING in kinds and not computed.get(column, set()).intersection(spec.tombstone):
-            yield inspection.error(
-                "tombstone-incomplete",
-                name,
-                f"The tombstone leaves {table.text}.{column}, which holds `{min(identities)}`: the row would still"
-                " say who it was.",
-                "Say in `tombstone` what stands there afterwards.",
-            )
+    named = [(tie.names[0], tie.path, tie.identity) for tie in spec.ties if tie.identity]
+    named += [(source.column, source.path, identity) for identity, source in spec.yields.items()]
+    left: dict[str, str] = {}
+    for column, path, identity in named:
+        nominating = inspection.data_map.identities[identity].kind is IdentityKind.NOMINATING
+        follows = bool(computed.get(column, set()).intersection(spec.tombstone))
+        if nominating and column not in table.primary_key and not follows and not _covered(spec, column, path):
+            place = f"{table.text}.{column}" if path is None else f"{table.text}.{column} ({' > '.join(path)})"
+            left.setdefault(place, identity)
+    for place, identity in sorted(left.items()):
+        yield inspection.error(
+            "tombstone-incomplete",
+            name,
+            f"The tombstone leaves {place}, which holds `{identity}`: the row would still say who it was.",
+            "Say in `tombstone` what stands there afterwards.",
+        )
+
+
+def _covered(spec: TableSpec, column: str, path: tuple[str, ...] | None) -> bool:
+    """The tombstone overwrites the column, or removes what the path leads to, or something above it."""
+    wanted = spec.tombstone.get(column)
+    if not isinstance(wanted, Removal):
+        return wanted is not None
+    return path is not None and any(path[: len(one)] == one for one in wanted.remove)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +127,11 @@ class _Trial:
     connection: Connection
     table: Table
     expressions: dict[str, str]
+    removals: dict[str, Removal]
 
     def touched(self, text: str) -> set[str]:
         """The tombstoned columns that stand in an expression."""
-        return {column for column in self.expressions if _mentions(text, column)}
+        return {column for column in (*self.expressions, *self.removals) if _mentions(text, column)}
 
     def others(self, text: str) -> set[str]:
         """Further columns of it, whose values differ from row to row."""
@@ -121,11 +141,7 @@ class _Trial:
     def ask(self, what: str, source: sql.Composable, condition: str = "true") -> bool | None:
         """Whether `what` is true of some tombstone over the source's rows; None: it cannot be computed."""
         overwritten = sql.SQL(", ").join(
-            sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key) AS {}").format(
-                raw(self.expressions[column]), raw(live.type), self._key(), sql.Identifier(column)
-            )
-            if column in self.expressions
-            else sql.SQL("t.{}").format(sql.Identifier(column))
+            sql.SQL("{} AS {}").format(self._after(column, live.type), sql.Identifier(column))
             for column, live in self.table.columns.items()
         )
         statement = sql.SQL(
@@ -140,6 +156,17 @@ class _Trial:
                 raise
             return None
         return bool(row and row[0])
+
+    def _after(self, column: str, type_: str) -> sql.Composable:
+        """What stands in a column once the row is a tombstone."""
+        before = sql.SQL("t.{}").format(sql.Identifier(column))
+        if column in self.removals:
+            return without(before, self.removals[column], type_)
+        if column in self.expressions:
+            return sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key)").format(
+                raw(self.expressions[column]), raw(type_), self._key()
+            )
+        return before
 
     def rows(self) -> sql.Composed:
         """Some live rows."""

@@ -20,7 +20,7 @@ SELECT n.nspname || '.' || c.relname, a.attname::text,
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
- WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+ WHERE c.relkind IN ('r', 'p') AND a.attinhcount = 0 AND c.relpersistence <> 't'
    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
    AND a.attnum > 0 AND NOT a.attisdropped
    AND pg_catalog.lower(a.attname) = ANY (%s)

@@ -17,7 +17,7 @@ LONGEST_TEXT = 10_000  # characters of a value that are searched
 _MANY = 10  # times the sample: below, a table is read from its beginning
 _PAGES = 20
 
-# Parts are looked at through their roots, tables of extensions not at all.
+# Partitions and children are looked at through their roots, but for their own columns; tables of extensions not at all.
 _COLUMNS = """
 SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint, c.relpages, a.attname::text,
        pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL),
@@ -28,12 +28,24 @@ SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint, c.rel
                 WHERE x.indrelid = c.oid AND x.indisprimary AND a.attnum = ANY (x.indkey::int2[])),
        pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
        AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-       AND NOT pg_catalog.row_security_active(c.oid)
+       AND NOT pg_catalog.row_security_active(c.oid),
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)
+            THEN (WITH RECURSIVE up AS (
+                    SELECT c.oid AS oid, 0 AS height
+                    UNION ALL
+                    SELECT i.inhparent, up.height + 1 FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid
+                  )
+                  SELECT rn.nspname || '.' || r.relname
+                    FROM up
+                    JOIN pg_catalog.pg_class r ON r.oid = up.oid
+                    JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+                   ORDER BY up.height DESC LIMIT 1)
+            ELSE n.nspname || '.' || c.relname END
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
- WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+ WHERE c.relkind IN ('r', 'p', 'm') AND a.attinhcount = 0 AND c.relpersistence <> 't'
    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
    AND a.attnum > 0 AND NOT a.attisdropped
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -68,12 +80,18 @@ class SampledColumn:
 
 @dataclass(frozen=True, slots=True)
 class SampledTable:
-    """Any table of the database, a partitioned one by its root. `rows` and `pages` are the planner's estimates."""
+    """Any table of the database. `rows` and `pages` are the planner's estimates.
+
+    Attributes:
+        columns: Of a table that inherits, those that it does not inherit.
+        root: `schema.table` of the table at the top, where it inherits; otherwise its own.
+    """
 
     schema: str
     name: str
     rows: int
     pages: int
+    root: str
     columns: tuple[SampledColumn, ...]
 
     @property
@@ -84,9 +102,9 @@ class SampledTable:
 
 def tables(connection: Connection) -> list[SampledTable]:
     """Every table and materialised view of the database that is not the server's own or an extension's."""
-    found: dict[tuple[str, str, int, int], list[SampledColumn]] = {}
-    for schema, name, rows, pages, *column in connection.execute(_COLUMNS).fetchall():
-        found.setdefault((schema, name, rows, pages), []).append(SampledColumn(*column))
+    found: dict[tuple[str, str, int, int, str], list[SampledColumn]] = {}
+    for schema, name, rows, pages, *column, root in connection.execute(_COLUMNS).fetchall():
+        found.setdefault((schema, name, rows, pages, root), []).append(SampledColumn(*column))
     return [SampledTable(*table, tuple(columns)) for table, columns in found.items()]
 
 
@@ -127,11 +145,14 @@ def counted(
     return None if row is None else (row[0], dict(zip(conditions, row[1:], strict=True)))
 
 
-def matches(column: SampledColumn, pattern: str) -> sql.Composed:
-    """The text of the column holds this."""
-    return sql.SQL("pg_catalog.left({}::text, {}) ~ {}").format(
-        sql.Identifier("s", column.name), sql.Literal(LONGEST_TEXT), sql.Literal(pattern)
-    )
+def value(column: SampledColumn) -> sql.Identifier:
+    """What stands in the column."""
+    return sql.Identifier("s", column.name)
+
+
+def matches(what: sql.Composable, pattern: str) -> sql.Composed:
+    """The text of a value holds this."""
+    return sql.SQL("pg_catalog.left(({})::text, {}) ~ {}").format(what, sql.Literal(LONGEST_TEXT), sql.Literal(pattern))
 
 
 def filled(column: SampledColumn) -> sql.Composed:
@@ -139,17 +160,17 @@ def filled(column: SampledColumn) -> sql.Composed:
     return sql.SQL("{} IS NOT NULL").format(sql.Identifier("s", column.name))
 
 
-def refers(column: SampledColumn, table: sql.Identifier, key: str, base: str) -> sql.Composed:
-    """The column's value, or the first one in its text, stands in the key column of a table.
+def refers(what: sql.Composable, table: sql.Identifier, key: str, base: str) -> sql.Composed:
+    """A value, or the first one in its text, stands in the key column of a table.
 
     Compared as the key's own type, so that its index serves.
     """
-    text = sql.SQL("pg_catalog.left({}::text, {})").format(sql.Identifier("s", column.name), sql.Literal(LONGEST_TEXT))
+    text = sql.SQL("pg_catalog.left(({})::text, {})").format(what, sql.Literal(LONGEST_TEXT))
     if base == "uuid":
         pattern = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-        value = sql.SQL("pg_catalog.substring({}, {})").format(text, sql.Literal(pattern))
+        found = sql.SQL("pg_catalog.substring({}, {})").format(text, sql.Literal(pattern))
     else:
-        value = sql.SQL("CASE WHEN {} ~ '^[0-9]{{1,15}}$' THEN {} END").format(text, text)
+        found = sql.SQL("CASE WHEN {} ~ '^[0-9]{{1,15}}$' THEN {} END").format(text, text)
     return sql.SQL("EXISTS (SELECT FROM {} AS p WHERE p.{} = ({})::{})").format(
-        table, sql.Identifier(key), value, raw("uuid" if base == "uuid" else "bigint")
+        table, sql.Identifier(key), found, raw("uuid" if base == "uuid" else "bigint")
     )

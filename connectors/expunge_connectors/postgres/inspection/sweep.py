@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -16,6 +16,8 @@ from expunge_connectors.postgres.inspection import sampling
 from expunge_connectors.postgres.inspection.sampling import SampledColumn, SampledTable
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.keytypes import INTEGER, UUID, key_type
+from expunge_connectors.postgres.spec import Removal
+from expunge_connectors.postgres.tombstones import without
 from expunge_connectors.shapes import IN_TEXT, share
 
 _ID_LIKE = re.compile(r"(^|_)(id|ids|uid|uuid|by|user|owner|author|customer|member|person|account|contact)$")
@@ -40,7 +42,7 @@ def findings(connection: Connection, inspection: Inspection, rows: int) -> Itera
     unread: list[str] = []
     late: list[str] = []
     for table in sampling.tables(connection):
-        collection = inspection.collection_of(table.text)
+        collection = inspection.collection_of(table.root)
         columns = [] if inspection.declared_free(table.text) else list(_unmapped(inspection, table, collection))
         if not columns:
             continue
@@ -48,7 +50,7 @@ def findings(connection: Connection, inspection: Inspection, rows: int) -> Itera
         readable = [one for one in columns if one.readable]
         if not readable:
             continue
-        conditions = dict(_conditions(readable, persons))
+        conditions = dict(_conditions(readable, persons, _removals(inspection, table, collection)))
         answer = sampling.counted(connection, table, rows, conditions) if time.monotonic() < until else None
         if answer is None:
             late.append(table.text)
@@ -92,12 +94,14 @@ def _unmapped(inspection: Inspection, table: SampledTable, collection: str | Non
     """The columns that would still be there after a request.
 
     Rows of a collection that is deleted go whole, and a log is declared. Of a tombstoned one, the columns that the
-    tombstone does not name stay.
+    tombstone does not name stay, and what it does not remove from a document.
     """
     spec = None if collection is None else inspection.spec.collections[collection]
     if spec is not None and (spec.log is not None or inspection.action(spec) is not Action.TOMBSTONE):
         return
-    kept = set() if spec is None else {*spec.tombstone, spec.created, spec.start}
+    kept = set() if spec is None else {spec.created, spec.start}
+    if spec is not None:
+        kept |= {column for column, wanted in spec.tombstone.items() if not isinstance(wanted, Removal)}
     if spec is not None and spec.owner is not None:
         kept.add(spec.owner.column)
     for column in table.columns:
@@ -114,17 +118,32 @@ def _persons(inspection: Inspection) -> Iterator[_Persons]:
             yield _Persons(name, table.identifier, column.name, column.base)
 
 
-def _conditions(columns: Iterable[SampledColumn], persons: Iterable[_Persons]) -> Iterator[tuple[str, sql.Composable]]:
+def _removals(inspection: Inspection, table: SampledTable, collection: str | None) -> Mapping[str, sql.Composable]:
+    """Column -> what a tombstone leaves of its documents."""
+    live = inspection.catalogue.tables.get(table.text)
+    if collection is None or live is None:
+        return {}
+    return {
+        column: without(sql.Identifier("s", column), wanted, live.columns[column].type)
+        for column, wanted in inspection.spec.collections[collection].tombstone.items()
+        if isinstance(wanted, Removal) and column in live.columns and live.columns[column].base in {"json", "jsonb"}
+    }
+
+
+def _conditions(
+    columns: Iterable[SampledColumn], persons: Iterable[_Persons], left: Mapping[str, sql.Composable]
+) -> Iterator[tuple[str, sql.Composable]]:
     for column in columns:
+        value = left.get(column.name, sampling.value(column))
         yield f"{column.name}:filled", sampling.filled(column)
         if column.textual:
             for words, pattern in IN_TEXT.items():
-                yield f"{column.name}:{words}", sampling.matches(column, pattern)
+                yield f"{column.name}:{words}", sampling.matches(value, pattern)
         for one in persons:
             if _comparable(column, one):
                 yield (
                     f"{column.name}:of {one.collection}",
-                    sampling.refers(column, one.table, one.column, one.base),
+                    sampling.refers(value, one.table, one.column, one.base),
                 )
 
 

@@ -65,8 +65,7 @@ def _sure(inspection: Inspection, tie: Tie) -> bool:
 
 def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie) -> bool:
     lead, columns = tie.lead or ("", ())
-    ours, theirs = frozenset(tie.names), frozenset(columns)
-    if spec.sharing is not None or _of_one_person(inspection, unique, lead, theirs, frozenset()):
+    if spec.sharing is not None or _of_one_person(inspection, unique, lead, frozenset(columns), frozenset()):
         return True
     # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
     # tombstone would not be.
@@ -74,8 +73,7 @@ def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie)
     return inspection.action(spec) is not Action.TOMBSTONE and any(
         key.child == lead_table
         and key.parent == spec.table
-        and frozenset(key.columns) == theirs
-        and frozenset(key.parent_columns) == ours
+        and set(zip(key.columns, key.parent_columns, strict=True)) == set(zip(columns, tie.names, strict=True))
         for key in inspection.catalogue.foreign_keys
     )
 
