@@ -50,6 +50,24 @@ SPEC = {
             "data_type": "account",
             "owner": CLIENT,
         },
+        "pages": {"key": "page:{*}:user:{user_id}:{*}", "type": "string", "data_type": "account", "owner": COMPANY},
+        "rooms": {"key": "room:{*}", "type": "set", "member": "{user_id}", "data_type": "account", "owner": COMPANY},
+        "feed": {"key": "feed", "type": "list", "element": "{user_id}", "data_type": "account", "owner": COMPANY},
+        "trail": {
+            "key": "trail",
+            "type": "stream",
+            "entry": {"who": "{user_id}"},
+            "data_type": "account",
+            "owner": COMPANY,
+        },
+        "current": {
+            "key": "current:{user_id}",
+            "type": "hash",
+            "yields": "token",
+            "named_by": {"field": "session"},
+            "data_type": "account",
+            "owner": COMPANY,
+        },
         "audit": {"key": "audit", "type": "stream", "log": LOG},
     },
 }
@@ -59,7 +77,9 @@ class RedisHarness:
     store = "cache"
     log = "audit"
     scope = Scope("company")
-    actions: Mapping[str, Action] = dict.fromkeys(("index", "sessions", "cache", "online", "names"), Action.DELETE)
+    actions: Mapping[str, Action] = dict.fromkeys(
+        ("index", "sessions", "cache", "online", "names", "pages", "rooms", "feed", "trail", "current"), Action.DELETE
+    )
     member, other_member = Scope("client", "7"), Scope("client", "8")
     member_actions: Mapping[str, Action] = {"recent": Action.DELETE}
     member_owns = frozenset({("recent", "client:7:recent/70000004")})
@@ -87,6 +107,11 @@ class RedisHarness:
         client.zadd("online", {user: 0})
         client.hset("names", f"u{user}", f"Name{number}")
         client.xadd("audit", {"user": user})
+        client.mset({f"page:{page}:user:{user}:x": "x" for page in "ab"})
+        client.sadd("room:a", user, "somebody")
+        client.rpush("feed", user)
+        entry = client.xadd("trail", {"who": user}).decode()
+        client.hset(f"current:{user}", mapping={"session": tokens[0], "name": f"Name{number}"})
         given = frozenset({SubjectKey("user_id", user)})
         owns = {
             ("index", f"user:{user}:sessions"),
@@ -94,11 +119,27 @@ class RedisHarness:
             ("cache", f"cache:user:{user}"),
             ("online", f"online/{user}"),
             ("names", f"names/u{user}"),
+            *(("pages", f"page:{page}:user:{user}:x") for page in "ab"),
+            ("rooms", f"room:a/{user}"),
+            ("feed", f"feed/{user}"),
+            ("trail", f"trail/{entry}"),
+            ("current", f"current:{user}"),
         }
         return Person(
             Subject(number, given),
             given | {SubjectKey("token", token) for token in tokens},
-            {"index": 1, "sessions": 2, "cache": 1, "online": 1, "names": 1},
+            {
+                "index": 1,
+                "sessions": 2,
+                "cache": 1,
+                "online": 1,
+                "names": 1,
+                "pages": 2,
+                "rooms": 1,
+                "feed": 1,
+                "trail": 1,
+                "current": 1,
+            },
             frozenset(owns),
             frozenset({user, *tokens, f"Name{number}", f"192.0.2.{number}"}),
         )
@@ -137,10 +178,16 @@ class RedisHarness:
                 found |= {("names", f"names/{one.decode()}"): value for one, value in client.hscan_iter(key)}
             elif name.startswith("user:"):
                 found["index", name] = b" ".join(sorted(client.smembers(key)))
+            elif name.startswith("room:"):
+                found |= {("rooms", f"{name}/{one.decode()}"): one for one in client.smembers(key)}
+            elif name == "feed":
+                found |= {("feed", f"feed/{one.decode()}"): one for one in client.lrange(key, 0, -1)}
+            elif name == "trail":
+                found |= {("trail", f"trail/{one.decode()}"): str(held).encode() for one, held in client.xrange(key)}
             elif name.startswith("client:"):
                 found |= {("recent", f"{name}/{one.decode()}"): one for one in client.smembers(key)}
             else:
-                kind = {"session": "sessions"}.get(name.partition(":")[0], name.partition(":")[0])
+                kind = {"session": "sessions", "page": "pages"}.get(name.partition(":")[0], name.partition(":")[0])
                 found[kind, name] = client.dump(key)
         return found
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from expunge_connectors.contract import Beat
 from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.retries import retrying
 from expunge_connectors.s3.faults import passing
 from expunge_connectors.s3.listing import hold_of
 from expunge_connectors.s3.records import Entry, Found, doom
@@ -66,24 +67,40 @@ class Removal:
         entries = self._waiting.pop(bucket, [])
         if not entries:
             return
-        objects = [{"Key": entry.key, "VersionId": entry.version} for entry in entries]
-        answer = self._service.must(
-            f"bucket {bucket}", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
-        )
-        refused = answer.get("Errors", [])
-        self._weigh(bucket, entries, refused)
-        self.gone += len(entries) - len(refused)
+        left = list(entries)
+
+        def attempt() -> None:
+            """Ask again for what may pass, and for nothing else."""
+            nonlocal left
+            objects = [{"Key": entry.key, "VersionId": entry.version} for entry in left]
+            answer = self._service.must(
+                f"bucket {bucket}", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
+            )
+            refused = answer.get("Errors", [])
+            again = self._weigh(bucket, left, refused)
+            self.gone += len(left) - len(refused)
+            left = again
+            if again:
+                where = f"Store {self._service.name}, collection {self._collections[again[0]]}"
+                codes = ", ".join(sorted({str(one.get("Code")) for one in refused if passing(str(one.get("Code")))}))
+                raise TransientError(f"{where}: some objects could not be removed now ({codes}).")
+
+        retrying(self._service.wait)(attempt)
         for entry in entries:
             self._collections.pop(entry, None)
         self._beat()
 
-    def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> None:
+    def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> list[Entry]:
         """Accept a refusal only for what is gone already, or locked meanwhile (counted as retained from then on).
 
+        Returns:
+            What the service asks to try again.
+
         Raises:
-            TransientError: The service asks to try again.
+            TransientError: The service asks to try again, and does not say what.
             TerminalError: It refused something that no lock protects.
         """
+        again: list[Entry] = []
         by_name = {(entry.key, entry.version): entry for entry in entries}
         for one in refused:
             code = str(one.get("Code", ""))
@@ -94,8 +111,12 @@ class Removal:
                 at = self._service.clock(bucket)
                 if hold_of(self._service, entry, at) is not None:
                     continue
+            if passing(code) and entry is not None:
+                again.append(entry)
+                continue
             name = self._collections.get(entry) if entry is not None else None
             where = f"Store {self._service.name}, " + (f"bucket {bucket}" if name is None else f"collection {name}")
             if passing(code):
                 raise TransientError(f"{where}: some objects could not be removed now ({code}).")
             raise TerminalError(f"{where}: the service refuses to remove some objects ({code}).")
+        return again

@@ -35,7 +35,7 @@ class Service:
     def __init__(self, name: str, connection: S3Connection, wait: wait_base | None = None) -> None:
         self.name = name
         self._connection = connection
-        self._wait = patient() if wait is None else wait
+        self.wait = patient() if wait is None else wait
         self._lock = threading.Lock()
         self._made: S3Client | None = None
 
@@ -54,7 +54,7 @@ class Service:
             TransientError: The service did not answer, also after some more attempts.
             TerminalError: It refused.
         """
-        return retrying(self._wait)(self._call, place, operation, frozenset(absent), arguments)
+        return retrying(self.wait)(self._call, place, operation, frozenset(absent), arguments)
 
     def must(self, place: str | None, operation: str, **arguments: Any) -> Answer:  # noqa: ANN401 - as boto3 has it
         """As `call`, where "there is no such thing" is an error like any other."""

@@ -92,10 +92,9 @@ def keys_of(page: Mapping[str, Any]) -> set[str]:
 
 
 def whole(page: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str] | None, bool]:
-    """A page of ListObjectVersions that ends between two keys.
+    """A page of ListObjectVersions that ends between two keys: of its last key there may be more.
 
-    Where a page is cut within the versions of a key, SeaweedFS goes on with the next key and the rest is never shown.
-    So the last key of a page is left out and listed again, unless it is the only one.
+    So the last key of a page that is not the last one is left out and listed again, unless it is the only one.
 
     Returns:
         The page, what the next request must say (None at the end), and whether the page ends between two keys.
@@ -111,21 +110,6 @@ def whole(page: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]
     return {**page, **kept}, {"KeyMarker": max(keys - {last})}, True
 
 
-def whole_pages(service: Service, place: str, **arguments: object) -> Iterator[Mapping[str, Any]]:
-    """The pages of a ListObjectVersions, each ending between two keys.
-
-    Raises:
-        TerminalError: A page says that there is more but not where: half a listing proves nothing.
-    """
-    where: Mapping[str, str] = {}
-    while True:
-        page, onward, _ = whole(service.must(place, "list_object_versions", **arguments, **where))
-        yield page
-        if onward is None:
-            return
-        where = _onward(service, place, where, onward)
-
-
 def _onward(service: Service, place: str, where: Mapping[str, str], onward: Mapping[str, str]) -> Mapping[str, str]:
     if not onward or onward == where:
         raise TerminalError(f"Store {service.name}, {place}: the listing breaks off (list_object_versions).")
@@ -135,7 +119,9 @@ def _onward(service: Service, place: str, where: Mapping[str, str], onward: Mapp
 def entries_below(service: Service, target: Target) -> tuple[Entry, ...]:
     """Every version and delete marker of one target. A key is looked up as a prefix and then compared in full."""
     found: list[Entry] = []
-    for page in whole_pages(service, f"collection {target.collection}", Bucket=target.bucket, Prefix=target.name):
+    place = f"collection {target.collection}"
+    pages = service.pages(place, "list_object_versions", VERSION_MARKERS, Bucket=target.bucket, Prefix=target.name)
+    for page in pages:
         listed = entries_of(target.bucket, page)
         found.extend(entry for entry in listed if target.covers(entry.key))
         # Listings are in the order of keys, and a key comes before all longer keys that begin with it.

@@ -16,7 +16,7 @@ from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, lockable
 from expunge_connectors.s3.service import Answer, Service
-from expunge_connectors.s3.stretches import whole_pages
+from expunge_connectors.s3.stretches import VERSION_MARKERS
 from expunge_connectors.s3_backups.lifecycle import BucketState, Protection, Version, Versioning
 from expunge_connectors.s3_backups.rules import enabled_rules
 
@@ -65,7 +65,8 @@ def bucket_state(service: Service, bucket: str) -> BucketState:
 def listing(service: Service, bucket: str, prefix: str) -> list[Line]:
     """Every version and delete marker below the prefix."""
     lines: list[Line] = []
-    for page in whole_pages(service, f"bucket {bucket}", Bucket=bucket, Prefix=prefix):
+    pages = service.pages(f"bucket {bucket}", "list_object_versions", VERSION_MARKERS, Bucket=bucket, Prefix=prefix)
+    for page in pages:
         for kind in ("Versions", "DeleteMarkers"):
             lines.extend(
                 Line(

@@ -116,6 +116,31 @@ def test_a_refusal_of_one_object_is_an_error_of_the_call(code: str, kind: type[C
         assert "collection folders" in str(caught.value)
 
 
+@pytest.mark.parametrize("code", ["SlowDown", "InternalError", "ServiceUnavailable"])
+def test_a_refusal_of_one_object_that_passes_is_asked_again(code: str) -> None:
+    with connected(refusing(code), refusing(code), (200, b"<DeleteResult/>")) as (connector, script):
+        begun = removal(connector)
+        begun.finish()
+        assert begun.gone == 1
+        assert len(script.seen) == 3
+
+
+def test_only_what_was_refused_is_asked_again() -> None:
+    answers = (refusing("SlowDown"), (200, b"<DeleteResult/>"))
+    with connected(*answers) as (connector, _):
+        bodies: list[bytes] = []
+        connector._service._client().meta.events.register(
+            "before-send.s3.DeleteObjects", lambda request, **_: bodies.append(request.body)
+        )
+        begun = removal(connector)
+        target = Target(2, "folders", "bkt", "users/2/", is_prefix=True, certain=True)
+        other = Entry("bkt", "users/2/x", "v9", marker=False, latest=True, modified=datetime(2026, 1, 1, tzinfo=UTC))
+        begun.take(Found(target, (other,), (), {}))
+        begun.finish()
+        assert begun.gone == 2
+    assert [(b"users/1/secret" in body, b"users/2/x" in body) for body in bodies] == [(True, True), (True, False)]
+
+
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion"])
 def test_what_is_gone_already_is_no_error(code: str) -> None:
     with connected(refusing(code)) as (connector, _):

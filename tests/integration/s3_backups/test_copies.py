@@ -295,3 +295,18 @@ def test_findings(place: Place, s3: S3Client, servers: Endpoints, bucket: Bucket
     assert "backups-expire-current-only" in codes
     assert "backups-never-expire" not in codes
     other.connector.close()
+
+
+def test_more_copies_than_a_page_holds(place: Place) -> None:
+    """A copy that a listing overlooks would be taken for gone; pages end between the versions of a key, too."""
+    ids = {f"pg/daily/{number}.dump@{place.put(f'pg/daily/{number}.dump')}" for number in (1, 2, 3, 1, 2, 3, 1, 2, 3)}
+    events = place.connector._service._client().meta.events
+    pages: list[int] = []
+
+    def small(params: dict[str, Any], **_: object) -> dict[str, Any]:
+        pages.append(1)
+        return {**params, "MaxKeys": 5}
+
+    events.register("provide-client-params.s3.ListObjectVersions", small)
+    assert place.copies().keys() == ids
+    assert len(pages) == 2
