@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from expunge_config.datamap import DataMap
@@ -112,6 +113,14 @@ def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
             "The server carries no sentinel (or the user may not read it), so it cannot be told from another one.",
             "Make sure that this is the right server, then run `expunge adopt`.",
         )
+    others = _other_databases(conversation, info or {})
+    if others:
+        yield notes(
+            Severity.INFO,
+            "redis-other-databases",
+            f"The server's databases {', '.join(others)} hold keys too; this store is one database.",
+            "Make each that holds data about people a store of its own in the map.",
+        )
     policy = _setting(conversation, "maxmemory-policy")
     if policy is None:
         yield notes.unknown("whether keys are evicted under memory pressure", "CONFIG GET")
@@ -122,6 +131,12 @@ def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
             f"Under memory pressure keys vanish by themselves (maxmemory-policy {policy}), index sets too.",
             "Do not let the only way to a person's keys be an index set in a server that evicts.",
         )
+
+
+def _other_databases(conversation: Conversation, info: Mapping[str, Any]) -> list[str]:
+    ours = f"db{conversation.client.get_connection_kwargs().get('db', 0)}"
+    numbers = sorted(int(name.removeprefix("db")) for name in info if re.fullmatch(r"db\d+", name) and name != ours)
+    return [str(number) for number in numbers]
 
 
 def _setting(conversation: Conversation, name: str) -> str | None:

@@ -117,6 +117,16 @@ def test_the_rules_that_a_remedy_states_suffice_and_grant_no_more(keyspace: Keys
     connector.close()
 
 
+def test_other_databases_are_named(tmp_path: Path) -> None:
+    with valkey(tmp_path) as url:
+        assert "redis-other-databases" not in codes(url)
+        for database in (0, 3, 11):
+            with redis.Redis.from_url(url.removesuffix("0") + str(database)) as client:
+                client.set("x", "y")
+        assert "databases 3, 11 hold" in codes(url)["redis-other-databases"].message
+        assert "databases 0, 11 hold" in codes(url.removesuffix("0") + "3")["redis-other-databases"].message
+
+
 def test_templates_that_overlap_are_a_warning(keyspace: Keyspace) -> None:
     assert "template-overlap" not in codes(keyspace.url)
     connector = store(
