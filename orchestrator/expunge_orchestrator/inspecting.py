@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
@@ -74,3 +77,32 @@ def refuse_errors(findings: Sequence[Finding]) -> None:
             f"The data map and the live stores disagree; nothing was touched:\n{listed}",
             remedy="`expunge check` explains each finding and what to do.",
         )
+
+
+@dataclass(slots=True)
+class Inspection:
+    """The last inspection of this process, if it found no error (ADR 7)."""
+
+    _of: tuple[object, ...] = ()
+    _at: float = 0.0
+
+    def refuse_errors(
+        self,
+        data_map: DataMap,
+        stores: Mapping[str, StoreConnector],
+        backups: Mapping[str, BackupConnector],
+        holds: timedelta,
+    ) -> None:
+        """Inspect everything and let errors block, unless just that was done less than `holds` ago.
+
+        Raises:
+            FindingsError: There is an error.
+            ConnectorError: A store cannot be asked.
+        """
+        of = (data_map, *stores.values(), *backups.values())
+        same = len(of) == len(self._of) and all(one is other for one, other in zip(of, self._of, strict=True))
+        if same and time.monotonic() - self._at < holds.total_seconds():
+            return
+        started = time.monotonic()
+        refuse_errors(inspect_all(data_map, stores, backups))
+        self._of, self._at = of, started

@@ -28,7 +28,6 @@ from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
 from expunge_orchestrator.garbage import collected_seldom
-from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
@@ -64,7 +63,7 @@ def make(workspace: Workspace, people: People, scope: Scope, progress: Progress)
         FindingsError: `check` would show an error.
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
     """
-    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
+    workspace.refuse_errors()
     actions = actions_for(scope, workspace.data_map)
     identities = {name: workspace.stores[name].identity() for name in actions}
     series = [new_series() for _ in people]

@@ -15,6 +15,7 @@ from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, StoreConnector
 from expunge_connectors.registry import Registry
 from expunge_orchestrator.errors import KeysError
+from expunge_orchestrator.inspecting import Inspection
 from expunge_orchestrator.ledger.database import open_ledger
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
@@ -40,6 +41,16 @@ class Workspace:
     backups: Mapping[str, BackupConnector]
     ledger: sa.Engine = field(repr=False)
     keys: KeyRing = field(repr=False)
+    inspection: Inspection = field(default_factory=Inspection, repr=False, compare=False)
+
+    def refuse_errors(self) -> None:
+        """Inspect what this workspace works with, unless that was done a moment ago, and let errors block.
+
+        Raises:
+            FindingsError: `check` would show an error.
+            ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
+        """
+        self.inspection.refuse_errors(self.data_map, self.stores, self.backups, self.settings.inspection_holds)
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

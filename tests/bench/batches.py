@@ -16,6 +16,7 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator import planning, progress
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run, run_step
+from expunge_orchestrator.inspecting import Inspection
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -146,17 +147,27 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     return batch
 
 
-def one(office: Office, client: int, caller: int) -> tuple[Stages, Stages]:
-    """One caller from end to end; returns the stages, and the calls of connectors within them.
+def one_by_one(office: Office, client: int, callers: Iterable[int], *, anew: bool) -> list[tuple[Stages, Stages]]:
+    """Callers from end to end, one at a time; for each the stages, and the calls of connectors within them.
+
+    Args:
+        anew: Inspect for each of them, as a process that does one thing does; else within a minute (ADR 7).
 
     Raises:
-        AssertionError: The person was not erased.
+        AssertionError: A person was not erased.
     """
-    stages, stores = Stages(), Stages()
-    batch = erase(timed(office.workspace, stores), Share(client, [caller], []), stages)
-    assert office.outcomes(batch) == {"erased": 1}, "the person was not erased"
-    office.settle()
-    return stages, stores
+    calls = Stages()
+    workspace = timed(office.workspace, calls)
+    found = []
+    for caller in callers:
+        calls.seconds.clear()
+        stages = Stages()
+        chosen = replace(workspace, inspection=Inspection()) if anew else workspace
+        batch = erase(chosen, Share(client, [caller], []), stages)
+        assert office.outcomes(batch) == {"erased": 1}, "the person was not erased"
+        found.append((stages, Stages(calls.seconds.copy())))
+        office.settle(chosen)
+    return found
 
 
 def erase_here(workspace: Workspace, share: Share) -> None:

@@ -122,6 +122,7 @@ class World:
             **walk.settings_for(self.endpoints, loaded, home),
             "EXPUNGE_CHUNK_SIZE": "3",
             "EXPUNGE_SETTLING": "PT0S",
+            "EXPUNGE_INSPECTION_HOLDS": "PT0S",  # or the points would depend on how fast the machine is
             "EXPUNGE_RETRY_PAUSE": "PT0.05S",
         }
 

@@ -10,7 +10,6 @@ from expunge_orchestrator import approving
 from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.errors import PlanChangedError, WaitingError
 from expunge_orchestrator.execution import pipeline
-from expunge_orchestrator.inspecting import inspect_all, refuse_errors
 from expunge_orchestrator.issuing import refuse_behind
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
@@ -44,7 +43,7 @@ def begin(workspace: Workspace, batch: Batch) -> None:
     refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     if batch.cancelled:
         return
-    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
+    workspace.refuse_errors()
     if batch.state is not BatchState.PLANNED:
         if batch.actions != actions_for(batch.scope, workspace.data_map):
             raise PlanChangedError(
@@ -202,7 +201,7 @@ def wake(workspace: Workspace) -> int:
     if waiting is None:
         return 0
     refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-    refuse_errors(inspect_all(workspace.data_map, workspace.stores, workspace.backups))
+    workspace.refuse_errors()
     with workspace.ledger.begin() as connection:
         rows = connection.execute(due).all()
         for row in rows:
