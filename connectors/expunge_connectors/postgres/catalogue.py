@@ -77,6 +77,7 @@ class ForeignKey:
 
     Attributes:
         sound: It holds for every row of both tables: validated, enforced, and for no part of a table only.
+        whole: It is the child's own, not one of a table below it.
         on_delete: `pg_constraint.confdeltype`: a no action, r restrict, c cascade, n set null, d set default.
     """
 
@@ -87,6 +88,7 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
     on_delete: str
     sound: bool = True
+    whole: bool = True
 
     @property
     def writes_child(self) -> bool:
@@ -213,7 +215,14 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
         name, child, ours, parent, theirs, on_delete, holds = row
         sound = holds and child not in partly and parent not in partly
         return ForeignKey(
-            name, roots.get(child, child), tuple(ours), roots.get(parent, parent), tuple(theirs), on_delete, sound
+            name,
+            roots.get(child, child),
+            tuple(ours),
+            roots.get(parent, parent),
+            tuple(theirs),
+            on_delete,
+            sound,
+            child not in roots,
         )
 
     return Catalogue(tables, tuple(map(foreign_key, connection.execute(_FOREIGN_KEYS).fetchall())))

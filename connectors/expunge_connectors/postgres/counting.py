@@ -13,7 +13,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
 from expunge_connectors.postgres.selection import Search, Trail
-from expunge_connectors.postgres.wording import either
+from expunge_connectors.postgres.wording import TRUE, either
 
 
 def count(
@@ -53,7 +53,7 @@ _STATEMENT = sql.SQL(
 
 def _found(search: Search, mapped: MappedTable, ways: Sequence[selection.Way]) -> sql.Composed:
     stays = either(selection.kept(mapped, "t", search.cutoff), selection.others_left(search, mapped, "t"))
-    trails = [Trail(way, counted(search, mapped, way.tie), way.tie in mapped.erasing) for way in ways]
+    trails = [Trail(way, counted(search, mapped, way.tie), way.tie in mapped.erasing, TRUE) for way in ways]
     return selection.found_rows(search, mapped, trails, stays)
 
 

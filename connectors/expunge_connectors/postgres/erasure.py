@@ -16,7 +16,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres import selection, staging
+from expunge_connectors.postgres import selection, staging, waiting
 from expunge_connectors.postgres.catalogue import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import still_referenced, translated
@@ -28,7 +28,7 @@ from expunge_connectors.postgres.selection import Search, Trail, Way
 from expunge_connectors.postgres.tombstones import entombed, put
 from expunge_connectors.postgres.wording import TRUE, both, column, either, listed
 
-ROWS_PER_TRANSACTION = 10_000
+ROWS_PER_TRANSACTION = 25_000
 SECONDS_PER_TRANSACTION = 5.0
 KEYS_PER_TRANSACTION = 5_000
 
@@ -175,11 +175,20 @@ class Eraser:
             with translated(self.store.name, mapped.name):
                 ways = selection.ways(search, mapped.erasing)
                 if ways and self._kept_at_hand(mapped):
-                    search.keep(mapped, self._found(search, mapped, ways), selection.found_columns(mapped))
+                    self._keep(search, mapped, ways)
         return search
 
+    def _keep(self, search: Search, mapped: MappedTable, ways: Sequence[Way]) -> None:
+        search.keep(mapped, self._found(search, mapped, ways), selection.found_columns(mapped))
+        waiting.look(search, mapped)
+        if mapped.name in search.waiting and waiting.no_identifiers(search, mapped):
+            search.waiting.discard(mapped.name)
+            search.connection.execute(sql.SQL("DROP TABLE {}").format(search.table(mapped.name)))
+            search.keep(mapped, self._found(search, mapped, ways), selection.found_columns(mapped))
+            waiting.look(search, mapped)
+
     def _kept_at_hand(self, mapped: MappedTable) -> bool:
-        if mapped.leads or mapped.own or mapped.spec.sharing is not None:
+        if mapped.leads or mapped.own or mapped.binding or mapped.spec.sharing is not None:
             return True
         if mapped.table.kind != "r" or mapped.table.tree:
             return True  # a row's address says which row it is within one table only
@@ -188,7 +197,10 @@ class Eraser:
         )
 
     def _found(self, search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
-        trails = [Trail(way, selection.requested(mapped, way.tie, "t", self.cutoff), leads=True) for way in ways]
+        known = selection.known(search, mapped, "t", sql.SQL("k.number"))
+        trails = [
+            Trail(way, selection.requested(mapped, way.tie, "t", self.cutoff), leads=True, known=known) for way in ways
+        ]
         return selection.found_rows(search, mapped, trails, selection.kept(mapped, "t", self.cutoff))
 
     def _collection(self, search: Search, mapped: MappedTable, limit: int | None) -> int:
@@ -198,6 +210,7 @@ class Eraser:
             return search.connection.execute(self._nothing(mapped)).rowcount
         if mapped.action is Action.TOMBSTONE:
             return search.connection.execute(self.tombstone(search, mapped, ways, limit)).rowcount
+        waiting.hold_back(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
             unowned = selection.nothing_left(self.store, mapped, "t")
@@ -213,6 +226,7 @@ class Eraser:
         So no constraint needs to be deferrable, and no column to be emptied first.
         """
         going = [mapped for mapped in circle if search.found.get(mapped.name)]
+        waiting.hold_back(search, going)
         for mapped in going:
             self._ask_before(search, mapped, circle)
         if not going:
@@ -269,7 +283,7 @@ class Eraser:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"through constraint {key.name}")
                 continue
-            if mapped.spec.sharing is not None and not key.writes_child:
+            if not key.writes_child and (mapped.spec.sharing is not None or self._emptied(mapped, key, children)):
                 continue
             statement = self.changed_by(search, mapped, key, children[key.child], circle)
             (pointing,) = search.connection.execute(statement).fetchone() or (0,)
@@ -277,6 +291,26 @@ class Eraser:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
                 raise still_referenced(self.store.name, mapped.name, key.name, key.child)
+
+    def _emptied(self, mapped: MappedTable, key: ForeignKey, children: Mapping[str, MappedTable]) -> bool:
+        """Every row that points here by this key was found by a tie over the same columns, and deleted just now."""
+        child = children[key.child]
+        pairs = set(zip(key.columns, key.parent_columns, strict=True))
+        return (
+            key.sound
+            and child.name in self.actions
+            and child.action is Action.DELETE
+            and child.member_column is None
+            and child.spec.sharing is None
+            and not child.binding
+            and any(
+                tie.of is not None
+                and tie.of[0] == mapped.name
+                and not tie.below
+                and set(zip((one.name for one in tie.columns), tie.of[1], strict=True)) == pairs
+                for tie in child.erasing
+            )
+        )
 
     def _would_change(self, mapped: MappedTable, key: ForeignKey, which: str) -> TerminalError:
         return TerminalError(
@@ -300,15 +334,29 @@ class Eraser:
             selection.same_row(mapped, "t", "f"),
             both(_due("f"), only),
         )
+        if mapped.spec.sharing is None and set(key.parent_columns) <= set(mapped.table.primary_key):
+            places = [mapped.table.primary_key.index(name) for name in key.parent_columns]
+            parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f WHERE {}").format(
+                listed(
+                    *(
+                        sql.SQL("{} AS {}").format(column("f", f"p{at}"), sql.Identifier(name))
+                        for at, name in zip(places, key.parent_columns, strict=True)
+                    )
+                ),
+                search.table(mapped.name),
+                _due("f"),
+            )
         itself: sql.Composable = TRUE
         if child in circle and search.found.get(child.name):
             itself = sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND {})").format(
                 search.table(child.name), selection.same_row(child, "c", "f"), _due("f")
             )
+        # A foreign key of the root of an inheritance tree does not hold for the tables below it.
+        rows = sql.SQL("ONLY {}" if child.table.tree and key.whole else "{}").format(child.table.identifier)
         return sql.SQL("SELECT count(*) FROM {} AS c JOIN ({}) AS t ON {} WHERE {}").format(
-            child.table.identifier,
+            rows,
             parents,
-            _refers(child, key.columns, key.parent_columns, "c", "t"),
+            selection.refers(child, key.columns, key.parent_columns, "c", "t"),
             itself,
         )
 
@@ -324,7 +372,7 @@ class Eraser:
         chosen = self._chosen(search, mapped, ways, limit, only)
         using = sql.SQL("") if chosen.found is None else sql.SQL(" USING {} AS f").format(chosen.found)
         return sql.SQL("DELETE FROM {} AS t{} WHERE {} AND {}").format(
-            mapped.table.identifier, using, chosen.condition, self._still(mapped, ways, only)
+            mapped.table.identifier, using, chosen.condition, self._still(search, mapped, ways, only)
         )
 
     def tombstone(self, search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None) -> sql.Composed:
@@ -342,7 +390,7 @@ class Eraser:
             ),
             using,
             chosen.condition,
-            self._still(mapped, ways, only),
+            self._still(search, mapped, ways, only),
         )
 
     def lock(self, search: Search, mapped: MappedTable) -> sql.Composed:
@@ -396,7 +444,7 @@ class Eraser:
         )
         return _Chosen(sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(found, bound))
 
-    def _still(self, mapped: MappedTable, ways: Sequence[Way], only: sql.Composable) -> sql.Composed:
+    def _still(self, search: Search, mapped: MappedTable, ways: Sequence[Way], only: sql.Composable) -> sql.Composed:
         """The same condition, said of the row as it is when the statement reaches it."""
         return both(
             either(
@@ -410,6 +458,7 @@ class Eraser:
             ),
             selection.owned(mapped, "t"),
             sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),
+            selection.known(search, mapped, "t", None),
             only,
         )
 
@@ -423,18 +472,7 @@ class _Chosen:
 
 
 def _due(found: str) -> sql.Composed:
-    return sql.SQL("{f}.asked AND NOT {f}.stays").format(f=sql.Identifier(found))
-
-
-def _refers(
-    mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str], child: str, parent: str
-) -> sql.Composed:
-    return both(
-        *(
-            equals(column(child, ours), column(parent, theirs), mapped.table.columns[ours].equality)
-            for ours, theirs in zip(columns, parent_columns, strict=True)
-        )
-    )
+    return sql.SQL("{f}.asked AND NOT {f}.stays AND NOT {f}.waits").format(f=sql.Identifier(found))
 
 
 def _unreferred(mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str]) -> sql.Composed:
@@ -446,5 +484,5 @@ def _unreferred(mapped: MappedTable, columns: Sequence[str], parent_columns: Seq
         )
     )
     return sql.SQL("NOT EXISTS (SELECT FROM {} AS c WHERE {} AND NOT ({}))").format(
-        mapped.table.identifier, _refers(mapped, columns, parent_columns, "c", "t"), other
+        mapped.table.identifier, selection.refers(mapped, columns, parent_columns, "c", "t"), other
     )

@@ -66,6 +66,8 @@ class MappedTable:
     Attributes:
         leads: (column, its type) in feeds, each once: what is remembered of a row that leads on.
         yields: Identity -> (where it stands, its normaliser).
+        binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
+            is known only when that key is.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -76,6 +78,7 @@ class MappedTable:
     ties: tuple[MappedTie, ...]
     feeds: tuple[Feed, ...]
     yields: Mapping[str, tuple[Source, Normaliser]]
+    binding: tuple[str, ...]
     action: Action
     period: str | None
     member_column: str | None
@@ -211,6 +214,11 @@ class _Builder:
                 identity: (self._source(name, source), self.data_map.identities[identity].rule)
                 for identity, source in spec.yields.items()
             },
+            binding=tuple(
+                identity
+                for identity in spec.yields
+                if self.data_map.identities[identity].kind is not IdentityKind.NOMINATING
+            ),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,

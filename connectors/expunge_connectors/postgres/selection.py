@@ -4,8 +4,8 @@ The vocabulary of the statements: `k` is where a tie comes from (a staged key, o
 table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.
 
 A table of found rows has the columns number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that
-lead on), asked (part of the request; otherwise newer), leads (its leads may be followed), stays (kept with a ground),
-until (the day on which that ends) and tombstone (it is one already).
+lead on), asked (part of the request; otherwise newer), leads (its leads may be followed), waits (see `known`), stays
+(kept with a ground), until (the day on which that ends) and tombstone (it is one already).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalogue import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.keytypes import KeyType, equals
-from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.mapped import Feed, MappedStore, MappedTable, MappedTie
 from expunge_connectors.postgres.spec import Source
-from expunge_connectors.postgres.staging import SCOPE, Staged, count_rows
+from expunge_connectors.postgres.staging import SCOPE, Staged, count_rows, yielded
 from expunge_connectors.postgres.tombstones import entombed, json_path
 from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
 
@@ -34,6 +34,7 @@ class Search:
     Attributes:
         cutoff: None: whatever its age.
         found: Collection -> rows in its table of found rows, for those that have one.
+        waiting: Collections of which found rows wait (see `known`).
     """
 
     connection: Connection
@@ -41,6 +42,7 @@ class Search:
     staged: Staged
     cutoff: datetime | None
     found: dict[str, int] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
 
     def table(self, name: str) -> sql.Identifier:
         """The table of found rows of a collection."""
@@ -128,6 +130,18 @@ def same_row(mapped: MappedTable, alias: str, found: str) -> sql.Composed:
     )
 
 
+def refers(
+    mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str], child: str, parent: str
+) -> sql.Composed:
+    """The row `child` of the table refers by these columns to the row `parent` of any."""
+    return both(
+        *(
+            equals(column(child, ours), column(parent, theirs), mapped.table.columns[ours].equality)
+            for ours, theirs in zip(columns, parent_columns, strict=True)
+        )
+    )
+
+
 def compared(live: Column, kind: KeyType, alias: str) -> sql.Composable:
     """A column as it is compared."""
     return sql.SQL("{}::text").format(column(alias, live.name)) if kind.cast else column(alias, live.name)
@@ -187,14 +201,79 @@ def rows(mapped: MappedTable, way: Way, wanted: sql.Composable, *conditions: sql
 
 
 def reached(way: Way, alias: str) -> sql.Composed:
-    """The row, as it is now, is one that this way leads to."""
+    """The row, as it is now, is one that this way leads to.
+
+    Said with IN, which the server answers from a hash table, also where it stands beside others; a type with an
+    equality of its own needs EXISTS.
+    """
     leading = TRUE if way.lead is None else sql.SQL("k.leads")
-    source = way.tie.source
-    if source is not None and source.several:
+    tie = way.tie
+    if tie.source is not None and tie.source.several:
         return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(
-            values(source, alias), way.table, meets(way, alias, column("v", "value"))
+            values(tie.source, alias), way.table, meets(way, alias, column("v", "value"))
         )
-    return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(way.table, both(leading, meets(way, alias)))
+    if any(kind.equality is not None for kind in tie.types):
+        return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(way.table, both(leading, meets(way, alias)))
+    ours: list[sql.Composable] = [
+        compared(live, kind, alias) for live, kind in zip(tie.columns, tie.types, strict=True)
+    ]
+    if tie.normaliser is not None:
+        ours = [normalised(tie.normaliser, column(alias, tie.columns[0].name))]
+    theirs = listed(*(column("k", name) for name in way.columns))
+    return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(listed(*ours), theirs, way.table, both(leading))
+
+
+def known(search: Search, mapped: MappedTable, alias: str, number: sql.Composable | None) -> sql.Composable:
+    """What the row says of whose it is, or of what hangs on it, is among the subject's keys, so that nothing is lost.
+
+    A row that came after the resolution may name another person, or an object that nobody would find without it: it
+    waits until its keys are resolved and durable (laws 2 and 6). Values that are no identifiers are no keys, and
+    nominating ones may have been left out on purpose. `number` is the subject's; None: any subject's keys will do.
+    """
+    conditions: list[sql.Composable] = []
+    for identity in mapped.binding:
+        source, rule = mapped.yields[identity]
+        table = search.staged.table(*yielded(identity))
+        if table is None:
+            raise AssertionError(identity)
+        if source.several:
+            unknown = _unknown(normalised(rule.sql, column("v", "value")), table, number)
+            conditions.append(
+                sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
+            )
+        else:
+            value = normalised(rule.sql, column(alias, source.column))
+            conditions.append(sql.SQL("(({}) IS NOT TRUE)").format(_unknown(value, table, number)))
+    conditions += [_known_feed(search, feed, alias, number) for feed in mapped.feeds if feed.needed]
+    return both(*conditions) if conditions else TRUE
+
+
+def _unknown(value: sql.Composable, table: sql.Identifier, number: sql.Composable | None) -> sql.Composed:
+    if number is None:
+        return sql.SQL("{} IS NOT NULL AND {} NOT IN (SELECT s.c0 FROM {} AS s)").format(value, value, table)
+    return sql.SQL("{} IS NOT NULL AND ({}, {}) NOT IN (SELECT s.number, s.c0 FROM {} AS s)").format(
+        value, number, value, table
+    )
+
+
+def _known_feed(search: Search, feed: Feed, alias: str, number: sql.Composable | None) -> sql.Composed:
+    ours = [compared(live, kind, alias) for live, kind in zip(feed.columns, feed.types, strict=True)]
+    empty = either(*(sql.SQL("{} IS NULL").format(one) for one in ours))
+    table = search.staged.table(feed.namespace, feed.types)
+    if table is None:
+        return empty
+    same = [
+        equals(one, column("s", f"c{at}"), kind.equality)
+        for at, (one, kind) in enumerate(zip(ours, feed.types, strict=True))
+    ]
+    if any(kind.equality is not None for kind in feed.types):
+        of_subject = TRUE if number is None else sql.SQL("s.number = {}").format(number)
+        return either(empty, sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {})").format(table, both(of_subject, *same)))
+    left = listed(*([] if number is None else [number]), *ours)
+    right = listed(
+        *([] if number is None else [sql.SQL("s.number")]), *(column("s", f"c{at}") for at in range(len(ours)))
+    )
+    return either(empty, sql.SQL("({}) IN (SELECT {} FROM {} AS s)").format(left, right, table))
 
 
 def owned(mapped: MappedTable, alias: str) -> sql.Composable:
@@ -214,8 +293,10 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
         return TRUE
     # A day without a time may be after the cutoff on the cutoff's own day.
     day = mapped.table.columns[mapped.spec.created].base == "date"
-    return sql.SQL("coalesce({} < {}::date, false)" if day else "coalesce({} < {}, false)").format(
-        column(alias, mapped.spec.created), sql.Literal(cutoff)
+    return sql.SQL("coalesce({} < {}::date, {})" if day else "coalesce({} < {}, {})").format(
+        column(alias, mapped.spec.created),
+        sql.Literal(cutoff),
+        TRUE if mapped.spec.undated == "erase" else FALSE,
     )
 
 
@@ -237,7 +318,7 @@ def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Compos
 def found_columns(mapped: MappedTable) -> sql.Composed:
     """The columns of a table of found rows, for DDL."""
     leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
-    facts = raw("asked boolean, leads boolean, stays boolean, until date, tombstone boolean")
+    facts = raw("asked boolean, leads boolean, waits boolean, stays boolean, until date, tombstone boolean")
     return listed(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
 
 
@@ -248,11 +329,13 @@ class Trail:
     Attributes:
         asked: Whether a row found is part of the request.
         leads: Whether such a row leads on.
+        known: Whether its keys are known; if not, it waits and leads nowhere.
     """
 
     way: Way
     asked: sql.Composable
     leads: bool
+    known: sql.Composable
 
 
 def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], stays: sql.Composable) -> sql.Composed:
@@ -261,19 +344,20 @@ def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], sta
     `stays` says whether a row `t` is kept, for whatever reason.
     """
 
-    def facts(what: sql.Composable, on: sql.Composable) -> sql.Composed:
+    def facts(what: sql.Composable, on: sql.Composable, of: sql.Composable) -> sql.Composed:
         return listed(
             sql.SQL("k.number"),
             *_named(place_names(mapped), place(mapped, "t")),
             *_named([f"l{at}" for at in range(len(mapped.leads))], _leading(mapped)),
             sql.SQL("{} AS asked").format(what),
-            sql.SQL("{} AS leads").format(on),
+            sql.SQL("{} AS leads").format(both(on, of)),
+            sql.SQL("{} AS waits").format(FALSE if of is TRUE else sql.SQL("NOT ({})").format(of)),
             sql.SQL("{} AS stays").format(stays),
             sql.SQL("{} AS until").format(kept_until(mapped, "t")),
             sql.SQL("{} AS tombstone").format(entombed(mapped, "t")),
         )
 
-    selects = [rows(mapped, trail.way, facts(trail.asked, trail.asked if trail.leads else FALSE)) for trail in trails]
+    selects = [rows(mapped, one.way, facts(one.asked, one.asked if one.leads else FALSE, one.known)) for one in trails]
     if len(selects) == 1 and not mapped.own and trails[0].way.once:
         return selects[0]
     same = listed(
@@ -282,8 +366,8 @@ def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], sta
         *(raw(f"l{at}") for at in range(len(mapped.leads))),
     )
     merged = sql.SQL(
-        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, stays, until, tombstone FROM {found}"
-        " GROUP BY {same}, stays, until, tombstone"
+        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits,"
+        " stays, until, tombstone FROM {found} GROUP BY {same}, stays, until, tombstone"
     )
     if not mapped.own:
         together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
@@ -293,7 +377,7 @@ def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], sta
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
         sql.SQL(" UNION ").join(selects),
-        facts(TRUE, TRUE),
+        facts(TRUE, TRUE, trails[0].known),
         mapped.table.identifier,
         either(*(meets(way, "t") for way in below)),
         both(sql.SQL("k.leads"), owned(mapped, "t")),

@@ -248,5 +248,5 @@ class PostgresConnection(Model):
     lock_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "5s"
     statement_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "10min"
     verification_wait_seconds: float = Field(default=30, ge=0, le=86_400)
-    rows_per_transaction: int = Field(default=10_000, ge=1, le=1_000_000)
+    rows_per_transaction: int = Field(default=25_000, ge=1, le=1_000_000)
     seconds_per_transaction: float = Field(default=5, gt=0, le=3_600)

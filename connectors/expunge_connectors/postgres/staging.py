@@ -9,14 +9,14 @@ would stand in pg_statistic and in the server's log of changes for good.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
 
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.keytypes import KeyType
+from expunge_connectors.postgres.keytypes import TEXT, KeyType
 from expunge_connectors.postgres.mapped import MappedStore
 
 SCOPE = sql.Identifier("pg_temp", "expunge_scope")
@@ -43,7 +43,10 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
 
     A value that is not the text form of its column's type is left out: it cannot stand there.
     """
-    wanted = dict.fromkeys((tie.namespace, tie.types) for mapped in store.scoped.values() for tie in mapped.ties)
+    scoped = store.scoped.values()
+    wanted = dict.fromkeys((tie.namespace, tie.types) for mapped in scoped for tie in mapped.ties)
+    bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
+    wanted |= bound
     by_namespace: dict[str, set[tuple[int, str]]] = {namespace: set() for namespace, _ in wanted}
     for subject in subjects:
         for key in subject.keys:
@@ -52,7 +55,7 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
     tables: dict[Wanted, sql.Identifier] = {}
     for namespace, types in wanted:
         lines = list(_lines(by_namespace[namespace], types))
-        if lines:
+        if lines or (namespace, types) in bound:
             table = sql.Identifier("pg_temp", f"expunge_keys_{len(tables)}")
             _fill(connection, table, types, lines)
             tables[namespace, types] = table
@@ -61,6 +64,17 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
         with connection.cursor().copy(sql.SQL("COPY {} (member) FROM STDIN").format(SCOPE)) as copy:
             copy.write_row((scope.member,))
     return Staged(tables)
+
+
+def yielded(identity: str) -> Wanted:
+    """The keys of an identity as rows yield them: normalised text, whatever the columns' types."""
+    return identity, (TEXT,)
+
+
+def add(connection: Connection, table: sql.Identifier, keys: Iterable[tuple[int, str]]) -> None:
+    """More keys into a table of plain texts."""
+    with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+        copy.write("".join(_lines(set(keys), (TEXT,))))
 
 
 def count_rows(connection: Connection, table: sql.Identifier, rows: int) -> None:

@@ -306,9 +306,10 @@ class Verifier:
         if spec.created is None:
             return sql.SQL("false") if spec.undated == "keep" else sql.SQL("true")
         created = sql.Identifier("r", spec.created)
-        if table.columns[spec.created].base == "date":  # on the cutoff's own day it cannot be known
-            return sql.SQL("({} IS NOT NULL AND {} < {}::date)").format(created, created, sql.Literal(self.cutoff))
-        return sql.SQL("({} IS NOT NULL AND {} < {})").format(created, created, sql.Literal(self.cutoff))
+        empty = sql.SQL("{} IS NULL OR" if spec.undated == "erase" else "{} IS NOT NULL AND").format(created)
+        # On the cutoff's own day it cannot be known when.
+        day = sql.SQL("::date" if table.columns[spec.created].base == "date" else "")
+        return sql.SQL("({} {} < {}{})").format(empty, created, sql.Literal(self.cutoff), day)
 
     def _of_member(self, spec: TableSpec) -> sql.Composable:
         if spec.owner is None or spec.owner.column is None:

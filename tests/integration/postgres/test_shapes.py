@@ -6,7 +6,7 @@ import pytest
 from tests.integration.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
 from tests.integration.postgres.shapes import ACME, erased, left, shape
 
-from expunge_connectors.contract import no_beat
+from expunge_connectors.contract import Subject, no_beat
 from expunge_connectors.errors import TerminalError
 
 USERS = """
@@ -345,7 +345,9 @@ leads:
             ("email", "ada@x.example"),
             ("email", "zoe@x.example"),
         }
+        tokens = frozenset(one.key for one in told if one.key.namespace == "token")
         ada = subject(1, email="ada@x.example")
+        ada = Subject(1, ada.keys | tokens)
         assert due(store.count([ada], ACME, CUTOFF)) == due(store.verify([ada], ACME, CUTOFF)) == {"leads": 4}
         store.erase([ada], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert due(store.verify([ada], ACME, CUTOFF)) == {}
