@@ -41,7 +41,7 @@ from expunge_reports.files import DurableDirectory
 from expunge_reports.log import LogWriter
 
 _WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
-_WRITING_SQL = re.compile(r"\s*(?:DELETE FROM|UPDATE) (\S+)")
+_WRITING_SQL = re.compile(r"DO \$.*?\bBEGIN\s+(?:DELETE FROM|UPDATE) (\S+)", re.DOTALL)
 _WRITING_S3 = ("DeleteObjects", "DeleteObject", "AbortMultipartUpload")
 
 

@@ -27,6 +27,7 @@ from expunge_connectors.postgres.mapped import MappedStore, MappedTable
 from expunge_connectors.postgres.selection import Search, Trail, Way
 from expunge_connectors.postgres.tombstones import entombed, put
 from expunge_connectors.postgres.wording import TRUE, both, column, either, listed
+from expunge_connectors.postgres.writing import carry_out, carry_out_together, check_constraints
 
 ROWS_PER_TRANSACTION = 25_000
 SECONDS_PER_TRANSACTION = 5.0
@@ -139,6 +140,8 @@ class Eraser:
         """Run one transaction's worth; the caller commits and calls again until complete."""
         watch = LogWatch.begun(connection, self.store)
         done = self._step(connection, subjects)
+        with translated(self.store.name):
+            check_constraints(connection)
         watch.check(connection)
         return done
 
@@ -207,18 +210,18 @@ class Eraser:
         ways = selection.ways(search, mapped.erasing)
         if not ways or search.found.get(mapped.name) == 0:
             # A table that may not be written is not one that holds nothing.
-            return search.connection.execute(self._nothing(mapped)).rowcount
+            return carry_out(search.connection, self._nothing(mapped))
         if mapped.action is Action.TOMBSTONE:
-            return search.connection.execute(self.tombstone(search, mapped, ways, limit)).rowcount
+            return carry_out(search.connection, self.tombstone(search, mapped, ways, limit))
         waiting.hold_back(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
             unowned = selection.nothing_left(self.store, mapped, "t")
-            return search.connection.execute(self.delete(search, mapped, ways, None, unowned)).rowcount
+            return carry_out(search.connection, self.delete(search, mapped, ways, None, unowned))
         own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
         if (own or mapped.own) and limit is not None and search.found[mapped.name] > limit:
             return self._leaves_first(search, mapped, ways, own, limit)
-        return search.connection.execute(self.delete(search, mapped, ways, limit)).rowcount
+        return carry_out(search.connection, self.delete(search, mapped, ways, limit))
 
     def _circle(self, search: Search, circle: Sequence[MappedTable]) -> int:
         """Delete from tables that refer to each other in a circle: in one statement, at whose end the server looks.
@@ -231,15 +234,10 @@ class Eraser:
             self._ask_before(search, mapped, circle)
         if not going:
             return 0
-        deletions = [
-            sql.SQL("gone_{} AS ({} RETURNING 1)").format(
-                sql.SQL(str(at)), self.delete(search, mapped, selection.ways(search, mapped.erasing), None)
-            )
-            for at, mapped in enumerate(going)
-        ]
-        counts = [sql.SQL("(SELECT count(*) FROM gone_{})").format(sql.SQL(str(at))) for at in range(len(going))]
-        statement = sql.SQL("WITH {} SELECT {}").format(listed(*deletions), sql.SQL(" + ").join(counts))
-        return int((search.connection.execute(statement).fetchone() or (0,))[0])
+        return carry_out_together(
+            search.connection,
+            [self.delete(search, mapped, selection.ways(search, mapped.erasing), None) for mapped in going],
+        )
 
     def _ask_before(self, search: Search, mapped: MappedTable, circle: Sequence[MappedTable]) -> None:
         cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
@@ -260,10 +258,10 @@ class Eraser:
         )
         touched = 0
         while touched < limit:
-            gone = search.connection.execute(self.delete(search, mapped, ways, limit - touched, leaf)).rowcount
+            gone = carry_out(search.connection, self.delete(search, mapped, ways, limit - touched, leaf))
             touched += gone
             if gone == 0:  # they refer to each other in a circle: these go together
-                touched += search.connection.execute(self.delete(search, mapped, ways, None)).rowcount
+                touched += carry_out(search.connection, self.delete(search, mapped, ways, None))
                 break
         return touched
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -43,15 +41,13 @@ class LogWatch:
         return cls(store, _written(connection, store))
 
     def check(self, connection: Connection) -> None:
-        """Look again, as the last thing before the commit; what is deferred to the commit happens first.
+        """Look again, as the last thing before the commit, after what is deferred to it.
 
         Raises:
             TerminalError: A log was written: the transaction must be rolled back.
         """
         if not self.store.logs:
             return
-        with translated(self.store.name):
-            connection.execute(sql.SQL("SET CONSTRAINTS ALL IMMEDIATE"))
         after = _written(connection, self.store)
         for name, (table, _) in self.store.logs.items():
             if after[name] != self.before[name]:

@@ -18,6 +18,7 @@ from expunge_connectors.contract import Severity
         ("REVOKE UPDATE (phone) ON users FROM {role}", "users", "UPDATE (phone) ON public.users"),
         ("REVOKE UPDATE (id) ON addresses FROM {role}", "addresses", "UPDATE (id) ON public.addresses"),
         ("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}", None, "temporary tables"),
+        ("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC", None, "PL/pgSQL"),
     ],
 )
 def test_a_missing_right_is_named(company, revoke, collection, named):

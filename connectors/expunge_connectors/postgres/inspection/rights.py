@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from expunge_config.datamap import Action
@@ -15,6 +15,8 @@ from expunge_connectors.postgres.spec import TableSpec
 _ROLE = """
 SELECT r.rolsuper,
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
+       EXISTS (SELECT FROM pg_catalog.pg_language l
+                WHERE l.lanname = 'plpgsql' AND pg_catalog.has_language_privilege(l.oid, 'USAGE')),
        pg_catalog.current_database()::text,
        ARRAY(SELECT a.name FROM (VALUES ('CREATEROLE', r.rolcreaterole), ('CREATEDB', r.rolcreatedb),
                                         ('REPLICATION', r.rolreplication)) AS a (name, has) WHERE a.has)
@@ -55,7 +57,7 @@ _NAMED = 5
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
     """What the role may do, and what it need not."""
     row = connection.execute(_ROLE).fetchone()
-    superuser, temporary, database, attributes = row or (False, False, "", [])
+    superuser, temporary, procedural, database, attributes = row or (False, False, False, "", [])
     role = quoted(inspection.role)
     if superuser:
         yield inspection.warning(
@@ -71,13 +73,11 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             f"The role is {' and '.join(attributes)}, which it never uses.",
             f"ALTER ROLE {role} {' '.join(f'NO{one}' for one in attributes)};",
         )
-    if not temporary:
-        yield inspection.error(
-            "right-missing",
-            None,
-            "The role may not make temporary tables, in which keys are looked up.",
-            f"GRANT TEMPORARY ON DATABASE {quoted(database)} TO {role};",
-        )
+    yield from _tools(
+        inspection,
+        role,
+        {f"TEMPORARY ON DATABASE {quoted(database)}": temporary, "USAGE ON LANGUAGE plpgsql": procedural},
+    )
     for name, spec in inspection.spec.collections.items():
         table = inspection.catalogue.tables.get(spec.table)
         if table is None:
@@ -94,6 +94,19 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             yield from _excessive(inspection, name, spec, table, live)
     if not superuser:
         yield from _elsewhere(connection, inspection)
+
+
+def _tools(inspection: Inspection, role: str, rights: Mapping[str, bool]) -> Iterator[Finding]:
+    """What every request needs, whatever the map says."""
+    why = {
+        "TEMPORARY": "make temporary tables, in which keys are looked up.",
+        "USAGE": "use PL/pgSQL, in which it erases, so that the server's log quotes no row that is refused.",
+    }
+    for right, held in rights.items():
+        if not held:
+            yield inspection.error(
+                "right-missing", None, f"The role may not {why[right.split()[0]]}", f"GRANT {right} TO {role};"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""Writing statements, so carried out that the server's log says nothing of a row if it refuses one (law 5).
+
+A refusal quotes what it refuses: `Key (email)=(…) already exists`, `Failing row contains (…)`, and whatever a trigger
+raises. An error that PL/pgSQL catches is not logged; the one raised in its place has the same SQLSTATE and names
+the constraint. A cancelled statement is not caught, and quotes nothing.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from expunge_connectors.postgres.connection import Connection
+
+_BLOCK = """DO {quote}
+#variable_conflict use_column
+DECLARE
+  expunge_touched bigint;
+  expunge_state text;
+  expunge_schema text;
+  expunge_table text;
+  expunge_constraint text;
+BEGIN
+  {statement};
+  {counted}
+  PERFORM pg_catalog.set_config('expunge.touched', expunge_touched::text, true);
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS
+    expunge_state = RETURNED_SQLSTATE, expunge_schema = SCHEMA_NAME,
+    expunge_table = TABLE_NAME, expunge_constraint = CONSTRAINT_NAME;
+  RAISE EXCEPTION USING
+    ERRCODE = expunge_state, MESSAGE = 'refused', SCHEMA = expunge_schema,
+    TABLE = expunge_table, CONSTRAINT = expunge_constraint;
+END {quote}"""
+_ROWS = sql.SQL("GET DIAGNOSTICS expunge_touched = ROW_COUNT;")
+
+
+def carry_out(connection: Connection, statement: sql.Composed) -> int:
+    """Run one DELETE or UPDATE; returns how many rows it touched."""
+    return _run(connection, statement, _ROWS)
+
+
+def carry_out_together(connection: Connection, deletions: list[sql.Composed]) -> int:
+    """Run several DELETEs as one statement, at whose end the server looks at its constraints; returns their rows."""
+    gone = [
+        sql.SQL("gone_{} AS ({} RETURNING 1)").format(sql.SQL(str(at)), one)  # pyright: ignore[reportArgumentType]
+        for at, one in enumerate(deletions)
+    ]
+    counts = [
+        sql.SQL("(SELECT count(*) FROM gone_{})").format(sql.SQL(str(at)))  # pyright: ignore[reportArgumentType]
+        for at in range(len(deletions))
+    ]
+    statement = sql.SQL("WITH {} SELECT {} INTO expunge_touched").format(
+        sql.SQL(", ").join(gone), sql.SQL(" + ").join(counts)
+    )
+    return _run(connection, statement, sql.SQL(""))
+
+
+def check_constraints(connection: Connection) -> None:
+    """Let happen now what is deferred to the commit."""
+    _run(connection, sql.SQL("SET CONSTRAINTS ALL IMMEDIATE").format(), sql.SQL("expunge_touched := 0;"))
+
+
+def _run(connection: Connection, statement: sql.Composed, counted: sql.SQL) -> int:
+    text = statement.as_string(connection)
+    mark = "expunge"
+    while f"${mark}$" in text:
+        mark += "_"
+    quote = sql.SQL(f"${mark}$")  # pyright: ignore[reportArgumentType]
+    connection.execute(sql.SQL(_BLOCK).format(quote=quote, statement=statement, counted=counted))
+    (touched,) = connection.execute("SELECT pg_catalog.current_setting('expunge.touched')").fetchone() or (0,)
+    return int(touched)
