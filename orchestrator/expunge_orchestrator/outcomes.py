@@ -63,6 +63,38 @@ def pack(tallies: Mapping[str, Tally]) -> dict[str, list[object]]:
     }
 
 
+def grown(before: Record, now: Record) -> dict[str, dict[str, list[object]]]:
+    """A count record that never forgets: what was due or retained at one look and gone at a later one was still found.
+
+    Records that are replaced between two looks are counted once: a lower bound, never zero for what was ever seen.
+    """
+    merged = {store: dict(collections) for store, collections in now.items()}
+    for store, collections in before.items():
+        for name, values in collections.items():
+            seen = merged.setdefault(store, {}).get(name)
+            merged[store][name] = values if seen is None else [*map(_more, values[:2], seen[:2]), *seen[2:]]
+    return merged
+
+
+def _more(one: object, other: object) -> int:
+    assert isinstance(one, int)
+    assert isinstance(other, int)
+    return max(one, other)
+
+
+def only_due(record: Record) -> dict[str, dict[str, list[object]]]:
+    """What a verification saw and must be called found: only what was due. What is retained was counted before."""
+    return {
+        store: {name: [values[0], 0, *values[2:]] for name, values in collections.items() if values[0]}
+        for store, collections in record.items()
+    }
+
+
+def nothing_due(record: Record) -> bool:
+    """Nobody ever saw anything due."""
+    return not any(values[0] for collections in record.values() for values in collections.values())
+
+
 def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
     """The reverse of `pack`."""
     return {name: _tally(*values) for name, values in record.items()}

@@ -2,7 +2,7 @@
 
 A plan is a batch in state `planned`. It holds, as plain data:
 
-    {"people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "mostPerPerson": 40, "exceeded": [],
+    {"people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "alsoIn": {}, "mostPerPerson": 40, "exceeded": [],
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}}}
@@ -30,7 +30,8 @@ from expunge_orchestrator.execution.pipeline import pipeline_for
 from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.scope import Actions, actions_for
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.tags import Tagger
@@ -79,6 +80,7 @@ def make(workspace: Workspace, people: People, scope: Scope, progress: Progress)
         "ambiguous": totals.ambiguous,
         "notFound": totals.not_found,
         "onHold": totals.on_hold,
+        "alsoIn": dict(sorted(totals.also_in.items())),
         "mostPerPerson": totals.most_per_person,
         "exceeded": limits.exceeded(
             workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), _sizes(workspace, actions)
@@ -112,6 +114,7 @@ class _Totals:
         self.ambiguous = 0
         self.not_found = 0
         self.on_hold = 0
+        self.also_in: Counter[str] = Counter()
         self.most_per_person = 0
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
@@ -145,6 +148,7 @@ class _Totals:
         subjects = [Subject(number, one.keys) for number, one in resolved.items() if one.ambiguity is None]
         self.ambiguous += len(resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope)
+        self.also_in.update(_also_in(subjects, workspace))
         found: set[int] = set()
         rows: Counter[int] = Counter()
         for name, collections in self.counts.items():
@@ -174,6 +178,32 @@ def _sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int
     return {
         name: store.sizes() for name, store in workspace.stores.items() if name in actions and isinstance(store, Sized)
     }
+
+
+def _also_in(subjects: Sequence[Subject], workspace: Workspace) -> Counter[str]:
+    """Batches that are at work on some of these people at this moment, and on how many. Both may go on."""
+    tagger = Tagger(workspace.keys.suppression)
+    found: Counter[str] = Counter()
+    with reading(workspace.ledger) as connection:
+        at_work = schema.batch.c.state.in_([state.value for state in (*RUNNING, BatchState.PAUSED, BatchState.FAILED)])
+        open_items = (
+            sa.select(schema.suppression.c.tag, schema.batch.c.uid)
+            .join(schema.item, schema.item.c.id == schema.suppression.c.item_id)
+            .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
+            .where(at_work, sa.or_(schema.item.c.outcome.is_(None), schema.item.c.outcome == Result.FAILED.value))
+        )
+        if connection.execute(open_items.limit(1)).first() is None:
+            return found
+        for one in subjects:
+            tags = [tagger.tag(standing.plain(key)) for key in one.keys]
+            found.update(
+                set(
+                    connection.scalars(
+                        open_items.with_only_columns(schema.batch.c.uid).where(schema.suppression.c.tag.in_(tags))
+                    )
+                )
+            )
+    return found
 
 
 def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) -> int:

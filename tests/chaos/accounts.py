@@ -17,7 +17,7 @@ from expunge_orchestrator import receipts
 from expunge_reports import dsse, trust, verification
 from expunge_reports.log import Log
 
-_MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "cutoff", "context", "prev"})
+_MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev"})
 """What may differ between two runs that did the same: times, and digests over times."""
 
 

@@ -58,7 +58,7 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     where = f"store {store}" if collection is None else f"store {store}, collection {collection}"
     state = error.sqlstate
     if state is None:
-        return _without_state(error, where)
+        return _without_state(error, where, store)
     meaning = _MEANING.get(state)
     text = f"{where}: {meaning} (SQLSTATE {state})" if meaning else f"{where}: SQLSTATE {state}"
     if error.diag.constraint_name is not None:
@@ -69,16 +69,19 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     return kind(f"{text}.", remedy=_ADVICE.get(state))
 
 
-def _without_state(error: psycopg.Error, where: str) -> ConnectorError:
+def _without_state(error: psycopg.Error, where: str, store: str) -> ConnectorError:
     kind = type(error).__name__
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return TerminalError(f"{where}: the driver refused ({kind}).")
     if any(phrase in str(error) for phrase in _REFUSED):
         return TerminalError(
             f"{where}: the server refused the connection ({kind}).",
-            remedy="Check user, password and database in the store's url.",
+            remedy=f"Check user, password and database in EXPUNGE_STORES__{store.upper()}__URL.",
         )
-    return TransientError(f"{where}: no connection ({kind}).")
+    return TransientError(
+        f"{where}: no connection ({kind}).",
+        remedy=f"Check that the server is up, and host and port in EXPUNGE_STORES__{store.upper()}__URL.",
+    )
 
 
 def still_referenced(store: str, collection: str, constraint: str, child: str) -> StillReferencedError:

@@ -82,6 +82,8 @@ def show(batch: Batch) -> None:
         )
     if batch.plan.get("onHold"):
         out.print(f"{terminal.people(batch.plan['onHold'])} on hold: what is held of theirs will not be touched.")
+    for uid, number in (batch.plan.get("alsoIn") or {}).items():
+        out.print(f"{terminal.people(number)} also in {uid}, which is at work: whichever comes second finds the rest.")
     if batch.plan["notFound"]:
         out.print(f"{batch.plan['notFound']} not found in any store.")
     for excess in batch.plan.get("exceeded") or []:

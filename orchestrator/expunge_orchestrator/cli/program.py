@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
@@ -96,7 +97,9 @@ def run(arguments: Sequence[str]) -> int:
         return UsageError.exit_code
     except typer.TyperException as error:
         if told := error.format_message():  # otherwise the help was shown, because nothing was typed
-            terminal.complain(_without_words(told, arguments), "`--help` after a command explains it.")
+            meant = None if typed is None or typed in VERBS else _meant(typed)
+            remedy = "`--help` after a command explains it." if meant is None else f"Did you mean `expunge {meant}`?"
+            terminal.complain(_without_words(told, arguments), remedy)
         return UsageError.exit_code
     except (typer.Abort, KeyboardInterrupt):
         outcome = INTERRUPTED
@@ -106,6 +109,12 @@ def run(arguments: Sequence[str]) -> int:
     if outcome == INTERRUPTED:
         terminal.complain("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
     return outcome if isinstance(outcome, int) else 0
+
+
+def _meant(typed: str) -> str | None:
+    """The command that was probably meant. What was typed is not repeated: it may be an identifier (law 5)."""
+    close = get_close_matches(typed.lower(), VERBS, n=1)
+    return close[0] if close else None
 
 
 def _without_words(message: str, arguments: Sequence[str]) -> str:

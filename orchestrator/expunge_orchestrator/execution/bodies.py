@@ -98,13 +98,16 @@ def concluded(  # noqa: PLR0913 - the statement's own parts
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
     map_digest: str,
+    normalisers: Sequence[str],
+    counted: datetime,
     at: datetime,
     context: str,
 ) -> dict[str, object]:
     """Body of `erased`, `partially-erased` and `not-found`.
 
     `map_digest` is that of the map in force now: a batch that was mended and taken up again may have ended under
-    another one than it was planned with.
+    another one than it was planned with. `normalisers` are those that identifiers were compared under: "not found"
+    means no match under these, within the controller's records.
     """
     result = outcomes.result(lines)
     return {
@@ -113,6 +116,8 @@ def concluded(  # noqa: PLR0913 - the statement's own parts
         "outcome": result.value,
         "claim": CLAIM,
         "verifiedAt": stamp(at),
+        "countedAt": stamp(counted),
+        "normalisers": list(normalisers),
         "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
@@ -175,12 +180,20 @@ def _fewer(line: Line) -> bool:
     return left is not None and left.due + left.retained < line.found.due + line.found.retained
 
 
-def re_erased(batch: Batch, lines: Iterable[Line], grounds: Grounds, at: datetime, context: str) -> dict[str, object]:
+def re_erased(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Iterable[Line],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+    *,
+    cutoffs: Mapping[str, datetime],
+) -> dict[str, object]:
     """Body of `re-erased`: something due was there at settling time and was erased again."""
     return {
         "controller": str(batch.scope),
         "verifiedAt": stamp(at),
-        "stores": _by_store(lines, {}, grounds),
+        "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
 
@@ -215,7 +228,11 @@ def grounds_of(data_map: DataMap) -> Grounds:
     }
 
 
-def _by_store(lines: Iterable[Line], cutoffs: Mapping[str, datetime], grounds: Grounds) -> list[dict[str, object]]:
+def _by_store(
+    lines: Iterable[Line],
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+) -> list[dict[str, object]]:
     stores: dict[str, list[dict[str, object]]] = {}
     for line in lines:
         stores.setdefault(line.store, []).append(_collection(line, grounds))
@@ -241,6 +258,8 @@ def _collection(line: Line, grounds: Grounds) -> dict[str, object]:
         "newer": line.verified.newer,
     }
     if line.verified.retained:
+        if gone := line.found.due + line.found.retained - line.verified.retained:
+            told["gone"] = max(0, gone)
         own = _REASONS.get(line.verified.ground or "", line.verified.ground)
         told["ground"] = own or grounds.get((line.store, line.collection))
         told["until"] = line.verified.until and line.verified.until.isoformat()

@@ -46,6 +46,7 @@ class Context:
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
         opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
         held: Item -> what must not be erased of it, as of the transaction that took the step.
+        touched: A store was asked to erase something of the chunk.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
     """
 
@@ -54,6 +55,7 @@ class Context:
     chunk_id: int
     round: int
     repeats: int
+    touched: bool
     items: Sequence[Item]
     cutoffs: Mapping[str, datetime]
     store: str
@@ -75,6 +77,10 @@ class Context:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
         sealed = [Subject(item.id, self._unsealed(item, item.sealed_keys)) for item in items]
         return standing.told_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
+
+    def unsealed(self, item: Item) -> frozenset[SubjectKey]:
+        """A person's accepted keys, with their marks."""
+        return self._unsealed(item, item.sealed_keys)
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""

@@ -32,17 +32,13 @@ class Kept:
     held: Held
     lines: Sequence[Line]
 
-    @property
-    def untouched(self) -> bool:
-        """Nothing of theirs is gone."""
-        return all(line.verified is not None and line.verified.retained >= line.found.due for line in self.lines)
-
 
 def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[str, Action], list[Item]]]:
     """The step's people in groups, each with the actions that no hold forbids."""
     actions = context.batch.actions[context.store]
     if not context.held:
-        yield actions, list(people)
+        if people:
+            yield actions, list(people)
         return
     groups: dict[frozenset[str], list[Item]] = defaultdict(list)
     for item in people:
@@ -118,7 +114,7 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
         if not settling and not one.held.undisclosed:
             values |= {"outcome": Result.ON_HOLD.value, "reason": _reason(one.held)}
         connection.execute(sa.update(schema.item).where(schema.item.c.id == one.item.id).values(**values))
-        groups[None if one.held.undisclosed else "on hold", _again(context, one, settling=settling)].append(one)
+        groups[None if one.held.undisclosed else "on hold", _again(context, settling=settling)].append(one)
     if len(groups) == 1 and len(kept) == len(context.items):
         ((failure, step),) = groups
         return Next(step=step, state=ChunkState.HELD, failure=failure)
@@ -133,10 +129,8 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
     return None
 
 
-def _again(context: Context, one: Kept, *, settling: bool) -> int:
-    if settling:
-        return pipeline.first(context.batch.pipeline, pipeline.REVIEW)
-    return pipeline.first(context.batch.pipeline, pipeline.RESOLVE if one.untouched else pipeline.ERASE)
+def _again(context: Context, *, settling: bool) -> int:
+    return pipeline.first(context.batch.pipeline, pipeline.REVIEW if settling else pipeline.RESOLVE)
 
 
 def _reason(held: Held) -> str:

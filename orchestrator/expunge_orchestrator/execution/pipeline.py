@@ -1,7 +1,7 @@
 """The pipeline: the names of the steps a chunk goes through, frozen into its batch.
 
     accept, resolve, recount, erase:<store>…, verify:<store>…, conclude        then it waits for the settling time
-    review:<store>…, re-erase:<store>…, re-verify:<store>…, settle
+    review:<store>…, re-resolve, re-erase:<store>…, re-verify:<store>…, settle
 
 Chunks are finished, not stages: after half the time half of the people are done.
 """
@@ -17,6 +17,7 @@ ERASE = "erase"
 VERIFY = "verify"
 CONCLUDE = "conclude"
 REVIEW = "review"
+RE_RESOLVE = "re-resolve"
 RE_ERASE = "re-erase"
 RE_VERIFY = "re-verify"
 SETTLE = "settle"
@@ -36,6 +37,7 @@ def pipeline_for(stores: Sequence[str]) -> list[str]:
         *each(VERIFY),
         CONCLUDE,
         *each(REVIEW),
+        RE_RESOLVE,
         *each(RE_ERASE),
         *each(RE_VERIFY),
         SETTLE,
@@ -51,7 +53,7 @@ def split(step: str) -> tuple[str, str]:
 def asks_about_people(step: str) -> bool:
     """Whether a step asks a store about the chunk's people, so that one of them can be the reason why it fails."""
     verb, store = split(step)
-    return bool(store) or verb in {RESOLVE, RECOUNT}
+    return bool(store) or verb in {RESOLVE, RECOUNT, RE_RESOLVE}
 
 
 def take_up_at(pipeline: Sequence[str], step: int) -> int:
@@ -60,6 +62,12 @@ def take_up_at(pipeline: Sequence[str], step: int) -> int:
         if first(pipeline, verb) < step <= first(pipeline, end):
             return first(pipeline, verb)
     return step
+
+
+def begin_again_at(pipeline: Sequence[str], step: int) -> int:
+    """Where a chunk that failed before `step` begins again when somebody says so: there may be new keys by then."""
+    resolving = first(pipeline, RESOLVE)
+    return resolving if resolving < step <= first(pipeline, CONCLUDE) else take_up_at(pipeline, step)
 
 
 def first(pipeline: Sequence[str], verb: str) -> int:

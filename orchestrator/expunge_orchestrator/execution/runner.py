@@ -17,7 +17,7 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.execution import bisecting, pipeline, settling, states, steps, withdrawing
+from expunge_orchestrator.execution import bisecting, pipeline, resolving, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Opened, Write
 from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.holds import held_in_chunk
@@ -31,12 +31,13 @@ from expunge_reports.log import LogWriter
 
 _STEPS: Mapping[str, Callable[[Context], Write]] = {
     pipeline.ACCEPT: steps.accept,
-    pipeline.RESOLVE: steps.resolve,
+    pipeline.RESOLVE: resolving.resolve,
     pipeline.RECOUNT: steps.recount,
     pipeline.ERASE: steps.erase,
     pipeline.VERIFY: steps.verify,
     pipeline.CONCLUDE: steps.conclude,
     pipeline.REVIEW: settling.review,
+    pipeline.RE_RESOLVE: settling.re_resolve,
     pipeline.RE_ERASE: settling.re_erase,
     pipeline.RE_VERIFY: settling.re_verify,
     pipeline.SETTLE: settling.settle,
@@ -164,7 +165,7 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened |
         owned = connection.execute(
             sa.update(schema.chunk)
             .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
-            .values(attempts=0, not_before=None, failure=None)
+            .values(attempts=_unless_stuck(schema.chunk.c.attempts, step), not_before=None, failure=None)
             .returning(schema.chunk.c.bisection_id)
         ).first()
         if owned is None:
@@ -179,6 +180,11 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened |
         )
     watch.step_done(chunk_id, name)
     return onward.state is ChunkState.READY
+
+
+def _unless_stuck(attempts: sa.Column[int], step: int) -> sa.ColumnElement[int]:
+    """Attempts are over when the step that failed is passed, not when one before it is done again on the way there."""
+    return sa.case((sa.func.coalesce(schema.chunk.c.stuck_at, -1) > step, attempts), else_=0)
 
 
 def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> tuple[int, int, str, Context] | None:
@@ -227,6 +233,7 @@ def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> 
             chunk_id=chunk_id,
             round=rounds,
             repeats=taken.repeats,
+            touched=taken.touched,
             items=items,
             cutoffs=records.cutoffs(connection, batch.id),
             store=store,
@@ -275,6 +282,7 @@ def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why:
             .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
             .values(
                 attempts=schema.chunk.c.attempts + 1,
+                stuck_at=sa.case((schema.chunk.c.stuck_at > step, schema.chunk.c.stuck_at), else_=step),
                 state=ChunkState.READY.value,
                 step=again,
                 rounds=schema.chunk.c.rounds + (again != step),

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import copies, issuing, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bodies, holding, pipeline
+from expunge_orchestrator.execution import bodies, holding, pipeline, resolving
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
 from expunge_orchestrator.ledger import schema
@@ -21,6 +21,11 @@ def review(context: Context) -> Write:
         context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
     )
     return record_counts(context, context.concluded, counts, "reviewed")
+
+
+def re_resolve(context: Context) -> Write:
+    """For those of whom something came back: the keys that it leads to are durable before it is erased."""
+    return resolving.resolve_people(context, returned(context))
 
 
 def re_erase(context: Context) -> Write:
@@ -86,7 +91,9 @@ def settle(context: Context) -> Write:
         for item in over:
             still_open = copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
             if item.id in again:
-                body = bodies.re_erased(context.batch, lines[item.id], grounds, reverified, cited)
+                body = bodies.re_erased(
+                    context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
+                )
                 drafts.append(issuing.Draft(item.id, item.series, "re-erased", item.subjects, body, still_open))
         issuing.issue(connection, context.workspace.keys, drafts, at)
         settled = [

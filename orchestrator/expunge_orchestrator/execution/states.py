@@ -104,8 +104,9 @@ def bring_back(connection: sa.Connection, batch: Batch, states: Collection[Chunk
             .where(schema.chunk.c.id == row.id)
             .values(
                 state=ChunkState.READY.value,
-                step=pipeline.take_up_at(batch.pipeline, row.step),
+                step=pipeline.begin_again_at(batch.pipeline, row.step),
                 attempts=0,
+                stuck_at=None,
                 not_before=None,
                 rounds=schema.chunk.c.rounds + 1,
                 repeats=0,

@@ -13,14 +13,13 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator import copies, issuing, limits, outcomes, standing
-from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator import copies, issuing, limits, outcomes
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bodies, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item, update_items, verified_at
+from expunge_orchestrator.ledger.records import ChunkState, Item, counted_at, update_items, verified_at
 from expunge_orchestrator.outcomes import Result
-from expunge_orchestrator.tags import Tagger
 
 _ON = Next()
 
@@ -39,56 +38,11 @@ def accept(context: Context) -> Write:
     return write
 
 
-def resolve(context: Context) -> Write:
-    """Find every key of every person, or the reason why nobody may be touched.
-
-    What is written here is durable before the first destructive statement (law 6): sealed keys, so that a crash resumes
-    also after the row that led to the others is gone, and the suppression entries.
-    """
-    workspace = context.workspace
-    resolved = standing.resolve(
-        context.identifiers(context.active),
-        stores=workspace.stores,
-        names=list(context.batch.actions),
-        scope=context.batch.scope,
-        cutoffs=context.cutoffs,
-        data_map=workspace.data_map,
-    )
-    seal, tagger = context.seal(), Tagger(workspace.keys.suppression)
-    entered = stamp(now())
-
-    sealed, entries = [], []
-    for item in context.active:
-        answer = resolved[item.id]
-        assert item.wrapped_key is not None
-        sealed.append(
-            {
-                "id": item.id,
-                "sealed_keys": seal.close(item.wrapped_key, item.series, answer.keys),
-                "outcome": None if answer.ambiguity is None else Result.AMBIGUOUS.value,
-                "reason": None if answer.ambiguity is None else answer.ambiguity.value,
-            }
-        )
-        entries += [
-            {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
-            for key in map(standing.plain, answer.keys)
-            if key.namespace in workspace.data_map.identities
-        ]
-
-    def write(connection: sa.Connection) -> Next:
-        update_items(connection, sealed)
-        connection.execute(
-            sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_([item["id"] for item in sealed]))
-        )
-        if entries:
-            connection.execute(sa.insert(schema.suppression), entries)
-        return _ON
-
-    return write
-
-
 def recount(context: Context) -> Write:
-    """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here."""
+    """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here.
+
+    In a further round what was found before, and what the last verification saw due, is still found: the record grows.
+    """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     due: dict[str, Counter[str]] = {}
     for store in context.batch.actions:
@@ -100,8 +54,16 @@ def recount(context: Context) -> Write:
         for tallies in counts.values():
             due[store].update({name: tally.due for name, tally in tallies.items()})
 
+    if context.touched:
+        found = {
+            item.id: outcomes.grown(outcomes.grown(item.found, outcomes.only_due(item.verified)), found[item.id])
+            for item in context.active
+        }
+
     def write(connection: sa.Connection) -> Next:
         update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
+        if context.touched:
+            return _ON
         planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
         more = limits.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
         if not more:
@@ -117,9 +79,16 @@ def recount(context: Context) -> Write:
 
 
 def erase(context: Context) -> Write:
-    """Delete or tombstone what is due in one store, after making sure that it is the store of the plan."""
+    """Delete or tombstone what is due in one store, after making sure that it is the store of the plan.
+
+    Only people of whom the recount saw something due here: what appears of others is seen by the verification, counted
+    in the next round, and erased then, so that nobody ends as not found of whom something was erased.
+    """
     refuse_other_store(context)
-    for actions, people in holding.parts(context, context.active):
+    due = [
+        item for item in context.active if not outcomes.nothing_due({context.store: item.found.get(context.store, {})})
+    ]
+    for actions, people in holding.parts(context, due):
         context.workspace.stores[context.store].erase(
             context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
         )
@@ -145,18 +114,20 @@ def conclude(context: Context) -> Write:
     waiting = {one.item.id for one in kept}
     failed = [item for item in unfinished if item.id not in waiting]
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
-        again = pipeline.first(context.batch.pipeline, pipeline.ERASE)
+        again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Next(step=again)
     at = now()
     listings = copies.observe(context.workspace.backups)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     document = bodies.copies_document(listings, held)
     grounds = bodies.grounds_of(context.workspace.data_map)
+    normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
 
     def write(connection: sa.Connection) -> Next:
         copies.record(connection, listings)
         cited = issuing.share(connection, document)
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
+        counted = counted_at(connection, context.chunk_id)
         drafts, ended = [], []
         told = set(
             connection.scalars(
@@ -176,6 +147,8 @@ def conclude(context: Context) -> Write:
                     cutoffs=context.cutoffs,
                     grounds=grounds,
                     map_digest=context.workspace.map_digest,
+                    normalisers=normalisers,
+                    counted=counted,
                     at=verified,
                     context=cited,
                 )
@@ -204,7 +177,7 @@ def conclude(context: Context) -> Write:
         if unseen:
             places = sorted({bodies.failure(judged[item.id]) for item in unseen})
             return Next(
-                step=pipeline.first(context.batch.pipeline, pipeline.ERASE),
+                step=pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
                 state=ChunkState.FAILED,
                 failure=f"{len(unseen)} of {len(context.items)} people: {'; '.join(places)}"[:500],
             )

@@ -236,6 +236,14 @@ def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
     return {row.store: parse(row.at) for row in rows}
 
 
+def counted_at(connection: sa.Connection, chunk_id: int) -> datetime:
+    """When the chunk's people were last counted before erasing: what receipts call found was there then, or earlier."""
+    counted = sa.select(sa.func.max(schema.step_log.c.at)).where(
+        schema.step_log.c.chunk_id == chunk_id, schema.step_log.c.name == "recount"
+    )
+    return parse(connection.execute(counted).scalar_one())
+
+
 def verified_at(connection: sa.Connection, chunk_id: int, verb: str) -> datetime:
     """When the oldest of the chunk's latest verifications was made: one moment at which all stores had been asked."""
     latest = (

@@ -74,7 +74,8 @@ bisection = sa.Table(
 
 # A frozen range of items: the unit of work. `epoch` is the fencing token: every delivery takes a new one.
 # `repeats` counts rounds of erasing since the chunk was last taken up, `rounds` all of them. `depth`: how often it was
-# split. `touched`: a store was asked to erase of it. `planned`: what the plan counted, {store: {collection: due}}.
+# split. `stuck_at`: the step that `attempts` are counted for. `touched`: a store was asked to erase of it. `planned`:
+# what the plan counted, {store: {collection: due}}.
 chunk = sa.Table(
     "chunk",
     metadata,
@@ -91,6 +92,7 @@ chunk = sa.Table(
     sa.Column("repeats", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.Column("depth", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.Column("bisection_id", sa.Integer),
+    sa.Column("stuck_at", sa.Integer),
     sa.Column("touched", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("planned", sa.JSON),
 )
@@ -109,7 +111,6 @@ step_log = sa.Table(
 
 # One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
 # `held`: the holds (uids) for which the person waits.
-# `touched`: records that an erasing call reported, {store: {collection: number}}, where the store can tell.
 item = sa.Table(
     "item",
     metadata,
@@ -125,7 +126,6 @@ item = sa.Table(
     sa.Column("outcome", sa.String(20)),
     sa.Column("reason", sa.String(500)),
     sa.Column("found", sa.JSON),
-    sa.Column("touched", sa.JSON),
     sa.Column("held", sa.JSON),
     sa.Column("verified", sa.JSON),
     sa.Column("reviewed", sa.JSON),

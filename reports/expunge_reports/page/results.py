@@ -28,7 +28,9 @@ _LEGEND: Final = (
 _FACTS: Final[Mapping[str, str]] = {
     "reason": "Reason",
     "claim": "What is claimed",
+    "countedAt": "Counted before erasing",
     "verifiedAt": "Checked by asking again",
+    "normalisers": "Identifiers were compared in these spellings",
     "due": "Records still due",
     "identifiersDestroyed": "The request's own copy of the identifiers was destroyed",
 }
@@ -50,7 +52,7 @@ def _statement(names: Names, current: Statement, plan: Plan | None) -> Html:
     for member, title in _FACTS.items():
         if member in body:
             value = body[member]
-            timed = member == "verifiedAt" and isinstance(value, str)
+            timed = member in {"verifiedAt", "countedAt"} and isinstance(value, str)
             facts[title] = markup.when(str(value)) if timed else generic.inline(value)
     unknown = {key: value for key, value in body.items() if key not in _FACTS.keys() | _ELSEWHERE}
     # The outcome of a whole request is its event again; any other is said.

@@ -48,6 +48,21 @@ def test_exit_codes(arguments: list[str], code: int, capsys: pytest.CaptureFixtu
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("palan", "plan"), ("stauts", "status"), ("hold", "holds")])
+def test_a_mistyped_command_is_guessed(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([typed]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"Did you mean `expunge {meant}`?" in told
+    assert "palan" not in told
+
+
+def test_nothing_typed_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    run([])
+    told = capsys.readouterr()
+    assert "Usage:" in told.out + told.err
+    assert all(verb in told.out + told.err for verb in VERBS)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[SECRET], ["status", "bt_1", SECRET], ["plan", "-", "-c", "calltrack", SECRET], ["erase", "a", SECRET]],

@@ -71,9 +71,9 @@ def upgrade() -> None:
     op.add_column("chunk", sa.Column("repeats", sa.Integer(), server_default="0", nullable=False))
     op.add_column("chunk", sa.Column("depth", sa.Integer(), server_default="0", nullable=False))
     op.add_column("chunk", sa.Column("bisection_id", sa.Integer(), nullable=True))
+    op.add_column("chunk", sa.Column("stuck_at", sa.Integer(), nullable=True))
     op.add_column("chunk", sa.Column("touched", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("chunk", sa.Column("planned", sa.JSON(), nullable=True))
-    op.add_column("item", sa.Column("touched", sa.JSON(), nullable=True))
     op.add_column("item", sa.Column("held", sa.JSON(), nullable=True))
     # A batch that waits for its settling check under the first schema waits by the same clock, chunk by chunk; what has
     # begun may have erased.
@@ -92,8 +92,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo."""
     op.drop_column("item", "held")
-    op.drop_column("item", "touched")
-    for column in ("planned", "touched", "bisection_id", "depth", "repeats", "settle_at"):
+    for column in ("planned", "touched", "stuck_at", "bisection_id", "depth", "repeats", "settle_at"):
         op.drop_column("chunk", column)
     for column in ("changed_by", "cancelled_at", "paused_at", "requested_by"):
         op.drop_column("batch", column)

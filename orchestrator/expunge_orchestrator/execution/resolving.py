@@ -1,0 +1,112 @@
+"""Resolving: every key of every person, durable before anything is erased by it; also those that came up later.
+
+A further round resolves again, because a record that arrived late may lead on. What was found once is kept: the row
+that led there may be gone by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import IdentityKind
+from expunge_connectors.contract import SubjectKey
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator import outcomes, standing
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.records import Item, update_items
+from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.resolution import Resolved
+from expunge_orchestrator.tags import Tagger
+
+
+def resolve(context: Context) -> Write:
+    """Find every key of every person, or the reason why nobody may be touched.
+
+    What is written here is durable before the first destructive statement (law 6): sealed keys, so that a crash resumes
+    also after the row that led to the others is gone, and the suppression entries.
+    """
+    return resolve_people(context, context.active)
+
+
+def resolve_people(context: Context, people: Sequence[Item]) -> Write:
+    """The same for some of the chunk's people.
+
+    Raises:
+        TerminalError: Somebody of whom something is erased already is ambiguous by now.
+    """
+    if not people:
+        return lambda _connection: Next()
+    known = {item.id: _known(context, item) for item in people}
+    answers = _ask(context, people, known)
+    seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
+    entered = stamp(now())
+    sealed: list[dict[str, Any]] = []
+    entries = []
+    for item in people:
+        answer = answers[item.id]
+        if answer.ambiguity is not None and known[item.id]:
+            raise TerminalError(f"{answer.ambiguity.value}; something of this person was erased before that was seen.")
+        keys = _merged(known[item.id], answer.keys)
+        assert item.wrapped_key is not None
+        sealed.append(
+            {
+                "id": item.id,
+                "sealed_keys": seal.close(item.wrapped_key, item.series, keys),
+                "outcome": item.outcome if answer.ambiguity is None else Result.AMBIGUOUS.value,
+                "reason": None if answer.ambiguity is None else answer.ambiguity.value,
+            }
+        )
+        entries += [
+            {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
+            for key in set(map(standing.plain, keys))
+            if key.namespace in context.workspace.data_map.identities
+        ]
+
+    def write(connection: sa.Connection) -> Next:
+        update_items(connection, sealed)
+        connection.execute(
+            sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_([item["id"] for item in sealed]))
+        )
+        if entries:
+            connection.execute(sa.insert(schema.suppression), entries)
+        return Next()
+
+    return write
+
+
+def _known(context: Context, item: Item) -> frozenset[SubjectKey]:
+    """Keys by which something of the person may be erased by now; none if nothing ever was found."""
+    if not context.touched or item.sealed_keys is None:
+        return frozenset()
+    if item.outcome is None and outcomes.nothing_due(item.found):
+        return frozenset()
+    return context.unsealed(item)
+
+
+def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]) -> dict[int, Resolved]:
+    """Of whom something is erased, the person's own key is asked: the records that the others led to may be gone."""
+    workspace = context.workspace
+    persons = {name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON}
+    given = context.identifiers(people)
+    for number, keys in known.items():
+        if proofs := frozenset(key for key in map(standing.plain, keys) if key.namespace in persons):
+            given[number] = proofs
+    return standing.resolve(
+        given,
+        stores=workspace.stores,
+        names=list(context.batch.actions),
+        scope=context.batch.scope,
+        cutoffs=context.cutoffs,
+        data_map=workspace.data_map,
+    )
+
+
+def _merged(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Both; a key that had standing once keeps it, though the record that gave it is gone."""
+    proven = {key for key in known | found if standing.plain(key) == key}
+    return frozenset(key for key in known | found if key in proven or standing.plain(key) not in proven)
