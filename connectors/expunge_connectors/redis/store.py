@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import ClassVar
 
 from redis import Redis
@@ -166,7 +166,7 @@ class RedisStore:
         # What must be looked for names nothing further, so that it can go first, while the pass runs.
         looked_for = [record for record in records if record.due and record.kind.name in actions]
         gone = Pass(conversation, self._pinned, names, verifying=False).over(
-            looked_for, lambda page: [removed(conversation, kind, list(group)) for kind, group in _by_kind(page)]
+            looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
         return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), members)
@@ -248,8 +248,11 @@ def _with_name(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.key is not None]
 
 
-def _by_kind(records: Sequence[Record]) -> Iterator[tuple[Kind, Iterator[Record]]]:
-    return groupby(records, key=lambda record: record.kind)
+def _by_kind(records: Sequence[Record]) -> Iterable[tuple[Kind, Sequence[Record]]]:
+    groups: dict[Kind, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.kind].append(record)
+    return groups.items()
 
 
 def _tallied(subjects: Sequence[Subject], found: Sequence[Kind], records: Sequence[Record]) -> Counts:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from expunge_connectors.redis.conversation import ByValue, Command, Conversation, Pinned, Values
+from expunge_connectors.redis.conversation import BATCH, ByValue, Command, Conversation, Pinned, Values
 from expunge_connectors.redis.patterns import Pattern, Search
 from expunge_connectors.redis.records import Kind, Names, Record
 from expunge_connectors.retries import retrying
@@ -61,7 +61,7 @@ class Pass:
     def over(self, records: Sequence[Record], take: Callable[[Sequence[Record]], Iterable[Found]]) -> Sequence[Found]:
         """Look for the records that have no name yet, if there are any.
 
-        `take` is told of them page by page, with the keys that are there (for parts: where they may be); what it
+        `take` is told of them some at a time, with the keys that are there (for parts: where they may be); what it
         returns is gathered.
         """
         what = self._sought(records)
@@ -69,10 +69,15 @@ class Pass:
         def once() -> list[Found]:
             gathered: list[Found] = []
             with self.pin() as pinned:
+                waiting: list[Record] = []
                 for keys in self._pages(pinned, what):
                     for hits in self._hits(what, keys):
-                        gathered.extend(take(hits))
+                        waiting += hits
+                        if len(waiting) >= BATCH:  # a page shows few: not a request or two for each
+                            gathered.extend(take(waiting))
+                            waiting = []
                     self.conversation.beat()
+                gathered.extend(take(waiting))
             return gathered
 
         return retrying(self.conversation.wait)(once) if what else ()
