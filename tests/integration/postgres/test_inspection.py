@@ -176,3 +176,33 @@ def test_warnings(company, code, collection, statements):
 def test_it_writes_nothing_and_does_not_answer_for_a_server_that_is_away(company):
     with opened(company.rpartition("@")[0] + "@127.0.0.1:1/x") as store, pytest.raises(TransientError):
         store.inspect()
+
+
+def test_an_index_of_a_partitioned_table_is_asked_for_as_the_server_makes_it(company):
+    execute(
+        company,
+        "CREATE TABLE visits (user_id bigint REFERENCES users, at date, PRIMARY KEY (at, user_id))"
+        " PARTITION BY RANGE (at); CREATE TABLE visits_1 PARTITION OF visits DEFAULT",
+    )
+
+    def change(document):
+        document["stores"]["main"]["collections"]["visits"] = {
+            "table": "public.visits",
+            "data_type": "account",
+            "owner": {"controller": "calltrack"},
+            "ties": [{"column": "user_id", "of": "users.id"}],
+        }
+
+    loaded = data_map(change)
+    [found] = [one for one in findings(company, loaded) if (one.code, one.collection) == ("tie-index", "visits")]
+    execute(company, found.remedy)
+    assert ("tie-index", "visits") not in codes(findings(company, loaded))
+
+
+def test_an_index_that_cannot_be_used_does_not_count(company):
+    execute(company, "DROP INDEX messages_user; CREATE INDEX ON messages (user_id) WHERE reply_to IS NULL")
+    assert ("tie-index", "messages") in codes(findings(company))
+    execute(company, "CREATE INDEX ON messages (body, user_id)")
+    assert ("tie-index", "messages") in codes(findings(company))
+    execute(company, "CREATE INDEX ON messages (user_id, body)")
+    assert ("tie-index", "messages") not in codes(findings(company))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import psycopg
 from psycopg import sql
@@ -17,24 +17,32 @@ from expunge_connectors.postgres.keytypes import key_type
 from expunge_connectors.postgres.spec import Tie
 from expunge_connectors.postgres.wording import raw
 
-_INDEXED = """
-SELECT 1
+_INDEXES = """
+SELECT n.nspname || '.' || c.relname,
+       ARRAY(SELECT a.attname::text
+               FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+               LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+              WHERE k.position <= x.indnkeyatts
+              ORDER BY k.position)
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname || '.' || c.relname = %(table)s
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = i.relam AND m.amname IN ('btree', 'hash')
+ WHERE n.nspname || '.' || c.relname = ANY (%s)
    AND x.indisvalid AND x.indpred IS NULL
-   AND (SELECT array_agg(a.attname::text)
-          FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
-          JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
-         WHERE k.position <= cardinality(%(columns)s::text[])) @> %(columns)s::text[]
- LIMIT 1
 """
+
+Indexes = Mapping[str, Sequence[Sequence[str | None]]]
+"""`schema.table` -> the columns of each whole index, in its order; None for an expression."""
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
     """Ties and foreign keys that no index serves."""
-    suggested: set[str] = set()
+    keys = [key for key in inspection.catalogue.foreign_keys if _deleted(inspection, key)]
+    there = _indexes(connection, {*inspection.catalogue.tables, *(key.child for key in keys)})
+    missing: dict[str, tuple[str, str]] = {}
+    unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
         for tie in spec.ties:
             if not set(tie.names) <= set(table.columns):
@@ -49,29 +57,58 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 )
                 continue
             expression = _expression(inspection, table, tie)
-            statement = f"CREATE INDEX CONCURRENTLY ON {quoted_table(table.text)} ({expression.as_string(connection)});"
-            if statement not in suggested and not _served(connection, table, tie, expression):
-                suggested.add(statement)
-                yield inspection.warning(
-                    "tie-index",
-                    name,
-                    f"No index serves the look-up of {where}: every chunk reads the whole table.",
-                    statement,
-                )
-    for key in inspection.catalogue.foreign_keys:
-        parent = inspection.collection_of(key.parent)
-        if parent is None or not inspection.deletes(inspection.spec.collections[parent]):
-            continue
+            written = expression.as_string(connection)
+            statement = f"{_create(inspection, table.text)} ({written});"
+            if not written.startswith('"'):
+                unclear.setdefault(statement, (name, where, _asked(table, tie, expression)))
+            elif not any(one[:1] == [tie.names[0]] for one in there.get(table.text, ())):
+                missing.setdefault(statement, (name, where))
+    served = _served(connection, [asked for _, _, asked in unclear.values()])
+    missing |= {
+        statement: (name, where)
+        for (statement, (name, where, _)), fine in zip(unclear.items(), served, strict=True)
+        if not fine
+    }
+    for statement, (name, where) in missing.items():
+        yield inspection.warning(
+            "tie-index",
+            name,
+            f"No index serves the look-up of {where}: every chunk reads the whole table.",
+            statement,
+        )
+    for key in keys:
         columns = ", ".join(map(quoted, key.columns))
-        statement = f"CREATE INDEX CONCURRENTLY ON {quoted_table(key.child)} ({columns});"
-        if statement not in suggested and not _indexed(connection, key):
-            suggested.add(statement)
+        statement = f"{_create(inspection, key.child)} ({columns});"
+        wanted = set(key.columns)
+        if statement not in missing and not any(set(one[: len(wanted)]) == wanted for one in there.get(key.child, ())):
+            collection = inspection.collection_of(key.child) or inspection.collection_of(key.parent) or ""
+            missing[statement] = (collection, key.child)
             yield inspection.warning(
                 "foreign-key-index",
-                inspection.collection_of(key.child) or parent,
+                collection,
                 f"No index serves {key.child} ({columns}): every row deleted from {key.parent} reads that whole table.",
                 statement,
             )
+
+
+def _deleted(inspection: Inspection, key: ForeignKey) -> bool:
+    """Rows of the parent are deleted."""
+    parent = inspection.collection_of(key.parent)
+    return parent is not None and inspection.deletes(inspection.spec.collections[parent])
+
+
+def _indexes(connection: Connection, tables: Iterable[str]) -> Indexes:
+    found: dict[str, list[list[str | None]]] = {}
+    for table, columns in connection.execute(_INDEXES, (sorted(tables),)).fetchall():
+        found.setdefault(table, []).append(columns)
+    return found
+
+
+def _create(inspection: Inspection, table: str) -> str:
+    """The beginning of the statement. The server makes no index of a partitioned table CONCURRENTLY."""
+    live = inspection.catalogue.tables.get(table)
+    how = "" if live is not None and live.kind == "p" else "CONCURRENTLY "
+    return f"CREATE INDEX {how}ON {quoted_table(table)}"
 
 
 def _expression(inspection: Inspection, table: Table, tie: Tie) -> sql.Composed:
@@ -92,34 +129,24 @@ def _plain(table: Table, name: str) -> sql.Composed:
     return sql.SQL("({}::text)").format(column) if key_type(table.columns[name]).cast else sql.Composed([column])
 
 
-def _served(connection: Connection, table: Table, tie: Tie, expression: sql.Composed) -> bool:
-    """Ask the planner, with scans of whole tables made unattractive, whether an index would do."""
-    column = table.columns[tie.names[0]]
-    plain = expression.as_string(connection).startswith('"')
-    kind = column.base if plain else "text"
-    operator = sql.SQL("=")
-    if plain and column.equality is not None:
-        operator = sql.SQL("OPERATOR({}.=)").format(sql.Identifier(column.equality))  # type: ignore[assignment]
-    # Of several columns, an index that begins with the first one will do.
-    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {} {} (SELECT NULL::{})").format(
-        table.identifier, _first(table, tie, expression), operator, raw(kind)
+def _asked(table: Table, tie: Tie, expression: sql.Composed) -> sql.Composed:
+    """The look-up of an expression, as the planner is asked about it. Of several columns, the first decides."""
+    first = expression if tie.identity is not None else _plain(table, tie.names[0])
+    return sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {} = (SELECT NULL::text)").format(
+        table.identifier, first
     )
+
+
+def _served(connection: Connection, statements: Sequence[sql.Composed]) -> list[bool]:
+    """Ask the planner, with scans of whole tables made unattractive, whether an index would do."""
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("SET LOCAL enable_seqscan = off")
-            row = connection.execute(statement).fetchone()
+            rows = [connection.execute(statement).fetchone() for statement in statements]
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
-        return True  # a missing right, a part that cannot be planned: reported for itself; no need to guess
-    return row is not None and "Index Cond" in json.dumps(row[0])
-
-
-def _first(table: Table, tie: Tie, expression: sql.Composed) -> sql.Composed:
-    return expression if tie.identity is not None else _plain(table, tie.names[0])
-
-
-def _indexed(connection: Connection, key: ForeignKey) -> bool:
-    """Whether an index begins with the key's columns, in any order."""
-    parameters = {"table": key.child, "columns": list(key.columns)}
-    return connection.execute(_INDEXED, parameters).fetchone() is not None
+        if len(statements) == 1:
+            return [True]  # a missing right, a part that cannot be planned: reported for itself; no need to guess
+        return [fine for statement in statements for fine in _served(connection, [statement])]
+    return [row is not None and "Index Cond" in json.dumps(row[0]) for row in rows]

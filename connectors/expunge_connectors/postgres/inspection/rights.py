@@ -24,8 +24,9 @@ SELECT r.rolsuper,
  WHERE r.rolname = CURRENT_USER
 """
 
-_TABLE = """
-SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
+_TABLES = """
+SELECT c.oid::bigint,
+       pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
        pg_catalog.has_table_privilege(c.oid, 'SELECT'),
        pg_catalog.has_table_privilege(c.oid, 'DELETE'),
        pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'),
@@ -36,7 +37,7 @@ SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
                 AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE')),
        pg_catalog.row_security_active(c.oid)
   FROM pg_catalog.pg_class c
- WHERE c.oid = %s
+ WHERE c.oid = ANY (%s::oid[])
 """
 
 # What is written here is nobody's decision. Our own catalogue, and other sessions' temporary tables, are no tables.
@@ -78,15 +79,16 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         role,
         {f"TEMPORARY ON DATABASE {quoted(database)}": temporary, "USAGE ON LANGUAGE plpgsql": procedural},
     )
+    oids = [table.oid for table in inspection.catalogue.tables.values()]
+    lives = {oid: _Live(*rest) for oid, *rest in connection.execute(_TABLES, (oids,)).fetchall()}
     for name, spec in inspection.spec.collections.items():
         table = inspection.catalogue.tables.get(spec.table)
         if table is None:
             continue
-        row = connection.execute(_TABLE, (table.oid,)).fetchone()
-        if row is None:  # dropped since the catalogue was read
+        live = lives.get(table.oid)
+        if live is None:  # dropped since the catalogue was read
             yield inspection.error("table-missing", name, f"The table {table.text} does not exist.", "Look again.")
             continue
-        live = _Live(*row)
         if spec.log is None:
             yield from _missing(inspection, name, spec, table, live)
             yield from _hidden(inspection, name, table, live)
