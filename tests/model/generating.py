@@ -24,9 +24,10 @@ SHAPES = frozenset(
         "partitioned",
         "inherited",
         "circle",
+        "emptied-owner",
     }
 )
-"""Shapes beyond the plain ones. Left out: `emptied-owner` (a tombstone that empties the link to a shared row)."""
+"""Shapes beyond the plain ones."""
 
 
 @st.composite

@@ -59,9 +59,21 @@ def normaliser(kind: str) -> str:
     return "integer/1" if kind in {"integer", "bigint", "smallint"} else "uuid/1" if kind == "uuid" else "exact/1"
 
 
+_ADDRESSES = (
+    "p1@mail.example",
+    "p1@mail.example.org",
+    "xp1@mail.example",
+    "p_@mail.example",
+    "p%@mail.example",
+    "p1+tag@mail.example",
+    "p*@mail.example",
+    "pé@mail.example",
+)
+
+
 def address(human: int) -> str:
-    """An e-mail address; human 1 looks like 10 to 19."""
-    return f"p{NUMBERS[human]}@mail.example"
+    """An e-mail address; they begin, end and match like each other."""
+    return _ADDRESSES[human]
 
 
 def spellings(email: str) -> tuple[str, ...]:
@@ -70,8 +82,8 @@ def spellings(email: str) -> tuple[str, ...]:
 
 
 def telephone(human: int) -> str:
-    """A phone number."""
-    return f"+49301{NUMBERS[human]:06d}"
+    """A phone number; every one begins like the next."""
+    return "+4930100000123456"[: 9 + human]
 
 
 def dialled(number: str) -> tuple[str, ...]:

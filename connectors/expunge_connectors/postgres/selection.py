@@ -414,7 +414,9 @@ def others_left(search: Search, mapped: MappedTable, alias: str) -> sql.Composab
         *(
             sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
                 search.store.collections[tie.of[0]].table.identifier,
-                both(_points(search.store, tie, alias), _going(search, search.store.collections[tie.of[0]])),
+                both(
+                    _points(search.store, tie, alias), _staying(search, search.store.collections[tie.of[0]], tie.of[1])
+                ),
             )
             for tie in mapped.ties
             if tie.of is not None
@@ -435,8 +437,10 @@ def _points(store: MappedStore, tie: MappedTie, alias: str) -> sql.Composed:
     )
 
 
-def _going(search: Search, lead: MappedTable) -> sql.Composable:
-    if not search.found.get(lead.name) or lead.action is Action.TOMBSTONE:
+def _staying(search: Search, lead: MappedTable, columns: Sequence[str]) -> sql.Composable:
+    """The row `o`, or at least what points in it, will be there when this call is over."""
+    kept = lead.action is Action.TOMBSTONE and not lead.spec.tombstone.keys() & set(columns)
+    if kept or not search.found.get(lead.name):
         return TRUE
     return sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
         search.table(lead.name), same_row(lead, "o", "f")

@@ -473,3 +473,31 @@ words: {table: public.words, ties: [{column: talk_id, of: talks.id}]}
         assert store.erase(both, actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 11
         assert due(store.verify(both, ACME, CUTOFF)) == {}
     assert left(database, "words") == [7, 8]
+
+
+def test_an_owner_whose_tombstone_empties_the_link_is_no_owner_any_more(database):
+    execute(
+        database,
+        "CREATE TABLE houses (id bigint PRIMARY KEY);"
+        "CREATE TABLE people (id text PRIMARY KEY, name text, house bigint REFERENCES houses);"
+        "INSERT INTO houses VALUES (1), (10);"
+        "INSERT INTO people VALUES ('ann', 'Ann', 1), ('ben', 'Ben', 10), ('cleo', 'Cleo', 10)",
+    )
+    loaded = shape("""
+people:
+  table: public.people
+  data_type: anchor
+  person: user_id
+  ties: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+  tombstone: {name: "'erased'", house: "NULL"}
+houses: {table: public.houses, ties: [{column: id, of: people.house}], sharing: last_owner}
+""")
+    with opened(database, loaded) as store:
+        for name, expected in (("ann", (1, 0)), ("ben", (0, 1))):
+            people = resolved(store, [subject(1, user_id=name)], ACME)
+            houses = store.count(people, ACME, CUTOFF)[1]["houses"]
+            assert (houses.due, houses.retained) == expected
+            store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            assert due(store.verify(people, ACME, CUTOFF)) == {}
+    assert left(database, "houses") == [10]
