@@ -24,6 +24,8 @@ _COLUMNS = {
     "note": ("note", "Full Name", "%note", "it's"),
     "number": ("seconds", "No"),
     "day": ("born", "Born On"),
+    "tenant": ("tenant", "Tenant"),
+    "within": ("no", "No."),
     "created": ("created_at", "Created"),
     "start": ("start_at", "Ended"),
     "owner": ("client_id", "Owner"),
@@ -368,11 +370,10 @@ class Builder:
         dice = self._dice
         table = self._table()
         part = self._part(f"numbered-{len(self.parts)}", family, table, "")
-        owner = self._led(part, self._part_of(family))
-        owner.nullable = False
-        part.table.foreign_keys = [one for one in table.foreign_keys if one.on_delete != "SET NULL"]
-        number = self._column(table, "key", dice.pick(["integer", "text", "uuid"]))
-        part.pair = (owner.name, number.name)
+        self._led(part, self._part_of(family))
+        # Either column alone is many people's.
+        pair = [self._column(table, fills, dice.pick(["integer", "text"])) for fills in ("tenant", "within")]
+        part.pair = (pair[0].name, pair[1].name)
         if dice.chance(60):
             table.primary_key = part.pair
         else:
@@ -386,7 +387,7 @@ class Builder:
         else:
             # Towards the parent: what these rows point to is the person's as well.
             below.table.primary_key = tuple(
-                self._column(below.table, "key", kind).name for kind in ("integer", dice.pick(["bigint", "text"]))
+                self._column(below.table, fills, dice.pick(["bigint", "text"])).name for fills in ("tenant", "within")
             )
             kinds = [below.table.column(one).type for one in below.table.primary_key]
             names = tuple(self._column(table, "lead", kind, nullable=True).name for kind in kinds)
@@ -450,7 +451,7 @@ class Builder:
     def _identified(self, part: Part, identity: str, *, yielded: bool) -> None:
         dice = self._dice
         self._owned(part)
-        form = dice.pick(["text", "text", "text", *(one for one in ("json", "arrays") if one in self._shapes)])
+        form = dice.pick(["text", "text", *(one for one in ("json", "json", "arrays") if one in self._shapes)])
         kind = {"text": "text", "arrays": "text[]"}.get(form) or dice.pick(["jsonb", "jsonb", "json"])
         column = self._column(part.table, identity, kind, nullable=dice.chance(50))
         place: Any = column.name

@@ -38,7 +38,7 @@ class Filler:
             waiting.remove(table)
             part = self._parts.get(id(table))
             persons = part is not None and part.person is not None
-            for number in range(self._people if persons else self._dice.pick([4, 1, 7, 0, 9])):
+            for number in range(self._people if persons else self._dice.pick([5, 2, 8, 0, 12])):
                 self._row(table, part, number)
         for table in self._builder.tables:
             for key in table.foreign_keys:
@@ -98,7 +98,9 @@ class Filler:
         if key.parent is table:
             # Mostly to a row of the same person.
             alike = [one for one in candidates if all(one[name] == cell for name, cell in cells.items())]
-            candidates = alike if not dice.chance(25) else candidates
+            part = self._parts.get(id(table))
+            tied = part is not None and any(tie.get("column") == key.columns[0] for tie in part.ties)
+            candidates = alike if not dice.chance(70 if tied else 25) else candidates
         nullable = all(table.column(one).nullable for one in key.columns)
         if not candidates or (nullable and dice.chance(20)):
             cells.update(dict.fromkeys(key.columns))
@@ -129,7 +131,8 @@ class Filler:
             ]
         if column.path:
             leaf = self._single(column, number if part and part.person else None)
-            return dice.pick([values.nested(column.path, leaf, dice.number(0, 4)), {}, leaf, [], 12])
+            nested = values.nested(column.path, leaf, dice.number(0, 1 + len(column.path)))
+            return nested if dice.chance(85) else dice.pick([{}, leaf, [], 12])
         match column.fills:
             case "key":
                 pool = values.pool(column.type)
@@ -140,6 +143,10 @@ class Filler:
                 return self._single(column, number if part and part.person else None)
             case "note":
                 return dice.pick(values.NOTES)
+            case "tenant":
+                return str(dice.pick([1, 10]))
+            case "within":
+                return str(dice.pick([1, 10, 11, 2]))
             case "number":
                 return str(dice.number(0, 3))
             case "day":
@@ -202,10 +209,13 @@ class Filler:
         if people.owner is not None:
             members = sorted({row[people.owner] for row in rows} | {"1"})
             member = dice.pick(members)
+        humans = list(range(self._people))
+        if member is not None and not dice.chance(20):
+            humans = [at for at, row in enumerate(rows) if row[str(people.owner)] == member] or humans
         asked = dice.pick([2, 1, 3, 4])
         asks = [
             Ask(number + 1, self._given(people, family, human))
-            for number, human in enumerate(dice.some(range(self._people), asked, asked))
+            for number, human in enumerate(dice.some(humans, asked, asked))
         ]
         if dice.chance(15):
             asks.append(Ask(len(asks) + 1, self._given(people, family, dice.number(0, self._people))))
@@ -223,7 +233,7 @@ class Filler:
         email = ("email", values.address(human))
         phone = ("phone", values.telephone(human))
         house = ("postal", spelt("postal/1", values.house(1)) or "")
-        return dice.pick([*[(person,), (email,)] * 3, (phone,), (person, email), (email, house), (house,)])
+        return dice.pick([*[(person,), (person,), (email,)] * 3, (phone,), (person, email), (email, house), (house,)])
 
 
 def _folded(cell: Cell) -> Cell:
