@@ -500,7 +500,10 @@ class Builder:
             part.undated = self._dice.pick(["erase", "keep"])
             return
         kind = self._dice.pick(["timestamp with time zone", "timestamp without time zone", "date"])
-        part.created = self._column(part.table, "created", kind, nullable=self._dice.chance(15)).name
+        column = self._column(part.table, "created", kind, nullable=self._dice.chance(25))
+        part.created = column.name
+        if column.nullable and self._dice.chance(50):
+            part.undated = self._dice.pick(["erase", "keep"])
 
     def _part_of(self, family: str) -> Part:
         return next(one for one in self.parts if one.name == f"{family}-people")

@@ -183,11 +183,9 @@ class Reference:
     @staticmethod
     def _old(spec: Mapping[str, str], cells: Cells) -> bool:
         """Provably created before the cutoff, or the map's decision where nothing says when."""
-        if "created" not in spec:
-            return spec["undated"] == "erase"
-        created = cells[spec["created"]]
+        created = cells[spec["created"]] if "created" in spec else None
         if created is None:
-            return False
+            return spec.get("undated") == "erase"
         # Of a day without a time nothing says that it was before the cutoff on that day.
         return date.fromisoformat(created) < CUTOFF.date() if len(created) == 10 else _moment(created) < CUTOFF
 
