@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from expunge_config import settings as settings_module
+from expunge_config.errors import UsageError
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import terminal
@@ -21,9 +22,12 @@ _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INF
 
 Sample = Annotated[bool, typer.Option("--sample", help="Search samples of what the map does not name as well.")]
 Rows = Annotated[
-    int,
-    typer.Option("--rows", help="With --sample: rows of a table, names of a keyspace or bucket.", min=1, max=1_000_000),
+    int | None,
+    typer.Option(
+        "--rows", help="With --sample: rows of a table, names of a keyspace or bucket (1000).", min=1, max=1_000_000
+    ),
 ]
+_ROWS = 1000
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def check(sample: Sample = False, rows: Rows = 1000, as_json: terminal.Json = False) -> None:
+def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = False) -> None:
     """Hold the data map against the live stores. Reads only.
 
     Errors block `plan` and `erase` (exit code 5); each finding says what to do. With --sample, tables, columns, keys
@@ -40,6 +44,9 @@ def check(sample: Sample = False, rows: Rows = 1000, as_json: terminal.Json = Fa
 
     Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
     """
+    if rows is not None and not sample:
+        raise UsageError("--rows says how much --sample looks at.", remedy="expunge check --sample --rows 1000")
+    rows = rows or _ROWS
     settings = settings_module.load()
     registry = installed()
     data_map = load_map(settings, registry)
