@@ -128,6 +128,8 @@ def test_a_tie_by_a_value_that_belongs_to_one_person_is_precise(company, stateme
     ("statements", "change"),
     [
         ("CREATE UNIQUE INDEX ON users (full_name) WHERE status = 'active'", None),
+        # A column whose quoted name only holds the name of one that is overwritten.
+        ('ALTER TABLE users ADD "status." bigint UNIQUE', None),
         ("CREATE UNIQUE INDEX ON users (id, full_name)", None),
         ("CREATE UNIQUE INDEX ON users (phone)", None),
         ("CREATE UNIQUE INDEX ON users (email, full_name)", None),

@@ -23,6 +23,8 @@ from expunge_connectors.postgres.tombstones import without
 from expunge_connectors.postgres.wording import raw
 
 ROWS_TRIED = 1000
+# Quoted names, texts (passed over whole) and words.
+_TOKENS = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w$]+""")
 
 # conenforced came with 18.
 _CHECKS = """
@@ -267,5 +269,6 @@ def _references(inspection: Inspection, name: str, trial: _Trial) -> Iterator[Fi
 
 
 def _mentions(text: str, column: str) -> bool:
-    """The column's name stands in an expression as the server writes it, quoted or not. Too often is safe."""
-    return re.search(rf"(?<![\w$]){re.escape(column.replace(chr(34), chr(34) * 2))}(?![\w$])", text) is not None
+    """The column's name stands in an expression as the server writes it, quoted or not: `No` does not in `"No."`."""
+    quoted_name = column.replace('"', '""')
+    return any(token in {column, f'"{quoted_name}"'} for token in _TOKENS.findall(text))
