@@ -129,7 +129,13 @@ def test_a_tie_by_a_value_that_belongs_to_one_person_is_precise(company, stateme
     [
         ("CREATE UNIQUE INDEX ON users (full_name) WHERE status = 'active'", None),
         # A column whose quoted name only holds the name of one that is overwritten.
-        ('ALTER TABLE users ADD "status." bigint UNIQUE', None),
+        (
+            (
+                'ALTER TABLE users ADD "status." bigint; UPDATE users SET "status." = id;'
+                'CREATE UNIQUE INDEX ON users ("status.") NULLS NOT DISTINCT'
+            ),
+            None,
+        ),
         ("CREATE UNIQUE INDEX ON users (id, full_name)", None),
         ("CREATE UNIQUE INDEX ON users (phone)", None),
         ("CREATE UNIQUE INDEX ON users (email, full_name)", None),
