@@ -32,18 +32,18 @@ from expunge_connectors.postgres.writing import carry_out, carry_out_together, c
 ROWS_PER_TRANSACTION = 25_000
 SECONDS_PER_TRANSACTION = 5.0
 KEYS_PER_TRANSACTION = 5_000
+SUBJECTS_PER_TRANSACTION = 1_000
 
 
 def slices(subjects: Sequence[Subject], keys: int = KEYS_PER_TRANSACTION) -> Iterator[list[Subject]]:
-    """Cut a chunk so that a slice has at most so many keys; a person is never cut in two.
+    """Cut a chunk so that a slice has at most so many keys and people; a person is never cut in two.
 
-    Keys stand for rows here (a row that leads to others is a key): most slices then fit into one transaction, and whole
-    persons are gone or there after a crash.
+    Most slices then fit into one transaction, and whole persons are gone or there after a crash.
     """
     slice_: list[Subject] = []
     size = 0
     for subject in subjects:
-        if slice_ and size + len(subject.keys) > keys:
+        if slice_ and (size + len(subject.keys) > keys or len(slice_) == SUBJECTS_PER_TRANSACTION):
             yield slice_
             slice_, size = [], 0
         slice_.append(subject)

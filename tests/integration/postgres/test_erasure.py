@@ -240,6 +240,17 @@ def test_a_transaction_touches_at_most_so_many_rows(company, monkeypatch):
     assert counts == [46, 39, 32, 25, 18, 11, 4, 2]  # of 53, and two are Ben's and Cleo's
 
 
+@pytest.mark.parametrize(("seconds", "transactions"), [(60, 1), (1e-9, 6)])
+def test_a_transaction_takes_at_most_so_long(company, seconds, transactions):
+    """The clock is looked at between collections: with no time at all, each is a transaction of its own."""
+    beats = []
+    with opened(company, seconds_per_transaction=seconds) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, lambda: beats.append(1))
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
+    assert len(beats) == transactions
+
+
 @pytest.mark.parametrize("shape", ["chain", "star", "circle", "own"])
 def test_rows_that_refer_to_each_other_go_under_any_limit(company, monkeypatch, shape):
     execute(company, "INSERT INTO messages (user_id, body) SELECT 1, 'x' FROM generate_series(1, 20)")
