@@ -69,4 +69,4 @@ def counted(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composab
     persons = None if known is None else search.staged.table(known.namespace, known.types)
     if tie in mapped.erasing or persons is None:
         return old_enough
-    return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS p WHERE p.number = k.number))").format(old_enough, persons)
+    return sql.SQL("({} AND k.number NOT IN (SELECT p.number FROM {} AS p))").format(old_enough, persons)

@@ -173,7 +173,10 @@ class Verifier:
         leads = asked
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
-            asked = sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS b WHERE b.number = a.number AND b.namespace = {}))")
+            asked = sql.SQL(
+                "({} AND a.number NOT IN"
+                " (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.number IS NOT NULL))"
+            )
             asked = asked.format(leads, ASKED, sql.Literal(spec.person))
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
