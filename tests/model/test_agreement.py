@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 from string import digits
 from typing import Any
 
@@ -22,8 +21,7 @@ from tests.model.world import CUTOFF, Ask, World
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Counts, Scope, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore, connector
-from expunge_connectors.postgres.erasure import Eraser
+from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
 from expunge_orchestrator import standing
 
 SHARES = 2
@@ -218,15 +216,12 @@ class Trial:
             if beats < 0:
                 raise StopError
 
-        whole = connector.Eraser
-        connector.Eraser = partial(Eraser, limit=self._world.limit)
-        store = self._opened()
+        store = self._opened(rows_per_transaction=self._world.limit)
         try:
             store.erase(people, self._actions, self._scope, CUTOFF, beat)
         except StopError:
-            pass
+            SEEN["stopped"] += 1
         finally:
-            connector.Eraser = whole
             store.close()
 
     def _compare(self, counts: Counts, predicted: Mapping[int, Mapping[str, Any]], when: str) -> None:
@@ -243,9 +238,9 @@ class Trial:
         ]
         assert not differences, f"{when} (due, retained, newer, until, ground)\n" + "\n".join(differences)
 
-    def _opened(self) -> PostgresStore:
+    def _opened(self, **more: int) -> PostgresStore:
         settings_ = PostgresConnection.model_validate(
-            {"url": self._url, "verification_wait_seconds": 5, "lock_timeout": "5s"}
+            {"url": self._url, "verification_wait_seconds": 5, "lock_timeout": "5s", **more}
         )
         return PostgresStore("main", self._map, settings_, wait=wait_none())
 
