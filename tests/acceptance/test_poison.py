@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from tests.acceptance.crowd import POISON, counted, make_crowd, poisoned
 from tests.acceptance.probe import Probe
 from tests.acceptance.wrapped import Instead, before
 from tests.fixtures.calltrack import Office, founded
+from tests.fixtures.servers import wait_until
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TerminalError
@@ -111,6 +116,30 @@ def dying(inner: StoreConnector, call: int) -> Instead:
         return inner.erase(*arguments)
 
     return Instead(inner, erase=erase)
+
+
+@pytest.mark.parametrize("failures", [1, 4])
+def test_killed_while_searching(office: Office, probe: Probe, failures: int) -> None:
+    """The real command, killed by SIGKILL in the middle of a search, and typed again."""
+    crowd = make_crowd(probe, 200)
+    batch = office.plan(crowd.csv)
+    command = [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid, "--confirm", batch.plan_digest]
+    environment = {**os.environ, **office.town.environment(office.home)}
+
+    def so_far() -> bool:
+        with reading(office.workspace.ledger) as connection:
+            return (connection.scalar(sa.select(sa.func.max(schema.bisection.c.failures))) or 0) >= failures
+
+    with poisoned(probe, [crowd.ids[77]]):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+            wait_until(so_far, 60)
+            first.kill()
+        assert first.returncode == -signal.SIGKILL
+        again = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
+        assert again.returncode == 1, again.stderr.decode()
+        assert office.outcomes(batch) == {"erased": 199, "failed": 1}
+        assert crowd.messages(probe) == [crowd.ids[77]]
+        assert sorted(map(tuple, office.events(batch))) == [("accepted",), *[("accepted", "erased")] * 199]
 
 
 def refusing(inner: StoreConnector, verb: str, person: int, *, until: list[bool]) -> Instead:
