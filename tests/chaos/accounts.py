@@ -33,6 +33,12 @@ class Account:
     told: dict[str, Any]
     cutoffs: dict[tuple[int, str], str]
 
+    def whatever_the_way(self) -> Account:
+        """The account without how often a step was tried: a store that was away costs rounds, and nothing else."""
+        kept = {name: value for name, value in self.told.items() if name != "steps"}
+        kept["chunks"] = [(*row[:4], row[5]) for row in self.told["chunks"]]
+        return Account(kept, self.cutoffs)
+
     def differences(self, expected: Account) -> Iterator[str]:
         """What is told otherwise than expected. No values of people are in it: counts, names of steps and events."""
         for name, theirs in expected.told.items():
@@ -54,6 +60,16 @@ def _rows(home: Path, query: str) -> list[tuple[Any, ...]]:
 def cutoffs(home: Path) -> dict[tuple[int, str], str]:
     """The cutoffs that the ledger has by now."""
     return {(batch, store): at for batch, store, at in _rows(home, "SELECT batch_id, store, at FROM cutoff")}
+
+
+def troubles(home: Path) -> list[tuple[str, int]]:
+    """State and vain attempts of every chunk at this moment."""
+    return _rows(home, "SELECT state, attempts FROM chunk ORDER BY id")
+
+
+def failures(home: Path) -> list[str]:
+    """What chunks say why they failed or were put off."""
+    return [failure for (failure,) in _rows(home, "SELECT failure FROM chunk WHERE failure IS NOT NULL")]
 
 
 def found(home: Path) -> dict[int, str]:

@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -61,7 +62,8 @@ class Latecomer:
                 .where(schema.chunk.c.state == ChunkState.RUNNING.value, schema.chunk.c.id == first)
             ).first()
         if row is not None and row.rounds == 0 and row.state == BatchState.EXECUTING.value:
-            with psycopg.connect(self.postgres_url) as connection:
+            # A server that is down takes no messages either.
+            with suppress(psycopg.OperationalError), psycopg.connect(self.postgres_url) as connection:
                 connection.execute(
                     "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900001, %s, 'between')"
                     " ON CONFLICT (id) DO NOTHING",
@@ -105,7 +107,8 @@ def obey(order: Mapping[str, Any]) -> None:
     """Carry one order out, in a child process."""
     os.environ.update(order["environment"])
     os.chdir(order["home"])
-    fuse = Fuse(order["fatal"], os.open(order["report"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+    gate = Path(order["gate"]) if order["gate"] else None
+    fuse = Fuse(order["fatal"], os.open(order["report"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), gate)
     wire_drivers(fuse)
     carry_out(order, fuse)
 

@@ -47,16 +47,18 @@ _WRITING_S3 = ("DeleteObjects", "DeleteObject", "AbortMultipartUpload")
 
 @dataclass(slots=True)
 class Fuse:
-    """Counts points and kills the process at one of them.
+    """Counts points and kills the process at one of them, or lets it wait there while something else is broken.
 
     Attributes:
         fatal: Number of the point (from 1) at which the process ends by SIGKILL; 0 for never.
         report: Descriptor that every reached point's name is written to, a line each, before anything else happens.
+        gate: A FIFO that is waited for at the point, instead of the process's end, until somebody opened and closed it.
         erasing: True while a store is erasing: only then do the drivers' own calls count as points.
     """
 
     fatal: int
     report: int
+    gate: Path | None = None
     reached: int = 0
     erasing: bool = False
 
@@ -64,8 +66,12 @@ class Fuse:
         """Reach a point."""
         self.reached += 1
         os.write(self.report, f"{name}\n".encode())
-        if self.reached == self.fatal:
+        if self.reached != self.fatal:
+            return
+        if self.gate is None:
             os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            self.gate.read_bytes()
 
     @contextmanager
     def around(self, name: str) -> Iterator[None]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,6 +21,8 @@ from tests.chaos.pictures import Picture
 from tests.chaos.world import Request, Start, World
 
 KILLED = -signal.SIGKILL
+REPORT = "points.txt"
+"""The file in an installation's home that a run writes the names of its points to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,22 @@ class Driver:
 
     def obey(self, order: dict[str, Any]) -> int:
         """Have one run done; returns its exit code, negative for a signal."""
+        self.begin(order)
+        return self.end()
+
+    def begin(self, order: dict[str, Any]) -> None:
+        """Have one run begun. Nothing else can be ordered before its end."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
+
+    def ended(self) -> bool:
+        """Whether the run that was begun has ended."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
+    def end(self) -> int:
+        """Wait for the end of the run that was begun; returns its exit code, negative for a signal."""
+        assert self.process.stdout is not None
         answer = self.process.stdout.readline()
         assert answer, f"the driver ended: {self.complaints.read_text()}"
         return int(answer)
@@ -137,7 +152,7 @@ class Chaos:
         """Run one half without a kill."""
         home, before = self.fresh(start)
         code, points = self.run(request, half, home, fatal=0)
-        assert code == 0, self._complaints()
+        assert code == 0, self.complaints()
         picture, account = self.world.picture(), accounts.of(home)
         assert list(accounts.complaints(home)) == []
         assert picture.rewritten_since(before) == []
@@ -151,18 +166,30 @@ class Chaos:
 
     def run(self, request: Request, half: str, home: Path, fatal: int) -> tuple[int, list[str]]:
         """Type the one command. Returns its exit code and the points that were reached."""
-        report = home / "points.txt"
-        settings = self.world.environment(home)
-        order = {
+        return self.driver.obey(self.order(request, half, home, fatal)), reached(home)
+
+    def order(
+        self,
+        request: Request,
+        half: str,
+        home: Path,
+        point: int,
+        *,
+        gate: Path | None = None,
+        changes: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """What the driver is told: a run that is killed at a point, or waits there at a gate; `changes` to settings."""
+        settings = {**self.world.environment(home), **(changes or {})}
+        return {
             "home": str(home),
             "environment": {name: value for name, value in settings.items() if name.startswith("EXPUNGE_")},
             "half": half,
-            "fatal": fatal,
-            "report": str(report),
+            "fatal": point,
+            "gate": gate and str(gate),
+            "report": str(home / REPORT),
             "postgres_url": self.world.endpoints.postgres_url,
             "in_between": request.in_between,
         }
-        return self.driver.obey(order), report.read_text().splitlines()
 
     def killed(self, scene: Scene, *fatal: int) -> list[str]:
         """Kill a run at a point, the resumed run at the next one given, and so on; resume to the end and compare.
@@ -175,33 +202,50 @@ class Chaos:
             kept = accounts.cutoffs(home), accounts.found(home)
             code, points = self.run(scene.request, scene.half, home, number)
             where = f"{scene}: point {number} after {deaths}"
-            assert code == KILLED, f"{where}: exit code {code}\n{self._complaints()}"
+            assert code == KILLED, f"{where}: exit code {code}\n{self.complaints()}"
             if not deaths:
                 assert points == list(scene.ending.points[:number]), f"{where}: another way, {points[-1]!r}"
             assert len(points) == number
             deaths.append(f"{number} {points[-1]!r}")
-            _check_kept(home, *kept)
+            check_kept(home, *kept)
         kept = accounts.cutoffs(home), accounts.found(home)
         code, _ = self.run(scene.request, scene.half, home, 0)
         where = f"{scene}: killed at {', then '.join(deaths)}"
         if code != 0:
-            return [f"{where}: resuming ended with {code}: {self._complaints()}"]
-        _check_kept(home, *kept)
+            return [f"{where}: resuming ended with {code}: {self.complaints()}"]
+        check_kept(home, *kept)
         return [f"{where}: {wrong}" for wrong in self.differences(home, before, scene.ending)]
 
     def differences(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
         """How an ended run differs from the undisturbed one."""
-        picture, account = self.world.picture(), accounts.of(home)
+        yield from self._differences(home, before, ending, accounts.of(home), ending.account)
+
+    def differences_of_ends(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
+        """The same, but for how often steps were tried: for runs that a store or a disk made try again."""
+        account = accounts.of(home).whatever_the_way()
+        yield from self._differences(home, before, ending, account, ending.account.whatever_the_way())
+
+    def _differences(
+        self, home: Path, before: Picture, ending: Ending, account: Account, expected: Account
+    ) -> Iterator[str]:
+        picture = self.world.picture()
         yield from picture.differences(ending.picture)
         yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
-        yield from account.differences(ending.account)
+        yield from account.differences(expected)
         yield from accounts.complaints(home)
 
-    def _complaints(self) -> str:
+    def complaints(self) -> str:
+        """What the runs said on standard error of late."""
         return self.driver.complaints.read_text()[-3000:]
 
 
-def _check_kept(home: Path, cutoffs: dict[tuple[int, str], str], found: dict[int, str]) -> None:
+def reached(home: Path) -> list[str]:
+    """The points that the run in this home has reached by now."""
+    report = home / REPORT
+    return report.read_text().splitlines() if report.exists() else []
+
+
+def check_kept(home: Path, cutoffs: dict[tuple[int, str], str], found: dict[int, str]) -> None:
     """What was durable before a part of the run is so after it: a cutoff and a count are taken once."""
     assert cutoffs.items() <= accounts.cutoffs(home).items(), "a cutoff was taken twice"
     assert found.items() <= accounts.found(home).items(), "somebody was counted twice"

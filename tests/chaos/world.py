@@ -90,6 +90,7 @@ class Start:
 class World:
     """The servers. `endpoints` lead to the database that runs work in, `role_url` too, as Expunge's own role."""
 
+    stack: embedded.Stack
     endpoints: Endpoints
     role_url: str
     admin_url: str = field(repr=False)
@@ -219,7 +220,7 @@ def built(directory: Path) -> Iterator[World]:
         try:
             with redis.Redis.from_url(endpoints.redis_url) as client:
                 role_url = _database(loaded.postgres_url, DATABASE)
-                yield World(endpoints, role_url, admin_url, client, s3, directory, company)
+                yield World(stack, endpoints, role_url, admin_url, client, s3, directory, company)
         finally:
             s3.close()
 

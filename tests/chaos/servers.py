@@ -1,0 +1,83 @@
+"""Servers that go away under a run and come back: at a point of the run, killed or stopped in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.chaos import accounts
+from tests.chaos.held import held, wrong
+from tests.chaos.runs import Chaos, Point
+from tests.fixtures.servers import wait_until
+
+from expunge_orchestrator.embedded import Server
+
+STORES = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
+MANNERS = ("killed", "stopped")
+PATIENT = {"EXPUNGE_MAX_ATTEMPTS": "100"}
+SECONDS = 60.0
+_INSIDE = {
+    "main": ("after writing", "before the end of a transaction", "after the end of a transaction", "beat main."),
+    "recordings": ("before DeleteObject", "after DeleteObject", "beat recordings."),
+    "cache": ("beat cache.",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A store's server that goes away when the run is at a point. `manner`: in what way."""
+
+    point: Point
+    store: str
+    manner: str
+
+    def __str__(self) -> str:
+        scene, number = self.point.scene, self.point.number
+        return f"{scene}: {self.store} {self.manner} at point {number} {scene.ending.points[number - 1]!r}"
+
+
+def outages(chaos: Chaos) -> list[Outage]:
+    """Every server at the beginning of every command and every step, and each at every kind of point in its own erasing.
+
+    The two manners take turns, so that each server meets each of them at half of the steps.
+    """
+    return [
+        Outage(point, store, MANNERS[(turn + index) % len(MANNERS)])
+        for turn, (point, stores) in enumerate(_places(chaos))
+        for index, store in enumerate(stores)
+    ]
+
+
+def _places(chaos: Chaos) -> Iterator[tuple[Point, tuple[str, ...]]]:
+    for scene in chaos.scenes:
+        seen: set[str] = set()
+        for number, name in enumerate(scene.ending.points, 1):
+            if number == 1 or name == "after commit of chunk":  # a step was taken, and has asked no store yet
+                yield Point(scene, number), tuple(STORES)
+            elif name not in seen:
+                seen.add(name)
+                if inside := tuple(store for store in STORES if name.startswith(_INSIDE[store])):
+                    yield Point(scene, number), inside
+
+
+def met(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
+    """Let a run meet the outage, bring the server back when it was noticed or the run is over, and compare.
+
+    Returns whether the run noticed, and what is wrong.
+    """
+    scene = outage.point.scene
+    server: Server = getattr(chaos.world.stack, STORES[outage.store])
+    home, before = chaos.fresh(scene.start)
+    let_go = held(chaos, outage.point, home, PATIENT)
+    try:
+        if outage.manner == "killed":
+            server.kill()
+        else:
+            server.stop()
+        let_go()
+        wait_until(lambda: chaos.driver.ended() or any(attempts for _, attempts in accounts.troubles(home)), SECONDS)
+        put_off = not chaos.driver.ended()
+    finally:
+        server.start()
+    code = chaos.driver.end()
+    return put_off or code != 0, [f"{outage}: {one}" for one in wrong(chaos, scene, home, before, code, PATIENT)]

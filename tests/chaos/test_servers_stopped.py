@@ -1,0 +1,38 @@
+"""Each server goes away at every step, killed or in order, and comes back: the run ends as if nothing had been."""
+
+from __future__ import annotations
+
+import pytest
+from tests.chaos.choice import Choice
+from tests.chaos.held import share
+from tests.chaos.runs import Chaos
+from tests.chaos.servers import MANNERS, STORES, met, outages
+
+PARTS = 8
+
+
+def test_every_step_of_every_run_is_among_them(chaos: Chaos) -> None:
+    everything = outages(chaos)
+    for scene in chaos.scenes:
+        for store in STORES:
+            begun = [
+                one.point.number
+                for one in everything
+                if one.point.scene is scene
+                and one.store == store
+                and scene.ending.points[one.point.number - 1] == "after commit of chunk"
+            ]
+            assert len(begun) == scene.ending.points.count("after commit of chunk")
+    assert {(one.store, one.manner) for one in everything} == {(store, way) for store in STORES for way in MANNERS}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_servers_that_go_and_come_back(chaos: Chaos, choice: Choice, part: int) -> None:
+    wrong: list[str] = []
+    noticed = 0
+    for outage in share(outages(chaos), choice.sample, choice.seed)[part::PARTS]:
+        seen, complaints = met(chaos, outage)
+        noticed += seen
+        wrong += complaints
+    assert not wrong, "\n".join([str(choice), *wrong])
+    assert noticed or choice.sample is not None, "nobody noticed that a server was away"
