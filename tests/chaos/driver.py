@@ -37,6 +37,8 @@ from expunge_orchestrator.ledger.records import BatchState, ChunkState, batches
 from expunge_orchestrator.workspace import Workspace, opened
 
 SECONDS = 90
+PID = "pid.txt"
+"""The file in an installation's home that names the process at work in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def obey(order: Mapping[str, Any]) -> None:
     """Carry one order out, in a child process."""
     os.environ.update(order["environment"])
     os.chdir(order["home"])
+    Path(PID).write_text(str(os.getpid()))
     gate = Path(order["gate"]) if order["gate"] else None
     fuse = Fuse(order["fatal"], os.open(order["report"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), gate)
     wire_drivers(fuse)

@@ -1,21 +1,24 @@
-"""Runs that wait at a point while something around them is broken, and what must be true when they have ended."""
+"""Runs that something around them disturbs without killing them, and what must be true when they have ended."""
 
 from __future__ import annotations
 
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from tests.chaos import accounts
 from tests.chaos.pictures import Picture
-from tests.chaos.runs import REPORT, Chaos, Point, Scene, check_kept, reached
+from tests.chaos.runs import REPORT, Chaos, Scene, check_kept, reached
 from tests.fixtures.servers import wait_until
 
 from expunge_orchestrator.ledger.records import ChunkState
 
 SECONDS = 60.0
+PATIENT = {"EXPUNGE_MAX_ATTEMPTS": "100"}
+"""However long a server is away, nobody gives up."""
 
 Case = TypeVar("Case")
 
@@ -27,39 +30,63 @@ def share(cases: Sequence[Case], number: int | None, seed: int) -> list[Case]:
     return random.Random(seed).sample(cases, number)
 
 
-def held(chaos: Chaos, point: Point, home: Path, changes: Mapping[str, str]) -> Callable[[], None]:
-    """Begin a run and wait until it waits at the point; returns what lets it go on."""
-    gate = home / "gate"
-    os.mkfifo(gate)
-    (home / REPORT).unlink(missing_ok=True)  # of the half that this one starts from
-    chaos.driver.begin(
-        chaos.order(point.scene.request, point.scene.half, home, point.number, gate=gate, changes=changes)
-    )
-    wait_until(lambda: chaos.driver.ended() or len(reached(home)) >= point.number, SECONDS)
-    points = reached(home)
-    assert points == list(point.scene.ending.points[: point.number]), (
-        f"another way: {points[-1:]}\n{chaos.complaints()}"
-    )
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a scene from its start.
 
-    def let_go() -> None:
-        with gate.open("wb"):  # waits until the run reads
-            gate.unlink()
+    Attributes:
+        changes: Settings that are other than the undisturbed run's.
+        home: The installation, a fresh copy.
+        before: What the stores look like at the start.
+    """
 
-    return let_go
+    chaos: Chaos
+    scene: Scene
+    changes: Mapping[str, str] = field(repr=False)
+    home: Path
+    before: Picture = field(repr=False)
 
+    @classmethod
+    def of(
+        cls, chaos: Chaos, scene: Scene, *, changes: Mapping[str, str] | None = None, home: Path | None = None
+    ) -> Trial:
+        """Put everything back to the scene's start."""
+        return cls(chaos, scene, {**PATIENT, **(changes or {})}, *chaos.fresh(scene.start, home))
 
-def wrong(
-    chaos: Chaos, scene: Scene, home: Path, before: Picture, code: int, changes: Mapping[str, str]
-) -> Iterator[str]:
-    """Type the command again where it failed, now that all is mended. Yields what differs from the undisturbed run."""
-    if any(state == ChunkState.FAILED for state, _ in accounts.troubles(home)):
-        yield f"a passing trouble was taken for a lasting one: {accounts.failures(home)}"
-        return
-    if code != 0:
-        kept = accounts.cutoffs(home), accounts.found(home)
-        again = chaos.driver.obey(chaos.order(scene.request, scene.half, home, 0, changes=changes))
-        if again != 0:
-            yield f"typed again, it ended with {again}: {chaos.complaints()}"
+    def run(self) -> int:
+        """Type the command; returns its exit code."""
+        return self.chaos.driver.obey(self.order(0, None))
+
+    def order(self, point: int, gate: Path | None) -> dict[str, object]:
+        """What the driver is told."""
+        return self.chaos.order(self.scene.request, self.scene.half, self.home, point, gate=gate, changes=self.changes)
+
+    def held(self, point: int) -> Callable[[], None]:
+        """Type the command and wait until it waits at a point; returns what lets it go on."""
+        gate = self.home / "gate"
+        os.mkfifo(gate)
+        (self.home / REPORT).unlink(missing_ok=True)  # of the half that this one starts from
+        self.chaos.driver.begin(self.order(point, gate))
+        wait_until(lambda: self.chaos.driver.ended() or len(reached(self.home)) >= point, SECONDS)
+        points = reached(self.home)
+        expected = list(self.scene.ending.points[:point])
+        assert points == expected, f"another way: {points[-1:]}\n{self.chaos.complaints()}"
+
+        def let_go() -> None:
+            gate.write_bytes(b"")  # waits until the run reads
+
+        return let_go
+
+    def wrong(self, code: int) -> Iterator[str]:
+        """Type the command again if it failed, now that all is mended. Yields what differs from the undisturbed run."""
+        if any(state == ChunkState.FAILED.value for state, _ in accounts.troubles(self.home)):
+            yield f"a passing trouble was taken for a lasting one: {accounts.failures(self.home)}"
             return
-        check_kept(home, *kept)
-    yield from chaos.differences_of_ends(home, before, scene.ending)
+        if code != 0:
+            kept = accounts.cutoffs(self.home), accounts.found(self.home)
+            again = self.run()
+            if again != 0:
+                yield f"typed again, it ended with {again}: {self.chaos.complaints()}"
+                return
+            check_kept(self.home, *kept)
+        yield from self.chaos.differences_of_ends(self.home, self.before, self.scene.ending)

@@ -158,10 +158,14 @@ class Chaos:
         assert picture.rewritten_since(before) == []
         return Ending(points, picture, account, home)
 
-    def fresh(self, start: Start) -> tuple[Path, Picture]:
-        """Everything as it was at the start; a new copy of the installation."""
+    def new_home(self) -> Path:
+        """A place for an installation, where nothing is yet."""
         self._runs += 1
-        home = self.directory / f"run-{self._runs}"
+        return self.directory / f"run-{self._runs}"
+
+    def fresh(self, start: Start, home: Path | None = None) -> tuple[Path, Picture]:
+        """Everything as it was at the start; a new copy of the installation."""
+        home = home or self.new_home()
         return home, self.world.restore(start, home)
 
     def run(self, request: Request, half: str, home: Path, fatal: int) -> tuple[int, list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.chaos import accounts
-from tests.chaos.held import held, wrong
+from tests.chaos.held import SECONDS, Trial
 from tests.chaos.runs import Chaos, Point
 from tests.fixtures.servers import wait_until
 
@@ -14,8 +14,6 @@ from expunge_orchestrator.embedded import Server
 
 STORES = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 MANNERS = ("killed", "stopped")
-PATIENT = {"EXPUNGE_MAX_ATTEMPTS": "100"}
-SECONDS = 60.0
 _INSIDE = {
     "main": ("after writing", "before the end of a transaction", "after the end of a transaction", "beat main."),
     "recordings": ("before DeleteObject", "after DeleteObject", "beat recordings."),
@@ -37,7 +35,7 @@ class Outage:
 
 
 def outages(chaos: Chaos) -> list[Outage]:
-    """Every server at the beginning of every command and every step, and each at every kind of point in its own erasing.
+    """Every server at the beginning of every command and step, and each at every kind of point in its own erasing.
 
     The two manners take turns, so that each server meets each of them at half of the steps.
     """
@@ -65,19 +63,21 @@ def met(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
 
     Returns whether the run noticed, and what is wrong.
     """
-    scene = outage.point.scene
     server: Server = getattr(chaos.world.stack, STORES[outage.store])
-    home, before = chaos.fresh(scene.start)
-    let_go = held(chaos, outage.point, home, PATIENT)
+    trial = Trial.of(chaos, outage.point.scene)
+    let_go = trial.held(outage.point.number)
     try:
         if outage.manner == "killed":
             server.kill()
         else:
             server.stop()
         let_go()
-        wait_until(lambda: chaos.driver.ended() or any(attempts for _, attempts in accounts.troubles(home)), SECONDS)
+        wait_until(
+            lambda: chaos.driver.ended() or any(vain for _, vain in accounts.troubles(trial.home)),
+            SECONDS,
+        )
         put_off = not chaos.driver.ended()
     finally:
         server.start()
     code = chaos.driver.end()
-    return put_off or code != 0, [f"{outage}: {one}" for one in wrong(chaos, scene, home, before, code, PATIENT)]
+    return put_off or code != 0, [f"{outage}: {one}" for one in trial.wrong(code)]

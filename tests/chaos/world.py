@@ -155,7 +155,7 @@ class World:
 
     def restore(self, start: Start, home: Path) -> Picture:
         """Put everything back and copy the installation; returns what everything looks like then."""
-        shutil.copytree(start.home, home)
+        shutil.copytree(start.home, home, dirs_exist_ok=True)
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
             _copy_database(admin, start.template, DATABASE, DATABASE_OID)
         with self.client.pipeline(transaction=False) as pipeline:

@@ -1,0 +1,95 @@
+"""Connections cut in the middle of a statement, a COPY, a pipeline, a body, or before the answer: the same end."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from urllib.parse import urlsplit
+
+import pytest
+from tests.chaos.choice import Choice
+from tests.chaos.held import Trial, share
+from tests.chaos.runs import Chaos, Scene
+from tests.chaos.sockets import Cut, Kind, Relay, relays
+
+PARTS = 4
+ANYWHERE = b""
+MARKERS = {
+    "main": (ANYWHERE, b"COPY ", b"DELETE FROM", b"UPDATE ", b"COMMIT"),
+    "recordings": (ANYWHERE, b"?delete"),
+    "cache": (ANYWHERE, b"UNLINK", b"SREM", b"ZREM"),
+}
+CUTS = 6
+"""Of each kind at seeded segments of each scene and store, and one at a seeded segment with each marker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """The relays, the settings that lead through them, and how many segments of a sort each undisturbed scene has."""
+
+    relays: Mapping[str, Relay]
+    settings: Mapping[str, str] = field(repr=False)
+    seen: Mapping[str, Mapping[str, Counter[bytes]]]
+
+    def cuts(self, chaos: Chaos, seed: int) -> Iterator[tuple[Scene, str, Cut]]:
+        """Where to cut: in every scene, towards every store, in each of the three ways."""
+        source = random.Random(seed)
+        for scene, (store, markers), kind in product(chaos.scenes, MARKERS.items(), Kind):
+            for marker in markers:
+                number = self.seen[str(scene)][store][marker]
+                wanted = min(number, CUTS if marker == ANYWHERE else 1)
+                yield from (
+                    (scene, store, Cut(kind, marker, one)) for one in source.sample(range(1, number + 1), wanted)
+                )
+
+
+@pytest.fixture(scope="module")
+def wires(chaos: Chaos) -> Iterator[Wires]:
+    """Relays before all three servers, and the undisturbed runs through them."""
+    stack, ends = chaos.world.stack, chaos.world.endpoints
+    ports = {"main": stack.postgres.port, "recordings": stack.s3.port, "cache": stack.valkey.port}
+    with relays(ports, MARKERS) as made:
+        s3 = _through(ends.s3_endpoint, made["recordings"])
+        settings = {
+            "EXPUNGE_STORES__MAIN__URL": _through(chaos.world.role_url, made["main"]),
+            "EXPUNGE_STORES__CACHE__URL": _through(ends.redis_url, made["cache"]),
+            "EXPUNGE_STORES__RECORDINGS__ENDPOINT_URL": s3,
+            "EXPUNGE_STORES__DUMPS__ENDPOINT_URL": s3,
+        }
+        seen = {}
+        for scene in chaos.scenes:
+            for relay in made.values():
+                relay.reset(None)
+            trial = Trial.of(chaos, scene, changes=settings)
+            assert list(trial.wrong(trial.run())) == []
+            seen[str(scene)] = {store: Counter(relay.seen) for store, relay in made.items()}
+        yield Wires(made, settings, seen)
+
+
+def _through(url: str, relay: Relay) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{relay.port}")).geturl()
+
+
+def test_the_wires_carry_what_is_to_be_cut(wires: Wires) -> None:
+    for store, markers in MARKERS.items():
+        for marker in markers:
+            assert any(seen[store][marker] for seen in wires.seen.values()), (store, marker)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_cut(chaos: Chaos, choice: Choice, wires: Wires, part: int) -> None:
+    wrong: list[str] = []
+    made = 0
+    for scene, store, cut in share(list(wires.cuts(chaos, choice.seed)), choice.sample, choice.seed)[part::PARTS]:
+        for name, relay in wires.relays.items():
+            relay.reset(cut if name == store else None)
+        trial = Trial.of(chaos, scene, changes=wires.settings)
+        code = trial.run()
+        made += wires.relays[store].done
+        wrong += [f"{scene}: {store} cut {cut}: {one}" for one in trial.wrong(code)]
+    assert not wrong, "\n".join([str(choice), *wrong])
+    assert made or choice.sample is not None
