@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -98,6 +99,12 @@ def nothing_due(record: Record) -> bool:
 def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
     """The reverse of `pack`."""
     return {name: _tally(*values) for name, values in record.items()}
+
+
+def at_least(seen: Mapping[str, Tally], earlier: Mapping[str, list[object]]) -> dict[str, Tally]:
+    """What is seen now, with as much due as there was in an earlier record of the same store, if that was more."""
+    before = unpack(earlier)
+    return {name: replace(one, due=max(one.due, before.get(name, one).due)) for name, one in seen.items()}
 
 
 @lru_cache(maxsize=4096)  # a chunk has thousands of tallies, and few that differ

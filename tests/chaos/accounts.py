@@ -47,9 +47,7 @@ class Account:
                 yield f"{name}: {len(mine)} entries, expected {len(theirs)}"
             elif mine != theirs:
                 pairs = zip(mine, theirs, strict=True)
-                yield next(
-                    f"{name}: {str(one)[:400]}, expected {str(other)[:400]}" for one, other in pairs if one != other
-                )
+                yield next(f"{name}: {_apart(one, other)}" for one, other in pairs if one != other)
 
 
 def _rows(home: Path, query: str) -> list[tuple[Any, ...]]:
@@ -107,6 +105,17 @@ def of(home: Path) -> Account:
         ),
     }
     return Account(told, cutoffs(home))
+
+
+def _apart(mine: Any, theirs: Any, place: str = "") -> str:
+    """The first place where two trees differ."""
+    if isinstance(mine, dict) and isinstance(theirs, dict) and mine.keys() == theirs.keys():
+        names: Any = mine.keys()
+    elif isinstance(mine, list | tuple) and isinstance(theirs, list | tuple) and len(mine) == len(theirs):
+        names = range(len(mine))
+    else:
+        return f"{place}: {str(mine)[:300]}, expected {str(theirs)[:300]}"
+    return next(_apart(mine[name], theirs[name], f"{place}/{name}") for name in names if mine[name] != theirs[name])
 
 
 def _timeless(value: Any) -> Any:

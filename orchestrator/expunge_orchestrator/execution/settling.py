@@ -15,12 +15,21 @@ from expunge_orchestrator.outcomes import Outcome, Result
 
 
 def review(context: Context) -> Write:
-    """Look again in one store, after the settling time."""
+    """Look again in one store, after the settling time.
+
+    A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have been
+    erased again since, and is to be told.
+    """
     refuse_other_store(context)
     counts = context.workspace.stores[context.store].verify(
         context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
     )
-    return record_counts(context, context.concluded, counts, "reviewed")
+    found = {
+        item.id: outcomes.at_least(counts[item.id], item.reviewed.get(context.store, {}))
+        for item in context.concluded
+        if item.id in counts
+    }
+    return record_counts(context, context.concluded, found, "reviewed")
 
 
 def re_resolve(context: Context) -> Write:
