@@ -49,6 +49,7 @@ format: $(VENV)/.dev ## Put the code into the house's form
 
 chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
 	$(PYTEST) -n $(WORKERS) --dist load tests/chaos
+	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-2000} $(PYTEST) tests/load
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-300} $(PYTEST) -n $(WORKERS) --dist load tests/model
 
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data

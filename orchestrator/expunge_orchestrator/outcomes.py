@@ -103,6 +103,8 @@ def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
 
 def at_least(seen: Mapping[str, Tally], earlier: Mapping[str, list[object]]) -> dict[str, Tally]:
     """What is seen now, with as much due as there was in an earlier record of the same store, if that was more."""
+    if not earlier:
+        return dict(seen)
     before = unpack(earlier)
     return {name: replace(one, due=max(one.due, before.get(name, one).due)) for name, one in seen.items()}
 

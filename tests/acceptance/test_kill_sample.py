@@ -1,14 +1,17 @@
-"""A seeded sample of the kill points, in every run of the tests; `make chaos` kills at all of them."""
+"""A seeded sample of kill points and of outages, in every run of the tests; `make chaos` has all of them."""
 
 from __future__ import annotations
 
 from tests.chaos.choice import chosen
 from tests.chaos.fixtures import chaos
+from tests.chaos.held import share
 from tests.chaos.runs import Chaos, sample
+from tests.chaos.servers import met, outages
 
 __all__ = ["chaos"]
 
 POINTS = 8
+OUTAGES = 4
 
 
 def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
@@ -16,4 +19,12 @@ def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
     wrong: list[str] = []
     for point in sample(chaos.points(), POINTS, seed):
         wrong += chaos.killed(point.scene, point.number)
+    assert not wrong, "\n".join([f"EXPUNGE_CHAOS_SEED={seed}", *wrong])
+
+
+def test_servers_that_go_away_at_a_sample_of_steps(chaos: Chaos) -> None:
+    seed = chosen().seed
+    wrong: list[str] = []
+    for outage in share(outages(chaos), OUTAGES, seed):
+        wrong += met(chaos, outage)[1]
     assert not wrong, "\n".join([f"EXPUNGE_CHAOS_SEED={seed}", *wrong])

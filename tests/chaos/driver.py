@@ -33,7 +33,7 @@ from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState, ChunkState, batches
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batches
 from expunge_orchestrator.workspace import Workspace, opened
 
 SECONDS = 90
@@ -88,14 +88,24 @@ def carry_out(order: Mapping[str, Any], fuse: Fuse) -> None:
                 planned = batches(connection)
             for batch in planned:
                 states.begin(workspace, batch)
+                _bring_back(workspace, batch)
         else:
             states.wake(workspace)
+            with reading(workspace.ledger) as connection:
+                for batch in batches(connection):
+                    _bring_back(workspace, batch)
         _run(workspace, fuse)
         wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[order["half"]]
         with reading(workspace.ledger) as connection:
             ended = {batch.state for batch in batches(connection)}
             failures = [str(one) for one in connection.scalars(sa.select(schema.chunk.c.failure)) if one]
         assert ended == {wanted}, f"not {wanted} but {ended}: {failures}"
+
+
+def _bring_back(workspace: Workspace, batch: Batch) -> None:
+    """What `expunge erase BATCH` does with a failed batch, and `expunge retry BATCH`."""
+    if batch.state is BatchState.FAILED:
+        states.retry(workspace, batch)
 
 
 def _run(workspace: Workspace, fuse: Fuse) -> None:

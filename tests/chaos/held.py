@@ -82,6 +82,10 @@ class Trial:
         if any(state == ChunkState.FAILED.value for state, _ in accounts.troubles(self.home)):
             yield f"a passing trouble was taken for a lasting one: {accounts.failures(self.home)}"
             return
+        yield from self.differences(code)
+
+    def differences(self, code: int) -> Iterator[str]:
+        """The same, whether or not chunks failed."""
         if code != 0:
             kept = accounts.cutoffs(self.home), accounts.found(self.home)
             again = self.run()

@@ -11,6 +11,7 @@ from tests.chaos.runs import Chaos, Point
 from tests.fixtures.servers import wait_until
 
 from expunge_orchestrator.embedded import Server
+from expunge_orchestrator.ledger.records import ChunkState
 
 STORES = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 MANNERS = ("killed", "stopped")
@@ -81,3 +82,23 @@ def met(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
         server.start()
     code = chaos.driver.end()
     return put_off or code != 0, [f"{outage}: {one}" for one in trial.wrong(code)]
+
+
+def stayed_away(chaos: Chaos, outage: Outage) -> list[str]:
+    """Let a run meet an outage that is not mended: it must give up, visibly. Then mend, take up again, and compare."""
+    server: Server = getattr(chaos.world.stack, STORES[outage.store])
+    trial = Trial.of(chaos, outage.point.scene, changes={"EXPUNGE_MAX_ATTEMPTS": "2"})
+    let_go = trial.held(outage.point.number)
+    try:
+        server.kill()
+        let_go()
+        code = chaos.driver.end()
+    finally:
+        server.start()
+    states = {state for state, _ in accounts.troubles(trial.home)}
+    wrong = list(trial.differences(code))
+    if code not in {0, 1}:
+        wrong.append(f"ended with {code}")
+    if code == 1 and ChunkState.RUNNING.value in states:
+        wrong.append("a chunk is still said to run")
+    return [f"{outage}, and stayed away: {one}" for one in wrong]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+import resource
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from tests.chaos.choice import Choice
@@ -11,12 +15,19 @@ from tests.chaos.disks import cramped, sorts
 from tests.chaos.driver import PID
 from tests.chaos.held import Trial, share
 from tests.chaos.runs import Chaos, Point
+from tests.chaos.test_command_killed import REQUEST
+
+from expunge_orchestrator.demo.judge import judge, snapshot
+from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4
 POINTS = 8
 """Seeded points of each scene, for each sort of disk."""
 MOST_FREE = 6
 """Pages that are left at most: some writes fail at once, some in the middle of a transaction or a file."""
+
+GROWTH = 96 * 1024
+"""Enough to open the ledger with, and not for a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +75,36 @@ def test_full(chaos: Chaos, choice: Choice, part: int) -> None:
             wrong += [f"{shortage}: {one}" for one in trial.wrong(code)]
     assert not wrong, "\n".join([str(choice), *wrong])
     assert noticed or choice.sample is not None
+
+
+def limited(chaos: Chaos, home: Path, size: int, *words: str) -> tuple[int, str]:
+    """Type a command in a shell whose files cannot grow beyond a size; its exit code and what it said."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "expunge_orchestrator.cli", *words],
+        env=chaos.world.environment(home),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)),
+    )
+    return ended.returncode, ended.stdout
+
+
+def test_the_command_says_that_it_is_the_ledger(chaos: Chaos) -> None:
+    """Neither a traceback nor "a defect"; and the same command ends what was begun."""
+    chaos.fresh(chaos.scenes[0].start)
+    start, batch, digest = chaos.world.plan(REQUEST)
+    home, _ = chaos.fresh(start)
+    before = snapshot(chaos.world.endpoints)
+    erase = ("erase", batch, "--confirm", digest)
+    code, told = limited(chaos, home, GROWTH, *erase)
+    assert code == LedgerError.exit_code, told
+    assert "ledger cannot be written" in " ".join(told.split())
+    assert "Traceback" not in told
+    for words in (erase, ("tick",)):
+        code, told = limited(chaos, home, resource.RLIM_INFINITY, *words)
+        assert code == 0, told
+    assert judge(before, snapshot(chaos.world.endpoints), REQUEST.erased) == []

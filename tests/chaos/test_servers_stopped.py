@@ -6,9 +6,10 @@ import pytest
 from tests.chaos.choice import Choice
 from tests.chaos.held import share
 from tests.chaos.runs import Chaos
-from tests.chaos.servers import MANNERS, STORES, met, outages
+from tests.chaos.servers import MANNERS, STORES, met, outages, stayed_away
 
 PARTS = 8
+AWAY = 24
 
 
 def test_every_step_of_every_run_is_among_them(chaos: Chaos) -> None:
@@ -36,3 +37,11 @@ def test_servers_that_go_and_come_back(chaos: Chaos, choice: Choice, part: int) 
         wrong += complaints
     assert not wrong, "\n".join([str(choice), *wrong])
     assert noticed or choice.sample is not None, "nobody noticed that a server was away"
+
+
+def test_a_server_that_stays_away_ends_the_run_visibly(chaos: Chaos, choice: Choice) -> None:
+    number = AWAY if choice.sample is None else min(AWAY, max(2, choice.sample // 5))
+    wrong: list[str] = []
+    for outage in share(outages(chaos), number, choice.seed):
+        wrong += stayed_away(chaos, outage)
+    assert not wrong, "\n".join([str(choice), *wrong])

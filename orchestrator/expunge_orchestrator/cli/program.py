@@ -13,6 +13,7 @@ import typer
 
 from expunge_config.errors import ExpungeError, UsageError
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.errors import LedgerError
 from expunge_reports.errors import ReportError
 
 VERBS = (
@@ -104,8 +105,7 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         outcome = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the text and the traceback of a defect may hold a record's value
-        terminal.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
-        return INTERNAL_ERROR
+        return _unforeseen(error)
     if outcome == INTERRUPTED:
         terminal.complain("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
     return outcome if isinstance(outcome, int) else 0
@@ -123,6 +123,25 @@ def _without_words(message: str, arguments: Sequence[str]) -> str:
         if not word.startswith("-") and word not in VERBS:
             message = message.replace(word, "…")
     return message
+
+
+def _unforeseen(error: Exception) -> int:
+    if _of_the_ledger(error):
+        terminal.complain(
+            "The ledger cannot be written or read any more.",
+            "Look at its disk or server; then the same command takes up what was begun.",
+        )
+        return LedgerError.exit_code
+    terminal.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
+    return INTERNAL_ERROR
+
+
+def _of_the_ledger(error: Exception) -> bool:
+    """Only the ledger is reached through SQLAlchemy, which is not imported to verify a receipt; hence by name."""
+    return (type(error).__module__, type(error).__name__) in {
+        ("sqlalchemy.exc", "OperationalError"),
+        ("sqlite3", "OperationalError"),
+    }
 
 
 def _where(error: BaseException) -> str:

@@ -17,8 +17,8 @@ from expunge_orchestrator.outcomes import Outcome, Result
 def review(context: Context) -> Write:
     """Look again in one store, after the settling time.
 
-    A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have been
-    erased again since, and is to be told.
+    A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have
+    been erased again since, and is to be told.
     """
     refuse_other_store(context)
     counts = context.workspace.stores[context.store].verify(

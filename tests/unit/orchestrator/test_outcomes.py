@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Tally
-from expunge_orchestrator.outcomes import Outcome, Result, judge, lines, pack, result, summary, unpack
+from expunge_orchestrator.outcomes import Outcome, Result, at_least, judge, lines, pack, result, summary, unpack
 
 NOTHING = Tally()
 
@@ -67,3 +67,10 @@ def test_counts_survive_packing() -> None:
 )
 def test_a_batch_is_called_erased_only_if_everybody_found_was(results: dict[str, int], expected: Result) -> None:
     assert summary(results) is expected
+
+
+def test_a_repeated_review_keeps_what_was_due() -> None:
+    earlier = pack({"messages": Tally(due=2), "users": Tally(due=0), "gone": Tally(due=5)})
+    seen = {"messages": Tally(newer=1), "users": Tally(due=1), "new": Tally(due=3)}
+    assert at_least(seen, earlier) == {"messages": Tally(due=2, newer=1), "users": Tally(due=1), "new": Tally(due=3)}
+    assert at_least(seen, {}) == seen
