@@ -42,7 +42,7 @@ def register(probe: Probe, ident: int, email: str) -> None:
         email,
     )
     probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'hello')", ident)
-    probe.sql("INSERT INTO marketing_optouts (email, created_at) VALUES (%s, now() - interval '40 days')", email)
+    probe.sql("INSERT INTO marketing_optouts (email, created_at) VALUES (%s, now() - interval '11 years')", email)
     with probe.redis() as client:
         client.sadd(f"user:{ident}:sessions", f"token{ident}")
         client.hset(f"session:token{ident}", mapping={"user_id": ident})

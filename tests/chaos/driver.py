@@ -28,6 +28,7 @@ from expunge_config import datamap
 from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
 from expunge_connectors.registry import installed
+from expunge_orchestrator import copies
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
@@ -91,10 +92,15 @@ def carry_out(order: Mapping[str, Any], fuse: Fuse) -> None:
                 _bring_back(workspace, batch)
         else:
             states.wake(workspace)
+            states.forget_stale_plans(workspace)
             with reading(workspace.ledger) as connection:
                 for batch in batches(connection):
                     _bring_back(workspace, batch)
         _run(workspace, fuse)
+        if order["half"] == "settle":
+            listings = copies.observe(workspace.backups)
+            with workspace.ledger.begin() as connection:
+                copies.record(connection, listings)
         wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[order["half"]]
         with reading(workspace.ledger) as connection:
             ended = {batch.state for batch in batches(connection)}

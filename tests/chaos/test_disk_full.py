@@ -6,7 +6,7 @@ import random
 import resource
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +96,7 @@ def limited(chaos: Chaos, home: Path, size: int, *words: str) -> tuple[int, str]
 def test_the_command_says_that_it_is_the_ledger(chaos: Chaos) -> None:
     """Neither a traceback nor "a defect"; and the same command ends what was begun."""
     chaos.fresh(chaos.scenes[0].start)
-    start, batch, digest = chaos.world.plan(REQUEST)
+    start, batch, digest = chaos.world.plan(replace(REQUEST, name="cramped"))
     home, _ = chaos.fresh(start)
     before = snapshot(chaos.world.endpoints)
     erase = ("erase", batch, "--confirm", digest)
