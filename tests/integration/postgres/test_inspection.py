@@ -104,6 +104,9 @@ ERRORS = [
     ("tombstone-expression", "users", NOTHING, tombstoned("'was ' || email")),
     ("tombstone-expression", "users", NOTHING, tombstoned("no_such_function(id)")),
     ("tombstone-expression", "users", NOTHING, tombstoned("1", "id")),
+    ("tombstone-expression", "users", NOTHING, tombstoned("(SELECT full_name FROM users ORDER BY id LIMIT 1)")),
+    ("tombstone-expression", "users", NOTHING, tombstoned("(WITH x AS (SELECT id AS n) SELECT n::text FROM x)")),
+    ("created-nullable", "users", "ALTER TABLE users ALTER created_at DROP NOT NULL", None),
     ("tombstone-unstable", "users", NOTHING, tombstoned("gen_random_uuid()::text")),
     ("tombstone-unstable", "users", NOTHING, tombstoned("now()::text")),
     ("tombstone-null", "users", NOTHING, tombstoned("NULL")),
@@ -136,6 +139,15 @@ def test_errors(company, code, collection, statements, change):
         assert one.remedy
 
 
+def test_a_decision_for_rows_without_a_creation_time_is_enough(company):
+    execute(company, "ALTER TABLE users ALTER created_at DROP NOT NULL")
+
+    def decided(document):
+        document["stores"]["main"]["collections"]["users"]["undated"] = "keep"
+
+    assert ("created-nullable", "users") not in codes(findings(company, data_map(decided)))
+
+
 def test_an_undeclared_table_is_found_through_another_one(company):
     execute(
         company,
@@ -156,7 +168,7 @@ def test_an_undeclared_table_is_found_through_another_one(company):
         ("foreign-key-index", "messages", "DROP INDEX messages_reply_to"),
         ("foreign-key-index", "user_addresses", "DROP INDEX user_addresses_address"),
         ("tie-index", "messages", "DROP INDEX messages_user"),
-        ("date-nullable", "users", "ALTER TABLE users ALTER created_at DROP NOT NULL"),
+        ("date-nullable", "invoices", "ALTER TABLE invoices ALTER issued_at DROP NOT NULL"),
         (
             "cascade",
             "messages",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.inspection.subject import Inspection
@@ -89,13 +90,28 @@ def _dates(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
             yield inspection.error(
                 "date-type", name, f"`{role}` names {live.name}, which is {live.type}.", "Name a date or timestamp."
             )
-        elif live is not None and not live.not_null:
+        elif live is None or live.not_null:
+            continue
+        elif role == "start":
             yield inspection.warning(
                 "date-nullable",
                 name,
-                f"`{role}` names {live.name}, which may be empty: such rows are kept (newer, or retained without end).",
+                f"`start` names {live.name}, which may be empty: such rows are retained without end.",
                 "Fill the column and make it NOT NULL.",
             )
+        elif spec.undated is None and _by_reusable(inspection, spec):
+            yield inspection.error(
+                "created-nullable",
+                name,
+                f"`created` names {live.name}, which may be empty: such rows would count as newer for ever.",
+                "Fill the column and make it NOT NULL, or decide `undated: erase | keep` for rows without a time.",
+            )
+
+
+def _by_reusable(inspection: Inspection, spec: TableSpec) -> bool:
+    """Rows are found by an identifier that may be re-used: only then does their age matter."""
+    found = [inspection.data_map.identities[tie.identity] for tie in spec.ties if tie.identity]
+    return any(one.kind is IdentityKind.NOMINATING and not one.shareable for one in found)
 
 
 def _inside_types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:

@@ -95,6 +95,14 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
             "Write an SQL expression over the primary key's columns only.",
         )
         return
+    if _reads_rows(connection, wanted, table, column):
+        yield inspection.error(
+            "tombstone-expression",
+            name,
+            f"{where} reads other rows: another person's value could stand there afterwards.",
+            "Write an SQL expression over the primary key's columns, without a sub-select.",
+        )
+        return
     if first != second:
         yield inspection.error(
             "tombstone-unstable", name, f"{where} is not the same twice.", "Use nothing that depends on time or chance."
@@ -120,6 +128,27 @@ def _trial(expression: str, table: Table, column: str) -> sql.Composed:
         "SELECT tried.value::text, {} IS NOT DISTINCT FROM {}"
         " FROM (SELECT {} AS value FROM (SELECT {}) AS key) AS tried"
     ).format(equal, equal, value, keys)
+
+
+def _reads_rows(connection: Connection, expression: str, table: Table, column: str) -> bool:
+    """Whether the expression holds a sub-select: the server is asked, as it allows none in a CHECK constraint.
+
+    What a function does inside is not seen.
+    """
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(key), raw(table.columns[key].type)) for key in table.primary_key
+    )
+    trial = sql.SQL("CREATE TEMPORARY TABLE expunge_trial ({}, CHECK (({})::{} IS NULL))").format(
+        columns, raw(expression), raw(table.columns[column].type)
+    )
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(trial)
+    except psycopg.errors.FeatureNotSupported:
+        return True
+    except psycopg.errors.InsufficientPrivilege:
+        return False  # said by `right-missing`, which blocks as well
+    return False
 
 
 def _value(connection: Connection, statement: sql.Composed) -> Any:  # noqa: ANN401 - only compared
