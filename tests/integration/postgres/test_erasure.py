@@ -708,3 +708,29 @@ def test_what_is_no_identifier_lets_no_row_wait(company):
         dora = resolved(store, [subject(1, phone="+49403333333")], CLIENT_1)
         store.erase(dora, CLIENT_ACTIONS, CLIENT_1, CUTOFF, no_beat)
         assert due(store.verify(dora, CLIENT_1, CUTOFF)) == {}
+
+
+def test_only_erasing_commits(company, tmp_path, monkeypatch):
+    """Whatever a reading transaction did, it is rolled back."""
+    path = tmp_path / "trace"
+    connect = psycopg.connect
+    with path.open("w") as trace:
+
+        def traced(*args, **kwargs):
+            connection = connect(*args, **kwargs)
+            connection.pgconn.trace(trace.fileno())
+            return connection
+
+        monkeypatch.setattr("expunge_connectors.postgres.connection.psycopg.connect", traced)
+        with opened(company) as store:
+            ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+            store.now()
+            store.identity()
+            store.inspect()
+            store.count(ada, ACCOUNT, CUTOFF)
+            store.verify(ada, ACCOUNT, CUTOFF)
+            read = path.read_text(errors="replace")
+            store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
+    assert "ROLLBACK" in read
+    assert "COMMIT" not in read.replace("ON COMMIT DROP", "")
+    assert "COMMIT" in path.read_text(errors="replace")[len(read) :].replace("ON COMMIT DROP", "")

@@ -224,6 +224,23 @@ remarks: {table: public.remarks, ties: [{column: note_id, of: notes.id}]}
         assert due(store.verify([ada], ACME, CUTOFF)) == {}
 
 
+def test_a_foreign_key_of_a_root_says_nothing_of_the_tables_below_it(database):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
+        "CREATE TABLE notes (id int PRIMARY KEY, user_id int, seen_by int REFERENCES users ON DELETE SET NULL);"
+        "CREATE TABLE long_notes () INHERITS (notes); INSERT INTO long_notes VALUES (5, 2, 1)",
+    )
+    loaded = shape(USERS + "notes: {table: public.notes, ties: [{column: user_id, of: users.id}]}")
+    erased(database, loaded, user_id="1", expected={"users": 1})
+    assert left(database, "notes", "id, user_id, seen_by") == [(5, 2, 1)]
+    with opened(database, loaded) as store:
+        execute(database, "INSERT INTO users VALUES (1); INSERT INTO notes VALUES (6, 2, 1)")
+        [ada] = resolved(store, [subject(1, user_id="1")], ACME)
+        with pytest.raises(TerminalError, match="not part of the request"):
+            store.erase([ada], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+
+
 def test_several_schemas_and_names_of_any_kind(database):
     execute(
         database,

@@ -151,7 +151,7 @@ class _Trial:
             " FROM (SELECT ({}) AS answer FROM (SELECT {} FROM {} AS t) AS made WHERE {}) AS tried"
         ).format(raw(what), overwritten, source, raw(condition))
         try:
-            with self.connection.transaction():
+            with self.connection.transaction(force_rollback=True):
                 row = self.connection.execute(statement).fetchone()
         except psycopg.Error as error:
             if error.sqlstate is None:

@@ -134,7 +134,7 @@ def counted(
         sql.SQL("").join(counts), columns, sql.Identifier(table.schema, table.name), sample, sql.Literal(rows)
     )
     try:
-        with connection.transaction():
+        with connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION READ ONLY")
             connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(f"{SECONDS_A_TABLE}s")))
             row = connection.execute(statement).fetchone()
