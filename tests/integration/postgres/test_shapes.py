@@ -246,7 +246,7 @@ def test_several_schemas_and_names_of_any_kind(database):
         database,
         'CREATE SCHEMA "My Schema"; CREATE SCHEMA other;'
         'CREATE TABLE "My Schema"."User %s" ("Id" int PRIMARY KEY, "e-""mail{x}" text,'
-        " at timestamptz DEFAULT '2025-01-01');"
+        " at timestamptz NOT NULL DEFAULT '2025-01-01');"
         'CREATE TABLE other."order" ("select" int PRIMARY KEY, "User" int REFERENCES "My Schema"."User %s");'
         'CREATE TABLE public."order" (LIKE other."order"); INSERT INTO public."order" VALUES (1, 1);'
         "INSERT INTO \"My Schema\".\"User %s\" VALUES (1, 'ADA@x.example'), (2, 'ben@x.example');"

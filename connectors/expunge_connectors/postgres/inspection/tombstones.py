@@ -146,8 +146,8 @@ def _reads_rows(connection: Connection, expression: str, table: Table, column: s
             connection.execute(trial)
     except psycopg.errors.FeatureNotSupported:
         return True
-    except psycopg.errors.InsufficientPrivilege:
-        return False  # said by `right-missing`, which blocks as well
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
+        return False  # said by `right-missing` or `read-only`, which block as well
     return False
 
 
