@@ -139,11 +139,7 @@ class Builder:
             self._shop.led(part, leads[dice.number(0, len(leads) - 1)])
         if dice.chance(20):
             self._shop.identified(part, "email", yielded=dice.chance(30))
-        if dice.chance(40):
-            # A reference that makes nothing somebody's: who approved it, say.
-            other = leads[dice.number(0, len(leads) - 1)]
-            kind = other.table.column(other.lead).type
-            self._shop.refer(table, self._shop.column(table, "lead", kind, nullable=True), other)
+        self._mentions(part)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._shop.column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
             if "self-tie" in self._shapes and dice.chance(50):
@@ -180,7 +176,21 @@ class Builder:
             self._shop.identified(part, "email", yielded=dice.chance(30))
         if not table.primary_key:
             self._shop.keyed(part)
+        self._mentions(part)
         self._shop.filling(part)
+
+    def _mentions(self, part: Part) -> None:
+        """Perhaps a reference that makes nothing somebody's: who approved it, say."""
+        dice = self._dice
+        others = [
+            one
+            for one in self.parts
+            if one.family == part.family and one.lead and one is not part and not one.log and not one.sharing
+        ]
+        if dice.chance(50):
+            other = dice.pick(others)
+            kind = other.table.column(other.lead).type
+            self._shop.refer(part.table, self._shop.column(part.table, "lead", kind, nullable=True), other)
 
     def _log(self, family: str) -> None:
         """A declared log, with or without a foreign key into somebody's rows."""
