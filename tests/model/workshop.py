@@ -215,5 +215,5 @@ class Workshop:
         kind = self._dice.pick(["timestamp with time zone", "timestamp without time zone", "date"])
         column = self.column(part.table, "created", kind, nullable=self._dice.chance(25))
         part.created = column.name
-        if column.nullable and self._dice.chance(50):
+        if column.nullable:
             part.undated = self._dice.pick(["erase", "keep"])
