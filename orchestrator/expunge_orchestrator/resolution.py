@@ -28,6 +28,7 @@ class Ambiguity(StrEnum):
     SEVERAL_PERSONS = "several persons are behind one of the given identifiers"
     KEYS_DISAGREE = "the given identifiers do not lead to the same person"
     SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
+    MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
     TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
 
 

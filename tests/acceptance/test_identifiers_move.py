@@ -67,6 +67,25 @@ def test_nor_one_that_takes_over_an_identifier_that_nobody_had(column: str, offi
     assert lost(bob, had, probe) == {}
 
 
+@pytest.mark.parametrize("column", ["phone", "email"])
+def test_nor_one_that_does_so_between_the_first_look_and_verification(
+    column: str, office: Office, probe: Probe
+) -> None:
+    bob = make_holder(probe)
+    value = f"nobody{bob.id}@people.example" if column == "email" else fresh_phone()
+    had = bob.left(probe)
+
+    def move() -> None:
+        probe.sql(f"UPDATE users SET {column} = %s WHERE id = %s", value, bob.id)
+
+    main = office.workspace.stores["main"]
+    batch = office.plan(f"{column}\n{value}\n")
+    office.erase(batch, office.with_stores({"main": before(main, "verify", move)}))
+    assert lost(bob, had, probe) == {}
+    assert office.outcomes(batch) == {"ambiguous": 1}
+    assert office.events(batch) == [["accepted", "denied"]]
+
+
 def test_nor_a_caller(office: Office, probe: Probe) -> None:
     dora, phone = make_caller(probe), fresh_phone()
     office.erase(office.plan(f"phone\n{phone}\n", dora.controller))

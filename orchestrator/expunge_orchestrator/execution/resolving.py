@@ -1,12 +1,14 @@
 """Resolving: every key of every person, durable before anything is erased by it; also those that came up later.
 
 A further round resolves again, because a record that arrived late may lead on. What was found once is kept: the row
-that led there may be gone by now.
+that led there may be gone by now. Who was meant is decided once, by the first round: an identifier that leads to
+another person afterwards was passed on, and nothing of that person is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +22,7 @@ from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import Item, update_items
 from expunge_orchestrator.outcomes import Result
-from expunge_orchestrator.resolution import Resolved
+from expunge_orchestrator.resolution import Ambiguity, Resolved
 from expunge_orchestrator.tags import Tagger
 
 
@@ -48,7 +50,7 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     sealed: list[dict[str, Any]] = []
     entries = []
     for item in people:
-        answer = answers[item.id]
+        answer = _of_the_same(context, item, answers[item.id])
         if answer.ambiguity is not None and known[item.id]:
             raise TerminalError(f"{answer.ambiguity.value}; something of this person was erased before that was seen.")
         keys = _merged(known[item.id], answer.keys)
@@ -88,10 +90,27 @@ def _known(context: Context, item: Item) -> frozenset[SubjectKey]:
     return context.unsealed(item)
 
 
+def _of_the_same(context: Context, item: Item, answer: Resolved) -> Resolved:
+    """The answer, unless it names a person whom the first round did not find."""
+    if item.sealed_keys is None:
+        return answer
+    persons = _person_identities(context)
+    before = set(map(standing.plain, context.unsealed(item)))
+    if any(key.namespace in persons and key not in before for key in map(standing.plain, answer.keys)):
+        return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
+    return answer
+
+
+def _person_identities(context: Context) -> frozenset[str]:
+    return frozenset(
+        name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON
+    )
+
+
 def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]) -> dict[int, Resolved]:
     """Of whom something is erased, the person's own key is asked: the records that the others led to may be gone."""
     workspace = context.workspace
-    persons = {name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON}
+    persons = _person_identities(context)
     given = context.identifiers(people)
     for number, keys in known.items():
         if proofs := frozenset(key for key in map(standing.plain, keys) if key.namespace in persons):
