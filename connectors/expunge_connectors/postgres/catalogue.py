@@ -213,12 +213,13 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
 
     def foreign_key(row: tuple[Any, ...]) -> ForeignKey:
         name, child, ours, parent, theirs, on_delete, holds = row
+        below, above = str(child), str(parent)
         sound = holds and child not in partly and parent not in partly
         return ForeignKey(
             name,
-            roots.get(child, child),
+            roots.get(below, below),
             tuple(ours),
-            roots.get(parent, parent),
+            roots.get(above, above),
             tuple(theirs),
             on_delete,
             sound,

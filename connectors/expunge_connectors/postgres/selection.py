@@ -362,7 +362,7 @@ def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], sta
         return selects[0]
     same = listed(
         sql.SQL("number"),
-        *(sql.SQL(name) for name in place_names(mapped)),
+        *(raw(name) for name in place_names(mapped)),
         *(raw(f"l{at}") for at in range(len(mapped.leads))),
     )
     merged = sql.SQL(

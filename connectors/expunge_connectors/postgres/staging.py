@@ -18,6 +18,7 @@ from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.keytypes import TEXT, KeyType
 from expunge_connectors.postgres.mapped import MappedStore
+from expunge_connectors.postgres.wording import raw
 
 SCOPE = sql.Identifier("pg_temp", "expunge_scope")
 Wanted = tuple[str, tuple[KeyType, ...]]
@@ -105,7 +106,7 @@ def _parts(value: str) -> list[str]:
 
 def _fill(connection: Connection, table: sql.Identifier, types: tuple[KeyType, ...], lines: Sequence[str]) -> None:
     columns = sql.SQL(", ").join(
-        sql.SQL("c{} {} NOT NULL").format(sql.SQL(str(place)), sql.SQL(kind.ddl)) for place, kind in enumerate(types)
+        sql.SQL("c{} {} NOT NULL").format(raw(str(place)), raw(kind.ddl)) for place, kind in enumerate(types)
     )
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} (number integer NOT NULL, {}) ON COMMIT DROP").format(table, columns)

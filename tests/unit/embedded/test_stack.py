@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tests.fixtures.embedded import processes_below, reachable_directory
-from tests.fixtures.servers import s3_client
+from tests.fixtures.servers import s3_client, wait_until
 
 from expunge_orchestrator import embedded
 from expunge_orchestrator.embedded import server
@@ -56,14 +56,19 @@ def test_wrong_passwords_are_refused(stack: embedded.Stack) -> None:
 
 
 def test_ports_are_on_loopback_only(stack: embedded.Stack) -> None:
-    listening = {
-        (address, port)
-        for address, port in _listeners()
+    ours = {
+        port
         for one in (stack.postgres, stack.valkey, stack.s3)
-        if port in {*one.ports, *(other + 10000 for other in one.ports)}
+        for first in one.ports
+        for port in (first, first + 10000)
     }
-    assert len(listening) == 12  # one, one, and five with their companions
-    assert {address for address, _ in listening} == {"0100007F"}
+
+    def listening() -> set[tuple[str, int]]:
+        return {(address, port) for address, port in _listeners() if port in ours}
+
+    # One, one, and five with their companions; the last of these comes a moment after the server answers.
+    wait_until(lambda: len(listening()) == 12)
+    assert {address for address, _ in listening()} == {"0100007F"}
 
 
 def _listeners() -> Iterator[tuple[str, int]]:
@@ -156,6 +161,7 @@ def test_a_taken_port_is_chosen_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         return given[-1]
 
     with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as `free_ports` looks
         squatter.bind(("127.0.0.1", taken))
         squatter.listen()
         monkeypatch.setattr(server, "free_ports", taken_at_first)
