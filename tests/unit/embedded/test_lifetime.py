@@ -26,6 +26,8 @@ from pathlib import Path
 import psycopg
 from expunge_orchestrator import embedded
 
+# A shell without job control starts what runs in its background with this signal ignored, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with embedded.stack(Path(sys.argv[1])) as stack:
     if sys.argv[2] == "connected":
         connection = psycopg.connect(stack.endpoints.postgres_url, autocommit=True)
