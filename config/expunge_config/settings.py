@@ -23,7 +23,7 @@ DEFAULT_FILE = "expunge.env"
 SETTINGS_FILE = "EXPUNGE_SETTINGS_FILE"
 SECRETS_DIR = "EXPUNGE_SECRETS_DIR"
 _PREFIX = "EXPUNGE_"
-_FOR_TESTS = ("EXPUNGE_TEST_", "EXPUNGE_CHAOS_")
+_FOR_TESTS = ("EXPUNGE_TEST_", "EXPUNGE_CHAOS_", "EXPUNGE_LOAD_", "EXPUNGE_MODEL_")
 
 Span = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
 """A time span of settings: not negative, and short enough to be added to any date of today."""
