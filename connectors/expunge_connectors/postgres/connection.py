@@ -104,6 +104,8 @@ class Connections:
             "jit": "off",
             # Nothing is found by an unqualified name, whoever owns the other schemas.
             "search_path": "",
+            # Where a policy hides rows, a statement fails instead of finding nothing: hidden is not gone.
+            "row_security": "off",
             # Days are UTC days, whatever the server's zone.
             "TimeZone": "UTC",
         }

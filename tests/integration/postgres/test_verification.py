@@ -8,12 +8,22 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.postgres.company import ACCOUNT, actions, data_map, due, execute, opened, resolved, subject
+from tests.integration.postgres.company import (
+    ACCOUNT,
+    CUTOFF,
+    actions,
+    data_map,
+    due,
+    execute,
+    opened,
+    resolved,
+    subject,
+)
 from tests.integration.postgres.roles import role
 
 from expunge_connectors import postgres
 from expunge_connectors.contract import no_beat
-from expunge_connectors.errors import NotQuiescentError
+from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres.connection import Connections
 from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.spec import PostgresConnection
@@ -191,3 +201,13 @@ def test_another_database_of_the_same_cluster_is_another_store(servers, company)
     with opened(company) as here, opened(servers.postgres_url) as there:
         assert here.identity().digest != there.identity().digest
         assert here.identity().parts["system_identifier"] == there.identity().parts["system_identifier"]
+
+
+def test_rows_that_a_policy_hides_are_not_taken_for_gone(company):
+    """Switched on after the inspection: every verb fails then, and says so."""
+    with role(company, READ) as url, opened(url) as store:
+        [ada] = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        execute(company, "ALTER TABLE messages ENABLE ROW LEVEL SECURITY")
+        for verb in (store.count, store.verify):
+            with pytest.raises(TerminalError, match="permission denied"):
+                verb([ada], ACCOUNT, CUTOFF)
