@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.acceptance.crowd import make_crowd, poisoned
+from tests.acceptance.people import make_caller
 from tests.acceptance.probe import Probe
 from tests.acceptance.test_stopping import lines_of, statements_of
+from tests.acceptance.wrapped import Instead
 from tests.fixtures.calltrack import Office
 
+from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.ledger.records import BatchState
@@ -52,3 +55,28 @@ def test_a_plan_says_who_is_at_work_on_the_same_people(office: Office, probe: Pr
         assert office.plan(crowd.csv).plan["alsoIn"] == {first.uid: 1}
     assert office.erase(first).state is BatchState.ERASED
     assert office.plan(crowd.csv).plan["alsoIn"] == {}
+
+
+def refused(*_: object) -> int:
+    raise TerminalError("store recordings: refused.")
+
+
+@pytest.mark.parametrize("asked_by", ["csv", "phone"])
+def test_what_another_request_left_behind_is_not_called_not_found(office: Office, probe: Probe, asked_by: str) -> None:
+    """The rows that lead to the recordings are gone, the recordings are not: whoever asks again is not told so."""
+    caller = make_caller(probe)
+    first = office.plan(caller.csv, caller.controller)
+    stuck = Instead(office.workspace.stores["recordings"], erase=refused)
+    assert office.erase(first, office.with_stores({"recordings": stuck})).state is BatchState.FAILED
+    left = {name for name, number in caller.left(probe).items() if number}
+    assert "recordings.recordings" in left
+    again = caller.csv if asked_by == "csv" else f"phone\n{caller.phone}\n"
+    second = office.plan(again, caller.controller)
+    assert office.erase(second).state is BatchState.FAILED
+    assert office.events(second) == [["accepted"]]
+    assert first.uid in office.failures(second)
+    # The first one is finished: now there is nothing left, and it may be said.
+    assert office.erase(first).state is BatchState.ERASED
+    assert not any(caller.left(probe).values())
+    assert office.erase(second).state is BatchState.ERASED
+    assert office.events(second)[0][-1] in {"not-found", "erased"}

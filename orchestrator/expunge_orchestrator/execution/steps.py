@@ -15,7 +15,7 @@ from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, limits, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bodies, holding, pipeline, withdrawing
+from expunge_orchestrator.execution import bodies, elsewhere, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, counted_at, update_items, verified_at
@@ -107,12 +107,17 @@ def verify(context: Context) -> Write:
 def conclude(context: Context) -> Write:
     """Say for each person what happened; go back for another round while something due is left."""
     actions = context.batch.actions
-    judged = {item.id: outcomes.lines(actions, item.found, item.verified) for item in context.active}
+    others = elsewhere.unfinished(context, context.active)
+    judged = {
+        item.id: elsewhere.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
+        for item in context.active
+    }
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
     kept = [] if context.batch.cancelled else holding.explained(context, judged, unfinished)
     waiting = {one.item.id for one in kept}
     failed = [item for item in unfinished if item.id not in waiting]
+    elsewhere.wait_for_running(others, failed)
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Next(step=again)
@@ -167,7 +172,11 @@ def conclude(context: Context) -> Write:
             withdrawing.forget(connection, left)
         issuing.issue(connection, context.workspace.keys, drafts, at)
         ended += [
-            {"id": item.id, "outcome": Result.FAILED.value, "reason": bodies.failure(judged[item.id])}
+            {
+                "id": item.id,
+                "outcome": Result.FAILED.value,
+                "reason": f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}"[:500],
+            }
             for item in unseen
         ]
         update_items(connection, ended)
@@ -175,7 +184,9 @@ def conclude(context: Context) -> Write:
         if aside is not None:
             return aside
         if unseen:
-            places = sorted({bodies.failure(judged[item.id]) for item in unseen})
+            places = sorted(
+                {f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}" for item in unseen}
+            )
             return Next(
                 step=pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
                 state=ChunkState.FAILED,
