@@ -51,8 +51,11 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 
 
 def uniques(connection: Connection, inspection: Inspection) -> Uniques:
-    """The unique sets of columns of every mapped table."""
-    by_oid = {table.oid: text for text, table in inspection.catalogue.tables.items()}
+    """The unique sets of columns of every mapped table.
+
+    An index of the root of an inheritance tree does not hold for the tables below it: two of them may hold one value.
+    """
+    by_oid = {table.oid: text for text, table in inspection.catalogue.tables.items() if not table.tree}
     found: dict[str, tuple[frozenset[str], ...]] = {}
     for oid, columns in connection.execute(_UNIQUE, (list(by_oid),)).fetchall():
         found[by_oid[oid]] = (*found.get(by_oid[oid], ()), frozenset(columns))
