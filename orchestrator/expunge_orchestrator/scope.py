@@ -8,6 +8,9 @@ from expunge_config.datamap import Action, CollectionSpec, DataMap
 from expunge_config.errors import InputError
 from expunge_connectors.contract import Finding, Scope, Severity
 
+# As long as the ledger's column.
+MAX_MEMBER = 200
+
 Actions = Mapping[str, Mapping[str, Action]]
 """store -> collection -> action, for every collection of the scope."""
 
@@ -25,6 +28,11 @@ def parse_scope(text: str, data_map: DataMap) -> Scope:
         raise InputError("The data map knows no such controller.", remedy=f"Controllers are {listed}.")
     if known.many != bool(member):
         raise InputError("The controller is not named whole.", remedy=f"Controllers are {listed}.")
+    if len(member) > MAX_MEMBER or not member.isprintable():
+        raise InputError(
+            f"What names the controller's member is longer than {MAX_MEMBER} characters or holds control characters.",
+            remedy=f"Controllers are {listed}.",
+        )
     return Scope(name, member or None)
 
 
