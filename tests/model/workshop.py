@@ -144,7 +144,9 @@ class Workshop:
             ]
             return
         part = next((one for one in self.parts if one.table is table), None)
-        if "inherited" in self._shapes and (part is None or part.person is None):
+        # What is tied to a table with others below it is refused: its key says nothing about their rows.
+        led = {str(tie.get("of", "")).partition(".")[0] for one in self.parts for tie in one.ties}
+        if "inherited" in self._shapes and (part is None or (part.person is None and part.name not in led)):
             table.inherited = True
             key = ", ".join(quoted(one) for one in table.primary_key)
             table.leaves = [(f"{table.name} below", f"(PRIMARY KEY ({key})) INHERITS ({table.sql})")]

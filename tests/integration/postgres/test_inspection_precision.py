@@ -25,6 +25,13 @@ def tombstoned_addresses(document):
     addresses["tombstone"] = {"street": "'erased'"}
 
 
+def unshared_addresses(document):
+    """A parent that goes with its child: the foreign key is what keeps a stranger's from going."""
+    addresses = document["stores"]["main"]["collections"]["addresses"]
+    del addresses["sharing"]
+    addresses["data_type"] = "account"
+
+
 def inherited(document):
     leads = document["stores"]["main"]["collections"]["leads"]
     leads["owner"] = {"controller": "client", "inherited": True}
@@ -52,6 +59,8 @@ def left(column):
 ERRORS = [
     ("tie-not-unique", "user_profiles", NOTHING, tie_by_street),
     ("tie-not-unique", "addresses", NOTHING, tombstoned_addresses),
+    # A row below `users` may point to a stranger's address: the foreign key does not hold for it.
+    ("tie-not-unique", "addresses", "CREATE TABLE more_users () INHERITS (users)", unshared_addresses),
     ("tie-not-unique", "call_notes", "ALTER TABLE calls DROP CONSTRAINT calls_pkey CASCADE", None),
     # The root's primary key does not hold for the table below it.
     ("tie-not-unique", "call_notes", "CREATE TABLE more_calls () INHERITS (calls)", None),

@@ -73,6 +73,8 @@ def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie)
     # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
     # tombstone would not be.
     lead_table = inspection.spec.collections[lead].table
+    if inspection.catalogue.tables[lead_table].tree:
+        return False  # its foreign keys do not hold for the rows below it
     return inspection.action(spec) is not Action.TOMBSTONE and any(
         key.child == lead_table
         and key.parent == spec.table
