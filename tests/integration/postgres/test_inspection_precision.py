@@ -59,8 +59,8 @@ def left(column):
 ERRORS = [
     ("tie-not-unique", "user_profiles", NOTHING, tie_by_street),
     ("tie-not-unique", "addresses", NOTHING, tombstoned_addresses),
-    # A row below `users` may point to a stranger's address: the foreign key does not hold for it.
-    ("tie-not-unique", "addresses", "CREATE TABLE more_users () INHERITS (users)", unshared_addresses),
+    # A row below `user_addresses` may point to a stranger's address: the foreign key does not hold for it.
+    ("tie-not-unique", "addresses", "CREATE TABLE more_homes () INHERITS (user_addresses)", unshared_addresses),
     ("tie-not-unique", "call_notes", "ALTER TABLE calls DROP CONSTRAINT calls_pkey CASCADE", None),
     # The root's primary key does not hold for the table below it.
     ("tie-not-unique", "call_notes", "CREATE TABLE more_calls () INHERITS (calls)", None),
