@@ -18,12 +18,14 @@ from tests.acceptance.people import Made, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.wrapped import Instead, before
 from tests.fixtures.calltrack import Office, founded
+from tests.fixtures.seaweed import grant, new_account
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.spec import PostgresConnection
 from expunge_connectors.redis.records import SENTINEL
+from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_orchestrator.embedded.server import Server
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
 from expunge_orchestrator.ledger.records import Batch, BatchState
@@ -236,6 +238,38 @@ def test_a_redis_user_without_the_right_to_remove(probe: Probe, holder: Made, tm
     finally:
         with probe.redis() as client:
             client.execute_command("ACL", "DELUSER", name)
+
+
+def test_an_s3_role_that_may_not_remove_some_objects(office: Office, probe: Probe, holder: Made, batch: Batch) -> None:
+    """The service refuses them one by one, beside others in the same call: who they belong to is not erased."""
+    free = make_holder(probe)
+    stack, buckets = probe.town.stack, [f"calltrack-{name}" for name in ("recordings", "exports", "logs")]
+    account = new_account(stack)
+    grant(stack, account, buckets, ["/".join(free.objects["exports"])])
+    narrow = S3Store(
+        "recordings",
+        office.workspace.data_map,
+        S3Connection.model_validate(
+            {
+                "endpoint_url": account.s3_endpoint,
+                "access_key_id": account.s3_access_key,
+                "secret_access_key": account.s3_secret_key,
+            }
+        ),
+    )
+    workspace = office.with_stores({"recordings": narrow})
+    both = office.plan(f"{holder.csv}{free.id}\n", workspace=workspace)
+    try:
+        assert office.erase(both, workspace).state is BatchState.FAILED
+        assert office.outcomes(both) == {"failed": 1, "erased": 1}
+        assert office.events(both) == [["accepted"], ["accepted", "erased"]]
+        assert "Store recordings, collection exports: the service refuses" in office.failures(both)
+        assert holder.left(probe)["recordings.exports"] == 1
+        assert not any(free.left(probe).values())
+        assert office.erase(both, workspace).state is BatchState.FAILED
+        assert office.events(both) == [["accepted"], ["accepted", "erased"]]
+    finally:
+        narrow.close()
 
 
 # Another store behind the same name ----------------------------------------------------------------------------------

@@ -1,0 +1,78 @@
+"""Objects that the role may list and read, and not remove: they stay due, and erasing fails. A real server refuses."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from tenacity import wait_none
+from tests.contract.maps import data_map
+from tests.fixtures.seaweed import grant, new_account
+from tests.fixtures.servers import s3_client
+from tests.integration.s3.world import ACTIONS, SCOPE, World, connection, person, spec
+
+from expunge_connectors.contract import Tally, no_beat
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.s3 import S3Store
+from expunge_orchestrator import embedded
+from expunge_orchestrator.embedded import Stack
+
+REFUSED, FREE = "rec/1.ogg", ("users/1/a.csv", "users/1/b.csv")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Servers of their own: the accounts of the session's are not to change under other tests."""
+    with embedded.stack() as made:
+        yield made
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "versioned"])
+def world(stack: Stack, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A bucket, filled by who may do everything, and a connector that may write below `users/` only."""
+    bucket = f"test-{secrets.token_hex(8)}"
+    with s3_client(stack.endpoints) as s3:
+        s3.create_bucket(Bucket=bucket)
+        if request.param:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        narrow = new_account(stack)
+        grant(stack, narrow, [bucket], [f"{bucket}/users/"])
+        connector = S3Store("objects", data_map({"objects": spec(bucket)}), connection(narrow), wait=wait_none())
+        made = World(s3, bucket, connector)
+        for key in (REFUSED, *FREE, "rec/2.ogg", "users/2/c.csv"):
+            made.put(key)
+        yield made
+        connector.close()
+
+
+def seen(made: World) -> dict[str, Tally]:
+    """What counting and verifying say; they say the same."""
+    cutoff = made.connector.now()
+    counted = made.connector.count([person()], SCOPE, cutoff)[1]
+    verified = made.connector.verify([person()], SCOPE, cutoff)[1]
+    for name in ("files", "folders"):
+        assert counted.get(name, Tally()) == verified.get(name, Tally())
+    return {name: verified.get(name, Tally()) for name in ("files", "folders")}
+
+
+def test_what_the_service_refuses_one_by_one_stays_due(world: World) -> None:
+    assert seen(world) == {"files": Tally(due=1), "folders": Tally(due=2)}
+    with pytest.raises(TerminalError, match="AccessDenied") as refused:
+        world.connector.erase([person()], ACTIONS, SCOPE, world.connector.now(), no_beat)
+    assert REFUSED not in str(refused.value)
+    assert seen(world) == {"files": Tally(due=1), "folders": Tally()}
+    assert world.keys() == [REFUSED, "rec/2.ogg", "users/2/c.csv"]
+
+
+def test_it_goes_when_the_right_is_given(world: World, stack: Stack) -> None:
+    for _ in range(2):
+        with pytest.raises(TerminalError, match="AccessDenied"):
+            world.connector.erase([person()], ACTIONS, SCOPE, world.connector.now(), no_beat)
+    allowed = S3Store(
+        "objects", data_map({"objects": spec(world.bucket)}), connection(stack.endpoints), wait=wait_none()
+    )
+    allowed.erase([person()], ACTIONS, SCOPE, allowed.now(), no_beat)
+    allowed.close()
+    assert seen(world) == {"files": Tally(), "folders": Tally()}
+    assert world.keys() == ["rec/2.ogg", "users/2/c.csv"]
