@@ -22,8 +22,8 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.graph import ErasingOrder, erasing_order
 from expunge_connectors.postgres.keytypes import equals
-from expunge_connectors.postgres.logwatch import LogWatch
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable
+from expunge_connectors.postgres.rowwatch import RowWatch
 from expunge_connectors.postgres.selection import Search, Trail, Way
 from expunge_connectors.postgres.tombstones import entombed, put
 from expunge_connectors.postgres.wording import TRUE, both, column, either, listed
@@ -138,14 +138,14 @@ class Eraser:
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         """Run one transaction's worth; the caller commits and calls again until complete."""
-        watch = LogWatch.begun(connection, self.store)
-        done = self._step(connection, subjects)
+        watch = RowWatch.begun(connection, self.store)
+        done = self._step(connection, subjects, watch)
         with translated(self.store.name):
             check_constraints(connection)
         watch.check(connection)
         return done
 
-    def _step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
+    def _step(self, connection: Connection, subjects: Sequence[Subject], watch: RowWatch) -> Step:
         sequence = order(self.store)
         until = time.monotonic() + self.seconds
         search = self._search(connection, subjects)
@@ -163,6 +163,7 @@ class Eraser:
                     here = self._circle(search, [self.store.collections[one] for one in names])
                 else:
                     here = self._collection(search, self.store.collections[name], limit)
+            watch.reported(names, here)
             touched += here
             if limit is not None and here >= limit:
                 return Step(touched, complete=False, reached=name)

@@ -115,12 +115,15 @@ class MappedStore:
 
     Attributes:
         logs: Collection -> (`schema.table`, its oid) of the logs.
+        may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
+            them, or they hold no personal data.
     """
 
     name: str
     collections: Mapping[str, MappedTable]
     foreign_keys: tuple[ForeignKey, ...]
     logs: Mapping[str, tuple[str, int]]
+    may_change: frozenset[str] = frozenset()
 
     def place(self, name: str) -> int:
         """The collection's number, in tie order: part of the names of its temporary tables."""
@@ -151,7 +154,10 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
         for collection, table in spec.collections.items()
         if table.log is not None and table.table in catalogue.tables
     }
-    return MappedStore(name, {one: builder.table(one) for one in order}, catalogue.foreign_keys, logs)
+    accepted = {table for one in data.values() for trigger in one.triggers_ok for table in trigger.writes}
+    free = {one.place for one in spec.unmapped_ok}
+    tables = {one: builder.table(one) for one in order}
+    return MappedStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free))
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec, Text
 from expunge_connectors.postgres.graph import reaches
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
 Path = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
 Complaint = tuple[tuple[str, ...], str]
 """(path below the store, message)"""
@@ -109,6 +110,20 @@ class Removal(Model):
     remove: Annotated[tuple[Path, ...], Field(min_length=1)]
 
 
+class AcceptedTrigger(Model):
+    """A trigger of the operator's that may write elsewhere when rows are erased, and who says so.
+
+    Attributes:
+        trigger: Its name.
+        writes: Tables in which it may change rows, other people's too. Never a log.
+    """
+
+    trigger: Column
+    writes: Annotated[tuple[TableName, ...], Field(min_length=1)]
+    reason: Text
+    approved_by: Text
+
+
 def _source(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the YAML held
     return {"column": value} if isinstance(value, str) else value
 
@@ -125,6 +140,7 @@ class TableSpec(CollectionSpec):
         tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
             JSON, which paths are removed.
         sharing: `last_owner`: the row goes with the last row that points to it through the ties `of`.
+        triggers_ok: Triggers of the table that may change rows elsewhere.
     """
 
     table: str
@@ -135,6 +151,7 @@ class TableSpec(CollectionSpec):
     yields: dict[str, Annotated[Source, BeforeValidator(_source)]] = Field(default_factory=dict)
     tombstone: dict[Column, str | Removal] = Field(default_factory=dict)
     sharing: Literal["last_owner"] | None = None
+    triggers_ok: tuple[AcceptedTrigger, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> TableSpec:
@@ -172,6 +189,7 @@ class PostgresSpec(StoreSpec):
                     *_decision_complaints(table, data_map),
                 ):
                     yield (*here, *below), message
+                yield from self._trigger_complaints(here, table)
         yield from self._circles()
 
     def _tie_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
@@ -190,6 +208,12 @@ class PostgresSpec(StoreSpec):
                 yield (*where, "of"), "names a log: logs are never read for this"
             elif self.collections[parent] is table and table.sharing is not None:
                 yield (*where, "of"), "names the shared row's own table"
+
+    def _trigger_complaints(self, here: tuple[str, ...], table: TableSpec) -> Iterable[Complaint]:
+        logs = {one.table for one in self.collections.values() if one.log is not None}
+        for index, accepted in enumerate(table.triggers_ok):
+            if logs.intersection(accepted.writes):
+                yield (*here, "triggers_ok", str(index), "writes"), "names a log: nothing that erases writes one"
 
     def _circles(self) -> Iterable[Complaint]:
         edges = [

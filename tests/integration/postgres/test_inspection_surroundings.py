@@ -26,6 +26,19 @@ ERRORS = [
         "users",
         INTO_LOG + "CREATE TRIGGER t AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION noted()",
     ),
+    ("trigger-writes", "messages", INTO_OTHER + "CREATE TRIGGER t AFTER DELETE ON messages EXECUTE FUNCTION noted()"),
+    (
+        "trigger-writes",
+        "messages",
+        FUNCTION.format("UPDATE users SET status = 'closed';")
+        + "CREATE TRIGGER t AFTER DELETE ON messages EXECUTE FUNCTION noted()",
+    ),
+    (
+        "trigger-writes",
+        "users",
+        FUNCTION.format("UPDATE users SET status = 'closed' WHERE client_id = NEW.client_id;")
+        + "CREATE TRIGGER t AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION noted()",
+    ),
     (
         "replica-identity-missing",
         "messages",
@@ -122,9 +135,9 @@ def test_warnings_and_where_the_map_says_that_the_place_is_free(company, code, c
         INTO_LOG
         + "CREATE TRIGGER t AFTER DELETE ON messages FOR EACH ROW WHEN (current_user <> 'expunge')"
         + " EXECUTE FUNCTION noted()",
-        # A mapped table.
+        # A mapped table, for rows that come.
         FUNCTION.format("UPDATE users SET status = 'closed';")
-        + "CREATE TRIGGER t AFTER DELETE ON messages EXECUTE FUNCTION noted()",
+        + "CREATE TRIGGER t AFTER INSERT ON messages EXECUTE FUNCTION noted()",
         # Switched off.
         INTO_LOG
         + "CREATE TRIGGER t AFTER DELETE ON messages EXECUTE FUNCTION noted(); ALTER TABLE messages DISABLE TRIGGER t",
@@ -132,7 +145,20 @@ def test_warnings_and_where_the_map_says_that_the_place_is_free(company, code, c
 )
 def test_triggers_that_write_nothing_of_consequence(company, statements):
     execute(company, statements)
-    assert not {"trigger-into-log", "trigger-into-unmapped"} & {one.code for one in findings(company)}
+    assert not {"trigger-into-log", "trigger-writes", "trigger-into-unmapped"} & {one.code for one in findings(company)}
+
+
+def test_an_accepted_trigger_is_no_error_and_one_that_is_not_there_is_noticed(company):
+    execute(company, INTO_OTHER + "CREATE TRIGGER t AFTER DELETE ON messages EXECUTE FUNCTION noted()")
+    accepted = {"trigger": "t", "writes": ["public.history"], "reason": "made up", "approved_by": "nobody"}
+
+    def found(*entries):
+        return codes(findings(company, data_map(edit("messages", triggers_ok=list(entries)))))
+
+    assert {("trigger-writes", "messages"), ("trigger", "messages")} <= found()
+    assert not {"trigger-writes", "trigger", "trigger-unknown"} & {code for code, _ in found(accepted)}
+    assert ("trigger-writes", "messages") in found({**accepted, "writes": ["public.clients"]})
+    assert ("trigger-unknown", "messages") in found({**accepted, "trigger": "T"})
 
 
 def test_a_publication_without_deletions_keeps_rows_for_good_and_the_remedy_works(company):

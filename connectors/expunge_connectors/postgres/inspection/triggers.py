@@ -1,7 +1,8 @@
 """What the database does by itself when rows are written: triggers, rules, event triggers.
 
 A function's source is read as text, so what it composes at run time (EXECUTE), or what a function that it calls does,
-is not seen: every trigger is reported, those whose source names a table besides.
+is not seen: every trigger is reported, those whose source names a table besides. What happens all the same is seen in
+the transaction that erases (`rowwatch`): it is rolled back.
 """
 
 from __future__ import annotations
@@ -79,15 +80,25 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         rules.setdefault(oid, []).append(rule)
     tables = [(str(schema), str(table)) for schema, table in connection.execute(_NAMES).fetchall()]
     for oid, (name, spec, table) in mapped.items():
-        named = {"trigger": [one.name for one in triggers.get(oid, [])], "rule": rules.get(oid, [])}
+        accepted = {one.trigger: frozenset(one.writes) for one in spec.triggers_ok}
+        here = [one.name for one in triggers.get(oid, [])]
+        for gone in sorted(accepted.keys() - set(here)):
+            yield inspection.warning(
+                "trigger-unknown",
+                name,
+                f"The map accepts the trigger {gone}, which {table.text} has not, or which is switched off.",
+                "Correct or remove the entry under `triggers_ok`.",
+            )
+        named = {"trigger": [one for one in here if one not in accepted], "rule": rules.get(oid, [])}
         for kind, names in (("trigger", named["trigger"]), ("rule", named["rule"])):
             if names:
                 yield inspection.warning(
                     kind,
                     name,
                     f"{table.text} has {kind}s of its own ({', '.join(names)}). What they write cannot be seen from"
-                    " here: a copy of the row in another table, or in a log.",
-                    "Read them; map the tables they write, or tombstone the collection if they write a log.",
+                    " here: a copy of the row, perhaps, when it came. When Expunge erases, a transaction in which"
+                    " other rows than the request's change is rolled back.",
+                    "Read them; map the tables they write, or accept a trigger by its name, under `triggers_ok`.",
                 )
         for trigger in triggers.get(oid, []):
             yield from _written(inspection, name, spec, table, trigger, tables)
@@ -110,10 +121,13 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
     tables: list[tuple[str, str]],
 ) -> Iterator[Finding]:
     ours = _DELETE if inspection.deletes(spec) else _UPDATE
-    for written in sorted(targets(trigger.source, tables) - {table.text}):
+    fires = bool(trigger.events & ours) and trigger.always
+    accepted = {one.trigger: frozenset(one.writes) for one in spec.triggers_ok}.get(trigger.name, frozenset())
+    for written in sorted(targets(trigger.source, tables)):
         collection = inspection.collection_of(written)
         log = collection is not None and inspection.spec.collections[collection].log is not None
-        if log and trigger.events & ours and trigger.always:
+        free = written in accepted or (collection is None and inspection.declared_free(written))
+        if log and fires:
             yield inspection.error(
                 "trigger-into-log",
                 name,
@@ -122,7 +136,17 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
                 "Give the trigger a WHEN condition that leaves out Expunge's role, or "
                 + ("tombstone the collection." if ours == _DELETE else "limit it to other columns."),
             )
-        elif collection is None and not inspection.declared_free(written):
+        elif fires and not log and not free:
+            yield inspection.error(
+                "trigger-writes",
+                name,
+                f"The trigger {trigger.name} of {table.text} writes {written} when Expunge"
+                f" {'deletes' if ours == _DELETE else 'overwrites'} a row: rows of other people, perhaps, or a copy."
+                " Such a transaction is rolled back.",
+                "Give the trigger a WHEN condition that leaves out Expunge's role; or accept it by its name, under"
+                f" `triggers_ok`, with {written} in `writes`.",
+            )
+        elif collection is None and not free:
             yield inspection.warning(
                 "trigger-into-unmapped",
                 name,

@@ -1,0 +1,175 @@
+"""Only the request's rows change (laws 2 and 3), by triggers, rules and foreign keys of the operator's as well.
+
+What a trigger function does cannot be read off its source. So the server's own counters of the transaction are held
+against what our statements report: a row more, in whatever table, and the transaction is rolled back. It is no matter
+when the trigger or the foreign key was made, or through which functions it went. Not counted, and so not seen: what is
+written into another server, and TRUNCATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from expunge_config.datamap import Action
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapped import MappedStore
+
+# One row a table that was written, and at least one row, so that the switch of the counters is always told.
+# `above`: the table and what it is a partition or a child of; rows are counted where they are stored.
+_WRITTEN = """
+SELECT pg_catalog.current_setting('track_counts')::boolean, w.*
+  FROM (SELECT) AS always
+  LEFT JOIN (
+    SELECT c.oid::bigint, above.oids, above.names, x.inserted, x.updated, x.deleted
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     CROSS JOIN LATERAL (
+       SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,
+              pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated,
+              pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS deleted
+     ) AS x
+     CROSS JOIN LATERAL (
+       WITH RECURSIVE above (oid) AS (
+         SELECT c.oid
+         UNION
+         SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above ON i.inhrelid = above.oid
+       )
+       SELECT pg_catalog.array_agg(a.oid::bigint) AS oids,
+              pg_catalog.array_agg(an.nspname || '.' || a.relname) AS names
+         FROM above
+         JOIN pg_catalog.pg_class a ON a.oid = above.oid
+         JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
+     ) AS above
+     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+       AND x.inserted + x.updated + x.deleted > 0
+  ) AS w ON true
+"""
+_REMEDY = (
+    "Find the trigger, rule or foreign key and make it leave these rows alone; or accept the trigger by its name, under"
+    " `triggers_ok` in the data map."
+)
+
+
+class Rows(NamedTuple):
+    """How many rows were inserted, updated and deleted."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def plus(self, other: Rows, sign: int = 1) -> Rows:
+        """The sum; with sign -1, the difference."""
+        return Rows(*(mine + sign * theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def are(self, updated: int, deleted: int) -> bool:
+        """Whether these statements explain the counters.
+
+        An UPDATE that moves a row to another partition is counted as a deletion there and an insertion here.
+        """
+        moved = self.inserted
+        return moved <= updated and self.deleted - moved == deleted and self.updated + moved == updated
+
+
+class _Table(NamedTuple):
+    oids: frozenset[int]
+    names: tuple[str, ...]
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """Collections that one statement emptied, and what it reported."""
+
+    names: tuple[str, ...]
+    action: Action
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowWatch:
+    """The rows that the session had written when a transaction began, and those that our statements report since.
+
+    Kept and compared: the server's counters may still hold what the session did before (a pooler's other clients).
+    """
+
+    store: MappedStore
+    before: Mapping[int, _Table]
+    ours: list[_Ours] = field(default_factory=list)
+
+    @classmethod
+    def begun(cls, connection: Connection, store: MappedStore) -> RowWatch:
+        """Look before the transaction writes anything."""
+        return cls(store, _written(connection, store))
+
+    def reported(self, names: Collection[str], rows: int) -> None:
+        """Take down how many rows of these collections, all of one action, our statement says it touched."""
+        tombstoned = any(self.store.collections[name].action is Action.TOMBSTONE for name in names)
+        self.ours.append(_Ours(tuple(names), Action.TOMBSTONE if tombstoned else Action.DELETE, rows))
+
+    def check(self, connection: Connection) -> None:
+        """Look again, as the last thing before the commit, after what is deferred to it.
+
+        Raises:
+            TerminalError: Other rows were written: the transaction must be rolled back.
+        """
+        changed: dict[str, Rows] = {}
+        for table in self._changes(_written(connection, self.store)):
+            log = next((name for name, (_, oid) in self.store.logs.items() if oid in table.oids), None)
+            if log is not None:
+                raise TerminalError(
+                    f"store {self.store.name}, collection {log}: erasing wrote into the log {self.store.logs[log][0]},"
+                    " by a trigger or a foreign key; it was rolled back.",
+                    remedy="Make the trigger leave the log alone, or tombstone the collection that fires it.",
+                )
+            mapped = next((one for one in self.store.collections.values() if one.table.oid in table.oids), None)
+            if mapped is not None:
+                changed[mapped.name] = changed.get(mapped.name, Rows()).plus(table.rows)
+            elif not self.store.may_change.intersection(table.names):
+                raise TerminalError(
+                    f"store {self.store.name}: erasing changed rows of {table.names[0]}, which the data map does not"
+                    " name, by a trigger, a rule or a foreign key; it was rolled back.",
+                    remedy=_REMEDY,
+                )
+        for name in changed:
+            together = next((one for one in self.ours if name in one.names), _Ours((name,), Action.DELETE, 0))
+            of_tables = [self.store.collections[one].table.text for one in together.names]
+            if self.store.may_change.intersection(of_tables):
+                continue
+            rows = Rows()
+            for one in together.names:
+                rows = rows.plus(changed.get(one, Rows()))
+            tombstoned = together.action is Action.TOMBSTONE
+            if not rows.are(together.rows if tombstoned else 0, 0 if tombstoned else together.rows):
+                raise TerminalError(
+                    f"store {self.store.name}, collection {name}: erasing changed other rows of"
+                    f" {self.store.collections[name].table.text} than the request's, by a trigger, a rule or a foreign"
+                    " key; it was rolled back.",
+                    remedy=_REMEDY,
+                )
+
+    def _changes(self, after: Mapping[int, _Table]) -> Iterator[_Table]:
+        for oid, table in after.items():
+            earlier = self.before.get(oid)
+            rows = table.rows if earlier is None else table.rows.plus(earlier.rows, -1)
+            if any(rows):
+                yield table._replace(rows=rows)
+
+
+def _written(connection: Connection, store: MappedStore) -> dict[int, _Table]:
+    with translated(store.name):
+        found = connection.execute(_WRITTEN).fetchall()
+    if not all(row[0] for row in found):
+        raise TerminalError(
+            f"store {store.name}: nobody could see a write into a log or into other people's rows, for the server"
+            " counts no rows.",
+            remedy="Set track_counts = on, the server's default.",
+        )
+    return {
+        oid: _Table(frozenset(oids), tuple(names), Rows(*rows))
+        for _, oid, oids, names, *rows in found
+        if oid is not None
+    }
