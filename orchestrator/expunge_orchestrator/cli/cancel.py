@@ -28,8 +28,9 @@ def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
     """Withdraw a batch: nothing further is erased, the identifiers are destroyed, and the receipts say so.
 
     Whoever is erased already stays so and is checked again at settling time. Of whom erasing had begun, the receipt
-    lists what was erased and what is left. There is no way back: ask again to erase the rest. Exit codes: 0 cancelled,
-    1 what is left could not be looked at (`expunge retry` tries again), 11 there is nothing left to cancel.
+    lists what was erased and what is left; so does that of somebody whom the settling check could not let go. There is
+    no way back: ask again to erase the rest. Exit codes: 0 cancelled, 1 what is left could not be looked at (`expunge
+    retry` tries again), 11 there is nothing left to cancel.
 
     Example: expunge cancel bt_1f0c3a5b7d9e
     """

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import pipeline
-from expunge_orchestrator.execution.context import Context
+from expunge_orchestrator.execution.context import Context, Next
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item
 from expunge_orchestrator.outcomes import Result
@@ -165,6 +165,27 @@ def _set_apart(connection: sa.Connection, context: Context, row: sa.Row[Any], pe
         .where(schema.chunk.c.id == context.chunk_id)
         .values(state=ChunkState.READY.value, failure=None, bisection_id=None)
     )
+
+
+def fail_alone(connection: sa.Connection, context: Context, people: Sequence[Item], verb: str, why: str) -> Next | None:
+    """Let these people fail in a chunk of their own, to be taken up at a verb: the others of the chunk go on.
+
+    Returns:
+        Where the chunk itself goes if they are all that is in it; None if it goes on.
+    """
+    stopped = Next(step=pipeline.first(context.batch.pipeline, verb), state=ChunkState.FAILED, failure=why[:500])
+    if len(people) == len(context.items):
+        return stopped
+    if not people:
+        return None
+    row = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == context.chunk_id)).one()
+    cut_off(
+        connection,
+        row,
+        [item.id for item in people],
+        {"step": stopped.step, "state": stopped.state.value, "failure": stopped.failure},
+    )
+    return None
 
 
 def _halve(  # noqa: PLR0913, PLR0917 - what the halves have in common

@@ -140,8 +140,8 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
             "reason": "Cancelled before anything was erased",
             "context": [context],
         }
-    told = [line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
-    some = any(line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED} or _fewer(line) for line in told)
+    told = _left(lines)
+    some = _some_gone(told)
     return {
         "controller": str(batch.scope),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
@@ -150,6 +150,39 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
         "stores": _by_store(told, cutoffs, grounds),
         "context": [context],
     }
+
+
+def unsettled(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Sequence[Line],
+    *,
+    stated: str | None,
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `cancelled` after an end was `stated`: what the settling check found due, and what is left of it."""
+    told = _left(lines)
+    some = stated != Result.NOT_FOUND or _some_gone(told)
+    return {
+        "controller": str(batch.scope),
+        "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
+        "reason": "Cancelled at the settling check: what is listed as left was found by the identifiers of this request"
+        " after it had been stated as done, and was not erased",
+        "verifiedAt": stamp(at),
+        "identifiersDestroyed": True,
+        "stores": _by_store(told, cutoffs, grounds),
+        "context": [context],
+    }
+
+
+def _some_gone(lines: Iterable[Line]) -> bool:
+    return any(line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED} or _fewer(line) for line in lines)
+
+
+def _left(lines: Iterable[Line]) -> list[Line]:
+    return [line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
 
 
 def on_hold(  # noqa: PLR0913 - the statement's own parts

@@ -38,8 +38,10 @@ def resolve(context: Context) -> Write:
 def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     """The same for some of the chunk's people.
 
+    Somebody who is ambiguous at settling time keeps the outcome, and the reason says why nothing is erased again.
+
     Raises:
-        TerminalError: Somebody of whom something is erased already is ambiguous by now.
+        TerminalError: Somebody of whom something may be erased already is ambiguous by now.
     """
     if not people:
         return lambda _connection: Next()
@@ -51,15 +53,16 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     entries = []
     for item in people:
         answer = _of_the_same(context, item, answers[item.id])
-        if answer.ambiguity is not None and known[item.id]:
-            raise TerminalError(f"{answer.ambiguity.value}; something of this person was erased before that was seen.")
+        settling = item.outcome is not None
+        if answer.ambiguity is not None and known[item.id] and not settling:
+            raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = _merged(known[item.id], answer.keys)
         assert item.wrapped_key is not None
         sealed.append(
             {
                 "id": item.id,
                 "sealed_keys": seal.close(item.wrapped_key, item.series, keys),
-                "outcome": item.outcome if answer.ambiguity is None else Result.AMBIGUOUS.value,
+                "outcome": item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value,
                 "reason": None if answer.ambiguity is None else answer.ambiguity.value,
             }
         )

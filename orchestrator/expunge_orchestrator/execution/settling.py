@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import copies, issuing, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bodies, holding, pipeline, resolving
+from expunge_orchestrator.execution import bisecting, bodies, holding, pipeline, resolving, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
 from expunge_orchestrator.ledger import schema
@@ -38,8 +38,11 @@ def re_resolve(context: Context) -> Write:
 
 
 def re_erase(context: Context) -> Write:
-    """Erase again, only for people of whom the review found something due anywhere."""
-    again = returned(context)
+    """Erase again, only for people of whom the review found something due anywhere.
+
+    Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason.
+    """
+    again = [item for item in returned(context) if item.reason is None]
     if again:
         refuse_other_store(context)
         for actions, people in holding.parts(context, again):
@@ -62,7 +65,11 @@ def re_verify(context: Context) -> Write:
 
 
 def settle(context: Context) -> Write:
-    """State that nothing due came back, and destroy the keys that open the sealed identifiers."""
+    """State that nothing due came back, and destroy the keys that open the sealed identifiers.
+
+    Of whom something due is left fails alone: the others settle. In a cancelled batch this person's last statement
+    lists what is left, and the keys are destroyed all the same.
+    """
     again = {item.id for item in returned(context)}
     lines = {
         item.id: outcomes.lines(
@@ -71,10 +78,15 @@ def settle(context: Context) -> Write:
         for item in context.concluded
     }
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
-    kept = holding.explained(context, lines, unfinished)
-    waiting = {one.item.id for one in kept}
-    failed = [item for item in unfinished if item.id not in waiting]
-    over = [item for item in context.concluded if item.id not in waiting]
+    kept = [] if context.batch.cancelled else holding.explained(context, lines, unfinished)
+    aside = {one.item.id for one in kept}
+    failed = [item for item in unfinished if item.id not in aside]
+    withdrawn: list[Item] = []
+    if context.batch.cancelled:
+        withdrawn = [item for item in failed if all(line.verified is not None for line in lines[item.id])]
+        failed = [item for item in failed if item not in withdrawn]
+    aside |= {item.id for item in (*failed, *withdrawn)}
+    over = [item for item in context.concluded if item.id not in aside]
     at = now()
     listings = copies.observe(context.workspace.backups)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
@@ -82,20 +94,18 @@ def settle(context: Context) -> Write:
     grounds = bodies.grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
-        if failed:
-            places = sorted({bodies.failure(lines[item.id]) for item in failed})
-            return Next(
-                step=pipeline.first(context.batch.pipeline, pipeline.REVIEW),
-                state=ChunkState.FAILED,
-                failure=f"settling, {len(failed)} of {len(context.items)} people: {'; '.join(places)}"[:500],
-            )
+        why = {f"{bodies.failure(lines[one.id])}{'' if one.reason is None else f'; {one.reason}'}" for one in failed}
+        said = f"settling, {len(failed)} of {len(context.items)} people: {'; '.join(sorted(why))}"
+        stopped = bisecting.fail_alone(connection, context, failed, pipeline.REVIEW, said)
+        if stopped is not None:
+            return stopped
         copies.record(connection, listings)
         cited = issuing.share(connection, document)
         reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
         reverified = verified_at(connection, context.chunk_id, pipeline.RE_VERIFY)
-        aside = holding.set_aside(connection, context, kept, cited, at, reverified)
-        if aside is not None:
-            return aside
+        waiting = holding.set_aside(connection, context, kept, cited, at, reverified)
+        if waiting is not None:
+            return waiting
         drafts = []
         for item in over:
             still_open = copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
@@ -116,10 +126,26 @@ def settle(context: Context) -> Write:
             )
             for item in over
         ]
+        settled += [
+            withdrawing.final(
+                item,
+                bodies.unsettled(
+                    context.batch,
+                    lines[item.id],
+                    stated=item.outcome,
+                    cutoffs=context.cutoffs,
+                    grounds=grounds,
+                    at=reverified,
+                    context=cited,
+                ),
+            )
+            for item in withdrawn
+        ]
         issuing.issue(connection, context.workspace.keys, settled, at)
+        withdrawing.close(connection, withdrawn)
         connection.execute(
             sa.update(schema.item)
-            .where(schema.item.c.chunk_id == context.chunk_id)
+            .where(schema.item.c.chunk_id == context.chunk_id, schema.item.c.wrapped_key.is_not(None))
             .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
         )
         return Next(state=ChunkState.DONE)

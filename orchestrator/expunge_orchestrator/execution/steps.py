@@ -15,7 +15,7 @@ from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, limits, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bodies, elsewhere, holding, pipeline, withdrawing
+from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, counted_at, update_items, verified_at
@@ -134,13 +134,7 @@ def conclude(context: Context) -> Write:
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
         counted = counted_at(connection, context.chunk_id)
         drafts, ended = [], []
-        told = set(
-            connection.scalars(
-                sa.select(schema.statement.c.item_id)
-                .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
-                .where(schema.item.c.chunk_id == context.chunk_id, schema.statement.c.event == "denied")
-            )
-        )
+        told = _denied_before(connection, context.chunk_id)
         for item in context.items:
             if item.outcome == Result.AMBIGUOUS and item.id not in told:
                 drafts.append(_draft(item, "denied", bodies.denied(context.batch, item.reason or "")))
@@ -160,41 +154,44 @@ def conclude(context: Context) -> Write:
                 still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
                 drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
-        unseen = failed
+        unseen, left = failed, []
         if context.batch.cancelled:
             unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
             left = [item for item in failed if item not in unseen]
-            for item in left:
-                body = bodies.cancelled(
-                    context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=verified, context=cited
-                )
-                drafts.append(withdrawing.final(item, body))
-            withdrawing.forget(connection, left)
+        for item in left:
+            body = bodies.cancelled(
+                context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=verified, context=cited
+            )
+            drafts.append(withdrawing.final(item, body))
+        withdrawing.forget(connection, left)
         issuing.issue(connection, context.workspace.keys, drafts, at)
+        why = {
+            item.id: f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}" for item in unseen
+        }
         ended += [
-            {
-                "id": item.id,
-                "outcome": Result.FAILED.value,
-                "reason": f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}"[:500],
-            }
-            for item in unseen
+            {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
         ]
         update_items(connection, ended)
         aside = holding.set_aside(connection, context, kept, cited, at, verified)
         if aside is not None:
             return aside
-        if unseen:
-            places = sorted(
-                {f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}" for item in unseen}
-            )
-            return Next(
-                step=pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
-                state=ChunkState.FAILED,
-                failure=f"{len(unseen)} of {len(context.items)} people: {'; '.join(places)}"[:500],
-            )
-        return Next(state=ChunkState.WAITING)
+        said = f"{len(unseen)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
+        return bisecting.fail_alone(connection, context, unseen, pipeline.RESOLVE, said) or Next(
+            state=ChunkState.WAITING
+        )
 
     return write
+
+
+def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
+    """The people of a chunk who were told already that they are ambiguous."""
+    return set(
+        connection.scalars(
+            sa.select(schema.statement.c.item_id)
+            .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
+            .where(schema.item.c.chunk_id == chunk_id, schema.statement.c.event == "denied")
+        )
+    )
 
 
 def refuse_other_store(context: Context) -> None:

@@ -53,12 +53,18 @@ def final(item: Item, body: Mapping[str, object]) -> issuing.Draft:
 
 def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
     """Destroy the keys of these people, and what would erase them again after a restore."""
-    ids = [item.id for item in items]
+    close(connection, items)
+    connection.execute(
+        sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_([item.id for item in items]))
+    )
+
+
+def close(connection: sa.Connection, items: Sequence[Item]) -> None:
+    """Destroy the keys of these people. What was erased of them stays erased, also after a restore."""
     connection.execute(
         sa.update(schema.item)
-        .where(schema.item.c.id.in_(ids))
+        .where(schema.item.c.id.in_([item.id for item in items]))
         .values(
             outcome=Result.CANCELLED.value, reason=None, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
         )
     )
-    connection.execute(sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_(ids)))
