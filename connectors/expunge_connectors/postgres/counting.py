@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from psycopg import sql
 
@@ -12,6 +13,7 @@ from expunge_connectors.postgres import selection, staging
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.reading import probe
 from expunge_connectors.postgres.selection import Search, Trail
 from expunge_connectors.postgres.wording import TRUE, either
 
@@ -22,22 +24,29 @@ def count(
     """Tallies of every collection in the scope, zeros included."""
     with translated(store.name):
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
-    tallies = {subject.number: dict.fromkeys(store.scoped, Tally()) for subject in subjects}
+    nothing = dict.fromkeys(store.scoped, Tally())
+    tallies = {subject.number: dict(nothing) for subject in subjects}
+    unread: dict[str, sql.Identifier] = {}
+    seen: dict[tuple[Any, ...], Tally] = {}  # there are few different ones
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = selection.ways(search, mapped.selecting)
-            # Read all the same: a table that is missing, or may not be read, is not one that holds nothing.
-            found = _found(search, mapped, ways) if ways else None
-            if found is None:
-                connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(mapped.table.identifier))
+            if not ways:
+                unread[mapped.name] = mapped.table.identifier
                 continue
+            found = _found(search, mapped, ways)
             rows = sql.SQL("({}) AS f").format(found)
             if mapped.leads:
                 search.keep(mapped, found, selection.found_columns(mapped))
                 rows = sql.SQL("{} AS f").format(search.table(mapped.name))
-            for number, due, retained, newer, until in connection.execute(_STATEMENT.format(rows)).fetchall():
-                ground = "shared" if retained and mapped.spec.sharing else None
-                tallies[number][mapped.name] = Tally(due, retained, newer, until, ground)
+            for number, *facts in connection.execute(_STATEMENT.format(rows)).fetchall():
+                ground = "shared" if facts[1] and mapped.spec.sharing else None
+                told = (*facts, ground)
+                if told not in seen:
+                    seen[told] = Tally(*told)
+                tallies[number][mapped.name] = seen[told]
+    with translated(store.name):
+        probe(connection, store.name, unread)
     return tallies
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,6 +19,12 @@ class _Form(Enum):
     NUMERIC = re.compile(r"-?(0|[1-9][0-9]{0,130})(\.[0-9]{1,130})?")
     UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
     TEXT = re.compile(r"[^\x00\ud800-\udfff]*")
+
+
+# What has a meaning of its own in the text format of COPY.
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_PLAIN = re.compile(r"[^\x00\ud800-\udfff\\\t\n\r]*").fullmatch
+_DIGITS = 19  # shorter than this, every number fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +44,23 @@ class KeyType:
     equality: str | None = None
     labels: frozenset[str] | None = None
 
-    def fits(self, value: str) -> bool:
-        """Whether a value is the text form of a value of this type. One that is not cannot stand in such a column.
+    def copied(self) -> Callable[[str], str | None]:
+        """How a value is written into a COPY; None: it is not the text form of a value of this type.
 
-        Staged values are checked here because the server's own refusal would quote them, in its log too.
+        Such a one cannot stand in a column of the type. It is told apart here because the server's own refusal would
+        quote it, in its log too. A function for a whole chunk: there is a value for every key of everybody.
         """
         if self.labels is not None:
-            return value in self.labels
-        if not self.form.value.fullmatch(value):
-            return False
-        return self.form is not _Form.INTEGER or -(2**63) <= int(value) < 2**63
+            labels = self.labels
+            return lambda value: value.translate(_ESCAPES) if value in labels else None
+        matches = self.form.value.fullmatch
+        if self.form is _Form.TEXT:
+            return lambda value: value if _PLAIN(value) else value.translate(_ESCAPES) if matches(value) else None
+        if self.form is _Form.INTEGER:
+            return lambda value: (
+                value if matches(value) and (len(value) < _DIGITS or -(2**63) <= int(value) < 2**63) else None
+            )
+        return lambda value: value if matches(value) else None
 
 
 INTEGER = KeyType("bigint", _Form.INTEGER)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from psycopg import sql
 
@@ -15,6 +14,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.graph import closure
 from expunge_connectors.postgres.mapped import Feed, MappedStore, MappedTable
+from expunge_connectors.postgres.reading import probe
 from expunge_connectors.postgres.selection import Search, Way
 from expunge_connectors.postgres.tombstones import entombed
 from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
@@ -29,7 +29,9 @@ def resolve(
     A person found by a re-usable identifier leads on only once the person's own key is asked about, and a row found
     through a shareable identity yields, so that it can help to agree, but leads nowhere.
     """
-    told: dict[Yield, None] = {}
+    told: list[Yield] = []
+    unread: dict[str, sql.Identifier] = {}
+    known = _Keys()
     with translated(store.name):
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
     telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
@@ -38,13 +40,14 @@ def resolve(
         with translated(store.name, mapped.name):
             ways = selection.ways(search, mapped.ties)
             if not ways or mapped.name not in on_the_way:
-                # A table that is missing, or may not be read, is not one that holds nothing.
-                connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(mapped.table.identifier))
+                unread[mapped.name] = mapped.table.identifier
                 continue
             search.keep(mapped, _found(search, mapped, ways), _columns(mapped))
             if search.found[mapped.name] and mapped.name in telling:
-                told.update(dict.fromkeys(_told(search, mapped)))
-    return list(told)
+                told += _told(search, mapped, known)
+    with translated(store.name):
+        probe(connection, store.name, unread)
+    return told
 
 
 def _leading_to(store: MappedStore) -> dict[str, list[str]]:
@@ -138,7 +141,7 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
     return sql.SQL("('[' || {} || ']')").format(quoted)
 
 
-def _told(search: Search, mapped: MappedTable) -> Iterator[Yield]:
+def _told(search: Search, mapped: MappedTable, known: _Keys) -> Iterator[Yield]:
     feeds = _reported(mapped)
     names = list(mapped.leads)
     wanted = [_declared(mapped, identity) for identity in mapped.yields]
@@ -152,11 +155,16 @@ def _told(search: Search, mapped: MappedTable) -> Iterator[Yield]:
     else:
         rows = sql.SQL("{} AS f").format(search.table(mapped.name))
     statement = sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {}").format(listed(*wanted), rows)
-    namespaces = [*mapped.yields, *(feed.namespace for feed in feeds)]
-    with search.connection.cursor() as cursor:
-        for number, by, via, *found in cursor.execute(statement):
-            for key in _keys(mapped, namespaces, found):
-                yield Yield(number, SubjectKey(by, via), mapped.name, key)
+    declared = [known.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
+    made = [*declared, *(known.of(feed.namespace) for feed in feeds)]
+    for number, by, via, *found in search.connection.execute(statement).fetchall():
+        origin = known.of(by)[via]
+        assert origin is not None
+        for keys, texts in zip(made, found, strict=True):
+            for text in texts if isinstance(texts, list) else (texts,):
+                key = None if text is None else keys[text]
+                if key is not None:
+                    yield Yield(number, origin, mapped.name, key)
 
 
 def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
@@ -173,16 +181,35 @@ def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
     return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(entombed(mapped, "t"), value)
 
 
-def _keys(mapped: MappedTable, namespaces: Sequence[str], found: Sequence[Any]) -> Iterator[SubjectKey]:
-    for namespace, texts in zip(namespaces, found, strict=True):
-        for text in texts if isinstance(texts, list) else (texts,):
-            if text is None:
-                continue
-            if namespace not in mapped.yields:
-                yield SubjectKey(namespace, text)
-                continue
-            try:
-                yield SubjectKey(namespace, mapped.yields[namespace][1].normalise(text))
-            except NotNormalisable:
-                # What stands there is no such identifier ("unknown", "n/a"): it leads nowhere.
-                continue
+class _Texts(dict[str, SubjectKey | None]):
+    """Text -> the key that it is in one namespace, made once: a person's rows say the same few again and again."""
+
+    def __init__(self, namespace: str, normalise: Callable[[str], str] | None = None) -> None:
+        super().__init__()
+        self._namespace = namespace
+        self._normalise = normalise
+
+    def __missing__(self, text: str) -> SubjectKey | None:
+        try:
+            key = SubjectKey(self._namespace, text if self._normalise is None else self._normalise(text))
+        except NotNormalisable:
+            # What stands there is no such identifier ("unknown", "n/a"): it leads nowhere.
+            key = None
+        self[text] = key
+        return key
+
+
+class _Keys:
+    """The keys of one call: those that rows were found by, those between rows, and those that rows declare."""
+
+    def __init__(self) -> None:
+        self._plain: dict[str, _Texts] = {}
+        self._declared: dict[str, _Texts] = {}
+
+    def of(self, namespace: str) -> _Texts:
+        """Keys as they are."""
+        return self._plain.setdefault(namespace, _Texts(namespace))
+
+    def declared(self, identity: str, normalise: Callable[[str], str]) -> _Texts:
+        """Keys of an identity, from what stands in a row."""
+        return self._declared.setdefault(identity, _Texts(identity, normalise))

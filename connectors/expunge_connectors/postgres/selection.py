@@ -51,11 +51,15 @@ class Search:
     def keep(self, mapped: MappedTable, statement: sql.Composable, columns: sql.Composable) -> None:
         """Put found rows into their table, which vanishes with the transaction."""
         table = self.table(mapped.name)
-        self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, columns))
-        rows = self.connection.execute(sql.SQL("INSERT INTO {} {}").format(table, statement)).rowcount
-        self.found[mapped.name] = rows
-        if rows:
-            count_rows(self.connection, table, rows)
+        cursor = self.connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP; INSERT INTO {} {}").format(
+                table, columns, table, statement
+            )
+        )
+        cursor.nextset()
+        self.found[mapped.name] = cursor.rowcount
+        if cursor.rowcount:
+            count_rows(self.connection, [(table, cursor.rowcount)])
 
 
 @dataclass(frozen=True, slots=True)

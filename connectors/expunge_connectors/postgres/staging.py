@@ -9,7 +9,7 @@ would stand in pg_statistic and in the server's log of changes for good.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -25,7 +25,6 @@ Wanted = tuple[str, tuple[KeyType, ...]]
 """(namespace, a type for each of its values)"""
 # From so many rows on the planner's guess from the table's size is good enough.
 _GUESSED_WELL = 3_000
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +47,28 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
     wanted = dict.fromkeys((tie.namespace, tie.types) for mapped in scoped for tie in mapped.ties)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
-    by_namespace: dict[str, set[tuple[int, str]]] = {namespace: set() for namespace, _ in wanted}
+    by_namespace: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
     for subject in subjects:
         for key in subject.keys:
-            if key.namespace in by_namespace:
-                by_namespace[key.namespace].add((subject.number, key.value))
+            if (known := by_namespace.get(key.namespace)) is not None:
+                known.append((subject.number, key.value))
     tables: dict[Wanted, sql.Identifier] = {}
-    for namespace, types in wanted:
-        lines = list(_lines(by_namespace[namespace], types))
-        if lines or (namespace, types) in bound:
-            table = sql.Identifier("pg_temp", f"expunge_keys_{len(tables)}")
-            _fill(connection, table, types, lines)
-            tables[namespace, types] = table
+    lines: dict[Wanted, list[str]] = {}
+    for one in wanted:
+        lines[one] = _lines(by_namespace[one[0]], one[1])
+        if lines[one] or one in bound:
+            tables[one] = sql.Identifier("pg_temp", f"expunge_keys_{len(tables)}")
+    made = [_definition(table, types) for (_, types), table in tables.items()]
     if scope.member is not None:
-        connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} (member text) ON COMMIT DROP").format(SCOPE))
+        made.append(sql.SQL("CREATE TEMPORARY TABLE {} (member text) ON COMMIT DROP").format(SCOPE))
+    if made:
+        connection.execute(sql.SQL("; ").join(made))
+    for one, table in tables.items():
+        _fill(connection, table, lines[one])
+    if scope.member is not None:
         with connection.cursor().copy(sql.SQL("COPY {} (member) FROM STDIN").format(SCOPE)) as copy:
             copy.write_row((scope.member,))
+    count_rows(connection, [(table, len(lines[one])) for one, table in tables.items()])
     return Staged(tables)
 
 
@@ -74,25 +79,29 @@ def yielded(identity: str) -> Wanted:
 
 def add(connection: Connection, table: sql.Identifier, keys: Iterable[tuple[int, str]]) -> None:
     """More keys into a table of plain texts."""
-    with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
-        copy.write("".join(_lines(set(keys), (TEXT,))))
+    _fill(connection, table, _lines(keys, (TEXT,)))
 
 
-def count_rows(connection: Connection, table: sql.Identifier, rows: int) -> None:
-    """Tell the planner how many rows a temporary table has, if it would not guess it."""
-    if rows < _GUESSED_WELL:
-        connection.execute(sql.SQL("ANALYZE {} (number)").format(table))
+def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, int]]) -> None:
+    """Tell the planner how many rows each of these temporary tables has, where it would not guess it."""
+    unguessed = [sql.SQL("{} (number)").format(table) for table, rows in tables if rows < _GUESSED_WELL]
+    if unguessed:
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(unguessed)))
 
 
-def _lines(keys: set[tuple[int, str]], types: tuple[KeyType, ...]) -> Iterator[str]:
+def _lines(keys: Iterable[tuple[int, str]], types: tuple[KeyType, ...]) -> list[str]:
     if len(types) == 1:
-        fits = types[0].fits
-        return (f"{number}\t{value.translate(_ESCAPES)}\n" for number, value in keys if fits(value))
-    return (
-        "\t".join((str(number), *(value.translate(_ESCAPES) for value in values))) + "\n"
-        for number, values in ((number, _parts(value)) for number, value in keys)
-        if len(values) == len(types) and all(kind.fits(value) for kind, value in zip(types, values, strict=True))
-    )
+        copied = types[0].copied()
+        return [f"{number}\t{text}\n" for number, value in keys if (text := copied(value)) is not None]
+    return [line for number, value in keys if (line := _line(number, _parts(value), types)) is not None]
+
+
+def _line(number: int, values: Sequence[str], types: tuple[KeyType, ...]) -> str | None:
+    """One key of several values; None if it is no such key."""
+    if len(values) != len(types):
+        return None
+    texts = [text for kind, value in zip(types, values, strict=True) if (text := kind.copied()(value)) is not None]
+    return "\t".join((str(number), *texts)) + "\n" if len(texts) == len(types) else None
 
 
 def _parts(value: str) -> list[str]:
@@ -104,13 +113,14 @@ def _parts(value: str) -> list[str]:
     return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
 
 
-def _fill(connection: Connection, table: sql.Identifier, types: tuple[KeyType, ...], lines: Sequence[str]) -> None:
+def _definition(table: sql.Identifier, types: tuple[KeyType, ...]) -> sql.Composed:
     columns = sql.SQL(", ").join(
         sql.SQL("c{} {} NOT NULL").format(raw(str(place)), raw(kind.ddl)) for place, kind in enumerate(types)
     )
-    connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE {} (number integer NOT NULL, {}) ON COMMIT DROP").format(table, columns)
-    )
-    with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
-        copy.write("".join(lines))
-    count_rows(connection, table, len(lines))
+    return sql.SQL("CREATE TEMPORARY TABLE {} (number integer NOT NULL, {}) ON COMMIT DROP").format(table, columns)
+
+
+def _fill(connection: Connection, table: sql.Identifier, lines: Sequence[str]) -> None:
+    if lines:
+        with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+            copy.write("".join(lines))

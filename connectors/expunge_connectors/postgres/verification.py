@@ -20,6 +20,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalogue import Catalogue, Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.reading import probe
 from expunge_connectors.postgres.spec import PostgresSpec, Removal, TableSpec, Tie
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
@@ -58,11 +59,11 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
                 copy.write_row((None, _MEMBER, scope.member))
         connection.execute(sql.SQL("ANALYZE {}").format(ASKED))
     names = verifier.names()
-    for name in names:
+    with translated(verifier.store):
         # So that what is missing or not allowed is said of its collection: the one statement below could not tell.
-        with translated(verifier.store, name):
-            connection.execute(verifier.probe(name))
-    tallies = {subject.number: dict.fromkeys(names, Tally()) for subject in subjects}
+        probe(connection, verifier.store, verifier.tables(names))
+    nothing = dict.fromkeys(names, Tally())
+    tallies = {subject.number: dict(nothing) for subject in subjects}
     if not names:
         return tallies
     with translated(verifier.store):
@@ -102,9 +103,9 @@ class Verifier:
                 names.append(name)
         return names
 
-    def probe(self, name: str) -> sql.Composed:
-        """Read the table without reading a row."""
-        return sql.SQL("SELECT FROM {} LIMIT 0").format(self._live(name).identifier)
+    def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
+        """Collection -> its table."""
+        return {name: self._live(name).identifier for name in names}
 
     def statement(self, names: Sequence[str]) -> sql.Composed:
         """Tallies per collection and subject. What leads to rows is looked up once, however much it leads to."""

@@ -66,6 +66,11 @@ def _run(connection: Connection, statement: sql.Composed, counted: sql.SQL) -> i
     while f"${mark}$" in text:
         mark += "_"
     quote = sql.SQL(f"${mark}$")  # pyright: ignore[reportArgumentType]
-    connection.execute(sql.SQL(_BLOCK).format(quote=quote, statement=statement, counted=counted))
-    (touched,) = connection.execute("SELECT pg_catalog.current_setting('expunge.touched')").fetchone() or (0,)
+    cursor = connection.execute(
+        sql.SQL("{}; SELECT pg_catalog.current_setting('expunge.touched')").format(
+            sql.SQL(_BLOCK).format(quote=quote, statement=statement, counted=counted)
+        )
+    )
+    cursor.nextset()
+    (touched,) = cursor.fetchone() or (0,)
     return int(touched)

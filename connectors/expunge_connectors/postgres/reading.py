@@ -1,0 +1,37 @@
+"""Reading at all: a table that is missing, or may not be read, is not one that holds nothing (law 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+import psycopg
+from psycopg import sql
+
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
+
+
+def probe(connection: Connection, store: str, tables: Mapping[str, sql.Identifier]) -> None:
+    """Read tables without reading a row, inside a transaction.
+
+    Together, in one message; once more one by one if that is refused, to say of which collection.
+
+    Args:
+        connection: At work in a transaction.
+        store: Its name, for messages.
+        tables: Collection -> its table.
+
+    Raises:
+        TerminalError: One is missing, or hidden, or may not be read.
+    """
+    if not tables:
+        return
+    probes = {name: sql.SQL("SELECT FROM {} LIMIT 0").format(table) for name, table in tables.items()}
+    with suppress(psycopg.DatabaseError):
+        with connection.transaction():
+            connection.execute(sql.SQL("; ").join(probes.values()))
+        return
+    for name, one in probes.items():
+        with translated(store, name):
+            connection.execute(one)
