@@ -66,7 +66,7 @@ CREATE TABLE people (
 CREATE INDEX ON people (lower(normalize(btrim(email), NFC)));
 CREATE TABLE notes (
     id bigint PRIMARY KEY, person_id bigint NOT NULL REFERENCES people, reply_to bigint REFERENCES notes,
-    body text NOT NULL, file_key text
+    body text NOT NULL, file_key text UNIQUE
 );
 CREATE TABLE badges (badge uuid PRIMARY KEY, code uuid NOT NULL, label text);
 CREATE TABLE scores (id bigint PRIMARY KEY, member_no numeric NOT NULL, points numeric);

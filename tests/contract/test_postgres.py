@@ -31,7 +31,7 @@ SCHEMA: LiteralString = """
 CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, name text,
                     created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE sessions (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-                       user_id bigint NOT NULL REFERENCES users, token text NOT NULL);
+                       user_id bigint NOT NULL REFERENCES users, token text NOT NULL UNIQUE);
 CREATE TABLE leads (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL,
                     created_at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL,

@@ -258,7 +258,9 @@ class Builder:
         owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
         owner = owners[dice.number(0, len(owners) - 1)]
         if "token" not in owner.yields:
-            owner.yields["token"] = self._shop.column(owner.table, "token", "text", nullable=True).name
+            column = self._shop.column(owner.table, "token", "text", nullable=True)
+            column.unique = True
+            owner.yields["token"] = column.name
         table = self._shop.table()
         part = self._shop.part(f"token-{len(self.parts)}", family, table, "")
         self._shop.keyed(part)

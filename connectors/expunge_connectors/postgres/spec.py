@@ -20,6 +20,13 @@ Complaint = tuple[tuple[str, ...], str]
 _TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
 
 
+class Assurance(Model):
+    """What nothing in the database makes sure of, and who says so."""
+
+    reason: Text
+    approved_by: Text
+
+
 class Source(Model):
     """Where in a row a value stands: a column, a place inside JSON, or every element of an array.
 
@@ -27,11 +34,13 @@ class Source(Model):
         path: Keys from the top of a JSON or JSONB column to texts and numbers; arrays on the way, and at the end, are
             walked.
         each: The column is an array: each of its elements counts.
+        never_shared: Of an internal identity: no value is ever given to two people, though the column is not unique.
     """
 
     column: Column
     path: Path | None = None
     each: bool = False
+    never_shared: Assurance | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Source:
@@ -230,9 +239,11 @@ class PostgresSpec(StoreSpec):
 
 
 def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-    for identity in table.yields:
+    for identity, source in table.yields.items():
         if identity not in data_map.identities:
             yield ("yields", identity), "unknown identity: the map does not declare it"
+        elif source.never_shared is not None and data_map.identities[identity].kind is not IdentityKind.INTERNAL:
+            yield ("yields", identity, "never_shared"), "is for identities of kind internal"
     if table.person is not None and (
         table.person not in data_map.identities
         or data_map.identities[table.person].kind is not IdentityKind.PERSON

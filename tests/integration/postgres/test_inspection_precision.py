@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres.company import data_map, execute
+from tests.integration.postgres.company import CUTOFF, data_map, execute, opened, subject
 from tests.integration.postgres.inspecting import codes, edit, findings
+from tests.integration.postgres.shapes import ACME, shape
 
-from expunge_connectors.contract import Severity
+from expunge_connectors.contract import Severity, SubjectKey
+from expunge_connectors.postgres import PostgresSpec
+from expunge_orchestrator.resolution import resolve
 
 NOTHING = ""
 
@@ -244,3 +247,90 @@ def test_a_check_that_refuses_what_is_left_of_a_document(company, check, refused
     execute(company, f"{PROFILE}; ALTER TABLE users ADD CHECK ({check})")
     found = codes(findings(company, data_map(documents(["contact", "email"]))), Severity.ERROR)
     assert (("tombstone-check", "users") in found) is refused
+
+
+TOKENS = """
+users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
+devices: {table: public.devices, ties: [{column: user_id, of: users.id}]}
+"""
+BY_USER = "ties: [{column: user_id, of: users.id}]"
+ASSURED = "{column: token, never_shared: {reason: 128 random bits, approved_by: nobody}}"
+
+
+@pytest.mark.parametrize(
+    ("column", "sessions", "severity"),
+    [
+        # A token that a later session of somebody else may hold again.
+        ("token text", BY_USER + ", yields: {token: token}", Severity.ERROR),
+        ("token text, UNIQUE (user_id, token)", BY_USER + ", yields: {token: token}", Severity.ERROR),
+        ("token text", BY_USER + ", yields: {token: token, user_id: user_id}", Severity.ERROR),
+        ("token text[]", BY_USER + ", yields: {token: {column: token, each: true}}", Severity.ERROR),
+        (
+            "token int REFERENCES devices (kind)",
+            "ties: [{column: token, of: devices.kind}], yields: {token: token}",
+            None,
+        ),
+        ("token text", BY_USER + f", yields: {{token: {ASSURED}}}", Severity.WARNING),
+        ("token text UNIQUE", BY_USER + ", yields: {token: token}", None),
+        ("token int", "ties: [{column: token, of: devices.id}], yields: {token: token}", None),
+        (
+            "token text",
+            (
+                "ties: [{column: user_id, of: users.id}, {column: token, identity: token}],"
+                " yields: {token: token, user_id: user_id}"
+            ),
+            None,
+        ),
+    ],
+)
+def test_an_internal_identity_is_one_persons(database, column, sessions, severity):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY);"
+        "CREATE TABLE devices (id int PRIMARY KEY, user_id int REFERENCES users, kind int UNIQUE);"
+        f"CREATE TABLE sessions (id int PRIMARY KEY, user_id int REFERENCES users, {column})",
+    )
+    loaded = shape(TOKENS + f"sessions: {{table: public.sessions, {sessions}}}")
+    found = [one for one in findings(database, loaded) if one.code == "internal-not-unique"]
+    assert [(one.severity, one.collection) for one in found] == ([(severity, "sessions")] if severity else [])
+
+
+def test_the_index_of_the_remedy_works(company):
+    execute(company, "ALTER TABLE recordings DROP CONSTRAINT recordings_object_key_key")
+    [found] = [one for one in findings(company) if one.code == "internal-not-unique"]
+    statement = found.remedy.partition(";")[0]
+    assert statement.startswith("CREATE UNIQUE INDEX CONCURRENTLY")
+    execute(company, statement.replace(" CONCURRENTLY", ""))
+    assert "internal-not-unique" not in {one.code for one in findings(company)}
+
+
+def test_a_value_of_two_people_is_ambiguous_where_the_table_is_tied_by_it(database):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2), (3);"
+        "CREATE TABLE sessions (id int PRIMARY KEY, user_id int REFERENCES users, token text);"
+        "INSERT INTO sessions VALUES (1, 1, 'again'), (2, 2, 'again'), (3, 3, 'own')",
+    )
+    loaded = shape(
+        TOKENS.partition("devices")[0]
+        + """
+sessions:
+  table: public.sessions
+  ties: [{column: user_id, of: users.id}, {column: token, identity: token}]
+  yields: {token: token, user_id: user_id}
+"""
+    )
+    given = {number: subject(number, user_id=str(number)).keys for number in (1, 2, 3)}
+    with opened(database, loaded) as store:
+        told = resolve(given, lambda asked: store.resolve(asked, ACME, CUTOFF), loaded)
+    assert {number for number, one in told.items() if one.ambiguity is not None} == {1, 2}
+    assert SubjectKey("token", "own") in told[3].keys
+
+
+def test_only_an_internal_identity_can_be_assured():
+    loaded = data_map()
+    document = loaded.stores["main"].model_dump(mode="json", exclude_none=True)
+    one = {"column": "email", "never_shared": {"reason": "x", "approved_by": "x"}}
+    document["collections"]["users"]["yields"]["email"] = one
+    [(where, _)] = PostgresSpec.model_validate(document).complaints(loaded)
+    assert where == ("collections", "users", "yields", "email", "never_shared")
