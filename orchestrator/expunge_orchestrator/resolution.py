@@ -3,6 +3,9 @@
 Pure rules over the edges that connectors report (law 2). A person key is proof; a nominating key (e-mail, phone,
 address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A nominating
 key that records yield is followed only if it leads to nobody else. Shareable keys agree or disagree, and never select.
+
+A further round also asks about the keys that were accepted before: records that came since may hang on them. These
+decide nothing any more: where one leads to a person who was not found by then, it is not followed.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey, Yield
@@ -52,22 +56,29 @@ class _Trail:
     """Everything seen for one subject so far: edges between keys."""
 
     given: frozenset[SubjectKey]
+    known: frozenset[SubjectKey] = frozenset()
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
 
 
-def resolve(given: Mapping[int, frozenset[SubjectKey]], lookup: Lookup, data_map: DataMap) -> dict[int, Resolved]:
+def resolve(
+    given: Mapping[int, frozenset[SubjectKey]],
+    lookup: Lookup,
+    data_map: DataMap,
+    known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
+) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
     Args:
         given: Subject number -> the identifiers of the request.
         lookup: One round over all stores, for keys not asked before.
         data_map: Says what each identity proves.
+        known: Subject number -> keys that an earlier resolution accepted, for those that had one.
     """
-    trails = {number: _Trail(keys) for number, keys in given.items()}
+    trails = {number: _Trail(keys, known.get(number, frozenset()) - keys) for number, keys in given.items()}
     resolved: dict[int, Resolved] = {}
     # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
-    frontier = [Subject(number, keys) for number, keys in given.items()]
+    frontier = [Subject(number, trail.given | trail.known) for number, trail in trails.items()]
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
@@ -102,7 +113,7 @@ def _wanted(trail: _Trail, decided: Resolved) -> set[SubjectKey]:
     """Keys worth asking about: those given, and those reached without passing through a key that was rejected."""
     if decided.ambiguity is not None:
         return set(trail.given)
-    reached = set(trail.given) | set(decided.keys)
+    reached = set(trail.given) | trail.known | decided.keys
     # A yielded nominating key must be asked about before it can be accepted or rejected.
     return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
 
@@ -165,9 +176,10 @@ def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
     """
     accepted = {key for key in trail.given if not _shareable(key, data_map)}
     persons = {key for key in accepted if _kind(key, data_map) is IdentityKind.PERSON}
-    unfollowed: set[SubjectKey] = set()
-    nominated: list[SubjectKey] = []
-    for firm, ahead in ((True, sorted(accepted)), (False, nominated)):
+    unfollowed = _strangers(trail, persons, data_map)
+    nominated = sorted(trail.known - unfollowed)
+    accepted |= trail.known - unfollowed
+    for firm, ahead in ((True, sorted(accepted - trail.known)), (False, nominated)):
         while ahead:
             for target in sorted(trail.edges.get(ahead.pop(), ())):
                 if target in accepted or target in unfollowed:
@@ -190,3 +202,9 @@ def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
                     ahead.append(target)
                 accepted.add(target)
     return Resolved(frozenset(accepted), None, len(unfollowed))
+
+
+def _strangers(trail: _Trail, persons: AbstractSet[SubjectKey], data_map: DataMap) -> set[SubjectKey]:
+    """The keys known from before that lead to a person who was not found by then."""
+    before = persons | {key for key in trail.known if _kind(key, data_map) is IdentityKind.PERSON}
+    return {key for key in trail.known if not _persons(key, trail, data_map) <= before}

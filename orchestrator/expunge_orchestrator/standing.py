@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, StoreConnector, Subject, SubjectKey, Yield
@@ -62,23 +63,34 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     scope: Scope,
     cutoffs: Mapping[str, datetime],
     data_map: DataMap,
+    known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a chunk over the named stores; given keys without standing come back marked.
+
+    `known` keys, accepted before, keep the marks that they had.
 
     Raises:
         ConnectorError: A store cannot be asked.
     """
     persons = frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.PERSON)
-    round_ = _Round(given, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
-    resolved = resolution.resolve(given, round_.lookup, data_map)
+    doubtful = {
+        number: keys | set(map(plain, filter(_marked, known.get(number, ())))) for number, keys in given.items()
+    }
+    round_ = _Round(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
+    before = {number: frozenset(map(plain, keys)) for number, keys in known.items()}
+    resolved = resolution.resolve(given, round_.lookup, data_map, before)
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
 
 @dataclass(slots=True)
 class _Round:
-    """The lookups of one chunk, and the keys proven so far."""
+    """The lookups of one chunk, and the keys proven so far.
 
-    given: Mapping[int, frozenset[SubjectKey]]
+    Attributes:
+        doubtful: Subject number -> keys that have no standing unless they are proven: those given, and those marked.
+    """
+
+    doubtful: Mapping[int, frozenset[SubjectKey]]
     stores: Mapping[str, StoreConnector]
     names: Sequence[str]
     scope: Scope
@@ -118,7 +130,7 @@ class _Round:
         return (
             key
             for key in keys
-            if (key not in self.given[number] and key.namespace not in self.persons) or (number, key) in self.proven
+            if (key not in self.doubtful[number] and key.namespace not in self.persons) or (number, key) in self.proven
         )
 
     def _prove(self, subjects: Sequence[Subject]) -> None:

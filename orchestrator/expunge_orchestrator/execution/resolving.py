@@ -111,7 +111,10 @@ def _person_identities(context: Context) -> frozenset[str]:
 
 
 def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]) -> dict[int, Resolved]:
-    """Of whom something is erased, the person's own key is asked: the records that the others led to may be gone."""
+    """Of whom something is erased, the person's own key says who it is: what the others led to may be gone.
+
+    The others are asked all the same, for records that came since and hang on them.
+    """
     workspace = context.workspace
     persons = _person_identities(context)
     given = context.identifiers(people)
@@ -125,6 +128,7 @@ def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset
         scope=context.batch.scope,
         cutoffs=context.cutoffs,
         data_map=workspace.data_map,
+        known={number: keys for number, keys in known.items() if keys},
     )
 
 

@@ -141,3 +141,36 @@ def test_a_strangers_email_in_a_record_that_only_a_yielded_phone_led_to_is_not_f
     edges = {CALLER_7: {PHONE}, PHONE: {CALLER_7, LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_1, LEAD_2}}
     found = answer({CALLER_7}, edges, data_map)
     assert found == Resolved(frozenset({CALLER_7, PHONE, LEAD_1}), None, 1)
+
+
+def again(
+    given: set[SubjectKey], known: set[SubjectKey], edges: dict[SubjectKey, set[SubjectKey]], data_map: DataMap
+) -> Resolved:
+    """A further round, in which keys are known from before."""
+    return resolve({1: frozenset(given)}, lookup_over(edges), data_map, {1: frozenset(known)})[1]
+
+
+def test_what_came_since_is_reached_over_a_known_key(data_map: DataMap) -> None:
+    """The record that led to the phone is gone: the phone is known, and a late record yields a token."""
+    found = again({USER_7}, {USER_7, PHONE, ROW_7}, {PHONE: {TOKEN}}, data_map)
+    assert found == Resolved(frozenset({USER_7, PHONE, ROW_7, TOKEN}))
+    assert TOKEN in again({USER_7}, {USER_7, ROW_7}, {ROW_7: {TOKEN}}, data_map).keys
+
+
+def test_a_known_key_that_is_somebody_elses_by_now_is_not_followed(data_map: DataMap) -> None:
+    for edges in ({PHONE: {TOKEN, USER_9}}, {PHONE: {TOKEN, LEAD_1}, LEAD_1: {CALLER_7}}):
+        found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
+        assert found == Resolved(frozenset({USER_7}), None, 1)
+    assert again({USER_7}, {USER_7, ROW_7}, {ROW_7: {USER_9, TOKEN}}, data_map).keys == {USER_7}
+
+
+def test_known_keys_do_not_disagree(data_map: DataMap) -> None:
+    """They lead to nobody any more, because the account is a tombstone."""
+    found = again({USER_7}, {USER_7, EMAIL, PHONE}, {USER_7: {ROW_7}}, data_map)
+    assert found == Resolved(frozenset({USER_7, EMAIL, PHONE, ROW_7}))
+
+
+def test_an_email_in_what_only_a_known_phone_led_to_is_not_followed(data_map: DataMap) -> None:
+    edges = {PHONE: {LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_2}}
+    found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
+    assert found == Resolved(frozenset({USER_7, PHONE, LEAD_1}), None, 1)
