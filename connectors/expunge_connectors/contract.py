@@ -16,24 +16,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from expunge_config.datamap import Action, BackupSpec, DataMap, Model, StoreSpec
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SubjectKey:
+class SubjectKey(NamedTuple):
     """One identifier: namespace (an identity of the map, or `store.collection.column`) + normalised value.
 
-    `repr` hides the value: keys turn up in tracebacks.
+    `repr` hides the value: keys turn up in tracebacks. A tuple, because a chunk has tens of thousands of them that are
+    made, hashed and compared more than anything else.
     """
 
     namespace: str
-    value: str = field(repr=False)
+    value: str
 
-    def __hash__(self) -> int:
-        # Keys are hashed more than anything else; few differ in their namespace alone, and a text keeps its hash.
-        return hash(self.value)
+    def __repr__(self) -> str:
+        return f"SubjectKey(namespace={self.namespace!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,7 @@ class Scope:
         return self.controller if self.member is None else f"{self.controller}:{self.member}"
 
 
-@dataclass(frozen=True, slots=True)
-class Yield:
+class Yield(NamedTuple):
     """A record of `collection`, found for subject `number` through the key `via`, names a further key."""
 
     number: int

@@ -51,6 +51,28 @@ class Resolved:
     unfollowed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What the identities of a map prove. A key of no identity is internal to its store."""
+
+    kinds: Mapping[str, IdentityKind]
+    shared: AbstractSet[str]
+
+    @classmethod
+    def of(cls, data_map: DataMap) -> _Rules:
+        """Looked up once: a chunk asks about tens of thousands of keys."""
+        return cls(
+            {name: identity.kind for name, identity in data_map.identities.items()},
+            frozenset(name for name, identity in data_map.identities.items() if identity.shareable),
+        )
+
+    def kind(self, key: SubjectKey) -> IdentityKind:
+        return self.kinds.get(key.namespace, IdentityKind.INTERNAL)
+
+    def shareable(self, key: SubjectKey) -> bool:
+        return key.namespace in self.shared
+
+
 @dataclass(slots=True)
 class _Trail:
     """Everything seen for one subject so far: edges between keys."""
@@ -75,6 +97,7 @@ def resolve(
         data_map: Says what each identity proves.
         known: Subject number -> keys that an earlier resolution accepted, for those that had one.
     """
+    rules = _Rules.of(data_map)
     trails = {number: _Trail(keys, known.get(number, frozenset()) - keys) for number, keys in given.items()}
     resolved: dict[int, Resolved] = {}
     # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
@@ -82,13 +105,13 @@ def resolve(
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
-        for found in lookup(frontier):
-            if found.key != found.via:
-                trails[found.number].edges[found.via].add(found.key)
+        for number, via, _, key in lookup(frontier):
+            if key != via:
+                trails[number].edges[via].add(key)
         ahead: list[Subject] = []
         for subject in frontier:
             trail = trails[subject.number]
-            decided = _decide(trail, data_map)
+            decided = _decide(trail, rules)
             if unasked := _wanted(trail, decided) - trail.asked:
                 ahead.append(Subject(subject.number, frozenset(unasked)))
             else:
@@ -97,16 +120,6 @@ def resolve(
         if not frontier:
             break
     return {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
-
-
-def _kind(key: SubjectKey, data_map: DataMap) -> IdentityKind:
-    identity = data_map.identities.get(key.namespace)
-    return IdentityKind.INTERNAL if identity is None else identity.kind
-
-
-def _shareable(key: SubjectKey, data_map: DataMap) -> bool:
-    identity = data_map.identities.get(key.namespace)
-    return identity is not None and identity.shareable
 
 
 def _wanted(trail: _Trail, decided: Resolved) -> set[SubjectKey]:
@@ -118,7 +131,7 @@ def _wanted(trail: _Trail, decided: Resolved) -> set[SubjectKey]:
     return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
 
 
-def _persons(key: SubjectKey, trail: _Trail, data_map: DataMap) -> set[SubjectKey]:
+def _persons(key: SubjectKey, trail: _Trail, rules: _Rules) -> set[SubjectKey]:
     """The person keys that one key leads to through internal keys only."""
     persons: set[SubjectKey] = set()
     seen = {key}
@@ -128,7 +141,7 @@ def _persons(key: SubjectKey, trail: _Trail, data_map: DataMap) -> set[SubjectKe
             if target in seen:
                 continue
             seen.add(target)
-            kind = _kind(target, data_map)
+            kind = rules.kind(target)
             if kind is IdentityKind.PERSON:
                 persons.add(target)
             elif kind is IdentityKind.INTERNAL:
@@ -138,14 +151,14 @@ def _persons(key: SubjectKey, trail: _Trail, data_map: DataMap) -> set[SubjectKe
 
 def _several(persons: AbstractSet[SubjectKey]) -> bool:
     """More than one person of one kind. An account holder and a caller may be the same human."""
-    return len(persons) > 1 and len({person.namespace for person in persons}) < len(persons)
+    return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)
 
 
-def _decide(trail: _Trail, data_map: DataMap) -> Resolved:
+def _decide(trail: _Trail, rules: _Rules) -> Resolved:
     reach: list[set[SubjectKey]] = []
     for key in trail.given:
-        found = _persons(key, trail, data_map)
-        if _kind(key, data_map) is IdentityKind.PERSON:
+        found = _persons(key, trail, rules)
+        if rules.kind(key) is IdentityKind.PERSON:
             found.add(key)
         if _several(found):
             return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
@@ -157,9 +170,9 @@ def _decide(trail: _Trail, data_map: DataMap) -> Resolved:
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if not together and len(trail.given) > 1 and not _meet(trail):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
-    if all(_shareable(key, data_map) for key in trail.given):
+    if all(rules.shareable(key) for key in trail.given):
         return Resolved(frozenset(), Ambiguity.SHAREABLE_ALONE)
-    return _follow(trail, data_map)
+    return _follow(trail, rules)
 
 
 def _meet(trail: _Trail) -> bool:
@@ -168,15 +181,15 @@ def _meet(trail: _Trail) -> bool:
     return not trail.given <= trail.asked or not any(targets) or bool(set.intersection(*targets))
 
 
-def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
+def _follow(trail: _Trail, rules: _Rules) -> Resolved:
     """Walk from the given keys; what is reached over a yielded nominating key alone is followed no further.
 
     The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
-    accepted = {key for key in trail.given if not _shareable(key, data_map)}
-    persons = {key for key in accepted if _kind(key, data_map) is IdentityKind.PERSON}
-    unfollowed = _strangers(trail, persons, data_map)
+    accepted = {key for key in trail.given if not rules.shareable(key)}
+    persons = {key for key in accepted if rules.kind(key) is IdentityKind.PERSON}
+    unfollowed = _strangers(trail, persons, rules)
     nominated = sorted(trail.known - unfollowed)
     accepted |= trail.known - unfollowed
     for firm, ahead in ((True, sorted(accepted - trail.known)), (False, nominated)):
@@ -184,12 +197,12 @@ def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
             for target in sorted(trail.edges.get(ahead.pop(), ())):
                 if target in accepted or target in unfollowed:
                     continue
-                kind = _kind(target, data_map)
+                kind = rules.kind(target)
                 if kind is IdentityKind.PERSON and _several(persons | {target}):
                     return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
                 if kind is IdentityKind.NOMINATING:
-                    leads_to = _persons(target, trail, data_map)
-                    may_follow = firm and target in trail.asked and not _shareable(target, data_map)
+                    leads_to = _persons(target, trail, rules)
+                    may_follow = firm and target in trail.asked and not rules.shareable(target)
                     if not may_follow or _several(persons | leads_to):
                         unfollowed.add(target)
                         continue
@@ -204,7 +217,7 @@ def _follow(trail: _Trail, data_map: DataMap) -> Resolved:
     return Resolved(frozenset(accepted), None, len(unfollowed))
 
 
-def _strangers(trail: _Trail, persons: AbstractSet[SubjectKey], data_map: DataMap) -> set[SubjectKey]:
+def _strangers(trail: _Trail, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
     """The keys known from before that lead to a person who was not found by then."""
-    before = persons | {key for key in trail.known if _kind(key, data_map) is IdentityKind.PERSON}
-    return {key for key in trail.known if not _persons(key, trail, data_map) <= before}
+    before = persons | {key for key in trail.known if rules.kind(key) is IdentityKind.PERSON}
+    return {key for key in trail.known if not _persons(key, trail, rules) <= before}

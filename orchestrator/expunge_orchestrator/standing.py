@@ -24,7 +24,7 @@ _MARK = "unproven:"  # no namespace of a map holds a colon
 
 def plain(key: SubjectKey) -> SubjectKey:
     """The key without its mark."""
-    return SubjectKey(key.namespace.removeprefix(_MARK), key.value)
+    return SubjectKey(key.namespace.removeprefix(_MARK), key.value) if _marked(key) else key
 
 
 def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[str]]:
@@ -104,7 +104,8 @@ class _Round:
         for name in self.names:
             if name in self.owned or self.scope.member is None:
                 found = self.stores[name].resolve(subjects, self.scope, self.cutoffs[name])
-                self.proven.update((one.number, one.via) for one in found if self._checked(name, one.collection))
+                checked = self.owned.get(name, frozenset())
+                self.proven.update((number, via) for number, via, collection, _ in found if collection in checked)
                 yield from found
         if self.scope.member is None:
             return
@@ -122,15 +123,11 @@ class _Round:
         doubtful = (SubjectKey(f"{_MARK}{key.namespace}", key.value) for key in answer.keys - allowed)
         return replace(answer, keys=allowed | frozenset(doubtful))
 
-    def _checked(self, store: str, collection: str) -> bool:
-        return collection in self.owned.get(store, ())
-
     def _allowed(self, number: int, keys: Iterable[SubjectKey]) -> Iterator[SubjectKey]:
         """Keys with standing. A person key that a record merely names is no better than one that was given."""
+        doubtful, persons, proven = self.doubtful[number], self.persons, self.proven
         return (
-            key
-            for key in keys
-            if (key not in self.doubtful[number] and key.namespace not in self.persons) or (number, key) in self.proven
+            key for key in keys if (key not in doubtful and key.namespace not in persons) or (number, key) in proven
         )
 
     def _prove(self, subjects: Sequence[Subject]) -> None:

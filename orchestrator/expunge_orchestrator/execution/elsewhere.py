@@ -16,17 +16,13 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator import standing
 from expunge_orchestrator.execution.context import Context
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import RUNNING, ChunkState, Item
 from expunge_orchestrator.outcomes import Line, Outcome, Record, Result
-from expunge_orchestrator.tags import Tagger
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
-# So many tags in one question: both databases take that many parameters.
-_TAGS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +45,14 @@ def unfinished(context: Context, people: Sequence[Item]) -> dict[int, list[Unfin
 
     The same person: a person key in common or, where this request knows none, any key in common.
     """
-    tagger = Tagger(context.workspace.keys.suppression)
-    persons = {name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON}
+    persons = [name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON]
+    asked = {item.id for item in people}
+    found: dict[int, dict[int, Unfinished]] = {}
     with reading(context.workspace.ledger) as connection:
-        if connection.execute(_others().limit(1)).first() is None:
-            return {}
-        by_tag: dict[bytes, list[int]] = {}
-        for item in people:
-            keys = set(map(standing.plain, context.unsealed(item)))
-            proofs = {key for key in keys if key.namespace in persons}
-            for key in proofs or keys:
-                by_tag.setdefault(tagger.tag(key), []).append(item.id)
-        tags = list(by_tag)
-        found: dict[int, dict[int, Unfinished]] = {}
-        for start in range(0, len(tags), _TAGS):
-            asked = _others().where(schema.suppression.c.tag.in_(tags[start : start + _TAGS]))
-            for row in connection.execute(asked):
-                if places := _left(row.found or {}, row.verified or {}):
-                    for number in by_tag[row.tag]:
-                        if number != row.id:
-                            found.setdefault(number, {})[row.id] = Unfinished(
-                                row.uid, _at_work(row.state, row.chunk_state), places
-                            )
+        for row in connection.execute(_others(context.chunk_id, persons)):
+            if row.asked in asked and (places := _left(row.found or {}, row.verified or {})):
+                unfinished = Unfinished(row.uid, _at_work(row.state, row.chunk_state), places)
+                found.setdefault(row.asked, {})[row.id] = unfinished
     return {number: list(others.values()) for number, others in found.items()}
 
 
@@ -103,24 +85,34 @@ def words(others: Sequence[Unfinished]) -> str:
     return f"; another request of this person is not finished: {named}"
 
 
-def _others() -> sa.Select[Any, Any, Any, Any, Any, Any, Any]:
-    """Requests that began to erase and have no end that says that all is gone."""
+def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any]:
+    """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk."""
+    ours, theirs, proof = (schema.suppression.alias(name) for name in ("ours", "theirs", "proof"))
+    person, other = schema.item.alias("person"), schema.item
     return (
         sa.select(
-            schema.suppression.c.tag,
-            schema.item.c.id,
-            schema.item.c.found,
-            schema.item.c.verified,
+            person.c.id.label("asked"),
+            other.c.id,
+            other.c.found,
+            other.c.verified,
             schema.batch.c.uid,
             schema.batch.c.state,
             schema.chunk.c.state.label("chunk_state"),
         )
-        .join(schema.item, schema.item.c.id == schema.suppression.c.item_id)
-        .join(schema.chunk, schema.chunk.c.id == schema.item.c.chunk_id)
-        .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
+        .select_from(person)
+        .join(ours, ours.c.item_id == person.c.id)
+        .join(theirs, sa.and_(theirs.c.tag == ours.c.tag, theirs.c.item_id != ours.c.item_id))
+        .join(other, other.c.id == theirs.c.item_id)
+        .join(schema.chunk, schema.chunk.c.id == other.c.chunk_id)
+        .join(schema.batch, schema.batch.c.id == other.c.batch_id)
         .where(
+            person.c.chunk_id == chunk_id,
+            sa.or_(
+                ours.c.namespace.in_(persons),
+                ~sa.exists().where(proof.c.item_id == person.c.id, proof.c.namespace.in_(persons)),
+            ),
             schema.chunk.c.touched,
-            sa.or_(schema.item.c.outcome.is_(None), schema.item.c.outcome.in_([one.value for one in _OPEN])),
+            sa.or_(other.c.outcome.is_(None), other.c.outcome.in_([one.value for one in _OPEN])),
         )
     )
 

@@ -58,10 +58,12 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = _merged(known[item.id], answer.keys)
         assert item.wrapped_key is not None
+        closed = seal.close(item.wrapped_key, item.series, keys)
+        context.opened[closed] = keys  # the next steps of this drive need them
         sealed.append(
             {
                 "id": item.id,
-                "sealed_keys": seal.close(item.wrapped_key, item.series, keys),
+                "sealed_keys": closed,
                 "outcome": item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value,
                 "reason": None if answer.ambiguity is None else answer.ambiguity.value,
             }
@@ -134,5 +136,7 @@ def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset
 
 def _merged(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """Both; a key that had standing once keeps it, though the record that gave it is gone."""
+    if not known:
+        return found
     proven = {key for key in known | found if standing.plain(key) == key}
     return frozenset(key for key in known | found if key in proven or standing.plain(key) not in proven)

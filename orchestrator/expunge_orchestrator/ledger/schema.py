@@ -137,7 +137,7 @@ suppression = sa.Table(
     "suppression",
     metadata,
     sa.Column("tag", sa.LargeBinary(32), primary_key=True),
-    sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True),
+    sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True, index=True),
     sa.Column("namespace", sa.String(64), nullable=False),
     sa.Column("entered_at", sa.String(32), nullable=False),
 )
