@@ -33,7 +33,7 @@ class Draft:
     series: str
     event: str
     subjects: Sequence[str]
-    body: Mapping[str, object]
+    body: Mapping[str, object] | statements.EncodedBody
     still_open: Open = field(default=NOTHING_OPEN)
     final: bool = False
 
@@ -53,16 +53,15 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
     Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
     at all. UNIQUE(series, seq) refuses a second one.
     """
-    signer = dsse.Signer(keys.receipt)
+    signer, issued = dsse.Signer(keys.receipt), stamp(at)
     for start in range(0, len(drafts), _SIGNED_AT_ONCE):
         part = drafts[start : start + _SIGNED_AT_ONCE]
         before = _heads(connection, [draft.series for draft in part])
         rows = []
-        said: Mapping[str, object] = {}
-        encoded = statements.EncodedBody.of(said)
+        said: object = None
         for draft in part:
             if draft.body is not said:  # where a batch says the same of everybody, it is one object
-                said, encoded = draft.body, statements.EncodedBody.of(draft.body)
+                said, encoded = draft.body, _encoded(draft.body)
             seq, prev = before.get(draft.series, (0, None))
             payload = statements.build(
                 series=draft.series,
@@ -81,13 +80,17 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
                     "seq": seq,
                     "event": draft.event,
                     "item_id": draft.item_id,
-                    "issued_at": stamp(at),
+                    "issued_at": issued,
                     "envelope": signer.sign(payload),
                     "leaf": leaf.of_payload(draft.series, seq, payload).to_bytes(),
                 }
             )
         if rows:
             connection.execute(sa.insert(statement), rows)
+
+
+def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.EncodedBody:
+    return body if isinstance(body, statements.EncodedBody) else statements.EncodedBody.of(body)
 
 
 def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[int, str]]:

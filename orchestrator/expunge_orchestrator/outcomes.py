@@ -131,16 +131,25 @@ def summary(results: Mapping[str, int]) -> Result:
 
 
 def lines(actions: Mapping[str, Mapping[str, Action]], found: Record, verified: Record) -> list[Line]:
-    """One line per collection of the scope. A collection that nobody looked at is FAILED, never "nothing there"."""
+    """One line per collection of the scope. A collection that nobody looked at is FAILED, never "nothing there".
+
+    Lines that say the same are mostly one object: a chunk has thousands, and few that differ.
+    """
     result: list[Line] = []
     for store, collections in actions.items():
-        seen = unpack(found.get(store, {}))
-        left = unpack(verified.get(store, {}))
+        seen, left = found.get(store, {}), verified.get(store, {})
         for name, action in collections.items():
             before, after = seen.get(name), left.get(name)
-            outcome = Outcome.FAILED if before is None else judge(action, before, after)
-            result.append(Line(store, name, action, before or Tally(), after, outcome))
+            result.append(_line(store, name, action, tuple(before or ()), tuple(after or ())))
     return result
+
+
+@lru_cache(maxsize=4096)
+def _line(store: str, name: str, action: Action, found: tuple[object, ...], verified: tuple[object, ...]) -> Line:
+    before = _tally(*found) if found else None
+    after = _tally(*verified) if verified else None
+    outcome = Outcome.FAILED if before is None else judge(action, before, after)
+    return Line(store, name, action, before or Tally(), after, outcome)
 
 
 def judge(action: Action, found: Tally, verified: Tally | None) -> Outcome:
@@ -156,11 +165,11 @@ def judge(action: Action, found: Tally, verified: Tally | None) -> Outcome:
 
 def result(judged: Iterable[Line]) -> Result:
     """The result for the whole person: partially retained is said as such, never as plain erased."""
-    outcomes = {line.outcome for line in judged}
+    outcomes = [line.outcome for line in judged]
     if Outcome.FAILED in outcomes:
         return Result.FAILED
     if Outcome.RETAINED in outcomes:
         return Result.PARTIALLY_ERASED
-    if outcomes <= {Outcome.NOT_FOUND}:
+    if all(one is Outcome.NOT_FOUND for one in outcomes):
         return Result.NOT_FOUND
     return Result.ERASED

@@ -7,7 +7,8 @@ the floating-point formatting of section 3.2.2.3. A test compares both on genera
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from expunge_reports.errors import MalformedError, NotCanonicalError
@@ -33,6 +34,26 @@ def encode(value: object) -> bytes:
         return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         raise MalformedError("a string holds a lone surrogate") from None
+
+
+def list_of(members: Iterable[bytes]) -> bytes:
+    """Return the canonical bytes of a list whose members are encoded already."""
+    return b"[%b]" % b",".join(members)
+
+
+def object_of(members: Mapping[str, bytes]) -> bytes:
+    """Return the canonical bytes of an object whose members' values are encoded already.
+
+    Raises:
+        MalformedError: a key is not ASCII.
+    """
+    return b"{%b}" % b",".join(b"%b:%b" % (_name(key), members[key]) for key in sorted(members))
+
+
+@lru_cache(maxsize=256)  # the names of members are few
+def _name(key: str) -> bytes:
+    _check_keys((key,))
+    return encode(key)
 
 
 def decode(data: bytes, limit: int = MAX_BYTES) -> object:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final, Self
 
 from expunge_reports import canonical, shape
@@ -181,12 +182,17 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     named = ",".join(f'{{"digest":{{"sha256":"{digest}"}},"name":"{name}"}}' for digest in digests)
     after = (
         f',"event":"{event}","final":{"true" if final else "false"},'
-        f'"issuedAt":"{issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}",'
+        f'"issuedAt":"{_stated(issued_at)}",'
         f'"open":{{"items":{still_open.items},"lastExpectedBy":{_quoted(expected.isoformat() if expected else None)}}},'
         f'"prev":{_quoted(before)},"seq":{seq},"series":"{series}"}},'
         f'"predicateType":"{PREDICATE_TYPE}","subject":[{named}]}}'
     )
     return b"".join((_BEFORE_BODY, told.canonical, after.encode()))
+
+
+@lru_cache(maxsize=16)  # a chunk's statements have one time
+def _stated(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _quoted(plain: str | None) -> str:

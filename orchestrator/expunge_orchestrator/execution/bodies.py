@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
-from expunge_orchestrator import copies, outcomes
+from expunge_orchestrator import copies
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch
@@ -89,38 +89,6 @@ def accepted(batch: Batch, context: str) -> dict[str, object]:
 def denied(batch: Batch, reason: str) -> dict[str, object]:
     """Body of `denied`: nothing was deleted, and why."""
     return {"controller": str(batch.scope), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
-
-
-def concluded(  # noqa: PLR0913 - the statement's own parts
-    batch: Batch,
-    lines: Sequence[Line],
-    *,
-    cutoffs: Mapping[str, datetime],
-    grounds: Grounds,
-    map_digest: str,
-    normalisers: Sequence[str],
-    counted: datetime,
-    at: datetime,
-    context: str,
-) -> dict[str, object]:
-    """Body of `erased`, `partially-erased` and `not-found`.
-
-    `map_digest` is that of the map in force now: a batch that was mended and taken up again may have ended under
-    another one than it was planned with. `normalisers` are those that identifiers were compared under: "not found"
-    means no match under these, within the controller's records.
-    """
-    result = outcomes.result(lines)
-    return {
-        "controller": str(batch.scope),
-        "dataMap": f"sha256:{map_digest}",
-        "outcome": result.value,
-        "claim": CLAIM,
-        "verifiedAt": stamp(at),
-        "countedAt": stamp(counted),
-        "normalisers": list(normalisers),
-        "stores": _by_store(lines, cutoffs, grounds),
-        "context": [context],
-    }
 
 
 def cancelled(  # noqa: PLR0913 - the statement's own parts
@@ -268,19 +236,17 @@ def _by_store(
 ) -> list[dict[str, object]]:
     stores: dict[str, list[dict[str, object]]] = {}
     for line in lines:
-        stores.setdefault(line.store, []).append(_collection(line, grounds))
-    return [
-        {
-            "store": store,
-            "level": "deleted",
-            "cutoff": exact(cutoffs[store]) if store in cutoffs else None,
-            "collections": collections,
-        }
-        for store, collections in stores.items()
-    ]
+        stores.setdefault(line.store, []).append(in_collection(line, grounds))
+    return [in_store(store, cutoffs) | {"collections": collections} for store, collections in stores.items()]
 
 
-def _collection(line: Line, grounds: Grounds) -> dict[str, object]:
+def in_store(store: str, cutoffs: Mapping[str, datetime]) -> dict[str, object]:
+    """What a statement says of one store as a whole, beside its collections."""
+    return {"store": store, "level": "deleted", "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
+
+
+def in_collection(line: Line, grounds: Grounds) -> dict[str, object]:
+    """What a statement says of one person in one collection."""
     assert line.verified is not None
     told: dict[str, object] = {
         "collection": line.collection,

@@ -16,10 +16,12 @@ from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, limits, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, withdrawing
+from expunge_orchestrator.execution.concluding import Conclusions
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, counted_at, update_items, verified_at
 from expunge_orchestrator.outcomes import Result
+from expunge_reports.statement import NOTHING_OPEN
 
 _ON = Next()
 
@@ -124,6 +126,7 @@ def conclude(context: Context) -> Write:
     at = now()
     listings = copies.observe(context.workspace.backups)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
+    owed = copies.still_open(held)
     document = bodies.copies_document(listings, held)
     grounds = bodies.grounds_of(context.workspace.data_map)
     normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
@@ -133,26 +136,26 @@ def conclude(context: Context) -> Write:
         cited = issuing.share(connection, document)
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
         counted = counted_at(connection, context.chunk_id)
+        conclusions = Conclusions(
+            context.batch,
+            cutoffs=context.cutoffs,
+            grounds=grounds,
+            map_digest=context.workspace.map_digest,
+            normalisers=normalisers,
+            counted=counted,
+            at=verified,
+            context=cited,
+        )
         drafts, ended = [], []
-        told = _denied_before(connection, context.chunk_id)
+        denied = _denied_before(connection, context.chunk_id)
         for item in context.items:
-            if item.outcome == Result.AMBIGUOUS and item.id not in told:
+            if item.outcome == Result.AMBIGUOUS and item.id not in denied:
                 drafts.append(_draft(item, "denied", bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
-                body = bodies.concluded(
-                    context.batch,
-                    judged[item.id],
-                    cutoffs=context.cutoffs,
-                    grounds=grounds,
-                    map_digest=context.workspace.map_digest,
-                    normalisers=normalisers,
-                    counted=counted,
-                    at=verified,
-                    context=cited,
-                )
-                still_open = copies.still_open(held) if result is not Result.NOT_FOUND else copies.still_open([])
-                drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, body, still_open))
+                still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
+                told = conclusions.body(judged[item.id])
+                drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, told, still_open))
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
         unseen, left = failed, []
         if context.batch.cancelled:

@@ -1,0 +1,98 @@
+"""Bodies put together from parts: the same bytes as if each had been encoded whole."""
+
+from datetime import UTC, date, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Scope
+from expunge_orchestrator import outcomes
+from expunge_orchestrator.execution import bodies
+from expunge_orchestrator.execution.concluding import Conclusions
+from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_reports import canonical
+
+AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
+DIGEST = "ab" * 32
+PLAN = {
+    "stores": {
+        "main": {"collections": {"users": {"action": "tombstone"}, "calls": {"action": "delete"}}},
+        "cache": {"collections": {"sessions": {"action": "delete"}}},
+    }
+}
+BATCH = Batch(
+    id=1,
+    uid="b",
+    scope=Scope("client", "42"),
+    state=BatchState.EXECUTING,
+    created_at="",
+    map_digest=DIGEST,
+    plan=PLAN,
+    plan_digest="",
+    pipeline=(),
+    settle_at=None,
+    requested_by=None,
+    cancelled=False,
+)
+CUTOFFS = {"main": AT}
+GROUNDS = {("main", "users"): "Tax law"}
+COUNTS = st.tuples(
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.sampled_from([None, "2027-01-02"]),
+    st.sampled_from([None, "shared", "object-lock"]),
+).map(list)
+RECORDS = st.fixed_dictionaries(
+    {
+        "main": st.fixed_dictionaries({"users": COUNTS, "calls": COUNTS}),
+        "cache": st.just({"sessions": [1, 0, 0, None, None]}),
+    }
+)
+
+
+@given(people=st.lists(st.tuples(RECORDS, RECORDS), min_size=1, max_size=6))
+def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
+    conclusions = Conclusions(
+        BATCH,
+        cutoffs=CUTOFFS,
+        grounds=GROUNDS,
+        map_digest=DIGEST,
+        normalisers=["email/1"],
+        counted=AT,
+        at=AT,
+        context=f"sha256:{DIGEST}",
+    )
+    for found, verified in people:
+        lines = outcomes.lines(BATCH.actions, found, verified)
+        body = canonical.decode(conclusions.body(lines).canonical)
+        assert body == {
+            "claim": bodies.CLAIM,
+            "context": [f"sha256:{DIGEST}"],
+            "controller": "client:42",
+            "countedAt": "2026-11-24T10:00:00Z",
+            "dataMap": f"sha256:{DIGEST}",
+            "normalisers": ["email/1"],
+            "outcome": outcomes.result(lines).value,
+            "stores": [
+                bodies.in_store(store, CUTOFFS)
+                | {"collections": [bodies.in_collection(line, GROUNDS) for line in lines if line.store == store]}
+                for store in ("main", "cache")
+            ],
+            "verifiedAt": "2026-11-24T10:00:00Z",
+        }
+
+
+def test_lines_follow_the_actions_and_say_when_nobody_looked():
+    lines = outcomes.lines(BATCH.actions, {"main": {"users": [1, 0, 0, None, None]}}, {})
+    assert [(one.store, one.collection, one.action, one.outcome.value) for one in lines] == [
+        ("main", "users", Action.TOMBSTONE, "failed"),
+        ("main", "calls", Action.DELETE, "failed"),
+        ("cache", "sessions", Action.DELETE, "failed"),
+    ]
+    assert lines[0].found.due == 1
+    assert lines[1].verified is None
+    until = outcomes.lines(BATCH.actions, {}, {"main": {"users": [0, 1, 0, "2027-01-02", None]}})[0].verified
+    assert until is not None
+    assert until.until == date(2027, 1, 2)
