@@ -32,3 +32,7 @@ class IdentityChangedError(TerminalError):
     """The store behind this name is not the one that the plan was made for."""
 
     exit_code: ClassVar[int] = 6
+
+
+class StructureChangedError(IdentityChangedError):
+    """The store is not built any more as it was when the data map was held against it."""

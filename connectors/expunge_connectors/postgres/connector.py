@@ -10,13 +10,14 @@ from psycopg import sql
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
-from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield
+from expunge_connectors.contract import Beat, Counts, Finding, Scope, Severity, StoreIdentity, Subject, Yield
 from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres import (
     catalogue,
     counting,
     drafting,
+    fingerprint,
     identity,
     inspection,
     leaning,
@@ -27,6 +28,7 @@ from expunge_connectors.postgres import (
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
 from expunge_connectors.postgres.errors import StillReferencedError, translated
+from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
 from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
@@ -66,6 +68,7 @@ class PostgresStore:
         self._settings = connection
         self._connections = Connections(name, connection)
         self._wait = patient() if wait is None else wait
+        self._inspected: Fingerprint | None = None
 
     def __repr__(self) -> str:
         return f"PostgresStore({self.name!r})"
@@ -89,7 +92,16 @@ class PostgresStore:
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live database."""
-        return self._call(lambda connection: inspection.findings(connection, self.name, self._data_map))
+
+        def inspected(connection: Connection) -> Sequence[Finding]:
+            tables = [table.table for table in self._map.collections.values()]
+            before = Fingerprint.taken(connection, tables)
+            found = inspection.findings(connection, self.name, self._data_map)
+            if not any(one.severity is Severity.ERROR for one in found):
+                self._inspected = before
+            return found
+
+        return self._call(inspected)
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Search samples of unmapped tables and columns for what looks like an identifier."""
@@ -123,7 +135,9 @@ class PostgresStore:
         Raises:
             TerminalError: An action is not the map's, a right is missing, or a row outside the request is in the way.
                 What was committed before stays; the transaction at work is rolled back.
+            StructureChangedError: The tables are not built as they were when this connector last inspected them.
         """
+        self._check_structure()
         store = self._reading(lambda connection: self._mapped(connection, scope))
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(
@@ -148,6 +162,7 @@ class PostgresStore:
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Wait for transactions older than the cutoff, then count again by other statements."""
+        self._check_structure()
         seconds = self._settings.verification_wait_seconds
         outstanding = self._call(lambda connection: await_quiescence(connection, cutoff, seconds))
         if outstanding:
@@ -200,6 +215,15 @@ class PostgresStore:
             f"store {self.name}, collection {done.reached}: rows come back as fast as they are deleted.",
             remedy="Look for a trigger, or an application, that writes them anew.",
         )
+
+    def _check_structure(self) -> None:
+        """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""
+        inspected = self._inspected
+        differences = [] if inspected is None else self._reading(inspected.differences)
+        if differences and (
+            not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect())
+        ):
+            raise fingerprint.changed(self.name, differences)
 
     def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
         return mapped_store(self.name, self._data_map, self._catalogue(connection), scope)

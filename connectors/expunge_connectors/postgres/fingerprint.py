@@ -1,0 +1,129 @@
+"""How the mapped tables are built: taken when they are inspected, held against them before a step relies on it.
+
+Between an inspection and the last chunk of a batch somebody may swap a table by renaming it, detach a partition, add a
+trigger or a foreign key, or let a policy hide rows. What a step does not meet by itself is met here (ADR 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from expunge_connectors.errors import StructureChangedError
+from expunge_connectors.postgres.connection import Connection
+
+_TABLES = """
+WITH RECURSIVE tree (oid) AS (
+    SELECT c.oid
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname || '.' || c.relname = ANY (%s)
+    UNION
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
+SELECT c.oid::bigint, n.nspname || '.' || c.relname
+  FROM tree
+  JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+"""
+
+# Nothing here changes with the rows, VACUUM FULL, REINDEX or a new partition: a partition that is attached later has
+# its root's columns, keys and triggers. Constraints and indexes of partitions that only copy the root's are left out.
+_BUILT = """
+WITH mapped (oid) AS (SELECT unnest(%s::bigint[])::oid)
+SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text))
+  FROM (
+    SELECT c.oid, 'name or place', pg_catalog.concat_ws(' ', n.nspname, c.relname, c.relkind, c.relrowsecurity,
+             c.relforcerowsecurity,
+             ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY 1),
+             c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))
+      FROM mapped
+      JOIN pg_catalog.pg_class c USING (oid)
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT a.attrelid, 'columns', pg_catalog.concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
+             a.attgenerated, a.attidentity)
+      FROM mapped
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = mapped.oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT mapped.oid, CASE k.contype WHEN 'f' THEN 'foreign keys' ELSE 'constraints' END,
+           pg_catalog.concat_ws(' ', k.oid, k.contype, k.convalidated, k.condeferrable, k.confdeltype, k.confupdtype,
+             pg_catalog.to_jsonb(k) ->> 'conenforced')
+      FROM mapped
+      JOIN pg_catalog.pg_constraint k ON mapped.oid IN (k.conrelid, k.confrelid) AND k.conparentid = 0
+    UNION ALL
+    SELECT g.tgrelid, 'triggers', pg_catalog.concat_ws(' ', g.oid, g.tgenabled, g.tgtype, g.tgfoid, g.tgqual, p.prosrc)
+      FROM mapped
+      JOIN pg_catalog.pg_trigger g ON g.tgrelid = mapped.oid AND NOT g.tgisinternal
+      JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    UNION ALL
+    SELECT w.ev_class, 'rules', pg_catalog.concat_ws(' ', w.oid, w.ev_enabled)
+      FROM mapped
+      JOIN pg_catalog.pg_rewrite w ON w.ev_class = mapped.oid
+    UNION ALL
+    SELECT y.polrelid, 'policies', pg_catalog.concat_ws(' ', y.oid, y.polcmd, y.polpermissive, y.polroles, y.polqual)
+      FROM mapped
+      JOIN pg_catalog.pg_policy y ON y.polrelid = mapped.oid
+    UNION
+    SELECT x.indrelid, 'unique indexes', pg_catalog.concat_ws(' ', x.indkey, x.indisprimary, x.indpred, x.indexprs)
+      FROM mapped
+      JOIN pg_catalog.pg_index x ON x.indrelid = mapped.oid AND x.indisunique AND x.indisvalid
+  ) AS fact (oid, what, text)
+ GROUP BY fact.oid, fact.what
+"""
+
+
+_PLACE, _FOREIGN_KEYS = "name or place", "foreign keys"
+
+
+class Difference(NamedTuple):
+    """A table (`schema.table`, as it was), and what of it was changed."""
+
+    table: str
+    what: str
+
+    @property
+    def settles(self) -> bool:
+        """The inspection can say of the new state alone whether it will do.
+
+        Not of a table that was swapped or moved away, for what stood in it is out of sight; nor of a foreign key, for
+        which keys were kept rests on it (ADR 5).
+        """
+        return self.what not in {_PLACE, _FOREIGN_KEYS}
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Tables by oid, and of each how its parts are built, as digests."""
+
+    names: Mapping[int, str]
+    built: Mapping[tuple[int, str], str]
+
+    @classmethod
+    def taken(cls, connection: Connection, tables: Iterable[str]) -> Fingerprint:
+        """Of these tables (`schema.table`) and what is below them, as they are now."""
+        names: dict[int, str] = dict(connection.execute(_TABLES, (sorted(set(tables)),)).fetchall())
+        return cls(names, _built(connection, names))
+
+    def differences(self, connection: Connection) -> list[Difference]:
+        """Where the same tables are built otherwise now."""
+        now = _built(connection, self.names)
+        return [
+            Difference(self.names[oid], what)
+            for oid, what in sorted({**self.built, **now})
+            if self.built.get((oid, what)) != now.get((oid, what))
+        ]
+
+
+def changed(store: str, differences: Sequence[Difference]) -> StructureChangedError:
+    """The error that names some of them."""
+    told = "; ".join(f"{one.table} ({one.what})" for one in differences[:5])
+    return StructureChangedError(
+        f"store {store}: tables are not built as they were when the data map was held against them: {told}.",
+        remedy="Run `expunge check`, then take the batch up again with `expunge retry`.",
+    )
+
+
+def _built(connection: Connection, oids: Iterable[int]) -> dict[tuple[int, str], str]:
+    return {(oid, what): digest for oid, what, digest in connection.execute(_BUILT, (list(oids),)).fetchall()}
