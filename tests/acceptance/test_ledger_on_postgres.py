@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 from tests.acceptance.crowd import make_crowd, poisoned
 from tests.acceptance.probe import Probe
 from tests.acceptance.test_holds import key, lift, place
 from tests.acceptance.test_stopping import cancel
 from tests.fixtures.calltrack import Office, Town
 
+from expunge_orchestrator import progress
 from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import stopping
-from expunge_orchestrator.ledger.database import open_ledger, sole_runner
+from expunge_orchestrator.ledger.database import open_ledger, reading, sole_runner
 from expunge_orchestrator.ledger.records import BatchState
 
 
@@ -61,3 +66,29 @@ def test_a_second_runner_is_refused(elsewhere: Office) -> None:
     with sole_runner(elsewhere.workspace.ledger), pytest.raises(LedgerBusyError), sole_runner(second):
         pass
     second.dispose()
+
+
+def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(elsewhere: Office, probe: Probe) -> None:
+    """The session that a step reads with is cut off by the server: the run ends, and the chunk is not searched."""
+    crowd = make_crowd(probe, 3)
+    batch = elsewhere.plan(f"{crowd.csv}999999999\n")  # other requests are looked up for whoever is not found
+    ledger = elsewhere.workspace.ledger
+    cut: list[int] = []
+
+    def begun(connection: sa.Connection) -> None:
+        in_a_step = threading.current_thread() is not threading.main_thread()
+        if in_a_step and connection.get_execution_options().get("expunge_reading") and not cut:
+            session = connection.connection.driver_connection
+            assert session is not None
+            cut.append(session.info.backend_pid)
+            with psycopg.connect(ledger.url.set(drivername="postgresql").render_as_string(False)) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", cut)
+
+    sa.event.listen(ledger, "begin", begun)
+    with pytest.raises(OperationalError):
+        elsewhere.erase(batch)
+    assert cut
+    with reading(ledger) as connection:
+        assert [one["failure"] for one in progress.chunk_states(connection, batch)] == [None]
+    assert elsewhere.erase(batch).state is BatchState.ERASED
+    assert elsewhere.outcomes(batch) == {"erased": 3, "not-found": 1}

@@ -140,6 +140,7 @@ def _of_the_ledger(error: Exception) -> bool:
     """Only the ledger is reached through SQLAlchemy, which is not imported to verify a receipt; hence by name."""
     return (type(error).__module__, type(error).__name__) in {
         ("sqlalchemy.exc", "OperationalError"),
+        ("sqlalchemy.exc", "InterfaceError"),
         ("sqlite3", "OperationalError"),
     }
 

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
@@ -63,6 +64,7 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2,
 
     Raises:
         LedgerBusyError: Another process is running this ledger.
+        sqlalchemy.exc.OperationalError: The ledger went away, or its disk is full. Another run takes up what was begun.
     """
     with (
         collected_seldom(),
@@ -158,6 +160,8 @@ def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened |
     epoch, step, name, context = delivery
     try:
         write = _STEPS[pipeline.split(name)[0]](context)
+    except (OperationalError, InterfaceError):
+        raise  # only the ledger is asked through SQLAlchemy: it went away, and nobody of the chunk is to blame
     except Exception as error:  # noqa: BLE001 - a defect must end visibly, and its text may hold a record's value
         _stop(context, epoch, step, error)
         return False
