@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
+from tests.chaos.ledgers import engine, rows
 
 from expunge_orchestrator import receipts
 from expunge_reports import dsse, trust, verification
@@ -50,61 +49,61 @@ class Account:
                 yield next(f"{name}: {_apart(one, other)}" for one, other in pairs if one != other)
 
 
-def _rows(home: Path, query: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(home / "ledger.sqlite3")) as connection:
-        return list(connection.execute(query))
-
-
 def cutoffs(home: Path) -> dict[tuple[int, str], str]:
     """The cutoffs that the ledger has by now."""
-    return {(batch, store): at for batch, store, at in _rows(home, "SELECT batch_id, store, at FROM cutoff")}
+    return {(batch, store): at for batch, store, at in rows(home, "SELECT batch_id, store, at FROM cutoff")}
 
 
 def troubles(home: Path) -> list[tuple[str, int]]:
     """State and vain attempts of every chunk at this moment."""
-    return _rows(home, "SELECT state, attempts FROM chunk ORDER BY id")
+    return rows(home, "SELECT state, attempts FROM chunk ORDER BY id")
 
 
 def failures(home: Path) -> list[str]:
     """What chunks say why they failed or were put off."""
-    return [failure for (failure,) in _rows(home, "SELECT failure FROM chunk WHERE failure IS NOT NULL")]
+    return [failure for (failure,) in rows(home, "SELECT failure FROM chunk WHERE failure IS NOT NULL")]
 
 
 def found(home: Path) -> dict[int, str]:
     """Item -> the counts before erasing, where they are durable by now."""
-    return dict(_rows(home, "SELECT id, found FROM item WHERE found IS NOT NULL"))
+    return dict(rows(home, "SELECT id, found FROM item WHERE found IS NOT NULL"))
 
 
 def of(home: Path) -> Account:
     """Read everything."""
-    statements = _rows(
+    statements = rows(
         home, "SELECT series, seq, event, item_id, leaf, log_index, envelope FROM statement ORDER BY series, seq"
     )
     payloads = [json.loads(dsse.parse(envelope).payload) for *_, envelope in statements]
     told = {
-        "batches": _rows(home, "SELECT id, state, settle_at IS NULL FROM batch ORDER BY id"),
-        "chunks": _rows(home, "SELECT id, batch_id, state, step, rounds, failure FROM chunk ORDER BY id"),
-        "steps": _rows(home, "SELECT chunk_id, round, step, name FROM step_log ORDER BY 1, 2, 3"),
+        "batches": rows(home, "SELECT id, state, settle_at IS NULL FROM batch ORDER BY id"),
+        "chunks": rows(home, "SELECT id, batch_id, state, step, rounds, failure FROM chunk ORDER BY id"),
+        "steps": rows(home, "SELECT chunk_id, round, step, name FROM step_log ORDER BY 1, 2, 3"),
         "items": [
-            (*row[:7], *(value and json.loads(value) for value in row[7:]))
-            for row in _rows(
+            (*row[:7], *map(_read, row[7:]))
+            for row in rows(
                 home,
                 "SELECT id, line, outcome, reason, wrapped_key IS NULL, sealed_identifiers IS NULL,"
                 " sealed_keys IS NULL, found, verified, reviewed, reverified FROM item ORDER BY id",
             )
         ],
-        "suppression": _rows(home, "SELECT tag, item_id, namespace FROM suppression ORDER BY 1, 2"),
-        "copies": _rows(home, "SELECT place, copy_id, status, observed_gone_at FROM backup_copy ORDER BY 1, 2"),
+        "suppression": rows(home, "SELECT tag, item_id, namespace FROM suppression ORDER BY 1, 2"),
+        "copies": rows(home, "SELECT place, copy_id, status, observed_gone_at FROM backup_copy ORDER BY 1, 2"),
         "events": [(series, seq, event) for series, seq, event, *_ in statements],
         "bodies": [_timeless(payload) for payload in payloads],
         "documents": sorted(
             {
                 json.dumps(_timeless(json.loads(body)), sort_keys=True)
-                for (body,) in _rows(home, "SELECT body FROM document")
+                for (body,) in rows(home, "SELECT body FROM document")
             }
         ),
     }
     return Account(told, cutoffs(home))
+
+
+def _read(value: Any) -> Any:
+    """A column of JSON, which SQLite gives as text."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _apart(mine: Any, theirs: Any, place: str = "") -> str:
@@ -126,9 +125,17 @@ def _timeless(value: Any) -> Any:
     return value
 
 
+def lives(told: Mapping[str, Any]) -> Counter[tuple[str, ...]]:
+    """What was said of people one after the other -> of how many. For plans of their own, which draw other series."""
+    found: dict[str, tuple[str, ...]] = {}
+    for series, _, event in told["events"]:
+        found[series] = (*found.get(series, ()), event)
+    return Counter(found.values())
+
+
 def complaints(home: Path) -> Iterator[str]:
     """What is wrong with statements, log and receipts by themselves."""
-    statements = _rows(home, "SELECT series, event, leaf, log_index FROM statement")
+    statements = rows(home, "SELECT series, event, leaf, log_index FROM statement")
     told = [(series, event) for series, event, *_ in statements]
     yield from (f"said twice: {event}" for series, event in set(told) if told.count((series, event)) > 1)
     trusted = trust.parse((home / "keys" / "trust.json").read_bytes())
@@ -140,7 +147,7 @@ def complaints(home: Path) -> Iterator[str]:
     yield from (
         f"another leaf at its index: {event}" for _, event, leaf, index in statements if log.leaf(index) != leaf
     )
-    ledger = sa.create_engine(f"sqlite:///{home / 'ledger.sqlite3'}")
+    ledger = engine(home)
     try:
         with ledger.connect() as connection:
             for series in sorted({series for series, _ in told}):

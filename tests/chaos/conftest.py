@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.chaos.choice import Choice, chosen
-from tests.chaos.fixtures import chaos
+from tests.chaos.fixtures import chaos, fleet
 
-__all__ = ["chaos", "choice"]
+__all__ = ["chaos", "choice", "fleet"]
 
 
 def pytest_report_header() -> str:

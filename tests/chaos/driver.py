@@ -6,12 +6,14 @@ negative for a signal. A fresh interpreter for each order would take longer than
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,23 +23,29 @@ from typing import Any, TextIO
 import boto3
 import psycopg
 import sqlalchemy as sa
+import sqlalchemy.dialects.postgresql.psycopg
 from botocore.loaders import JSONFileLoader
-from tests.chaos.points import FatalBackups, FatalStore, FatalWriter, Fuse, wire_drivers, wire_ledger
+from tests.chaos.points import FatalBackups, FatalStore, FatalWriter, Fuse, wire_drivers, wire_ledger, wire_redis
 
 from expunge_config import datamap
 from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
-from expunge_orchestrator import copies
+from expunge_orchestrator import copies, planning
 from expunge_orchestrator import workspace as workspace_module
+from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.intake import read_people
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batches
-from expunge_orchestrator.workspace import Workspace, opened
+from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.workspace import Workspace, connected, opened
 
 SECONDS = 90
+PAUSE = 0.02
 PID = "pid.txt"
 """The file in an installation's home that names the process at work in it."""
 
@@ -75,37 +83,82 @@ class Latecomer:
 
 
 def carry_out(order: Mapping[str, Any], fuse: Fuse) -> None:
-    """The one command of a half: what `expunge erase BATCH` or `expunge tick` does. Resuming is the same call."""
+    """What one command does: `expunge adopt`, `plan`, `erase BATCH` or `tick`. Resuming is the same call."""
+    match order["half"]:
+        case "adopt":
+            _adopt(fuse)
+        case "plan":
+            _plan(order, fuse)
+        case half:
+            _erase_or_settle(half, order, fuse)
+
+
+def _adopt(fuse: Fuse) -> None:
+    settings, registry = settings_module.load(), installed()
+    wire_redis(fuse)
+    with connected(settings, workspace_module.load_map(settings, registry), registry) as (stores, _):
+        for store in stores.values():
+            if isinstance(store, Adoptable):
+                with fuse.around(f"{store.name}.adopt"):
+                    store.adopt()
+
+
+def _plan(order: Mapping[str, Any], fuse: Fuse) -> None:
+    """Found the ledger, where there is none yet, and plan: every statement that writes to it is a point."""
+    fuse.each_statement = True
+    create = sa.create_engine
+
+    def wired(*arguments: Any, **options: Any) -> sa.Engine:
+        ledger = create(*arguments, **options)
+        wire_ledger(ledger, fuse)
+        return ledger
+
+    sa.create_engine = wired
+    with opened(settings_module.load(), installed()) as plain:
+        workspace = _fatal(plain, fuse, lambda _store, _verb: None)
+        people = read_people(io.BytesIO(order["people"].encode()), workspace.data_map)
+        scope = parse_scope(order["controller"], workspace.data_map)
+        planning.make(workspace, people, scope, lambda _done: None)
+
+
+def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
     with opened(settings_module.load(), installed()) as plain:
         wire_ledger(plain.ledger, fuse)
-        before = Latecomer(plain.ledger, order["postgres_url"], order["in_between"])
-        workspace = replace(
-            plain,
-            stores={name: FatalStore(store, fuse, before) for name, store in plain.stores.items()},
-            backups={name: FatalBackups(place, fuse) for name, place in plain.backups.items()},
-        )
-        if order["half"] == "erase":
-            with reading(workspace.ledger) as connection:
-                planned = batches(connection)
-            for batch in planned:
+        workspace = _fatal(plain, fuse, Latecomer(plain.ledger, order["postgres_url"], order["in_between"]))
+        if half == "erase":
+            for batch in _meant(workspace, order["batch"]):
                 states.begin(workspace, batch)
                 _bring_back(workspace, batch)
         else:
             states.wake(workspace)
             states.forget_stale_plans(workspace)
-            with reading(workspace.ledger) as connection:
-                for batch in batches(connection):
-                    _bring_back(workspace, batch)
-        _run(workspace, fuse)
-        if order["half"] == "settle":
+            for batch in _meant(workspace, order["batch"]):
+                _bring_back(workspace, batch)
+        _run(workspace, fuse, order["workers"])
+        if half == "settle":
             listings = copies.observe(workspace.backups)
             with workspace.ledger.begin() as connection:
                 copies.record(connection, listings)
-        wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[order["half"]]
+        wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[half]
+        ended = {batch.state for batch in _meant(workspace, order["batch"])}
         with reading(workspace.ledger) as connection:
-            ended = {batch.state for batch in batches(connection)}
             failures = [str(one) for one in connection.scalars(sa.select(schema.chunk.c.failure)) if one]
         assert ended == {wanted}, f"not {wanted} but {ended}: {failures}"
+
+
+def _fatal(plain: Workspace, fuse: Fuse, before: Callable[[str, str], None]) -> Workspace:
+    """The workspace with points around all that its stores and backup places are asked."""
+    return replace(
+        plain,
+        stores={name: FatalStore(store, fuse, before) for name, store in plain.stores.items()},
+        backups={name: FatalBackups(place, fuse) for name, place in plain.backups.items()},
+    )
+
+
+def _meant(workspace: Workspace, uid: str | None) -> list[Batch]:
+    """The batch of this name, or all there are."""
+    with reading(workspace.ledger) as connection:
+        return [batch for batch in batches(connection) if uid in {None, batch.uid}]
 
 
 def _bring_back(workspace: Workspace, batch: Batch) -> None:
@@ -114,11 +167,15 @@ def _bring_back(workspace: Workspace, batch: Batch) -> None:
         states.retry(workspace, batch)
 
 
-def _run(workspace: Workspace, fuse: Fuse) -> None:
+def _run(workspace: Workspace, fuse: Fuse, workers: int) -> None:
+    """With one worker the points come in the same order in every run."""
     origin = workspace.data_map.operator.log_origin
-    with FatalWriter.armed(workspace.settings.log, origin, workspace.keys.log, fuse) as writer:
-        # One worker: the points come in the same order in every run.
-        run(workspace, writer, Watch(), workers=1)
+    while True:
+        try:
+            with FatalWriter.armed(workspace.settings.log, origin, workspace.keys.log, fuse) as writer:
+                return run(workspace, writer, Watch(), workers=workers)
+        except LedgerBusyError:  # Postgres has not noticed yet that the run before was killed; the command waits, too
+            time.sleep(PAUSE)
 
 
 def obey(order: Mapping[str, Any]) -> None:

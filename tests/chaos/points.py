@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis
 import sqlalchemy as sa
 from botocore.client import BaseClient
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -40,7 +42,7 @@ from expunge_connectors.contract import (
 from expunge_reports.files import DurableDirectory
 from expunge_reports.log import LogWriter
 
-_WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
+_WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE) (\w+)", re.IGNORECASE)
 _WRITING_SQL = re.compile(r"DO \$.*?\bBEGIN\s+(?:DELETE FROM|UPDATE) (\S+)", re.DOTALL)
 _WRITING_S3 = ("DeleteObjects", "DeleteObject", "AbortMultipartUpload")
 
@@ -53,26 +55,42 @@ class Fuse:
         fatal: Number of the point (from 1) at which the process ends by SIGKILL; 0 for never.
         report: Descriptor that every reached point's name is written to, a line each, before anything else happens.
         gate: A FIFO that is waited for at the point, instead of the process's end, until somebody opened and closed it.
-        erasing: True while a store is erasing: only then do the drivers' own calls count as points.
+        each_statement: Whether every writing statement of the ledger is a point, and not only the ends of transactions.
     """
 
     fatal: int
     report: int
     gate: Path | None = None
+    each_statement: bool = False
     reached: int = 0
-    erasing: bool = False
+    _worker: threading.local = field(default_factory=threading.local)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, name: str) -> None:
         """Reach a point."""
-        self.reached += 1
-        with suppress(OSError):  # a disk that is full may be this one
-            os.write(self.report, f"{name}\n".encode())
-        if self.reached != self.fatal:
-            return
-        if self.gate is None:
-            os.kill(os.getpid(), signal.SIGKILL)
-        else:
+        with self._lock:  # several workers may be on their ways
+            self.reached += 1
+            here = self.reached == self.fatal
+            with suppress(OSError):  # a disk that is full may be this one
+                os.write(self.report, f"{name}\n".encode())
+            if here and self.gate is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+        if here and self.gate is not None:
             self.gate.read_bytes()
+
+    def written(self, table: str) -> None:
+        """The ledger was written to, in a transaction that is still open."""
+        if self.each_statement:
+            self(f"after writing {table} of the ledger")
+
+    @property
+    def erasing(self) -> bool:
+        """Whether a store is erasing for this worker: only then do the drivers' own calls count as points."""
+        return getattr(self._worker, "erasing", False)
+
+    @erasing.setter
+    def erasing(self, erasing: bool) -> None:
+        self._worker.erasing = erasing
 
     @contextmanager
     def around(self, name: str) -> Iterator[None]:
@@ -172,31 +190,41 @@ class FatalBackups:
 def wire_ledger(ledger: sa.Engine, fuse: Fuse) -> None:
     """Put a point before and after every commit that changes something (reading ones depend on timing)."""
     commit = ledger.dialect.do_commit
+    changes = _changes_of_sqlite if ledger.dialect.name == "sqlite" else _changes_of_postgres
 
     def begun(connection: sa.Connection) -> None:
-        connection.info["changes"] = _changes(connection.connection)
+        connection.info["written"] = 0
+        connection.info["changes"] = changes(connection.connection)
         connection.info["tables"] = {}
 
-    def executed(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+    def executed(connection: sa.Connection, cursor: Any, statement: str, *_: object) -> None:
         found = _WRITTEN.match(statement)
-        if found and found[1] != "document":  # two chunks share one if they come to it in the same second
+        if found is None:
+            return
+        connection.info["written"] += cursor.rowcount != 0
+        if found[1] != "document":  # two chunks share one if they come to it in the same second
             connection.info["tables"][found[1]] = None
+        fuse.written(found[1])
 
     def fatal_commit(dbapi_connection: Any) -> None:
         info = dbapi_connection.info
-        if _changes(dbapi_connection) == info["changes"]:
+        if changes(dbapi_connection) == info.get("changes", 0):
             commit(dbapi_connection)
             return
         with fuse.around(f"commit of {', '.join(info['tables'])}"):
             commit(dbapi_connection)
 
     event.listen(ledger, "begin", begun)
-    event.listen(ledger, "before_cursor_execute", executed)
+    event.listen(ledger, "after_cursor_execute", executed)
     ledger.dialect.do_commit = fatal_commit  # type: ignore[method-assign]
 
 
-def _changes(dbapi_connection: Any) -> int:
+def _changes_of_sqlite(dbapi_connection: Any) -> int:
     return int(dbapi_connection.total_changes)
+
+
+def _changes_of_postgres(dbapi_connection: Any) -> int:
+    return int(dbapi_connection.info.get("written", 0))
 
 
 class FatalWriter(LogWriter):
@@ -245,3 +273,14 @@ def wire_drivers(fuse: Fuse) -> None:
     psycopg.Cursor.execute = fatal_execute  # type: ignore[method-assign]
     psycopg.Transaction.__exit__ = fatal_leave  # type: ignore[method-assign]
     BaseClient._make_api_call = fatal_call
+
+
+def wire_redis(fuse: Fuse) -> None:
+    """Put points around every conversation with Redis."""
+    execute = redis.client.Pipeline.execute
+
+    def fatal_execute(pipeline: Any, *arguments: Any, **options: Any) -> Any:
+        with fuse.around("a conversation with Redis"):
+            return execute(pipeline, *arguments, **options)
+
+    redis.client.Pipeline.execute = fatal_execute  # type: ignore[method-assign]

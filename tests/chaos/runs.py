@@ -112,9 +112,14 @@ class Point:
     number: int
 
     @property
+    def name(self) -> str:
+        """What it is called; others of the scene may be called the same."""
+        return self.scene.ending.points[self.number - 1]
+
+    @property
     def critical(self) -> bool:
         """Whether a mistake would show here most likely: something was done and is not noted yet, or the reverse."""
-        name = self.scene.ending.points[self.number - 1]
+        name = self.name
         return (
             (name.startswith("after") and name.endswith((".erase", "append to the log")))
             or ("commit" in name and "statement" in name)
@@ -168,9 +173,19 @@ class Chaos:
         home = home or self.new_home()
         return home, self.world.restore(start, home)
 
-    def run(self, request: Request, half: str, home: Path, fatal: int) -> tuple[int, list[str]]:
+    def run(
+        self,
+        request: Request,
+        half: str,
+        home: Path,
+        fatal: int,
+        *,
+        workers: int = 1,
+        batch: str | None = None,
+    ) -> tuple[int, list[str]]:
         """Type the one command. Returns its exit code and the points that were reached."""
-        return self.driver.obey(self.order(request, half, home, fatal)), reached(home)
+        order = self.order(request, half, home, fatal, workers=workers, batch=batch)
+        return self.driver.obey(order), reached(home)
 
     def order(
         self,
@@ -181,6 +196,8 @@ class Chaos:
         *,
         gate: Path | None = None,
         changes: Mapping[str, str] | None = None,
+        workers: int = 1,
+        batch: str | None = None,
     ) -> dict[str, Any]:
         """What the driver is told: a run that is killed at a point, or waits there at a gate; `changes` to settings."""
         settings = {**self.world.environment(home), **(changes or {})}
@@ -193,6 +210,10 @@ class Chaos:
             "report": str(home / REPORT),
             "postgres_url": self.world.endpoints.postgres_url,
             "in_between": request.in_between,
+            "workers": workers,
+            "batch": batch,
+            "people": request.people,
+            "controller": request.controller,
         }
 
     def killed(self, scene: Scene, *fatal: int) -> list[str]:

@@ -15,6 +15,8 @@ from expunge_orchestrator.ledger.records import ChunkState
 
 STORES = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 MANNERS = ("killed", "stopped")
+LEDGER = "ledger"
+BRIEFLY = ("killed and back at once", "restarted")
 _INSIDE = {
     "main": ("after writing", "before the end of a transaction", "after the end of a transaction", "beat main."),
     "recordings": ("before DeleteObject", "after DeleteObject", "beat recordings."),
@@ -24,7 +26,7 @@ _INSIDE = {
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A store's server that goes away when the run is at a point. `manner`: in what way."""
+    """A store's server, or the ledger's, that goes away when the run is at a point. `manner`: in what way."""
 
     point: Point
     store: str
@@ -45,6 +47,41 @@ def outages(chaos: Chaos) -> list[Outage]:
         for turn, (point, stores) in enumerate(_places(chaos))
         for index, store in enumerate(stores)
     ]
+
+
+def ledger_outages(chaos: Chaos) -> tuple[list[Outage], list[Outage]]:
+    """The ledger's server, away for a moment when a step was taken; and in all manners at each kind of other point."""
+    begun, others = [], []
+    for scene in chaos.scenes:
+        seen: set[str] = set()
+        for number, name in enumerate(scene.ending.points, 1):
+            if name == "after commit of chunk":  # what the step reads from the ledger comes next
+                begun.append(Outage(Point(scene, number), LEDGER, BRIEFLY[len(begun) % len(BRIEFLY)]))
+            elif name not in seen and not name.startswith("log file"):
+                seen.add(name)
+                manners = (*MANNERS, *BRIEFLY)
+                others.append(Outage(Point(scene, number), LEDGER, manners[len(others) % len(manners)]))
+    return begun, others
+
+
+def met_by_ledger(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
+    """Let the ledger's server go away under a run, for a moment or until the run has ended, and compare."""
+    assert chaos.world.ledger is not None
+    server = chaos.world.ledger.server
+    trial = Trial.of(chaos, outage.point.scene)
+    let_go = trial.held(outage.point.number)
+    try:
+        if outage.manner in {"killed", BRIEFLY[0]}:
+            server.kill()
+        else:
+            server.stop()
+        if outage.manner in BRIEFLY:
+            server.start()
+        let_go()
+        code = chaos.driver.end()
+    finally:
+        server.start()
+    return code != 0, [f"{outage}: {one}" for one in trial.wrong(code)]
 
 
 def _places(chaos: Chaos) -> Iterator[tuple[Point, tuple[str, ...]]]:

@@ -14,8 +14,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from urllib.parse import urlsplit
 
 SEGMENT = 1 << 16
+ANYWHERE = b""
+"""The marker that every segment holds."""
 HOST = "127.0.0.1"
 
 
@@ -123,6 +126,12 @@ class Relay:
                 return None
             self.done = True
             return cut.kind
+
+
+def through(url: str, relay: Relay) -> str:
+    """The same address, by way of the relay."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{relay.port}")).geturl()
 
 
 def _reset_at_close(*sides: socket.socket) -> None:

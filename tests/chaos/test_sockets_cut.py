@@ -7,16 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from urllib.parse import urlsplit
 
 import pytest
 from tests.chaos.choice import Choice
 from tests.chaos.held import Trial, share
 from tests.chaos.runs import Chaos, Scene
-from tests.chaos.sockets import Cut, Kind, Relay, relays
+from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
 
 PARTS = 4
-ANYWHERE = b""
 MARKERS = {
     "main": (ANYWHERE, b"COPY ", b"DELETE FROM", b"UPDATE ", b"COMMIT"),
     "recordings": (ANYWHERE, b"?delete"),
@@ -52,10 +50,10 @@ def wires(chaos: Chaos) -> Iterator[Wires]:
     stack, ends = chaos.world.stack, chaos.world.endpoints
     ports = {"main": stack.postgres.port, "recordings": stack.s3.port, "cache": stack.valkey.port}
     with relays(ports, MARKERS) as made:
-        s3 = _through(ends.s3_endpoint, made["recordings"])
+        s3 = through(ends.s3_endpoint, made["recordings"])
         settings = {
-            "EXPUNGE_STORES__MAIN__URL": _through(chaos.world.role_url, made["main"]),
-            "EXPUNGE_STORES__CACHE__URL": _through(ends.redis_url, made["cache"]),
+            "EXPUNGE_STORES__MAIN__URL": through(chaos.world.role_url, made["main"]),
+            "EXPUNGE_STORES__CACHE__URL": through(ends.redis_url, made["cache"]),
             "EXPUNGE_STORES__RECORDINGS__ENDPOINT_URL": s3,
             "EXPUNGE_STORES__DUMPS__ENDPOINT_URL": s3,
         }
@@ -67,11 +65,6 @@ def wires(chaos: Chaos) -> Iterator[Wires]:
             assert list(trial.wrong(trial.run())) == []
             seen[str(scene)] = {store: Counter(relay.seen) for store, relay in made.items()}
         yield Wires(made, settings, seen)
-
-
-def _through(url: str, relay: Relay) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{relay.port}")).geturl()
 
 
 def test_the_wires_carry_what_is_to_be_cut(wires: Wires) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
-from psycopg import sql
-from tests.chaos import pictures
+from tests.chaos import databases, ledgers, pictures
+from tests.chaos.databases import named
+from tests.chaos.ledgers import LedgerServer
 from tests.chaos.pictures import Picture
 
 from expunge_config import settings as settings_module
@@ -57,6 +57,7 @@ class Request:
         erased: Who of them has to be gone in the end.
         in_between: Account holder for whom a message arrives between erasing and verifying: a second round.
         afterwards: Account holder for whom things arrive in all three stores before the settling check.
+        chunk: People in a chunk.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Request:
     erased: Erased
     in_between: int | None = None
     afterwards: int | None = None
+    chunk: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Start:
         objects: Bucket and key -> bodies of all versions, oldest first; only buckets that are erased from.
         picture: What the stores look like.
         home: Ledger, keys and log, to copy.
+        ledger: State of the ledger's server, if it has one; None for an empty database.
     """
 
     template: str
@@ -84,11 +87,15 @@ class Start:
     objects: Mapping[tuple[str, str], Sequence[bytes]] = field(repr=False)
     picture: Picture = field(repr=False)
     home: Path
+    ledger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The servers. `endpoints` lead to the database that runs work in, `role_url` too, as Expunge's own role."""
+    """The servers. `endpoints` lead to the database that runs work in, `role_url` too, as Expunge's own role.
+
+    `ledger`: where ledgers are, if they are not in the installations' homes.
+    """
 
     stack: embedded.Stack
     endpoints: Endpoints
@@ -98,6 +105,7 @@ class World:
     s3: S3Client = field(repr=False)
     directory: Path
     company: Company
+    ledger: LedgerServer | None = None
 
     def requests(self) -> tuple[Request, Request]:
         """One of the company for account holders, one of a client for callers.
@@ -125,6 +133,7 @@ class World:
             "EXPUNGE_SETTLING": "PT0S",
             "EXPUNGE_INSPECTION_HOLDS": "PT0S",  # or the points would depend on how fast the machine is
             "EXPUNGE_RETRY_PAUSE": "PT0.05S",
+            **({} if self.ledger is None else {"EXPUNGE_LEDGER_URL": ledgers.for_expunge(self.ledger.url)}),
         }
 
     def settings(self, home: Path) -> Settings:
@@ -146,18 +155,22 @@ class World:
 
     def save(self, name: str, home: Path) -> Start:
         """Keep the present state of the stores and an installation."""
-        template = f"start_{name}"
+        template = f"start_{self.directory.name}_{name}"
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            _copy_database(admin, DATABASE, template)
+            databases.copy(admin, DATABASE, template)
         kept = self.directory / name
         shutil.copytree(home, kept)
-        return Start(template, dict(_dumped(self.client)), dict(_bodies(self.s3)), self.picture(), kept)
+        if self.ledger is not None:
+            self.ledger.save(template)
+        return Start(template, dict(_dumped(self.client)), dict(_bodies(self.s3)), self.picture(), kept, template)
 
     def restore(self, start: Start, home: Path) -> Picture:
         """Put everything back and copy the installation; returns what everything looks like then."""
         shutil.copytree(start.home, home, dirs_exist_ok=True)
+        if self.ledger is not None:
+            self.ledger.put_back(start.ledger)
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            _copy_database(admin, start.template, DATABASE, DATABASE_OID)
+            databases.copy(admin, start.template, DATABASE, DATABASE_OID)
         with self.client.pipeline(transaction=False) as pipeline:
             pipeline.flushdb()
             for name, (life, value) in start.keys.items():
@@ -182,9 +195,11 @@ class World:
     def plan(self, request: Request) -> tuple[Start, str, str]:
         """Found an installation and plan the request; returns the start, and the batch's name and digest."""
         home = self.directory / f"{request.name}-planning"
-        settings = self.settings(home)
+        if self.ledger is not None:
+            self.ledger.found(home)
+        settings = self.settings(home).model_copy(update={"chunk_size": request.chunk})
         install(settings, load_map(settings, installed()).operator, now())
-        with self.workspace(home) as workspace:
+        with opened(settings, installed()) as workspace:
             for store in workspace.stores.values():
                 if isinstance(store, Adoptable):
                     store.adopt()
@@ -212,31 +227,17 @@ def built(directory: Path) -> Iterator[World]:
         company = Company(seed=SEED, people=PEOPLE, now=datetime.now(UTC))
         loaded = loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump")
         url = stack.endpoints.postgres_url
-        endpoints = replace(stack.endpoints, postgres_url=_database(url, DATABASE))
-        admin_url = _database(url, "template1")
+        endpoints = replace(stack.endpoints, postgres_url=named(url, DATABASE))
+        admin_url = named(url, "template1")
         with psycopg.connect(admin_url, autocommit=True) as admin:
-            _copy_database(admin, ORIGIN, DATABASE, DATABASE_OID)
+            databases.copy(admin, ORIGIN, DATABASE, DATABASE_OID)
         s3 = s3_client(endpoints)
         try:
             with redis.Redis.from_url(endpoints.redis_url) as client:
-                role_url = _database(loaded.postgres_url, DATABASE)
+                role_url = named(loaded.postgres_url, DATABASE)
                 yield World(stack, endpoints, role_url, admin_url, client, s3, directory, company)
         finally:
             s3.close()
-
-
-def _database(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{name}").geturl()
-
-
-def _copy_database(admin: psycopg.Connection, source: str, target: str, oid: int | None = None) -> None:
-    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (source,))
-    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
-    admin.execute(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
-            sql.Identifier(target), sql.Identifier(source), sql.SQL("" if oid is None else f"OID {oid}")
-        )
-    )
 
 
 def _dumped(client: redis.Redis) -> Iterator[tuple[bytes, tuple[int, bytes]]]:

@@ -1,0 +1,112 @@
+"""The ledger on a Postgres of its own: killed at every boundary, its server gone or cut off in the middle; same end."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+import pytest
+from tests.chaos import accounts, ledgers
+from tests.chaos.choice import Choice
+from tests.chaos.held import Trial, share
+from tests.chaos.runs import Chaos, Point, Scene, sample
+from tests.chaos.servers import LEDGER, ledger_outages, met_by_ledger
+from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
+
+PARTS = 4
+MARKERS = (ANYWHERE, b"INSERT INTO", b"UPDATE ", b"COMMIT", b"SELECT")
+OUTAGES = 48
+"""Seeded ones besides those at the beginning of every step."""
+CUTS = 4
+"""Of each kind at seeded segments of each scene, and one at a seeded segment with each marker."""
+
+
+def boundaries(chaos: Chaos) -> list[Point]:
+    """Both sides of every commit that ends a step, of every other one but the taking of a step, and of every append."""
+    return [
+        point
+        for point in chaos.points()
+        if point.name.partition(" ")[2].startswith(("commit of", "append to"))
+        and not point.name.endswith(" commit of chunk")
+    ]
+
+
+def test_undisturbed_runs_are_those_of_a_ledger_in_a_file(chaos: Chaos, fleet: Chaos) -> None:
+    for there, here in zip(fleet.scenes, chaos.scenes, strict=True):
+        assert list(there.ending.points) == list(here.ending.points)
+        assert there.ending.picture.differences(here.ending.picture) == []
+        assert accounts.lives(there.ending.account.told) == accounts.lives(here.ending.account.told)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed(fleet: Chaos, choice: Choice, part: int) -> None:
+    wrong: list[str] = []
+    for point in sample(boundaries(fleet), choice.sample, choice.seed)[part::PARTS]:
+        wrong += fleet.killed(point.scene, point.number)
+    assert not wrong, "\n".join([str(choice), *wrong])
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_server_that_goes_and_comes_back(fleet: Chaos, choice: Choice, part: int) -> None:
+    wrong: list[str] = []
+    noticed = 0
+    begun, others = ledger_outages(fleet)
+    chosen = share([*begun, *share(others, OUTAGES, choice.seed)], choice.sample, choice.seed)
+    for outage in chosen[part::PARTS]:
+        seen, complaints = met_by_ledger(fleet, outage)
+        noticed += seen
+        wrong += complaints
+    assert not wrong, "\n".join([str(choice), *wrong])
+    assert noticed or choice.sample is not None, "nobody noticed that the server was away"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The relay before the ledger, the settings that lead through it, and the segments of each undisturbed scene."""
+
+    relay: Relay
+    settings: Mapping[str, str] = field(repr=False)
+    seen: Mapping[str, Counter[bytes]]
+
+    def cuts(self, chaos: Chaos, seed: int) -> Iterator[tuple[Scene, Cut]]:
+        """Where to cut: in every scene, in each of the three ways."""
+        source = random.Random(seed)
+        for scene, kind, marker in product(chaos.scenes, Kind, MARKERS):
+            number = self.seen[str(scene)][marker]
+            wanted = min(number, CUTS if marker == ANYWHERE else 1)
+            yield from ((scene, Cut(kind, marker, one)) for one in source.sample(range(1, number + 1), wanted))
+
+
+@pytest.fixture(scope="module")
+def wire(fleet: Chaos) -> Iterator[Wire]:
+    """A relay before the ledger's server, and the undisturbed runs through it."""
+    assert fleet.world.ledger is not None
+    with relays({LEDGER: fleet.world.ledger.server.port}, {LEDGER: MARKERS}) as made:
+        relay = made[LEDGER]
+        url = through(fleet.world.ledger.url, relay)
+        settings = {"EXPUNGE_LEDGER_URL": ledgers.for_expunge(url)}
+        seen = {}
+        for scene in fleet.scenes:
+            relay.reset(None)
+            trial = Trial.of(fleet, scene, changes=settings)
+            assert list(trial.wrong(trial.run())) == []
+            seen[str(scene)] = Counter(relay.seen)
+        yield Wire(relay, settings, seen)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_cut_off(fleet: Chaos, choice: Choice, wire: Wire, part: int) -> None:
+    assert all(any(seen[marker] for seen in wire.seen.values()) for marker in MARKERS)
+    wrong: list[str] = []
+    made = 0
+    for scene, cut in share(list(wire.cuts(fleet, choice.seed)), choice.sample, choice.seed)[part::PARTS]:
+        wire.relay.reset(cut)
+        trial = Trial.of(fleet, scene, changes=wire.settings)
+        code = trial.run()
+        made += wire.relay.done
+        wrong += [f"{scene}: ledger cut {cut}: {one}" for one in trial.wrong(code)]
+    assert not wrong, "\n".join([str(choice), *wrong])
+    assert made or choice.sample is not None

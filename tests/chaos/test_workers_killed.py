@@ -1,0 +1,99 @@
+"""Two workers at once, several chunks in flight, killed at every so many points: the same end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from tests.chaos import accounts
+from tests.chaos.choice import Choice
+from tests.chaos.ledgers import rows
+from tests.chaos.pictures import Picture
+from tests.chaos.runs import KILLED, Chaos, Ending
+from tests.chaos.test_command_killed import REQUEST
+from tests.chaos.world import Request, Start
+
+from expunge_orchestrator.demo.judge import Erased
+
+WORKERS = 2
+HALVES = ("erase", "settle")
+PARTS = 2
+RUNS = 60
+STRANGERS = replace(REQUEST, name="strangers", chunk=1)
+# Holders 2 and 3 share a home: who of them comes last, and so takes it along, is open. That it goes is not.
+NEIGHBOURS = Request("neighbours", "calltrack", "user_id\n2\n3\n4\n8\n", Erased(users=frozenset({2, 3, 4, 8})), chunk=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """A request whose chunks are driven by two workers, and how it ends: both halves, one after the other."""
+
+    request: Request
+    start: Start
+    ending: Ending
+    lengths: tuple[int, ...]
+
+
+def run(chaos: Chaos, race: Request, half: str, home: Path, fatal: int) -> tuple[int, int, int]:
+    """Type a command: exit code, points that were passed, chunks that were in flight at its end."""
+    code, points = chaos.run(race, half, home, fatal, workers=WORKERS)
+    ((flying,),) = rows(home, "SELECT count(*) FROM chunk WHERE state = 'running'")
+    return code, len(points), flying
+
+
+@pytest.fixture(scope="module")
+def races(chaos: Chaos) -> list[Race]:
+    """Both requests, undisturbed."""
+    made = []
+    for request in (STRANGERS, NEIGHBOURS):
+        chaos.fresh(chaos.scenes[0].start)
+        start, _, _ = chaos.world.plan(request)
+        home, before = chaos.fresh(start)
+        lengths = []
+        for half in HALVES:
+            code, number, _ = run(chaos, request, half, home, 0)
+            assert code == 0, chaos.complaints()
+            lengths.append(number)
+        ending = Ending((), chaos.world.picture(), accounts.of(home), home)
+        assert list(accounts.complaints(home)) == []
+        assert ending.picture.rewritten_since(before) == []
+        made.append(Race(request, start, ending, tuple(lengths)))
+    return made
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_two_workers_killed(chaos: Chaos, choice: Choice, races: list[Race], part: int) -> None:
+    source = random.Random(choice.seed + part)
+    wrong: list[str] = []
+    deaths, together = 0, 0
+    for _ in range((RUNS if choice.sample is None else max(4, choice.sample // 2)) // PARTS):
+        race = source.choice(races)
+        home, before = chaos.fresh(race.start)
+        said = []
+        for half, length in zip(HALVES, race.lengths, strict=True):
+            for fatal in (source.randint(1, length), source.choice((0, source.randint(1, length))), 0):
+                code, reached, flying = run(chaos, race.request, half, home, fatal)
+                said.append(f"{half} {fatal}: {code} after {reached}, {flying} in flight")
+                assert code in {0, KILLED}, f"{said}\n{chaos.complaints()}"
+                deaths += code == KILLED
+                together += code == KILLED and flying == WORKERS
+        wrong += [f"{race.request.name}, {said}: {one}" for one in differences(chaos, race, home, before)]
+    assert not wrong, "\n".join([str(choice), *wrong])
+    assert together, f"{deaths} deaths, never with two chunks in flight"
+
+
+def differences(chaos: Chaos, race: Race, home: Path, before: Picture) -> Iterator[str]:
+    """Between strangers everything is the same; between neighbours all but who of them was counted with the home."""
+    if race.request is STRANGERS:
+        yield from chaos.differences(home, before, race.ending)
+        return
+    picture = chaos.world.picture()
+    yield from picture.differences(race.ending.picture)
+    yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
+    yield from accounts.complaints(home)
+    told, expected = accounts.of(home).told, race.ending.account.told
+    if told["events"] != expected["events"]:
+        yield "other statements"
