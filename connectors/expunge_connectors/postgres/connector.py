@@ -31,6 +31,7 @@ from expunge_connectors.postgres.errors import StillReferencedError, translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
 from expunge_connectors.postgres.quiescence import await_quiescence
+from expunge_connectors.postgres.replicas import Replicas
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.retries import patient, retrying
 
@@ -67,6 +68,7 @@ class PostgresStore:
         self._map = store_spec(name, data_map)
         self._settings = connection
         self._connections = Connections(name, connection)
+        self._replicas = Replicas(name, connection)
         self._wait = patient() if wait is None else wait
         self._inspected: Fingerprint | None = None
 
@@ -96,7 +98,10 @@ class PostgresStore:
         def inspected(connection: Connection) -> Sequence[Finding]:
             tables = [table.table for table in self._map.collections.values()]
             before = Fingerprint.taken(connection, tables)
-            found = inspection.findings(connection, self.name, self._data_map)
+            found = [
+                *inspection.findings(connection, self.name, self._data_map),
+                *self._replicas.findings(connection),
+            ]
             if not any(one.severity is Severity.ERROR for one in found):
                 self._inspected = before
             return found
@@ -161,7 +166,7 @@ class PostgresStore:
         return touched + (self._erase_slice(eraser, in_the_way, beat) if in_the_way else 0)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
-        """Wait for transactions older than the cutoff, then count again by other statements."""
+        """Wait for transactions older than the cutoff, then count again by other statements; on replicas as well."""
         self._check_structure()
         seconds = self._settings.verification_wait_seconds
         outstanding = self._call(lambda connection: await_quiescence(connection, cutoff, seconds))
@@ -171,12 +176,12 @@ class PostgresStore:
                 remedy="They end by themselves, or look into pg_stat_activity and pg_prepared_xacts; then try again.",
             )
 
-        def recount(connection: Connection) -> Counts:
+        def verifier(connection: Connection) -> verification.Verifier:
             live = self._catalogue(connection)
-            verifier = verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
-            return verification.verify(connection, verifier, subjects)
+            return verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
 
-        return self._reading(recount)
+        found = self._reading(lambda connection: verification.verify(connection, verifier(connection), subjects))
+        return self._call(lambda connection: self._replicas.verify(connection, verifier, subjects, found))
 
     def sizes(self) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""
@@ -190,11 +195,13 @@ class PostgresStore:
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
+        self._replicas.close()
 
     def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Beat) -> int:
         def step(connection: Connection) -> Step:
             return eraser.step(connection, subjects)
 
+        self._call(self._replicas.await_calm)
         done = self._writing(step)
         touched = done.touched
         beat()
@@ -206,6 +213,7 @@ class PostgresStore:
         )
         rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
         for _ in range(rows // eraser.limit + _SPARE_TRANSACTIONS):
+            self._call(self._replicas.await_calm)
             done = self._writing(step)
             touched += done.touched
             beat()

@@ -270,6 +270,10 @@ def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
         yield ("sharing",), "only a deleted data type can go with its last owner"
 
 
+def _words(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the settings held
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
 class PostgresConnection(Model):
     """How to reach the database.
 
@@ -277,6 +281,10 @@ class PostgresConnection(Model):
         url: libpq URI of a role that may read, and write what the map says, and nothing else.
         rows_per_transaction / seconds_per_transaction: What an erasing transaction may touch, and how long it may take
             before it is committed. Rows that must go together are not split.
+        replicas: libpq URIs of the hot standbys, with spaces in between where it is one text: verification asks them
+            too.
+        replica_lag_bytes: Erasing waits while a replica is further behind, in bytes of the log of changes.
+        replica_wait_seconds: How long it waits, and how long verification waits until a replica has everything.
     """
 
     url: SecretStr
@@ -285,3 +293,6 @@ class PostgresConnection(Model):
     verification_wait_seconds: float = Field(default=30, ge=0, le=86_400)
     rows_per_transaction: int = Field(default=25_000, ge=1, le=1_000_000)
     seconds_per_transaction: float = Field(default=5, gt=0, le=3_600)
+    replicas: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = ()
+    replica_lag_bytes: int = Field(default=67_108_864, ge=0)
+    replica_wait_seconds: float = Field(default=60, ge=0, le=86_400)

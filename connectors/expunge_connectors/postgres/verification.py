@@ -8,9 +8,10 @@ the top. In the statements `a` is a key that was asked for, `p` a row that leads
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from psycopg import sql
 
@@ -41,7 +42,6 @@ _THROUGH_ARRAYS = "[*]" * 3
 
 def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Counts:
     """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
-    scope = verifier.scope
     with translated(verifier.store):
         connection.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} (number integer, namespace text, value text) ON COMMIT DROP").format(
@@ -51,23 +51,36 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
         # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
         connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN value SET STATISTICS 0").format(ASKED))
         with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
-            for subject in subjects:
-                for key in subject.keys:
-                    if _can_stand(key):
-                        copy.write_row((subject.number, key.namespace, key.value))
-            if scope.member is not None:
-                copy.write_row((None, _MEMBER, scope.member))
+            for row in asked_rows(subjects, verifier.scope):
+                copy.write_row(row)
         connection.execute(sql.SQL("ANALYZE {}").format(ASKED))
     names = verifier.names()
     with translated(verifier.store):
         # So that what is missing or not allowed is said of its collection: the one statement below could not tell.
         probe(connection, verifier.store, verifier.tables(names))
-    nothing = dict.fromkeys(names, Tally())
-    tallies = {subject.number: dict(nothing) for subject in subjects}
     if not names:
-        return tallies
+        return tallied(verifier, names, subjects, [])
     with translated(verifier.store):
         found = connection.execute(verifier.statement(names)).fetchall()
+    return tallied(verifier, names, subjects, found)
+
+
+def asked_rows(subjects: Sequence[Subject], scope: Scope) -> Iterator[tuple[int | None, str, str]]:
+    """Number, namespace and value of every key that can stand in a row, and the controller's member."""
+    for subject in subjects:
+        for key in subject.keys:
+            if _can_stand(key):
+                yield subject.number, key.namespace, key.value
+    if scope.member is not None:
+        yield None, _MEMBER, scope.member
+
+
+def tallied(
+    verifier: Verifier, names: Sequence[str], subjects: Sequence[Subject], found: Iterable[tuple[Any, ...]]
+) -> dict[int, dict[str, Tally]]:
+    """What the statement's rows say, zeros included."""
+    nothing = dict.fromkeys(names, Tally())
+    tallies = {subject.number: dict(nothing) for subject in subjects}
     for name, number, due, retained, newer, until in found:
         shared = verifier.spec.collections[name].sharing is not None
         tallies[number][name] = Tally(due, retained, newer, until, "shared" if shared and retained else None)
@@ -76,7 +89,11 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Writes the statements, from the map and the catalogue themselves."""
+    """Writes the statements, from the map and the catalogue themselves.
+
+    Attributes:
+        asked: Where the keys are that were asked for.
+    """
 
     store: str
     spec: PostgresSpec
@@ -84,6 +101,7 @@ class Verifier:
     catalogue: Catalogue
     scope: Scope
     cutoff: datetime
+    asked: sql.Identifier = field(default_factory=lambda: ASKED)
 
     def names(self) -> list[str]:
         """The collections that must be looked at.
@@ -107,8 +125,13 @@ class Verifier:
         """Collection -> its table."""
         return {name: self._live(name).identifier for name in names}
 
-    def statement(self, names: Sequence[str]) -> sql.Composed:
-        """Tallies per collection and subject. What leads to rows is looked up once, however much it leads to."""
+    def statement(self, names: Sequence[str], first: Sequence[sql.Composed] = ()) -> sql.Composed:
+        """Tallies per collection and subject. What leads to rows is looked up once, however much it leads to.
+
+        Args:
+            names: The collections.
+            first: Common table expressions before all others.
+        """
         ways = dict.fromkeys(one for name in names for one in self._way(name))
         tallies = (
             sql.SQL(
@@ -124,7 +147,7 @@ class Verifier:
             for name in names
         )
         return sql.SQL("WITH RECURSIVE {}\n{}").format(
-            sql.SQL(",\n").join(self._reached(one) for one in ways), sql.SQL("\nUNION ALL\n").join(tallies)
+            sql.SQL(",\n").join([*first, *(self._reached(one) for one in ways)]), sql.SQL("\nUNION ALL\n").join(tallies)
         )
 
     def _way(self, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
@@ -178,7 +201,7 @@ class Verifier:
                 "({} AND a.number NOT IN"
                 " (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.number IS NOT NULL))"
             )
-            asked = asked.format(leads, ASKED, sql.Literal(spec.person))
+            asked = asked.format(leads, self.asked, sql.Literal(spec.person))
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
         if tie.several:
@@ -190,7 +213,7 @@ class Verifier:
             asked,
             leads,
             facts,
-            ASKED,
+            self.asked,
             rows,
             self._equal_to_key(table, tie),
             sql.Literal(namespace),
@@ -319,7 +342,7 @@ class Verifier:
         if spec.owner is None or spec.owner.column is None:
             return sql.SQL("")
         return sql.SQL(" AND {}::text = (SELECT m.value FROM {} AS m WHERE m.namespace = {})").format(
-            sql.Identifier("r", spec.owner.column), ASKED, sql.Literal(_MEMBER)
+            sql.Identifier("r", spec.owner.column), self.asked, sql.Literal(_MEMBER)
         )
 
     def _live(self, name: str) -> Table:

@@ -1,0 +1,224 @@
+"""Declared replicas: a real streaming standby is verified as well, waited for, and told from other servers."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from tests.fixtures.servers import wait_until
+from tests.integration.postgres.company import (
+    ACCOUNT,
+    CUTOFF,
+    actions,
+    data_map,
+    due,
+    execute,
+    opened,
+    populate,
+    resolved,
+    subject,
+)
+
+from expunge_connectors.contract import Severity, Tally, no_beat
+from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.postgres.replicas import larger
+from expunge_connectors.postgres.verification import Verifier
+from expunge_orchestrator.embedded import binaries, recipes
+from expunge_orchestrator.embedded.processes import Processes
+from expunge_orchestrator.embedded.server import Server
+from expunge_orchestrator.embedded.users import private_directory, scratch_parent, server_user
+
+ACTIONS = actions(data_map(), "calltrack")
+
+
+@dataclass(frozen=True, slots=True)
+class Standby(recipes.Postgres):
+    """A server that begins as a copy of another one and follows it."""
+
+    upstream: str = field(default="", repr=False)
+
+    def preparation(self) -> list[str]:
+        """Return the call of pg_basebackup."""
+        return [str(self.programs / "pg_basebackup"), f"--pgdata={self.data}", f"--dbname={self.upstream}",
+                "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A primary and its standby, both as superuser; `database` makes the address of a database there."""
+
+    primary: str
+    standby: str
+
+    def database(self, name: str) -> tuple[str, str]:
+        """The same database on both."""
+        made = [urlsplit(url)._replace(path=f"/{name}").geturl() for url in (self.primary, self.standby)]
+        return made[0], made[1]
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """Run both for the module."""
+    user = server_user()
+    programs = binaries.locate()
+    with Processes(scratch_parent(user, None)) as processes:
+        base = processes.directory
+        if not binaries.usable_by(programs, user):
+            copies = base / "programs"
+            copies.mkdir(mode=0o755)
+            programs = binaries.aside(programs, copies)
+
+        def server(kind, name, **more) -> tuple[recipes.Postgres, Server]:
+            recipe = kind(programs.postgres, private_directory(base / name, user), user, "pass", name=name, **more)
+            made = Server(recipe, processes, user, base / f"{name}.log")
+            made.launch()
+            made.await_ready(first=True)
+            return recipe, made
+
+        primary, running = server(recipes.Postgres, "primary")
+        url = primary.url(running.port)
+        standby, following = server(Standby, "standby", upstream=url)
+        yield Pair(url, standby.url(following.port))
+
+
+@pytest.fixture
+def company(pair: Pair) -> Iterator[tuple[str, str]]:
+    """A database with the usual people: its address on the primary and on the standby."""
+    with psycopg.connect(pair.primary, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE people")
+        urls = pair.database("people")
+        populate(urls[0])
+        try:
+            yield urls
+        finally:
+            execute(pair.standby, "SELECT pg_wal_replay_resume()")
+            admin.execute("DROP DATABASE people WITH (FORCE)")
+            wait_until(lambda: execute(pair.standby, "SELECT FROM pg_database WHERE datname = 'people'") == [])
+
+
+def caught_up(urls: tuple[str, str]) -> bool:
+    [(written,)] = execute(urls[0], "SELECT pg_current_wal_flush_lsn()::text")
+    return execute(urls[1], f"SELECT pg_last_wal_replay_lsn() >= '{written}'") == [(True,)]
+
+
+@contextmanager
+def paused(urls: tuple[str, str]) -> Iterator[None]:
+    """The standby takes nothing in for the block."""
+    wait_until(lambda: caught_up(urls))
+    execute(urls[1], "SELECT pg_wal_replay_pause()")
+    wait_until(lambda: execute(urls[1], "SELECT pg_get_wal_replay_pause_state()") == [("paused",)])
+    try:
+        yield
+    finally:
+        execute(urls[1], "SELECT pg_wal_replay_resume()")
+
+
+def test_a_standby_is_verified_when_it_has_caught_up(company):
+    with opened(company[0], replicas=company[1], replica_wait_seconds=20) as store:
+        assert Severity.ERROR not in {one.severity for one in store.inspect()}
+        ada = resolved(store, [subject(1, email="ada@mail.example")], ACCOUNT)
+        assert store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat) == 11
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
+    assert execute(company[1], "SELECT count(*) FROM messages WHERE user_id = 1") == [(0,)]
+
+
+def test_verification_waits_and_does_not_take_yesterdays_answer(company):
+    with opened(company[0], replicas=[company[1]], replica_wait_seconds=0) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with paused(company):
+            store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat)
+            with pytest.raises(TransientError, match=r"store main, replica 1: it is \d+ bytes behind"):
+                store.verify(ada, ACCOUNT, CUTOFF)
+    with opened(company[0], replicas=[company[1]], replica_wait_seconds=20) as store:
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
+
+
+def test_erasing_waits_for_a_standby_that_is_behind(company):
+    with opened(company[0], replicas=company[1], replica_wait_seconds=0, replica_lag_bytes=1_000) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with paused(company):
+            execute(
+                company[0],
+                "INSERT INTO messages (user_id, body) SELECT 2, repeat('x', 100) FROM generate_series(1, 100)",
+            )
+            before = execute(company[0], "SELECT count(*) FROM messages")
+            with pytest.raises(TransientError, match="behind"):
+                store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat)
+            assert execute(company[0], "SELECT count(*) FROM messages") == before
+    with opened(company[0], replicas=company[1], replica_wait_seconds=20, replica_lag_bytes=1_000) as store:
+        assert store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat) == 11
+
+
+def test_what_only_a_standby_shows_is_due():
+    one = {1: {"users": Tally(0, 1, 0), "calls": Tally()}}
+    other = {1: {"users": Tally(2, 0, 1), "calls": Tally()}}
+    assert larger(one, other) == {1: {"users": Tally(2, 1, 1), "calls": Tally()}}
+
+
+def test_the_statement_on_a_standby_counts_what_the_primary_counts(company):
+    """Nothing was erased: both see everything, and the larger of equal numbers is the number."""
+    with opened(company[0]) as alone, opened(company[0], replicas=company[1], replica_wait_seconds=20) as both:
+        people = resolved(alone, [subject(number, user_id=str(number)) for number in (1, 2, 3)], ACCOUNT)
+        told = alone.verify(people, ACCOUNT, CUTOFF)
+        assert both.verify(people, ACCOUNT, CUTOFF) == told
+        empty = {number: dict.fromkeys(tallies, Tally()) for number, tallies in told.items()}
+
+        def verifier(connection):
+            return Verifier("main", alone._map, alone._data_map, alone._catalogue(connection), ACCOUNT, CUTOFF)
+
+        with psycopg.connect(company[0], autocommit=True) as primary:
+            assert both._replicas.verify(primary, verifier, people, empty) == told
+
+
+@pytest.mark.parametrize("which", ["primary", "database", "nowhere"])
+def test_what_is_no_standby_of_this_database(company, pair, which):
+    address = {
+        "primary": company[0],
+        "database": pair.standby,
+        "nowhere": "postgresql://postgres:pass@127.0.0.1:1/people",
+    }[which]
+    with opened(company[0], replicas=address, replica_wait_seconds=5) as store:
+        ada = [subject(1, user_id="1")]
+        kind = TransientError if which == "nowhere" else TerminalError
+        for step in (
+            lambda: store.verify(ada, ACCOUNT, CUTOFF),
+            lambda: store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat),
+        ):
+            with pytest.raises(kind, match="store main, replica 1") as refused:
+                step()
+            assert "pass" not in "".join(traceback.format_exception(refused.value))
+        if which == "nowhere":
+            with pytest.raises(TransientError):
+                store.inspect()
+        else:
+            assert ("replica-other", Severity.ERROR) in {(one.code, one.severity) for one in store.inspect()}
+
+
+@pytest.mark.parametrize("setting", ["log_min_duration_statement = 0", "log_statement = 'all'"])
+def test_a_standby_that_writes_keys_down_is_not_given_any(company, pair, setting):
+    name, _, value = setting.partition(" = ")
+    with psycopg.connect(pair.standby, autocommit=True) as standby:
+        standby.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.SQL(value)))
+        standby.execute("SELECT pg_reload_conf()")
+        try:
+            wait_until(lambda: standby.execute(f"SELECT current_setting('{name}')").fetchone() == (value.strip("'"),))
+            with opened(company[0], replicas=company[1], replica_wait_seconds=20) as store:
+                assert "replica-records" in {one.code for one in store.inspect()}
+                with pytest.raises(TerminalError, match="replica 1: it writes down parameters"):
+                    store.verify([subject(1, user_id="1")], ACCOUNT, CUTOFF)
+        finally:
+            standby.execute(sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(name)))
+            standby.execute("SELECT pg_reload_conf()")
+
+
+def test_a_standby_that_nobody_declared_is_noticed(company):
+    with opened(company[0]) as store:
+        assert "replica-undeclared" in {one.code for one in store.inspect()}
+    with opened(company[0], replicas=company[1]) as store:
+        assert "replica-undeclared" not in {one.code for one in store.inspect()}
