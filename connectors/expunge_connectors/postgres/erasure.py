@@ -20,13 +20,14 @@ from expunge_connectors.postgres import selection, staging, waiting
 from expunge_connectors.postgres.catalogue import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import still_referenced, translated
+from expunge_connectors.postgres.evidence import Evidence
 from expunge_connectors.postgres.graph import ErasingOrder, erasing_order
 from expunge_connectors.postgres.keytypes import equals
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable
 from expunge_connectors.postgres.rowwatch import RowWatch
-from expunge_connectors.postgres.selection import Search, Trail, Way
+from expunge_connectors.postgres.selection import Search, Way
 from expunge_connectors.postgres.tombstones import entombed, put
-from expunge_connectors.postgres.wording import TRUE, both, column, either, listed
+from expunge_connectors.postgres.wording import TRUE, both, column, either, listed, raw
 from expunge_connectors.postgres.writing import carry_out, carry_out_together, check_constraints
 
 ROWS_PER_TRANSACTION = 25_000
@@ -177,18 +178,20 @@ class Eraser:
             )
         for mapped in self.store.scoped.values():
             with translated(self.store.name, mapped.name):
-                ways = selection.ways(search, mapped.erasing)
-                if ways and self._kept_at_hand(mapped):
-                    self._keep(search, mapped, ways)
+                if self._kept_at_hand(mapped):
+                    evidence = Evidence.of(search, mapped)
+                    if evidence.ways:
+                        self._keep(search, evidence)
         return search
 
-    def _keep(self, search: Search, mapped: MappedTable, ways: Sequence[Way]) -> None:
-        search.keep(mapped, self._found(search, mapped, ways), selection.found_columns(mapped))
+    def _keep(self, search: Search, evidence: Evidence) -> None:
+        mapped = evidence.mapped
+        search.keep(mapped, evidence.statement(), evidence.columns())
         waiting.look(search, mapped)
         if mapped.name in search.waiting and waiting.no_identifiers(search, mapped):
             search.waiting.discard(mapped.name)
             search.connection.execute(sql.SQL("DROP TABLE {}").format(search.table(mapped.name)))
-            search.keep(mapped, self._found(search, mapped, ways), selection.found_columns(mapped))
+            search.keep(mapped, evidence.statement(), evidence.columns())
             waiting.look(search, mapped)
 
     def _kept_at_hand(self, mapped: MappedTable) -> bool:
@@ -199,13 +202,6 @@ class Eraser:
         return mapped.action is not Action.TOMBSTONE and any(
             key.parent == mapped.table.text for key in self.store.foreign_keys
         )
-
-    def _found(self, search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
-        known = selection.known(search, mapped, "t", sql.SQL("k.number"))
-        trails = [
-            Trail(way, selection.requested(mapped, way.tie, "t", self.cutoff), leads=True, known=known) for way in ways
-        ]
-        return selection.found_rows(search, mapped, trails, selection.kept(mapped, "t", self.cutoff))
 
     def _collection(self, search: Search, mapped: MappedTable, limit: int | None) -> int:
         ways = selection.ways(search, mapped.erasing)
@@ -270,9 +266,9 @@ class Eraser:
         """Refuse where a row that stays points to one that should go.
 
         The children of this request are gone by now; whatever still points here is somebody else's, or is kept. By
-        CASCADE, SET NULL or SET DEFAULT a deletion would delete or change it. Otherwise the server would refuse, and
-        write the key of the row into its log: it is asked before, so that only a row written at this moment gets there.
-        A shared row is deleted only when nothing leads to it any more, which the deletion itself makes sure of.
+        CASCADE, SET NULL or SET DEFAULT a deletion would delete or change it. A key that the server does not hold for
+        every row would let it point to nothing. Otherwise the server itself refuses, as the deletion ends. A shared row
+        is deleted only when nothing leads to it any more, which the deletion itself makes sure of.
         """
         children = {one.table.text: one for one in self.store.collections.values()}
         for key in self.store.foreign_keys:
@@ -282,7 +278,7 @@ class Eraser:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"through constraint {key.name}")
                 continue
-            if not key.writes_child and (mapped.spec.sharing is not None or self._emptied(mapped, key, children)):
+            if not key.writes_child and (mapped.spec.sharing is not None or key.sound):
                 continue
             statement = self.changed_by(search, mapped, key, children[key.child], circle)
             (pointing,) = search.connection.execute(statement).fetchone() or (0,)
@@ -290,26 +286,6 @@ class Eraser:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
                 raise still_referenced(self.store.name, mapped.name, key.name, key.child)
-
-    def _emptied(self, mapped: MappedTable, key: ForeignKey, children: Mapping[str, MappedTable]) -> bool:
-        """Every row that points here by this key was found by a tie over the same columns, and deleted just now."""
-        child = children[key.child]
-        pairs = set(zip(key.columns, key.parent_columns, strict=True))
-        return (
-            key.sound
-            and child.name in self.actions
-            and child.action is Action.DELETE
-            and child.member_column is None
-            and child.spec.sharing is None
-            and not child.binding
-            and any(
-                tie.of is not None
-                and tie.of[0] == mapped.name
-                and not tie.below
-                and set(zip((one.name for one in tie.columns), tie.of[1], strict=True)) == pairs
-                for tie in child.erasing
-            )
-        )
 
     def _would_change(self, mapped: MappedTable, key: ForeignKey, which: str) -> TerminalError:
         return TerminalError(
@@ -418,16 +394,20 @@ class Eraser:
         if mapped.name in search.found:
             rows: sql.Composable = search.table(mapped.name)
             if limit is not None and search.found[mapped.name] > limit:
-                names = listed(*(column("f", name) for name in selection.place_names(mapped)))
-                rows = sql.SQL("(SELECT DISTINCT {} FROM {} AS f JOIN {} AS t ON {} WHERE {} LIMIT {})").format(
-                    names,
-                    rows,
-                    mapped.table.identifier,
-                    selection.same_row(mapped, "t", "f"),
-                    both(_due("f"), only),
-                    sql.Literal(limit),
+                # The limit counts rows; one found in several ways, or for several subjects, stands there often.
+                places = listed(*(raw(name) for name in selection.place_names(mapped)))
+                rows = sql.SQL(
+                    "(SELECT f.* FROM {found} AS f JOIN (SELECT DISTINCT {names} FROM {found} AS f JOIN {table} AS t"
+                    " ON {same} WHERE {condition} LIMIT {limit}) AS c USING ({places}))"
+                ).format(
+                    found=rows,
+                    names=listed(*(column("f", name) for name in selection.place_names(mapped))),
+                    table=mapped.table.identifier,
+                    same=selection.same_row(mapped, "t", "f"),
+                    condition=both(_due("f"), only),
+                    limit=sql.Literal(limit),
+                    places=places,
                 )
-                return _Chosen(selection.same_row(mapped, "t", "f"), rows)
             return _Chosen(both(selection.same_row(mapped, "t", "f"), _due("f")), rows)
         bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(sql.Literal(limit))
         conditions = sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)), only
@@ -445,21 +425,17 @@ class Eraser:
 
     def _still(self, search: Search, mapped: MappedTable, ways: Sequence[Way], only: sql.Composable) -> sql.Composed:
         """The same condition, said of the row as it is when the statement reaches it."""
-        return both(
-            either(
-                *(
-                    both(
-                        selection.reached(way, "t"),
-                        selection.requested(mapped, way.tie, "t", self.cutoff),
-                    )
-                    for way in ways
-                )
-            ),
+        rest = (
             selection.owned(mapped, "t"),
             sql.SQL("NOT {}").format(selection.kept(mapped, "t", self.cutoff)),
-            selection.known(search, mapped, "t", None),
             only,
         )
+        if mapped.name in search.found:
+            return both(Evidence.of(search, mapped).still(), *rest)
+        tied = either(
+            *(both(selection.reached(way, "t"), selection.requested(mapped, way.tie, "t", self.cutoff)) for way in ways)
+        )
+        return both(tied, *rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,8 +171,22 @@ def values(source: Source, alias: str) -> sql.Composed:
 
 def meets(way: Way, alias: str, value: sql.Composable | None = None) -> sql.Composed:
     """`k` leads to the row `alias` (to its `value`, for a tie into documents and arrays)."""
-    tie = way.tie
-    theirs = [column("k", name) for name in way.columns]
+    return equal(way.tie, alias, [column("k", name) for name in way.columns], value)
+
+
+def matches(tie: MappedTie, alias: str, theirs: Sequence[sql.Composable]) -> sql.Composed:
+    """The row `alias`, or any value inside it, holds these values of a key."""
+    if tie.source is None or not tie.source.several:
+        return equal(tie, alias, theirs)
+    return sql.SQL("EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(
+        values(tie.source, alias), equal(tie, alias, theirs, column("v", "value"))
+    )
+
+
+def equal(
+    tie: MappedTie, alias: str, theirs: Sequence[sql.Composable], value: sql.Composable | None = None
+) -> sql.Composed:
+    """The tie's columns of the row `alias` (or a `value` inside it) equal these."""
     if tie.source is None:
         return both(
             *(
@@ -235,21 +249,25 @@ def known(search: Search, mapped: MappedTable, alias: str, number: sql.Composabl
     nominating ones may have been left out on purpose. `number` is the subject's; None: any subject's keys will do.
     """
     conditions: list[sql.Composable] = []
-    for identity in mapped.binding:
-        source, rule = mapped.yields[identity]
-        table = search.staged.table(*yielded(identity))
-        if table is None:
-            raise AssertionError(identity)
-        if source.several:
-            unknown = _unknown(normalised(rule.sql, column("v", "value")), table, number)
-            conditions.append(
-                sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
-            )
-        else:
-            value = normalised(rule.sql, column(alias, source.column))
-            conditions.append(sql.SQL("(({}) IS NOT TRUE)").format(_unknown(value, table, number)))
+    conditions += [known_identity(search, mapped, identity, alias, number) for identity in mapped.binding]
     conditions += [_known_feed(search, feed, alias, number) for feed in mapped.feeds if feed.needed]
     return both(*conditions) if conditions else TRUE
+
+
+def known_identity(
+    search: Search, mapped: MappedTable, identity: str, alias: str, number: sql.Composable | None
+) -> sql.Composed:
+    """What the row names in this identity is among the subject's keys (None: among any subject's)."""
+    source, rule = mapped.yields[identity]
+    table = search.staged.table(*yielded(identity))
+    if table is None:
+        raise AssertionError(identity)
+    if source.several:
+        unknown = _unknown(normalised(rule.sql, column("v", "value")), table, number)
+        return sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
+    return sql.SQL("(({}) IS NOT TRUE)").format(
+        _unknown(normalised(rule.sql, column(alias, source.column)), table, number)
+    )
 
 
 def _unknown(value: sql.Composable, table: sql.Identifier, number: sql.Composable | None) -> sql.Composed:
@@ -351,8 +369,8 @@ def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], sta
     def facts(what: sql.Composable, on: sql.Composable, of: sql.Composable) -> sql.Composed:
         return listed(
             sql.SQL("k.number"),
-            *_named(place_names(mapped), place(mapped, "t")),
-            *_named([f"l{at}" for at in range(len(mapped.leads))], _leading(mapped)),
+            *named(place_names(mapped), place(mapped, "t")),
+            *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             sql.SQL("{} AS asked").format(what),
             sql.SQL("{} AS leads").format(both(on, of)),
             sql.SQL("{} AS waits").format(FALSE if of is TRUE else sql.SQL("NOT ({})").format(of)),
@@ -389,11 +407,13 @@ def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], sta
     )
 
 
-def _leading(mapped: MappedTable) -> Iterator[sql.Composable]:
+def leading(mapped: MappedTable) -> Iterator[sql.Composable]:
+    """The values of l0, l1, … in a row `t`."""
     return (compared(mapped.table.columns[name], kind, "t") for name, kind in mapped.leads.items())
 
 
-def _named(names: Sequence[str], values_: Iterable[sql.Composable]) -> Iterator[sql.Composed]:
+def named(names: Sequence[str], values_: Iterable[sql.Composable]) -> Iterator[sql.Composed]:
+    """`value AS name`, for each."""
     return (sql.SQL("{} AS {}").format(value, raw(name)) for name, value in zip(names, values_, strict=True))
 
 

@@ -1,0 +1,139 @@
+"""Evidence: by what a row was found, kept beside it, so that the statement that erases it can say the same again.
+
+The deletion compares the row, as it is when it is reached, with what stood in it when it was found. These are plain
+comparisons of two rows: the planner has no subquery to charge for at every look-up (it would read whole tables
+instead), and a row that changed in the least of these respects stays for another round.
+
+A table of found rows of the erasing side has the columns number (of the subject), p0, p1, … (which row it is), l0, l1,
+… (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), b0, … (whom it names),
+asked (part of the request), leads (its leads may be followed), waits (see `selection.known`) and stays (kept with a
+ground). A row stands there once for every subject and way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from expunge_connectors.postgres import selection
+from expunge_connectors.postgres.mapped import MappedTable
+from expunge_connectors.postgres.selection import Search, Way
+from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Writes the search for one collection's rows, and the condition that they are still what was found.
+
+    Attributes:
+        ways: From staged keys, and from rows of other collections.
+        own: Within the collection, from a row to those below it.
+    """
+
+    search: Search
+    mapped: MappedTable
+    ways: tuple[Way, ...]
+    own: tuple[Way, ...]
+
+    @classmethod
+    def of(cls, search: Search, mapped: MappedTable) -> Evidence:
+        """The evidence of a collection whose leads have been searched."""
+        ways = [way for way in selection.ways(search, mapped.erasing) if way.lead is not mapped]
+        return cls(search, mapped, tuple(ways), tuple(selection.from_rows(search, tie) for tie in mapped.own))
+
+    def columns(self) -> sql.Composed:
+        """The columns of the table of found rows, for DDL."""
+        ddl = [
+            f"{name} {kind.ddl}"
+            for way, names in self._compared()
+            for name, kind in zip(names, way.tie.types, strict=True)
+        ]
+        ddl += [f"{name} text" for name, _ in self._named()]
+        leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
+        facts = raw("asked boolean, leads boolean, waits boolean, stays boolean")
+        return listed(
+            sql.SQL("number integer"), *selection.place_types(self.mapped), *leads, *(raw(one) for one in ddl), facts
+        )
+
+    def statement(self) -> sql.Composed:
+        """The rows that the ways, and ties within the collection from there, lead to."""
+        selects = [selection.rows(self.mapped, way, self._facts(way)) for way in self.ways]
+        union = sql.SQL(" UNION ALL " if all(way.once for way in self.ways) else " UNION ")
+        if not self.own:
+            return union.join(selects)
+        below = [replace(way, table=sql.Identifier("every")) for way in self.own]
+        return sql.SQL(
+            "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {})"
+            " SELECT * FROM every"
+        ).format(
+            sql.SQL(" UNION ").join(selects),
+            self._facts(None),
+            self.mapped.table.identifier,
+            either(*(selection.meets(way, "t") for way in below)),
+            both(sql.SQL("k.leads"), selection.owned(self.mapped, "t")),
+        )
+
+    def still(self) -> sql.Composed:
+        """The row `t` is tied as `f` says it was, and names whom it named."""
+        # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
+        tied = [
+            both(
+                sql.SQL("({}) IS TRUE").format(selection.matches(way.tie, "t", [column("f", name) for name in names])),
+                selection.requested(self.mapped, way.tie, "t", self.search.cutoff),
+            )
+            for way, names in self._compared()
+        ]
+        same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(value, column("f", name)) for name, value in self._named()]
+        leads = list(self.mapped.leads)
+        for feed in self.mapped.feeds:
+            if feed.needed:
+                same += [
+                    sql.SQL("{}::text IS NOT DISTINCT FROM {}::text").format(
+                        column("t", live.name), column("f", f"l{leads.index(live.name)}")
+                    )
+                    for live in feed.columns
+                ]
+        return both(either(*tied), *same, *self._inside())
+
+    def _facts(self, found_by: Way | None) -> sql.Composed:
+        """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
+        mapped, search = self.mapped, self.search
+        known = selection.known(search, mapped, "t", sql.SQL("k.number"))
+        asked = TRUE if found_by is None else selection.requested(mapped, found_by.tie, "t", search.cutoff)
+        evidence = []
+        for way, names in self._compared():
+            here = way is found_by or (found_by is None and way in self.own)
+            for name, theirs, kind in zip(names, way.columns, way.tie.types, strict=True):
+                value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
+                evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
+        evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
+        return listed(
+            sql.SQL("k.number"),
+            *selection.named(selection.place_names(mapped), selection.place(mapped, "t")),
+            *selection.named([f"l{at}" for at in range(len(mapped.leads))], selection.leading(mapped)),
+            *evidence,
+            sql.SQL("{} AS asked").format(asked),
+            sql.SQL("{} AS leads").format(both(asked, known)),
+            sql.SQL("{} AS waits").format(FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)),
+            sql.SQL("{} AS stays").format(selection.kept(mapped, "t", search.cutoff)),
+        )
+
+    def _compared(self) -> Iterator[tuple[Way, Sequence[str]]]:
+        """Each way with the names of the columns that hold what it compared."""
+        for at, way in enumerate((*self.ways, *self.own)):
+            yield way, [f"w{at}_{place}" for place in range(len(way.columns))]
+
+    def _named(self) -> Iterator[tuple[str, sql.Composed]]:
+        """b0, b1, … with the identities that a row `t` names in a column of their own."""
+        for at, identity in enumerate(self.mapped.binding):
+            source, rule = self.mapped.yields[identity]
+            if not source.several:
+                yield f"b{at}", selection.normalised(rule.sql, column("t", source.column))
+
+    def _inside(self) -> Iterator[sql.Composable]:
+        """Identities inside documents and arrays are known, whichever they are by now."""
+        for identity in self.mapped.binding:
+            if self.mapped.yields[identity][0].several:
+                yield selection.known_identity(self.search, self.mapped, identity, "t", None)
