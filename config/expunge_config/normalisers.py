@@ -32,6 +32,9 @@ _BETWEEN_WORDS = re.compile(f"[{_SPACE},]+")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _ATOM = rf"[^{_SPACE}@\x00-\x1f\x7f\"'();:,<>\\]+"
 _EMAIL = re.compile(rf"{_ATOM}@{_ATOM}\.{_ATOM}")
+# RFC 5322, section 3.2.3: of the characters of a dot-atom only the apostrophe is not in _ATOM. A domain has none.
+_LOCAL = _ATOM.replace("'", "", 1)
+_EMAIL_2 = re.compile(rf"{_LOCAL}@{_ATOM}\.{_ATOM}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _INTEGER = re.compile(r"[1-9][0-9]{0,18}|0")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -96,6 +99,10 @@ def _email(value: str) -> str:
     return _matching(_EMAIL, _writable(_folded(_trimmed(value)), ("Cc", "Cs", "Cn")), "an e-mail address")
 
 
+def _email_2(value: str) -> str:
+    return _matching(_EMAIL_2, _writable(_folded(_trimmed(value)), ("Cc", "Cs", "Cn")), "an e-mail address")
+
+
 def _e164(value: str) -> str:
     text = _writable(_bounded(value).translate(_NO_PUNCTUATION))
     return _matching(_E164, text, "a phone number in international form (+ and 7 to 15 digits)")
@@ -133,6 +140,7 @@ def builtin() -> Mapping[str, Normaliser]:
     one_space = f"regexp_replace({{column}}::text COLLATE \"C\", E'[{_SQL_SPACE},]+', ' ', 'g')"
     known = (
         Normaliser("email/1", _email, _sql_folded(trimmed)),
+        Normaliser("email/2", _email_2, _sql_folded(trimmed)),
         Normaliser("e164/1", _e164, f"translate({{column}}::text COLLATE \"C\", E'{_SQL_SPACE}{_WITHIN_NUMBERS}', '')"),
         Normaliser("integer/1", _integer, "{column}::text"),
         Normaliser("uuid/1", _uuid, f'lower({trimmed} COLLATE "C")'),

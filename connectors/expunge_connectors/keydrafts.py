@@ -11,7 +11,7 @@ from expunge_connectors.shapes import PLACEHOLDERS, key_shape
 
 _PLACE = re.compile(r"\{[a-z]+\}")
 _NOMINATING: Mapping[str, tuple[str, Mapping[str, object]]] = {
-    "{email}": ("email", {"kind": "nominating", "normaliser": "email/1"}),
+    "{email}": ("email", {"kind": "nominating", "normaliser": "email/2"}),
     "{phone}": ("phone", {"kind": "nominating", "normaliser": "e164/1"}),
 }
 Definitions = dict[str, Mapping[str, object]]

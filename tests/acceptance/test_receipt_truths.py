@@ -104,7 +104,7 @@ def test_not_found_names_the_spellings_and_the_scope(workshop: Office) -> None:
     workshop.erase(batch)
     body = body_of(workshop, batch, "not-found")
     assert body["controller"] == f"client:{CLIENT}"
-    assert "email/1" in body["normalisers"]
+    assert "email/2" in body["normalisers"]
 
 
 def test_erased_again_names_the_cutoffs(workshop: Office, probe: Probe) -> None:

@@ -29,7 +29,7 @@ class Builder:
         self._shop = Workshop(dice, shapes)
         self.tables, self.parts = self._shop.tables, self._shop.parts
         self.identities: dict[str, dict[str, Any]] = {
-            "email": {"kind": "nominating", "normaliser": "email/1"},
+            "email": {"kind": "nominating", "normaliser": "email/2"},
             "phone": {"kind": "nominating", "normaliser": "e164/1"},
             "postal": {"kind": "nominating", "normaliser": "postal/1", "shareable": True},
             "token": {"kind": "internal", "normaliser": "exact/1"},

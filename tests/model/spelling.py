@@ -18,9 +18,9 @@ def _ascii_lower(text: str) -> str:
 def _email(text: str) -> str | None:
     bare = unicodedata.normalize("NFC", _ascii_lower(unicodedata.normalize("NFC", text.strip(_SPACES))))
     name, at, domain = bare.partition("@")
-    if not at or not name or "@" in domain or any(one in _SPACES or one in "\"'();:,<>\\" or one < " " for one in bare):
+    if not at or not name or "@" in domain or any(one in _SPACES or one in '"();:,<>\\' or one < " " for one in bare):
         return None
-    return bare if re.fullmatch(r".+\..+", domain) else None
+    return bare if "'" not in domain and re.fullmatch(r".+\..+", domain) else None
 
 
 def _phone(text: str) -> str | None:
@@ -46,7 +46,7 @@ def _exact(text: str) -> str | None:
 
 
 _RULES = {
-    "email/1": _email,
+    "email/2": _email,
     "e164/1": _phone,
     "postal/1": _postal,
     "integer/1": _integer,

@@ -62,7 +62,7 @@ def normaliser(kind: str) -> str:
 _ADDRESSES = (
     "p1@mail.example",
     "p1@mail.example.org",
-    "xp1@mail.example",
+    "o'p1@mail.example",
     "p_@mail.example",
     "p%@mail.example",
     "p1+tag@mail.example",

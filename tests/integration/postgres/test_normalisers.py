@@ -13,7 +13,7 @@ from expunge_config.normalisers import NotNormalisable, builtin
 # Names that every server knows, ASCII's and Unicode's rules; `default` is the database's own.
 COLLATIONS = ("default", "C", "ucs_basic", "pg_c_utf8")
 # integer/1 and exact/1 compare what stands there: an integer column holds no spaces, and exact is exact.
-HALVES = ("email/1", "e164/1", "uuid/1", "postal/1")
+HALVES = ("email/1", "email/2", "e164/1", "uuid/1", "postal/1")
 SPACES = (
     " \t\n\r\v\f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -32,6 +32,8 @@ EXAMPLES = [
     ("email/1", "\u03a3\u039f\u03a6\u039f\u03a3@x.example"),
     ("email/1", "\u212aIM@x.example"),
     ("email/1", "STRASSE\u1e9e@x.example"),
+    ("email/2", "\tPat.O'BRIEN@x.example\u3000"),
+    ("email/2", "O'M\u00dcLLER@x.example"),
     ("e164/1", "+49\u00a030\u00a01234567"),
     ("e164/1", "+49\u202f30\u202f1234567\ufeff"),
     ("e164/1", "+49/(30)-123.4567"),
@@ -48,7 +50,14 @@ phones = st.lists(st.sampled_from("0123456789") | st.text(SPACES + "().-/", max_
 )
 uuids = st.tuples(spaces, st.uuids().map(lambda one: str(one).upper()), spaces).map("".join)
 addresses = st.lists(letters | st.text(SPACES + ",", max_size=3), max_size=6).map("".join)
-SPELLINGS = {"email/1": emails, "e164/1": phones, "uuid/1": uuids, "postal/1": addresses}
+with_apostrophes = st.tuples(emails, letters).map(lambda parts: parts[0].replace("@", f"'{parts[1]}!#$%&*/=?^`{{|}}~@"))
+SPELLINGS = {
+    "email/1": emails,
+    "email/2": emails | with_apostrophes,
+    "e164/1": phones,
+    "uuid/1": uuids,
+    "postal/1": addresses,
+}
 
 
 def stored(connection: psycopg.Connection, name: str, raw: str, collation: str) -> str:

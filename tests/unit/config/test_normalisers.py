@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,8 @@ from expunge_reports import opening
         ("email/1", "J\u030cane@mail.example", "\u01f0ane@mail.example"),
         ("email/1", "\u212aim@mail.example", "kim@mail.example"),
         ("email/1", "\u0130nci.\u03a3@mail.example", "\u0130nci.\u03a3@mail.example"),
+        ("email/2", " Pat.O'Brien@Mail.EXAMPLE ", "pat.o'brien@mail.example"),
+        ("email/2", "\u212aim@mail.example", "kim@mail.example"),
         ("e164/1", "\u00a0+49/30\u202f000.001", "+4930000001"),
         ("postal/1", ",1\u2003Long Road, X,", "1 long road x"),
     ],
@@ -42,6 +45,12 @@ def test_one_spelling(name: str, value: str, expected: str) -> None:
         ("email/1", "ann@mail"),
         ("email/1", "ann@mail.example, bob@mail.example"),
         ("email/1", "'; DROP TABLE users;--"),
+        ("email/1", "pat.o'brien@mail.example"),
+        ("email/2", "'; DROP TABLE users;--"),
+        ("email/2", "pat@o'brien.example"),
+        ("email/2", "ann@mail.example, bob@mail.example"),
+        ("email/2", '"pat o"@mail.example'),
+        ("email/2", "ann@mail"),
         ("e164/1", "030 000001"),
         ("e164/1", "+0301234567"),
         ("integer/1", "007"),
@@ -61,6 +70,24 @@ def test_what_is_not_of_the_kind_is_refused_without_its_value(name: str, value: 
     with pytest.raises(NotNormalisable) as raised:
         builtin()[name].normalise(value)
     assert not value or value not in str(raised.value)
+
+
+@pytest.mark.parametrize("character", "!#$%&'*+-/=?^_`{|}~." + ascii_letters + digits)
+def test_every_character_of_a_dot_atom_may_stand_in_an_address(character: str) -> None:
+    """RFC 5322, section 3.2.3."""
+    value = f"a{character}b@mail.example"
+    assert builtin()["email/2"].normalise(value) == value.lower()
+    if character != "'":
+        assert builtin()["email/1"].normalise(value) == value.lower()
+
+
+@given(raw=st.emails() | st.text(max_size=20).map("{}@x.example".format))
+def test_what_the_first_version_takes_the_second_spells_the_same(raw: str) -> None:
+    try:
+        value = builtin()["email/1"].normalise(raw)
+    except NotNormalisable:
+        return
+    assert builtin()["email/2"].normalise(raw) == value
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ __all__ = ["draft"]
 
 _CREATED = ("created_at", "created", "created_on", "inserted_at", "date_created", "creation_date", "createdat")
 _NOMINATING: dict[Kind, tuple[str, Mapping[str, object]]] = {
-    Kind.EMAIL: ("email", {"kind": "nominating", "normaliser": "email/1"}),
+    Kind.EMAIL: ("email", {"kind": "nominating", "normaliser": "email/2"}),
     Kind.PHONE: ("phone", {"kind": "nominating", "normaliser": "e164/1"}),
 }
 _ADDRESS: tuple[str, Mapping[str, object]] = (
