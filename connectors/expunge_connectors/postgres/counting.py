@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 
 from psycopg import sql
 
@@ -27,7 +26,7 @@ def count(
     nothing = dict.fromkeys(store.scoped, Tally())
     tallies = {subject.number: dict(nothing) for subject in subjects}
     unread: dict[str, sql.Identifier] = {}
-    seen: dict[tuple[Any, ...], Tally] = {}  # there are few different ones
+    seen: dict[tuple[int, int, int, date | None, str | None], Tally] = {}  # there are few different ones
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = selection.ways(search, mapped.selecting)
@@ -39,9 +38,8 @@ def count(
             if mapped.leads:
                 search.keep(mapped, found, selection.found_columns(mapped))
                 rows = sql.SQL("{} AS f").format(search.table(mapped.name))
-            for number, *facts in connection.execute(_STATEMENT.format(rows)).fetchall():
-                ground = "shared" if facts[1] and mapped.spec.sharing else None
-                told = (*facts, ground)
+            for number, due, retained, newer, until in connection.execute(_STATEMENT.format(rows)).fetchall():
+                told = (due, retained, newer, until, "shared" if retained and mapped.spec.sharing else None)
                 if told not in seen:
                     seen[told] = Tally(*told)
                 tallies[number][mapped.name] = seen[told]

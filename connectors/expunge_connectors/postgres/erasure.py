@@ -394,7 +394,7 @@ class Eraser:
         if mapped.name in search.found:
             rows: sql.Composable = search.table(mapped.name)
             if limit is not None and search.found[mapped.name] > limit:
-                # The limit counts rows; one found in several ways, or for several subjects, stands there often.
+                # The limit counts rows; one that was found for several subjects stands there often.
                 places = listed(*(raw(name) for name in selection.place_names(mapped)))
                 rows = sql.SQL(
                     "(SELECT f.* FROM {found} AS f JOIN (SELECT DISTINCT {names} FROM {found} AS f JOIN {table} AS t"

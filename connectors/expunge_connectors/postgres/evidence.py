@@ -7,7 +7,7 @@ instead), and a row that changed in the least of these respects stays for anothe
 A table of found rows of the erasing side has the columns number (of the subject), p0, p1, … (which row it is), l0, l1,
 … (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), b0, … (whom it names),
 asked (part of the request), leads (its leads may be followed), waits (see `selection.known`) and stays (kept with a
-ground). A row stands there once for every subject and way.
+ground). A row stands there once for every subject.
 """
 
 from __future__ import annotations
@@ -60,19 +60,46 @@ class Evidence:
     def statement(self) -> sql.Composed:
         """The rows that the ways, and ties within the collection from there, lead to."""
         selects = [selection.rows(self.mapped, way, self._facts(way)) for way in self.ways]
-        union = sql.SQL(" UNION ALL " if all(way.once for way in self.ways) else " UNION ")
         if not self.own:
-            return union.join(selects)
+            if len(selects) == 1 and self.ways[0].once:
+                return selects[0]
+            return self._once(sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects)))
         below = [replace(way, table=sql.Identifier("every")) for way in self.own]
         return sql.SQL(
-            "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {})"
-            " SELECT * FROM every"
+            "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
         ).format(
             sql.SQL(" UNION ").join(selects),
             self._facts(None),
             self.mapped.table.identifier,
             either(*(selection.meets(way, "t") for way in below)),
             both(sql.SQL("k.leads"), selection.owned(self.mapped, "t")),
+            self._once(sql.SQL("every")),
+        )
+
+    def _once(self, found: sql.Composable) -> sql.Composed:
+        """Each row once for a subject, with one value of what each way compared.
+
+        A deletion that comes upon a row twice fires the triggers of its table twice.
+        """
+        mapped = self.mapped
+        same = [
+            "number",
+            *selection.place_names(mapped),
+            *(f"l{at}" for at in range(len(mapped.leads))),
+        ]
+        named = [name for name, _ in self._named()]
+        compared = [
+            raw(f"(array_agg({name}) FILTER (WHERE {name} IS NOT NULL))[1] AS {name}")
+            for _, names in self._compared()
+            for name in names
+        ]
+        return sql.SQL(
+            "SELECT {}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits, stays"
+            " FROM {} GROUP BY {}, stays"
+        ).format(
+            listed(*map(raw, same), *compared, *map(raw, named)),
+            found,
+            listed(*map(raw, [*same, *named])),
         )
 
     def still(self) -> sql.Composed:
