@@ -12,9 +12,10 @@ from tests.bench.by_hand import Script
 from tests.bench.measuring import Stages, Timed, elapsed, peak_memory
 from tests.fixtures.calltrack import Office
 
-from expunge_connectors.contract import Scope, SubjectKey
+from expunge_connectors.contract import Scope, SubjectKey, no_beat
 from expunge_orchestrator import planning, progress
 from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution.delivery import take
 from expunge_orchestrator.execution.runner import Watch, run, run_step
 from expunge_orchestrator.inspecting import Inspection
 from expunge_orchestrator.issuing import publish
@@ -179,8 +180,9 @@ def erase_here(workspace: Workspace, share: Share) -> None:
         chunks = list(connection.scalars(sa.select(schema.chunk.c.id).where(schema.chunk.c.batch_id == batch.id)))
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         for chunk in chunks:
-            while run_step(workspace, chunk, Watch()):
-                pass
+            delivery = take(workspace, chunk, no_beat)
+            while delivery is not None:
+                delivery = run_step(delivery, Watch())
         publish(workspace.ledger, writer)
     states.refresh(workspace)
 

@@ -17,9 +17,11 @@ import sqlalchemy as sa
 from tests.chaos import accounts
 from tests.chaos.runs import KILLED, Chaos, Scene
 
+from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.errors import LedgerBehindError, LedgerBusyError
 from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution.delivery import take
 from expunge_orchestrator.execution.runner import Watch, run, run_step
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading, sole_runner
@@ -86,6 +88,13 @@ def next_step(workspace: Workspace) -> str:
     return str(batch.pipeline[chunk_row(workspace)["step"]])
 
 
+def step_done(workspace: Workspace, chunk: int) -> bool:
+    """Deliver one step; whether another one follows."""
+    delivery = take(workspace, chunk, no_beat)
+    assert delivery is not None
+    return run_step(delivery, Watch()) is not None
+
+
 def finish(workspace: Workspace) -> None:
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         run(workspace, writer, Watch(), workers=1)
@@ -108,7 +117,7 @@ def test_overtaken_delivery_writes_nothing(
     with begun(chaos, scene) as (home, workspace, chunk):
         before = chaos.world.picture()
         while next_step(workspace) != step:
-            assert run_step(workspace, chunk, Watch())
+            assert step_done(workspace, chunk)
         everything = {**workspace.stores, **workspace.backups}
         held = Held(everything[connector], verb, failure)
         overtaken = replace(
@@ -117,11 +126,11 @@ def test_overtaken_delivery_writes_nothing(
             backups={name: held if name == connector else one for name, one in workspace.backups.items()},
         )
         answers: list[bool] = []
-        zombie = threading.Thread(target=lambda: answers.append(run_step(overtaken, chunk, Watch())))
+        zombie = threading.Thread(target=lambda: answers.append(step_done(overtaken, chunk)))
         zombie.start()
         try:
             assert held.called.wait(PATIENCE)
-            run_step(workspace, chunk, Watch())
+            step_done(workspace, chunk)
             written = chunk_row(workspace)
             told = accounts.of(home).told
         finally:

@@ -19,11 +19,11 @@ from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import bisecting, pipeline, resolving, settling, states, steps, withdrawing
-from expunge_orchestrator.execution.context import Context, Next, Opened, Write
+from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.execution.delivery import Delivery, take, taken
 from expunge_orchestrator.garbage import collected_seldom
-from expunge_orchestrator.holds import held_in_chunk
 from expunge_orchestrator.issuing import publish
-from expunge_orchestrator.ledger import records, schema
+from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import forget, one_at_a_time, sole_runner
 from expunge_orchestrator.ledger.records import STOPPED, ChunkState
 from expunge_orchestrator.workspace import Workspace
@@ -140,112 +140,55 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
 
 def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
     """Run one chunk to its end, its pause or its failure."""
-    opened: Opened = {}
-    while run_step(workspace, chunk_id, watch, opened):
-        pass
+    delivery = take(workspace, chunk_id, watch.beat)
+    while delivery is not None:
+        delivery = run_step(delivery, watch)
 
 
-def run_step(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened | None = None) -> bool:
-    """Run the next step of a chunk. False: nothing more to do for now (done, waiting, failed, paused or overtaken).
+def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
+    """Run a step, and take the next one in the transaction that finishes it.
 
-    Args:
-        workspace: The stores and the ledger.
-        chunk_id: The chunk.
-        watch: Told what is finished.
-        opened: What the steps before unsealed; this one's is added.
+    None: nothing more to do for now (done, waiting, failed, paused or overtaken).
     """
-    delivery = _take(workspace, chunk_id, watch, {} if opened is None else opened)
-    if delivery is None:
-        return False
-    epoch, step, name, context = delivery
+    context, epoch, step = delivery.context, delivery.epoch, delivery.step
     try:
-        write = _STEPS[pipeline.split(name)[0]](context)
+        write = _STEPS[pipeline.split(delivery.name)[0]](context)
     except (OperationalError, InterfaceError):
         raise  # only the ledger is asked through SQLAlchemy: it went away, and nobody of the chunk is to blame
     except Exception as error:  # noqa: BLE001 - a defect must end visibly, and its text may hold a record's value
         _stop(context, epoch, step, error)
-        return False
-    with workspace.ledger.begin() as connection:
+        return None
+    with context.workspace.ledger.begin() as connection:
+        one_at_a_time(connection)  # with the placing of holds, for the step that is taken below
         owned = connection.execute(
             sa.update(schema.chunk)
-            .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
+            .where(schema.chunk.c.id == context.chunk_id, schema.chunk.c.epoch == epoch)
             .values(attempts=_unless_stuck(schema.chunk.c.attempts, step), not_before=None, failure=None)
             .returning(schema.chunk.c.bisection_id)
         ).first()
         if owned is None:
-            return False
+            return None
         onward = write(connection)
         _move(connection, context, step, onward)
-        bisecting.passed(connection, chunk_id, owned.bisection_id, step)
+        bisecting.passed(connection, context.chunk_id, owned.bisection_id, step)
         connection.execute(
             sa.insert(schema.step_log).values(
-                chunk_id=chunk_id, round=context.round, step=step, name=name, epoch=epoch, at=stamp(now())
+                chunk_id=context.chunk_id,
+                round=context.round,
+                step=step,
+                name=delivery.name,
+                epoch=epoch,
+                at=stamp(now()),
             )
         )
-    watch.step_done(chunk_id, name)
-    return onward.state is ChunkState.READY
+        following = taken(connection, context) if onward.state is ChunkState.READY else None
+    watch.step_done(context.chunk_id, delivery.name)
+    return following
 
 
 def _unless_stuck(attempts: sa.Column[int], step: int) -> sa.ColumnElement[int]:
     """Attempts are over when the step that failed is passed, not when one before it is done again on the way there."""
     return sa.case((sa.func.coalesce(schema.chunk.c.stuck_at, -1) > step, attempts), else_=0)
-
-
-def _take(workspace: Workspace, chunk_id: int, watch: Watch, opened: Opened) -> tuple[int, int, str, Context] | None:
-    with workspace.ledger.begin() as connection:
-        one_at_a_time(connection)  # with the placing of holds
-        running = sa.exists().where(
-            schema.batch.c.id == schema.chunk.c.batch_id,
-            schema.batch.c.state.not_in([state.value for state in STOPPED]),
-        )
-        taken = connection.execute(
-            sa.update(schema.chunk)
-            .where(
-                schema.chunk.c.id == chunk_id,
-                schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-                running,
-            )
-            .values(epoch=schema.chunk.c.epoch + 1, state=ChunkState.RUNNING.value)
-            .returning(
-                schema.chunk.c.epoch,
-                schema.chunk.c.step,
-                schema.chunk.c.rounds,
-                schema.chunk.c.repeats,
-                schema.chunk.c.touched,
-            )
-        ).first()
-        if taken is None:
-            return None
-        batch = records.batch_of_chunk(connection, chunk_id)
-        step, rounds, name = taken.step, taken.rounds, str(batch.pipeline[taken.step])
-        if batch.cancelled and step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE):
-            verifying = pipeline.first(batch.pipeline, pipeline.VERIFY)
-            if not taken.touched:
-                name = withdrawing.WITHDRAW
-            elif step < verifying:
-                step, rounds, name = verifying, rounds + 1, str(batch.pipeline[verifying])
-        verb, store = pipeline.split(name)
-        connection.execute(
-            sa.update(schema.chunk)
-            .where(schema.chunk.c.id == chunk_id)
-            .values(step=step, rounds=rounds, touched=taken.touched or verb == pipeline.ERASE)
-        )
-        items = records.items_of_chunk(connection, chunk_id)
-        context = Context(
-            workspace=workspace,
-            batch=batch,
-            chunk_id=chunk_id,
-            round=rounds,
-            repeats=taken.repeats,
-            touched=taken.touched,
-            items=items,
-            cutoffs=records.cutoffs(connection, batch.id),
-            store=store,
-            beat=watch.beat,
-            opened=opened,
-            held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
-        )
-    return taken.epoch, step, name, context
 
 
 def _move(connection: sa.Connection, context: Context, step: int, onward: Next) -> None:

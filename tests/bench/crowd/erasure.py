@@ -27,6 +27,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import issuing, planning, progress
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import runner, states
+from expunge_orchestrator.execution.delivery import Delivery
 from expunge_orchestrator.execution.runner import Watch
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import schema
@@ -176,14 +177,9 @@ def _watched(steps: Stages) -> Iterator[None]:
     """Measure every step of every chunk, and publishing, where they happen."""
     run_step, publish = runner.run_step, runner.publish
 
-    def timed_step(workspace: Workspace, chunk_id: int, watch: Watch, *more_arguments: Any) -> bool:
-        done: list[str] = []
-        started = time.perf_counter()
-        told = replace(watch, step_done=lambda _chunk, step: done.append(step))
-        more = run_step(workspace, chunk_id, told, *more_arguments)
-        for step in done:
-            steps.add(step, time.perf_counter() - started)
-        return more
+    def timed_step(delivery: Delivery, watch: Watch) -> Delivery | None:
+        with steps.time(delivery.name):
+            return run_step(delivery, watch)
 
     def timed_publish(*arguments: Any) -> Any:
         with steps.time("publish"):
