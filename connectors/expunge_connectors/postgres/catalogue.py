@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
+
+_PRECISION = re.compile(r"timestamp\(([0-6])\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,17 @@ class Column:
     generated: bool = False
     equality: str | None = None
     labels: tuple[str, ...] | None = None
+
+    @property
+    def rounding(self) -> timedelta:
+        """By how much a time stored here may differ from the true one: half of its last digit.
+
+        `timestamp(0)` rounds to whole seconds, up as well. Of a domain the precision is not known: the coarsest counts.
+        """
+        if not self.base.startswith("timestamp") or self.type == self.base:
+            return timedelta(0)
+        told = _PRECISION.match(self.type)
+        return timedelta(microseconds=10 ** (6 - int(told.group(1) if told else 0)) // 2)
 
 
 @dataclass(frozen=True, slots=True)

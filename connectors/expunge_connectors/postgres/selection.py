@@ -313,11 +313,12 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
         return TRUE if mapped.spec.undated == "erase" else FALSE
     if cutoff is None or mapped.spec.created is None:
         return TRUE
-    # A day without a time may be after the cutoff on the cutoff's own day.
-    day = mapped.table.columns[mapped.spec.created].base == "date"
+    # A day without a time may be after the cutoff on the cutoff's own day; a rounded time may be so much later.
+    created = mapped.table.columns[mapped.spec.created]
+    day = created.base == "date"
     return sql.SQL("coalesce({} < {}::date, {})" if day else "coalesce({} < {}, {})").format(
         column(alias, mapped.spec.created),
-        sql.Literal(cutoff),
+        sql.Literal(cutoff - created.rounding),
         TRUE if mapped.spec.undated == "erase" else FALSE,
     )
 

@@ -334,9 +334,10 @@ class Verifier:
             return sql.SQL("false") if spec.undated == "keep" else sql.SQL("true")
         created = sql.Identifier("r", spec.created)
         empty = sql.SQL("{} IS NULL OR" if spec.undated == "erase" else "{} IS NOT NULL AND").format(created)
-        # On the cutoff's own day it cannot be known when.
-        day = sql.SQL("::date" if table.columns[spec.created].base == "date" else "")
-        return sql.SQL("({} {} < {}{})").format(empty, created, sql.Literal(self.cutoff), day)
+        # On the cutoff's own day it cannot be known when; nor by how much a time was rounded down.
+        live = table.columns[spec.created]
+        day = sql.SQL("::date" if live.base == "date" else "")
+        return sql.SQL("({} {} < {}{})").format(empty, created, sql.Literal(self.cutoff - live.rounding), day)
 
     def _of_member(self, spec: TableSpec) -> sql.Composable:
         if spec.owner is None or spec.owner.column is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from tests.integration.postgres.company import (
@@ -17,7 +17,7 @@ from tests.integration.postgres.company import (
     subject,
 )
 
-from expunge_connectors.contract import Scope, Tally
+from expunge_connectors.contract import Scope, Tally, no_beat
 from expunge_connectors.errors import TerminalError
 
 
@@ -174,3 +174,34 @@ def test_a_collection_without_an_owner_blocks(company):
         for verb in (store.count, store.verify, store.resolve):
             with pytest.raises(TerminalError, match="collection leads: the map does not say whose"):
                 verb([subject(1, user_id="1")], ACCOUNT, CUTOFF)
+
+
+@pytest.mark.parametrize(
+    ("type_", "cutoff", "old", "new"),
+    [
+        ("timestamptz(0)", 0.2, -0.6, 0.4),
+        ("timestamp(0)", 0.2, -0.6, 0.4),
+        ("whole", 0.2, -0.6, 0.4),
+        ("timestamptz(3)", 0.0002, -0.0006, 0.0004),
+        ("timestamptz", 0, -0.000001, 0),
+    ],
+)
+def test_a_time_that_was_rounded_may_be_later_than_it_says(company, type_, cutoff, old, new):
+    """The new row is stored as if it were older than the cutoff; where it cannot be known, it is newer."""
+    at = CUTOFF + timedelta(seconds=cutoff)
+    execute(
+        company,
+        "SET TimeZone = 'UTC'; CREATE DOMAIN whole AS timestamptz(0);"
+        f"ALTER TABLE leads ALTER created_at TYPE {type_};"
+        "INSERT INTO leads (client_id, name, postal_address, email, created_at) VALUES"
+        f" (1, 'n', 'p', 'old@mail.example', timestamptz '{CUTOFF}' + interval '{old:f} s'),"
+        f" (1, 'n', 'p', 'new@mail.example', timestamptz '{CUTOFF}' + interval '{new:f} s')",
+    )
+    people = [subject(1, email="old@mail.example"), subject(2, email="new@mail.example")]
+    with opened(company) as store:
+        for told in (store.count(people, CLIENT_1, at), store.verify(people, CLIENT_1, at)):
+            assert told[1]["leads"] == Tally(due=1)
+            assert told[2]["leads"] == Tally(newer=1)
+        store.erase(people, actions(data_map(), "client"), CLIENT_1, at, no_beat)
+    rest = execute(company, "SELECT email FROM leads WHERE email IN ('old@mail.example', 'new@mail.example')")
+    assert rest == [("new@mail.example",)]
