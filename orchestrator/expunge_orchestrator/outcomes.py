@@ -163,6 +163,18 @@ def judge(action: Action, found: Tally, verified: Tally | None) -> Outcome:
     return Outcome.TOMBSTONED if action is Action.TOMBSTONE else Outcome.ERASED
 
 
+def some_gone(judged: Iterable[Line]) -> bool:
+    """Something is gone of what was found, wholly or in part."""
+    return any(
+        line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED}
+        or (
+            line.verified is not None
+            and line.verified.due + line.verified.retained < line.found.due + line.found.retained
+        )
+        for line in judged
+    )
+
+
 def result(judged: Iterable[Line]) -> Result:
     """The result for the whole person: partially retained is said as such, never as plain erased."""
     outcomes = [line.outcome for line in judged]

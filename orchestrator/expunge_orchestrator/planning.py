@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
-from expunge_orchestrator import holds, limits, standing
+from expunge_orchestrator import holds, leftovers, limits, standing
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
@@ -145,7 +145,9 @@ class _Totals:
             cutoffs=cutoffs,
             data_map=workspace.data_map,
         )
-        subjects = [Subject(number, one.keys) for number, one in resolved.items() if one.ambiguity is None]
+        keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
+        taken = leftovers.taken_over(workspace, scope, keys.items())
+        subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
         self.ambiguous += len(resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope)
         self.also_in.update(_also_in(subjects, workspace))

@@ -25,12 +25,13 @@ def register(app: typer.Typer) -> None:
 
 
 def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
-    """Withdraw a batch: nothing further is erased, the identifiers are destroyed, and the receipts say so.
+    """Withdraw a batch: nothing further is erased, and the receipts say so. The identifiers are destroyed.
 
     Whoever is erased already stays so and is checked again at settling time. Of whom erasing had begun, the receipt
     lists what was erased and what is left; so does that of somebody whom the settling check could not let go. There is
-    no way back: ask again to erase the rest. Exit codes: 0 cancelled, 1 what is left could not be looked at (`expunge
-    retry` tries again), 11 there is nothing left to cancel.
+    no way back: ask again to erase the rest. Where something went, the keys that lead to the rest are kept, sealed,
+    until that later request has erased it; of how many people is printed. Exit codes: 0 cancelled, 1 what is left
+    could not be looked at (`expunge retry` tries again), 11 there is nothing left to cancel.
 
     Example: expunge cancel bt_1f0c3a5b7d9e
     """

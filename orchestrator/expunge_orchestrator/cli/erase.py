@@ -62,7 +62,7 @@ def erase(
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, str(batch))
         if chosen.state in {BatchState.CANCELLED, BatchState.CANCELLING}:
-            raise UsageError("This batch was cancelled, its identifiers destroyed.", remedy="Plan the people again.")
+            raise UsageError("This batch was cancelled.", remedy="Plan the people again.")
         if chosen.state is BatchState.PLANNED:
             _confirm(chosen, confirm)
         carry_out(workspace, chosen)

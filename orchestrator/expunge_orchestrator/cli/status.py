@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
+from expunge_orchestrator import leftovers
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.ledger.database import reading
@@ -102,6 +103,7 @@ def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
             "settling": batch.state is BatchState.ERASED and not nobody_but_ambiguous(results),
+            "leftInPart": leftovers.number_of(connection, batch.id),
             "chunks": chunk_states(connection, batch),
         }
 
@@ -124,5 +126,11 @@ def show(report: dict[str, Any]) -> None:
     for chunk in report["chunks"]:
         if chunk["failure"]:
             out.print(f"[red]chunk {chunk['chunk']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
+    if number := report["leftInPart"]:
+        out.print(
+            f"{terminal.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
+            " and perhaps the way to the rest with it. So the keys that lead to the rest are kept, sealed, until a"
+            " later request of the same person has erased it: expunge plan"
+        )
     if report["settling"]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")

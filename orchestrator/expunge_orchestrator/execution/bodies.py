@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
-from expunge_orchestrator import copies
+from expunge_orchestrator import copies, outcomes
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch
@@ -109,12 +109,13 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
             "context": [context],
         }
     told = _left(lines)
-    some = _some_gone(told)
+    some = outcomes.some_gone(told)
     return {
         "controller": str(batch.scope),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
         "reason": "Cancelled after erasing had begun",
         "verifiedAt": stamp(at),
+        **_kept(some),
         "stores": _by_store(told, cutoffs, grounds),
         "context": [context],
     }
@@ -132,21 +133,27 @@ def unsettled(  # noqa: PLR0913 - the statement's own parts
 ) -> dict[str, object]:
     """Body of `cancelled` after an end was `stated`: what the settling check found due, and what is left of it."""
     told = _left(lines)
-    some = stated != Result.NOT_FOUND or _some_gone(told)
+    some = stated != Result.NOT_FOUND or outcomes.some_gone(told)
     return {
         "controller": str(batch.scope),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
         "reason": "Cancelled at the settling check: what is listed as left was found by the identifiers of this request"
         " after it had been stated as done, and was not erased",
         "verifiedAt": stamp(at),
-        "identifiersDestroyed": True,
+        **_kept(some),
         "stores": _by_store(told, cutoffs, grounds),
         "context": [context],
     }
 
 
-def _some_gone(lines: Iterable[Line]) -> bool:
-    return any(line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED} or _fewer(line) for line in lines)
+def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it, and nothing else
+    """What became of the keys: where something went, the way to the rest must not be lost with it (ADR 8)."""
+    if not some:
+        return {"identifiersDestroyed": True}
+    return {
+        "identifiersDestroyed": False,
+        "kept": "The keys that lead to what is left, sealed, until a later request of the same person has erased it",
+    }
 
 
 def _left(lines: Iterable[Line]) -> list[Line]:
@@ -173,12 +180,6 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
         "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
-
-
-def _fewer(line: Line) -> bool:
-    """Something of a collection is gone, though not all of it."""
-    left = line.verified
-    return left is not None and left.due + left.retained < line.found.due + line.found.retained
 
 
 def re_erased(  # noqa: PLR0913 - the statement's own parts

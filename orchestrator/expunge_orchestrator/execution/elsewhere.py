@@ -2,8 +2,8 @@
 
 A request that erased a person's rows and stopped before the objects took the way to these with it: whoever asks again
 finds nothing there, and "not found" would be untrue. So a collection in which another request found something, and has
-not verified that it is gone, is not done for this request either. Not seen: one that was cancelled half-way, whose
-traces are destroyed; its last statement lists what it left.
+not verified that it is gone, is not done for this request either. One that was cancelled half-way left keys to what it
+left; this one takes them over, unless it cannot be shown to be of the same person (`leftovers`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import IdentityKind
 from expunge_connectors.errors import TransientError
+from expunge_orchestrator import leftovers, standing
 from expunge_orchestrator.execution.context import Context
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import RUNNING, ChunkState, Item
+from expunge_orchestrator.leftovers import Leftover
 from expunge_orchestrator.outcomes import Line, Outcome, Record, Result
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
@@ -40,20 +41,42 @@ class Unfinished:
     places: frozenset[tuple[str, str]]
 
 
-def unfinished(context: Context, people: Sequence[Item]) -> dict[int, list[Unfinished]]:
-    """Item -> other requests about the same person that left something, for those that have any.
+def unfinished(
+    context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]
+) -> dict[int, list[Unfinished]]:
+    """Item -> other requests of the same controller about the same person that left something, for those with any.
 
-    The same person: a person key in common or, where this request knows none, any key in common.
+    The same person: a person key in common or, where this request knows none, any key in common. Of what cancelled ones
+    `left`, that counts which this request has not taken over.
     """
-    persons = [name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON]
+    found = _at_hand(context, people)
+    for item in people:
+        for one in left.get(item.id, ()):
+            if not _taken(context, item, one):
+                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=one.places))
+    return found
+
+
+def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[Leftover]:
+    """What these people's requests have taken over of what was `left`: it has come to an end with them."""
+    return [one for item in people for one in left.get(item.id, ()) if _taken(context, item, one)]
+
+
+def _taken(context: Context, item: Item, one: Leftover) -> bool:
+    return one.proven and set(map(standing.plain, one.keys)) <= set(map(standing.plain, context.unsealed(item)))
+
+
+def _at_hand(context: Context, people: Sequence[Item]) -> dict[int, list[Unfinished]]:
+    persons = sorted(leftovers.person_identities(context.workspace))
     asked = {item.id for item in people}
     found: dict[int, dict[int, Unfinished]] = {}
+    others = _others(context.chunk_id, persons).where(leftovers.of_scope(context.batch.scope))
     with reading(context.workspace.ledger) as connection:
-        for row in connection.execute(_others(context.chunk_id, persons)):
+        for row in connection.execute(others):
             if row.asked in asked and (places := _left(row.found or {}, row.verified or {})):
-                unfinished = Unfinished(row.uid, _at_work(row.state, row.chunk_state), places)
-                found.setdefault(row.asked, {})[row.id] = unfinished
-    return {number: list(others.values()) for number, others in found.items()}
+                one = Unfinished(row.uid, _at_work(row.state, row.chunk_state), places)
+                found.setdefault(row.asked, {})[row.id] = one
+    return {number: list(ones.values()) for number, ones in found.items()}
 
 
 def under(lines: Sequence[Line], others: Sequence[Unfinished]) -> list[Line]:

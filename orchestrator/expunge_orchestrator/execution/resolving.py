@@ -13,10 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator import outcomes, standing
+from expunge_orchestrator import leftovers, outcomes, standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.ledger import schema
@@ -46,17 +45,24 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     if not people:
         return lambda _connection: Next()
     known = {item.id: _known(context, item) for item in people}
-    answers = _ask(context, people, known)
+    asked = _ask(context, people, known)
+    answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
+    keys_of = {item.id: _merged(known[item.id], answers[item.id].keys) for item in people}
+    taken = leftovers.taken_over(
+        context.workspace,
+        context.batch.scope,
+        ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None),
+    )
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []
     entries = []
     for item in people:
-        answer = _of_the_same(context, item, answers[item.id])
+        answer = answers[item.id]
         settling = item.outcome is not None
         if answer.ambiguity is not None and known[item.id] and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
-        keys = _merged(known[item.id], answer.keys)
+        keys = _merged(keys_of[item.id], taken.get(item.id, frozenset()))
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, keys)
         context.opened[closed] = keys  # the next steps of this drive need them
@@ -99,17 +105,11 @@ def _of_the_same(context: Context, item: Item, answer: Resolved) -> Resolved:
     """The answer, unless it names a person whom the first round did not find."""
     if item.sealed_keys is None:
         return answer
-    persons = _person_identities(context)
+    persons = leftovers.person_identities(context.workspace)
     before = set(map(standing.plain, context.unsealed(item)))
     if any(key.namespace in persons and key not in before for key in map(standing.plain, answer.keys)):
         return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
     return answer
-
-
-def _person_identities(context: Context) -> frozenset[str]:
-    return frozenset(
-        name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON
-    )
 
 
 def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]) -> dict[int, Resolved]:
@@ -118,7 +118,7 @@ def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset
     The others are asked all the same, for records that came since and hang on them.
     """
     workspace = context.workspace
-    persons = _person_identities(context)
+    persons = leftovers.person_identities(workspace)
     given = context.identifiers(people)
     for number, keys in known.items():
         if proofs := frozenset(key for key in map(standing.plain, keys) if key.namespace in persons):

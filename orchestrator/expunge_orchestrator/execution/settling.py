@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import copies, issuing, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, holding, pipeline, resolving, withdrawing
@@ -45,10 +46,15 @@ def re_erase(context: Context) -> Write:
     again = [item for item in returned(context) if item.reason is None]
     if again:
         refuse_other_store(context)
-        for actions, people in holding.parts(context, again):
-            context.workspace.stores[context.store].erase(
-                context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
-            )
+        try:
+            for actions, people in holding.parts(context, again):
+                context.workspace.stores[context.store].erase(
+                    context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
+                )
+        except TerminalError:
+            if not context.batch.cancelled:
+                raise
+            # What is refused is left: the last statement lists it, and the cancel comes to its end.
     return lambda _connection: Next()
 
 
@@ -142,7 +148,7 @@ def settle(context: Context) -> Write:
             for item in withdrawn
         ]
         issuing.issue(connection, context.workspace.keys, settled, at)
-        withdrawing.close(connection, withdrawn)
+        withdrawing.leave_unsettled(connection, context, lines, withdrawn)
         connection.execute(
             sa.update(schema.item)
             .where(schema.item.c.chunk_id == context.chunk_id, schema.item.c.wrapped_key.is_not(None))

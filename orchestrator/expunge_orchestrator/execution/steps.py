@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator import copies, issuing, limits, outcomes
+from expunge_orchestrator import copies, issuing, leftovers, limits, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.concluding import Conclusions
@@ -109,7 +109,10 @@ def verify(context: Context) -> Write:
 def conclude(context: Context) -> Write:
     """Say for each person what happened; go back for another round while something due is left."""
     actions = context.batch.actions
-    others = elsewhere.unfinished(context, context.active)
+    left_before = leftovers.of_people(
+        context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in context.active)
+    )
+    others = elsewhere.unfinished(context, context.active, left_before)
     judged = {
         item.id: elsewhere.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
         for item in context.active
@@ -161,12 +164,18 @@ def conclude(context: Context) -> Write:
         if context.batch.cancelled:
             unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
             left = [item for item in failed if item not in unseen]
-        for item in left:
-            body = bodies.cancelled(
-                context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=verified, context=cited
+        drafts += [
+            withdrawing.final(
+                item,
+                bodies.cancelled(
+                    context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=verified, context=cited
+                ),
             )
-            drafts.append(withdrawing.final(item, body))
-        withdrawing.forget(connection, left)
+            for item in left
+        ]
+        withdrawing.leave(connection, context, judged, left)
+        done = [item for item in context.active if results[item.id] is not Result.FAILED]
+        leftovers.end(connection, elsewhere.finished(context, [*done, *left], left_before))
         issuing.issue(connection, context.workspace.keys, drafts, at)
         why = {
             item.id: f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}" for item in unseen
@@ -178,12 +187,16 @@ def conclude(context: Context) -> Write:
         aside = holding.set_aside(connection, context, kept, cited, at, verified)
         if aside is not None:
             return aside
-        said = f"{len(unseen)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
-        return bisecting.fail_alone(connection, context, unseen, pipeline.RESOLVE, said) or Next(
+        return bisecting.fail_alone(connection, context, unseen, pipeline.RESOLVE, _said(context, why)) or Next(
             state=ChunkState.WAITING
         )
 
     return write
+
+
+def _said(context: Context, why: Mapping[int, str]) -> str:
+    """What a chunk says of those who failed."""
+    return f"{len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
 
 
 def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:

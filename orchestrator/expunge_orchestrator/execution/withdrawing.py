@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from expunge_orchestrator import issuing
+from expunge_config.datamap import IdentityKind
+from expunge_orchestrator import issuing, leftovers, outcomes, standing
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bodies
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item
-from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.outcomes import Line, Result
 
 WITHDRAW = "withdraw"
 """Stands in the step log; it is no step of a pipeline, because it may take the place of several."""
@@ -49,6 +50,36 @@ def withdraw(context: Context) -> Write:
 def final(item: Item, body: Mapping[str, object]) -> issuing.Draft:
     """The last statement of a series."""
     return issuing.Draft(item.id, item.series, "cancelled", item.subjects, body, final=True)
+
+
+def leave(
+    connection: sa.Connection, context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]
+) -> None:
+    """End what was cancelled half-way: where something has gone, the way to the rest is kept (ADR 8)."""
+    for item in people:
+        if outcomes.some_gone(judged[item.id]):
+            leftovers.keep(connection, context.workspace, item, judged[item.id], context.unsealed(item))
+    forget(connection, people)
+
+
+def leave_unsettled(
+    connection: sa.Connection, context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]
+) -> None:
+    """The same after an end was stated: what was erased stays erased, also after a restore.
+
+    E-mail and phone are not kept: they are free by now, and may have led to somebody else's records.
+    """
+    identities = context.workspace.data_map.identities
+    for item in people:
+        if item.outcome != Result.NOT_FOUND or outcomes.some_gone(judged[item.id]):
+            keys = {
+                key
+                for key in context.unsealed(item)
+                for identity in [identities.get(standing.plain(key).namespace)]
+                if identity is None or identity.kind is not IdentityKind.NOMINATING
+            }
+            leftovers.keep(connection, context.workspace, item, judged[item.id], keys)
+    close(connection, people)
 
 
 def forget(connection: sa.Connection, items: Sequence[Item]) -> None:

@@ -142,6 +142,24 @@ suppression = sa.Table(
     sa.Column("entered_at", sa.String(32), nullable=False),
 )
 
+# What a request that was cancelled half-way left behind: keys that lead there, sealed under a key of their own, and
+# tags of these keys. `places`: [[store, collection]].
+leftover = sa.Table(
+    "leftover",
+    metadata,
+    sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True, autoincrement=False),
+    sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
+    sa.Column("sealed_keys", sa.LargeBinary, nullable=False),
+    sa.Column("places", sa.JSON, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+)
+leftover_tag = sa.Table(
+    "leftover_tag",
+    metadata,
+    sa.Column("tag", sa.LargeBinary(32), primary_key=True),
+    sa.Column("item_id", sa.ForeignKey(leftover.c.item_id), primary_key=True),
+)
+
 # What must not be erased for now: people (by the tags in `hold_tag`), a data type, a controller, or all that is named.
 hold = sa.Table(
     "hold",

@@ -1,0 +1,183 @@
+"""What a request that was cancelled half-way left behind can still be found and erased by a later one (ADR 8)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from tests.acceptance.crowd import make_crowd
+from tests.acceptance.desk import Desk
+from tests.acceptance.people import Made, make_caller, make_holder
+from tests.acceptance.probe import Probe, changed
+from tests.acceptance.test_stopping import ACTOR, cancel, lines_of, secrets_left, statements_of
+from tests.acceptance.wrapped import Instead
+from tests.fixtures.calltrack import Office
+
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch, BatchState
+
+
+def half_way(office: Office, person: Made, before_store: str = "recordings") -> Batch:
+    """A request that is cancelled when the database is empty and the objects are still there."""
+    batch = office.plan(person.csv, person.controller)
+    stores = office.workspace.stores
+
+    def idle(*_: object) -> int:
+        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        return 0
+
+    ended = office.erase(batch, office.with_stores({before_store: Instead(stores[before_store], erase=idle)}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.CANCELLED, office.failures(batch)
+    return batch
+
+
+def leftovers(office: Office) -> tuple[int, int]:
+    """People of whom something was left behind, and tags by which they are known again."""
+    with reading(office.workspace.ledger) as connection:
+        count = sa.select(sa.func.count())
+        return (
+            connection.scalar(count.select_from(schema.leftover)) or 0,
+            connection.scalar(count.select_from(schema.leftover_tag)) or 0,
+        )
+
+
+def test_a_later_request_takes_over_the_keys_and_erases_what_was_left(office: Office, probe: Probe) -> None:
+    ann = make_caller(probe)
+    first = half_way(office, ann)
+    (said,) = statements_of(office, first, "cancelled")
+    assert lines_of(said.body)["recordings.recordings"] == ("left", 2, 2)
+    assert said.body["identifiersDestroyed"] is False
+    assert "later request" in str(said.body["kept"])
+    assert secrets_left(office, first) == 0
+    assert leftovers(office)[0] == 1
+    second = office.plan(ann.csv, ann.controller)
+    planned = second.plan["stores"]["recordings"]["collections"]["recordings"]
+    assert (planned["due"], second.plan["notFound"]) == (2, 0)
+    assert office.erase(second).state is BatchState.ERASED, office.failures(second)
+    assert not any(ann.left(probe).values())
+    (said,) = statements_of(office, second, "erased")
+    assert lines_of(said.body)["recordings.recordings"] == ("erased", 2, 0)
+    assert leftovers(office) == (0, 0)
+    third = office.plan(ann.csv, ann.controller)
+    office.erase(third)
+    assert office.events(third) == [["accepted", "not-found"]]
+
+
+def test_whoever_cannot_be_shown_to_be_the_same_person_is_told_so_and_erases_nothing(
+    office: Office, probe: Probe
+) -> None:
+    """The number may have passed on: it does not prove that what was left is its present owner's."""
+    ann = make_caller(probe)
+    first = half_way(office, ann)
+    was = probe.contents()
+    second = office.plan(f"phone\n{ann.phone}\n", ann.controller)
+    assert office.erase(second).state is BatchState.FAILED
+    assert first.uid in office.failures(second)
+    assert changed(was, probe.contents()) == {}
+    assert leftovers(office)[0] == 1
+    assert office.erase(office.plan(ann.csv, ann.controller)).state is BatchState.ERASED
+    assert not any(ann.left(probe).values())
+    assert office.erase(second).state is BatchState.ERASED, office.failures(second)
+    assert office.events(second) == [["accepted", "not-found"]]
+
+
+def test_another_controller_learns_nothing_of_it(office: Office, probe: Probe) -> None:
+    ann = make_caller(probe)
+    half_way(office, ann)
+    was = probe.contents()
+    second = office.plan(ann.csv, "client:43")
+    office.erase(second)
+    assert office.events(second) == [["accepted", "not-found"]], office.failures(second)
+    assert changed(was, probe.contents()) == {}
+    assert leftovers(office)[0] == 1
+
+
+def test_nor_of_one_that_failed(office: Office, probe: Probe) -> None:
+    ann = make_caller(probe)
+
+    def refused(*_: object) -> int:
+        raise TerminalError("store recordings: refused.")
+
+    stuck = Instead(office.workspace.stores["recordings"], erase=refused)
+    office.erase(office.plan(ann.csv, ann.controller), office.with_stores({"recordings": stuck}))  # type: ignore[dict-item]
+    second = office.plan(ann.csv, "client:43")
+    office.erase(second)
+    assert office.events(second) == [["accepted", "not-found"]], office.failures(second)
+
+
+def test_where_nothing_had_gone_nothing_is_kept(office: Office, probe: Probe) -> None:
+    """Every way to the person's records is as it was: whoever asks again finds them by it."""
+    ann = make_holder(probe)
+    half_way(office, ann, "main")
+    assert leftovers(office) == (0, 0)
+    second = office.plan(ann.csv)
+    assert office.erase(second).state is BatchState.ERASED
+    assert not any(ann.left(probe).values())
+
+
+def test_a_later_request_that_is_cancelled_too_keeps_what_it_took_over(office: Office, probe: Probe) -> None:
+    ann = make_caller(probe)
+    half_way(office, ann)
+    probe.sql("INSERT INTO callers (id, client_id, phone) OVERRIDING SYSTEM VALUE VALUES (%s, 42, '+491')", ann.id)
+    half_way(office, ann)
+    assert leftovers(office)[0] == 1
+    assert office.erase(office.plan(ann.csv, ann.controller)).state is BatchState.ERASED
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_what_the_settling_check_could_not_erase(office: Office, probe: Probe, *, refused: bool) -> None:
+    """An object that came back and is refused: a cancel ends it, and a later request has the way there."""
+    ann = make_caller(probe)
+    batch = office.plan(ann.csv, ann.controller)
+    office.erase(batch)
+    name = ann.objects["recordings"][1]
+    probe.s3.put_object(Bucket="calltrack-recordings", Key=name, Body=b"late")
+
+    def erase(*_: object) -> int:
+        if refused:
+            raise TerminalError("store recordings: refused.")
+        return 0
+
+    stuck = office.with_stores({"recordings": Instead(office.workspace.stores["recordings"], erase=erase)})  # type: ignore[dict-item]
+    office.settle(stuck)
+    assert office.again(batch).state is BatchState.FAILED
+    stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    office.settle(stuck)
+    assert office.again(batch).state is BatchState.CANCELLED, office.failures(batch)
+    assert office.events(batch) == [["accepted", "erased", "cancelled"]]
+    assert leftovers(office)[0] == 1
+    assert office.erase(office.plan(ann.csv, ann.controller)).state is BatchState.ERASED
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)
+
+
+def test_the_command_says_what_it_means(office: Office, probe: Probe) -> None:
+    ann = make_caller(probe)
+    crowd = make_crowd(probe, 1)
+    uid = half_way(office, ann).uid
+    office.close()
+    desk = Desk(office.home, {**office.town.environment(office.home), "EXPUNGE_ACTOR": "ann"})
+    answer = desk.run("cancel", uid)
+    assert answer.code == 0, answer
+    assert "1 person is left in part" in answer.told
+    assert "sealed" in answer.told
+    assert json.loads(desk.run("status", uid, "--json").out)["leftInPart"] == 1
+    planned = json.loads(desk.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
+    assert "left in part" not in desk.run("cancel", planned["batch"]).told
+
+
+def test_people_without_leftovers_are_not_mixed_up_with_those_who_have(office: Office, probe: Probe) -> None:
+    ann, bob = make_caller(probe), make_caller(probe)
+    half_way(office, ann)
+    batch = office.plan(bob.csv, bob.controller)
+    assert office.erase(batch).state is BatchState.ERASED
+    assert ann.left(probe)["recordings.recordings"] == 2
+    assert leftovers(office)[0] == 1
+    assert cancel(office, office.plan(ann.csv, ann.controller)).state is BatchState.CANCELLED
+    assert leftovers(office)[0] == 1
