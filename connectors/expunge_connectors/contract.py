@@ -298,6 +298,8 @@ class CopyListing:
             that a copy is gone.
         control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
             other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
+        gone: Copies that were known before, are not in the listing and, where the place can be asked (`CanBeAsked`),
+            not there by name either. Nobody but who keeps the list of known copies can say; empty otherwise.
     """
 
     place: str
@@ -305,6 +307,7 @@ class CopyListing:
     at: datetime
     copies: tuple[BackupCopy, ...]
     control: str | None
+    gone: frozenset[str] = frozenset()
 
 
 @runtime_checkable
@@ -327,6 +330,15 @@ class BackupConnector(Protocol):
 
     def close(self) -> None:
         """Give connections back. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class CanBeAsked(Protocol):
+    """A backup place in which a copy can be looked for by its id: a listing may leave out what is there (law 8)."""
+
+    def still_there(self, ids: Collection[str]) -> frozenset[str]:
+        """Ask for each copy by itself; returns those that are there."""
         ...
 
 

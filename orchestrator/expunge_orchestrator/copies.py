@@ -3,38 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import BackupConnector, BackupCopy, CopyListing, CopyStatus
+from expunge_connectors.contract import BackupConnector, BackupCopy, CanBeAsked, CopyListing, CopyStatus
 from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.schema import backup_copy
 from expunge_reports.statement import Open
 
 
-def observe(backups: Mapping[str, BackupConnector]) -> list[CopyListing]:
-    """List every place. A place that cannot be listed raises: its copies are not "none"."""
-    return [connector.copies() for connector in backups.values()]
+def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = None) -> list[CopyListing]:
+    """List every place. A place that cannot be listed raises: its copies are not "none".
+
+    Args:
+        backups: The places.
+        ledger: Knows the copies that were seen before; without it nothing is said to be gone.
+    """
+    listings = [connector.copies() for connector in backups.values()]
+    if ledger is None:
+        return listings
+    return [_looked_for(backups[one.place], one, ledger) for one in listings]
+
+
+def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: sa.Engine) -> CopyListing:
+    """Name the copies that are gone: listings were seen to leave out what is there, so each is asked for by itself."""
+    if listing.control is None:
+        return listing
+    with reading(ledger) as connection:
+        missed = _known(connection, listing) - {copy.id for copy in listing.copies}
+    if missed and isinstance(connector, CanBeAsked):
+        missed -= connector.still_there(sorted(missed))
+    return replace(listing, gone=frozenset(missed))
+
+
+def _known(connection: sa.Connection, listing: CopyListing) -> set[str]:
+    """Copies seen earlier in the same place, by what it *is*: a map that points elsewhere makes nothing gone."""
+    return set(
+        connection.scalars(
+            sa.select(backup_copy.c.copy_id).where(
+                backup_copy.c.place == listing.place,
+                backup_copy.c.identity == listing.identity,
+                backup_copy.c.observed_gone_at.is_(None),
+            )
+        )
+    )
 
 
 def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
-    """Note what was seen; a copy known before and absent now is gone, if the listing had a positive control (law 8).
-
-    Only a listing of the same place, by what it *is*, can say so: a map that points elsewhere makes nothing gone.
-    """
+    """Note what was seen, and what was looked for and not there (law 8)."""
     for listing in listings:
         seen_at = stamp(listing.at)
         seen = {copy.id: copy for copy in listing.copies}
-        known = set(
-            connection.scalars(
-                sa.select(backup_copy.c.copy_id).where(
-                    backup_copy.c.place == listing.place,
-                    backup_copy.c.identity == listing.identity,
-                    backup_copy.c.observed_gone_at.is_(None),
-                )
-            )
-        )
+        known = _known(connection, listing)
         for copy_id, copy in seen.items():
             values = _values(copy, listing.identity, seen_at)
             if copy_id in known:
@@ -45,13 +68,12 @@ def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
                 )
             else:
                 _insert(connection, copy, values, seen_at)
-        if listing.control is not None:
-            for copy_id in known - seen.keys():
-                connection.execute(
-                    sa.update(backup_copy)
-                    .where(backup_copy.c.place == listing.place, backup_copy.c.copy_id == copy_id)
-                    .values(observed_gone_at=seen_at)
-                )
+        for copy_id in known & listing.gone:
+            connection.execute(
+                sa.update(backup_copy)
+                .where(backup_copy.c.place == listing.place, backup_copy.c.copy_id == copy_id)
+                .values(observed_gone_at=seen_at)
+            )
 
 
 def _insert(connection: sa.Connection, copy: BackupCopy, values: Mapping[str, object], seen_at: str) -> None:

@@ -127,7 +127,7 @@ def test_a_cancelled_batch_ends_with_a_complaint(office: Office, probe: Probe) -
 
 def test_a_map_that_points_elsewhere_makes_no_copy_gone(office: Office) -> None:
     def look(workspace: Workspace) -> list[str | None]:
-        listings = copies.observe(workspace.backups)
+        listings = copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             copies.record(connection, listings)
         with reading(workspace.ledger) as connection:

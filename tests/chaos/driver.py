@@ -136,7 +136,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
                 _bring_back(workspace, batch)
         _run(workspace, fuse, order["workers"])
         if half == "settle":
-            listings = copies.observe(workspace.backups)
+            listings = copies.observe(workspace.backups, workspace.ledger)
             with workspace.ledger.begin() as connection:
                 copies.record(connection, listings)
         wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[half]

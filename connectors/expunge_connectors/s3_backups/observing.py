@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from expunge_connectors.contract import no_beat
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, lockable
@@ -63,24 +64,60 @@ def bucket_state(service: Service, bucket: str) -> BucketState:
 
 
 def listing(service: Service, bucket: str, prefix: str) -> list[Line]:
-    """Every version and delete marker below the prefix."""
-    lines: list[Line] = []
-    pages = service.pages(f"bucket {bucket}", "list_object_versions", VERSION_MARKERS, Bucket=bucket, Prefix=prefix)
-    for page in pages:
-        for kind in ("Versions", "DeleteMarkers"):
-            lines.extend(
-                Line(
-                    one["Key"],
-                    one["VersionId"],
-                    kind == "DeleteMarkers",
-                    bool(one["IsLatest"]),
-                    one["LastModified"].astimezone(UTC),
-                    int(one.get("Size", 0)),
-                    "-" in str(one.get("ETag", "")),
-                )
-                for one in page.get(kind, [])
-            )
+    """Every version and delete marker below the prefix.
+
+    SeaweedFS leaves names out where one page ends and the next begins (see `s3.stretches.uncertain`); its listing of
+    current objects does not. So where there are several pages, names that only that one shows are listed by themselves.
+    """
+    pages = list(_versions(service, bucket, prefix))
+    lines = [line for page in pages for line in _lines(page)]
+    if len(pages) > 1:
+        shown = {line.key for line in lines}
+        hidden = {name for name in _names(service, bucket, prefix) if name not in shown}
+        lines += [
+            line
+            for name in sorted(hidden)
+            for page in _versions(service, bucket, name)
+            for line in _lines(page)
+            if line.key == name
+        ]
     return lines
+
+
+def is_there(service: Service, bucket: str, key: str, version: str) -> bool:
+    """Ask for one version by its name."""
+    name = {"Bucket": bucket, "Key": key, "VersionId": version}
+    try:
+        return service.call(f"bucket {bucket}", "head_object", absent=NOT_THERE, **name) is not None
+    except TerminalError:
+        # Without the right to read versions, or where their key is the customer's: in a listing of this one name.
+        pages = _versions(service, bucket, key)
+        return any((line.key, line.version) == (key, version) for page in pages for line in _lines(page))
+
+
+def _versions(service: Service, bucket: str, prefix: str) -> Iterator[Answer]:
+    return service.pages(f"bucket {bucket}", "list_object_versions", VERSION_MARKERS, Bucket=bucket, Prefix=prefix)
+
+
+def _names(service: Service, bucket: str, prefix: str) -> Iterator[str]:
+    markers = {"NextContinuationToken": "ContinuationToken"}
+    for page in service.pages(f"bucket {bucket}", "list_objects_v2", markers, Bucket=bucket, Prefix=prefix):
+        yield from (one["Key"] for one in page.get("Contents", []))
+
+
+def _lines(page: Answer) -> Iterator[Line]:
+    """The versions and delete markers of one page."""
+    for kind in ("Versions", "DeleteMarkers"):
+        for one in page.get(kind, []):
+            yield Line(
+                one["Key"],
+                one["VersionId"],
+                kind == "DeleteMarkers",
+                bool(one["IsLatest"]),
+                one["LastModified"].astimezone(UTC),
+                int(one.get("Size", 0)),
+                "-" in str(one.get("ETag", "")),
+            )
 
 
 def observe(service: Service, bucket: str, lines: Sequence[Line], state: BucketState) -> Iterator[Observed]:

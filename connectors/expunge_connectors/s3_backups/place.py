@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import ClassVar
 
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import BackupSpec, DataMap, Model
-from expunge_connectors.contract import BackupCopy, CopyListing, Finding, StoreIdentity
+from expunge_connectors.contract import BackupCopy, CopyListing, Finding, StoreIdentity, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3_backups.inspection import findings
 from expunge_connectors.s3_backups.lifecycle import BucketState, forecast
-from expunge_connectors.s3_backups.observing import Line, Observed, bucket_state, listing, observe
+from expunge_connectors.s3_backups.observing import Line, Observed, bucket_state, is_there, listing, observe
 from expunge_connectors.s3_backups.spec import S3BackupsConnection, S3BackupsSpec
 
 # A dump and an RDB file show the moment at which they began; files of these kinds are read while they are sent.
@@ -66,6 +66,15 @@ class S3Backups:
         versions = [line for line in lines if line.key != self._spec.control]
         copies = tuple(self._copy(seen, state) for seen in observe(self._service, bucket, versions, state))
         return CopyListing(self.name, identity, at, copies, control)
+
+    def still_there(self, ids: Collection[str]) -> frozenset[str]:
+        """Ask for each copy by its key and version; returns those that are there."""
+
+        def look(copy_id: str) -> str | None:
+            key, _, version = copy_id.rpartition("@")
+            return copy_id if is_there(self._service, self._spec.bucket, key, version) else None
+
+        return frozenset(one for one in self._service.each(ids, look, no_beat) if one is not None)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -39,7 +39,7 @@ def tick(as_json: terminal.Json = False) -> None:
                 run(workspace, writer, Watch())
         except LedgerBusyError:
             terminal.notes().print("Another process is running this ledger; it does what is due.")
-        listings = copies.observe(workspace.backups)
+        listings = copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             copies.record(connection, listings)
         with reading(workspace.ledger) as connection:

@@ -94,7 +94,7 @@ def settle(context: Context) -> Write:
     aside |= {item.id for item in (*failed, *withdrawn)}
     over = [item for item in context.concluded if item.id not in aside]
     at = now()
-    listings = copies.observe(context.workspace.backups)
+    listings = copies.observe(context.workspace.backups, context.workspace.ledger)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     document = bodies.copies_document(listings, held)
     grounds = bodies.grounds_of(context.workspace.data_map)

@@ -127,7 +127,7 @@ def conclude(context: Context) -> Write:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Next(step=again)
     at = now()
-    listings = copies.observe(context.workspace.backups)
+    listings = copies.observe(context.workspace.backups, context.workspace.ledger)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     owed = copies.still_open(held)
     document = bodies.copies_document(listings, held)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import ValidationError
 from tenacity import wait_none
 from tests.contract.maps import data_map
@@ -15,9 +19,15 @@ from tests.fixtures.servers import BucketFactory
 from tests.integration.s3.faulty import error, faulty
 from tests.integration.s3.world import connection
 
-from expunge_connectors.contract import BackupCopy, CopyStatus, Severity
+from expunge_connectors.contract import BackupCopy, CopyListing, CopyStatus, Severity
+from expunge_connectors.errors import TransientError
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
+from expunge_connectors.s3_backups.observing import listing
+from expunge_connectors.s3_backups.spec import S3BackupsConnection
+from expunge_orchestrator import copies
 from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.ledger.database import open_ledger
+from expunge_orchestrator.ledger.schema import backup_copy
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -310,3 +320,104 @@ def test_more_copies_than_a_page_holds(place: Place) -> None:
     events.register("provide-client-params.s3.ListObjectVersions", small)
     assert place.copies().keys() == ids
     assert len(pages) == 2
+
+
+MANY = [f"pg/a-{n:04}" for n in range(600)] + [f"pg/a/{n:04}" for n in range(600)] + ["pg/b"]
+
+
+def test_no_copy_is_hidden_where_a_listing_has_several_pages(place: Place) -> None:
+    """SeaweedFS leaves out names beside a folder at which a page ends; its listing of current objects does not."""
+    with ThreadPoolExecutor(8) as pool:
+        put = set(pool.map(lambda key: f"{key}@{place.put(key)}", MANY))
+    assert {f"{line.key}@{line.version}" for line in listing(place.connector._service, place.bucket, "pg/")} == put
+    assert place.connector.still_there(put) == put
+
+
+class Forgetful:
+    """A place whose listing leaves copies out."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.hidden = place, set[str]()
+        self.inspect, self.identity, self.close = (
+            getattr(place.connector, verb) for verb in ("inspect", "identity", "close")
+        )
+        self.name = "dumps"
+
+    def copies(self) -> CopyListing:
+        """What is listed."""
+        listed = self.place.connector.copies()
+        return replace(listed, copies=tuple(one for one in listed.copies if one.id not in self.hidden))
+
+
+class Asked(Forgetful):
+    """The same, with the verb that asks."""
+
+    def still_there(self, ids: Collection[str]) -> frozenset[str]:
+        """Ask."""
+        return self.place.connector.still_there(ids)
+
+
+@pytest.mark.parametrize("kind", [Asked, Forgetful])
+def test_a_copy_is_asked_for_before_it_is_called_gone(place: Place, kind: type[Forgetful], tmp_path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger")
+    backups = {"dumps": kind(place)}
+    stays, goes = place.put("pg/daily/1"), place.put("pg/daily/2")
+
+    def gone() -> set[str]:
+        listings = copies.observe(backups, ledger)
+        with ledger.begin() as connection:
+            copies.record(connection, listings)
+            rows = connection.execute(sa.select(backup_copy.c.copy_id, backup_copy.c.observed_gone_at)).fetchall()
+        return {copy_id for copy_id, at in rows if at is not None}
+
+    assert gone() == set()
+    backups["dumps"].hidden = {f"pg/daily/2@{goes}"}
+    if kind is Asked:
+        assert gone() == set()
+        place.s3.delete_object(Bucket=place.bucket, Key="pg/daily/2", VersionId=goes)
+    assert gone() == {f"pg/daily/2@{goes}"}
+    assert place.connector.still_there([f"pg/daily/1@{stays}", f"pg/daily/2@{stays}", "pg/daily/1@junk"]) == {
+        f"pg/daily/1@{stays}"
+    }
+    ledger.dispose()
+
+
+def test_without_a_ledger_nothing_is_said_to_be_gone(place: Place) -> None:
+    place.put("pg/daily/1")
+    assert [one.gone for one in copies.observe({"dumps": place.connector})] == [frozenset()]
+
+
+@pytest.mark.parametrize("answer", [(403, b""), (400, b""), (501, b"")])
+@pytest.mark.parametrize(("listed", "there"), [("v1", {"pg/1@v1"}), ("v2", set())])
+def test_where_versions_may_not_be_read_they_are_listed(
+    answer: tuple[int, bytes], listed: str, there: set[str]
+) -> None:
+    page = (
+        "<ListVersionsResult><IsTruncated>false</IsTruncated>"
+        f"<Version><Key>pg/1</Key><VersionId>{listed}</VersionId><IsLatest>true</IsLatest>"
+        "<LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Version></ListVersionsResult>"
+    )
+    with faulty(answer, (200, page.encode())) as (url, script):
+        spec = {"connector": "s3-backups", "of": "main", "bucket": "dumps", "prefix": "pg/", "kind": "pg_dump"}
+        the_map = data_map({"main": MAIN}, {"dumps": S3BackupsSpec.model_validate(spec)})
+        settings = S3BackupsConnection.model_validate(
+            {"endpoint_url": url, "access_key_id": "a", "secret_access_key": "b", "timeout_seconds": 5}
+        )
+        connector = S3Backups("dumps", the_map, settings, wait=wait_none())
+        assert connector.still_there(["pg/1@v1"]) == there
+        connector.close()
+    assert script.seen[0] == "HEAD"
+    assert script.seen[-1] == "GET"
+
+
+def test_a_place_that_does_not_answer_makes_no_copy_gone() -> None:
+    with faulty((503, b"")) as (url, _):
+        spec = {"connector": "s3-backups", "of": "main", "bucket": "dumps", "prefix": "pg/", "kind": "pg_dump"}
+        the_map = data_map({"main": MAIN}, {"dumps": S3BackupsSpec.model_validate(spec)})
+        settings = S3BackupsConnection.model_validate(
+            {"endpoint_url": url, "access_key_id": "a", "secret_access_key": "b", "timeout_seconds": 5}
+        )
+        connector = S3Backups("dumps", the_map, settings, wait=wait_none())
+        with pytest.raises(TransientError):
+            connector.still_there(["pg/1@v1"])
+        connector.close()
