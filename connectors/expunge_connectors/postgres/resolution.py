@@ -35,16 +35,21 @@ def resolve(
     with translated(store.name):
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
     telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
-    on_the_way = telling | closure(_leading_to(store), telling)
+    leading = closure(_leading_to(store), telling)
+    on_the_way = telling | leading
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = selection.ways(search, mapped.ties)
             if not ways or mapped.name not in on_the_way:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            search.keep(mapped, _found(search, mapped, ways), _columns(mapped))
-            if search.found[mapped.name] and mapped.name in telling:
-                told += _told(search, mapped, known)
+            found = _found(search, mapped, ways)
+            rows: sql.Composable = sql.SQL("({})").format(found)
+            if mapped.name in leading or mapped.own:
+                search.keep(mapped, found, _columns(mapped))
+                rows = search.table(mapped.name)
+            if mapped.name in telling and search.found.get(mapped.name) != 0:
+                told += _told(search, mapped, rows, known)
     with translated(store.name):
         probe(connection, store.name, unread)
     return told
@@ -70,41 +75,33 @@ def _reported(mapped: MappedTable) -> list[Feed]:
 
 def _columns(mapped: MappedTable) -> sql.Composed:
     leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
+    yields = [
+        raw(f"y{at} {'text[]' if source.several else 'text'}") for at, (source, _) in enumerate(mapped.yields.values())
+    ]
     facts = raw("by text, via text, leads boolean, nominated boolean")
-    return listed(sql.SQL("number integer"), *selection.place_types(mapped), *leads, facts)
+    return listed(sql.SQL("number integer"), *selection.place_types(mapped), *leads, *yields, facts)
 
 
 def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
-    """The rows found, with the key that led there."""
+    """The rows found, with what they declare and the key that led there."""
     selects = [
         selection.rows(
             mapped,
             way,
-            listed(*_place(mapped), *_origin(way), TRUE if way.tie in mapped.erasing else FALSE, _nominated(way)),
+            _facts(mapped, *_origin(way), TRUE if way.tie in mapped.erasing else FALSE, _nominated(way)),
             selection.requested(mapped, way.tie, "t", search.cutoff),
         )
         for way in ways
     ]
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
-    # The columns of the table of found rows, by which the rows below are found in the same way as other tables' rows.
-    names = [
-        "number",
-        *selection.place_names(mapped),
-        *(f"l{at}" for at in range(len(mapped.leads))),
-        "by",
-        "via",
-        "leads",
-        "nominated",
-    ]
     below = [Way(tie, sql.Identifier("every"), selection.from_rows(search, tie).columns, mapped) for tie in mapped.own]
     # One reference to `every` is allowed: several ties within the collection are tried on one joined row.
     return sql.SQL(
-        "WITH RECURSIVE every ({}) AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
-        raw(", ".join(names)),
         sql.SQL(" UNION ").join(selects),
-        listed(*_place(mapped), *_origin(below[0]), TRUE, FALSE),
+        _facts(mapped, *_origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
         either(*(selection.meets(way, "t") for way in below)),
         both(sql.SQL("k.leads"), selection.owned(mapped, "t")),
@@ -112,9 +109,18 @@ def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Comp
     )
 
 
-def _place(mapped: MappedTable) -> list[sql.Composable]:
-    leads = [selection.compared(mapped.table.columns[name], kind, "t") for name, kind in mapped.leads.items()]
-    return [sql.SQL("k.number"), *selection.place(mapped, "t"), *leads]
+def _facts(
+    mapped: MappedTable, by: sql.Composable, via: sql.Composable, leads: sql.Composable, nominated: sql.Composable
+) -> sql.Composed:
+    """What is remembered of a row `t` reached from `k`."""
+    declared = [_declared(mapped, identity) for identity in mapped.yields]
+    return listed(
+        sql.SQL("k.number"),
+        *selection.named(selection.place_names(mapped), selection.place(mapped, "t")),
+        *selection.named([f"l{at}" for at in range(len(mapped.leads))], selection.leading(mapped)),
+        *selection.named([f"y{at}" for at in range(len(declared))], declared),
+        *selection.named(["by", "via", "leads", "nominated"], [by, via, leads, nominated]),
+    )
 
 
 def _origin(way: Way) -> tuple[sql.Composable, sql.Composable]:
@@ -141,20 +147,14 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
     return sql.SQL("('[' || {} || ']')").format(quoted)
 
 
-def _told(search: Search, mapped: MappedTable, known: _Keys) -> Iterator[Yield]:
+def _told(search: Search, mapped: MappedTable, rows: sql.Composable, known: _Keys) -> Iterator[Yield]:
     feeds = _reported(mapped)
     names = list(mapped.leads)
-    wanted = [_declared(mapped, identity) for identity in mapped.yields]
+    wanted: list[sql.Composable] = [raw(f"f.y{at}") for at in range(len(mapped.yields))]
     for feed in feeds:
         value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
         wanted.append(value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value))
-    if mapped.yields:
-        rows = sql.SQL("{} AS f JOIN {} AS t ON {}").format(
-            search.table(mapped.name), mapped.table.identifier, selection.same_row(mapped, "t", "f")
-        )
-    else:
-        rows = sql.SQL("{} AS f").format(search.table(mapped.name))
-    statement = sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {}").format(listed(*wanted), rows)
+    statement = sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {} AS f").format(listed(*wanted), rows)
     declared = [known.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
     made = [*declared, *(known.of(feed.namespace) for feed in feeds)]
     for number, by, via, *found in search.connection.execute(statement).fetchall():
