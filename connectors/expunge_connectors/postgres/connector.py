@@ -14,7 +14,6 @@ from expunge_connectors.contract import Beat, Counts, Finding, Scope, Severity, 
 from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres import (
-    catalogue,
     counting,
     drafting,
     fingerprint,
@@ -25,12 +24,14 @@ from expunge_connectors.postgres import (
     sizes,
     verification,
 )
+from expunge_connectors.postgres.catalogue import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
 from expunge_connectors.postgres.errors import StillReferencedError, translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
 from expunge_connectors.postgres.quiescence import await_quiescence
+from expunge_connectors.postgres.remembered import RememberedCatalogue
 from expunge_connectors.postgres.replicas import Replicas
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.retries import patient, retrying
@@ -68,6 +69,8 @@ class PostgresStore:
         self._map = store_spec(name, data_map)
         self._settings = connection
         self._connections = Connections(name, connection)
+        self._catalogue = RememberedCatalogue(table.table for table in self._map.collections.values())
+        self._last_mapped: tuple[Catalogue, Scope, MappedStore] | None = None
         self._replicas = Replicas(name, connection)
         self._wait = patient() if wait is None else wait
         self._inspected: Fingerprint | None = None
@@ -177,7 +180,7 @@ class PostgresStore:
             )
 
         def verifier(connection: Connection) -> verification.Verifier:
-            live = self._catalogue(connection)
+            live = self._catalogue.read(connection)
             return verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
 
         found = self._reading(lambda connection: verification.verify(connection, verifier(connection), subjects))
@@ -189,7 +192,7 @@ class PostgresStore:
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
-        live = self._reading(self._catalogue)
+        live = self._reading(self._catalogue.read)
         return leaning.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
     def close(self) -> None:
@@ -234,10 +237,11 @@ class PostgresStore:
             raise fingerprint.changed(self.name, differences)
 
     def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
-        return mapped_store(self.name, self._data_map, self._catalogue(connection), scope)
-
-    def _catalogue(self, connection: Connection) -> catalogue.Catalogue:
-        return catalogue.read(connection, (table.table for table in self._map.collections.values()))
+        live = self._catalogue.read(connection)
+        last = self._last_mapped
+        if last is None or last[0] is not live or last[1] != scope:
+            last = self._last_mapped = live, scope, mapped_store(self.name, self._data_map, live, scope)
+        return last[2]
 
     def _reading(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction on one snapshot and roll it back: whatever it did, it wrote nothing."""
