@@ -64,31 +64,50 @@ def pack(tallies: Mapping[str, Tally]) -> dict[str, list[object]]:
     }
 
 
-def grown(before: Record, now: Record) -> dict[str, dict[str, list[object]]]:
-    """A count record that never forgets: what was due or retained at one look and gone at a later one was still found.
+def grown(found: Record, verified: Record, counted: Record) -> dict[str, dict[str, list[object]]]:
+    """The count record of a further round: what was ever found, and what came since the last verification.
 
-    Records that are replaced between two looks are counted once: a lower bound, never zero for what was ever seen.
+    A lower bound: a record that is replaced by another between two looks counts once, and one that is retained at one
+    look and due at the next is one record.
+
+    Args:
+        found: What earlier rounds found.
+        verified: What was there at the verification since the last count; stores that were not asked since are absent.
+        counted: What is there now.
     """
-    merged = {store: dict(collections) for store, collections in now.items()}
-    for store, collections in before.items():
-        for name, values in collections.items():
-            seen = merged.setdefault(store, {}).get(name)
-            merged[store][name] = values if seen is None else [*map(_more, values[:2], seen[:2]), *seen[2:]]
+    merged = {store: dict(collections) for store, collections in counted.items()}
+    for store, collections in found.items():
+        seen, now = verified.get(store, {}), merged.setdefault(store, {})
+        for name, earlier in collections.items():
+            now[name] = _grown(earlier, seen.get(name), now.get(name))
     return merged
 
 
-def _more(one: object, other: object) -> int:
-    assert isinstance(one, int)
-    assert isinstance(other, int)
-    return max(one, other)
+def _grown(found: list[object], verified: list[object] | None, counted: list[object] | None) -> list[object]:
+    due, retained, *rest = found
+    assert isinstance(due, int)
+    assert isinstance(retained, int)
+    every = due + retained
+    seen_due = seen = 0
+    if verified is not None:
+        seen_due, seen = _due_and_all(verified)
+        due, every = max(due, seen_due), max(every, seen)
+    if counted is not None:
+        rest = counted[2:]
+        now_due, now = _due_and_all(counted)
+        if verified is None:
+            due, every = max(due, now_due), max(every, now)
+        else:
+            due, every = due + max(0, now_due - seen_due), every + max(0, now - seen)
+    due = min(due, every)
+    return [due, every - due, *rest]
 
 
-def only_due(record: Record) -> dict[str, dict[str, list[object]]]:
-    """What a verification saw and must be called found: only what was due. What is retained was counted before."""
-    return {
-        store: {name: [values[0], 0, *values[2:]] for name, values in collections.items() if values[0]}
-        for store, collections in record.items()
-    }
+def _due_and_all(values: list[object]) -> tuple[int, int]:
+    due, retained, *_ = values
+    assert isinstance(due, int)
+    assert isinstance(retained, int)
+    return due, due + retained
 
 
 def nothing_due(record: Record) -> bool:
@@ -149,6 +168,8 @@ def _line(store: str, name: str, action: Action, found: tuple[object, ...], veri
     before = _tally(*found) if found else None
     after = _tally(*verified) if verified else None
     outcome = Outcome.FAILED if before is None else judge(action, before, after)
+    if before is not None and after is not None and after.due + after.retained > before.due + before.retained:
+        before = replace(before, due=after.due, retained=after.retained)  # what the verification saw is found by that
     return Line(store, name, action, before or Tally(), after, outcome)
 
 

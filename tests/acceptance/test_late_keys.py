@@ -94,6 +94,7 @@ def test_what_it_leads_to_goes_with_it(uploading: Office, probe: Probe, verb: st
     assert there(probe, names[0]) == (0, 0)
     (said,) = statements_of(uploading, batch, "erased")
     assert lines_of(said.body)["main.uploads"] == ("erased", 1, 0)
+    assert lines_of(said.body)["recordings.recordings"] == ("erased", 3, 0)  # two versions of the call's, and this
     assert not any(ann.left(probe).values())
 
 

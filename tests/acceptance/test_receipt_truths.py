@@ -15,6 +15,7 @@ from tests.fixtures.calltrack import Office
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
+from expunge_orchestrator.execution import stopping
 from expunge_orchestrator.ledger.records import Batch, BatchState
 
 LEAD = (
@@ -78,6 +79,48 @@ def test_found_says_when_it_was_counted(workshop: Office, probe: Probe) -> None:
     assert lines_of(body)["main.messages"] == ("erased", 1, 0)
     assert body["countedAt"] <= body["verifiedAt"]
     assert not any(ann.left(probe).values())
+
+
+def test_what_came_and_went_between_two_looks_is_in_no_number(workshop: Office, probe: Probe) -> None:
+    """A connector's own count of what it deleted is no evidence; docs/receipts.md says what `not-found` means here."""
+    ann = make_holder(probe)
+    probe.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
+    batch = workshop.plan(ann.csv)
+    late = "INSERT INTO messages (user_id, body) VALUES (%s, 'late')"
+    workshop.erase(batch, main_before(workshop, "erase", lambda: probe.sql(late, ann.id)))
+    body = body_of(workshop, batch, "erased")
+    assert lines_of(body)["main.messages"] == ("not-found", 0, 0)
+    assert body["countedAt"] <= body["verifiedAt"]
+    assert not any(ann.left(probe).values())
+
+
+def test_what_is_retained_at_one_look_and_due_at_the_next_is_one_record(workshop: Office, probe: Probe) -> None:
+    """An invoice is dated back while the erasure runs: it was kept, and then it was too old to be kept."""
+    ann = make_holder(probe)
+    probe.sql("DELETE FROM invoice_lines WHERE invoice_id IN (SELECT id FROM invoices WHERE user_id = %s)", ann.id)
+    probe.sql("UPDATE invoices SET issued_at = now() WHERE user_id = %s", ann.id)
+    batch = workshop.plan(ann.csv)
+
+    def back() -> None:
+        probe.sql("UPDATE invoices SET issued_at = now() - interval '11 years' WHERE user_id = %s", ann.id)
+
+    workshop.erase(batch, main_before(workshop, "verify", back))
+    assert lines_of(body_of(workshop, batch, "erased"))["main.invoices"] == ("erased", 1, 0)
+    assert not any(ann.left(probe).values())
+
+
+def test_what_a_cancelled_request_left_was_found(workshop: Office, probe: Probe) -> None:
+    """It came after the count, and a verification saw it before the end."""
+    ann = make_holder(probe)
+    probe.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
+    batch = workshop.plan(ann.csv)
+
+    def late() -> None:
+        stopping.cancel(workshop.workspace.ledger, batch, "ops")
+        probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+
+    workshop.erase(batch, main_before(workshop, "verify", late))
+    assert lines_of(body_of(workshop, batch, "cancelled"))["main.messages"] == ("left", 1, 1)
 
 
 def test_kept_in_part_says_how_many_went(workshop: Office, probe: Probe) -> None:

@@ -19,7 +19,15 @@ from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding
 from expunge_orchestrator.execution.concluding import Conclusions
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item, counted_at, update_items, verified_at
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import (
+    ChunkState,
+    Item,
+    counted_at,
+    update_items,
+    verified_at,
+    verified_since_count,
+)
 from expunge_orchestrator.outcomes import Result
 from expunge_reports.statement import NOTHING_OPEN
 
@@ -43,7 +51,7 @@ def accept(context: Context) -> Write:
 def recount(context: Context) -> Write:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here.
 
-    In a further round what was found before, and what the last verification saw due, is still found: the record grows.
+    In a further round what was found before, and what the last verification saw, is still found: the record grows.
     """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     due: dict[str, Counter[str]] = {}
@@ -57,8 +65,12 @@ def recount(context: Context) -> Write:
             due[store].update({name: tally.due for name, tally in tallies.items()})
 
     if context.touched:
+        with reading(context.workspace.ledger) as connection:
+            asked = verified_since_count(connection, context.chunk_id)
         found = {
-            item.id: outcomes.grown(outcomes.grown(item.found, outcomes.only_due(item.verified)), found[item.id])
+            item.id: outcomes.grown(
+                item.found, {store: item.verified[store] for store in asked & item.verified.keys()}, found[item.id]
+            )
             for item in context.active
         }
 

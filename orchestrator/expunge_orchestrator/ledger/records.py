@@ -244,6 +244,20 @@ def counted_at(connection: sa.Connection, chunk_id: int) -> datetime:
     return parse(connection.execute(counted).scalar_one())
 
 
+def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
+    """The stores that were verified since the chunk's people were last counted."""
+    logged = schema.step_log.c
+    counted = sa.select(sa.func.max(logged.round)).where(logged.chunk_id == chunk_id, logged.name == "recount")
+    names = connection.scalars(
+        sa.select(logged.name)
+        .where(
+            logged.chunk_id == chunk_id, logged.name.startswith("verify:"), logged.round >= counted.scalar_subquery()
+        )
+        .distinct()
+    )
+    return {name.removeprefix("verify:") for name in names}
+
+
 def verified_at(connection: sa.Connection, chunk_id: int, verb: str) -> datetime:
     """When the oldest of the chunk's latest verifications was made: one moment at which all stores had been asked."""
     latest = (

@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Tally
-from expunge_orchestrator.outcomes import Outcome, Result, at_least, judge, lines, pack, result, summary, unpack
+from expunge_orchestrator.outcomes import Outcome, Result, at_least, grown, judge, lines, pack, result, summary, unpack
 
 NOTHING = Tally()
 
@@ -74,3 +74,35 @@ def test_a_repeated_review_keeps_what_was_due() -> None:
     seen = {"messages": Tally(newer=1), "users": Tally(due=1), "new": Tally(due=3)}
     assert at_least(seen, earlier) == {"messages": Tally(due=2, newer=1), "users": Tally(due=1), "new": Tally(due=3)}
     assert at_least(seen, {}) == seen
+
+
+@pytest.mark.parametrize(
+    ("found", "verified", "counted", "expected"),
+    [
+        (Tally(due=2), None, Tally(due=1), (2, 0)),  # not verified since: the one may be one of the two
+        (Tally(due=2), Tally(due=0), Tally(due=1), (3, 0)),  # both were gone: this one came since
+        (Tally(due=2), Tally(due=1), Tally(due=1), (2, 0)),
+        (Tally(due=2), Tally(due=1), Tally(due=3), (4, 0)),
+        (Tally(), Tally(due=1), Tally(due=1), (1, 0)),
+        (Tally(retained=1), Tally(retained=1), Tally(due=1), (1, 0)),  # one record, kept and then due
+        (Tally(retained=1), None, Tally(due=1), (1, 0)),
+        (Tally(due=1), Tally(retained=1), Tally(due=1), (1, 0)),
+        (Tally(due=1, retained=2), Tally(retained=2), Tally(retained=2), (1, 2)),
+        (Tally(due=3), Tally(due=0), Tally(), (3, 0)),
+        (Tally(due=1), None, None, (1, 0)),
+    ],
+)
+def test_what_was_found_grows_by_what_came_since(
+    found: Tally, verified: Tally | None, counted: Tally | None, expected: tuple[int, int]
+) -> None:
+    def record(one: Tally | None) -> dict[str, dict[str, list[object]]]:
+        return {} if one is None else {"main": pack({"a": one})}
+
+    (values,) = grown(record(found), record(verified), record(counted))["main"].values()
+    assert tuple(values[:2]) == expected
+
+
+def test_what_a_verification_saw_is_found_by_that() -> None:
+    actions = {"main": {"a": Action.DELETE}}
+    (line,) = lines(actions, {"main": pack({"a": Tally()})}, {"main": pack({"a": Tally(due=1)})})
+    assert (line.found.due, line.outcome) == (1, Outcome.FAILED)
