@@ -2,8 +2,8 @@
 
 What a trigger function does cannot be read off its source. So the server's own counters of the transaction are held
 against what our statements report: a row more, in whatever table, and the transaction is rolled back. It is no matter
-when the trigger or the foreign key was made, or through which functions it went. Not counted, and so not seen: what is
-written into another server, and TRUNCATE.
+when the trigger or the foreign key was made, or through which functions it went. What is written
+into another server is not seen.
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ from expunge_connectors.postgres.mapped import MappedStore
 
 # One row a table that was written, and at least one row, so that the switch of the counters is always told.
 # `above`: the table and what it is a partition or a child of; rows are counted where they are stored.
+# `locked`: TRUNCATE, and whatever else gives a table other rows or another shape, counts no rows but locks all out.
 _WRITTEN = """
 SELECT pg_catalog.current_setting('track_counts')::boolean, w.*
   FROM (SELECT) AS always
   LEFT JOIN (
-    SELECT c.oid::bigint, above.oids, above.names, x.inserted, x.updated, x.deleted
+    SELECT c.oid::bigint, above.oids, above.names, locked.relation IS NOT NULL, x.inserted, x.updated, x.deleted
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN (
+        SELECT DISTINCT l.relation
+          FROM pg_catalog.pg_locks l
+         WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+      ) AS locked ON locked.relation = c.oid
      CROSS JOIN LATERAL (
        SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,
               pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated,
@@ -45,7 +51,7 @@ SELECT pg_catalog.current_setting('track_counts')::boolean, w.*
          JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
      ) AS above
      WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-       AND x.inserted + x.updated + x.deleted > 0
+       AND (x.inserted + x.updated + x.deleted > 0 OR locked.relation IS NOT NULL)
   ) AS w ON true
 """
 _REMEDY = (
@@ -77,6 +83,7 @@ class Rows(NamedTuple):
 class _Table(NamedTuple):
     oids: frozenset[int]
     names: tuple[str, ...]
+    locked: bool
     rows: Rows
 
 
@@ -118,22 +125,13 @@ class RowWatch:
         """
         changed: dict[str, Rows] = {}
         for table in self._changes(_written(connection, self.store)):
-            log = next((name for name, (_, oid) in self.store.logs.items() if oid in table.oids), None)
-            if log is not None:
-                raise TerminalError(
-                    f"store {self.store.name}, collection {log}: erasing wrote into the log {self.store.logs[log][0]},"
-                    " by a trigger or a foreign key; it was rolled back.",
-                    remedy="Make the trigger leave the log alone, or tombstone the collection that fires it.",
-                )
+            if table.locked and not self._accepted(table):
+                raise self._refusal(None, f"emptied or rebuilt {table.names[0]}")
             mapped = next((one for one in self.store.collections.values() if one.table.oid in table.oids), None)
             if mapped is not None:
                 changed[mapped.name] = changed.get(mapped.name, Rows()).plus(table.rows)
-            elif not self.store.may_change.intersection(table.names):
-                raise TerminalError(
-                    f"store {self.store.name}: erasing changed rows of {table.names[0]}, which the data map does not"
-                    " name, by a trigger, a rule or a foreign key; it was rolled back.",
-                    remedy=_REMEDY,
-                )
+            elif not self._accepted(table):
+                raise self._refusal(None, f"changed rows of {table.names[0]}, which the data map does not name")
         for name in changed:
             together = next((one for one in self.ours if name in one.names), _Ours((name,), Action.DELETE, 0))
             of_tables = [self.store.collections[one].table.text for one in together.names]
@@ -144,18 +142,37 @@ class RowWatch:
                 rows = rows.plus(changed.get(one, Rows()))
             tombstoned = together.action is Action.TOMBSTONE
             if not rows.are(together.rows if tombstoned else 0, 0 if tombstoned else together.rows):
-                raise TerminalError(
-                    f"store {self.store.name}, collection {name}: erasing changed other rows of"
-                    f" {self.store.collections[name].table.text} than the request's, by a trigger, a rule or a foreign"
-                    " key; it was rolled back.",
-                    remedy=_REMEDY,
-                )
+                text = self.store.collections[name].table.text
+                raise self._refusal(name, f"changed other rows of {text} than the request's")
+
+    def _accepted(self, table: _Table) -> bool:
+        """The map allows that rows of this table change by themselves. Of a log it cannot.
+
+        Raises:
+            TerminalError: It is a log.
+        """
+        log = next((name for name, (_, oid) in self.store.logs.items() if oid in table.oids), None)
+        if log is not None:
+            raise TerminalError(
+                f"store {self.store.name}, collection {log}: erasing wrote into the log {self.store.logs[log][0]}, by a"
+                " trigger or a foreign key; it was rolled back.",
+                remedy="Make the trigger leave the log alone, or tombstone the collection that fires it.",
+            )
+        return not self.store.may_change.isdisjoint(table.names)
+
+    def _refusal(self, collection: str | None, what: str) -> TerminalError:
+        where = (
+            f"store {self.store.name}" if collection is None else f"store {self.store.name}, collection {collection}"
+        )
+        return TerminalError(
+            f"{where}: erasing {what}, by a trigger, a rule or a foreign key; it was rolled back.", remedy=_REMEDY
+        )
 
     def _changes(self, after: Mapping[int, _Table]) -> Iterator[_Table]:
         for oid, table in after.items():
             earlier = self.before.get(oid)
             rows = table.rows if earlier is None else table.rows.plus(earlier.rows, -1)
-            if any(rows):
+            if any(rows) or table.locked:
                 yield table._replace(rows=rows)
 
 
@@ -169,7 +186,7 @@ def _written(connection: Connection, store: MappedStore) -> dict[int, _Table]:
             remedy="Set track_counts = on, the server's default.",
         )
     return {
-        oid: _Table(frozenset(oids), tuple(names), Rows(*rows))
-        for _, oid, oids, names, *rows in found
+        oid: _Table(frozenset(oids), tuple(names), locked, Rows(*rows))
+        for _, oid, oids, names, locked, *rows in found
         if oid is not None
     }

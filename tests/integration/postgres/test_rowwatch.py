@@ -56,6 +56,10 @@ def fired(event, then, where="messages"):
             + fired("DELETE", "INSERT INTO public.history VALUES (now())"),
             "rows of public.(old|history)",
         ),
+        # Emptied: no row is counted then.
+        (fired("DELETE", "TRUNCATE public.access_log"), "access_log"),
+        (fired("DELETE", "TRUNCATE public.marketing_optouts"), "marketing_optouts"),
+        (HISTORY + "INSERT INTO history VALUES ('x');" + fired("DELETE", "TRUNCATE public.history"), "public.history"),
         # By a rule.
         (HISTORY + "CREATE RULE r AS ON DELETE TO messages DO ALSO INSERT INTO history VALUES (OLD.body)", "history"),
         # The row is kept, and only looks deleted.
