@@ -9,7 +9,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
-from expunge_connectors.postgres import selection, staging
+from expunge_connectors.postgres import assurance, selection, staging
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.graph import closure
@@ -156,6 +156,7 @@ def _told(search: Search, mapped: MappedTable, rows: sql.Composable, known: _Key
         wanted.append(value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value))
     statement = sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {} AS f").format(listed(*wanted), rows)
     declared = [known.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
+    shared = assurance.shared(search, mapped)
     made = [*declared, *(known.of(feed.namespace) for feed in feeds)]
     for number, by, via, *found in search.connection.execute(statement).fetchall():
         origin = known.of(by)[via]
@@ -163,7 +164,7 @@ def _told(search: Search, mapped: MappedTable, rows: sql.Composable, known: _Key
         for keys, texts in zip(made, found, strict=True):
             for text in texts if isinstance(texts, list) else (texts,):
                 key = None if text is None else keys[text]
-                if key is not None:
+                if key is not None and (number, key) not in shared:
                     yield Yield(number, origin, mapped.name, key)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres.company import CUTOFF, data_map, execute, opened, subject
+from tests.integration.postgres.company import CUTOFF, actions, data_map, execute, opened, subject
 from tests.integration.postgres.inspecting import codes, edit, findings
 from tests.integration.postgres.shapes import ACME, shape
 
-from expunge_connectors.contract import Severity, SubjectKey
+from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresSpec
 from expunge_orchestrator.resolution import resolve
 
@@ -325,6 +325,41 @@ sessions:
         told = resolve(given, lambda asked: store.resolve(asked, ACME, CUTOFF), loaded)
     assert {number for number, one in told.items() if one.ambiguity is not None} == {1, 2}
     assert SubjectKey("token", "own") in told[3].keys
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "source"),
+    [
+        ("text", "'{}'", ASSURED),
+        ("text[]", "ARRAY['{}', NULL]", ASSURED.replace("token,", "token, each: true,")),
+        ("jsonb", """'[{{"t": "{}"}}, {{"t": ""}}]'""", ASSURED.replace("token,", "token, path: [t],")),
+    ],
+)
+def test_a_value_that_was_shared_against_the_word_of_the_map_is_not_followed(database, kind, value, source):
+    tokens = enumerate(["again", "again", "own", "own", "other"], start=1)
+    rows = ", ".join(f"({number}, {min(number, 3)}, {value.format(token)})" for number, token in tokens)
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2), (3);"
+        f"CREATE TABLE sessions (id int PRIMARY KEY, user_id int REFERENCES users, token {kind});"
+        f"INSERT INTO sessions VALUES {rows}",
+    )
+    sessions = "sessions: {table: public.sessions, ties: [{column: user_id, of: users.id}], yields: {token: SOURCE}}"
+    loaded = shape(TOKENS.partition("devices")[0] + sessions.replace("SOURCE", source))
+    people = [subject(number, user_id=str(number)) for number in (1, 2, 3)]
+    with opened(database, loaded) as store:
+        told = store.resolve(people, ACME, CUTOFF)
+        assert {(one.number, one.key.value) for one in told if one.key.namespace == "token"} == {
+            (3, "own"),
+            (3, "other"),
+        }
+        people = [
+            Subject(one.number, one.keys | {found.key for found in told if found.number == one.number})
+            for one in people
+        ]
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        left = {number: tallies["sessions"].due for number, tallies in store.verify(people, ACME, CUTOFF).items()}
+    assert left == {1: 1, 2: 1, 3: 0}
 
 
 def test_only_an_internal_identity_can_be_assured():

@@ -32,7 +32,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                     "internal-not-unique",
                     name,
                     f"{place} yields `{identity}`, and nothing in the database keeps two rows from holding one value."
-                    " The map says that none is shared; nobody checks it.",
+                    " The map says that none is shared; a row whose value is stays, and its person fails.",
                     f"Make the column unique; or tie the table by `{identity}` as well and let it yield the person.",
                 )
                 continue
