@@ -223,7 +223,10 @@ def _warm() -> None:
     load = JSONFileLoader.load_file
     read = cache(lambda path: load(JSONFileLoader(), path))
     JSONFileLoader.load_file = lambda _loader, path: read(path)
-    boto3.session.Session().client("s3", region_name="us-east-1").close()
+    # A session of botocore takes longer to make than all that a run asks of S3; clients of one share no state.
+    session = boto3.session.Session()
+    session.client("s3", region_name="us-east-1").close()
+    boto3.session.Session = lambda: session
 
 
 if __name__ == "__main__":

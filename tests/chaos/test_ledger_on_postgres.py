@@ -5,16 +5,22 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
+import psycopg
 import pytest
 from tests.chaos import accounts, ledgers
 from tests.chaos.choice import Choice
-from tests.chaos.held import Trial, share
+from tests.chaos.held import SECONDS, Trial, share
 from tests.chaos.runs import Chaos, Point, Scene, sample
 from tests.chaos.servers import LEDGER, ledger_outages, met_by_ledger
 from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
+from tests.chaos.test_command_killed import REQUEST, command
+from tests.fixtures.servers import wait_until
+
+from expunge_orchestrator.demo.judge import judge, snapshot
+from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4
 MARKERS = (ANYWHERE, b"INSERT INTO", b"UPDATE ", b"COMMIT", b"SELECT")
@@ -110,3 +116,39 @@ def test_cut_off(fleet: Chaos, choice: Choice, wire: Wire, part: int) -> None:
         wrong += [f"{scene}: ledger cut {cut}: {one}" for one in trial.wrong(code)]
     assert not wrong, "\n".join([str(choice), *wrong])
     assert made or choice.sample is not None
+
+
+HANG = """
+CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); RETURN NEW; END';
+CREATE TRIGGER hang BEFORE INSERT ON step_log FOR EACH ROW WHEN (NEW.name = 'erase:recordings') EXECUTE FUNCTION hang();
+"""
+
+
+def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
+    """Killed under a step that is being noted: neither a traceback nor "a defect"; the same command ends it."""
+    ledger = fleet.world.ledger
+    assert ledger is not None
+    fleet.fresh(fleet.scenes[0].start)
+    start, batch, digest = fleet.world.plan(replace(REQUEST, name="told"))
+    home, _ = fleet.fresh(start)
+    before = snapshot(fleet.world.endpoints)
+    erase = ("erase", batch, "--confirm", digest)
+    with psycopg.connect(ledger.url) as owner:
+        owner.execute(HANG)
+    process = command(fleet, home, *erase)
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    wait_until(lambda: ledgers.rows(home, asleep) != [(0,)], SECONDS)
+    try:
+        ledger.server.kill()
+        code = process.wait(SECONDS)
+    finally:
+        ledger.server.start()
+    told = (home / "output.txt").read_text()
+    assert code == LedgerError.exit_code, told
+    assert "ledger cannot be written" in " ".join(told.split())
+    assert "Traceback" not in told
+    with psycopg.connect(ledger.url) as owner:
+        owner.execute("DROP TRIGGER hang ON step_log")
+    for words in (erase, ("tick",)):
+        assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
+    assert judge(before, snapshot(fleet.world.endpoints), REQUEST.erased) == []
