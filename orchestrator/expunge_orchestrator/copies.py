@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import BackupConnector, BackupCopy, CanBeAsked, CopyListing, CopyStatus
 from expunge_orchestrator.clock import exact, stamp
-from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.database import one_at_a_time, reading
 from expunge_orchestrator.ledger.schema import backup_copy
 from expunge_reports.statement import Open
 
@@ -54,6 +54,7 @@ def _known(connection: sa.Connection, listing: CopyListing) -> set[str]:
 
 def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
     """Note what was seen, and what was looked for and not there (law 8)."""
+    one_at_a_time(connection)  # two workers, or a worker and `expunge tick`, may see a new copy in the same moment
     for listing in listings:
         seen_at = stamp(listing.at)
         seen = {copy.id: copy for copy in listing.copies}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -16,8 +17,9 @@ from tests.acceptance.probe import Probe
 from tests.acceptance.test_holds import key, lift, place
 from tests.acceptance.test_stopping import cancel
 from tests.fixtures.calltrack import Office, Town
+from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator import progress
+from expunge_orchestrator import copies, progress
 from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import stopping
 from expunge_orchestrator.ledger.database import open_ledger, reading, sole_runner
@@ -66,6 +68,28 @@ def test_a_second_runner_is_refused(elsewhere: Office) -> None:
     with sole_runner(elsewhere.workspace.ledger), pytest.raises(LedgerBusyError), sole_runner(second):
         pass
     second.dispose()
+
+
+def test_two_who_note_the_same_backup_copies_at_once(elsewhere: Office) -> None:
+    """A worker that concludes and `expunge copies` beside it: the second waits for the first, and neither fails."""
+    ledger = elsewhere.workspace.ledger
+    listings = copies.observe(elsewhere.workspace.backups)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+    def note() -> None:
+        with ledger.begin() as connection:
+            copies.record(connection, listings)
+
+    def somebody_waits() -> bool:
+        with reading(ledger) as connection:
+            return bool(connection.scalar(sa.text(waiting)))
+
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.begin() as first:
+            copies.record(first, listings)
+            second = pool.submit(note)
+            wait_until(somebody_waits)
+        second.result()
 
 
 def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(elsewhere: Office, probe: Probe) -> None:
