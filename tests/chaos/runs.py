@@ -117,6 +117,13 @@ class Point:
         return self.scene.ending.points[self.number - 1]
 
     @property
+    def begins_step(self) -> bool:
+        """Whether a step was taken, alone or in the commit that ended the one before, and has asked nobody yet."""
+        return self.name.startswith("after commit of chunk") and (
+            self.name.endswith("step_log") or self.name == "after commit of chunk"
+        )
+
+    @property
     def critical(self) -> bool:
         """Whether a mistake would show here most likely: something was done and is not noted yet, or the reverse."""
         name = self.name

@@ -55,12 +55,13 @@ def ledger_outages(chaos: Chaos) -> tuple[list[Outage], list[Outage]]:
     for scene in chaos.scenes:
         seen: set[str] = set()
         for number, name in enumerate(scene.ending.points, 1):
-            if name == "after commit of chunk":  # what the step reads from the ledger comes next
-                begun.append(Outage(Point(scene, number), LEDGER, BRIEFLY[len(begun) % len(BRIEFLY)]))
+            point = Point(scene, number)
+            if point.begins_step:  # what the step reads from the ledger comes next
+                begun.append(Outage(point, LEDGER, BRIEFLY[len(begun) % len(BRIEFLY)]))
             elif name not in seen and not name.startswith("log file"):
                 seen.add(name)
                 manners = (*MANNERS, *BRIEFLY)
-                others.append(Outage(Point(scene, number), LEDGER, manners[len(others) % len(manners)]))
+                others.append(Outage(point, LEDGER, manners[len(others) % len(manners)]))
     return begun, others
 
 
@@ -88,12 +89,13 @@ def _places(chaos: Chaos) -> Iterator[tuple[Point, tuple[str, ...]]]:
     for scene in chaos.scenes:
         seen: set[str] = set()
         for number, name in enumerate(scene.ending.points, 1):
-            if number == 1 or name == "after commit of chunk":  # a step was taken, and has asked no store yet
-                yield Point(scene, number), tuple(STORES)
+            point = Point(scene, number)
+            if number == 1 or point.begins_step:
+                yield point, tuple(STORES)
             elif name not in seen:
                 seen.add(name)
                 if inside := tuple(store for store in STORES if name.startswith(_INSIDE[store])):
-                    yield Point(scene, number), inside
+                    yield point, inside
 
 
 def met(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
