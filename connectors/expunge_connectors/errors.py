@@ -28,6 +28,13 @@ class NotQuiescentError(TransientError):
     """Transactions older than the cutoff are still running, so nothing can be said about what they will commit."""
 
 
+class StillReferencedError(TerminalError):
+    """A record that should go is still referred to by one that stays.
+
+    Or by one that came while the first was erased: so the call is made once more before the refusal is believed.
+    """
+
+
 class IdentityChangedError(TerminalError):
     """The store behind this name is not the one that the plan was made for."""
 

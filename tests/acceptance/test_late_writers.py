@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from pydantic import SecretStr
+from tests.acceptance.crowd import counted
 from tests.acceptance.people import CLIENT, Made, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.wrapped import before
@@ -55,16 +56,16 @@ class Writer:
 
     def commit_when_awaited(self, probe: Probe, commit: Callable[[], None]) -> None:
         """Commit as soon as somebody has looked at what runs and found this transaction."""
+        looked = (
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'expunge' AND query LIKE '%%pg_prepared_xacts%%'"
+        )
+        self.commit_when(lambda: bool(probe.sql(looked)), commit)
+
+    def commit_when(self, true: Callable[[], bool], commit: Callable[[], None]) -> None:
+        """Commit as soon as something is true."""
 
         def work() -> None:
-            wait_until(
-                lambda: bool(
-                    probe.sql(
-                        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'expunge'"
-                        " AND query LIKE '%%pg_prepared_xacts%%'"
-                    )
-                )
-            )
+            wait_until(true)
             commit()
 
         thread = threading.Thread(target=work)
@@ -157,6 +158,32 @@ def test_verification_waits_for_a_transaction_that_writes_after_the_erasure(
     assert ended.state is BatchState.ERASED, workshop.failures(ended)
     assert not any(holder.left(probe).values()), holder.left(probe)
     assert_settled(workshop, batch, again=False)
+
+
+def test_a_record_that_comes_between_children_and_parent_is_nobodys_poison(
+    workshop: Office, probe: Probe, writer: Writer
+) -> None:
+    """Its foreign key holds the parent's row until it is committed, and then the parent may not be deleted."""
+    callers = [make_caller(probe) for _ in range(3)]
+    batch = workshop.plan("caller_id\n" + "".join(f"{one.id}\n" for one in callers), callers[0].controller)
+    writer.write(
+        (
+            "INSERT INTO calls (client_id, caller_id, from_number, seconds, started_at) VALUES (%s, %s, %s, 1, now())",
+            (CLIENT, callers[1].id, callers[1].phone),
+        )
+    )
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'expunge' AND wait_event_type = 'Lock'"
+
+    def goes_on() -> None:
+        writer.commit_when(lambda: bool(probe.sql(waiting)), writer.commit)
+
+    main, calls = counted(before(workshop.workspace.stores["main"], "erase", goes_on), "erase")  # type: ignore[arg-type]
+    ended = workshop.erase(batch, workshop.with_stores({"main": main}))  # type: ignore[dict-item]
+    writer.join()
+    assert ended.state is BatchState.ERASED, workshop.failures(batch)
+    assert calls == [3, 3]  # the second call finds the child as well
+    assert not any(number for one in callers for number in one.left(probe).values())
+    assert workshop.events(batch) == [["accepted", "erased"]] * 3
 
 
 @pytest.mark.parametrize("prepared", [False, True], ids=["open", "prepared"])

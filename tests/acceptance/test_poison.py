@@ -19,7 +19,7 @@ from tests.fixtures.calltrack import Office, founded
 from tests.fixtures.servers import wait_until
 
 from expunge_connectors.contract import StoreConnector
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import StillReferencedError, TerminalError
 from expunge_orchestrator.execution import bisecting, states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -182,6 +182,26 @@ def test_other_steps_find_their_poison_too(office: Office, probe: Probe, verb: s
     assert crowd.messages(probe) == ([] if verb == "verify" else [crowd.ids[11]])
     broken[0] = False
     assert office.erase(batch, workspace).state is BatchState.ERASED
+    assert office.outcomes(batch) == {"erased": 16}
+
+
+def test_a_record_in_the_way_is_waited_for_once_and_is_poison_then(office: Office, probe: Probe) -> None:
+    crowd = make_crowd(probe, 16)
+    batch = office.plan(crowd.csv)
+    main = office.workspace.stores["main"]
+
+    def erase(subjects: Any, *rest: Any) -> Any:
+        if any(key.value == str(crowd.ids[11]) for one in subjects for key in one.keys):
+            raise StillReferencedError("store main: a record is in the way for a test.")
+        return main.erase(subjects, *rest)
+
+    counting, calls = counted(Instead(main, erase=erase), "erase")  # type: ignore[arg-type]
+    assert office.erase(batch, office.with_stores({"main": counting})).state is BatchState.FAILED  # type: ignore[dict-item]
+    assert office.outcomes(batch) == {"erased": 15, "failed": 1}
+    assert list(office.reasons(batch)) == ["erase:main: store main: a record is in the way for a test."]
+    assert calls[:2] == [16, 16]
+    assert len(calls) <= 2 * (2 * 4 + 1)
+    assert office.erase(batch).state is BatchState.ERASED
     assert office.outcomes(batch) == {"erased": 16}
 
 

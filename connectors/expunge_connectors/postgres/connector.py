@@ -12,7 +12,7 @@ from tenacity.wait import wait_base
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import Beat, Counts, Finding, Scope, Severity, StoreIdentity, Subject, Yield
 from expunge_connectors.drafting import StoreDraft
-from expunge_connectors.errors import NotQuiescentError, TerminalError
+from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import (
     counting,
     drafting,
@@ -27,7 +27,7 @@ from expunge_connectors.postgres import (
 from expunge_connectors.postgres.catalogue import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
-from expunge_connectors.postgres.errors import StillReferencedError, translated
+from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
 from expunge_connectors.postgres.quiescence import await_quiescence

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
-
-
-class StillReferencedError(TerminalError):
-    """A row that should go is still referenced by one that stays."""
-
+from expunge_connectors.errors import ConnectorError, StillReferencedError, TerminalError, TransientError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P", "58")

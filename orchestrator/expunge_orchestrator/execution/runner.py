@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
-from expunge_connectors.errors import IdentityChangedError, TerminalError, TransientError
+from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import bisecting, pipeline, resolving, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
@@ -24,7 +24,7 @@ from expunge_orchestrator.execution.delivery import Delivery, take, taken
 from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.issuing import publish
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.database import forget, one_at_a_time, sole_runner
+from expunge_orchestrator.ledger.database import forget, one_at_a_time, reading, sole_runner
 from expunge_orchestrator.ledger.records import STOPPED, ChunkState
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
@@ -211,12 +211,24 @@ def _stop(context: Context, epoch: int, step: int, error: Exception) -> None:
     match error:
         case TransientError():
             _put_off(context.workspace, context, epoch, step, f"{name}: {error.message}")
+        case StillReferencedError() if _first_time(context, epoch):
+            _put_off(context.workspace, context, epoch, step, f"{name}: {error}")
         case TerminalError() if not isinstance(error, IdentityChangedError):
             bisecting.narrow(context, epoch, step, f"{name}: {error}")
         case ExpungeError() | ReportError():
             _fail(context.workspace, context.chunk_id, epoch, f"{name}: {error}")
         case _:
             bisecting.narrow(context, epoch, step, f"{name}: internal error {type(error).__name__}")
+
+
+def _first_time(context: Context, epoch: int) -> bool:
+    """Nothing failed here since the last step that was passed, and another attempt is allowed."""
+    chunk = schema.chunk.c
+    with reading(context.workspace.ledger) as connection:
+        attempts = connection.scalar(
+            sa.select(chunk.attempts).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
+        )
+    return attempts == 0 and context.workspace.settings.max_attempts > 1
 
 
 def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why: str) -> None:
