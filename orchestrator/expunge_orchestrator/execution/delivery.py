@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,7 +15,7 @@ from expunge_orchestrator.execution.context import Context, Opened
 from expunge_orchestrator.holds import held_in_chunk
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import one_at_a_time
-from expunge_orchestrator.ledger.records import STOPPED, ChunkState
+from expunge_orchestrator.ledger.records import STOPPED, Batch, BatchState, ChunkState
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -33,70 +36,101 @@ class Delivery:
     context: Context
 
 
+# Built once: a step of one person asks the ledger as often as a step of thousands.
+_OPEN = (
+    sa.select(
+        schema.chunk.c.epoch,
+        schema.chunk.c.step,
+        schema.chunk.c.rounds,
+        schema.chunk.c.repeats,
+        schema.chunk.c.touched,
+        schema.batch.c.state,
+        schema.batch.c.cancelled_at,
+    )
+    .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+    .where(
+        schema.chunk.c.id == sa.bindparam("chunk"),
+        schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+        schema.batch.c.state.not_in([state.value for state in STOPPED]),
+    )
+)
+_TAKE = (
+    sa.update(schema.chunk)
+    .where(schema.chunk.c.id == sa.bindparam("chunk"), schema.chunk.c.epoch == sa.bindparam("seen"))
+    .values(
+        epoch=sa.bindparam("next_epoch"),
+        state=ChunkState.RUNNING.value,
+        step=sa.bindparam("at_step"),
+        rounds=sa.bindparam("in_round"),
+        touched=sa.bindparam("is_touched"),
+    )
+)
+
+
 def take(workspace: Workspace, chunk_id: int, beat: Beat) -> Delivery | None:
     """Take the next step of a chunk that nobody is at work on. None if it may not run now."""
     with workspace.ledger.begin() as connection:
         one_at_a_time(connection)  # with the placing of holds
-        return _take(connection, workspace, chunk_id, beat, {})
+        batch = records.batch_of_chunk(connection, chunk_id)
+        cutoffs = records.cutoffs(connection, batch.id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
 
 
 def taken(connection: sa.Connection, context: Context) -> Delivery | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
-    return _take(connection, context.workspace, context.chunk_id, context.beat, context.opened)
+    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened)
+    return _take(connection, source, context.chunk_id)
 
 
-def _take(
-    connection: sa.Connection, workspace: Workspace, chunk_id: int, beat: Beat, opened: Opened
-) -> Delivery | None:
-    running = sa.exists().where(
-        schema.batch.c.id == schema.chunk.c.batch_id,
-        schema.batch.c.state.not_in([state.value for state in STOPPED]),
-    )
-    moved = connection.execute(
-        sa.update(schema.chunk)
-        .where(
-            schema.chunk.c.id == chunk_id,
-            schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-            running,
-        )
-        .values(epoch=schema.chunk.c.epoch + 1, state=ChunkState.RUNNING.value)
-        .returning(
-            schema.chunk.c.epoch,
-            schema.chunk.c.step,
-            schema.chunk.c.rounds,
-            schema.chunk.c.repeats,
-            schema.chunk.c.touched,
-        )
-    ).first()
-    if moved is None:
+class _Source(NamedTuple):
+    """What the steps of one drive share. Of a batch only its state and its cancelling change meanwhile."""
+
+    workspace: Workspace
+    batch: Batch
+    cutoffs: Mapping[str, datetime]
+    beat: Beat
+    opened: Opened
+
+
+def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery | None:
+    seen = connection.execute(_OPEN, {"chunk": chunk_id}).first()
+    if seen is None:
         return None
-    batch = records.batch_of_chunk(connection, chunk_id)
-    step, rounds, name = moved.step, moved.rounds, str(batch.pipeline[moved.step])
+    batch = replace(source.batch, state=BatchState(seen.state), cancelled=seen.cancelled_at is not None)
+    step, rounds, name = seen.step, seen.rounds, str(batch.pipeline[seen.step])
     if batch.cancelled and step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE):
         verifying = pipeline.first(batch.pipeline, pipeline.VERIFY)
-        if not moved.touched:
+        if not seen.touched:
             name = withdrawing.WITHDRAW
         elif step < verifying:
             step, rounds, name = verifying, rounds + 1, str(batch.pipeline[verifying])
     verb, store = pipeline.split(name)
-    connection.execute(
-        sa.update(schema.chunk)
-        .where(schema.chunk.c.id == chunk_id)
-        .values(step=step, rounds=rounds, touched=moved.touched or verb == pipeline.ERASE)
-    )
+    moved = connection.execute(
+        _TAKE,
+        {
+            "chunk": chunk_id,
+            "seen": seen.epoch,
+            "next_epoch": seen.epoch + 1,
+            "at_step": step,
+            "in_round": rounds,
+            "is_touched": seen.touched or verb == pipeline.ERASE,
+        },
+    ).rowcount
+    if not moved:
+        return None
     items = records.items_of_chunk(connection, chunk_id)
     context = Context(
-        workspace=workspace,
+        workspace=source.workspace,
         batch=batch,
         chunk_id=chunk_id,
         round=rounds,
-        repeats=moved.repeats,
-        touched=moved.touched,
+        repeats=seen.repeats,
+        touched=seen.touched,
         items=items,
-        cutoffs=records.cutoffs(connection, batch.id),
+        cutoffs=source.cutoffs,
         store=store,
-        beat=beat,
-        opened=opened,
+        beat=source.beat,
+        opened=source.opened,
         held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
     )
-    return Delivery(moved.epoch, step, name, context)
+    return Delivery(seen.epoch + 1, step, name, context)

@@ -46,6 +46,21 @@ _STEPS: Mapping[str, Callable[[Context], Write]] = {
 }
 
 
+# Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
+_OWNED = (
+    sa.update(schema.chunk)
+    .where(schema.chunk.c.id == sa.bindparam("chunk"), schema.chunk.c.epoch == sa.bindparam("held"))
+    .values(
+        attempts=sa.case(
+            (sa.func.coalesce(schema.chunk.c.stuck_at, -1) > sa.bindparam("passed"), schema.chunk.c.attempts), else_=0
+        ),
+        not_before=None,
+        failure=None,
+    )
+    .returning(schema.chunk.c.bisection_id)
+)
+_LOGGED = sa.insert(schema.step_log)
+
 _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
@@ -160,35 +175,17 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
         return None
     with context.workspace.ledger.begin() as connection:
         one_at_a_time(connection)  # with the placing of holds, for the step that is taken below
-        owned = connection.execute(
-            sa.update(schema.chunk)
-            .where(schema.chunk.c.id == context.chunk_id, schema.chunk.c.epoch == epoch)
-            .values(attempts=_unless_stuck(schema.chunk.c.attempts, step), not_before=None, failure=None)
-            .returning(schema.chunk.c.bisection_id)
-        ).first()
+        owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": epoch, "passed": step}).first()
         if owned is None:
             return None
         onward = write(connection)
         _move(connection, context, step, onward)
         bisecting.passed(connection, context.chunk_id, owned.bisection_id, step)
-        connection.execute(
-            sa.insert(schema.step_log).values(
-                chunk_id=context.chunk_id,
-                round=context.round,
-                step=step,
-                name=delivery.name,
-                epoch=epoch,
-                at=stamp(now()),
-            )
-        )
+        logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
+        connection.execute(_LOGGED, logged | {"epoch": epoch, "at": stamp(now())})
         following = taken(connection, context) if onward.state is ChunkState.READY else None
     watch.step_done(context.chunk_id, delivery.name)
     return following
-
-
-def _unless_stuck(attempts: sa.Column[int], step: int) -> sa.ColumnElement[int]:
-    """Attempts are over when the step that failed is passed, not when one before it is done again on the way there."""
-    return sa.case((sa.func.coalesce(schema.chunk.c.stuck_at, -1) > step, attempts), else_=0)
 
 
 def _move(connection: sa.Connection, context: Context, step: int, onward: Next) -> None:
