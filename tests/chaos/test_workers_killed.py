@@ -21,7 +21,7 @@ from expunge_orchestrator.demo.judge import Erased
 WORKERS = 2
 HALVES = ("erase", "settle")
 PARTS = 2
-RUNS = 60
+RUNS = 48
 STRANGERS = replace(REQUEST, name="strangers", chunk=1)
 # Holders 2 and 3 share a home: who of them comes last, and so takes it along, is open. That it goes is not.
 NEIGHBOURS = Request("neighbours", "calltrack", "user_id\n2\n3\n4\n8\n", Erased(users=frozenset({2, 3, 4, 8})), chunk=1)
@@ -44,8 +44,7 @@ def run(chaos: Chaos, race: Request, half: str, home: Path, fatal: int) -> tuple
     return code, len(points), flying
 
 
-@pytest.fixture(scope="module")
-def races(chaos: Chaos) -> list[Race]:
+def rehearsed(chaos: Chaos) -> list[Race]:
     """Both requests, undisturbed."""
     made = []
     for request in (STRANGERS, NEIGHBOURS):
@@ -64,12 +63,11 @@ def races(chaos: Chaos) -> list[Race]:
     return made
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_two_workers_killed(chaos: Chaos, choice: Choice, races: list[Race], part: int) -> None:
-    source = random.Random(choice.seed + part)
+def killed(chaos: Chaos, races: list[Race], number: int, source: random.Random) -> list[str]:
+    """So many races, killed once or twice in each half. Returns what is wrong."""
     wrong: list[str] = []
     deaths, together = 0, 0
-    for _ in range((RUNS if choice.sample is None else max(4, choice.sample // 2)) // PARTS):
+    for _ in range(number):
         race = source.choice(races)
         home, before = chaos.fresh(race.start)
         said = []
@@ -81,8 +79,27 @@ def test_two_workers_killed(chaos: Chaos, choice: Choice, races: list[Race], par
                 deaths += code == KILLED
                 together += code == KILLED and flying == WORKERS
         wrong += [f"{race.request.name}, {said}: {one}" for one in differences(chaos, race, home, before)]
-    assert not wrong, "\n".join([str(choice), *wrong])
     assert together, f"{deaths} deaths, never with two chunks in flight"
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def races(chaos: Chaos) -> list[Race]:
+    """With the ledger in a file."""
+    return rehearsed(chaos)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_two_workers_killed(chaos: Chaos, choice: Choice, races: list[Race], part: int) -> None:
+    number = RUNS if choice.sample is None else max(4, choice.sample // 2)
+    wrong = killed(chaos, races, number // PARTS, random.Random(choice.seed + part))
+    assert not wrong, "\n".join([str(choice), *wrong])
+
+
+def test_two_workers_killed_with_the_ledger_on_postgres(fleet: Chaos, choice: Choice) -> None:
+    number = RUNS // 3 if choice.sample is None else max(3, choice.sample // 5)
+    wrong = killed(fleet, rehearsed(fleet), number, random.Random(choice.seed))
+    assert not wrong, "\n".join([str(choice), *wrong])
 
 
 def differences(chaos: Chaos, race: Race, home: Path, before: Picture) -> Iterator[str]:
