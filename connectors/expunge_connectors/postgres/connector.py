@@ -230,7 +230,7 @@ class PostgresStore:
     def _check_structure(self) -> None:
         """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""
         inspected = self._inspected
-        differences = [] if inspected is None else self._reading(inspected.differences)
+        differences = [] if inspected is None else self._call(inspected.differences)
         if differences and (
             not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect())
         ):

@@ -31,49 +31,51 @@ SELECT c.oid::bigint, n.nspname || '.' || c.relname
 # Nothing here changes with the rows, VACUUM FULL, REINDEX or a new partition: a partition that is attached later has
 # its root's columns, keys and triggers. Constraints and indexes of partitions that only copy the root's are left out.
 _BUILT = """
-WITH mapped (oid) AS (SELECT unnest(%s::bigint[])::oid)
-SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text))
+SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text COLLATE "C"))
   FROM (
     SELECT c.oid, 'name or place', pg_catalog.concat_ws(' ', n.nspname, c.relname, c.relkind, c.relrowsecurity,
              c.relforcerowsecurity,
              ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY 1),
              c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))
-      FROM mapped
-      JOIN pg_catalog.pg_class c USING (oid)
+      FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = ANY (%(oids)s::oid[])
     UNION ALL
     SELECT a.attrelid, 'columns', pg_catalog.concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
              a.attgenerated, a.attidentity)
-      FROM mapped
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = mapped.oid AND a.attnum > 0 AND NOT a.attisdropped
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT mapped.oid, CASE k.contype WHEN 'f' THEN 'foreign keys' ELSE 'constraints' END,
+    SELECT k.conrelid, CASE k.contype WHEN 'f' THEN 'foreign keys' ELSE 'constraints' END,
            pg_catalog.concat_ws(' ', k.oid, k.contype, k.convalidated, k.condeferrable, k.confdeltype, k.confupdtype,
              pg_catalog.to_jsonb(k) ->> 'conenforced')
-      FROM mapped
-      JOIN pg_catalog.pg_constraint k ON mapped.oid IN (k.conrelid, k.confrelid) AND k.conparentid = 0
+      FROM pg_catalog.pg_constraint k
+     WHERE k.conrelid = ANY (%(oids)s::oid[]) AND k.conparentid = 0
+    UNION ALL
+    SELECT k.confrelid, 'foreign keys', pg_catalog.concat_ws(' ', k.oid, k.convalidated, k.confdeltype, k.confupdtype)
+      FROM pg_catalog.pg_constraint k
+     WHERE k.contype = 'f' AND k.confrelid = ANY (%(oids)s::oid[]) AND k.conparentid = 0
     UNION ALL
     SELECT g.tgrelid, 'triggers', pg_catalog.concat_ws(' ', g.oid, g.tgenabled, g.tgtype, g.tgfoid, g.tgqual, p.prosrc)
-      FROM mapped
-      JOIN pg_catalog.pg_trigger g ON g.tgrelid = mapped.oid AND NOT g.tgisinternal
+      FROM pg_catalog.pg_trigger g
       JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+     WHERE g.tgrelid = ANY (%(oids)s::oid[]) AND NOT g.tgisinternal
     UNION ALL
     SELECT w.ev_class, 'rules', pg_catalog.concat_ws(' ', w.oid, w.ev_enabled)
-      FROM mapped
-      JOIN pg_catalog.pg_rewrite w ON w.ev_class = mapped.oid
+      FROM pg_catalog.pg_rewrite w
+     WHERE w.ev_class = ANY (%(oids)s::oid[])
     UNION ALL
     SELECT y.polrelid, 'policies', pg_catalog.concat_ws(' ', y.oid, y.polcmd, y.polpermissive, y.polroles, y.polqual)
-      FROM mapped
-      JOIN pg_catalog.pg_policy y ON y.polrelid = mapped.oid
-    UNION
-    SELECT x.indrelid, 'unique indexes', pg_catalog.concat_ws(' ', x.indkey, x.indisprimary, x.indpred, x.indexprs)
-      FROM mapped
-      JOIN pg_catalog.pg_index x ON x.indrelid = mapped.oid AND x.indisunique AND x.indisvalid
+      FROM pg_catalog.pg_policy y
+     WHERE y.polrelid = ANY (%(oids)s::oid[])
+    UNION ALL
+    SELECT DISTINCT x.indrelid, 'unique indexes',
+           pg_catalog.concat_ws(' ', x.indkey, x.indisprimary, x.indpred, x.indexprs)
+      FROM pg_catalog.pg_index x
+     WHERE x.indrelid = ANY (%(oids)s::oid[]) AND x.indisunique AND x.indisvalid
   ) AS fact (oid, what, text)
  GROUP BY fact.oid, fact.what
 """
-
-
 _PLACE, _FOREIGN_KEYS = "name or place", "foreign keys"
 
 
@@ -126,4 +128,4 @@ def changed(store: str, differences: Sequence[Difference]) -> StructureChangedEr
 
 
 def _built(connection: Connection, oids: Iterable[int]) -> dict[tuple[int, str], str]:
-    return {(oid, what): digest for oid, what, digest in connection.execute(_BUILT, (list(oids),)).fetchall()}
+    return {(oid, what): digest for oid, what, digest in connection.execute(_BUILT, {"oids": list(oids)}).fetchall()}
