@@ -10,7 +10,17 @@ from psycopg import sql
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
-from expunge_connectors.contract import Beat, Counts, Finding, Scope, Severity, StoreIdentity, Subject, Yield
+from expunge_connectors.contract import (
+    Beat,
+    Counts,
+    Finding,
+    Scope,
+    Severity,
+    StoreIdentity,
+    Subject,
+    SubjectKey,
+    Yield,
+)
 from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import (
@@ -67,6 +77,7 @@ class PostgresStore:
         self.name = name
         self._data_map = data_map
         self._map = store_spec(name, data_map)
+        self._tied = {tie.identity for table in self._map.collections.values() for tie in table.ties}
         self._settings = connection
         self._connections = Connections(name, connection)
         self._catalogue = RememberedCatalogue(table.table for table in self._map.collections.values())
@@ -125,6 +136,8 @@ class PostgresStore:
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
         """Declared yields and internal keys of every row tied to these keys."""
+        if not any(self._leads_here(key) for subject in subjects for key in subject.keys):
+            return []
         return self._reading(
             lambda connection: resolution.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
@@ -226,6 +239,10 @@ class PostgresStore:
             f"store {self.name}, collection {done.reached}: rows come back as fast as they are deleted.",
             remedy="Look for a trigger, or an application, that writes them anew.",
         )
+
+    def _leads_here(self, key: SubjectKey) -> bool:
+        """Whether a collection may be tied by the key; an object's name, or a session's, leads to no row."""
+        return key.namespace in self._tied or key.namespace.startswith(f"{self.name}.")
 
     def _check_structure(self) -> None:
         """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""
