@@ -257,7 +257,10 @@ class SeaweedFS:
         """Return None: it uses no System V shared memory."""
 
     def ready(self, port: int) -> bool:
-        """Tell whether an object can be written, read by listing, and removed again."""
+        """Tell whether an object that is there can be read; if there is none, whether one can be written and removed.
+
+        Started again after a kill, SeaweedFS keeps the first object of a new bucket waiting, for up to 15 s.
+        """
         client = boto3.client(
             "s3",
             endpoint_url=self.url(port),
@@ -273,7 +276,12 @@ class SeaweedFS:
         )
         bucket = "expunge-readiness"
         try:
-            if bucket not in {entry.get("Name") for entry in client.list_buckets()["Buckets"]}:
+            names = [str(entry.get("Name")) for entry in client.list_buckets()["Buckets"]]
+            for name in names:
+                for entry in client.list_objects_v2(Bucket=name, MaxKeys=1).get("Contents", []):
+                    client.get_object(Bucket=name, Key=entry["Key"])["Body"].close()
+                    return True
+            if bucket not in names:
                 client.create_bucket(Bucket=bucket)
             client.put_object(Bucket=bucket, Key="probe", Body=b"probe")
             client.delete_object(Bucket=bucket, Key="probe")
