@@ -21,6 +21,11 @@ _SHARED = sql.SQL(
 )
 
 
+def asked(mapped: MappedTable) -> bool:
+    """The map says so of a value of this table: its rows are looked at again, and must be at hand."""
+    return any(source.never_shared is not None for source, _ in mapped.yields.values())
+
+
 def shared(search: Search, mapped: MappedTable) -> frozenset[tuple[int, SubjectKey]]:
     """Subject and key, where a row that was not found for the subject holds the same value."""
     keys: set[tuple[int, SubjectKey]] = set()

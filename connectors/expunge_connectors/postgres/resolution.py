@@ -45,7 +45,7 @@ def resolve(
                 continue
             found = _found(search, mapped, ways)
             rows: sql.Composable = sql.SQL("({})").format(found)
-            if mapped.name in leading or mapped.own:
+            if mapped.name in leading or mapped.own or assurance.asked(mapped):
                 search.keep(mapped, found, _columns(mapped))
                 rows = search.table(mapped.name)
             if mapped.name in telling and search.found.get(mapped.name) != 0:
