@@ -59,6 +59,13 @@ def told(excess: Mapping[str, Any]) -> str:
             return f"{excess['value']} % of {excess['place']}; the map allows {excess['allowed']} %"
 
 
+def beyond(limits: Limits, planned: int, found: int) -> list[str]:
+    """The limit of records per person, in words, if it is exceeded by more than was planned and approved."""
+    if limits.rows_per_person is None or found <= max(limits.rows_per_person, planned):
+        return []
+    return [f"{found} records of one person; the map allows {limits.rows_per_person}"]
+
+
 def drifted(planned: Due, found: Due, percent: int) -> list[str]:
     """Collections in which clearly more is due than was planned, in words. Less is no drift: it harms nobody."""
     return [

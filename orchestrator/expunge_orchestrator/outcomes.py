@@ -115,6 +115,13 @@ def nothing_due(record: Record) -> bool:
     return not any(values[0] for collections in record.values() for values in collections.values())
 
 
+def all_due(record: Record) -> int:
+    """How many records of one person are due in all."""
+    return sum(
+        values[0] for collections in record.values() for values in collections.values() if isinstance(values[0], int)
+    )
+
+
 def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
     """The reverse of `pack`."""
     return {name: _tally(*values) for name, values in record.items()}

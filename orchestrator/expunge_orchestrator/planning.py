@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any, Protocol, TypeVar
 
@@ -96,7 +96,7 @@ def make(workspace: Workspace, people: People, scope: Scope, progress: Progress)
     }
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
-    _freeze(workspace, uid, scope, plan, digest, zip(series, people, strict=True), planned)
+    _freeze(workspace, uid, scope, plan, digest, zip(series, people, totals.persons, strict=True), planned)
     with workspace.ledger.begin() as connection:
         return batch_by_uid(connection, uid)
 
@@ -116,6 +116,8 @@ class _Totals:
         self.on_hold = 0
         self.also_in: Counter[str] = Counter()
         self.most_per_person = 0
+        self.persons: list[tuple[SubjectKey, ...] | None] = []
+        """Of each person, who it is (person keys); None where the request itself says it, by such keys alone."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
                 name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "people": 0}
@@ -146,6 +148,7 @@ class _Totals:
             data_map=workspace.data_map,
         )
         keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
+        self.persons += _named(part, keys, leftovers.person_identities(workspace))
         taken = leftovers.taken_over(workspace, scope, keys.items())
         subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
         self.ambiguous += len(resolved) - len(subjects)
@@ -171,6 +174,18 @@ class _Totals:
             store: {name: number - before[store][name] for name, number in collections.items()}
             for store, collections in self.due().items()
         }
+
+
+def _named(
+    part: Mapping[int, frozenset[SubjectKey]], resolved: Mapping[int, frozenset[SubjectKey]], persons: Container[str]
+) -> Iterator[tuple[SubjectKey, ...] | None]:
+    """Who each is. Execution holds against it: an identifier may have passed on by then."""
+    for number, given in part.items():
+        if all(key.namespace in persons for key in given):
+            yield None
+        else:
+            found = map(standing.plain, resolved.get(number, ()))
+            yield tuple(key for key in found if key.namespace in persons)
 
 
 def _sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int]]:
@@ -227,7 +242,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     scope: Scope,
     plan: Mapping[str, Any],
     digest: str,
-    people: Iterable[tuple[str, frozenset[SubjectKey]]],
+    people: Iterable[tuple[str, frozenset[SubjectKey], tuple[SubjectKey, ...] | None]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
 ) -> None:
     seal = Seal(workspace.keys.wrapping)
@@ -266,7 +281,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 .returning(schema.chunk.c.id)
             )
             rows = []
-            for series, keys in part:
+            for series, keys, named in part:
                 wrapped = seal.new_key()
                 rows.append(
                     {
@@ -282,6 +297,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                         ),
                         "wrapped_key": wrapped,
                         "sealed_identifiers": seal.close(wrapped, series, keys),
+                        "sealed_keys": None if named is None else seal.close(wrapped, series, named),
                     }
                 )
             connection.execute(sa.insert(schema.item), rows)

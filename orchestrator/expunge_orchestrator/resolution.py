@@ -32,6 +32,7 @@ class Ambiguity(StrEnum):
     SEVERAL_PERSONS = "several persons are behind one of the given identifiers"
     KEYS_DISAGREE = "the given identifiers do not lead to the same person"
     SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
+    OTHERWISE = "an identifier leads to another person than when the plan was made"
     MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
     TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
 
@@ -147,6 +148,14 @@ def _persons(key: SubjectKey, trail: _Trail, rules: _Rules) -> set[SubjectKey]:
             elif kind is IdentityKind.INTERNAL:
                 ahead.append(target)
     return persons
+
+
+def other_than(planned: AbstractSet[SubjectKey], found: AbstractSet[SubjectKey]) -> bool:
+    """Whether those found (person keys) are somebody else than those planned for.
+
+    A second person key of another kind beside one that was planned for is the same human, found a little later.
+    """
+    return not found <= planned and (not found & planned or _several(found | planned))
 
 
 def _several(persons: AbstractSet[SubjectKey]) -> bool:

@@ -21,7 +21,7 @@ from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import Item, update_items
 from expunge_orchestrator.outcomes import Result
-from expunge_orchestrator.resolution import Ambiguity, Resolved
+from expunge_orchestrator.resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.tags import Tagger
 
 
@@ -102,12 +102,16 @@ def _known(context: Context, item: Item) -> frozenset[SubjectKey]:
 
 
 def _of_the_same(context: Context, item: Item, answer: Resolved) -> Resolved:
-    """The answer, unless it names a person whom the first round did not find."""
+    """The answer, unless it names somebody else than the plan, or a person whom the first round did not find."""
     if item.sealed_keys is None:
         return answer
     persons = leftovers.person_identities(context.workspace)
     before = set(map(standing.plain, context.unsealed(item)))
-    if any(key.namespace in persons and key not in before for key in map(standing.plain, answer.keys)):
+    found = {key for key in map(standing.plain, answer.keys) if key.namespace in persons}
+    if not context.touched:
+        if other_than({key for key in before if key.namespace in persons}, found):
+            return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
+    elif not found <= before:
         return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
     return answer
 

@@ -80,6 +80,8 @@ def recount(context: Context) -> Write:
             return _ON
         planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
         more = limits.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
+        most = max((outcomes.all_due(record) for record in found.values()), default=0)
+        more += limits.beyond(context.workspace.data_map.limits, context.batch.plan.get("mostPerPerson", most), most)
         if not more:
             return _ON
         return Next(
