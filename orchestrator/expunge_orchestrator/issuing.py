@@ -58,7 +58,8 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at:
         part = drafts[start : start + _SIGNED_AT_ONCE]
         before = _heads(connection, [draft.series for draft in part])
         rows = []
-        said: object = None
+        said = part[0].body
+        encoded = _encoded(said)
         for draft in part:
             if draft.body is not said:  # where a batch says the same of everybody, it is one object
                 said, encoded = draft.body, _encoded(draft.body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -144,7 +145,7 @@ def person_identities(workspace: Workspace) -> frozenset[str]:
 _TAG = schema.leftover_tag.c.tag
 
 
-def _with_tags(scope: Scope) -> sa.Select[tuple[bytes, int, bytes, bytes, list[list[str]], str, str]]:
+def _with_tags(scope: Scope) -> sa.Select[Any, Any, Any, Any, Any, Any, Any]:
     return (
         sa.select(
             _TAG,

@@ -108,7 +108,7 @@ def words(others: Sequence[Unfinished]) -> str:
     return f"; another request of this person is not finished: {named}"
 
 
-def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any]:
+def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any]:
     """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk."""
     ours, theirs, proof = (schema.suppression.alias(name) for name in ("ours", "theirs", "proof"))
     person, other = schema.item.alias("person"), schema.item
