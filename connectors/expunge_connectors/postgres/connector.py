@@ -18,7 +18,6 @@ from expunge_connectors.contract import (
     Severity,
     StoreIdentity,
     Subject,
-    SubjectKey,
     Yield,
 )
 from expunge_connectors.drafting import StoreDraft
@@ -39,7 +38,7 @@ from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
-from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec
+from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec, tying
 from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.remembered import RememberedCatalogue
 from expunge_connectors.postgres.replicas import Replicas
@@ -77,7 +76,6 @@ class PostgresStore:
         self.name = name
         self._data_map = data_map
         self._map = store_spec(name, data_map)
-        self._tied = {tie.identity for table in self._map.collections.values() for tie in table.ties}
         self._settings = connection
         self._connections = Connections(name, connection)
         self._catalogue = RememberedCatalogue(table.table for table in self._map.collections.values())
@@ -136,7 +134,8 @@ class PostgresStore:
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
         """Declared yields and internal keys of every row tied to these keys."""
-        if not any(self._leads_here(key) for subject in subjects for key in subject.keys):
+        tied = tying(self.name, self._map, scope)
+        if not any(key.namespace in tied for subject in subjects for key in subject.keys):
             return []
         return self._reading(
             lambda connection: resolution.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
@@ -239,10 +238,6 @@ class PostgresStore:
             f"store {self.name}, collection {done.reached}: rows come back as fast as they are deleted.",
             remedy="Look for a trigger, or an application, that writes them anew.",
         )
-
-    def _leads_here(self, key: SubjectKey) -> bool:
-        """Whether a collection may be tied by the key; an object's name, or a session's, leads to no row."""
-        return key.namespace in self._tied or key.namespace.startswith(f"{self.name}.")
 
     def _check_structure(self) -> None:
         """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""

@@ -315,4 +315,18 @@ class _Builder:
         )
 
     def _namespace(self, lead: str, columns: Sequence[str]) -> str:
-        return f"{self.store}.{lead}.{'+'.join(columns)}"
+        return _internal(self.store, lead, columns)
+
+
+def tying(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
+    """The namespaces of keys that lead to a collection of this controller; an object's name, say, leads to no row."""
+    return frozenset(
+        tie.identity or "" if tie.lead is None else _internal(store, *tie.lead)
+        for table in spec.collections.values()
+        if table.owner is not None and table.owner.controller == scope.controller
+        for tie in table.ties
+    )
+
+
+def _internal(store: str, lead: str, columns: Sequence[str]) -> str:
+    return f"{store}.{lead}.{'+'.join(columns)}"

@@ -98,10 +98,10 @@ def hold_of(service: Service, entry: Entry, at: datetime) -> Hold | None:
 def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str], beat: Beat) -> Iterator[Found]:
     """What is there below each target, in no particular order, many names a request.
 
-    Each bucket answers for itself first (HeadBucket), so that "nothing there" is never said of a wrong place.
+    A bucket that is not there refuses its listing, so that "nothing there" is never said of a wrong place.
     """
-    clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
-    locks = {bucket: lockable(service, bucket) for bucket in clocks}
+    locks = {bucket: lockable(service, bucket) for bucket in sorted({target.bucket for target in targets})}
+    clocks = {bucket: service.clock(bucket) for bucket, locked in locks.items() if locked}
     uploads = uploads_by_target(service, targets, heads)
 
     def weighed(found: Found) -> Found:

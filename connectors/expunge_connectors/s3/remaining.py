@@ -29,7 +29,7 @@ GROUP = 100
 def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
     """What is left below each target, several at a time."""
     clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
-    locks = {bucket: lockable(service, bucket) for bucket in clocks}
+    locks = Locks(service)
     uploads = _uploads(service, targets, heads)
 
     shown: dict[Target, list[Entry]] = {}
@@ -45,14 +45,26 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
         holds = {
             entry: hold
             for entry in seen.values()
-            if locks[target.bucket]
-            and not entry.marker
+            if not entry.marker
+            and locks[target.bucket]
             and (hold := _hold(service, place, entry, clocks[target.bucket])) is not None
         }
         here = tuple(upload for upload in uploads.get(target.bucket, ()) if target.covers(upload.key))
         return Found(target, tuple(seen.values()), here, holds)
 
     return service.each(targets, look, no_beat)
+
+
+class Locks(dict[str, bool]):
+    """Bucket -> whether its versions can be locked, asked for where a version is left: most often none is."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+
+    def __missing__(self, bucket: str) -> bool:
+        found = self[bucket] = lockable(self._service, bucket)
+        return found
 
 
 def _neighbours(targets: Sequence[Target]) -> list[Sequence[Target]]:
