@@ -170,7 +170,7 @@ def test_the_statement_on_a_standby_counts_what_the_primary_counts(company):
         empty = {number: dict.fromkeys(tallies, Tally()) for number, tallies in told.items()}
 
         def verifier(connection):
-            return Verifier("main", alone._map, alone._data_map, alone._catalogue(connection), ACCOUNT, CUTOFF)
+            return Verifier("main", alone._map, alone._data_map, alone._catalogue.read(connection), ACCOUNT, CUTOFF)
 
         with psycopg.connect(company[0], autocommit=True) as primary:
             assert both._replicas.verify(primary, verifier, people, empty) == told
