@@ -6,10 +6,10 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser, NotNormalisable
 from expunge_connectors.contract import SubjectKey
-from expunge_connectors.postgres import selection
+from expunge_connectors.postgres.comparison import normalised, same_row, values
 from expunge_connectors.postgres.keytypes import equals
 from expunge_connectors.postgres.mapped import MappedTable
-from expunge_connectors.postgres.selection import Search
+from expunge_connectors.postgres.search import Search
 from expunge_connectors.postgres.spec import Source
 from expunge_connectors.postgres.wording import column
 
@@ -47,20 +47,20 @@ def _statement(search: Search, mapped: MappedTable, source: Source, rule: Normal
     theirs: sql.Composable = column("o", source.column)
     equality = mapped.table.columns[source.column].equality
     if source.several:
-        mine = sql.SQL(" CROSS JOIN LATERAL {} AS v (value)").format(selection.values(source, "t"))
+        mine = sql.SQL(" CROSS JOIN LATERAL {} AS v (value)").format(values(source, "t"))
         inside = sql.SQL("({} AS o CROSS JOIN LATERAL {} AS w (value))")
-        others = inside.format(table, selection.values(source, "o"))
+        others = inside.format(table, values(source, "o"))
         ours, theirs, equality = column("v", "value"), column("w", "value"), None
-    value = selection.normalised(rule.sql, ours)
+    value = normalised(rule.sql, ours)
     if rule.sql != _PLAIN:
-        ours, theirs, equality = value, selection.normalised(rule.sql, theirs), None
+        ours, theirs, equality = value, normalised(rule.sql, theirs), None
     return _SHARED.format(
         value=value,
         found=search.table(mapped.name),
         table=table,
-        same=selection.same_row(mapped, "t", "f"),
+        same=same_row(mapped, "t", "f"),
         mine=mine,
         others=others,
         equal=equals(theirs, ours, equality),
-        known=selection.same_row(mapped, "o", "g"),
+        known=same_row(mapped, "o", "g"),
     )

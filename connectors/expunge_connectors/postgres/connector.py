@@ -35,13 +35,15 @@ from expunge_connectors.postgres import (
 )
 from expunge_connectors.postgres.catalogue import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
-from expunge_connectors.postgres.erasure import Eraser, Step, checked_actions, slices
+from expunge_connectors.postgres.erasure import Eraser, Step
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec, tying
 from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.remembered import RememberedCatalogue
 from expunge_connectors.postgres.replicas import Replicas
+from expunge_connectors.postgres.sequence import checked_actions
+from expunge_connectors.postgres.slices import slices
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.retries import patient, retrying
 

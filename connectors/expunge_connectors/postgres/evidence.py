@@ -6,7 +6,7 @@ instead), and a row that changed in the least of these respects stays for anothe
 
 A table of found rows of the erasing side has the columns number (of the subject), p0, p1, … (which row it is), l0, l1,
 … (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), b0, … (whom it names),
-asked (part of the request), leads (its leads may be followed), waits (see `selection.known`) and stays (kept with a
+asked (part of the request), leads (its leads may be followed), waits (see `keys_known`) and stays (kept with a
 ground). A row stands there once for every subject.
 """
 
@@ -17,9 +17,19 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from expunge_connectors.postgres import selection
+from expunge_connectors.postgres.belonging import kept, owned, requested
+from expunge_connectors.postgres.comparison import (
+    leading,
+    matches,
+    named,
+    normalised,
+    place,
+    place_names,
+    place_types,
+)
+from expunge_connectors.postgres.known import keys_known, known_identity
 from expunge_connectors.postgres.mapped import MappedTable
-from expunge_connectors.postgres.selection import Search, Way
+from expunge_connectors.postgres.search import Search, Way, from_rows, joined, meets, ways_of
 from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
 
 
@@ -40,8 +50,8 @@ class Evidence:
     @classmethod
     def of(cls, search: Search, mapped: MappedTable) -> Evidence:
         """The evidence of a collection whose leads have been searched."""
-        ways = [way for way in selection.ways(search, mapped.erasing) if way.lead is not mapped]
-        return cls(search, mapped, tuple(ways), tuple(selection.from_rows(search, tie) for tie in mapped.own))
+        ways = [way for way in ways_of(search, mapped.erasing) if way.lead is not mapped]
+        return cls(search, mapped, tuple(ways), tuple(from_rows(search, tie) for tie in mapped.own))
 
     def columns(self) -> sql.Composed:
         """The columns of the table of found rows, for DDL."""
@@ -53,13 +63,11 @@ class Evidence:
         ddl += [f"{name} text" for name, _ in self._named()]
         leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
         facts = raw("asked boolean, leads boolean, waits boolean, stays boolean")
-        return listed(
-            sql.SQL("number integer"), *selection.place_types(self.mapped), *leads, *(raw(one) for one in ddl), facts
-        )
+        return listed(sql.SQL("number integer"), *place_types(self.mapped), *leads, *(raw(one) for one in ddl), facts)
 
     def statement(self) -> sql.Composed:
         """The rows that the ways, and ties within the collection from there, lead to."""
-        selects = [selection.rows(self.mapped, way, self._facts(way)) for way in self.ways]
+        selects = [joined(self.mapped, way, self._facts(way)) for way in self.ways]
         if not self.own:
             if len(selects) == 1 and self.ways[0].once:
                 return selects[0]
@@ -71,8 +79,8 @@ class Evidence:
             sql.SQL(" UNION ").join(selects),
             self._facts(None),
             self.mapped.table.identifier,
-            either(*(selection.meets(way, "t") for way in below)),
-            both(sql.SQL("k.leads"), selection.owned(self.mapped, "t")),
+            either(*(meets(way, "t") for way in below)),
+            both(sql.SQL("k.leads"), owned(self.mapped, "t")),
             self._once(sql.SQL("every")),
         )
 
@@ -84,7 +92,7 @@ class Evidence:
         mapped = self.mapped
         same = [
             "number",
-            *selection.place_names(mapped),
+            *place_names(mapped),
             *(f"l{at}" for at in range(len(mapped.leads))),
         ]
         named = [name for name, _ in self._named()]
@@ -107,8 +115,8 @@ class Evidence:
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
         tied = [
             both(
-                sql.SQL("({}) IS TRUE").format(selection.matches(way.tie, "t", [column("f", name) for name in names])),
-                selection.requested(self.mapped, way.tie, "t", self.search.cutoff),
+                sql.SQL("({}) IS TRUE").format(matches(way.tie, "t", [column("f", name) for name in names])),
+                requested(self.mapped, way.tie, "t", self.search.cutoff),
             )
             for way, names in self._compared()
         ]
@@ -127,8 +135,8 @@ class Evidence:
     def _facts(self, found_by: Way | None) -> sql.Composed:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
         mapped, search = self.mapped, self.search
-        known = selection.known(search, mapped, "t", sql.SQL("k.number"))
-        asked = TRUE if found_by is None else selection.requested(mapped, found_by.tie, "t", search.cutoff)
+        known = keys_known(search, mapped, "t", sql.SQL("k.number"))
+        asked = TRUE if found_by is None else requested(mapped, found_by.tie, "t", search.cutoff)
         evidence = []
         for way, names in self._compared():
             here = way is found_by or (found_by is None and way in self.own)
@@ -138,13 +146,13 @@ class Evidence:
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
         return listed(
             sql.SQL("k.number"),
-            *selection.named(selection.place_names(mapped), selection.place(mapped, "t")),
-            *selection.named([f"l{at}" for at in range(len(mapped.leads))], selection.leading(mapped)),
+            *named(place_names(mapped), place(mapped, "t")),
+            *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             *evidence,
             sql.SQL("{} AS asked").format(asked),
             sql.SQL("{} AS leads").format(both(asked, known)),
             sql.SQL("{} AS waits").format(FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)),
-            sql.SQL("{} AS stays").format(selection.kept(mapped, "t", search.cutoff)),
+            sql.SQL("{} AS stays").format(kept(mapped, "t", search.cutoff)),
         )
 
     def _compared(self) -> Iterator[tuple[Way, Sequence[str]]]:
@@ -157,10 +165,10 @@ class Evidence:
         for at, identity in enumerate(self.mapped.binding):
             source, rule = self.mapped.yields[identity]
             if not source.several:
-                yield f"b{at}", selection.normalised(rule.sql, column("t", source.column))
+                yield f"b{at}", normalised(rule.sql, column("t", source.column))
 
     def _inside(self) -> Iterator[sql.Composable]:
         """Identities inside documents and arrays are known, whichever they are by now."""
         for identity in self.mapped.binding:
             if self.mapped.yields[identity][0].several:
-                yield selection.known_identity(self.search, self.mapped, identity, "t", None)
+                yield known_identity(self.search, self.mapped, identity, "t", None)

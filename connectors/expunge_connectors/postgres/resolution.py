@@ -9,13 +9,15 @@ from psycopg import sql
 
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
-from expunge_connectors.postgres import assurance, selection, staging
+from expunge_connectors.postgres import assurance, staging
+from expunge_connectors.postgres.belonging import owned, requested
+from expunge_connectors.postgres.comparison import leading, named, normalised, place, place_names, place_types, values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.graph import closure
 from expunge_connectors.postgres.mapped import Feed, MappedStore, MappedTable
 from expunge_connectors.postgres.reading import probe
-from expunge_connectors.postgres.selection import Search, Way
+from expunge_connectors.postgres.search import Search, Way, from_rows, joined, meets, ways_of
 from expunge_connectors.postgres.tombstones import entombed
 from expunge_connectors.postgres.wording import FALSE, TRUE, both, column, either, listed, raw
 
@@ -35,17 +37,17 @@ def resolve(
     with translated(store.name):
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
     telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
-    leading = closure(_leading_to(store), telling)
-    on_the_way = telling | leading
+    leads_on = closure(_leading_to(store), telling)
+    on_the_way = telling | leads_on
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            ways = selection.ways(search, mapped.ties)
+            ways = ways_of(search, mapped.ties)
             if not ways or mapped.name not in on_the_way:
                 unread[mapped.name] = mapped.table.identifier
                 continue
             found = _found(search, mapped, ways)
             rows: sql.Composable = sql.SQL("({})").format(found)
-            if mapped.name in leading or mapped.own or assurance.asked(mapped):
+            if mapped.name in leads_on or mapped.own or assurance.asked(mapped):
                 search.keep(mapped, found, _columns(mapped))
                 rows = search.table(mapped.name)
             if mapped.name in telling and search.found.get(mapped.name) != 0:
@@ -79,23 +81,23 @@ def _columns(mapped: MappedTable) -> sql.Composed:
         raw(f"y{at} {'text[]' if source.several else 'text'}") for at, (source, _) in enumerate(mapped.yields.values())
     ]
     facts = raw("by text, via text, leads boolean, nominated boolean")
-    return listed(sql.SQL("number integer"), *selection.place_types(mapped), *leads, *yields, facts)
+    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
 
 
 def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
     """The rows found, with what they declare and the key that led there."""
     selects = [
-        selection.rows(
+        joined(
             mapped,
             way,
             _facts(mapped, *_origin(way), TRUE if way.tie in mapped.erasing else FALSE, _nominated(way)),
-            selection.requested(mapped, way.tie, "t", search.cutoff),
+            requested(mapped, way.tie, "t", search.cutoff),
         )
         for way in ways
     ]
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
-    below = [Way(tie, sql.Identifier("every"), selection.from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
     # One reference to `every` is allowed: several ties within the collection are tried on one joined row.
     return sql.SQL(
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
@@ -103,8 +105,8 @@ def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Comp
         sql.SQL(" UNION ").join(selects),
         _facts(mapped, *_origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
-        either(*(selection.meets(way, "t") for way in below)),
-        both(sql.SQL("k.leads"), selection.owned(mapped, "t")),
+        either(*(meets(way, "t") for way in below)),
+        both(sql.SQL("k.leads"), owned(mapped, "t")),
         sql.SQL("SELECT * FROM every"),
     )
 
@@ -116,10 +118,10 @@ def _facts(
     declared = [_declared(mapped, identity) for identity in mapped.yields]
     return listed(
         sql.SQL("k.number"),
-        *selection.named(selection.place_names(mapped), selection.place(mapped, "t")),
-        *selection.named([f"l{at}" for at in range(len(mapped.leads))], selection.leading(mapped)),
-        *selection.named([f"y{at}" for at in range(len(declared))], declared),
-        *selection.named(["by", "via", "leads", "nominated"], [by, via, leads, nominated]),
+        *named(place_names(mapped), place(mapped, "t")),
+        *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
+        *named([f"y{at}" for at in range(len(declared))], declared),
+        *named(["by", "via", "leads", "nominated"], [by, via, leads, nominated]),
     )
 
 
@@ -173,10 +175,10 @@ def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
     source, rule = mapped.yields[identity]
     if source.several:
         value = sql.SQL("ARRAY(SELECT DISTINCT {} FROM {} AS v (value))").format(
-            selection.normalised(rule.sql, column("v", "value")), selection.values(source, "t")
+            normalised(rule.sql, column("v", "value")), values(source, "t")
         )
     else:
-        value = selection.normalised(rule.sql, column("t", source.column))
+        value = normalised(rule.sql, column("t", source.column))
     if source.column not in mapped.spec.tombstone:
         return value
     return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(entombed(mapped, "t"), value)

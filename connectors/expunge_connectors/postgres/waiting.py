@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from psycopg import sql
 
 from expunge_config.normalisers import NotNormalisable
-from expunge_connectors.postgres import selection, staging
+from expunge_connectors.postgres import staging
+from expunge_connectors.postgres.comparison import normalised, refers, same_row, values
 from expunge_connectors.postgres.mapped import MappedTable
-from expunge_connectors.postgres.selection import Search
+from expunge_connectors.postgres.search import Search
 from expunge_connectors.postgres.wording import column
 
 
@@ -35,14 +36,14 @@ def no_identifiers(search: Search, mapped: MappedTable) -> bool:
         table = search.staged.table(*staging.yielded(identity))
         assert table is not None
         rows = sql.SQL("{} AS f JOIN {} AS t ON {}").format(
-            search.table(mapped.name), mapped.table.identifier, selection.same_row(mapped, "t", "f")
+            search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f")
         )
         value: sql.Composable = column("t", source.column)
         if source.several:
-            rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, selection.values(source, "t"))
+            rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "t"))
             value = column("v", "value")
         statement = sql.SQL("SELECT DISTINCT f.number, {} FROM {} WHERE f.waits").format(
-            selection.normalised(rule.sql, value), rows
+            normalised(rule.sql, value), rows
         )
         none = [
             (number, text)
@@ -79,9 +80,9 @@ def _held_back(search: Search, parent: MappedTable) -> int:
                 parent.table.identifier,
                 child.table.identifier,
                 search.table(child.name),
-                selection.same_row(parent, "t", "f"),
-                selection.refers(child, key.columns, key.parent_columns, "c", "t"),
-                selection.same_row(child, "c", "g"),
+                same_row(parent, "t", "f"),
+                refers(child, key.columns, key.parent_columns, "c", "t"),
+                same_row(child, "c", "g"),
             )
         ).rowcount
     if held:
