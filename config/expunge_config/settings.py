@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     keys_dir: Path | None = None
     log_dir: Path | None = None
     stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
-    chunk_size: int = Field(default=1000, ge=1, le=10_000)
+    chunk_size: int = Field(default=2000, ge=1, le=10_000)
     settling: Span = timedelta(hours=24)
     plan_lifetime: Span = timedelta(days=7)
     inspection_holds: Span = timedelta(minutes=1)

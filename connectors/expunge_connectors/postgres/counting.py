@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg import sql
@@ -41,7 +40,7 @@ def count(
             found = _found(search, mapped, ways)
             rows = sql.SQL("({}) AS f").format(found)
             if mapped.leads:
-                search.keep(mapped, found, found_columns(mapped))
+                search.keep(mapped, found, _columns(mapped))
                 rows = sql.SQL("{} AS f").format(search.table(mapped.name))
             for number, due, retained, newer, until in connection.execute(_STATEMENT.format(rows)).fetchall():
                 told = (due, retained, newer, until, "shared" if retained and mapped.spec.sharing else None)
@@ -64,12 +63,58 @@ _STATEMENT = sql.SQL(
 
 
 def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    """The rows that the ways, and ties within the collection from there, lead to: each once for a subject."""
     stays = either(kept(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
-    trails = [Trail(way, counted(search, mapped, way.tie), way.tie in mapped.erasing, TRUE) for way in ways]
-    return found_rows(search, mapped, trails, stays)
+
+    def facts(asked: sql.Composable, leads: sql.Composable) -> sql.Composed:
+        return listed(
+            sql.SQL("k.number"),
+            *named(place_names(mapped), place(mapped, "t")),
+            *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
+            sql.SQL("{} AS asked, {} AS leads, {} AS stays, {} AS until, {} AS tombstone").format(
+                asked, leads, stays, kept_until(mapped, "t"), entombed(mapped, "t")
+            ),
+        )
+
+    selects = []
+    for way in ways:
+        asked = _asked(search, mapped, way.tie)
+        selects.append(joined(mapped, way, facts(asked, asked if way.tie in mapped.erasing else FALSE)))
+    if len(selects) == 1 and not mapped.own and ways[0].once:
+        return selects[0]
+    same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
+    merged = sql.SQL(
+        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, stays, until, tombstone"
+        " FROM {found} GROUP BY {same}, stays, until, tombstone"
+    )
+    if not mapped.own:
+        together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
+        return merged.format(same=same, found=together)
+    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    return sql.SQL(
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+    ).format(
+        sql.SQL(" UNION ").join(selects),
+        facts(TRUE, TRUE),
+        mapped.table.identifier,
+        either(*(meets(way, "t") for way in below)),
+        both(sql.SQL("k.leads"), owned(mapped, "t")),
+        merged.format(same=same, found=sql.SQL("every")),
+    )
 
 
-def counted(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composable:
+def _columns(mapped: MappedTable) -> sql.Composed:
+    """The columns of a table of found rows, for DDL: see `search`.
+
+    And asked (part of the request; otherwise newer), stays (kept with a ground), until (the day on which that ends) and
+    tombstone (it is one already).
+    """
+    leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
+    facts = raw("asked boolean, leads boolean, stays boolean, until date, tombstone boolean")
+    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
+
+
+def _asked(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composable:
     """Whether a row found through this tie is part of the request.
 
     A person found by a re-usable identifier alone: where the subject's person keys are known it is another person, or
@@ -82,75 +127,3 @@ def counted(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composab
     if tie in mapped.erasing or persons is None:
         return old_enough
     return sql.SQL("({} AND k.number NOT IN (SELECT p.number FROM {} AS p))").format(old_enough, persons)
-
-
-def found_columns(mapped: MappedTable) -> sql.Composed:
-    """The columns of a table of found rows, for DDL."""
-    leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
-    facts = raw("asked boolean, leads boolean, waits boolean, stays boolean, until date, tombstone boolean")
-    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class Trail:
-    """What is found on one way.
-
-    Attributes:
-        asked: Whether a row found is part of the request.
-        leads: Whether such a row leads on.
-        known: Whether its keys are known; if not, it waits and leads nowhere.
-    """
-
-    way: Way
-    asked: sql.Composable
-    leads: bool
-    known: sql.Composable
-
-
-def found_rows(search: Search, mapped: MappedTable, trails: Sequence[Trail], stays: sql.Composable) -> sql.Composed:
-    """The rows that these ways, and ties within the collection from there, lead to: each once for a subject.
-
-    `stays` says whether a row `t` is kept, for whatever reason.
-    """
-
-    def facts(what: sql.Composable, on: sql.Composable, of: sql.Composable) -> sql.Composed:
-        return listed(
-            sql.SQL("k.number"),
-            *named(place_names(mapped), place(mapped, "t")),
-            *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
-            sql.SQL("{} AS asked").format(what),
-            sql.SQL("{} AS leads").format(both(on, of)),
-            sql.SQL("{} AS waits").format(FALSE if of is TRUE else sql.SQL("NOT ({})").format(of)),
-            sql.SQL("{} AS stays").format(stays),
-            sql.SQL("{} AS until").format(kept_until(mapped, "t")),
-            sql.SQL("{} AS tombstone").format(entombed(mapped, "t")),
-        )
-
-    selects = [
-        joined(mapped, one.way, facts(one.asked, one.asked if one.leads else FALSE, one.known)) for one in trails
-    ]
-    if len(selects) == 1 and not mapped.own and trails[0].way.once:
-        return selects[0]
-    same = listed(
-        sql.SQL("number"),
-        *(raw(name) for name in place_names(mapped)),
-        *(raw(f"l{at}") for at in range(len(mapped.leads))),
-    )
-    merged = sql.SQL(
-        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits,"
-        " stays, until, tombstone FROM {found} GROUP BY {same}, stays, until, tombstone"
-    )
-    if not mapped.own:
-        together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
-        return merged.format(same=same, found=together)
-    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
-    return sql.SQL(
-        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
-    ).format(
-        sql.SQL(" UNION ").join(selects),
-        facts(TRUE, TRUE, trails[0].known),
-        mapped.table.identifier,
-        either(*(meets(way, "t") for way in below)),
-        both(sql.SQL("k.leads"), owned(mapped, "t")),
-        merged.format(same=same, found=sql.SQL("every")),
-    )

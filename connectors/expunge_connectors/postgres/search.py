@@ -31,7 +31,7 @@ class Search:
     Attributes:
         cutoff: None: whatever its age.
         found: Collection -> rows in its table of found rows, for those that have one.
-        waiting: Collections of which found rows wait (see `known`).
+        waiting: Collections of which found rows wait (see `keys_known`).
     """
 
     connection: Connection

@@ -8,6 +8,7 @@ the top. In the statements `a` is a key that was asked for, `p` a row that leads
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,7 @@ _READ = {
 _READ_AS = {"smallint": "bigint", "integer": "bigint", "bigint": "bigint", "uuid": "uuid", "numeric": "numeric"}
 _TEXTUAL = frozenset({"text", "character varying"})
 _NO_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Between two keys of a path there may be arrays, and arrays in arrays, so deep.
 _THROUGH_ARRAYS = "[*]" * 3
 
@@ -355,7 +357,7 @@ class Verifier:
 
 def _can_stand(key: SubjectKey) -> bool:
     """Whether a column can hold it. Keys of several columns are lists of texts."""
-    if "\x00" in key.value or any("\ud800" <= character <= "\udfff" for character in key.value):
+    if _NO_TEXT.search(key.value):
         return False
     if "+" not in key.namespace:
         return True
