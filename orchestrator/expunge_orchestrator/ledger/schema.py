@@ -110,7 +110,8 @@ step_log = sa.Table(
 )
 
 # One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
-# `held`: the holds (uids) for which the person waits.
+# `held`: the holds (uids) for which the person waits. `sealed_keys`: every accepted key; before the first resolution
+# whom the plan is for (person keys), or nothing where the request says that by itself.
 item = sa.Table(
     "item",
     metadata,
