@@ -35,10 +35,12 @@ class Leftover:
     Attributes:
         item_id: The person in that request.
         batch: That request's batch.
-        keys: What leads there, with their marks (see `standing`).
+        keys: What leads there for good, with their marks (see `standing`): never an e-mail or a number.
         places: (store, collection) in which something was left.
-        proven: It is the same person as the one it was found for. Otherwise an identifier that can pass on is all that
-            they have in common: nothing is erased by these keys.
+        proven: A person key in common says that it is the same person as the one it was found for. Otherwise an
+            identifier that can pass on is all that they have in common: nothing is erased by these keys.
+        doubtful: Those of the places to which, perhaps, only an identifier led that can pass on and that is not among
+            this request's: finding nothing there says nothing.
     """
 
     item_id: int
@@ -46,14 +48,25 @@ class Leftover:
     keys: frozenset[SubjectKey] = field(repr=False)
     places: frozenset[tuple[str, str]]
     proven: bool
+    doubtful: frozenset[tuple[str, str]]
 
 
 def keep(
     connection: sa.Connection, workspace: Workspace, item: Item, lines: Sequence[Line], keys: Iterable[SubjectKey]
 ) -> None:
-    """Seal these keys of a person anew, with the places in which something is left."""
+    """Seal anew what leads to a person's records for good, with the places in which something is left.
+
+    An e-mail or a number may lead to somebody else by the time that it is used: of these the tags alone are kept, so
+    that whoever asks by them is told that something is left.
+    """
     seal, tagger = Seal(workspace.keys.wrapping), Tagger(workspace.keys.suppression)
-    kept = frozenset(keys)
+    every, identities = frozenset(keys), workspace.data_map.identities
+    kept = frozenset(
+        key
+        for key in every
+        for identity in [identities.get(standing.plain(key).namespace)]
+        if identity is None or identity.kind is not IdentityKind.NOMINATING
+    )
     wrapped = seal.new_key()
     places = sorted((line.store, line.collection) for line in lines if line.verified is not None and line.verified.due)
     connection.execute(
@@ -65,7 +78,7 @@ def keep(
             at=stamp(now()),
         )
     )
-    tags = {tagger.tag(key) for key in map(standing.plain, kept) if key.namespace in workspace.data_map.identities}
+    tags = {tagger.tag(key) for key in map(standing.plain, every) if key.namespace in identities}
     if tags:
         connection.execute(sa.insert(schema.leftover_tag), [{"tag": tag, "item_id": item.id} for tag in sorted(tags)])
 
@@ -82,38 +95,63 @@ def of_people(
 ) -> dict[int, list[Leftover]]:
     """Number -> what earlier requests of the same controller left of the same person, for those that have any.
 
+    Any key in common makes it perhaps the same person; different person keys of one kind make it somebody else.
+
     Args:
         workspace: The ledger and its keys.
         scope: For whom the request speaks.
         people: Number and keys of each; gone through only if anybody has left anything.
     """
-    persons = person_identities(workspace)
     with reading(workspace.ledger) as connection:
         if connection.execute(sa.select(schema.leftover.c.item_id).limit(1)).first() is None:
             return {}
         tagger = Tagger(workspace.keys.suppression)
-        by_tag: dict[bytes, list[tuple[int, bool]]] = {}
-        for number, keys in people:
-            plain = set(map(standing.plain, keys))
-            proofs = {key for key in plain if key.namespace in persons}
-            for key in proofs or plain:
-                by_tag.setdefault(tagger.tag(key), []).append((number, bool(proofs)))
-        tags = list(by_tag)
-        rows = [
-            row
-            for start in range(0, len(tags), _TAGS)
-            for row in connection.execute(_with_tags(scope).where(_TAG.in_(tags[start : start + _TAGS])))
-        ]
-    seal = Seal(workspace.keys.wrapping)
-    found: dict[int, dict[int, Leftover]] = {}
-    for row in rows:
+        keys_of = {number: frozenset(map(standing.plain, keys)) for number, keys in people}
+        tags_of = {number: {tagger.tag(key) for key in keys} for number, keys in keys_of.items()}
+        by_tag: dict[bytes, list[int]] = {}
+        for number, tags in tags_of.items():
+            for tag in tags:
+                by_tag.setdefault(tag, []).append(number)
+        asked = list(by_tag)
+        rows = {
+            row.item_id: row
+            for start in range(0, len(asked), _TAGS)
+            for row in connection.execute(_with_tags(scope, asked[start : start + _TAGS]))
+        }
+        left_tags: dict[int, set[bytes]] = {}
+        for item_id, tag in connection.execute(_tags_of(list(rows))):
+            left_tags.setdefault(item_id, set()).add(tag)
+    seal, doubted = Seal(workspace.keys.wrapping), _by_what_passes_on(workspace)
+    found: dict[int, list[Leftover]] = {}
+    for row in rows.values():
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
-        nobody = not any(standing.plain(key).namespace in persons for key in keys)
+        theirs = _persons(workspace, map(standing.plain, keys))
         places = frozenset((store, name) for store, name in row.places)
-        for number, by_person in by_tag[row.tag]:
-            one = Leftover(row.item_id, row.uid, keys, places, proven=by_person or nobody)
-            found.setdefault(number, {})[row.item_id] = one
-    return {number: list(ones.values()) for number, ones in found.items()}
+        for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
+            ours = _persons(workspace, keys_of[number])
+            if not ours & theirs and {key.namespace for key in ours} & {key.namespace for key in theirs}:
+                continue
+            whole = left_tags[row.item_id] <= tags_of[number]
+            doubtful = frozenset[tuple[str, str]]() if whole else frozenset(one for one in places if one[0] in doubted)
+            one = Leftover(row.item_id, row.uid, keys, places, proven=bool(ours & theirs), doubtful=doubtful)
+            found.setdefault(number, []).append(one)
+    return found
+
+
+def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey]:
+    persons = person_identities(workspace)
+    return {key for key in keys if key.namespace in persons}
+
+
+def _by_what_passes_on(workspace: Workspace) -> frozenset[str]:
+    """Stores of whose collections the map names an e-mail, a number or the like anywhere."""
+    nominating = [name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.NOMINATING]
+    return frozenset(
+        store
+        for store, spec in workspace.data_map.stores.items()
+        for text in [spec.model_dump_json()]
+        if any(f'"{name}"' in text or f"{{{name}}}" in text for name in nominating)
+    )
 
 
 def taken_over(
@@ -142,13 +180,9 @@ def person_identities(workspace: Workspace) -> frozenset[str]:
     return frozenset(name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON)
 
 
-_TAG = schema.leftover_tag.c.tag
-
-
-def _with_tags(scope: Scope) -> sa.Select[Any, Any, Any, Any, Any, Any, Any]:
+def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any]:
     return (
         sa.select(
-            _TAG,
             schema.leftover.c.item_id,
             schema.leftover.c.wrapped_key,
             schema.leftover.c.sealed_keys,
@@ -156,10 +190,16 @@ def _with_tags(scope: Scope) -> sa.Select[Any, Any, Any, Any, Any, Any, Any]:
             schema.item.c.series,
             schema.batch.c.uid,
         )
-        .join(schema.leftover, schema.leftover.c.item_id == schema.leftover_tag.c.item_id)
+        .join(schema.leftover_tag, schema.leftover_tag.c.item_id == schema.leftover.c.item_id)
         .join(schema.item, schema.item.c.id == schema.leftover.c.item_id)
         .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
-        .where(of_scope(scope))
+        .where(of_scope(scope), schema.leftover_tag.c.tag.in_(tags))
+    )
+
+
+def _tags_of(items: Sequence[int]) -> sa.Select[Any, Any]:
+    return sa.select(schema.leftover_tag.c.item_id, schema.leftover_tag.c.tag).where(
+        schema.leftover_tag.c.item_id.in_(items)
     )
 
 

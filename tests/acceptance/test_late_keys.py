@@ -9,12 +9,13 @@ import copy
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from tests.acceptance.people import CLIENT, Made, make_caller
+from tests.acceptance.people import CLIENT, Made, fresh_phone, make_caller
 from tests.acceptance.probe import Probe
+from tests.acceptance.test_leftovers import filled_in, half_way
 from tests.acceptance.test_stopping import lines_of, statements_of
 from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office, Town, founded
@@ -150,3 +151,26 @@ def test_an_account_that_takes_over_the_number_is_not_adopted_beside_it(uploadin
     main = before(uploading.workspace.stores["main"], "erase", both)
     uploading.erase(batch, uploading.with_stores({"main": main}))  # type: ignore[dict-item]
     assert bob.left(probe) == had
+
+
+class ByNumber(NamedTuple):
+    """A request by telephone number alone."""
+
+    csv: str
+    controller: str = f"client:{CLIENT}"
+
+
+def test_who_was_known_by_a_number_alone_is_taken_for_nobody_else(uploading: Office, probe: Probe) -> None:
+    """A request by a number is cancelled half-way; nothing shows whether who asks by it later is the same person."""
+    phone, email = fresh_phone(), f"ann{fresh_phone()[1:]}@ann.example"
+    filled_in(probe, phone, email)
+    name = upload(probe, phone)
+    asked = ByNumber(f"phone\n{phone}\n")
+    first = half_way(uploading, asked)
+    anns = filled_in(probe, fresh_phone(), email)
+    filled_in(probe, phone, "bob@bob.example")
+    second = uploading.plan(asked.csv, asked.controller)
+    assert uploading.erase(second).state is BatchState.FAILED
+    assert first.uid in uploading.failures(second)
+    assert probe.one("SELECT count(*) FROM leads WHERE id = %s", anns) == 1
+    assert there(probe, name) == (0, 1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
 import pytest
 import sqlalchemy as sa
 from tests.acceptance.crowd import make_crowd
 from tests.acceptance.desk import Desk
-from tests.acceptance.people import Made, make_caller, make_holder
+from tests.acceptance.people import CLIENT, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_stopping import ACTOR, cancel, lines_of, secrets_left, statements_of
 from tests.acceptance.wrapped import Instead
@@ -21,7 +22,17 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState
 
 
-def half_way(office: Office, person: Made, before_store: str = "recordings") -> Batch:
+class Asking(Protocol):
+    """Whose request it is, and for whom."""
+
+    @property
+    def csv(self) -> str: ...
+
+    @property
+    def controller(self) -> str: ...
+
+
+def half_way(office: Office, person: Asking, before_store: str = "recordings") -> Batch:
     """A request that is cancelled when the database is empty and the objects are still there."""
     batch = office.plan(person.csv, person.controller)
     stores = office.workspace.stores
@@ -124,7 +135,7 @@ def test_a_later_request_that_is_cancelled_too_keeps_what_it_took_over(office: O
     half_way(office, ann)
     probe.sql("INSERT INTO callers (id, client_id, phone) OVERRIDING SYSTEM VALUE VALUES (%s, 42, '+491')", ann.id)
     half_way(office, ann)
-    assert leftovers(office)[0] == 1
+    assert leftovers(office)[0] == 2
     assert office.erase(office.plan(ann.csv, ann.controller)).state is BatchState.ERASED
     assert not any(ann.left(probe).values())
     assert leftovers(office) == (0, 0)
@@ -181,3 +192,44 @@ def test_people_without_leftovers_are_not_mixed_up_with_those_who_have(office: O
     assert leftovers(office)[0] == 1
     assert cancel(office, office.plan(ann.csv, ann.controller)).state is BatchState.CANCELLED
     assert leftovers(office)[0] == 1
+
+
+def filled_in(probe: Probe, phone: str, email: str) -> int:
+    """A form that somebody without an account filled in an hour ago; its number."""
+    return int(
+        probe.one(
+            "INSERT INTO leads (client_id, caller_id, name, postal_address, email, phone, created_at)"
+            " VALUES (%s, NULL, 'X', 'Y', %s, %s, now() - interval '1 hour') RETURNING id",
+            CLIENT,
+            email,
+            phone,
+        )
+    )
+
+
+def there(probe: Probe, lead: int) -> bool:
+    return probe.one("SELECT count(*) FROM leads WHERE id = %s", lead) == 1
+
+
+def test_a_number_that_passed_on_is_not_used_again(office: Office, probe: Probe) -> None:
+    """Dave has Ann's number by the time that Ann asks again, by her id."""
+    ann = make_caller(probe)
+    half_way(office, ann)
+    daves = filled_in(probe, ann.phone, "dave@dave.example")
+    second = office.plan(ann.csv, ann.controller)
+    assert office.erase(second).state is BatchState.ERASED, office.failures(second)
+    assert there(probe, daves)
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)
+
+
+def test_cancelled_half_way_twice(office: Office, probe: Probe) -> None:
+    """The second request found nothing but what the first had left: it must not take the way there with it."""
+    ann = make_caller(probe)
+    half_way(office, ann)
+    half_way(office, ann)
+    assert leftovers(office)[0] >= 1
+    third = office.plan(ann.csv, ann.controller)
+    assert office.erase(third).state is BatchState.ERASED, office.failures(third)
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)

@@ -184,7 +184,6 @@ class PostgresStore:
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Wait for transactions older than the cutoff, then count again by other statements; on replicas as well."""
-        self._check_structure()
         seconds = self._settings.verification_wait_seconds
         outstanding = self._call(lambda connection: await_quiescence(connection, cutoff, seconds))
         if outstanding:
@@ -192,6 +191,7 @@ class PostgresStore:
                 f"store {self.name}: {outstanding} transactions that may be older than the cutoff have not ended.",
                 remedy="They end by themselves, or look into pg_stat_activity and pg_prepared_xacts; then try again.",
             )
+        self._check_structure()  # after the wait, in which a table may be swapped
 
         def verifier(connection: Connection) -> verification.Verifier:
             live = self._catalogue.read(connection)

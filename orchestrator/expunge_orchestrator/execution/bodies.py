@@ -152,7 +152,7 @@ def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it
         return {"identifiersDestroyed": True}
     return {
         "identifiersDestroyed": False,
-        "kept": "The keys that lead to what is left, sealed, until a later request of the same person has erased it",
+        "kept": "What leads to the rest, sealed, so that a later request of the same person erases it or is told of it",
     }
 
 

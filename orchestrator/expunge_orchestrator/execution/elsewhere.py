@@ -42,19 +42,23 @@ class Unfinished:
 
 
 def unfinished(
-    context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]
-) -> dict[int, list[Unfinished]]:
+    context: Context, people: Sequence[Item]
+) -> tuple[dict[int, list[Unfinished]], Mapping[int, Sequence[Leftover]]]:
     """Item -> other requests of the same controller about the same person that left something, for those with any.
 
-    The same person: a person key in common or, where this request knows none, any key in common. Of what cancelled ones
-    `left`, that counts which this request has not taken over.
+    Of what cancelled ones left (the second answer), that counts which this request has not taken over, or cannot be
+    sure of. They are looked up last: a request that is cancelled in between is seen at work or among them.
     """
-    found = _at_hand(context, people)
+    found = _at_work_or_failed(context, people)
+    left = leftovers.of_people(
+        context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in people)
+    )
     for item in people:
         for one in left.get(item.id, ()):
-            if not _taken(context, item, one):
-                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=one.places))
-    return found
+            places = one.doubtful if _taken(context, item, one) else one.places
+            if places:
+                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=places))
+    return found, left
 
 
 def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[Leftover]:
@@ -66,7 +70,11 @@ def _taken(context: Context, item: Item, one: Leftover) -> bool:
     return one.proven and set(map(standing.plain, one.keys)) <= set(map(standing.plain, context.unsealed(item)))
 
 
-def _at_hand(context: Context, people: Sequence[Item]) -> dict[int, list[Unfinished]]:
+def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, list[Unfinished]]:
+    """Item -> other requests about the same person that began to erase and are not done, for those that have any.
+
+    The same person: a person key in common or, where either knows none, any key in common.
+    """
     persons = sorted(leftovers.person_identities(context.workspace))
     asked = {item.id for item in people}
     found: dict[int, dict[int, Unfinished]] = {}
@@ -133,6 +141,7 @@ def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, A
             sa.or_(
                 ours.c.namespace.in_(persons),
                 ~sa.exists().where(proof.c.item_id == person.c.id, proof.c.namespace.in_(persons)),
+                ~sa.exists().where(proof.c.item_id == other.c.id, proof.c.namespace.in_(persons)),
             ),
             schema.chunk.c.touched,
             sa.or_(other.c.outcome.is_(None), other.c.outcome.in_([one.value for one in _OPEN])),

@@ -154,8 +154,8 @@ def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
                 schema.chunk.c.batch_id == batch_id, schema.chunk.c.state == ChunkState.WAITING.value
             )
         )
-        if state != batch.state:
-            set_state(connection, batch_id, state)
+        if state != batch.state and not change_state(connection, batch_id, batch.state, state):
+            continue  # somebody paused or cancelled it meanwhile, and means it
         if next_clock is not None and next_clock != batch.settle_at:
             connection.execute(
                 sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(settle_at=next_clock)
@@ -216,11 +216,14 @@ def wake(workspace: Workspace) -> int:
     return len(batches)
 
 
-def set_state(connection: sa.Connection, batch_id: int, state: BatchState) -> None:
-    """Write a batch's state and when it came to be so."""
-    connection.execute(
-        sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(state=state.value, state_at=stamp(now()))
+def change_state(connection: sa.Connection, batch_id: int, before: str, after: BatchState) -> bool:
+    """Write a batch's state and when it came to be so, unless somebody changed it since it was read."""
+    changed = connection.execute(
+        sa.update(schema.batch)
+        .where(schema.batch.c.id == batch_id, schema.batch.c.state == before)
+        .values(state=after.value, state_at=stamp(now()))
     )
+    return bool(changed.rowcount)
 
 
 def forget_stale_plans(workspace: Workspace) -> int:
@@ -228,15 +231,16 @@ def forget_stale_plans(workspace: Workspace) -> int:
     oldest = stamp(now() - workspace.settings.plan_lifetime)
     with workspace.ledger.begin() as connection:
         stale = list(
-            connection.scalars(
-                sa.select(schema.batch.c.id).where(
+            connection.execute(
+                sa.select(schema.batch.c.id, schema.batch.c.state).where(
                     schema.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
                     schema.batch.c.created_at < oldest,
                 )
             )
         )
-        for batch_id in stale:
-            set_state(connection, batch_id, BatchState.CANCELLED)
+        for batch_id, state in stale:
+            if not change_state(connection, batch_id, state, BatchState.CANCELLED):
+                continue  # it was begun at this moment
             connection.execute(
                 sa.update(schema.item)
                 .where(schema.item.c.batch_id == batch_id)

@@ -123,10 +123,7 @@ def verify(context: Context) -> Write:
 def conclude(context: Context) -> Write:
     """Say for each person what happened; go back for another round while something due is left."""
     actions = context.batch.actions
-    left_before = leftovers.of_people(
-        context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in context.active)
-    )
-    others = elsewhere.unfinished(context, context.active, left_before)
+    others, left_before = elsewhere.unfinished(context, context.active)
     judged = {
         item.id: elsewhere.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
         for item in context.active
@@ -189,7 +186,7 @@ def conclude(context: Context) -> Write:
         ]
         withdrawing.leave(connection, context, judged, left)
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        leftovers.end(connection, elsewhere.finished(context, [*done, *left], left_before))
+        leftovers.end(connection, elsewhere.finished(context, done, left_before))
         issuing.issue(connection, context.workspace.keys, drafts, at)
         why = {
             item.id: f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}" for item in unseen

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import IdentityKind
-from expunge_orchestrator import issuing, leftovers, outcomes, standing
+from expunge_orchestrator import issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bodies
 from expunge_orchestrator.execution.context import Context, Next, Write
@@ -65,20 +64,10 @@ def leave(
 def leave_unsettled(
     connection: sa.Connection, context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]
 ) -> None:
-    """The same after an end was stated: what was erased stays erased, also after a restore.
-
-    E-mail and phone are not kept: they are free by now, and may have led to somebody else's records.
-    """
-    identities = context.workspace.data_map.identities
+    """The same after an end was stated: what was erased stays erased, also after a restore."""
     for item in people:
         if item.outcome != Result.NOT_FOUND or outcomes.some_gone(judged[item.id]):
-            keys = {
-                key
-                for key in context.unsealed(item)
-                for identity in [identities.get(standing.plain(key).namespace)]
-                if identity is None or identity.kind is not IdentityKind.NOMINATING
-            }
-            leftovers.keep(connection, context.workspace, item, judged[item.id], keys)
+            leftovers.keep(connection, context.workspace, item, judged[item.id], context.unsealed(item))
     close(connection, people)
 
 
