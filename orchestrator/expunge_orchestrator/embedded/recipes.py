@@ -279,7 +279,7 @@ class SeaweedFS:
             names = [str(entry.get("Name")) for entry in client.list_buckets()["Buckets"]]
             for name in names:
                 for entry in client.list_objects_v2(Bucket=name, MaxKeys=1).get("Contents", []):
-                    client.get_object(Bucket=name, Key=entry["Key"])["Body"].close()
+                    client.get_object(Bucket=name, Key=str(entry.get("Key")))["Body"].close()
                     return True
             if bucket not in names:
                 client.create_bucket(Bucket=bucket)
