@@ -19,10 +19,12 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Item
-from expunge_orchestrator.outcomes import Line
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import Workspace
+
+Place = tuple[str, str]
+"""(store, collection)"""
 
 # So many tags in one question: both databases take that many parameters.
 _TAGS = 500
@@ -52,7 +54,7 @@ class Leftover:
 
 
 def keep(
-    connection: sa.Connection, workspace: Workspace, item: Item, lines: Sequence[Line], keys: Iterable[SubjectKey]
+    connection: sa.Connection, workspace: Workspace, item: Item, places: Iterable[Place], keys: Iterable[SubjectKey]
 ) -> None:
     """Seal anew what leads to a person's records for good, with the places in which something is left.
 
@@ -68,13 +70,12 @@ def keep(
         if identity is None or identity.kind is not IdentityKind.NOMINATING
     )
     wrapped = seal.new_key()
-    places = sorted((line.store, line.collection) for line in lines if line.verified is not None and line.verified.due)
     connection.execute(
         sa.insert(schema.leftover).values(
             item_id=item.id,
             wrapped_key=wrapped,
             sealed_keys=seal.close(wrapped, item.series, kept),
-            places=[list(place) for place in places],
+            places=sorted(map(list, places)),
             at=stamp(now()),
         )
     )

@@ -233,3 +233,29 @@ def test_cancelled_half_way_twice(office: Office, probe: Probe) -> None:
     assert office.erase(third).state is BatchState.ERASED, office.failures(third)
     assert not any(ann.left(probe).values())
     assert leftovers(office) == (0, 0)
+
+
+def test_what_a_legal_hold_kept_is_found_when_it_is_over(office: Office, probe: Probe) -> None:
+    """The rows that named the object are gone by then."""
+    ann = make_caller(probe)
+    bucket, prefix = ann.objects["recordings"]
+    probe.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    versions = [(key, version) for key, version, *_ in probe.versions(bucket, prefix)]
+    for key, version in versions:
+        probe.s3.put_object_legal_hold(Bucket=bucket, Key=key, VersionId=version, LegalHold={"Status": "ON"})
+    first = office.plan(ann.csv, ann.controller)
+    assert office.erase(first).state is BatchState.ERASED, office.failures(first)
+    office.settle()
+    (said,) = statements_of(office, first, "settled")
+    assert said.body["identifiersDestroyed"] is False
+    assert leftovers(office)[0] == 1
+    for key, version in versions:
+        probe.s3.put_object_legal_hold(Bucket=bucket, Key=key, VersionId=version, LegalHold={"Status": "OFF"})
+    second = office.plan(ann.csv, ann.controller)
+    assert office.erase(second).state is BatchState.ERASED, office.failures(second)
+    assert office.events(second) == [["accepted", "erased"]]
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)
+    office.settle()
+    (said,) = statements_of(office, second, "settled")
+    assert said.body["identifiersDestroyed"] is True

@@ -28,6 +28,8 @@ _REASONS = {
     "legal-hold": "Legal hold on the object: the storage refuses to delete it",
 }
 
+_BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
+
 Grounds = Mapping[tuple[str, str], str]
 
 
@@ -147,7 +149,7 @@ def unsettled(  # noqa: PLR0913 - the statement's own parts
 
 
 def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it, and nothing else
-    """What became of the keys: where something went, the way to the rest must not be lost with it (ADR 8)."""
+    """What became of the keys: where something is left, the way there must not be lost with what led to it (ADR 8)."""
     if not some:
         return {"identifiersDestroyed": True}
     return {
@@ -200,13 +202,22 @@ def re_erased(  # noqa: PLR0913 - the statement's own parts
     }
 
 
-def settled(batch: Batch, lines: Iterable[Line], at: datetime, context: str) -> dict[str, object]:
+def guarded(lines: Iterable[Line]) -> list[tuple[str, str]]:
+    """(store, collection) in which the storage itself keeps something of a person, and will let it go one day."""
+    return [
+        (line.store, line.collection)
+        for line in lines
+        if line.verified is not None and line.verified.retained and line.verified.ground in _BY_STORAGE
+    ]
+
+
+def settled(batch: Batch, lines: Sequence[Line], at: datetime, context: str) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
     return {
         "controller": str(batch.scope),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
-        "identifiersDestroyed": True,
+        **_kept(bool(guarded(lines))),
         "context": [context],
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator import copies, issuing, outcomes
+from expunge_orchestrator import copies, issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, holding, pipeline, resolving, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
@@ -149,6 +149,9 @@ def settle(context: Context) -> Write:
         ]
         issuing.issue(connection, context.workspace.keys, settled, at)
         withdrawing.leave_unsettled(connection, context, lines, withdrawn)
+        for item in over:
+            if places := bodies.guarded(lines[item.id]):
+                leftovers.keep(connection, context.workspace, item, places, context.unsealed(item))
         connection.execute(
             sa.update(schema.item)
             .where(schema.item.c.chunk_id == context.chunk_id, schema.item.c.wrapped_key.is_not(None))

@@ -57,7 +57,7 @@ def leave(
     """End what was cancelled half-way: where something has gone, the way to the rest is kept (ADR 8)."""
     for item in people:
         if outcomes.some_gone(judged[item.id]):
-            leftovers.keep(connection, context.workspace, item, judged[item.id], context.unsealed(item))
+            leftovers.keep(connection, context.workspace, item, _due(judged[item.id]), context.unsealed(item))
     forget(connection, people)
 
 
@@ -67,8 +67,12 @@ def leave_unsettled(
     """The same after an end was stated: what was erased stays erased, also after a restore."""
     for item in people:
         if item.outcome != Result.NOT_FOUND or outcomes.some_gone(judged[item.id]):
-            leftovers.keep(connection, context.workspace, item, judged[item.id], context.unsealed(item))
+            leftovers.keep(connection, context.workspace, item, _due(judged[item.id]), context.unsealed(item))
     close(connection, people)
+
+
+def _due(lines: Sequence[Line]) -> list[leftovers.Place]:
+    return [(line.store, line.collection) for line in lines if line.verified is not None and line.verified.due]
 
 
 def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
