@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.integration.postgres.company import CUTOFF, actions, data_map, execute, opened, subject
 from tests.integration.postgres.inspecting import codes, edit, findings
-from tests.integration.postgres.shapes import ACME, shape
+from tests.integration.postgres.shapes import ACME, checked, shape
 
 from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresSpec
@@ -293,6 +293,18 @@ def test_an_internal_identity_is_one_persons(database, column, sessions, severit
     loaded = shape(TOKENS + f"sessions: {{table: public.sessions, {sessions}}}")
     found = [one for one in findings(database, loaded) if one.code == "internal-not-unique"]
     assert [(one.severity, one.collection) for one in found] == ([(severity, "sessions")] if severity else [])
+
+
+def test_a_unique_index_knows_nothing_of_spelling(database):
+    """`A` and `a` are two values to it, and one key under a rule that folds."""
+    execute(database, "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE sessions (id int, token text UNIQUE);")
+    execute(database, "ALTER TABLE sessions ADD user_id int REFERENCES users, ADD PRIMARY KEY (id)")
+    sessions = f"sessions: {{table: public.sessions, {BY_USER}, yields: {{token: token}}}}"
+    loaded = shape(TOKENS + sessions)
+    assert "internal-not-unique" not in {one.code for one in findings(database, loaded)}
+    document = loaded.model_dump(mode="json", exclude_unset=True)
+    document["identities"]["token"]["normaliser"] = "email/2"
+    assert "internal-not-unique" in {one.code for one in findings(database, checked(document))}
 
 
 def test_the_index_of_the_remedy_works(company):

@@ -14,6 +14,9 @@ from expunge_connectors.postgres.inspection.subject import Inspection, quoted, q
 from expunge_connectors.postgres.inspection.ties import Uniques, uniques
 from expunge_connectors.postgres.spec import Source, TableSpec, Tie
 
+# Any other spelling rule makes one key of values that a unique index takes for two.
+_PLAIN = "{column}::text"
+
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
     """Columns that yield an internal identity and whose values two people's rows may share."""
@@ -24,7 +27,12 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 continue
             if _told_apart(inspection, spec, identity, source):
                 continue
-            if not source.several and _one_persons(inspection, unique, name, frozenset({source.column}), frozenset()):
+            exact = inspection.data_map.identities[identity].rule.sql == _PLAIN
+            if (
+                exact
+                and not source.several
+                and _one_persons(inspection, unique, name, frozenset({source.column}), frozenset())
+            ):
                 continue
             place = f"{table.text}.{source.column}"
             if source.never_shared is not None:
