@@ -191,14 +191,18 @@ class PostgresStore:
                 f"store {self.name}: {outstanding} transactions that may be older than the cutoff have not ended.",
                 remedy="They end by themselves, or look into pg_stat_activity and pg_prepared_xacts; then try again.",
             )
-        self._check_structure()  # after the wait, in which a table may be swapped
+        self._check_structure()
 
         def verifier(connection: Connection) -> verification.Verifier:
             live = self._catalogue.read(connection)
             return verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
 
         found = self._reading(lambda connection: verification.verify(connection, verifier(connection), subjects))
-        return self._call(lambda connection: self._replicas.verify(connection, verifier, subjects, found))
+        found = self._call(lambda connection: self._replicas.verify(connection, verifier, subjects, found))
+        # Once more: a swap that waited for a lock may have come between, and what was read is the table that took the
+        # name.
+        self._check_structure()
+        return found
 
     def sizes(self) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""

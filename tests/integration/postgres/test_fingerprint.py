@@ -18,6 +18,7 @@ from tests.integration.postgres.shapes import ACME, shape
 
 from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import StructureChangedError
+from expunge_connectors.postgres import verification
 
 ACTIONS = actions(data_map(), "calltrack")
 FUNCTION = "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;"
@@ -133,3 +134,25 @@ def test_an_inspection_with_errors_is_relied_on_by_nobody(company):
         execute(company, "DROP TABLE more; ALTER TABLE messages ADD nick text")
         assert Severity.ERROR not in {one.severity for one in store.inspect()}
         store.verify(ada, ACCOUNT, CUTOFF)
+
+
+def test_a_table_swapped_under_a_verification_is_not_called_empty(company, monkeypatch):
+    """A late row is committed and another table put in its place, after the look at how tables are built."""
+    swap = (
+        "INSERT INTO messages (user_id, body, created_at) VALUES (1, 'late', '2025-01-01');"
+        "ALTER TABLE messages RENAME TO messages_2025;"
+        "CREATE TABLE messages (LIKE messages_2025 INCLUDING ALL); GRANT ALL ON messages TO PUBLIC"
+    )
+    look = verification.verify
+
+    def swapped_before(*arguments):
+        execute(company, swap)
+        return look(*arguments)
+
+    with opened(company) as store:
+        store.inspect()
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat)
+        monkeypatch.setattr(verification, "verify", swapped_before)
+        with pytest.raises(StructureChangedError):
+            store.verify(ada, ACCOUNT, CUTOFF)
