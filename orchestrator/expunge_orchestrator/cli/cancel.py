@@ -29,9 +29,10 @@ def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
 
     Whoever is erased already stays so and is checked again at settling time. Of whom erasing had begun, the receipt
     lists what was erased and what is left; so does that of somebody whom the settling check could not let go. There is
-    no way back: ask again to erase the rest. Where something went, the keys that lead to the rest are kept, sealed,
-    until that later request has erased it; of how many people is printed. Exit codes: 0 cancelled, 1 what is left
-    could not be looked at (`expunge retry` tries again), 11 there is nothing left to cancel.
+    no way back: ask again to erase the rest. Where something went, what leads to the rest is kept, sealed, until a
+    later request of the same person, by an id that proves it, has erased it; of how many people is printed. A request
+    by e-mail or phone alone is only told that something is left. Exit codes: 0 cancelled, 1 what is left could not be
+    looked at (`expunge retry` tries again), 11 there is nothing left to cancel.
 
     Example: expunge cancel bt_1f0c3a5b7d9e
     """

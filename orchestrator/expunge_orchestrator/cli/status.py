@@ -129,8 +129,9 @@ def show(report: dict[str, Any]) -> None:
     if number := report["leftInPart"]:
         out.print(
             f"{terminal.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
-            " and perhaps the way to the rest with it. So the keys that lead to the rest are kept, sealed, until a"
-            " later request of the same person has erased it: expunge plan"
+            " and perhaps the way to the rest with it. So what leads to the rest is kept, sealed, until a later request"
+            " of the same person, by an id that proves it, has erased it: expunge plan. One by e-mail or phone"
+            " alone is only told of it."
         )
     if report["settling"]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")
