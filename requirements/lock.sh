@@ -12,7 +12,7 @@ compile() {
     --no-emit-find-links --no-annotate --custom-compile-command "make lock" --output-file "requirements/$output" "$@"
 }
 
-compile dev.txt --upgrade --extra demo --group test --group check pyproject.toml
-compile runtime.txt --constraint requirements/dev.txt pyproject.toml
-compile demo.txt --constraint requirements/dev.txt --extra demo pyproject.toml
+compile dev.txt --upgrade --extra api --extra demo --group test --group check pyproject.toml
+compile runtime.txt --constraint requirements/dev.txt --extra api pyproject.toml
+compile demo.txt --constraint requirements/dev.txt --extra api --extra demo pyproject.toml
 compile build.txt --constraint requirements/dev.txt - <<<hatchling

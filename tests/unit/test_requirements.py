@@ -15,7 +15,9 @@ FILES = ("build.txt", "demo.txt", "dev.txt", "runtime.txt")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ]+)", re.MULTILINE)
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PYPROJECT["project"]["dependencies"]
-DEMO: list[str] = PYPROJECT["project"]["optional-dependencies"]["demo"]
+EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
+API = EXTRAS["api"]
+DEMO = EXTRAS["demo"]
 GROUPS: list[str] = PYPROJECT["dependency-groups"]["test"] + PYPROJECT["dependency-groups"]["check"]
 
 
@@ -26,9 +28,9 @@ def pins(file: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "wanted"),
     [
-        ("runtime.txt", RUNTIME),
-        ("demo.txt", RUNTIME + DEMO),
-        ("dev.txt", RUNTIME + DEMO + GROUPS),
+        ("runtime.txt", RUNTIME + API),
+        ("demo.txt", RUNTIME + API + DEMO),
+        ("dev.txt", RUNTIME + API + DEMO + GROUPS),
         ("build.txt", PYPROJECT["build-system"]["requires"]),
     ],
 )
