@@ -14,15 +14,14 @@ from expunge_config.datamap.models import (
     IdentityKind,
     Limits,
     LogDeclaration,
-    Model,
-    Name,
     Operator,
     Owner,
     StartEvent,
     StoreSpec,
-    Text,
     UnmappedPlace,
 )
+from expunge_config.datamap.parts import Model, Name, Text
+from expunge_config.datamap.selfservice import SelfService, SelfServiceScope
 
 __all__ = [
     "Action",
@@ -41,6 +40,8 @@ __all__ = [
     "Operator",
     "Owner",
     "Problem",
+    "SelfService",
+    "SelfServiceScope",
     "StartEvent",
     "StoreSpec",
     "Text",

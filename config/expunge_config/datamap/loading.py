@@ -120,6 +120,7 @@ def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
     for name, backup in data_map.backups.items():
         if backup.of not in data_map.stores:
             yield ("backups", name, "of"), "names a store that the map does not declare"
+    yield from data_map.complaints()
 
 
 def open_questions(text: str) -> list[Problem]:

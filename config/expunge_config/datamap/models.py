@@ -8,39 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    PlainSerializer,
     SerializeAsAny,
     StrictBool,
     StringConstraints,
     field_validator,
     model_validator,
 )
-from pydantic.functional_validators import BeforeValidator
 
+from expunge_config.datamap.parts import IsoPeriod, Model, Name, Text
+from expunge_config.datamap.selfservice import SelfService
 from expunge_config.normalisers import Normaliser, builtin
-from expunge_config.periods import Period
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-
-
-def _period(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the YAML held
-    return value if isinstance(value, Period) else Period.parse(str(value))
-
-
-IsoPeriod = Annotated[Period, BeforeValidator(_period), PlainSerializer(str, return_type=str)]
-
-
-class Model(BaseModel):
-    """Base of everything in the map: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class StartEvent(StrEnum):
@@ -276,6 +257,7 @@ class DataMap(Model):
     stores: dict[Name, SerializeAsAny[StoreSpec]] = Field(min_length=1)
     backups: dict[Name, SerializeAsAny[BackupSpec]] = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
+    self_service: SelfService | None = None
 
     @field_validator("expunge", mode="before")
     @classmethod
@@ -289,3 +271,26 @@ class DataMap(Model):
         for store_name, store in self.stores.items():
             for collection_name, collection in store.collection_specs().items():
                 yield store_name, collection_name, collection
+
+    def complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What is wrong between the parts of the map that are no stores: (path, message)."""
+        own = self.self_service
+        if own is None:
+            return
+        controller = self.controllers.get(own.controller)
+        if controller is None:
+            yield ("self_service", "controller"), "names a controller that the map does not declare"
+        elif controller.many:
+            yield ("self_service", "controller"), "names a kind of controller with many members, not the company itself"
+        unknown = [name for name in own.identities if name not in self.identities]
+        kinds = {self.identities[name].kind for name in own.identities if name not in unknown}
+        if unknown:
+            yield ("self_service", "identities"), f"names identities that the map does not declare: {unknown}"
+        elif IdentityKind.PERSON not in kinds:
+            yield ("self_service", "identities"), "names none of kind `person`: who is signed in must be certain"
+        elif IdentityKind.INTERNAL in kinds:
+            yield ("self_service", "identities"), "names one of kind `internal`, which is never accepted from outside"
+        for name, scope in own.scopes.items():
+            strange = [one for one in scope.data_types if one not in self.data_types]
+            if strange:
+                yield ("self_service", "scopes", name, "data_types"), f"names unknown data types: {strange}"

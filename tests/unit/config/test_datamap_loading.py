@@ -75,6 +75,12 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
         ('key: "session:{session_token}"', 'key: "session:{token}"', "does not declare"),
         ("of: main\n", "of: mian\n", "names a store"),
         ("owner: {controller: client, column: client_id}", "owner: {controller: client}", "many members"),
+        ("self_service:\n  controller: calltrack", "self_service:\n  controller: client", "not the company itself"),
+        ("self_service:\n  controller: calltrack", "self_service:\n  controller: nobody", "names a controller"),
+        ("identities: [user_id, email, phone]", "identities: [email, phone]", "names none of kind `person`"),
+        ("identities: [user_id, email, phone]", "identities: [user_id, session_token]", "never accepted from outside"),
+        ("identities: [user_id, email, phone]", "identities: [user_id, fax]", "identities that the map does not"),
+        ("data_types: [account, account_anchor", "data_types: [acount, account_anchor", "names unknown data types"),
         ("    ground: Invoices are kept", "    purpoze: Invoices are kept", "unknown key"),
     ],
 )
