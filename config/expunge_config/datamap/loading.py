@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from expunge_config.datamap import plainyaml
-from expunge_config.datamap.models import BackupSpec, DataMap, Model, StoreSpec
+from expunge_config.datamap.models import BackupSpec, DataMap, StoreSpec
+from expunge_config.datamap.parts import Model
 from expunge_config.datamap.plainyaml import Path_
 from expunge_config.errors import DataMapError
 
