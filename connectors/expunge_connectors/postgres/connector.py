@@ -167,6 +167,7 @@ class PostgresStore:
             checked_actions(store, actions, logs),
             scope,
             cutoff,
+            self._connections.lease,
             limit=self._settings.rows_per_transaction,
             seconds=self._settings.seconds_per_transaction,
         )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-
-from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
@@ -50,6 +49,7 @@ class Eraser:
 
     Attributes:
         actions: Collection -> action, as approved and checked.
+        others: Lends a session besides the transaction's, to see what everybody else sees.
         limit: Rows a transaction may touch. Rows that must go together (see `ErasingOrder.together`) are not split.
         seconds: How long a transaction may take: after that it is full, whatever it touched.
     """
@@ -58,12 +58,13 @@ class Eraser:
     actions: Mapping[str, Action]
     scope: Scope
     cutoff: datetime
+    others: Callable[[], AbstractContextManager[Connection]]
     limit: int = ROWS_PER_TRANSACTION
     seconds: float = SECONDS_PER_TRANSACTION
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         """Run one transaction's worth; the caller commits and calls again until complete."""
-        watch = RowWatch.begun(connection, self.store)
+        watch = RowWatch.begun(connection, self.store, self.others)
         done = self._step(connection, subjects, watch)
         with translated(self.store.name):
             check_constraints(connection)
@@ -114,7 +115,6 @@ class Eraser:
         waiting.look(search, mapped)
         if mapped.name in search.waiting and waiting.no_identifiers(search, mapped):
             search.waiting.discard(mapped.name)
-            search.connection.execute(sql.SQL("DROP TABLE {}").format(search.table(mapped.name)))
             search.keep(mapped, evidence.statement(), evidence.columns())
             waiting.look(search, mapped)
 

@@ -3,12 +3,13 @@
 What a trigger function does cannot be read off its source. So the server's own counters of the transaction are held
 against what our statements report: a row more, in whatever table, and the transaction is rolled back. It is no matter
 when the trigger or the foreign key was made, or through which functions it went. What is written
-into another server is not seen.
+into another server is seen only where it goes through a foreign table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,20 +20,35 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapped import MappedStore
 
 # One row a table that was written, and at least one row, so that the switch of the counters is always told.
+# `gone`: tables that this transaction can see no more and holds a lock on that shuts everybody out: it dropped them.
 # `above`: the table and what it is a partition or a child of; rows are counted where they are stored.
-# `locked`: TRUNCATE, and whatever else gives a table other rows or another shape, counts no rows but locks all out.
+# `locked`: TRUNCATE, and whatever else gives a table other rows or another shape, counts no rows but locks all out. Of
+# a foreign table no rows are counted at all: the lock of a statement that writes is what shows.
+# Large objects are rows of two tables of the catalogue, called by the name of the one.
 _WRITTEN = """
-SELECT pg_catalog.current_setting('track_counts')::boolean, w.*
-  FROM (SELECT) AS always
+WITH held AS MATERIALIZED (
+  SELECT l.relation, pg_catalog.bool_or(l.mode = 'AccessExclusiveLock') AS alone
+    FROM pg_catalog.pg_locks l
+   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+     AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock')
+   GROUP BY l.relation
+)
+SELECT always.*, w.*
+  FROM (
+    SELECT pg_catalog.current_setting('track_counts')::boolean,
+           ARRAY(SELECT h.relation::bigint FROM held h
+                  WHERE h.alone AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = h.relation)) AS gone
+  ) AS always
   LEFT JOIN (
-    SELECT c.oid::bigint, above.oids, above.names, locked.relation IS NOT NULL, x.inserted, x.updated, x.deleted
+    SELECT c.oid::bigint, above.oids, above.names, locked.how, x.inserted, x.updated, x.deleted
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      LEFT JOIN (
-        SELECT DISTINCT l.relation
-          FROM pg_catalog.pg_locks l
-         WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
-      ) AS locked ON locked.relation = c.oid
+      LEFT JOIN held h ON h.relation = c.oid
+      LEFT JOIN LATERAL (
+       SELECT CASE WHEN c.relkind = 'f' THEN 'wrote to the foreign table'
+                   WHEN h.alone THEN 'emptied or rebuilt' END AS how
+        WHERE h.relation IS NOT NULL
+     ) AS locked ON true
      CROSS JOIN LATERAL (
        SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,
               pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated,
@@ -45,14 +61,27 @@ SELECT pg_catalog.current_setting('track_counts')::boolean, w.*
          SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above ON i.inhrelid = above.oid
        )
        SELECT pg_catalog.array_agg(a.oid::bigint) AS oids,
-              pg_catalog.array_agg(an.nspname || '.' || a.relname) AS names
+              pg_catalog.array_agg(
+                CASE WHEN a.oid = 'pg_catalog.pg_largeobject_metadata'::regclass THEN 'pg_catalog.pg_largeobject'
+                     ELSE an.nspname || '.' || a.relname END
+              ) AS names
          FROM above
          JOIN pg_catalog.pg_class a ON a.oid = above.oid
          JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
      ) AS above
-     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-       AND (x.inserted + x.updated + x.deleted > 0 OR locked.relation IS NOT NULL)
+     WHERE c.relkind IN ('r', 'f') AND c.relpersistence <> 't'
+       AND (n.nspname NOT IN ('pg_catalog', 'information_schema')
+            OR c.oid IN ('pg_catalog.pg_largeobject'::regclass, 'pg_catalog.pg_largeobject_metadata'::regclass))
+       AND (x.inserted + x.updated + x.deleted > 0 OR locked.how IS NOT NULL)
   ) AS w ON true
+"""
+# What everybody else still sees, tables before what belongs to them. A temporary table is nobody else's.
+_SEEN_BY_OTHERS = """
+SELECT c.oid::bigint, n.nspname || '.' || c.relname
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = ANY (%s::oid[]) AND c.relpersistence <> 't'
+ ORDER BY c.relkind NOT IN ('r', 'p', 'f'), 2
 """
 _REMEDY = (
     "Find the trigger, rule or foreign key and make it leave these rows alone; or accept the trigger by its name, under"
@@ -83,7 +112,7 @@ class Rows(NamedTuple):
 class _Table(NamedTuple):
     oids: frozenset[int]
     names: tuple[str, ...]
-    locked: bool
+    locked: str | None
     rows: Rows
 
 
@@ -100,17 +129,21 @@ class _Ours:
 class RowWatch:
     """The rows that the session had written when a transaction began, and those that our statements report since.
 
+    Our own statements drop nothing, not even a temporary table of their own.
     Kept and compared: the server's counters may still hold what the session did before (a pooler's other clients).
     """
 
     store: MappedStore
+    others: Callable[[], AbstractContextManager[Connection]]
     before: Mapping[int, _Table]
     ours: list[_Ours] = field(default_factory=list)
 
     @classmethod
-    def begun(cls, connection: Connection, store: MappedStore) -> RowWatch:
-        """Look before the transaction writes anything."""
-        return cls(store, _written(connection, store))
+    def begun(
+        cls, connection: Connection, store: MappedStore, others: Callable[[], AbstractContextManager[Connection]]
+    ) -> RowWatch:
+        """Look before the transaction writes anything. `others`: a session besides, for what this one sees no more."""
+        return cls(store, others, _written(connection, store).tables)
 
     def reported(self, names: Collection[str], rows: int) -> None:
         """Take down how many rows of these collections, all of one action, our statement says it touched."""
@@ -123,10 +156,13 @@ class RowWatch:
         Raises:
             TerminalError: Other rows were written: the transaction must be rolled back.
         """
+        written = _written(connection, self.store)
+        if written.gone:
+            self._refuse_dropping(written.gone)
         changed: dict[str, Rows] = {}
-        for table in self._changes(_written(connection, self.store)):
-            if table.locked and not self._accepted(table):
-                raise self._refusal(None, f"emptied or rebuilt {table.names[0]}")
+        for table in self._changes(written.tables):
+            if table.locked is not None and not self._accepted(table):
+                raise self._refusal(None, f"{table.locked} {table.names[0]}")
             mapped = next((one for one in self.store.collections.values() if one.table.oid in table.oids), None)
             if mapped is not None:
                 changed[mapped.name] = changed.get(mapped.name, Rows()).plus(table.rows)
@@ -144,6 +180,17 @@ class RowWatch:
             if not rows.are(together.rows if tombstoned else 0, 0 if tombstoned else together.rows):
                 text = self.store.collections[name].table.text
                 raise self._refusal(name, f"changed other rows of {text} than the request's")
+
+    def _refuse_dropping(self, gone: Sequence[int]) -> None:
+        """Refuse, unless nobody else ever saw what is gone: tables that the transaction made itself, temporary ones.
+
+        Asked is a session besides: this one sees no more what they were, nor what they were called.
+        """
+        with translated(self.store.name), self.others() as other:
+            found = other.execute(_SEEN_BY_OTHERS, (list(gone),)).fetchall()
+        for oid, name in found:
+            if not self._accepted(_Table(frozenset({oid}), (name,), locked=None, rows=Rows())):
+                raise self._refusal(None, f"dropped {name}")
 
     def _accepted(self, table: _Table) -> bool:
         """The map allows that rows of this table change by themselves. Of a log it cannot.
@@ -172,11 +219,16 @@ class RowWatch:
         for oid, table in after.items():
             earlier = self.before.get(oid)
             rows = table.rows if earlier is None else table.rows.plus(earlier.rows, -1)
-            if any(rows) or table.locked:
+            if any(rows) or table.locked is not None:
                 yield table._replace(rows=rows)
 
 
-def _written(connection: Connection, store: MappedStore) -> dict[int, _Table]:
+class _Written(NamedTuple):
+    gone: Sequence[int]
+    tables: Mapping[int, _Table]
+
+
+def _written(connection: Connection, store: MappedStore) -> _Written:
     with translated(store.name):
         found = connection.execute(_WRITTEN).fetchall()
     if not all(row[0] for row in found):
@@ -185,8 +237,9 @@ def _written(connection: Connection, store: MappedStore) -> dict[int, _Table]:
             " counts no rows.",
             remedy="Set track_counts = on, the server's default.",
         )
-    return {
+    tables = {
         oid: _Table(frozenset(oids), tuple(names), locked, Rows(*rows))
-        for _, oid, oids, names, locked, *rows in found
+        for _, _, oid, oids, names, locked, *rows in found
         if oid is not None
     }
+    return _Written(found[0][1], tables)

@@ -46,13 +46,12 @@ class Search:
         return sql.Identifier("pg_temp", f"expunge_found_{self.store.place(name)}")
 
     def keep(self, mapped: MappedTable, statement: sql.Composable, columns: sql.Composable) -> None:
-        """Put found rows into their table, which vanishes with the transaction."""
+        """Put found rows into their table, which vanishes with the transaction; in place of those found before."""
         table = self.table(mapped.name)
-        cursor = self.connection.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP; INSERT INTO {} {}").format(
-                table, columns, table, statement
-            )
-        )
+        made = sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, columns)
+        if mapped.name in self.found:
+            made = sql.SQL("DELETE FROM {}").format(table)
+        cursor = self.connection.execute(sql.SQL("{}; INSERT INTO {} {}").format(made, table, statement))
         cursor.nextset()
         self.found[mapped.name] = cursor.rowcount
         if cursor.rowcount:

@@ -212,6 +212,12 @@ def test_targets_of_a_functions_source():
     """
     assert targets(source, tables) == {"x.a", "public.B c"}
     assert targets("TRUNCATE a", tables) == {"public.a", "x.a"}
+    assert targets("DROP TABLE IF EXISTS x.a; DROP TABLE pg_temp.a", tables) == {"x.a"}
+    assert (
+        targets("lo_manage", tables)
+        == targets("PERFORM pg_catalog.lo_unlink(OLD.o)", [])
+        == {"pg_catalog.pg_largeobject"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from tests.integration.postgres.company import (
     ACCOUNT,
@@ -16,7 +18,8 @@ from tests.integration.postgres.company import (
     resolved,
     subject,
 )
-from tests.integration.postgres.inspecting import edit, free
+from tests.integration.postgres.inspecting import ENOUGH, edit, free
+from tests.integration.postgres.roles import role
 from tests.integration.postgres.shapes import erased, left, shape
 
 from expunge_connectors.contract import no_beat
@@ -26,6 +29,7 @@ from expunge_connectors.postgres.rowwatch import Rows
 
 FUNCTION = "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;"
 HISTORY = "CREATE TABLE history (body text);"
+LARGE_OBJECT = "SELECT lo_from_bytea(777, 'of somebody');"
 ROLLED_BACK = "it was rolled back"
 
 
@@ -60,6 +64,34 @@ def fired(event, then, where="messages"):
         (fired("DELETE", "TRUNCATE public.access_log"), "access_log"),
         (fired("DELETE", "TRUNCATE public.marketing_optouts"), "marketing_optouts"),
         (HISTORY + "INSERT INTO history VALUES ('x');" + fired("DELETE", "TRUNCATE public.history"), "public.history"),
+        # Gone altogether, its indexes, its children's foreign keys and its schema too.
+        (HISTORY + fired("DELETE", "DROP TABLE IF EXISTS public.history"), "dropped public.history"),
+        (
+            "CREATE TABLE history (id int PRIMARY KEY, body text); CREATE TABLE later (id int REFERENCES history);"
+            + fired("DELETE", "DROP TABLE IF EXISTS public.history CASCADE"),
+            "dropped public.history",
+        ),
+        (
+            "CREATE SCHEMA old; CREATE TABLE old.history (body text);"
+            + fired("DELETE", "DROP SCHEMA IF EXISTS old CASCADE"),
+            "dropped old.history",
+        ),
+        (fired("DELETE", "DROP TABLE IF EXISTS public.access_log"), "the log public.access_log"),
+        (
+            HISTORY + "CREATE VIEW shown AS TABLE history;" + fired("DELETE", "DROP VIEW IF EXISTS public.shown"),
+            "dropped public.shown",
+        ),
+        # In place of it, an empty one of the same name.
+        (
+            HISTORY
+            + fired("DELETE", "DROP TABLE public.history; CREATE TABLE public.history (body text)"),
+            "dropped public.history",
+        ),
+        # Large objects: unlinked, cut short, written, made.
+        (LARGE_OBJECT + fired("DELETE", "SELECT lo_unlink(loid) FROM pg_largeobject"), "pg_catalog.pg_largeobject"),
+        (LARGE_OBJECT + fired("DELETE", "SELECT lo_truncate(lo_open(777, 131072), 0)"), "pg_catalog.pg_largeobject"),
+        (LARGE_OBJECT + fired("DELETE", "SELECT lo_put(777, 0, 'x')"), "pg_catalog.pg_largeobject"),
+        (fired("DELETE", "SELECT lo_create(0)"), "pg_catalog.pg_largeobject"),
         # By a rule.
         (HISTORY + "CREATE RULE r AS ON DELETE TO messages DO ALSO INSERT INTO history VALUES (OLD.body)", "history"),
         # The row is kept, and only looks deleted.
@@ -75,11 +107,72 @@ def fired(event, then, where="messages"):
 def test_a_row_more_costs_the_transaction(company, statements, place):
     execute(company, statements)
     before = dump(company)
+    large = execute(company, "SELECT loid, data FROM pg_largeobject")
     with opened(company) as store:
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         with pytest.raises(TerminalError, match=f"{place}.*{ROLLED_BACK}"):
             store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat)
     assert dump(company) == before
+    assert execute(company, "SELECT loid, data FROM pg_largeobject") == large
+
+
+def test_what_only_this_transaction_ever_saw_may_go(company):
+    """Temporary tables, tables that a trigger makes for itself, a view's copy: nobody loses any of these."""
+    execute(
+        company,
+        "CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM messages;"
+        + fired(
+            "DELETE",
+            "CREATE TEMPORARY TABLE mine (id int PRIMARY KEY, body text); DROP TABLE mine;"
+            "CREATE TABLE public.passing (id int PRIMARY KEY); DROP TABLE public.passing;"
+            "REFRESH MATERIALIZED VIEW public.totals",
+        ),
+    )
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        assert store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
+    assert execute(company, "SELECT * FROM totals") == [(1,)]
+
+
+@pytest.mark.parametrize("then", ["DROP TABLE IF EXISTS public.history", "SELECT lo_unlink(loid) FROM pg_largeobject"])
+def test_rights_that_a_function_lends_help_nobody(company, then):
+    """SECURITY DEFINER: the function may what our role may not, and what it did our role still sees."""
+    execute(company, HISTORY + LARGE_OBJECT + fired("DELETE", then) + "; ALTER FUNCTION act() SECURITY DEFINER")
+    with role(company, *ENOUGH) as url, opened(url) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with pytest.raises(TerminalError, match=f"(history|pg_largeobject).*{ROLLED_BACK}"):
+            store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat)
+    assert execute(company, "SELECT count(h), count(*) FROM pg_largeobject LEFT JOIN history h ON true") == [(0, 1)]
+
+
+def test_a_drop_that_was_taken_back_is_none(company):
+    undone = "BEGIN DROP TABLE public.history; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END"
+    execute(company, HISTORY + fired("DELETE", f"DO $back${undone}$back$"))
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        assert store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
+
+
+def test_another_server_is_seen_where_a_foreign_table_leads_there(company):
+    url = urlsplit(company)
+    execute(
+        company,
+        "CREATE EXTENSION postgres_fdw;"
+        f"CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{url.hostname}',"
+        f" port '{url.port}', dbname '{url.path[1:]}');"
+        f"CREATE USER MAPPING FOR PUBLIC SERVER away OPTIONS (user 'postgres', password '{url.password}');"
+        "CREATE TABLE there (body text);"
+        "CREATE FOREIGN TABLE copies (body text) SERVER away OPTIONS (table_name 'there');"
+        + fired("DELETE", "INSERT INTO public.copies VALUES ('x')"),
+    )
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with pytest.raises(TerminalError, match=f"wrote to the foreign table public.copies.*{ROLLED_BACK}"):
+            store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat)
+    assert execute(company, "SELECT * FROM there") == []
+    loaded = data_map(accepting("messages", "public.copies"))
+    with opened(company, loaded) as store:
+        assert store.erase(ada, actions(loaded, "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
 
 
 def test_a_foreign_key_that_came_after_the_inspection_changes_no_row_of_others(company):
@@ -118,6 +211,16 @@ def test_what_the_map_accepts_may_happen(company, change):
         store.erase(dora, actions(loaded, "client"), CLIENT_1, CUTOFF, no_beat)
         assert due(store.verify(dora, CLIENT_1, CUTOFF)) == {}
     assert execute(company, "SELECT calls FROM totals") == [(2,)]
+
+
+def test_large_objects_may_be_accepted(company):
+    """What the extension `lo` does for every row that names one."""
+    execute(company, LARGE_OBJECT + fired("DELETE", "SELECT lo_unlink(777)", "calls"))
+    loaded = data_map(accepting("calls", "pg_catalog.pg_largeobject"))
+    with opened(company, loaded) as store:
+        dora = resolved(store, [subject(1, caller_id="1")], CLIENT_1)
+        store.erase(dora, actions(loaded, "client"), CLIENT_1, CUTOFF, no_beat)
+    assert execute(company, "SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
 
 
 def test_a_mapped_table_may_be_accepted_too_but_no_other(company):

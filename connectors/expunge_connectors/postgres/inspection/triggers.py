@@ -53,9 +53,12 @@ SELECT n.nspname::text, c.relname::text
 
 _DELETE, _UPDATE = 8, 16  # pg_trigger.tgtype, src/include/catalog/pg_trigger.h
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+# Functions of the server, and of its extension `lo`; a function in C has its symbol for a source.
+_LARGE_OBJECTS = re.compile(r"\b(?:lo_unlink|lo_manage|lo_put|lo_truncate(?:64)?|lowrite)\b", re.IGNORECASE)
+_LARGE_OBJECT = "pg_catalog.pg_largeobject"
 _PART = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _WRITES = re.compile(
-    rf"\b(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into|truncate(?:\s+table)?|copy)\s+"
+    rf"\b(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into|truncate(?:\s+table)?|drop\s+table(?:\s+if\s+exists)?|copy)\s+"
     rf"({_PART}(?:\s*\.\s*{_PART})?)",
     re.IGNORECASE,
 )
@@ -163,8 +166,9 @@ def targets(source: str, tables: list[tuple[str, str]]) -> set[str]:
         source: In whatever language; SQL is looked for.
         tables: (schema, name) of every table. A name without a schema means every table of that name.
     """
-    found: set[str] = set()
-    for match in _WRITES.finditer(_COMMENT.sub(" ", source)):
+    code = _COMMENT.sub(" ", source)
+    found: set[str] = {_LARGE_OBJECT} if _LARGE_OBJECTS.search(code) else set()
+    for match in _WRITES.finditer(code):
         parts = [_name(part) for part in re.findall(_PART, match.group(1))]
         found.update(
             f"{schema}.{table}"
