@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -50,6 +50,36 @@ def _known(connection: sa.Connection, listing: CopyListing) -> set[str]:
             )
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A copy that was seen before, is in no listing of today, and was never seen to be gone: it counts as there."""
+
+    place: str
+    store: str
+    kind: str
+    id: str
+    last_seen: str
+
+
+def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[Unseen]:
+    """What the ledger knows and these listings (of `observe` with the same ledger) neither show nor call gone.
+
+    So do copies in a place that the map does not name any more, or that is another one by now.
+    """
+    accounted = {
+        (listing.place, listing.identity, copy_id)
+        for listing in listings
+        for copy_id in (*(copy.id for copy in listing.copies), *listing.gone)
+    }
+    with reading(ledger) as connection:
+        rows = connection.execute(sa.select(backup_copy).where(backup_copy.c.observed_gone_at.is_(None))).all()
+    return [
+        Unseen(row.place, row.store, row.kind, row.copy_id, row.last_seen)
+        for row in sorted(rows, key=lambda one: (one.place, one.copy_id))
+        if (row.place, row.identity, row.copy_id) not in accounted
+    ]
 
 
 def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:

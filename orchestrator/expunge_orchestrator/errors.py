@@ -13,6 +13,12 @@ class NotErasedError(ExpungeError):
     exit_code: ClassVar[int] = 1
 
 
+class NotLocatedError(ExpungeError):
+    """It cannot be said of everybody in the list what is held."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class FindingsError(ExpungeError):
     """The data map and the live stores disagree; nothing was touched."""
 

@@ -6,7 +6,7 @@ by tags as everything here is, and are destroyed when a later request of the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,8 @@ from expunge_orchestrator.workspace import Workspace
 Place = tuple[str, str]
 """(store, collection)"""
 
-# So many tags in one question: both databases take that many parameters.
-_TAGS = 500
+TAGS = 500
+"""So many tags in one question: both databases take that many parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def of_people(
         asked = list(by_tag)
         rows = {
             row.item_id: row
-            for start in range(0, len(asked), _TAGS)
-            for row in connection.execute(_with_tags(scope, asked[start : start + _TAGS]))
+            for start in range(0, len(asked), TAGS)
+            for row in connection.execute(_with_tags(scope, asked[start : start + TAGS]))
         }
         left_tags: dict[int, set[bytes]] = {}
         for item_id, tag in connection.execute(_tags_of(list(rows))):
@@ -155,13 +155,11 @@ def _by_what_passes_on(workspace: Workspace) -> frozenset[str]:
     )
 
 
-def taken_over(
-    workspace: Workspace, scope: Scope, people: Iterable[tuple[int, frozenset[SubjectKey]]]
-) -> dict[int, frozenset[SubjectKey]]:
-    """Number -> the keys that lead to what earlier requests left of the same person, for those that have any."""
+def taken_over(left: Mapping[int, Sequence[Leftover]]) -> dict[int, frozenset[SubjectKey]]:
+    """Number -> the keys that lead to what earlier requests left (`of_people`) for certain of the same person."""
     return {
         number: frozenset[SubjectKey]().union(*(one.keys for one in ones if one.proven))
-        for number, ones in of_people(workspace, scope, people).items()
+        for number, ones in left.items()
     }
 
 

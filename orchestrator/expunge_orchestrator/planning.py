@@ -31,7 +31,9 @@ from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.looking import look
 from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.resolution import Resolved
 from expunge_orchestrator.scope import Actions, actions_for
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.tags import Tagger
@@ -138,29 +140,18 @@ class _Totals:
     ) -> dict[str, dict[str, int]]:
         """Resolve and count one chunk, as of now; returns what is due of it: store -> collection -> records."""
         before = self.due()
-        cutoffs = {name: workspace.stores[name].now() for name in self.counts}
-        resolved = standing.resolve(
-            part,
-            stores=workspace.stores,
-            names=list(self.counts),
-            scope=scope,
-            cutoffs=cutoffs,
-            data_map=workspace.data_map,
-        )
-        keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
-        self.persons += _named(part, keys, leftovers.person_identities(workspace))
-        taken = leftovers.taken_over(workspace, scope, keys.items())
-        subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
-        self.ambiguous += len(resolved) - len(subjects)
+        seen = look(part, workspace, scope)
+        subjects = seen.subjects
+        self.persons += _named(part, seen.resolved, leftovers.person_identities(workspace))
+        self.ambiguous += len(seen.resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope)
         self.also_in.update(_also_in(subjects, workspace))
         found: set[int] = set()
         rows: Counter[int] = Counter()
-        for name, collections in self.counts.items():
-            told = standing.told_to(name, subjects, scope, workspace.data_map)
-            for number, tallies in workspace.stores[name].count(told, scope, cutoffs[name]).items():
+        for name, counts in seen.counts():
+            for number, tallies in counts.items():
                 for collection, tally in tallies.items():
-                    total = collections[collection]
+                    total = self.counts[name][collection]
                     total["due"] += tally.due
                     rows[number] += tally.due
                     total["retained"] += tally.retained
@@ -177,14 +168,14 @@ class _Totals:
 
 
 def _named(
-    part: Mapping[int, frozenset[SubjectKey]], resolved: Mapping[int, frozenset[SubjectKey]], persons: Container[str]
+    part: Mapping[int, frozenset[SubjectKey]], resolved: Mapping[int, Resolved], persons: Container[str]
 ) -> Iterator[tuple[SubjectKey, ...] | None]:
     """Who each is. Execution holds against it: an identifier may have passed on by then."""
     for number, given in part.items():
         if all(key.namespace in persons for key in given):
             yield None
         else:
-            found = map(standing.plain, resolved.get(number, ()))
+            found = map(standing.plain, resolved[number].keys)
             yield tuple(key for key in found if key.namespace in persons)
 
 

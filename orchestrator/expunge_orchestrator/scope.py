@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap
+from expunge_config.datamap import Action, CollectionSpec, DataMap, LogDeclaration
 from expunge_config.errors import InputError
 from expunge_connectors.contract import Finding, Scope, Severity
 
@@ -43,6 +43,13 @@ def collections_in(scope: Scope, data_map: DataMap) -> dict[str, dict[str, Colle
         if spec.log is None and spec.owner is not None and spec.owner.controller == scope.controller:
             found.setdefault(store, {})[name] = spec
     return found
+
+
+def logs_in(data_map: DataMap) -> Iterator[tuple[str, str, LogDeclaration]]:
+    """(store, collection, declaration) of everything that is left alone as a log."""
+    for store, name, spec in data_map.collections():
+        if spec.log is not None:
+            yield store, name, spec.log
 
 
 def actions_for(scope: Scope, data_map: DataMap) -> dict[str, dict[str, Action]]:

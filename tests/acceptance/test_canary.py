@@ -418,6 +418,12 @@ def walked(house: House) -> tuple[House, Flock]:
     house.run(
         "plan, timeout", "plan", "-", "-c", "house", stdin=csv, code=8, EXPUNGE_STORES__MAIN__STATEMENT_TIMEOUT="1ms"
     )
+    with failing(house, birds, "wrong type"):
+        house.run("locate, wrong type", "locate", "-", "-c", "house", stdin=csv, code=8)
+    defective(house, "count", "locate, defect", "locate", "-", "-c", "house", stdin=csv, code=70)
+    located = house.run("locate", "locate", "-", "-c", "house", stdin=csv)
+    assert "main.people" in located.told
+    house.run("locate for machines", "locate", "-", "-c", "house", "--json", stdin=csv)
     plan = json.loads(house.run("plan", "plan", "-", "-c", "house", "--json", stdin=csv).out)
     batch = plan["batch"]
     confirmed = ("erase", batch, "--confirm", plan["digest"])

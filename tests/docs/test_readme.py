@@ -96,7 +96,8 @@ def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Pat
     for check in checks:
         assert "Nothing blocks" in newcomer.types(check)
 
-    plan, erase, tick = carried_out.splitlines()
+    locate, plan, erase, tick = carried_out.splitlines()
+    assert "main.users" in newcomer.types(locate)
     planned = newcomer.types(plan)
     assert "1 person" in planned
     batch = re.findall(r"bt_[0-9a-f]+", planned)[0]

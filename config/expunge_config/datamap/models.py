@@ -6,7 +6,7 @@ What can be derived (keys, foreign keys, types) comes from the live stores; the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -154,6 +154,14 @@ class CollectionSpec(Model):
         if (self.log is None) == (self.data_type is None):
             raise ValueError("a collection has either a `data_type` or a `log` declaration; undecided is refused")
         return self
+
+    def tied_by(self) -> Sequence[str]:
+        """Where the records are and how they belong to a person, in words, for `expunge locate`.
+
+        Names of tables, columns, templates and identities, never a value. Connectors' models know; empty if they do not
+        say.
+        """
+        return ()
 
 
 class UnmappedPlace(Model):

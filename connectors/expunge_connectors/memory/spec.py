@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -31,6 +31,10 @@ class MemoryCollection(CollectionSpec):
         if self.log is not None and (self.yields or self.tombstone):
             raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
         return self
+
+    def tied_by(self) -> Sequence[str]:
+        """`mail is email`."""
+        return [f"{field} is {identity}" for identity, field in self.ties.items()]
 
 
 class MemorySpec(StoreSpec):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
@@ -112,6 +112,15 @@ class Tie(Model):
         """One row may hold several values, or none."""
         return self.each or self.path is not None
 
+    @property
+    def told(self) -> str:
+        """`email is email`, `doc.contacts.mail holds email`, `caller_id is callers.id`."""
+        if self.lead is not None:
+            collection, columns = self.lead
+            return f"{', '.join(self.names)} is {collection}.{', '.join(columns)}"
+        place = ".".join((*self.names, *(self.path or ())))
+        return f"{place} {'holds' if self.several else 'is'} {self.identity}"
+
 
 class Removal(Model):
     """A tombstone of a JSON or JSONB column: these paths go, through arrays too; the rest stays."""
@@ -171,6 +180,10 @@ class TableSpec(CollectionSpec):
         if self.log is not None and (self.tombstone or self.yields):
             raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
         return self
+
+    def tied_by(self) -> Sequence[str]:
+        """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
+        return [f"{self.table}.{tie.told}" for tie in self.ties]
 
 
 class PostgresSpec(StoreSpec):

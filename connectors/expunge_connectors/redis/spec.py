@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
@@ -69,6 +69,14 @@ class KeySpec(CollectionSpec):
             raise ValueError("`named_by: values` needs type hash")
         if isinstance(self.named_by, NamedField) != (self.type == "stream") and self.type != "hash":
             raise ValueError("`named_by: {field: ...}` is for hashes and for streams, which need it")
+
+    def tied_by(self) -> Sequence[str]:
+        """`key session:{session_token}`; `member {user_id} of key online`."""
+        given = next((name for name in PARTS if getattr(self, name) is not None), None)
+        if given is None:
+            return [f"key {self.key}"]
+        inside = next(iter(self.entry.items())) if self.entry else (given.replace("_", " "), getattr(self, given))
+        return [f"{'entry with ' if self.entry else ''}{' '.join(inside)} of key {self.key}"]
 
     @property
     def namespace(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
@@ -40,6 +40,11 @@ class ObjectSpec(CollectionSpec):
         if self.log is not None and (template.namespace is not None or self.prefix is None):
             raise ValueError("a log is declared by a literal `prefix`")
         return self
+
+    def tied_by(self) -> Sequence[str]:
+        """`object {recording_object} in sounds`; `objects below users/{user_id}/ in exports`."""
+        named = f"object {self.key}" if self.key is not None else f"objects below {self.prefix}"
+        return [f"{named} in {self.bucket}"]
 
     @property
     def template(self) -> Template:

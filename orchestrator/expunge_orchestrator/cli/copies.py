@@ -45,7 +45,7 @@ def list_copies(as_json: terminal.Json = False) -> None:
             terminal.console().print(f"[yellow]{listing.place}: no positive control; absence there proves nothing.[/]")
 
 
-def show(found: list[BackupCopy]) -> None:
+def show(found: list[BackupCopy], title: str = "Backup copies") -> None:
     """Copies for people, the ones that stay longest last."""
     rows = [
         (
@@ -56,4 +56,4 @@ def show(found: list[BackupCopy]) -> None:
         )
         for one in sorted(found, key=lambda copy: (copy.due is None, copy.due, copy.id))
     ]
-    terminal.console().print(terminal.table("Backup copies", ("copy", "taken", "due (UTC)", "ground"), rows))
+    terminal.console().print(terminal.table(title, ("copy", "taken", "due (UTC)", "ground"), rows))

@@ -18,6 +18,7 @@ from expunge_reports.errors import ReportError
 
 VERBS = (
     "check",
+    "locate",
     "plan",
     "approve",
     "erase",
@@ -40,10 +41,10 @@ INTERNAL_ERROR = 70
 INTERRUPTED = 130
 
 EPILOG = (
-    "Exit codes: 0 done · 1 not everything due is gone, or a receipt is not authentic · 2 usage · 3 settings or "
-    "data map · 4 list of people · 5 findings block · 6 plan and stores differ · 7 not confirmed · 8 a store failed · "
-    "9 ledger · 10 keys · 11 the batch waits for somebody · 70 a defect · 130 interrupted. Settings: environment "
-    "EXPUNGE_… or expunge.env (docs/settings.md)."
+    "Exit codes: 0 done · 1 not everything due is gone or located, or a receipt is not authentic · 2 usage · 3 "
+    "settings or data map · 4 list of people · 5 findings block · 6 plan and stores differ · 7 not confirmed · 8 a "
+    "store failed · 9 ledger · 10 keys · 11 the batch waits for somebody · 70 a defect · 130 interrupted. Settings: "
+    "environment EXPUNGE_… or expunge.env (docs/settings.md)."
 )
 
 

@@ -10,9 +10,11 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import copies, outcomes
 from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.grounds import Grounds, ground_of
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.outcomes import Line, Outcome, Result
+from expunge_orchestrator.scope import logs_in
 
 CLAIM = (
     "Records found through the declared ties were deleted or tombstoned in the stores listed and, when asked again, "
@@ -20,17 +22,7 @@ CLAIM = (
     "No claim is made for places not listed."
 )
 
-
-# Reasons that lie in the record itself, not in its data type; connectors give them as codes.
-_REASONS = {
-    "shared": "Other people are left to whom the record belongs as well",
-    "object-lock": "Object Lock: the storage refuses to delete it before that day",
-    "legal-hold": "Legal hold on the object: the storage refuses to delete it",
-}
-
 _BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
-
-Grounds = Mapping[tuple[str, str], str]
 
 
 def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
@@ -55,13 +47,12 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
             {
                 "store": store,
                 "collection": name,
-                "purpose": spec.log.purpose,
-                "ground": spec.log.ground,
-                "retention": str(spec.log.retention),
-                "approvedBy": spec.log.approved_by,
+                "purpose": log.purpose,
+                "ground": log.ground,
+                "retention": str(log.retention),
+                "approvedBy": log.approved_by,
             }
-            for store, name, spec in data_map.collections()
-            if spec.log is not None
+            for store, name, log in logs_in(data_map)
         ],
         "dataTypes": {
             f"{store}.{name}": spec.data_type
@@ -232,15 +223,6 @@ def failure(lines: Iterable[Line]) -> str:
     return f"not done: {', '.join(named)}"[:400]
 
 
-def grounds_of(data_map: DataMap) -> Grounds:
-    """(store, collection) -> why its data type is retained, for those that are."""
-    return {
-        (store, name): str(data_map.data_types[spec.data_type].ground)
-        for store, name, spec in data_map.collections()
-        if spec.data_type is not None and data_map.data_types[spec.data_type].ground is not None
-    }
-
-
 def _by_store(
     lines: Iterable[Line],
     cutoffs: Mapping[str, datetime],
@@ -271,7 +253,6 @@ def in_collection(line: Line, grounds: Grounds) -> dict[str, object]:
     if line.verified.retained:
         if gone := line.found.due + line.found.retained - line.verified.retained:
             told["gone"] = max(0, gone)
-        own = _REASONS.get(line.verified.ground or "", line.verified.ground)
-        told["ground"] = own or grounds.get((line.store, line.collection))
+        told["ground"] = ground_of(line.verified, line.store, line.collection, grounds)
         told["until"] = line.verified.until and line.verified.until.isoformat()
     return told

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from expunge_orchestrator import outcomes
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.execution.bodies import CLAIM, Grounds, in_collection, in_store
+from expunge_orchestrator.execution.bodies import CLAIM, in_collection, in_store
+from expunge_orchestrator.grounds import Grounds
 from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.outcomes import Line
 from expunge_reports import canonical

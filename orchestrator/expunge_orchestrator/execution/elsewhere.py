@@ -14,14 +14,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator import leftovers, standing
 from expunge_orchestrator.execution.context import Context
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import RUNNING, ChunkState, Item
-from expunge_orchestrator.leftovers import Leftover
+from expunge_orchestrator.leftovers import Leftover, Place
 from expunge_orchestrator.outcomes import Line, Outcome, Record, Result
+from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.workspace import Workspace
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
 
@@ -85,6 +88,42 @@ def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, li
                 one = Unfinished(row.uid, _at_work(row.state, row.chunk_state), places)
                 found.setdefault(row.asked, {})[row.id] = one
     return {number: list(ones.values()) for number, ones in found.items()}
+
+
+def begun(
+    workspace: Workspace, scope: Scope, people: Mapping[int, frozenset[SubjectKey]]
+) -> dict[int, dict[str, frozenset[Place]]]:
+    """Number -> batch -> where it left something: requests that began to erase, and are not done.
+
+    Any key in common makes it perhaps the same person: whoever only looks must not be told that this is all. What was
+    erased may have taken the way to the rest with it.
+    """
+    tagger = Tagger(workspace.keys.suppression)
+    found: dict[int, dict[str, frozenset[Place]]] = {}
+    with reading(workspace.ledger) as connection:
+        for number, keys in people.items():
+            tags = sorted({tagger.tag(standing.plain(key)) for key in keys})
+            for start in range(0, len(tags), leftovers.TAGS):
+                asked = _begun(tags[start : start + leftovers.TAGS]).where(leftovers.of_scope(scope))
+                for row in connection.execute(asked):
+                    if places := _left(row.found or {}, row.verified or {}):
+                        batches = found.setdefault(number, {})
+                        batches[row.uid] = batches.get(row.uid, frozenset()) | places
+    return found
+
+
+def _begun(tags: Sequence[bytes]) -> sa.Select[Any, Any, Any]:
+    return (
+        sa.select(schema.batch.c.uid, schema.item.c.found, schema.item.c.verified)
+        .select_from(schema.item)
+        .join(schema.chunk, schema.chunk.c.id == schema.item.c.chunk_id)
+        .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
+        .where(
+            schema.item.c.id.in_(sa.select(schema.suppression.c.item_id).where(schema.suppression.c.tag.in_(tags))),
+            schema.chunk.c.touched,
+            sa.or_(schema.item.c.outcome.is_(None), schema.item.c.outcome.in_([one.value for one in _OPEN])),
+        )
+    )
 
 
 def under(lines: Sequence[Line], others: Sequence[Unfinished]) -> list[Line]:

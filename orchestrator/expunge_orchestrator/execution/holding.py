@@ -14,6 +14,7 @@ from expunge_connectors.contract import Leaning, Tally
 from expunge_orchestrator import holds, issuing
 from expunge_orchestrator.execution import bisecting, bodies, pipeline, states
 from expunge_orchestrator.execution.context import Context, Next
+from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import STOPPED, ChunkState, Item
@@ -98,7 +99,7 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
     Returns:
         Where the chunk itself goes if they are all that is in it.
     """
-    grounds = bodies.grounds_of(context.workspace.data_map)
+    grounds = grounds_of(context.workspace.data_map)
     settling = bool(kept) and kept[0].item.outcome is not None
     told = []
     for one in kept:

@@ -48,11 +48,8 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     asked = _ask(context, people, known)
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
     keys_of = {item.id: _merged(known[item.id], answers[item.id].keys) for item in people}
-    taken = leftovers.taken_over(
-        context.workspace,
-        context.batch.scope,
-        ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None),
-    )
+    clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
+    taken = leftovers.taken_over(leftovers.of_people(context.workspace, context.batch.scope, clear))
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []

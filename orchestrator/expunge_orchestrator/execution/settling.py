@@ -10,6 +10,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, holding, pipeline, resolving, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
+from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at
 from expunge_orchestrator.outcomes import Outcome, Result
@@ -97,7 +98,7 @@ def settle(context: Context) -> Write:
     listings = copies.observe(context.workspace.backups, context.workspace.ledger)
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     document = bodies.copies_document(listings, held)
-    grounds = bodies.grounds_of(context.workspace.data_map)
+    grounds = grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
         why = {f"{bodies.failure(lines[one.id])}{'' if one.reason is None else f'; {one.reason}'}" for one in failed}

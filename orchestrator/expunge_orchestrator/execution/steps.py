@@ -18,6 +18,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, withdrawing
 from expunge_orchestrator.execution.concluding import Conclusions
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
+from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import (
@@ -142,7 +143,7 @@ def conclude(context: Context) -> Write:
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     owed = copies.still_open(held)
     document = bodies.copies_document(listings, held)
-    grounds = bodies.grounds_of(context.workspace.data_map)
+    grounds = grounds_of(context.workspace.data_map)
     normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
 
     def write(connection: sa.Connection) -> Next:

@@ -1,0 +1,245 @@
+"""`expunge locate`: what is held of a person, and where. Counts and data types, no values."""
+
+from __future__ import annotations
+
+import typer
+from rich.markup import escape
+
+from expunge_config import settings as settings_module
+from expunge_config.datamap import StartEvent
+from expunge_connectors.registry import installed
+from expunge_orchestrator import copies
+from expunge_orchestrator.cli import copies as copies_verb
+from expunge_orchestrator.cli import plan as plan_verb
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.clock import exact
+from expunge_orchestrator.errors import NotLocatedError
+from expunge_orchestrator.intake import checked_people
+from expunge_orchestrator.locating import Answer, Holding, Located, Location, locate
+from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.workspace import opened
+from expunge_reports.page.words import duration
+
+_STARTS = {
+    StartEvent.COLLECTED: "collection",
+    StartEvent.TRANSACTION_ENDED: "the end of the transaction",
+    StartEvent.RELATIONSHIP_ENDED: "the end of the relationship",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("locate")(located)
+
+
+def located(people: plan_verb.People, controller: plan_verb.Controller, as_json: terminal.Json = False) -> None:
+    r"""Tell what is held of a person, where, and why: the base of an access request. Nothing is written.
+
+    Counts per collection with data types, grounds and periods; never a value. Logs, other controllers' records and the
+    inside of backup copies are not looked into, and are listed as such. The list is that of `plan`, of 100 people at
+    most. Ends 1 if somebody is ambiguous, or if a request about somebody began to erase and is not done.
+
+    Example: printf 'email\nann@mail.example\n' | expunge locate - --controller calltrack
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        scope = parse_scope(controller, workspace.data_map)
+        with terminal.people_from(people) as stream:
+            listed = list(checked_people(stream, workspace.data_map))
+        found = locate(workspace, listed, scope)
+    if as_json:
+        terminal.emit(described(found))
+    else:
+        show(found)
+    refuse_open(found)
+
+
+def refuse_open(found: Location) -> None:
+    """End with an error unless the answer is whole for everybody.
+
+    Raises:
+        NotLocatedError: Somebody is ambiguous, or there may be more of somebody.
+    """
+    answers = [one.answer for one in found.people]
+    if number := answers.count(Answer.AMBIGUOUS):
+        raise NotLocatedError(
+            f"{number} of {terminal.people(len(answers))} {'is' if number == 1 else 'are'} ambiguous: nothing of theirs"
+            " was counted.",
+            remedy="Find out who is meant and ask again with an identifier that only this person has.",
+        )
+    if number := answers.count(Answer.INCOMPLETE):
+        raise NotLocatedError(
+            f"Of {number} of {terminal.people(len(answers))} there may be more: a request that began to erase is not"
+            " done.",
+            remedy="Finish it (`expunge retry BATCH`), or ask with an id that proves who it is.",
+        )
+
+
+def described(found: Location) -> dict[str, object]:
+    """The answer for machines."""
+    return {
+        "controller": str(found.scope),
+        "operator": {"name": found.operator.name, "contact": found.operator.contact},
+        "lookedAt": {store: exact(at) for store, at in found.looked_at.items()},
+        "people": [_person(one) for one in found.people],
+        "collections": [
+            {"store": one.store, "collection": one.collection, "dataType": one.data_type, "tiedBy": list(one.tied_by)}
+            for one in found.spots
+        ],
+        "dataTypes": {
+            name: {
+                "purpose": one.purpose,
+                "categories": list(one.categories),
+                "kept": {"from": one.rule.start.value, "for": str(one.rule.period)},
+                "onRequest": one.on_request.value,
+                "ground": one.ground,
+            }
+            for name, one in found.data_types.items()
+        },
+        "notLookedInto": {
+            "logs": [
+                {
+                    "store": one.store,
+                    "collection": one.collection,
+                    "purpose": one.declared.purpose,
+                    "ground": one.declared.ground,
+                    "retention": str(one.declared.retention),
+                }
+                for one in found.logs
+            ],
+            "otherControllers": [
+                {"controller": one.controller, "name": one.name, "dataTypes": list(one.data_types)}
+                for one in found.others
+            ],
+            "backupCopies": copies.stated(found.copies),
+            "copiesNotSeenNow": [
+                {"place": one.place, "store": one.store, "kind": one.kind, "id": one.id, "lastSeen": one.last_seen}
+                for one in found.unseen_copies
+            ],
+            "placesWithoutControl": list(found.unproven_places),
+            "storesWithoutBackupPlace": list(found.without_backups),
+        },
+    }
+
+
+def _person(one: Located) -> dict[str, object]:
+    return {
+        "person": one.number,
+        "answer": one.answer.value,
+        "reason": one.ambiguity and one.ambiguity.value,
+        "identifiersNotFollowed": one.unfollowed,
+        "unfinished": [
+            {"batch": batch, "places": [".".join(place) for place in sorted(places)]}
+            for batch, places in sorted(one.unfinished.items())
+        ],
+        "held": [
+            {
+                "store": held.spot.store,
+                "collection": held.spot.collection,
+                "dataType": held.spot.data_type,
+                "records": held.records,
+                "keptOnErasure": held.kept,
+                "until": held.until and held.until.isoformat(),
+                "ground": held.ground,
+                "unsure": held.unsure,
+            }
+            for held in one.holdings
+        ],
+    }
+
+
+def show(found: Location) -> None:
+    """The answer for people."""
+    out = terminal.console()
+    for one in found.people:
+        _show_person(one, str(found.scope))
+    held = {spot.data_type for one in found.people for spot in (line.spot for line in one.holdings if not line.empty)}
+    rows = [
+        (
+            name,
+            one.purpose,
+            ", ".join(one.categories),
+            f"{duration(str(one.rule.period))} from {_STARTS[one.rule.start]}",
+        )
+        for name, one in found.data_types.items()
+        if name in held
+    ]
+    if rows:
+        out.print(terminal.table("Data types", ("data type", "purpose", "categories", "kept"), rows))
+    _show_not_looked_into(found)
+    out.print("Nothing was written.")
+
+
+def _show_person(one: Located, controller: str) -> None:
+    out = terminal.console()
+    title = f"Person {one.number} of the list, at {controller}"
+    if one.ambiguity is not None:
+        out.print(f"[bold]{escape(title)}[/]: ambiguous; nothing was counted: {escape(one.ambiguity.value)}.")
+        return
+    unsure = any(held.unsure for held in one.holdings)
+    if rows := [_row(held, unsure=unsure) for held in one.holdings if not held.empty]:
+        counted = ("records", "unsure") if unsure else ("records",)
+        columns = ("collection", "data type", *counted, "kept on erasure", "ground", "tied by")
+        out.print(terminal.table(title, columns, rows))
+    else:
+        out.print(f"[bold]{escape(title)}[/]: nothing is held.")
+    if rows and (empty := [held.spot.name for held in one.holdings if held.empty]):
+        out.print(f"Looked into, and nothing there: {escape(', '.join(empty))}")
+    if unsure:
+        out.print(
+            "[yellow]unsure[/]: only an identifier led there that can pass on to somebody else. Look whose these are"
+            " before they are handed out."
+        )
+    if one.unfollowed:
+        out.print(f"{one.unfollowed} identifiers in these records lead to other people as well, and were not followed.")
+    for batch, places in sorted(one.unfinished.items()):
+        named = ", ".join(".".join(place) for place in sorted(places))
+        out.print(
+            f"[bold red]not all[/] {batch} began to erase, perhaps of this person, and left something in"
+            f" {escape(named)}: there may be more than can be found."
+        )
+
+
+def _row(held: Holding, *, unsure: bool) -> tuple[object, ...]:
+    until = "" if held.until is None else f"; until {held.until.isoformat()}"
+    return (
+        held.spot.name,
+        held.spot.data_type,
+        *((held.records, held.unsure) if unsure else (held.records,)),
+        held.kept,
+        f"{held.ground or ''}{until}",
+        "\n".join(held.spot.tied_by),
+    )
+
+
+def _show_not_looked_into(found: Location) -> None:
+    out = terminal.console()
+    rows: list[tuple[object, ...]] = [
+        (
+            f"log {one.store}.{one.collection}",
+            f"{one.declared.purpose}; {one.declared.ground}; kept {_kept(one.declared.retention)}",
+        )
+        for one in found.logs
+    ]
+    rows += [
+        (f"controller {one.controller}", f"ask {one.name}; holds: {', '.join(one.data_types)}") for one in found.others
+    ]
+    rows += [
+        (f"backup copies of {store}", "the data map declares no place: nothing is known")
+        for store in found.without_backups
+    ]
+    rows += [
+        (f"backup place {place}", "no positive control: what it does not list may be there")
+        for place in found.unproven_places
+    ]
+    rows += [
+        (f"copy {one.place}: {one.id}", f"last seen {one.last_seen}, not listed now and not proved gone")
+        for one in found.unseen_copies
+    ]
+    if rows:
+        out.print(terminal.table("Not looked into", ("what", "why, and whom to ask"), rows))
+    if found.copies:
+        copies_verb.show(list(found.copies), "Backup copies that may hold something; not looked into")
+
+
+def _kept(retention: object) -> str:
+    return duration(str(retention))

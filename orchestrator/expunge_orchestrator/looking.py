@@ -1,0 +1,73 @@
+"""Looking: who is meant by each request, and what is there of them now. Stores are only read.
+
+What a plan counts and what `expunge locate` tells is seen here, by the same eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey
+from expunge_orchestrator import leftovers, standing
+from expunge_orchestrator.leftovers import Leftover
+from expunge_orchestrator.resolution import Resolved
+from expunge_orchestrator.scope import collections_in
+from expunge_orchestrator.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Some people, resolved as of now.
+
+    Attributes:
+        cutoffs: Store of the scope -> its own clock when the look began.
+        resolved: Number -> who is meant, or why nobody is.
+        left: Number -> what cancelled requests left of the same person, for those with any.
+        subjects: Everybody who is one person, with every key, those to what cancelled requests left too.
+    """
+
+    workspace: Workspace = field(repr=False)
+    scope: Scope
+    cutoffs: Mapping[str, datetime]
+    resolved: Mapping[int, Resolved] = field(repr=False)
+    left: Mapping[int, Sequence[Leftover]] = field(repr=False)
+    subjects: Sequence[Subject] = field(repr=False)
+
+    def counts(self) -> Iterator[tuple[str, Counts]]:
+        """What is there of the subjects: one store after the other, each in every collection of the scope.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        for name, cutoff in self.cutoffs.items():
+            told = standing.told_to(name, self.subjects, self.scope, self.workspace.data_map)
+            yield name, self.workspace.stores[name].count(told, self.scope, cutoff)
+
+
+def look(given: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope) -> Look:
+    """Resolve people over every store of the scope.
+
+    Args:
+        given: Number -> the identifiers of a request.
+        workspace: The stores, the map, and the ledger, which knows what cancelled requests left.
+        scope: For whom the request speaks.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    cutoffs = {name: workspace.stores[name].now() for name in collections_in(scope, workspace.data_map)}
+    resolved = standing.resolve(
+        given,
+        stores=workspace.stores,
+        names=list(cutoffs),
+        scope=scope,
+        cutoffs=cutoffs,
+        data_map=workspace.data_map,
+    )
+    keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
+    left = leftovers.of_people(workspace, scope, keys.items())
+    taken = leftovers.taken_over(left)
+    subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
+    return Look(workspace, scope, cutoffs, resolved, left, subjects)
