@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 PACKAGES := config connectors orchestrator reports
-TEST_FOLDERS := tests/unit tests/contract tests/integration tests/acceptance tests/model
+TEST_FOLDERS := tests/unit tests/contract tests/integration tests/acceptance tests/api tests/model
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from expunge_config import settingsfile
+from expunge_config.apisettings import ApiSettings, Span
 from expunge_config.errors import ConfigError
 
 DEFAULT_FILE = "expunge.env"
@@ -24,9 +24,6 @@ SETTINGS_FILE = "EXPUNGE_SETTINGS_FILE"
 SECRETS_DIR = "EXPUNGE_SECRETS_DIR"
 _PREFIX = "EXPUNGE_"
 _FOR_TESTS = ("EXPUNGE_TEST_", "EXPUNGE_CHAOS_", "EXPUNGE_LOAD_", "EXPUNGE_MODEL_")
-
-Span = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
-"""A time span of settings: not negative, and short enough to be added to any date of today."""
 
 
 class Settings(BaseSettings):
@@ -46,6 +43,7 @@ class Settings(BaseSettings):
         retry_pause: First pause after a passing trouble of a store; it doubles with every attempt.
         max_attempts: Attempts of one step before its chunk ends as failed.
         actor: Who is at work, as the ledger names them; without it the login name.
+        api: The HTTP API.
     """
 
     model_config = SettingsConfigDict(
@@ -69,6 +67,7 @@ class Settings(BaseSettings):
     retry_pause: Span = timedelta(seconds=2)
     max_attempts: int = Field(default=6, ge=1, le=100)
     actor: str | None = Field(default=None, min_length=1, max_length=200)
+    api: ApiSettings = Field(default_factory=ApiSettings)
 
     @property
     def ledger(self) -> str:

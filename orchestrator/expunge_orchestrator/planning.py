@@ -59,8 +59,28 @@ class People(Protocol):
         ...
 
 
-def make(workspace: Workspace, people: People, scope: Scope, progress: Progress) -> Batch:
+Frozen = Callable[[sa.Connection, int], None]
+"""Called with the batch's id in the transaction that freezes a plan: what it writes is there with the plan, or not."""
+
+
+def make(  # noqa: PLR0913 - what a plan is made of
+    workspace: Workspace,
+    people: People,
+    scope: Scope,
+    progress: Progress,
+    *,
+    requested_by: str | None = None,
+    frozen: Frozen = lambda _connection, _batch: None,
+) -> Batch:
     """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
+
+    Args:
+        workspace: What is worked with.
+        people: Who.
+        scope: Whose request it is.
+        progress: Told how many people were looked at.
+        requested_by: Who asks, where that is not who is at the keyboard.
+        frozen: What else belongs into the transaction that makes it last.
 
     Raises:
         FindingsError: `check` would show an error.
@@ -98,7 +118,9 @@ def make(workspace: Workspace, people: People, scope: Scope, progress: Progress)
     }
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
-    _freeze(workspace, uid, scope, plan, digest, zip(series, people, totals.persons, strict=True), planned)
+    actor = requested_by or actor_of(workspace.settings)
+    listed = zip(series, people, totals.persons, strict=True)
+    _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
     with workspace.ledger.begin() as connection:
         return batch_by_uid(connection, uid)
 
@@ -235,19 +257,21 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     digest: str,
     people: Iterable[tuple[str, frozenset[SubjectKey], tuple[SubjectKey, ...] | None]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
+    actor: str,
+    frozen: Frozen,
 ) -> None:
     seal = Seal(workspace.keys.wrapping)
     line = count(1)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
-        batch_id = connection.scalar(
+        batch_id: int = connection.execute(
             sa.insert(schema.batch)
             .values(
                 uid=uid,
                 controller=scope.controller,
                 member=scope.member,
                 state=(BatchState.AWAITING_APPROVAL if plan["exceeded"] else BatchState.PLANNED).value,
-                requested_by=actor_of(workspace.settings),
+                requested_by=actor,
                 created_at=moment,
                 state_at=moment,
                 map_digest=workspace.map_digest,
@@ -256,7 +280,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 pipeline=pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
             )
             .returning(schema.batch.c.id)
-        )
+        ).scalar_one()
         for part, expected in zip(_chunks(people, workspace.settings.chunk_size), planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(schema.chunk)
@@ -292,6 +316,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                     }
                 )
             connection.execute(sa.insert(schema.item), rows)
+        frozen(connection, batch_id)
 
 
 def scheme(key: SubjectKey, data_map: DataMap) -> str:

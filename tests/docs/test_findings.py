@@ -15,6 +15,7 @@ SOURCES = sorted((ROOT / "connectors").rglob("*.py")) + sorted((ROOT / "orchestr
 ROW = re.compile(r"^\| (`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*) \| ((?:error|warning|info)\b[^|]*)\|", re.MULTILINE)
 SEVERITIES = {"error", "warning", "info"}
 # Helpers whose own name or default gives the severity: name of the method -> severity.
+LOGGERS = {"_LOG", "_ACCESS"}
 BY_METHOD = {severity: severity for severity in SEVERITIES}
 
 
@@ -55,6 +56,9 @@ def _choices(code: ast.expr, tree: ast.Module) -> list[ast.expr]:
 
 def _severity_and_code(call: ast.Call) -> tuple[str | None, ast.expr] | None:
     method = call.func.attr if isinstance(call.func, ast.Attribute) else None
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if isinstance(receiver, ast.Name) and receiver.id in LOGGERS:
+        return None
     if method in BY_METHOD and call.args:
         return BY_METHOD[method], call.args[0]
     name = call.func.id if isinstance(call.func, ast.Name) else None

@@ -29,6 +29,8 @@ VERBS = (
     "cancel",
     "holds",
     "tick",
+    "serve",
+    "access",
     "copies",
     "receipts",
     "keys",

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 FORGET_TRIES = 20

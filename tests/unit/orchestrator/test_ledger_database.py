@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import request_tables, schema
 from expunge_orchestrator.ledger.database import HEAD, open_ledger, sole_runner
 
 
@@ -31,7 +31,7 @@ def test_the_named_head_is_the_head() -> None:
 def test_migrations_make_the_schema_that_the_code_uses(url: str) -> None:
     engine = open_ledger(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), request_tables.metadata) == []
     engine.dispose()
 
 

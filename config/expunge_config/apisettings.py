@@ -1,0 +1,103 @@
+"""Settings of the HTTP API: who signs the tokens that it believes, where it listens, what it allows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, model_validator
+
+Span = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
+"""A time span of settings: not negative, and short enough to be added to any date of today."""
+
+Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "PS256", "PS384", "EdDSA"]
+"""Signatures by a private key that only the issuer has (RFC 7518, RFC 8037). Never `none`, never a shared secret."""
+
+RoleName = Literal["requester", "operator", "approver", "auditor", "admin"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Issuer(_Part):
+    """Somebody whose signed tokens are believed.
+
+    Attributes:
+        kind: `person`: the application that signs people in and speaks for the one who is signed in; `staff`: the
+            identity provider of the people who work with Expunge.
+        issuer: The `iss` claim, exactly.
+        audience: What `aud` must name.
+        jwks_file / jwks_url: Its public keys (RFC 7517); exactly one of the two.
+        algorithms: What it signs with.
+        max_auth_age: A person signed in longer ago is asked to sign in again (`auth_time`).
+        roles_claim: Where a staff token lists groups or roles; dots lead into objects.
+        roles: What a value there means here. Values that are not listed mean nothing.
+        controllers_claim: Where a staff token lists the controllers it may speak for; absent: none.
+    """
+
+    kind: Literal["person", "staff"]
+    issuer: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    audience: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    jwks_file: Path | None = None
+    jwks_url: HttpUrl | None = None
+    algorithms: tuple[Algorithm, ...] = ("ES256",)
+    max_auth_age: Span = timedelta(minutes=15)
+    roles_claim: str = "roles"
+    roles: dict[str, RoleName] = Field(default_factory=dict)
+    controllers_claim: str = "controllers"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Issuer:
+        if (self.jwks_file is None) == (self.jwks_url is None):
+            raise ValueError("give exactly one of jwks_file and jwks_url")
+        return self
+
+
+class Webhook(_Part):
+    """Where events are told to. Signed with the secret (Standard Webhooks: HMAC-SHA-256 over id, time and body).
+
+    Attributes:
+        url: Called with POST.
+        secret: 24 bytes or more, as text; the receiver has it too.
+        origins: Whose requests it is told of.
+        controller: Only requests of this controller (`calltrack`, `client:42`); absent: all.
+    """
+
+    url: HttpUrl
+    secret: SecretStr = Field(min_length=24)
+    origins: tuple[Literal["person", "controller"], ...] = ("person", "controller")
+    controller: str | None = None
+
+
+class ApiSettings(_Part):
+    """What `expunge serve` needs besides the rest.
+
+    Attributes:
+        issuers: Name -> who signs tokens.
+        max_body: Bytes of a call's body; of an uploaded list `max_upload`.
+        calls_per_minute: Per actor. Before a credential was accepted: per address, `calls_per_minute_unknown`.
+        call_timeout: Time for one call.
+        tick: How often the worker looks for what has come due.
+        webhooks: Name -> where events are told to.
+        letters: Directory into which letters to people are written (one file each, for a mail system to send).
+        freeze: Name of the webhook that freezes an account when its deletion is accepted, and unfreezes it.
+    """
+
+    issuers: dict[str, Issuer] = Field(default_factory=dict)
+    max_body: int = Field(default=64 * 1024, ge=1024)
+    max_upload: int = Field(default=64 * 1024 * 1024, ge=1024)
+    calls_per_minute: int = Field(default=6000, ge=1)
+    calls_per_minute_unknown: int = Field(default=600, ge=1)
+    call_timeout: Span = timedelta(seconds=30)
+    tick: Span = timedelta(seconds=2)
+    webhooks: dict[str, Webhook] = Field(default_factory=dict)
+    letters: Path | None = None
+    freeze: str | None = None
+
+    @model_validator(mode="after")
+    def _freeze_is_a_webhook(self) -> ApiSettings:
+        if self.freeze is not None and self.freeze not in self.webhooks:
+            raise ValueError("freeze names a webhook that is not there")
+        return self

@@ -1,0 +1,1 @@
+"""Who may do what (ADR 12): principals, the table of permissions, tokens, API keys."""

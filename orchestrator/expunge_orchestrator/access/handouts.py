@@ -1,0 +1,43 @@
+"""Handouts: secrets that are given once and kept as a hash, `<prefix>_<id>_<secret>`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+
+_FORM = re.compile(r"(?P<prefix>[a-z]{2})_(?P<id>[0-9a-f]{16,32})_(?P<secret>[A-Za-z0-9_-]{43})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A secret as it came in with a call.
+
+    Attributes:
+        id: Names the row; not secret.
+    """
+
+    prefix: str
+    id: str
+    digest: bytes = field(repr=False)
+
+
+def make(prefix: str, identifier: str) -> tuple[str, bytes]:
+    """(what is handed out, what is kept). 256 random bits: a slow hash would protect nothing more."""
+    secret = secrets.token_urlsafe(32)
+    return f"{prefix}_{identifier}_{secret}", hashlib.sha256(secret.encode()).digest()
+
+
+def read(text: str) -> Given | None:
+    """Take one apart; None if it has not the form."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    return Given(found["prefix"], found["id"], hashlib.sha256(found["secret"].encode()).digest())
+
+
+def same(given: Given, kept: bytes | None) -> bool:
+    """Compare in constant time, also where there is nothing to compare with."""
+    return hmac.compare_digest(given.digest, kept or bytes(32)) and kept is not None

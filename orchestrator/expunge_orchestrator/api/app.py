@@ -1,0 +1,103 @@
+"""The application: routes, problems, guards, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from expunge_orchestrator.api import problems, shapes
+from expunge_orchestrator.api.limiting import Limiter
+from expunge_orchestrator.api.metrics import Metrics
+from expunge_orchestrator.api.middleware import Guard
+from expunge_orchestrator.api.office import Office
+from expunge_orchestrator.api.routes import ROUTERS
+
+DESCRIPTION = (
+    "Erase a person, follow every backup copy, and prove it. Errors are problem details (RFC 9457). Identifiers travel "
+    "in bodies and tokens, never in an address."
+)
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": told,
+        "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, told in (
+        (400, "The call lacks something"),
+        (401, "No credential that is accepted"),
+        (403, "None of your roles allows it"),
+        (404, "Not there, or not yours"),
+        (409, "Not possible as things stand"),
+        (413, "Too large"),
+        (422, "Not of the documented form"),
+        (429, "Too many calls"),
+        (503, "The installation cannot do it now"),
+    )
+}
+
+
+def build(office: Office) -> FastAPI:
+    """The application of an office. Nothing is contacted."""
+    app = FastAPI(
+        title="Expunge",
+        version=version("expunge"),
+        description=DESCRIPTION,
+        docs_url=None,  # a page that loads scripts from elsewhere; docs/api.md is ours
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    metrics = Metrics()
+    settings = office.workspace.settings.api
+    app.state.office = office
+    app.state.metrics = metrics
+    app.state.limiter = Limiter(settings)
+    app.state.field_names = frozenset(_field_names())
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router, responses=_PROBLEMS if router.prefix else None)
+    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    _describe(app)
+    return app
+
+
+def _field_names() -> Iterator[str]:
+    """Every name that a validation error may repeat."""
+    yield from ("body", "query", "path", "header", "cursor", "limit", "state", "request_id")
+    for shape in vars(shapes).values():
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            for name, field in shape.model_fields.items():
+                yield name
+                yield field.alias or name
+
+
+def _describe(app: FastAPI) -> None:
+    """Add to the OpenAPI document what routes cannot say."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = plain()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = {
+            "type": "object",
+            "description": "RFC 9457",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": {"type": "string", "format": "uri"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+                "remedy": {"type": "string"},
+            },
+        }
+        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        for path, routes in document["paths"].items():
+            for route in routes.values():
+                if path.startswith("/v1"):
+                    route["security"] = [{"bearer": []}]
+        return document
+
+    app.openapi = described  # type: ignore[method-assign] # FastAPI's documented way to extend the document

@@ -1,0 +1,168 @@
+"""Calls: who makes one, whether they may, and the transactions in which it reads and writes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+
+import sqlalchemy as sa
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from expunge_connectors.contract import Scope
+from expunge_orchestrator import audit
+from expunge_orchestrator.access import apikeys, handouts, replays
+from expunge_orchestrator.access.permissions import Operation, may
+from expunge_orchestrator.access.principals import Principal, Role
+from expunge_orchestrator.access.refusals import NotAuthenticatedError, no_credential, not_accepted
+from expunge_orchestrator.api.limiting import Limiter
+from expunge_orchestrator.api.office import Office
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import request as request_table
+from expunge_orchestrator.requests.receiving import FOLLOW_UP
+
+_KEY_LENGTH = (1, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that may be made.
+
+    Attributes:
+        at: When it came in.
+        key: Its Idempotency-Key.
+        digest: Of what it asks for: method, path, key, body. A person's token is good for one of these.
+    """
+
+    office: Office
+    principal: Principal
+    operation: Operation
+    at: datetime
+    key: str | None = field(repr=False)
+    digest: bytes = field(repr=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that writes; the token is used up in it."""
+        with self.office.workspace.ledger.begin() as connection:
+            if self.principal.token is not None:
+                replays.use(connection, self.principal.token, self.digest)
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that reads. A token is used up before, in one of its own."""
+        if self.principal.token is not None:
+            with self.office.workspace.ledger.begin() as connection:
+                replays.use(connection, self.principal.token, self.digest)
+        with reading(self.office.workspace.ledger) as connection:
+            yield connection
+
+    def note(self, connection: sa.Connection, target: str | None, result: str = "done") -> None:
+        """Write into the audit trail what was done."""
+        audit.note(connection, self.at, self.principal.actor, self.operation.value, target, result)
+
+    def needs_key(self) -> str:
+        """The Idempotency-Key, where one is needed.
+
+        Raises:
+            ProblemError: There is none.
+        """
+        if self.key is None:
+            raise ProblemError(
+                HTTPStatus.BAD_REQUEST,
+                "idempotency-key-missing",
+                "This call needs the header Idempotency-Key.",
+                remedy="Send a fresh random key with every request, and the same one when you repeat it.",
+            )
+        return self.key
+
+    def own(self, scope: Scope) -> None:
+        """Refuse what is another controller's as if it were not there.
+
+        Raises:
+            ProblemError: It is not this principal's.
+        """
+        if not self.principal.speaks_for(scope):
+            raise not_there()
+
+
+def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
+    """A dependency: the call, if it may be made."""
+
+    async def dependency(request: Request) -> Call:
+        """Bearer credential."""
+        office: Office = request.app.state.office
+        limiter: Limiter = request.app.state.limiter
+        address = request.client.host if request.client is not None else ""
+        at = office.clock()
+        key = request.headers.get("idempotency-key")
+        if key is not None and (not _KEY_LENGTH[0] <= len(key) <= _KEY_LENGTH[1] or not key.isprintable()):
+            raise ProblemError(
+                HTTPStatus.BAD_REQUEST, "idempotency-key-unusable", "Idempotency-Key: 1 to 200 printable characters."
+            )
+        body = await request.body()
+        digest = hashlib.sha256()
+        for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), key, body):
+            told = part.encode() if isinstance(part, str) else part or b""
+            digest.update(len(told).to_bytes(8) + told)
+        try:
+            principal = await run_in_threadpool(_principal, office, request.headers.get("authorization"), at)
+        except NotAuthenticatedError:
+            limiter.count_unknown(address)
+            raise
+        request.state.actor = principal.actor
+        limiter.count(_counted(principal))
+        if not may(principal, operation):
+            await run_in_threadpool(_refused, office, principal, operation, at)
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
+            )
+        return Call(office, principal, operation, at, key, digest.digest())
+
+    return dependency
+
+
+def _counted(principal: Principal) -> str:
+    """Under what its calls are counted: people by who they are (salted, in memory), not by their application."""
+    return f"{principal.actor} {hash((principal.identifiers, principal.request))}"
+
+
+def _refused(office: Office, principal: Principal, operation: Operation, at: datetime) -> None:
+    with office.workspace.ledger.begin() as connection:
+        audit.note(connection, at, principal.actor, operation.value, None, "role-missing")
+
+
+def _principal(office: Office, header: str | None, at: datetime) -> Principal:
+    """Who brings the credential.
+
+    Raises:
+        NotAuthenticatedError: It is missing or not accepted.
+    """
+    scheme, _, text = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise no_credential()
+    data_map = office.workspace.data_map
+    given = handouts.read(text)
+    if given is None:
+        return office.issuers.principal_of(text, data_map, at)
+    with reading(office.workspace.ledger) as connection:
+        if given.prefix == apikeys.PREFIX:
+            return apikeys.principal_of(connection, given, data_map, at)
+        if given.prefix != FOLLOW_UP:
+            raise not_accepted()
+        row = connection.execute(
+            sa.select(request_table.c.follow_up, request_table.c.controller).where(
+                request_table.c.uid == f"rq_{given.id}"
+            )
+        ).first()
+    if not handouts.same(given, None if row is None else row.follow_up) or row is None:
+        raise not_accepted()
+    return Principal(
+        "follower", frozenset({Role.FOLLOWER}), frozenset({Scope(row.controller)}), request=f"rq_{given.id}"
+    )

@@ -1,0 +1,61 @@
+"""Limits on calls: so many a minute. In memory, per process: they protect this process.
+
+Our own few lines: the library for it (limits 5.8) pins another one to an exact version, so nothing can stand beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from http import HTTPStatus
+
+from expunge_config.apisettings import ApiSettings
+from expunge_orchestrator.api.problems import ProblemError
+
+WINDOW = 60.0
+"""Seconds; a window begins with the minute, and everything counted is forgotten with it."""
+
+
+class Limiter:
+    """Counts calls of actors, and of addresses that bring no credential that is accepted."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._known = settings.calls_per_minute
+        self._unknown = settings.calls_per_minute_unknown
+        self._lock = threading.Lock()
+        self._window = 0
+        self._calls: Counter[tuple[str, str]] = Counter()
+
+    def count(self, actor: str) -> None:
+        """Count a call of somebody known.
+
+        Raises:
+            ProblemError: 429 with Retry-After.
+        """
+        self._count(("actor", actor), self._known)
+
+    def count_unknown(self, address: str) -> None:
+        """Count a call with a credential that is not accepted.
+
+        Raises:
+            ProblemError: 429 with Retry-After: the guess is not even answered.
+        """
+        self._count(("address", address), self._unknown)
+
+    def _count(self, who: tuple[str, str], allowed: int) -> None:
+        moment = time.monotonic()
+        window = int(moment // WINDOW)
+        with self._lock:
+            if window != self._window:
+                self._window = window
+                self._calls.clear()
+            self._calls[who] += 1
+            over = self._calls[who] > allowed
+        if over:
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too-many-calls",
+                "Too many calls in this minute.",
+                headers={"Retry-After": str(int(WINDOW - moment % WINDOW) + 1)},
+            )

@@ -1,0 +1,37 @@
+"""Numbers for Prometheus: calls by route and status, requests and batches by state. No label is a caller's text."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.request_tables import notice, request
+
+
+class Metrics:
+    """The numbers of one server."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._calls = Counter("expunge_api_calls", "Calls answered.", labels, registry=self._registry)
+        self._seconds = Histogram("expunge_api_seconds", "Time to answer.", ("route",), registry=self._registry)
+        self._requests = Gauge("expunge_requests", "Requests by state.", ("state",), registry=self._registry)
+        self._batches = Gauge("expunge_batches", "Batches by state.", ("state",), registry=self._registry)
+        self._waiting = Gauge("expunge_notices_waiting", "Notices not delivered yet.", registry=self._registry)
+
+    def call(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One call was answered."""
+        self._calls.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self, connection: sa.Connection) -> bytes:
+        """Everything, in Prometheus's text format."""
+        for gauge, column in ((self._requests, request.c.state), (self._batches, schema.batch.c.state)):
+            gauge.clear()
+            for state, number in connection.execute(sa.select(column, sa.func.count()).group_by(column)):
+                gauge.labels(state).set(number)
+        waiting = sa.select(sa.func.count()).select_from(notice).where(notice.c.delivered_at.is_(None))
+        self._waiting.set(connection.execute(waiting).scalar_one())
+        return generate_latest(self._registry)

@@ -1,0 +1,178 @@
+"""Problem details (RFC 9457): what went wrong, as machines are told. Never a value of the call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
+from expunge_connectors.errors import ConnectorError
+from expunge_orchestrator.access.refusals import NotAuthenticatedError
+from expunge_orchestrator.errors import (
+    FindingsError,
+    KeysError,
+    LedgerError,
+    NotConfirmedError,
+    PlanChangedError,
+    UnknownBatchError,
+    WaitingError,
+)
+from expunge_orchestrator.requests.receiving import OtherWishError
+from expunge_orchestrator.requests.records import UnknownRequestError
+from expunge_orchestrator.requests.taking_back import AlreadyOverError, TooLateError
+from expunge_reports.errors import ReportError
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "https://expunge.dev/problems/"
+_LOG = logging.getLogger("expunge.api")
+
+
+class ProblemError(ExpungeError):
+    """A call cannot be answered as it was meant.
+
+    Args:
+        status: HTTP status.
+        slug: Ends the problem's `type`; stable, documented in docs/api.md.
+        message: What happened.
+        remedy: What the caller can do.
+        headers: To be sent along.
+        members: Further members of the problem; no values.
+    """
+
+    def __init__(  # noqa: PLR0913 - the problem's members
+        self,
+        status: HTTPStatus,
+        slug: str,
+        message: str,
+        *,
+        remedy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.status, self.slug = status, slug
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+        super().__init__(message, remedy=remedy)
+
+
+def not_there() -> ProblemError:
+    """It does not exist, or is not yours: the same answer."""
+    return ProblemError(HTTPStatus.NOT_FOUND, "not-found", "There is nothing of that name.")
+
+
+_STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
+    (UnknownRequestError, HTTPStatus.NOT_FOUND, "not-found"),
+    (UnknownBatchError, HTTPStatus.NOT_FOUND, "not-found"),
+    (OtherWishError, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
+    (TooLateError, HTTPStatus.CONFLICT, "too-late"),
+    (AlreadyOverError, HTTPStatus.CONFLICT, "already-over"),
+    (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, "people-unusable"),
+    (UsageError, HTTPStatus.CONFLICT, "not-possible-now"),
+    (NotConfirmedError, HTTPStatus.CONFLICT, "not-confirmed"),
+    (WaitingError, HTTPStatus.CONFLICT, "waits-for-somebody"),
+    (FindingsError, HTTPStatus.CONFLICT, "findings-block"),
+    (PlanChangedError, HTTPStatus.CONFLICT, "plan-changed"),
+    (ConnectorError, HTTPStatus.SERVICE_UNAVAILABLE, "store-failed"),
+    (LedgerError, HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable"),
+    (KeysError, HTTPStatus.SERVICE_UNAVAILABLE, "keys-unavailable"),
+    (ConfigError, HTTPStatus.SERVICE_UNAVAILABLE, "settings-unusable"),
+)
+"""The first that fits. What is of the installation is 503: the caller cannot mend it."""
+
+
+def install(app: FastAPI) -> None:
+    """Make every error a problem."""
+    app.add_exception_handler(ExpungeError, _expunge)
+    app.add_exception_handler(ReportError, _report)
+    app.add_exception_handler(SQLAlchemyError, _ledger)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _defect)
+
+
+def of(error: ExpungeError) -> ProblemError:
+    """The problem that an error is."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, NotAuthenticatedError):
+        return ProblemError(
+            HTTPStatus.UNAUTHORIZED,
+            error.slug,
+            error.message,
+            remedy=error.remedy,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    for kind, status, slug in _STATUS:
+        if isinstance(error, kind):
+            # Remedies of the command line name commands; who calls the API has none.
+            remedy = error.remedy if error.remedy and "expunge " not in error.remedy else None
+            return ProblemError(status, slug, error.message, remedy=remedy)
+    _LOG.error("unforeseen %s", type(error).__name__)
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge.")
+
+
+def answer(problem: ProblemError) -> JSONResponse:
+    """A problem as a response."""
+    content = {
+        "type": f"{_TYPE}{problem.slug}",
+        "title": problem.slug.replace("-", " ").capitalize(),
+        "status": problem.status.value,
+        "detail": problem.message,
+        **({} if problem.remedy is None else {"remedy": problem.remedy}),
+        **problem.members,
+    }
+    return JSONResponse(content, problem.status.value, problem.headers, MEDIA_TYPE)
+
+
+async def _expunge(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ExpungeError)
+    return answer(of(error))
+
+
+async def _report(_request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("receipts: %s", type(error).__name__)
+    return answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "receipts-unavailable", "Receipts cannot be read now."))
+
+
+async def _ledger(_request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("ledger: %s", type(error).__name__)
+    return answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable", "The ledger cannot be used now."))
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    known = request.app.state.field_names
+    members = {"errors": [{"at": _place(one["loc"], known), "error": one["type"]} for one in error.errors()]}
+    return answer(
+        ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "call-unusable",
+            "The call is not of the documented form.",
+            members=members,
+        )
+    )
+
+
+def _place(where: tuple[int | str, ...], known: frozenset[str]) -> str:
+    """Where in the call; a name that the caller made up is not repeated: it may be somebody's address."""
+    return ".".join(str(part) if isinstance(part, int) or part in known else "*" for part in where)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    slug = "not-found" if status is HTTPStatus.NOT_FOUND else status.phrase.lower().replace(" ", "-")
+    return answer(ProblemError(status, slug, status.description or status.phrase, headers=error.headers))
+
+
+async def _defect(_request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("defect %s", type(error).__name__)  # its text may hold a value
+    return answer(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge."))

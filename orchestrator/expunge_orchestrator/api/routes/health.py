@@ -1,0 +1,37 @@
+"""Health, readiness, numbers. They need no credential and tell nothing of anybody; a proxy keeps them inside."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from expunge_orchestrator.api.metrics import Metrics
+from expunge_orchestrator.api.office import Office
+from expunge_orchestrator.ledger.database import reading
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", response_class=PlainTextResponse)
+def alive() -> str:
+    """The process answers."""
+    return "ok\n"
+
+
+@router.get("/readyz", response_class=PlainTextResponse)
+def ready(request: Request) -> str:
+    """The ledger answers, so that requests can be taken in."""
+    office: Office = request.app.state.office
+    with reading(office.workspace.ledger) as connection:
+        connection.execute(sa.select(sa.literal(1)))
+    return "ready\n"
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Numbers for Prometheus."""
+    office: Office = request.app.state.office
+    found: Metrics = request.app.state.metrics
+    with reading(office.workspace.ledger) as connection:
+        return Response(found.text(connection), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,108 @@
+"""A person's own deletion, by way of the application that signed them in. Who it is stands in the token alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Response
+
+from expunge_config.datamap import SelfService
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.shapes import OwnTold, OwnWish, RequestTold
+from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.requests import receiving, taking_back
+from expunge_orchestrator.requests.records import Origin, Request
+
+router = APIRouter(prefix="/v1/me", tags=["self-service"])
+
+
+@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold)
+def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish, answer: Response) -> OwnTold:
+    """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200)."""
+    own = _self_service(call)
+    chosen = own.scopes.get(wish.scope)
+    if chosen is None:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "scope-unknown", "The map's self-service has no such scope."
+        )
+    if wish.waive_grace and not own.grace_waivable:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "grace-not-waivable", "The grace period cannot be waived.")
+    asked = receiving.Wish(
+        origin=Origin.PERSON,
+        scope=Scope(own.controller),
+        identifiers=call.principal.identifiers,
+        asked_by=call.principal.actor,
+        received_at=call.at,
+        due_at=call.at if wish.waive_grace else _end_of(own, call.at),
+        grace_waived=wish.waive_grace,
+        scope_name=wish.scope,
+        data_types=chosen.data_types,
+        contact=call.principal.contact,
+    )
+    workspace = call.office.workspace
+    with call.writing() as connection:
+        received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
+        if received.created:
+            call.note(connection, received.request.uid)
+        else:
+            answer.status_code = HTTPStatus.OK
+        told = OwnTold(**members_of(connection, received.request), follow_up=received.follow_up)
+    if received.created and wish.waive_grace:
+        call.office.wake()
+    return told
+
+
+@router.get("/erasure", response_model=list[RequestTold])
+def mine(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))]) -> list[RequestTold]:
+    """The signed-in person's requests, the newest first."""
+    with call.reading() as connection:
+        return [RequestTold(**members_of(connection, one)) for one in _found(call, connection)]
+
+
+@router.get("/erasure/{request_id}", response_model=RequestTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))], request_id: str) -> RequestTold:
+    """One of the signed-in person's requests."""
+    with call.reading() as connection:
+        return RequestTold(**members_of(connection, _own(call, connection, request_id)))
+
+
+@router.post("/erasure/{request_id}/cancel", response_model=RequestTold)
+def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], request_id: str) -> RequestTold:
+    """Take it back, as long as it has not begun (409 `too-late` afterwards)."""
+    with call.writing() as connection:
+        wanted = _own(call, connection, request_id)
+        done = taking_back.cancel(connection, wanted, call.principal.actor, call.at)
+        call.note(connection, wanted.uid)
+        return RequestTold(**members_of(connection, done))
+
+
+def _self_service(call: Call) -> SelfService:
+    own = call.office.workspace.data_map.self_service
+    assert own is not None  # no token of a person is accepted without it
+    return own
+
+
+def _found(call: Call, connection: sa.Connection) -> list[Request]:
+    scope = Scope(_self_service(call).controller)
+    keys, data_map = call.office.workspace.keys, call.office.workspace.data_map
+    # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
+    proven = receiving.proving(call.principal.identifiers, data_map)
+    return [one for one in receiving.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
+
+
+def _own(call: Call, connection: sa.Connection, request_id: str) -> Request:
+    for found in _found(call, connection):
+        if found.uid == request_id:
+            return found
+    raise not_there()
+
+
+def _end_of(own: SelfService, at: datetime) -> datetime:
+    """The moment at which the grace period ends: so many calendar days later, at the same time (UTC)."""
+    return datetime.combine(own.grace.after(at.astimezone(UTC).date()), at.astimezone(UTC).time(), UTC)

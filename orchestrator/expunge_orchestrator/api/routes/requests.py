@@ -1,0 +1,152 @@
+"""Requests of controllers, for one person each; and everybody's requests, for those who work on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query, Response
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.normalisers import NotNormalisable
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.api.shapes import Page, Reason, RequestTold, Wish
+from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.requests import receiving, records, taking_back
+from expunge_orchestrator.requests.records import Origin, Request, RequestState
+from expunge_orchestrator.scope import parse_scope
+
+router = APIRouter(prefix="/v1/requests", tags=["requests"])
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=RequestTold)
+def create(
+    call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wish: Wish, answer: Response
+) -> RequestTold:
+    """Ask for one person's erasure, for one controller. The same Idempotency-Key again: the same request (200)."""
+    workspace = call.office.workspace
+    scope = parse_scope(wish.controller, workspace.data_map)
+    call.own(scope)
+    asked = receiving.Wish(
+        origin=Origin.CONTROLLER,
+        scope=scope,
+        identifiers=identifiers_of(wish.identifiers, workspace.data_map),
+        asked_by=call.principal.actor,
+        received_at=call.at,
+        due_at=call.at,
+        data_types=wish.data_types,
+        controller_received_at=_not_later(wish.controller_received_at, call.at),
+        evidence=None if wish.evidence is None else wish.evidence.model_dump(mode="json", by_alias=True),
+    )
+    with call.writing() as connection:
+        received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
+        if received.created:
+            call.note(connection, received.request.uid)
+        else:
+            answer.status_code = HTTPStatus.OK
+        told = RequestTold(**members_of(connection, received.request))
+    if received.created:
+        call.office.wake()
+    return told
+
+
+@router.get("", response_model=Page)
+def listed(
+    call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))],
+    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    state: RequestState | None = None,
+) -> Page:
+    """The requests of your controllers, the newest first."""
+    controllers = call.principal.controllers
+    with call.reading() as connection:
+        found = records.page(
+            connection,
+            after=after(cursor_),
+            limit=limit + 1,
+            controllers=None if controllers is None else sorted(controllers, key=str),
+            state=state,
+        )
+        items = tuple(RequestTold(**members_of(connection, one)) for one in found[:limit])
+    return Page(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
+
+
+@router.get("/{request_id}", response_model=RequestTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))], request_id: str) -> RequestTold:
+    """One request."""
+    with call.reading() as connection:
+        return RequestTold(**members_of(connection, found(call, connection, request_id)))
+
+
+@router.post("/{request_id}/cancel", response_model=RequestTold)
+def cancel(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], request_id: str) -> RequestTold:
+    """Take it back, as long as it has not begun; afterwards its batch can be cancelled by an operator."""
+    with call.writing() as connection:
+        wanted = found(call, connection, request_id)
+        done = taking_back.cancel(connection, wanted, call.principal.actor, call.at)
+        call.note(connection, wanted.uid)
+        return RequestTold(**members_of(connection, done))
+
+
+@router.post("/{request_id}/deny", response_model=RequestTold)
+def deny(
+    call: Annotated[Call, Depends(allowed(Operation.REQUEST_DENY))], request_id: str, given: Reason
+) -> RequestTold:
+    """Refuse a request that has not begun, with one of the reasons that the law knows."""
+    with call.writing() as connection:
+        wanted = found(call, connection, request_id)
+        done = taking_back.deny(connection, wanted, call.principal.actor, call.at, given.reason)
+        call.note(connection, wanted.uid)
+        return RequestTold(**members_of(connection, done))
+
+
+def found(call: Call, connection: sa.Connection, request_id: str) -> Request:
+    """A request of one of the caller's controllers.
+
+    Raises:
+        UnknownRequestError: There is none.
+        ProblemError: It is another controller's: the same answer.
+    """
+    wanted = records.by_uid(connection, request_id)
+    call.own(wanted.scope)
+    return wanted
+
+
+def identifiers_of(given: dict[str, str], data_map: DataMap) -> frozenset[SubjectKey]:
+    """Normalise what a controller gives.
+
+    Raises:
+        ProblemError: An identity that is not accepted from outside, or a value that its normaliser refuses.
+    """
+    keys, complaints = set(), []
+    for number, (name, text) in enumerate(given.items()):
+        identity = data_map.identities.get(name)
+        if identity is None or identity.kind is IdentityKind.INTERNAL:
+            complaints.append({"identifier": number, "error": "no identity of the data map"})
+            continue
+        try:
+            keys.add(SubjectKey(name, identity.rule.normalise(text)))
+        except NotNormalisable as reason:
+            complaints.append({"identifier": number, "identity": name, "error": str(reason)})
+    if complaints:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "people-unusable",
+            "Identifiers cannot be used; nothing was changed.",
+            members={"errors": complaints},
+        )
+    return frozenset(keys)
+
+
+def _not_later(told: datetime | None, at: datetime) -> datetime | None:
+    if told is not None and told > at:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "received-later", "controllerReceivedAt lies in the future."
+        )
+    return told

@@ -1,0 +1,151 @@
+"""Shapes of what goes over the wire. Unknown members are refused; an identifier that comes in never goes out again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from expunge_orchestrator.clock import parse
+from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.requests import life
+from expunge_orchestrator.requests.records import Request
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+NameText = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+
+class Shape(BaseModel):
+    """Members are written in camelCase."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class OwnWish(Shape):
+    """What a signed-in person asks for. Who they are stands in the token."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"scope": "account", "waiveGrace": False}]})
+
+    scope: NameText = Field(description="A choice of the map's `self_service.scopes`.")
+    waive_grace: bool = Field(default=False, description="At once, where the map allows it.")
+
+
+Evidence = Literal["signed-in", "document-seen", "callback", "signature", "other"]
+
+
+class IdentityEvidence(Shape):
+    """How the controller knows that it is the person. What was seen stays with the controller."""
+
+    kind: Evidence
+    checked_at: AwareDatetime
+    reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,80}$")] | None = Field(
+        default=None, description="The controller's own file number. No name, no address."
+    )
+
+
+class Wish(Shape):
+    """What a controller asks for, for one person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "controller": "client:42",
+                    "identifiers": {"phone": "+49 30 1234567"},
+                    "controllerReceivedAt": "2026-11-20T09:30:00+01:00",
+                    "evidence": {
+                        "kind": "callback",
+                        "checkedAt": "2026-11-20T10:00:00+01:00",
+                        "reference": "T-2026-118",
+                    },
+                }
+            ]
+        }
+    )
+
+    controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]
+    identifiers: dict[NameText, Identifier] = Field(min_length=1, max_length=20)
+    controller_received_at: AwareDatetime | None = None
+    evidence: IdentityEvidence | None = None
+    data_types: tuple[NameText, ...] | None = Field(default=None, min_length=1, max_length=100)
+
+
+class RequestTold(Shape):
+    """A request as it stands."""
+
+    id: str = Field(examples=["rq_1f0c3a5b7d9e1f0c3a5b7d9e"])
+    state: str = Field(
+        description="scheduled, planning, then as its batch: planned, awaiting-approval, executing, on-hold, erased, "
+        "partially-erased, not-found, ambiguous, settling, settled, failed; or cancelled, denied."
+    )
+    controller: str
+    scope: str | None
+    data_types: tuple[str, ...] | None
+    received_at: datetime
+    controller_received_at: datetime | None
+    starts_at: datetime = Field(description="When it begins; until then it can be cancelled.")
+    cancellable: bool
+    reason: str | None
+    batch: str | None
+    receipt: str | None = Field(description="The series of its receipt, as soon as there is one.")
+    deadlines: dict[str, Any] | None
+    failure: str | None = Field(description="Why it could not be begun yet; it is tried again.")
+
+
+class OwnTold(RequestTold):
+    """The same for the person, with the secret that reads this one request later, without an account."""
+
+    follow_up: str | None = Field(
+        default=None,
+        description="Only in the answer that made it. Keep it: after the deletion nobody can sign in any more.",
+    )
+    elsewhere: str = Field(
+        description="Where to ask for what this request does not cover.",
+        default="Data that clients of this company hold about you is theirs: ask the client. Log files are not "
+        "affected. Copies may remain in back-up storage for some time; the receipt says until when.",
+    )
+
+
+class Reason(Shape):
+    """Why a request is denied."""
+
+    reason: Literal[
+        "identity-not-proven", "not-covered", "manifestly-unfounded", "excessive", "legal-obligation", "fraud-suspected"
+    ]
+
+
+class Extension(Shape):
+    """Why the controller's promise is extended."""
+
+    reason: Literal["complexity", "number-of-requests"]
+
+
+class Page(Shape):
+    """One page of a list."""
+
+    items: tuple[RequestTold, ...]
+    next: str | None = Field(description="The cursor of the next page.")
+
+
+def told(request: Request, batch: Batch | None, results: dict[str, int], series: str | None) -> dict[str, Any]:
+    """The members of `RequestTold`."""
+    return {
+        "id": request.uid,
+        "state": life.told(request, batch, results),
+        "controller": str(request.scope),
+        "scope": request.scope_name,
+        "data_types": None if request.data_types is None else tuple(request.data_types),
+        "received_at": parse(request.received_at),
+        "controller_received_at": None
+        if request.controller_received_at is None
+        else parse(request.controller_received_at),
+        "starts_at": parse(request.due_at),
+        "cancellable": life.cancellable(request),
+        "reason": request.reason,
+        "batch": request.batch_uid,
+        "receipt": series,
+        "deadlines": None if request.deadlines is None else dict(request.deadlines),
+        "failure": request.failure,
+    }

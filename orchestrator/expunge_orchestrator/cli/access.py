@@ -1,0 +1,128 @@
+"""`expunge access`: API keys: add, list, revoke."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_config.errors import UsageError
+from expunge_connectors.registry import installed
+from expunge_orchestrator import audit
+from expunge_orchestrator.access import apikeys
+from expunge_orchestrator.access.apikeys import ApiKey
+from expunge_orchestrator.access.principals import GIVEN, Role
+from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.workspace import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    group = typer.Typer(no_args_is_help=True, help="API keys of systems and staff: add, list, revoke.")
+    group.command("add")(add)
+    group.command("list")(list_keys)
+    group.command("revoke")(revoke)
+    app.add_typer(group, name="access")
+
+
+def add(
+    role: Annotated[list[str], typer.Option("--role", "-r", help="requester, operator, approver, auditor or admin.")],
+    controller: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--controller", "-c", help="Whom it may speak for (client:42; client: all of them). Default: all."
+        ),
+    ] = None,
+    holder: Annotated[
+        str | None, typer.Option(help="A second key for somebody who has one: their actor (ak_…).", metavar="ACTOR")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Days until it ends. Default: until revoked.")
+    ] = 365,
+    as_json: terminal.Json = False,
+) -> None:
+    """Issue an API key. The secret is shown once and is nowhere else; the ledger keeps a hash.
+
+    Example: expunge access add --role requester --controller client:42
+    """
+    known = {one.value: one for one in GIVEN}
+    strange = [one for one in role if one not in known]
+    if strange:
+        raise UsageError(f"Unknown roles: {', '.join(strange)}.", remedy=f"Roles are {', '.join(known)}.")
+    with opened(settings_module.load(), installed()) as workspace:
+        reaches = None if not controller else [apikeys.reach(one, workspace.data_map) for one in controller]
+        at, by = now(), actor_of(workspace.settings)
+        with workspace.ledger.begin() as connection:
+            secret, key = apikeys.issue(
+                connection,
+                roles=[known[one] for one in role],
+                controllers=reaches,
+                holder=holder,
+                expires_at=None if days is None else at + timedelta(days=days),
+                by=by,
+                at=at,
+            )
+            audit.note(connection, at, "command line", "access.add", key.uid)
+    if as_json:
+        terminal.emit({"key": secret, **described(key)})
+        return
+    out = terminal.console()
+    out.print(f"{secret}", soft_wrap=True)
+    terminal.notes().print(f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge access revoke {key.uid}")
+
+
+def list_keys(as_json: terminal.Json = False) -> None:
+    """List API keys, without their secrets.
+
+    Example: expunge access list
+    """
+    with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
+        found = apikeys.listed(connection)
+    if as_json:
+        terminal.emit({"keys": [described(one) for one in found]})
+        return
+    rows = [
+        (
+            one.uid,
+            one.actor,
+            ", ".join(one.roles),
+            "all" if one.controllers is None else ", ".join(one.controllers),
+            one.created_at,
+            one.expires_at or "",
+            one.revoked_at or "",
+        )
+        for one in found
+    ]
+    columns = ("key", "holder", "roles", "controllers", "issued", "ends", "revoked")
+    terminal.console().print(terminal.table("API keys", columns, rows))
+
+
+def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge access list` shows it.")]) -> None:
+    """End an API key at once and for good.
+
+    Example: expunge access revoke 4f0c3a5b7d9e1f0c
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        at = now()
+        with workspace.ledger.begin() as connection:
+            ended = apikeys.revoke(connection, key, at)
+            audit.note(connection, at, "command line", "access.revoke", ended.uid)
+    terminal.console().print(f"Key {ended.uid} is revoked since {ended.revoked_at}.")
+
+
+def described(key: ApiKey) -> dict[str, Any]:
+    """A key for machines, without its secret."""
+    return {
+        "id": key.uid,
+        "holder": key.actor,
+        "roles": [Role(one).value for one in key.roles],
+        "controllers": None if key.controllers is None else list(key.controllers),
+        "issuedAt": key.created_at,
+        "endsAt": key.expires_at,
+        "revokedAt": key.revoked_at,
+    }

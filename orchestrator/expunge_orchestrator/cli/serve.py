@@ -1,0 +1,65 @@
+"""`expunge serve`: the HTTP API, and the worker that does what has come due."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated, TextIO
+
+import typer
+
+from expunge_config import settings as settings_module
+from expunge_config.errors import UsageError
+from expunge_connectors.registry import installed
+from expunge_orchestrator.workspace import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on. Put a proxy with TLS in front of it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and prints it.")] = 8080,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Also start, erase and settle what has come due.")
+    ] = True,
+) -> None:
+    """Serve the HTTP API, and do what has come due beside it.
+
+    Who may call what: docs/api.md. Keys for systems and staff: `expunge access add`. It stops on SIGTERM when the
+    running steps have ended; what is left is taken up by the next start or by `expunge tick`.
+
+    Example: expunge serve --port 8080
+    """
+    try:
+        import uvicorn  # noqa: PLC0415 - an extra
+
+        from expunge_orchestrator.api import app as application  # noqa: PLC0415
+        from expunge_orchestrator.api.office import office_of  # noqa: PLC0415
+        from expunge_orchestrator.api.worker import Worker  # noqa: PLC0415
+    except ImportError:
+        raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
+    _log_to(sys.stderr)
+    with opened(settings_module.load(), installed()) as workspace:
+        workspace.refuse_errors()
+        hands = Worker(workspace)
+        built = application.build(office_of(workspace, wake=hands.wake if worker else lambda: None))
+        # Its own access log would hold addresses and queries; ours holds neither.
+        server = uvicorn.Server(uvicorn.Config(built, host=host, port=port, access_log=False, log_level="info"))
+        if worker:
+            hands.start()
+        try:
+            server.run()
+        finally:
+            if worker:
+                hands.stop()
+
+
+def _log_to(stream: TextIO) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("expunge")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

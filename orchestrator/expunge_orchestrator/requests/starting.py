@@ -1,0 +1,159 @@
+"""Starting: what has come due is planned as a batch of one, and begun. Idempotent; killed anywhere, called again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from expunge_config.errors import ExpungeError
+from expunge_orchestrator import planning
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
+from expunge_orchestrator.ledger.request_tables import request, request_open
+from expunge_orchestrator.requests import records
+from expunge_orchestrator.requests.records import Request, RequestState
+from expunge_orchestrator.requests.taking_back import close
+from expunge_orchestrator.sealing import Seal
+from expunge_orchestrator.workspace import Workspace
+
+LONGEST_PAUSE = timedelta(minutes=15)
+"""Between two attempts at a request that cannot be planned: a store is down, or `check` finds an error."""
+
+AT_ONCE = 50
+"""So many are fenced in one transaction."""
+
+
+def start_due(workspace: Workspace, at: datetime) -> int:
+    """Plan and begin every request whose time has come. Returns how many were begun.
+
+    What cannot be planned now keeps its state, says why, and is tried again after a pause that doubles.
+    """
+    fence(workspace, at)
+    return sum(_start(workspace, one, at) for one in _to_start(workspace, at))
+
+
+def fence(workspace: Workspace, at: datetime) -> int:
+    """From here on, what has come due cannot be taken back. Returns how many."""
+    with reading(workspace.ledger) as connection:
+        due = sa.select(request.c.id).where(
+            request.c.state == RequestState.SCHEDULED.value, request.c.due_at <= stamp(at)
+        )
+        ids = list(connection.scalars(due.order_by(request.c.due_at, request.c.id).limit(AT_ONCE)))
+    if not ids:
+        return 0
+    with workspace.ledger.begin() as connection:
+        return connection.execute(
+            sa.update(request)
+            .where(request.c.id.in_(ids), request.c.state == RequestState.SCHEDULED.value)
+            .values(state=RequestState.STARTING.value, state_at=stamp(at))
+        ).rowcount
+
+
+def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
+    """Fenced and not planned, or planned and not begun (a plan that waited for approval may have it now)."""
+    with reading(workspace.ledger) as connection:
+        query = (
+            records.QUERY.where(
+                sa.or_(
+                    request.c.state == RequestState.STARTING.value,
+                    sa.and_(
+                        request.c.state == RequestState.STARTED.value,
+                        schema.batch.c.state == BatchState.PLANNED.value,
+                    ),
+                ),
+                sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)),
+            )
+            .order_by(request.c.due_at, request.c.id)
+            .limit(AT_ONCE)
+        )
+        return [records.one(row) for row in connection.execute(query).mappings()]
+
+
+def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
+    try:
+        uid = wanted.batch_uid or _plan(workspace, wanted, at)
+        with reading(workspace.ledger) as connection:
+            batch = batch_by_uid(connection, uid)
+        if batch.state is not BatchState.PLANNED:
+            return False
+        states.begin(workspace, batch)
+    except WaitingError:
+        return False  # somebody has to approve it first, or paused it
+    except ExpungeError as error:
+        _put_off(workspace, wanted, at, error)
+        return False
+    return True
+
+
+def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
+    assert wanted.wrapped_key is not None
+    assert wanted.sealed_identifiers is not None
+    keys = Seal(workspace.keys.wrapping).open(wanted.wrapped_key, wanted.uid, wanted.sealed_identifiers)
+
+    def belongs(connection: sa.Connection, batch_id: int) -> None:
+        """In the transaction that freezes the plan: the request has this batch, and the batch alone has the keys."""
+        moved = connection.execute(
+            sa.update(request)
+            .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
+            .values(
+                state=RequestState.STARTED.value,
+                state_at=stamp(at),
+                batch_id=batch_id,
+                wrapped_key=None,
+                sealed_identifiers=None,
+                failure=None,
+                attempts=0,
+                not_before=None,
+            )
+        ).rowcount
+        if not moved:
+            raise _OvertakenError
+
+    batch = planning.make(
+        workspace,
+        [keys],
+        wanted.scope,
+        lambda _done: None,
+        requested_by=wanted.asked_by,
+        frozen=belongs,
+    )
+    return batch.uid
+
+
+class _OvertakenError(ExpungeError):
+    """Another process planned this request; its plan counts."""
+
+
+def _put_off(workspace: Workspace, wanted: Request, at: datetime, error: ExpungeError) -> None:
+    pause = min(workspace.settings.retry_pause * 2 ** min(wanted.attempts, 16), LONGEST_PAUSE)
+    with workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(request)
+            .where(request.c.id == wanted.id)
+            .values(
+                attempts=request.c.attempts + 1,
+                not_before=stamp(at + pause),
+                failure=error.message.splitlines()[0][:500],
+            )
+        )
+
+
+def close_ended(workspace: Workspace) -> int:
+    """Let people ask anew whose request is over. Returns how many requests that concerns."""
+    over = [BatchState.SETTLED.value, BatchState.CANCELLED.value]
+    with workspace.ledger.begin() as connection:
+        ids = list(
+            connection.scalars(
+                sa.select(request.c.id)
+                .join(schema.batch, schema.batch.c.id == request.c.batch_id)
+                .where(schema.batch.c.state.in_(over), request.c.id.in_(sa.select(request_open.c.request_id)))
+            )
+        )
+        for number in ids:
+            close(connection, number)
+    return len(ids)

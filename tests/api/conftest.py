@@ -1,0 +1,8 @@
+"""Fixtures of the API's tests."""
+
+from __future__ import annotations
+
+from tests.fixtures.api import door
+from tests.fixtures.calltrack import town
+
+__all__ = ["door", "town"]

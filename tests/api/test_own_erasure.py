@@ -1,0 +1,99 @@
+"""A person's own deletion: who they are stands in the token, one request at a time, undone until it begins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.fixtures.api import GRACE, Door, bearer, once
+
+URL = "/v1/me/erasure"
+ACCOUNT = {"scope": "account"}
+
+
+def test_asked_waited_erased(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder)))
+    assert made.status_code == 201, made.text
+    told = made.json()
+    assert (told["state"], told["cancellable"], told["batch"]) == ("scheduled", True, None)
+    assert told["startsAt"].startswith((door.at + GRACE).date().isoformat())
+    door.at += GRACE - timedelta(minutes=1)
+    door.work()
+    assert _state(door, holder, told["id"]) == "scheduled"
+    door.at += timedelta(minutes=2)
+    door.work()
+    assert _state(door, holder, told["id"]) == "partially-erased"
+    followed = door.client.get(URL, headers=door.person(user_id=holder)).json()[0]
+    assert followed["receipt"].startswith("er_")
+
+
+def test_repeated_it_is_the_same_request(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    headers = once(door.person(user_id=holder))
+    first = door.client.post(URL, json=ACCOUNT, headers=headers)
+    again = door.client.post(URL, json=ACCOUNT, headers=headers)
+    other_key = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder)))
+    assert [one.status_code for one in (first, again, other_key)] == [201, 200, 200]
+    assert len({one.json()["id"] for one in (first, again, other_key)}) == 1
+    assert first.json()["followUp"] is not None
+    assert again.json()["followUp"] is None
+
+
+def test_a_token_is_good_for_one_call(door: Door) -> None:
+    holder, other = door.office.town.take_holders(2)
+    token = door.person(user_id=holder)
+    assert door.client.post(URL, json=ACCOUNT, headers=once(token)).status_code == 201
+    replayed = door.client.get(URL, headers=token)
+    assert (replayed.status_code, replayed.json()["type"].rsplit("/", 1)[1]) == (401, "token-replayed")
+    assert replayed.headers["content-type"] == "application/problem+json"
+    assert door.client.get(URL, headers=door.person(user_id=other)).json() == []
+
+
+def test_undone_and_asked_again(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    first = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()
+    undone = door.client.post(f"{URL}/{first['id']}/cancel", headers=door.person(user_id=holder))
+    assert (undone.status_code, undone.json()["state"]) == (200, "cancelled")
+    second = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder)))
+    assert second.status_code == 201
+    assert second.json()["id"] != first["id"]
+    door.at += GRACE
+    door.work()
+    late = door.client.post(f"{URL}/{second.json()['id']}/cancel", headers=door.person(user_id=holder))
+    assert (late.status_code, late.json()["type"].rsplit("/", 1)[1]) == (409, "too-late")
+    assert _state(door, holder, first["id"]) == "cancelled"
+
+
+def test_somebody_elses_request_is_not_there(door: Door) -> None:
+    holder, other = door.office.town.take_holders(2)
+    made = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()
+    for path, method in ((f"{URL}/{made['id']}", "GET"), (f"{URL}/{made['id']}/cancel", "POST")):
+        assert door.client.request(method, path, headers=door.person(user_id=other)).status_code == 404
+    assert _state(door, holder, made["id"]) == "scheduled"
+
+
+def test_waived(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(URL, json={**ACCOUNT, "waiveGrace": True}, headers=once(door.person(user_id=holder)))
+    assert made.status_code == 201
+    door.work()
+    assert _state(door, holder, made.json()["id"]) == "partially-erased"
+
+
+def test_a_person_can_do_nothing_else(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    wish = {"controller": "calltrack", "identifiers": {"user_id": str(holder)}}
+    refused = door.client.post("/v1/requests", json=wish, headers=once(door.person(user_id=holder)))
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (403, "role-missing")
+    assert door.client.get("/v1/requests", headers=door.person(user_id=holder)).status_code == 403
+    smuggled = door.client.post(URL, json={**ACCOUNT, "user_id": 1}, headers=once(door.person(user_id=holder)))
+    assert smuggled.status_code == 422
+
+
+def test_no_token_no_answer(door: Door) -> None:
+    assert door.client.get(URL).status_code == 401
+    assert door.client.get(URL, headers=bearer("nonsense")).status_code == 401
+
+
+def _state(door: Door, holder: int, request: str) -> str:
+    return str(door.client.get(f"{URL}/{request}", headers=door.person(user_id=holder)).json()["state"])
