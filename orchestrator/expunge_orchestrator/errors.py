@@ -67,3 +67,13 @@ class KeysError(ExpungeError):
     """The keys cannot be used."""
 
     exit_code: ClassVar[int] = 10
+
+
+class DeadlineError(ExpungeError):
+    """The clock of a request cannot be set like that."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ExtensionRefusedError(DeadlineError):
+    """The deadline cannot be extended like that."""

@@ -1,5 +1,6 @@
 """The data map: models, loading with line numbers, digest."""
 
+from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute
 from expunge_config.datamap.digest import digest
 from expunge_config.datamap.loading import Problem, load
 from expunge_config.datamap.models import (
@@ -26,10 +27,12 @@ from expunge_config.datamap.selfservice import SelfService, SelfServiceScope
 __all__ = [
     "Action",
     "BackupSpec",
+    "Calendar",
     "CollectionSpec",
     "Controller",
     "DataMap",
     "DataType",
+    "DeadlineSpec",
     "DeletionRule",
     "Identity",
     "IdentityKind",
@@ -43,6 +46,7 @@ __all__ = [
     "SelfService",
     "SelfServiceScope",
     "StartEvent",
+    "Statute",
     "StoreSpec",
     "Text",
     "UnmappedPlace",

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from expunge_config.datamap.deadlines import DeadlineSpec
 from expunge_config.datamap.parts import IsoPeriod, Model, Name, Text
 from expunge_config.datamap.selfservice import SelfService
 from expunge_config.normalisers import Normaliser, builtin
@@ -220,10 +221,29 @@ class BackupSpec(Model):
 
 
 class Controller(Model):
-    """A controller that may send requests: one company, or a kind of them told apart by a value (`client:42`)."""
+    """A controller that may send requests: one company, or a kind of them told apart by a value (`client:42`).
+
+    Attributes:
+        deadline: By when its requests are answered; without one, no clock runs.
+        member_deadlines: For members of a kind that have another calendar, zone, promise or law; each whole, nothing
+            is taken over from `deadline`.
+    """
 
     name: Text
     many: StrictBool = False
+    deadline: DeadlineSpec | None = None
+    member_deadlines: dict[str, DeadlineSpec] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _members_of_many(self) -> Controller:
+        if self.member_deadlines and not self.many:
+            raise ValueError("`member_deadlines` are for a controller with `many: true`; write `deadline`")
+        return self
+
+    def deadline_of(self, member: str | None) -> DeadlineSpec | None:
+        """By when a request of this member (the 42 of `client:42`, or None) is answered; None if nobody said."""
+        own = None if member is None else self.member_deadlines.get(member)
+        return self.deadline if own is None else own
 
 
 class Operator(Model):

@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
-from expunge_orchestrator import copies, outcomes
-from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator import copies, deadlines, outcomes
+from expunge_orchestrator.clock import exact, parse, stamp
+from expunge_orchestrator.execution.receipt import ReceivedAt
 from expunge_orchestrator.grounds import Grounds, ground_of
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch
@@ -74,9 +75,24 @@ def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy])
     }
 
 
-def accepted(batch: Batch, context: str) -> dict[str, object]:
-    """Body of `accepted`."""
-    return {"controller": str(batch.scope), "receivedAt": batch.created_at, "context": [context]}
+def deadlines_document(batch: Batch, received: ReceivedAt, data_map: DataMap) -> dict[str, object] | None:
+    """By when the batch's requests are to be answered, as computed on receipt; None where the map sets no deadline."""
+    spec = data_map.controllers[batch.scope.controller].deadline_of(batch.scope.member)
+    if spec is None:
+        return None
+    earlier = None if received.controller is None else parse(received.controller)
+    return deadlines.document(deadlines.start(spec, parse(received.operator), earlier))
+
+
+def shared_at_receipt(batch: Batch, received: ReceivedAt, data_map: DataMap) -> list[dict[str, object]]:
+    """The documents that `accepted` cites: the plan, and the deadlines where the map sets any."""
+    clocks = deadlines_document(batch, received, data_map)
+    return [plan_document(batch, data_map), *([] if clocks is None else [clocks])]
+
+
+def accepted(batch: Batch, received: ReceivedAt, context: Sequence[str]) -> dict[str, object]:
+    """Body of `accepted`; `context` cites the documents that the batch's requests share."""
+    return {"controller": str(batch.scope), "receivedAt": received.operator, "context": list(context)}
 
 
 def denied(batch: Batch, reason: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from expunge_connectors.contract import Counts
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, leftovers, limits, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, withdrawing
+from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, receipt, withdrawing
 from expunge_orchestrator.execution.concluding import Conclusions
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.grounds import grounds_of
@@ -38,10 +38,11 @@ _ON = Next()
 def accept(context: Context) -> Write:
     """State that the request was taken in, before anything is done."""
     at = now()
-    document = bodies.plan_document(context.batch, context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
-        body = bodies.accepted(context.batch, issuing.share(connection, document))
+        received = receipt.of(connection, context.batch)
+        documents = bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
+        body = bodies.accepted(context.batch, received, [issuing.share(connection, one) for one in documents])
         drafts = [issuing.Draft(item.id, item.series, "accepted", item.subjects, body) for item in context.active]
         issuing.issue(connection, context.workspace.keys, drafts, at)
         return _ON

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bodies
+from expunge_orchestrator.execution import bodies, receipt
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item
@@ -21,10 +21,11 @@ WITHDRAW = "withdraw"
 def withdraw(context: Context) -> Write:
     """State that nothing was erased, and destroy the identifiers. No store is asked."""
     at = now()
-    document = bodies.plan_document(context.batch, context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Next:
-        cited = issuing.share(connection, document)
+        received = receipt.of(connection, context.batch)
+        documents = bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
+        cited = [issuing.share(connection, one) for one in documents]
         known = set(
             connection.scalars(
                 sa.select(schema.statement.c.item_id).where(
@@ -33,12 +34,14 @@ def withdraw(context: Context) -> Write:
             )
         )
         opening = [
-            issuing.Draft(item.id, item.series, "accepted", item.subjects, bodies.accepted(context.batch, cited))
+            issuing.Draft(
+                item.id, item.series, "accepted", item.subjects, bodies.accepted(context.batch, received, cited)
+            )
             for item in context.items
             if item.id not in known
         ]
         issuing.issue(connection, context.workspace.keys, opening, at)
-        body = bodies.cancelled(context.batch, [], cutoffs={}, grounds={}, at=at, context=cited)
+        body = bodies.cancelled(context.batch, [], cutoffs={}, grounds={}, at=at, context=cited[0])
         issuing.issue(connection, context.workspace.keys, [final(item, body) for item in context.items], at)
         forget(connection, context.items)
         return Next(state=ChunkState.CANCELLED)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from expunge_reports.page import (
+    clocks,
     copies,
+    deadlines,
     generic,
     logs,
     markup,
@@ -15,6 +17,7 @@ from expunge_reports.page import (
     technical,
     verdicts,
 )
+from expunge_reports.page.clocks import Deadlines
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Copies, Plan
 from expunge_reports.statement import Statement
@@ -51,15 +54,19 @@ def _content(names: Names, verdict: Verdict, shared: Mapping[str, object]) -> li
     cited = _in_order(verdict.statements, shared)
     plans = {digest: plan for digest, document in cited.items() if (plan := _plan(document)) is not None}
     listed = {digest: known for digest, document in cited.items() if (known := _copies(document)) is not None}
+    dated = {digest: clock for digest, document in cited.items() if (clock := _deadlines(document)) is not None}
     plan = next(reversed(plans.values()), None)
     latest = next(reversed(listed), None)
     earlier = {digest: document for digest, document in listed.items() if digest != latest}
+    told = next(reversed(dated), None)  # those before it stand among the other documents
+    named = {*plans, *listed, told}
     return [
         request.render(names, verdict.statements, plan),
+        deadlines.render(names, None if told is None else dated[told]),
         results.render(names, verdict.statements, plan),
         copies.render(names, None if latest is None else listed[latest], owed=verdict.statements[-1].open.items),
         logs.render(names, plan),
-        _others(names, {one: document for one, document in cited.items() if one not in plans | listed}),
+        _others(names, {one: document for one, document in cited.items() if one not in named}),
         technical.render(names, verdict, plans, earlier),
     ]
 
@@ -80,6 +87,10 @@ def _plan(document: object) -> Plan | None:
 
 def _copies(document: object) -> Copies | None:
     return reading.copies(document) if reading.kind(document) == reading.COPIES else None
+
+
+def _deadlines(document: object) -> Deadlines | None:
+    return clocks.read(document) if reading.kind(document) == clocks.DEADLINES else None
 
 
 def _others(names: Names, documents: Mapping[str, object]) -> Html:

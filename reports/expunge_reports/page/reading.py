@@ -4,12 +4,11 @@ A receipt's signatures say who wrote a body, not that this version of the page k
 for a form it does not know, and keeps members it does not know as `further`: the page shows both generically.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-Members = Mapping[str, object]
-_Row = TypeVar("_Row")
+from expunge_reports.page.members import Members, Reader, UnknownFormError
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,65 +113,6 @@ class Plan:
     further: Members
 
 
-class _UnknownFormError(Exception):
-    """A member has another type than this page knows."""
-
-
-class _Reader:
-    """Takes members out of one object; what nobody took is `further`."""
-
-    def __init__(self, value: object) -> None:
-        if not isinstance(value, dict):
-            raise _UnknownFormError
-        self._left: dict[str, object] = dict(value)
-
-    @property
-    def further(self) -> Members:
-        return self._left
-
-    def text(self, name: str) -> str:
-        found = self._left.pop(name, None)
-        if not isinstance(found, str):
-            raise _UnknownFormError
-        return found
-
-    def text_or_none(self, name: str) -> str | None:
-        found = self._left.pop(name, None)
-        if found is not None and not isinstance(found, str):
-            raise _UnknownFormError
-        return found
-
-    def count(self, name: str) -> int:
-        found = self.count_or_none(name)
-        if found is None:
-            raise _UnknownFormError
-        return found
-
-    def count_or_none(self, name: str) -> int | None:
-        found = self._left.pop(name, None)
-        if found is not None and (not isinstance(found, int) or isinstance(found, bool)):
-            raise _UnknownFormError
-        return found
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        return tuple(_Reader({"text": item}).text("text") for item in self._list(name, required=False))
-
-    def texts_by_name(self, name: str) -> Mapping[str, str]:
-        found = self._left.pop(name, {})
-        if not isinstance(found, dict) or not all(isinstance(item, str) for item in found.values()):
-            raise _UnknownFormError
-        return found
-
-    def rows(self, name: str, read: Callable[[object], _Row], *, required: bool = True) -> tuple[_Row, ...]:
-        return tuple(read(item) for item in self._list(name, required=required))
-
-    def _list(self, name: str, *, required: bool) -> Iterable[object]:
-        found = self._left.pop(name, None if required else [])
-        if not isinstance(found, list):
-            raise _UnknownFormError
-        return found
-
-
 COPIES: Final = "copies"
 PLAN: Final = "plan"
 
@@ -186,25 +126,25 @@ def kind(document: object) -> str | None:
 def stores(value: object) -> tuple[Store, ...] | None:
     """Read the `stores` of a statement's body."""
     try:
-        return _Reader({"stores": value}).rows("stores", _store)
-    except _UnknownFormError:
+        return Reader({"stores": value}).rows("stores", _store)
+    except UnknownFormError:
         return None
 
 
 def copies(document: object) -> Copies | None:
     """Read the document about backup copies."""
     try:
-        reader = _Reader(document)
+        reader = Reader(document)
         reader.text("kind")
         return Copies(reader.rows("listings", _listing), reader.rows("mayHoldTheRecords", _copy), reader.further)
-    except _UnknownFormError:
+    except UnknownFormError:
         return None
 
 
 def plan(document: object) -> Plan | None:
     """Read the document about the plan."""
     try:
-        reader = _Reader(document)
+        reader = Reader(document)
         reader.text("kind")
         return Plan(
             operator=reader.text_or_none("operator"),
@@ -217,12 +157,12 @@ def plan(document: object) -> Plan | None:
             data_types=reader.texts_by_name("dataTypes"),
             further=reader.further,
         )
-    except _UnknownFormError:
+    except UnknownFormError:
         return None
 
 
 def _store(value: object) -> Store:
-    reader = _Reader(value)
+    reader = Reader(value)
     return Store(
         name=reader.text("store"),
         level=reader.text_or_none("level"),
@@ -233,7 +173,7 @@ def _store(value: object) -> Store:
 
 
 def _collection(value: object) -> Collection:
-    reader = _Reader(value)
+    reader = Reader(value)
     return Collection(
         name=reader.text("collection"),
         outcome=reader.text("outcome"),
@@ -248,7 +188,7 @@ def _collection(value: object) -> Collection:
 
 
 def _copy(value: object) -> Copy:
-    reader = _Reader(value)
+    reader = Reader(value)
     return Copy(
         place=reader.text("place"),
         status=reader.text("status"),
@@ -265,7 +205,7 @@ def _copy(value: object) -> Copy:
 
 
 def _listing(value: object) -> Listing:
-    reader = _Reader(value)
+    reader = Reader(value)
     return Listing(
         place=reader.text("place"),
         at=reader.text("at"),
@@ -276,7 +216,7 @@ def _listing(value: object) -> Listing:
 
 
 def _planned(value: object) -> PlannedStore:
-    reader = _Reader(value)
+    reader = Reader(value)
     return PlannedStore(
         name=reader.text("store"),
         kind=reader.text("kind"),
@@ -287,7 +227,7 @@ def _planned(value: object) -> PlannedStore:
 
 
 def _log(value: object) -> LogKept:
-    reader = _Reader(value)
+    reader = Reader(value)
     return LogKept(
         store=reader.text("store"),
         collection=reader.text("collection"),

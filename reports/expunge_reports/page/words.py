@@ -49,6 +49,20 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
 }
 """Of the statuses of a backup copy that give no day."""
 
+CLOCK_WORDS: Final[Mapping[str, str]] = {
+    "promise": "Answer, as promised",
+    "statute": "Answer, by law",
+    "confirmation": "Confirmation of receipt, by law",
+}
+"""Of each clock of a request."""
+
+STATUTE_WORDS: Final[Mapping[str, str]] = {
+    "gdpr": "GDPR (European Union)",
+    "uk-gdpr": "UK GDPR (United Kingdom)",
+    "ccpa": "CCPA (California)",
+}
+"""Of each law whose clock is known."""
+
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DURATION: Final = re.compile(r"P(?=\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?", re.ASCII)
 _UNITS: Final = ("year", "month", "week", "day")

@@ -274,6 +274,101 @@ def test_an_earlier_look_at_the_copies_moves_to_the_details(make_operator):
     assert html.index("listing of 24 Dec 2026") < html.index("<details>")
 
 
+DEADLINES = {
+    "kind": "deadlines",
+    "receivedAt": "2026-11-02T09:00:00Z",
+    "controllerReceivedAt": "2026-10-30T08:00:00Z",
+    "timeZone": "Europe/Berlin",
+    "calendar": {"country": "DE", "subdivision": "BY", "source": "holidays 0.109"},
+    "businessDays": 30,
+    "statute": "gdpr",
+    "clocks": [
+        {
+            "clock": "promise",
+            "ground": "As promised",
+            "receivedAt": "2026-11-02T09:00:00Z",
+            "lastDay": "2026-12-14",
+            "dueAt": "2026-12-14T23:00:00Z",
+            "notCounted": [{"day": "2026-12-08", "name": "closed"}],
+        },
+        {
+            "clock": "statute",
+            "ground": "One month",
+            "receivedAt": "2026-10-30T08:00:00Z",
+            "lastDay": "2026-11-30",
+            "dueAt": "2026-11-30T23:00:00Z",
+            "movedFrom": "2026-11-29",
+            "extendedTo": "2027-02-01T23:00:00Z",
+            "extension": {
+                "at": "2026-11-03T09:00:00Z",
+                "reason": "Many <requests>",
+                "lastDay": "2027-02-01",
+                "ground": "Two more",
+            },
+        },
+    ],
+    "first": "promise",
+    "warning": "The statutory clock ends first.",
+}
+
+
+def test_deadlines_stand_side_by_side(issue):
+    found = read(issue({}, DEADLINES))
+    columns = ("Clock", "Started", "Last day", "Over at", "Rule", "Days not counted")
+    assert found.headed(*columns) == [
+        [
+            "Answer, as promised",
+            "2026-11-02 09:00:00 UTC",
+            "2026-12-14",
+            "2026-12-14 23:00:00 UTC",
+            "As promised",
+            "2026-12-08 closed",
+        ],
+        [
+            "Answer, by law",
+            "2026-10-30 08:00:00 UTC",
+            "2026-11-30moved from 2026-11-29extended to 2027-02-01told 2026-11-03 09:00:00 UTCMany <requests>Two more",
+            "2026-11-30 23:00:00 UTCextended to 2027-02-01 23:00:00 UTC",
+            "One month",
+            "none",
+        ],
+    ]
+    assert "The statutory clock ends first." in found.text
+    assert "Public holidays ofDE-BY, by holidays 0.109" in found.text.replace("\n", "")
+    assert "Document 1" not in found.text
+
+
+def test_deadlines_stated_before_are_not_lost(make_operator):
+    earlier = DEADLINES | {"warning": "An earlier word."}
+    operator = make_operator(documents=[earlier, DEADLINES])
+    operator.issue("accepted", body={"context": cite(earlier)})
+    operator.issue("erased", body={"context": cite(DEADLINES)})
+    text = read(render(operator)).text
+    assert "The statutory clock ends first." in text
+    assert "An earlier word." in text
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"kind": "deadlines", "clocks": [{"clock": "promise", "lastDay": "2026-12-14"}]},
+        DEADLINES | {"news": {"a": "of a later version"}},
+        DEADLINES | {"calendar": {"country": "DE", "news": "of a later version"}},
+        DEADLINES | {"calendar": "of a later version"},
+        DEADLINES | {"clocks": [DEADLINES["clocks"][0] | {"news": "of a later version"}]},
+        DEADLINES | {"clocks": [DEADLINES["clocks"][1] | {"extension": {"reason": "of a later version"}}]},
+        DEADLINES
+        | {"clocks": [DEADLINES["clocks"][0] | {"notCounted": [{"day": "x", "name": "y", "z": "of a later version"}]}]},
+        DEADLINES | {"first": "of a later version"},
+        DEADLINES | {"statute": "of a later version", "warning": None},
+    ],
+)
+def test_deadlines_of_another_form_are_shown_all_the_same(issue, document):
+    text = read(issue({}, document)).text
+    assert ("of a later version" in text) == ("later" in str(document))
+    assert all(clock["lastDay"] in text for clock in document["clocks"])
+
+
 def test_logs_say_why_they_stay(whole):
     rows = read(whole).headed("Log", "Purpose", "Ground", "Kept for", "Approved by")
     assert rows == [["main.access_log", "Security", "Art. 6(1)(f)", "90 days", "The officer"]]

@@ -1,0 +1,86 @@
+"""A client's receipt says by when it was to be answered: the promise, and the law's clock beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from tests.acceptance.people import make_caller
+from tests.acceptance.probe import Probe
+from tests.fixtures.calltrack import Office
+
+from expunge_orchestrator import clock, deadlines, receipts
+from expunge_orchestrator.cli.erase import attach
+from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.trusting import TRUST_FILE
+from expunge_reports import export, note, page, trust, verification
+from expunge_reports.log import Log
+
+
+def receipt(office: Office, batch: Batch) -> tuple[list[Any], str]:
+    """The documents that the first statement cites, and the page."""
+    settings, operator, keys = office.settings, office.workspace.data_map.operator, office.workspace.keys
+    log = Log.open(settings.log, note.log_key(operator.log_origin, keys.log.public_key()))
+    with reading(office.workspace.ledger) as connection:
+        (one,) = receipts.series_of(connection, batch.uid, None, Tagger(keys.suppression))
+        data = receipts.export_of(connection, log, one.series)
+    verdict = verification.verify(data, trust.parse((settings.keys / TRUST_FILE).read_bytes()), [], datetime.now(UTC))
+    assert verdict.authentic
+    shared = export.parse(data).shared
+    return [shared[digest] for digest in verdict.statements[0].context], page.render(verdict, shared)
+
+
+def test_a_clients_receipt_holds_both_clocks(workshop: Office, probe: Probe) -> None:
+    caller = make_caller(probe)
+    batch = workshop.plan(caller.csv, caller.controller)
+    workshop.erase(batch)
+    (_, stated), shown = receipt(workshop, batch)
+    spec = workshop.workspace.data_map.controllers["client"].deadline
+    assert spec is not None
+    assert stated == deadlines.document(deadlines.start(spec, clock.parse(batch.created_at)))
+    assert [one["clock"] for one in stated["clocks"]] == ["promise", "statute"]
+    assert "By when it is to be answered" in shown
+
+
+def test_a_request_that_was_cancelled_says_so_too(workshop: Office, probe: Probe) -> None:
+    caller = make_caller(probe)
+    batch = workshop.plan(caller.csv, caller.controller)
+    stopping.cancel(workshop.workspace.ledger, batch, "ops")
+    attach(workshop.workspace, batch, only=batch.id)
+    (_, stated), _ = receipt(workshop, batch)
+    assert stated["kind"] == "deadlines"
+
+
+def test_who_was_promised_nothing_gets_no_clock(workshop: Office, probe: Probe) -> None:
+    batch = workshop.plan(f"user_id\n{workshop.town.take_holders()[0]}\n")
+    workshop.erase(batch)
+    documents, shown = receipt(workshop, batch)
+    assert [one["kind"] for one in documents] == ["plan"]
+    assert "By when it is to be answered" not in shown
+
+
+def test_the_clocks_of_a_request_run_from_its_own_receipt_not_from_its_batch(workshop: Office, probe: Probe) -> None:
+    """A request has waited for its grace before it had a batch, and its controller had it earlier still."""
+    caller = make_caller(probe)
+    batch = workshop.plan(caller.csv, caller.controller)
+    row = {"uid": "rq_1", "origin": "controller", "controller": "client", "state": "started", "asked_by": "client"}
+    times = {
+        "received_at": "2026-11-02T09:00:00Z",
+        "controller_received_at": "2026-10-30T08:00:00Z",
+        "due_at": "2026-11-16T09:00:00Z",
+        "state_at": "2026-11-16T09:00:00Z",
+    }
+    with workshop.workspace.ledger.begin() as connection:
+        connection.execute(sa.insert(request).values(**row, **times, grace_waived=False, batch_id=batch.id))
+    workshop.erase(batch)
+    (_, stated), _ = receipt(workshop, batch)
+    assert (stated["receivedAt"], stated["controllerReceivedAt"]) == (
+        times["received_at"],
+        times["controller_received_at"],
+    )
+    assert [one["lastDay"] for one in stated["clocks"]] == ["2026-12-14", "2026-11-30"]
