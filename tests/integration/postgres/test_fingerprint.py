@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
 import pytest
+from tests.fixtures.servers import wait_until
 from tests.integration.postgres.company import (
     ACCOUNT,
     CUTOFF,
     actions,
     data_map,
+    due,
     dump,
     execute,
     opened,
@@ -18,7 +24,6 @@ from tests.integration.postgres.shapes import ACME, shape
 
 from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import StructureChangedError
-from expunge_connectors.postgres import verification
 
 ACTIONS = actions(data_map(), "calltrack")
 FUNCTION = "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;"
@@ -136,23 +141,51 @@ def test_an_inspection_with_errors_is_relied_on_by_nobody(company):
         store.verify(ada, ACCOUNT, CUTOFF)
 
 
-def test_a_table_swapped_under_a_verification_is_not_called_empty(company, monkeypatch):
-    """A late row is committed and another table put in its place, after the look at how tables are built."""
-    swap = (
-        "INSERT INTO messages (user_id, body, created_at) VALUES (1, 'late', '2025-01-01');"
-        "ALTER TABLE messages RENAME TO messages_2025;"
-        "CREATE TABLE messages (LIKE messages_2025 INCLUDING ALL); GRANT ALL ON messages TO PUBLIC"
-    )
-    look = verification.verify
+LATE = "INSERT INTO messages (user_id, body, created_at) VALUES (1, 'late', '2025-01-01')"
+SWAP = "ALTER TABLE messages RENAME TO messages_old; CREATE TABLE messages (LIKE messages_old INCLUDING ALL)"
+WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
+WAITS_FOR_AN_OLDER_ONE = (
+    "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%pg_prepared_xacts%'"
+)
 
-    def swapped_before(*arguments):
-        execute(company, swap)
-        return look(*arguments)
 
-    with opened(company) as store:
+@contextmanager
+def erased_but_for_a_late_row(company):
+    """The store, Ada and a message to her that an honest verification finds."""
+    with opened(company, lock_timeout="60s", verification_wait_seconds=60) as store:
         store.inspect()
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat)
-        monkeypatch.setattr(verification, "verify", swapped_before)
-        with pytest.raises(StructureChangedError):
-            store.verify(ada, ACCOUNT, CUTOFF)
+        execute(company, LATE)
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {"messages": 1}
+        yield store, ada
+
+
+def let_wait(company, sign, verdict, ending):
+    """Commit what somebody else has begun when the verification waits for it."""
+    wait_until(lambda: verdict.done() or execute(company, sign) != [])
+    assert not verdict.done(), verdict.result()
+    ending()
+    with pytest.raises(StructureChangedError, match=r"messages \(name or place\)"):
+        verdict.result()
+
+
+def test_a_table_swapped_while_a_verification_waits_to_read_it_is_not_called_empty(company):
+    """The look at how tables are built is over when the swap, which holds the table's lock, is committed."""
+    with erased_but_for_a_late_row(company) as (store, ada), ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(company) as other:
+            other.execute(SWAP)
+            let_wait(company, WAITS_FOR_A_LOCK, pool.submit(store.verify, ada, ACCOUNT, CUTOFF), other.commit)
+        assert execute(company, "SELECT count(*) FROM messages_old WHERE user_id = 1") == [(1,)]
+
+
+def test_a_table_swapped_by_whom_a_verification_waits_for_is_not_called_empty(company):
+    """The swap is a prepared transaction, which every verification waits for before it reads."""
+    with (
+        erased_but_for_a_late_row(company) as (store, ada),
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(company, autocommit=True) as other,
+    ):
+        other.execute(f"BEGIN; {SWAP}; PREPARE TRANSACTION 'swap'")
+        verdict = pool.submit(store.verify, ada, ACCOUNT, CUTOFF)
+        let_wait(company, WAITS_FOR_AN_OLDER_ONE, verdict, lambda: other.execute("COMMIT PREPARED 'swap'"))
