@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from tests.acceptance.crowd import make_crowd, poisoned
 from tests.acceptance.probe import Probe
 from tests.acceptance.test_holds import key, lift, place
@@ -20,7 +21,7 @@ from tests.fixtures.calltrack import Office, Town
 from tests.fixtures.servers import wait_until
 
 from expunge_orchestrator import copies, progress
-from expunge_orchestrator.errors import LedgerBusyError
+from expunge_orchestrator.errors import LedgerBusyError, of_the_ledger
 from expunge_orchestrator.execution import stopping
 from expunge_orchestrator.ledger.database import open_ledger, reading, sole_runner
 from expunge_orchestrator.ledger.records import BatchState
@@ -116,3 +117,25 @@ def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(elsewhere: Offi
         assert [one["failure"] for one in progress.chunk_states(connection, batch)] == [None]
     assert elsewhere.erase(batch).state is BatchState.ERASED
     assert elsewhere.outcomes(batch) == {"erased": 3, "not-found": 1}
+
+
+def test_a_ledger_that_becomes_read_only_is_nobodys_poison_and_no_defect(elsewhere: Office, probe: Probe) -> None:
+    """As a standby is, and a managed Postgres whose disk is full: after a step was taken, its end is not noted."""
+    crowd = make_crowd(probe, 3)
+    batch = elsewhere.plan(crowd.csv)
+    ledger = elsewhere.workspace.ledger
+    turns = count()
+
+    def begun(connection: sa.Connection) -> None:
+        if threading.current_thread() is not threading.main_thread() and next(turns) > 2:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    sa.event.listen(ledger, "begin", begun)
+    with pytest.raises(InternalError) as raised:
+        elsewhere.erase(batch)
+    sa.event.remove(ledger, "begin", begun)
+    assert of_the_ledger(raised.value)
+    with reading(ledger) as connection:
+        assert [one["failure"] for one in progress.chunk_states(connection, batch)] == [None]
+    assert elsewhere.erase(batch).state is BatchState.ERASED
+    assert elsewhere.outcomes(batch) == {"erased": 3}

@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from expunge_orchestrator.embedded.users import User
+
 MEGABYTES = 24
 BALLAST = "ballast"
 PAGE = 4096
@@ -44,10 +46,11 @@ def mountable() -> bool:
 
 
 @contextmanager
-def small_disk(place: Path) -> Iterator[None]:
-    """A file system of its own at this place, for the `with` block."""
+def small_disk(place: Path, megabytes: int = MEGABYTES, user: User | None = None) -> Iterator[None]:
+    """A file system of its own at this place, for the `with` block; `user`: whose it is."""
     place.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "expunge-test", place], check=True)
+    options = f"size={megabytes}m" + ("" if user is None else f",mode=0700,uid={user.uid},gid={user.gid}")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "expunge-test", place], check=True)
     try:
         yield
     finally:
@@ -61,7 +64,7 @@ def cramped(sort: str, home: Path) -> Iterator[tuple[Fill, Callable[[], None]]]:
 
     def fill(free: int, pid: int) -> None:
         for place in full:
-            _fill(place / BALLAST, free)
+            take_all(place / BALLAST, free)
         if sort == LIMIT:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (free * PAGE, resource.RLIM_INFINITY))
 
@@ -76,10 +79,11 @@ def cramped(sort: str, home: Path) -> Iterator[tuple[Fill, Callable[[], None]]]:
         yield fill, make_room
 
 
-def _fill(ballast: Path, free: int) -> None:
+def take_all(ballast: Path, free: int) -> None:
     """Take all room, then give so many pages back."""
     with ballast.open("wb", buffering=0) as file:
-        with suppress(OSError):
-            while True:
-                file.write(bytes(PAGE))
+        for size in (256 * PAGE, PAGE):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
         file.truncate(max(0, file.tell() - free * PAGE))

@@ -34,7 +34,7 @@ from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator import copies, planning
 from expunge_orchestrator import workspace as workspace_module
-from expunge_orchestrator.errors import LedgerBusyError
+from expunge_orchestrator.errors import LedgerBusyError, LedgerError, of_the_ledger
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.intake import read_people
@@ -199,14 +199,19 @@ def serve(orders: TextIO, answers: TextIO) -> None:
             signal.alarm(SECONDS)
             try:
                 obey(order)
-            except BaseException:  # noqa: BLE001 - whatever it is, the parent's loop must not go on in the child
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the parent's loop must not go on in the child
                 traceback.print_exc()
                 sys.stderr.flush()
-                os._exit(1)
+                os._exit(_exit_code(error))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         answers.write(json.dumps(os.waitstatus_to_exitcode(status)) + "\n")
         answers.flush()
+
+
+def _exit_code(error: BaseException) -> int:
+    """The command's, as far as it is the ledger's."""
+    return LedgerError.exit_code if isinstance(error, LedgerError) or of_the_ledger(error) else 1
 
 
 @cache

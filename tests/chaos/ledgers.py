@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from tests.chaos import databases
+from tests.chaos import databases, disks
 
 from expunge_orchestrator.embedded import Server, Stack
 from expunge_orchestrator.embedded.processes import Processes
 from expunge_orchestrator.embedded.recipes import Postgres
-from expunge_orchestrator.embedded.users import private_directory, scratch_parent, server_user
+from expunge_orchestrator.embedded.users import User, private_directory, scratch_parent, server_user
 
 DATABASE = "ledger"
 FILE = "ledger.sqlite3"
@@ -24,12 +27,28 @@ ADDRESS = "ledger.url"
 """The file in an installation's home that names the ledger's database, if it is not the file in the home."""
 
 
+# The states of a ledger that are kept take some 10 MB each.
+MEGABYTES = {"tables": 384, "wal": 192}
+
+
+@dataclass(frozen=True, slots=True)
+class SmallDisks:
+    """Two file systems: of a server's data directory, and of its write-ahead log."""
+
+    tables: Path
+    wal: Path
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerServer:
-    """A Postgres server that holds the one ledger that is worked with, and the states that it can be put back to."""
+    """A Postgres server that holds the one ledger that is worked with, and the states that it can be put back to.
+
+    `small`: its disks, where they can be small ones of its own.
+    """
 
     server: Server
     admin_url: str = field(repr=False)
+    small: SmallDisks | None = None
 
     @property
     def url(self) -> str:
@@ -67,17 +86,42 @@ def for_expunge(url: str) -> str:
 def ledger_server(stack: Stack) -> Iterator[LedgerServer]:
     """Start a Postgres beside those of the stores, so that it can go away alone."""
     user = server_user()
-    with Processes(scratch_parent(user, None)) as processes:
+    with ExitStack() as ending:
+        small = ending.enter_context(_small_disks(user)) if disks.mountable() else None
+        # A server that panics leaves a core file in its data directory, where the limit allows it.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        processes = ending.enter_context(Processes(scratch_parent(user, None)))
         recipe = Postgres(
             programs=stack.programs.postgres,
             directory=private_directory(processes.directory / "ledger", user),
             user=user,
             password="ledger",
+            # Files that were written full are not kept for later: they would be room that nobody can take.
+            settings={"wal_recycle": "off"},
         )
+        if small is not None:
+            recipe.data.symlink_to(private_directory(small.tables / "data", user))
         server = Server(recipe, processes, user, processes.directory / "ledger.log")
         server.launch()
         server.await_ready(first=True)
-        yield LedgerServer(server, recipe.url(server.port))
+        if small is not None:
+            server.stop()
+            subprocess.run(["mv", recipe.data / "pg_wal", small.wal], check=True)  # keeps the owner
+            (recipe.data / "pg_wal").symlink_to(small.wal / "pg_wal")
+            server.start()
+        yield LedgerServer(server, recipe.url(server.port), small)
+
+
+@contextmanager
+def _small_disks(user: User | None) -> Iterator[SmallDisks]:
+    """Mounted beside the server's own directory, which is removed before they are unmounted."""
+    with ExitStack() as ending:
+        above = Path(ending.enter_context(tempfile.TemporaryDirectory(dir=scratch_parent(user, None))))
+        above.chmod(0o711)
+        made = SmallDisks(above / "tables", above / "wal")
+        for place in (made.tables, made.wal):
+            ending.enter_context(disks.small_disk(place, MEGABYTES[place.name], user))
+        yield made
 
 
 def rows(home: Path, query: str) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ import typer
 
 from expunge_config.errors import ExpungeError, UsageError
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.errors import LedgerError
+from expunge_orchestrator.errors import LedgerError, of_the_ledger
 from expunge_reports.errors import ReportError
 
 VERBS = (
@@ -129,7 +129,7 @@ def _without_words(message: str, arguments: Sequence[str]) -> str:
 
 
 def _unforeseen(error: Exception) -> int:
-    if _of_the_ledger(error):
+    if of_the_ledger(error):
         terminal.complain(
             "The ledger cannot be written or read any more.",
             "Look at its disk or server; then the same command takes up what was begun.",
@@ -137,15 +137,6 @@ def _unforeseen(error: Exception) -> int:
         return LedgerError.exit_code
     terminal.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
     return INTERNAL_ERROR
-
-
-def _of_the_ledger(error: Exception) -> bool:
-    """Only the ledger is reached through SQLAlchemy, which is not imported to verify a receipt; hence by name."""
-    return (type(error).__module__, type(error).__name__) in {
-        ("sqlalchemy.exc", "OperationalError"),
-        ("sqlalchemy.exc", "InterfaceError"),
-        ("sqlite3", "OperationalError"),
-    }
 
 
 def _where(error: BaseException) -> str:

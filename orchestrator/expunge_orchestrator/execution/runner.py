@@ -12,12 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
+from expunge_orchestrator.errors import of_the_ledger
 from expunge_orchestrator.execution import bisecting, pipeline, resolving, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.execution.delivery import Delivery, take, taken
@@ -79,7 +79,8 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2,
 
     Raises:
         LedgerBusyError: Another process is running this ledger.
-        sqlalchemy.exc.OperationalError: The ledger went away, or its disk is full. Another run takes up what was begun.
+        sqlalchemy.exc.DBAPIError: The ledger went away, its disk is full, or it is read-only (`of_the_ledger` tells).
+            Another run takes up what was begun.
     """
     with (
         collected_seldom(),
@@ -168,9 +169,9 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
     context, epoch, step = delivery.context, delivery.epoch, delivery.step
     try:
         write = _STEPS[pipeline.split(delivery.name)[0]](context)
-    except (OperationalError, InterfaceError):
-        raise  # only the ledger is asked through SQLAlchemy: it went away, and nobody of the chunk is to blame
-    except Exception as error:  # noqa: BLE001 - a defect must end visibly, and its text may hold a record's value
+    except Exception as error:
+        if of_the_ledger(error):
+            raise  # it went away, and nobody of the chunk is to blame
         _stop(context, epoch, step, error)
         return None
     with context.workspace.ledger.begin() as connection:

@@ -49,7 +49,7 @@ def open_ledger(url: str) -> sa.Engine:
     except (SQLAlchemyError, OSError) as error:
         raise LedgerError(
             f"The ledger cannot be opened ({type(error).__name__}).",
-            remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
+            remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME, and the ledger's disk or server.",
         ) from None
     return engine
 
