@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -11,9 +12,12 @@ from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import scheme
 from expunge_orchestrator.tags import Tagger
-from expunge_reports import canonical, dsse, export, opening
+from expunge_orchestrator.trusting import TRUST_FILE, read_log
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports import canonical, dsse, export, opening, page, trust, verification
 from expunge_reports import statement as statements
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import Log
@@ -50,6 +54,28 @@ def series_of(
     for row in connection.execute(query):
         found.setdefault(row.series, (row.uid, row.line, []))[2].append(row.event)
     return [Series(series, uid, line, events) for series, (uid, line, events) in found.items()]
+
+
+def exported(workspace: Workspace, series: str) -> bytes:
+    """A self-contained export of one series, with proofs from the log as it stands.
+
+    Raises:
+        UsageError: There is no such series, or a statement of it has not reached the log yet.
+    """
+    log = read_log(workspace.settings, workspace.data_map.operator, workspace.keys)
+    with reading(workspace.ledger) as connection:
+        return export_of(connection, log, series)
+
+
+def trust_file(workspace: Workspace) -> bytes:
+    """What auditors pin, as it was handed out when the installation was founded."""
+    return (workspace.settings.keys / TRUST_FILE).read_bytes()
+
+
+def readable(workspace: Workspace, data: bytes, at: datetime) -> str:
+    """An export as a page, with the verdict that the offline verifier gives."""
+    verdict = verification.verify(data, trust.parse(trust_file(workspace)), [], at)
+    return page.render(verdict, export.parse(data).shared)
 
 
 def export_of(connection: sa.Connection, log: Log, series: str) -> bytes:

@@ -25,8 +25,8 @@ from expunge_orchestrator.errors import (
     UnknownBatchError,
     WaitingError,
 )
-from expunge_orchestrator.requests.receiving import OtherWishError
 from expunge_orchestrator.requests.records import UnknownRequestError
+from expunge_orchestrator.requests.repeating import OtherWishError
 from expunge_orchestrator.requests.taking_back import AlreadyOverError, TooLateError
 from expunge_reports.errors import ReportError
 

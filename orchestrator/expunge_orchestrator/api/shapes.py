@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from expunge_config.apisettings import RoleName
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.requests import life
@@ -122,6 +123,24 @@ class Extension(Shape):
     reason: Literal["complexity", "number-of-requests"]
 
 
+class Asserted(Shape):
+    """Identifiers of one person."""
+
+    identifiers: dict[NameText, Identifier] = Field(min_length=1, max_length=20)
+
+
+class Sought(Asserted):
+    """One person, and for whom the request speaks."""
+
+    controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]
+
+
+class Openings(Shape):
+    """Opening files by identity. Each holds its identifier: hand it to the person, keep none."""
+
+    openings: dict[str, dict[str, Any]]
+
+
 class Page(Shape):
     """One page of a list."""
 
@@ -149,3 +168,152 @@ def told(request: Request, batch: Batch | None, results: dict[str, int], series:
         "deadlines": None if request.deadlines is None else dict(request.deadlines),
         "failure": request.failure,
     }
+
+
+class AuditTold(Shape):
+    """An entry of the audit trail."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    target: str | None
+    result: str
+
+
+class AuditPage(Shape):
+    """One page of the audit trail."""
+
+    items: tuple[AuditTold, ...]
+    next: str | None
+
+
+class KeyWish(Shape):
+    """A key to be issued."""
+
+    roles: tuple[RoleName, ...] = Field(min_length=1, max_length=5)
+    controllers: tuple[Annotated[str, StringConstraints(min_length=1, max_length=264)], ...] | None = Field(
+        default=None, min_length=1, max_length=1000, description="Whom it may speak for; absent: all."
+    )
+    holder: Annotated[str, StringConstraints(pattern=r"^ak_[0-9a-f]{12}$")] | None = None
+    ends_at: AwareDatetime | None = None
+
+
+class KeyTold(Shape):
+    """An API key."""
+
+    id: str
+    holder: str
+    roles: tuple[str, ...]
+    controllers: tuple[str, ...] | None
+    issued_at: datetime
+    ends_at: datetime | None
+    revoked_at: datetime | None
+
+
+class IssuedKey(KeyTold):
+    """A key and its secret, which is nowhere else."""
+
+    secret: str
+
+
+class HoldWish(Shape):
+    """A hold to be placed: all that is named must agree."""
+
+    kind: Literal["hold", "exemption"] = "hold"
+    people: tuple[dict[NameText, Identifier], ...] = Field(default=(), max_length=1000)
+    data_type: NameText | None = None
+    controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
+    ground: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+    until: date | None = None
+    undisclosed: bool = False
+
+
+class HoldTold(Shape):
+    """A hold. `people`: how many it was placed for."""
+
+    id: str
+    kind: str
+    people: int
+    data_type: str | None
+    controller: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+    placed_at: datetime
+    lifted_at: datetime | None
+
+
+class PlacedHold(HoldTold):
+    """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step."""
+
+    too_late: dict[str, int]
+
+
+class Digest(Shape):
+    """Exactly one plan."""
+
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class PlanTold(Shape):
+    """What a batch was planned to do, counted before anything was touched."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    batch: str
+    controller: str
+    state: str
+    digest: str
+    data_map: str
+    data_types: tuple[str, ...] | None = None
+    people: int
+    ambiguous: int
+    not_found: int
+    on_hold: int
+    also_in: dict[str, int]
+    most_per_person: int
+    exceeded: tuple[dict[str, Any], ...]
+    stores: dict[str, dict[str, Any]]
+
+
+class BatchTold(Shape):
+    """How far a batch is, what was found and what is left."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    batch: str
+    controller: str
+    state: str
+    digest: str
+    people: int
+    outcomes: dict[str, int]
+    reasons: dict[str, int]
+    collections: dict[str, dict[str, int]]
+    settles_at: datetime | None
+    settling: bool
+    left_in_part: int
+    chunks: tuple[dict[str, Any], ...]
+
+
+class BatchPage(Shape):
+    """One page of batches."""
+
+    items: tuple[BatchTold, ...]
+    next: str | None
+
+
+class ResultTold(Shape):
+    """The outcome of one line of a list; null while it is open."""
+
+    line: int
+    outcome: str | None
+    reason: str | None
+    receipt: str
+
+
+class ResultPage(Shape):
+    """One page of outcomes."""
+
+    items: tuple[ResultTold, ...]
+    next: str | None

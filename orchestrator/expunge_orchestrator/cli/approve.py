@@ -10,8 +10,8 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator import approving
 from expunge_orchestrator.actors import actor_of
-from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.workspace import opened
@@ -41,6 +41,6 @@ def approve(
         with reading(workspace.ledger) as connection:
             approved = batch_by_uid(connection, batch)
     if as_json:
-        terminal.emit({**plan_verb.described(approved), "approvedBy": actor_of(settings)})
+        terminal.emit({**plan_told(approved), "approvedBy": actor_of(settings)})
     else:
         terminal.console().print(f"Approved by {actor_of(settings)}. To carry it out: expunge erase {approved.uid}")

@@ -8,11 +8,10 @@ from rich.markup import escape
 from expunge_config import settings as settings_module
 from expunge_config.datamap import StartEvent
 from expunge_connectors.registry import installed
-from expunge_orchestrator import copies
 from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.clock import exact
+from expunge_orchestrator.describing import location_told
 from expunge_orchestrator.errors import NotLocatedError
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.locating import Answer, Holding, Located, Location, locate
@@ -47,7 +46,7 @@ def located(people: plan_verb.People, controller: plan_verb.Controller, as_json:
             listed = list(checked_people(stream, workspace.data_map))
         found = locate(workspace, listed, scope)
     if as_json:
-        terminal.emit(described(found))
+        terminal.emit(location_told(found))
     else:
         show(found)
     refuse_open(found)
@@ -72,79 +71,6 @@ def refuse_open(found: Location) -> None:
             " done.",
             remedy="Finish it (`expunge retry BATCH`), or ask with an id that proves who it is.",
         )
-
-
-def described(found: Location) -> dict[str, object]:
-    """The answer for machines."""
-    return {
-        "controller": str(found.scope),
-        "operator": {"name": found.operator.name, "contact": found.operator.contact},
-        "lookedAt": {store: exact(at) for store, at in found.looked_at.items()},
-        "people": [_person(one) for one in found.people],
-        "collections": [
-            {"store": one.store, "collection": one.collection, "dataType": one.data_type, "tiedBy": list(one.tied_by)}
-            for one in found.spots
-        ],
-        "dataTypes": {
-            name: {
-                "purpose": one.purpose,
-                "categories": list(one.categories),
-                "kept": {"from": one.rule.start.value, "for": str(one.rule.period)},
-                "onRequest": one.on_request.value,
-                "ground": one.ground,
-            }
-            for name, one in found.data_types.items()
-        },
-        "notLookedInto": {
-            "logs": [
-                {
-                    "store": one.store,
-                    "collection": one.collection,
-                    "purpose": one.declared.purpose,
-                    "ground": one.declared.ground,
-                    "retention": str(one.declared.retention),
-                }
-                for one in found.logs
-            ],
-            "otherControllers": [
-                {"controller": one.controller, "name": one.name, "dataTypes": list(one.data_types)}
-                for one in found.others
-            ],
-            "backupCopies": copies.stated(found.copies),
-            "copiesNotSeenNow": [
-                {"place": one.place, "store": one.store, "kind": one.kind, "id": one.id, "lastSeen": one.last_seen}
-                for one in found.unseen_copies
-            ],
-            "placesWithoutControl": list(found.unproven_places),
-            "storesWithoutBackupPlace": list(found.without_backups),
-        },
-    }
-
-
-def _person(one: Located) -> dict[str, object]:
-    return {
-        "person": one.number,
-        "answer": one.answer.value,
-        "reason": one.ambiguity and one.ambiguity.value,
-        "identifiersNotFollowed": one.unfollowed,
-        "unfinished": [
-            {"batch": batch, "places": [".".join(place) for place in sorted(places)]}
-            for batch, places in sorted(one.unfinished.items())
-        ],
-        "held": [
-            {
-                "store": held.spot.store,
-                "collection": held.spot.collection,
-                "dataType": held.spot.data_type,
-                "records": held.records,
-                "keptOnErasure": held.kept,
-                "until": held.until and held.until.isoformat(),
-                "ground": held.ground,
-                "unsure": held.unsure,
-            }
-            for held in one.holdings
-        ],
-    }
 
 
 def show(found: Location) -> None:

@@ -11,6 +11,7 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator import limits, planning
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.scope import parse_scope
@@ -38,7 +39,7 @@ def plan(people: People, controller: Controller, as_json: terminal.Json = False)
     with opened(settings_module.load(), installed()) as workspace:
         made = make(workspace, people, controller)
     if as_json:
-        terminal.emit(described(made))
+        terminal.emit(plan_told(made))
     else:
         show(made)
         if made.state is BatchState.PLANNED:
@@ -52,18 +53,6 @@ def make(workspace: Workspace, source: str, controller: str) -> Batch:
         listed = checked_people(stream, workspace.data_map)
     with terminal.progress("planning", len(listed)) as done:
         return planning.make(workspace, listed, scope, done)
-
-
-def described(batch: Batch) -> dict[str, object]:
-    """A plan for machines."""
-    return {
-        "batch": batch.uid,
-        "controller": str(batch.scope),
-        "state": batch.state.value,
-        "digest": batch.plan_digest,
-        "dataMap": batch.map_digest,
-        **batch.plan,
-    }
 
 
 def show(batch: Batch) -> None:

@@ -19,10 +19,9 @@ from expunge_orchestrator.intake import read_people
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.trusting import TRUST_FILE
-from expunge_orchestrator.workspace import Workspace, opened
+from expunge_orchestrator.workspace import opened
 from expunge_reports import export as exports
-from expunge_reports import note, page, trust, verification, wording
-from expunge_reports.log import Log
+from expunge_reports import trust, verification, wording
 
 SeriesId = Annotated[str, typer.Argument(help="A series (er_…).", metavar="SERIES")]
 
@@ -71,8 +70,8 @@ def show(series: SeriesId, as_json: terminal.Json = False) -> None:
     Example: expunge receipts show er_79bed76899141058d6519e470f48f3b3
     """
     with opened(settings_module.load(), installed()) as workspace:
-        data = _export(workspace, series)
-        verdict = verification.verify(data, _trust(workspace), [], datetime.now(UTC))
+        data = receipts.exported(workspace, series)
+        verdict = verification.verify(data, trust.parse(receipts.trust_file(workspace)), [], datetime.now(UTC))
     if as_json:
         terminal.emit({"verdict": wording.to_object(verdict), "shared": dict(exports.parse(data).shared)})
         return
@@ -115,10 +114,9 @@ def export(
     Example: expunge receipts export er_79be… -o receipt.json --page receipt.html
     """
     with opened(settings_module.load(), installed()) as workspace:
-        data = _export(workspace, series)
+        data = receipts.exported(workspace, series)
         if as_page is not None:
-            verdict = verification.verify(data, _trust(workspace), [], datetime.now(UTC))
-            as_page.write_text(page.render(verdict, exports.parse(data).shared), encoding="utf-8")
+            as_page.write_text(receipts.readable(workspace, data, datetime.now(UTC)), encoding="utf-8")
     output.write_bytes(data)
     terminal.notes().print(f"Verify it anywhere: expunge receipts verify {output} --trust {TRUST_FILE}")
 
@@ -160,19 +158,6 @@ def verify(
     raise UsageError(
         "`expunge receipts verify` is called with nothing before it.", remedy="expunge receipts verify --help"
     )
-
-
-def _export(workspace: Workspace, series: str) -> bytes:
-    log = Log.open(
-        workspace.settings.log,
-        note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key()),
-    )
-    with reading(workspace.ledger) as connection:
-        return receipts.export_of(connection, log, series)
-
-
-def _trust(workspace: Workspace) -> trust.Trust:
-    return trust.parse((workspace.settings.keys / TRUST_FILE).read_bytes())
 
 
 def _listed(value: object) -> list[dict[str, object]]:

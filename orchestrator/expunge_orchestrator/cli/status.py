@@ -12,6 +12,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import leftovers
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
 from expunge_orchestrator.progress import (
@@ -46,7 +47,7 @@ def status(
                 chosen = batch_by_uid(connection, batch)
             report = describe(workspace, chosen)
             if as_json:
-                terminal.emit({**plan_verb.described(chosen), **report} if chosen.state in _NOT_BEGUN else report)
+                terminal.emit({**plan_told(chosen), **report} if chosen.state in _NOT_BEGUN else report)
             elif chosen.state in _NOT_BEGUN:
                 plan_verb.show(chosen)
             else:

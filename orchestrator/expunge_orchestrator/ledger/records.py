@@ -191,6 +191,21 @@ def batches(connection: sa.Connection, states: Collection[BatchState] = tuple(Ba
     return [_batch(row) for row in rows]
 
 
+def page(connection: sa.Connection, which: sa.ColumnElement[bool], after: int | None, limit: int) -> list[Batch]:
+    """Batches, the newest first.
+
+    Args:
+        connection: Reads.
+        which: A condition on batches.
+        after: Only those older than this id; None: from the newest on.
+        limit: How many at the most.
+    """
+    query = sa.select(schema.batch).where(which).order_by(schema.batch.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(schema.batch.c.id < after)
+    return [_batch(row) for row in connection.execute(query)]
+
+
 def _batch(row: sa.Row[Any]) -> Batch:
     return Batch(
         id=row.id,

@@ -12,26 +12,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.access import handouts
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.database import one_at_a_time
-from expunge_orchestrator.ledger.request_tables import repeat, request, request_open, request_tag
-from expunge_orchestrator.requests import records
+from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
+from expunge_orchestrator.requests import records, repeating
 from expunge_orchestrator.requests.records import Origin, Request, RequestState
+from expunge_orchestrator.requests.repeating import Repeat
 from expunge_orchestrator.sealing import Seal
 from expunge_reports import canonical
 from expunge_reports.keys import KeyRing
 
 FOLLOW_UP = "fu"
 """Prefix of the secret that reads one request."""
-
-
-class OtherWishError(ExpungeError):
-    """This Idempotency-Key was used for another request."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +76,19 @@ def receive(connection: sa.Connection, wish: Wish, key: str | None, ring: KeyRin
         OtherWishError: The key was used for another wish.
     """
     one_at_a_time(connection)
-    fingerprint = _fingerprint(wish, ring)
-    hidden = None if key is None else _keyed(ring, "repeat", key)
-    if hidden is not None:
-        kept = connection.execute(
-            sa.select(repeat.c.fingerprint, repeat.c.target).where(
-                repeat.c.actor == _repeats_of(wish, ring, data_map), repeat.c.key == hidden
-            )
-        ).first()
-        if kept is not None:
-            if kept.fingerprint != fingerprint:
-                raise OtherWishError(remedy="Use a fresh key for every request.")
-            return Received(records.by_uid(connection, kept.target), created=False)
+    asked = None if key is None else Repeat.of(_repeats_of(wish, ring, data_map), key, _encoded(wish), ring)
+    before = None if asked is None else repeating.made(connection, asked)
+    if before is not None:
+        return Received(records.by_uid(connection, before), created=False)
     if wish.origin is Origin.PERSON:
         already = _open_of(connection, person_tags(wish.identifiers, wish.scope, ring, data_map))
         if already is not None:
-            _remember(connection, wish, hidden, fingerprint, already.uid, ring, data_map)
+            if asked is not None:
+                repeating.remember(connection, asked, already.uid, wish.received_at)
             return Received(already, created=False)
     made, follow_up = _insert(connection, wish, ring, data_map)
-    _remember(connection, wish, hidden, fingerprint, made.uid, ring, data_map)
+    if asked is not None:
+        repeating.remember(connection, asked, made.uid, wish.received_at)
     return Received(made, created=True, follow_up=follow_up)
 
 
@@ -194,27 +182,6 @@ def _insert(connection: sa.Connection, wish: Wish, ring: KeyRing, data_map: Data
     return records.by_uid(connection, uid), follow_up
 
 
-def _remember(  # noqa: PLR0913, PLR0917 - the row's columns
-    connection: sa.Connection,
-    wish: Wish,
-    hidden: bytes | None,
-    fingerprint: bytes,
-    target: str,
-    ring: KeyRing,
-    data_map: DataMap,
-) -> None:
-    if hidden is not None:
-        connection.execute(
-            sa.insert(repeat).values(
-                actor=_repeats_of(wish, ring, data_map),
-                key=hidden,
-                fingerprint=fingerprint,
-                target=target,
-                at=stamp(wish.received_at),
-            )
-        )
-
-
 def _repeats_of(wish: Wish, ring: KeyRing, data_map: DataMap) -> str:
     """Whose keys these are: two people's applications may well make up the same one."""
     if wish.origin is Origin.CONTROLLER:
@@ -222,9 +189,9 @@ def _repeats_of(wish: Wish, ring: KeyRing, data_map: DataMap) -> str:
     return person_tags(wish.identifiers, wish.scope, ring, data_map)[0].hex()
 
 
-def _fingerprint(wish: Wish, ring: KeyRing) -> bytes:
-    """Of what was asked for; keyed, because e-mail addresses can be guessed."""
-    told = canonical.encode(
+def _encoded(wish: Wish) -> bytes:
+    """What was asked for, so that a repeat can be told from another wish. Only its keyed hash is kept."""
+    return canonical.encode(
         {
             "origin": wish.origin.value,
             "controller": str(wish.scope),
@@ -236,7 +203,6 @@ def _fingerprint(wish: Wish, ring: KeyRing) -> bytes:
             "evidence": None if wish.evidence is None else dict(wish.evidence),
         }
     )
-    return hmac.digest(ring.lookup, b"expunge-wish/1\x00" + told, "sha256")
 
 
 def _keyed(ring: KeyRing, purpose: str, text: str) -> bytes:

@@ -7,17 +7,18 @@ from http import HTTPStatus
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from expunge_config.datamap import SelfService
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import OwnTold, OwnWish, RequestTold
-from expunge_orchestrator.api.telling import members_of
-from expunge_orchestrator.requests import receiving, taking_back
-from expunge_orchestrator.requests.records import Origin, Request
+from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold
+from expunge_orchestrator.api.telling import members_of, series_of
+from expunge_orchestrator.requests import receiving, records, taking_back
+from expunge_orchestrator.requests.records import Origin
 
 router = APIRouter(prefix="/v1/me", tags=["self-service"])
 
@@ -82,13 +83,31 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], reques
         return RequestTold(**members_of(connection, done))
 
 
+@router.get("/erasure/{request_id}/receipt")
+def receipt_of(
+    call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str, asked: Request
+) -> Response:
+    """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
+    with call.reading() as connection:
+        series = series_of(connection, _own(call, connection, request_id))
+    return receipt(call.office.workspace, series, asked, call.at)
+
+
+@router.post("/erasure/{request_id}/openings", response_model=Openings)
+def openings_of(call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str) -> Openings:
+    """What binds its receipt to the person, made from the identifiers in the token, and kept nowhere."""
+    with call.reading() as connection:
+        series = series_of(connection, _own(call, connection, request_id))
+    return Openings(openings=openings(call.office.workspace, series, call.principal.identifiers))
+
+
 def _self_service(call: Call) -> SelfService:
     own = call.office.workspace.data_map.self_service
     assert own is not None  # no token of a person is accepted without it
     return own
 
 
-def _found(call: Call, connection: sa.Connection) -> list[Request]:
+def _found(call: Call, connection: sa.Connection) -> list[records.Request]:
     scope = Scope(_self_service(call).controller)
     keys, data_map = call.office.workspace.keys, call.office.workspace.data_map
     # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
@@ -96,7 +115,7 @@ def _found(call: Call, connection: sa.Connection) -> list[Request]:
     return [one for one in receiving.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
 
 
-def _own(call: Call, connection: sa.Connection, request_id: str) -> Request:
+def _own(call: Call, connection: sa.Connection, request_id: str) -> records.Request:
     for found in _found(call, connection):
         if found.uid == request_id:
             return found

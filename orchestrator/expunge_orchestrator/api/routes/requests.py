@@ -7,19 +7,18 @@ from http import HTTPStatus
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from expunge_config.datamap import DataMap, IdentityKind
-from expunge_config.normalisers import NotNormalisable
-from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator.api.handing_out import openings, receipt
+from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes import Page, Reason, RequestTold, Wish
-from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.api.shapes import Asserted, Openings, Page, Reason, RequestTold, Wish
+from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.requests import receiving, records, taking_back
-from expunge_orchestrator.requests.records import Origin, Request, RequestState
+from expunge_orchestrator.requests.records import Origin, RequestState
 from expunge_orchestrator.scope import parse_scope
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
@@ -106,7 +105,31 @@ def deny(
         return RequestTold(**members_of(connection, done))
 
 
-def found(call: Call, connection: sa.Connection, request_id: str) -> Request:
+@router.get("/{request_id}/receipt")
+def receipt_of(
+    call: Annotated[Call, Depends(allowed(Operation.RECEIPT_READ))], request_id: str, asked: Request
+) -> Response:
+    """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
+    with call.reading() as connection:
+        series = series_of(connection, found(call, connection, request_id))
+    return receipt(call.office.workspace, series, asked, call.at)
+
+
+@router.post("/{request_id}/openings", response_model=Openings)
+def openings_of(
+    call: Annotated[Call, Depends(allowed(Operation.OPENING_MAKE))], request_id: str, given: Asserted
+) -> Openings:
+    """What binds its receipt to the person, made from the identifiers that you give, and kept nowhere."""
+    workspace = call.office.workspace
+    with call.writing() as connection:
+        wanted = found(call, connection, request_id)
+        series = series_of(connection, wanted)
+        call.note(connection, wanted.uid)
+    keys = identifiers_of(given.identifiers, workspace.data_map)
+    return Openings(openings=openings(workspace, series, keys))
+
+
+def found(call: Call, connection: sa.Connection, request_id: str) -> records.Request:
     """A request of one of the caller's controllers.
 
     Raises:
@@ -116,32 +139,6 @@ def found(call: Call, connection: sa.Connection, request_id: str) -> Request:
     wanted = records.by_uid(connection, request_id)
     call.own(wanted.scope)
     return wanted
-
-
-def identifiers_of(given: dict[str, str], data_map: DataMap) -> frozenset[SubjectKey]:
-    """Normalise what a controller gives.
-
-    Raises:
-        ProblemError: An identity that is not accepted from outside, or a value that its normaliser refuses.
-    """
-    keys, complaints = set(), []
-    for number, (name, text) in enumerate(given.items()):
-        identity = data_map.identities.get(name)
-        if identity is None or identity.kind is IdentityKind.INTERNAL:
-            complaints.append({"identifier": number, "error": "no identity of the data map"})
-            continue
-        try:
-            keys.add(SubjectKey(name, identity.rule.normalise(text)))
-        except NotNormalisable as reason:
-            complaints.append({"identifier": number, "identity": name, "error": str(reason)})
-    if complaints:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "people-unusable",
-            "Identifiers cannot be used; nothing was changed.",
-            members={"errors": complaints},
-        )
-    return frozenset(keys)
 
 
 def _not_later(told: datetime | None, at: datetime) -> datetime | None:

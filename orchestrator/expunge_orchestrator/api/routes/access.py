@@ -1,0 +1,72 @@
+"""API keys, for administrators: issue, list, revoke."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from expunge_orchestrator.access import apikeys
+from expunge_orchestrator.access.apikeys import ApiKey
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.shapes import IssuedKey, KeyTold, KeyWish
+from expunge_orchestrator.clock import parse
+
+router = APIRouter(prefix="/v1/access/keys", tags=["access"])
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=IssuedKey)
+def issue(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], wish: KeyWish) -> IssuedKey:
+    """Issue a key. The secret stands in this answer and nowhere else."""
+    data_map = call.office.workspace.data_map
+    reaches = None if wish.controllers is None else [apikeys.reach(one, data_map) for one in wish.controllers]
+    for reach in reaches or ():
+        call.own(reach)
+    if reaches is None and call.principal.controllers is not None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "Name controllers: yours, or some of them.")
+    with call.writing() as connection:
+        secret, made = apikeys.issue(
+            connection,
+            roles=[Role(one) for one in wish.roles],
+            controllers=reaches,
+            holder=wish.holder,
+            expires_at=wish.ends_at,
+            by=call.principal.actor,
+            at=call.at,
+        )
+        call.note(connection, made.uid)
+    return IssuedKey(**_members(made), secret=secret)
+
+
+@router.get("", response_model=list[KeyTold])
+def listed(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))]) -> list[KeyTold]:
+    """Every key there ever was, without its secret."""
+    with call.reading() as connection:
+        return [KeyTold(**_members(one)) for one in apikeys.listed(connection)]
+
+
+@router.post("/{key_id}/revoke", response_model=KeyTold)
+def revoke(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], key_id: str) -> KeyTold:
+    """End a key at once and for good."""
+    with call.writing() as connection:
+        if all(one.uid != key_id for one in apikeys.listed(connection)):
+            raise not_there()
+        ended = apikeys.revoke(connection, key_id, call.at)
+        call.note(connection, ended.uid)
+    return KeyTold(**_members(ended))
+
+
+def _members(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.uid,
+        "holder": key.actor,
+        "roles": tuple(key.roles),
+        "controllers": key.controllers,
+        "issued_at": parse(key.created_at),
+        "ends_at": None if key.expires_at is None else parse(key.expires_at),
+        "revoked_at": None if key.revoked_at is None else parse(key.revoked_at),
+    }

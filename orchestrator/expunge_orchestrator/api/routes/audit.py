@@ -1,0 +1,29 @@
+"""The audit trail, for auditors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from expunge_orchestrator import audit
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator.api.shapes import AuditPage, AuditTold
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+
+@router.get("", response_model=AuditPage)
+def listed(
+    call: Annotated[Call, Depends(allowed(Operation.AUDIT_READ))],
+    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> AuditPage:
+    """Who did what, the oldest first. Actors are opaque. `next` is there to go on with later, too."""
+    with call.reading() as connection:
+        found = audit.page(connection, after(cursor_), limit)
+    last = cursor(found[-1].id) if found else cursor_
+    return AuditPage(items=tuple(AuditTold(**asdict(one)) for one in found), next=last)

@@ -1,0 +1,269 @@
+"""Batches: lists of people, planned, approved, carried out. What a single request becomes is a batch of one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import anyio
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.exc import IntegrityError
+from starlette.concurrency import run_in_threadpool
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator import approving, describing, planning
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.api.shapes import BatchPage, BatchTold, Digest, PlanTold, ResultPage, ResultTold
+from expunge_orchestrator.execution import holding, states, stopping
+from expunge_orchestrator.intake import checked_people
+from expunge_orchestrator.ledger import records, schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, batch_by_uid
+from expunge_orchestrator.requests import repeating
+from expunge_orchestrator.requests.records import within
+from expunge_orchestrator.scope import parse_scope
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+EVENTS_EVERY = 0.5
+"""Seconds between two looks for somebody who watches."""
+
+Id = Annotated[str, Query()]
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=PlanTold, openapi_extra={
+    "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"},
+                    "example": "email\nann@mail.example\n"}}}})  # fmt: skip
+async def create(
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_CREATE))],
+    asked: Request,
+    answer: Response,
+    controller: Annotated[str, Query(min_length=1, max_length=264)],
+) -> PlanTold:
+    """Plan a list (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
+
+    Answers when it is planned. With the same Idempotency-Key again: the plan that was made (200).
+    """
+    return await run_in_threadpool(_create, call, await asked.body(), answer, controller)
+
+
+def _create(call: Call, body: bytes, answer: Response, controller: str) -> PlanTold:
+    workspace = call.office.workspace
+    scope = parse_scope(controller, workspace.data_map)
+    call.own(scope)
+    wish = repeating.Repeat.of(call.principal.actor, call.needs_key(), call.digest, workspace.keys)
+    with reading(workspace.ledger) as connection:
+        made = repeating.made(connection, wish)
+    if made is None:
+        people = checked_people(io.BytesIO(body), workspace.data_map)
+
+        def remember(connection: sa.Connection, batch_id: int) -> None:
+            uid = connection.execute(sa.select(schema.batch.c.uid).where(schema.batch.c.id == batch_id)).scalar_one()
+            repeating.remember(connection, wish, uid, call.at)
+            call.note(connection, uid)
+
+        try:
+            batch = planning.make(
+                workspace,
+                people,
+                scope,
+                lambda _done: None,
+                requested_by=call.principal.actor,
+                frozen=remember,
+            )
+        except IntegrityError:  # the same call came twice at once; the other one's plan counts
+            with reading(workspace.ledger) as connection:
+                made = repeating.made(connection, wish)
+            if made is None:
+                raise
+        else:
+            return PlanTold.model_validate(describing.plan_told(batch))
+    answer.status_code = HTTPStatus.OK
+    with reading(workspace.ledger) as connection:
+        return PlanTold.model_validate(describing.plan_told(batch_by_uid(connection, made)))
+
+
+@router.get("", response_model=BatchPage)
+def listed(
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))],
+    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> BatchPage:
+    """The batches of your controllers, the newest first."""
+    controllers = call.principal.controllers
+    with call.reading() as connection:
+        mine = (
+            sa.true()
+            if controllers is None
+            else within(schema.batch.c.controller, schema.batch.c.member, sorted(controllers, key=str))
+        )
+        found = records.page(connection, mine, after(cursor_), limit + 1)
+    items = tuple(BatchTold.model_validate(describing.batch_told(call.office.workspace, one)) for one in found[:limit])
+    return BatchPage(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
+
+
+@router.get("/{batch_id}", response_model=BatchTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str) -> BatchTold:
+    """How far it is, what was found and what is left."""
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    return _told(call, found)
+
+
+@router.get("/{batch_id}/plan", response_model=PlanTold)
+def plan(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str) -> PlanTold:
+    """What it was planned to do, counted before anything was touched."""
+    with call.reading() as connection:
+        return PlanTold.model_validate(describing.plan_told(_found(call, connection, batch_id)))
+
+
+@router.post("/{batch_id}/approve", response_model=BatchTold)
+def approve(
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_APPROVE))], batch_id: str, given: Digest
+) -> BatchTold:
+    """Approve exactly this plan. Whoever asked for it cannot."""
+    with call.writing() as connection:
+        found = _found(call, connection, batch_id)
+        approving.approve(connection, found, given.digest, call.principal.actor)
+        call.note(connection, found.uid)
+    call.office.wake()
+    return _told(call, found)
+
+
+@router.post("/{batch_id}/start", response_model=BatchTold, status_code=HTTPStatus.ACCEPTED)
+def start(call: Annotated[Call, Depends(allowed(Operation.BATCH_START))], batch_id: str, given: Digest) -> BatchTold:
+    """Begin to carry out exactly this plan. This cannot be undone."""
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    if given.digest != found.plan_digest:
+        raise ProblemError(
+            HTTPStatus.CONFLICT, "not-confirmed", "Nothing was touched: the digest given is not the plan's."
+        )
+    states.begin(call.office.workspace, found)
+    with call.writing() as connection:
+        call.note(connection, found.uid)
+    call.office.wake()
+    return _told(call, found)
+
+
+@router.post("/{batch_id}/pause", response_model=BatchTold)
+def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+    """Let no further step begin."""
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    stopping.pause(call.office.workspace.ledger, found, call.principal.actor)
+    return _noted(call, found)
+
+
+@router.post("/{batch_id}/resume", response_model=BatchTold)
+def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+    """Let a paused batch go on; what was verified before is asked again."""
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    resumed = stopping.resume(call.office.workspace.ledger, found, call.principal.actor)
+    states.begin(call.office.workspace, resumed)
+    return _noted(call, found)
+
+
+@router.post("/{batch_id}/retry", response_model=BatchTold)
+def retry(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+    """Take up the failed part of a batch, and people whose hold is over."""
+    workspace = call.office.workspace
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    if found.state not in {BatchState.FAILED, BatchState.ON_HOLD}:
+        raise UsageError(f"This batch is {found.state.value}: nothing of it failed.")
+    states.begin(workspace, found)
+    if found.state is BatchState.FAILED:
+        states.retry(workspace, found)
+    with workspace.ledger.begin() as connection:
+        holding.release(connection)
+    return _noted(call, found)
+
+
+@router.post("/{batch_id}/cancel", response_model=BatchTold)
+def cancel(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+    """Withdraw it: nothing further is erased, and the receipts say so."""
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    stopping.cancel(call.office.workspace.ledger, found, call.principal.actor)
+    return _noted(call, found)
+
+
+@router.get("/{batch_id}/results", response_model=ResultPage)
+def results(
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))],
+    batch_id: str,
+    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> ResultPage:
+    """One outcome per line of the list, in its order, with the series of the receipt. No identifier is told again."""
+    item = schema.item.c
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+        rows = connection.execute(
+            sa.select(item.line, item.outcome, item.reason, item.series)
+            .where(item.batch_id == found.id, item.line > (after(cursor_) or 0))
+            .order_by(item.line)
+            .limit(limit + 1)
+        ).all()
+    items = tuple(
+        ResultTold(line=row.line, outcome=row.outcome, reason=row.reason, receipt=row.series) for row in rows[:limit]
+    )
+    return ResultPage(items=items, next=cursor(items[-1].line) if len(rows) > limit else None)
+
+
+@router.get("/{batch_id}/events", response_class=StreamingResponse, responses={
+    200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}}})  # fmt: skip
+async def events(
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str, asked: Request
+) -> StreamingResponse:
+    """Progress as server-sent events, until the batch rests. The data of each is what `GET /v1/batches/{id}` says."""
+    first = await run_in_threadpool(_look, call, batch_id)
+    return StreamingResponse(_stream(call, batch_id, asked, first), media_type="text/event-stream")
+
+
+async def _stream(call: Call, batch_id: str, asked: Request, first: BatchTold) -> AsyncIterator[str]:
+    told, last = first, None
+    while not await asked.is_disconnected():
+        text = told.model_dump_json(by_alias=True)
+        if told.state not in {one.value for one in RUNNING}:
+            yield f"event: end\ndata: {text}\n\n"
+            return
+        yield f"event: progress\ndata: {text}\n\n" if text != last else ": still here\n\n"
+        last = text
+        await anyio.sleep(EVENTS_EVERY)
+        told = await run_in_threadpool(_look, call, batch_id)
+
+
+def _look(call: Call, batch_id: str) -> BatchTold:
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    return _told(call, found)
+
+
+def _noted(call: Call, batch: Batch) -> BatchTold:
+    with call.writing() as connection:
+        call.note(connection, batch.uid)
+    call.office.wake()
+    return _told(call, batch)
+
+
+def _told(call: Call, batch: Batch) -> BatchTold:
+    workspace = call.office.workspace
+    with reading(workspace.ledger) as connection:
+        again = batch_by_uid(connection, batch.uid)
+    told: dict[str, Any] = describing.batch_told(workspace, again)
+    return BatchTold.model_validate(told)
+
+
+def _found(call: Call, connection: sa.Connection, uid: str) -> Batch:
+    found = batch_by_uid(connection, uid)
+    call.own(found.scope)
+    return found

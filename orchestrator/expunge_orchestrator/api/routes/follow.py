@@ -1,0 +1,42 @@
+"""Following one request by the secret that was handed out when it was made: for people who have no account any more."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.handing_out import openings, receipt
+from expunge_orchestrator.api.identifying import identifiers_of
+from expunge_orchestrator.api.shapes import Asserted, Openings, RequestTold
+from expunge_orchestrator.api.telling import members_of, series_of
+from expunge_orchestrator.requests import records
+
+router = APIRouter(prefix="/v1/follow", tags=["self-service"])
+
+
+@router.get("", response_model=RequestTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_READ))]) -> RequestTold:
+    """The request."""
+    with call.reading() as connection:
+        return RequestTold(**members_of(connection, records.by_uid(connection, str(call.principal.request))))
+
+
+@router.get("/receipt")
+def receipt_of(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_RECEIPT))], asked: Request) -> Response:
+    """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
+    return receipt(call.office.workspace, _series(call), asked, call.at)
+
+
+@router.post("/openings", response_model=Openings)
+def openings_of(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_RECEIPT))], given: Asserted) -> Openings:
+    """What binds its receipt to the person, made from the identifiers that they give, and kept nowhere."""
+    keys = identifiers_of(given.identifiers, call.office.workspace.data_map)
+    return Openings(openings=openings(call.office.workspace, _series(call), keys))
+
+
+def _series(call: Call) -> str | None:
+    with call.reading() as connection:
+        return series_of(connection, records.by_uid(connection, str(call.principal.request)))

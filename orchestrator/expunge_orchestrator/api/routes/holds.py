@@ -1,0 +1,102 @@
+"""Holds and exemptions: what must not be erased for now."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from expunge_connectors.contract import Scope
+from expunge_orchestrator import holds
+from expunge_orchestrator.access.apikeys import reach
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.access.principals import Principal
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.identifying import identifiers_of
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.shapes import HoldTold, HoldWish, PlacedHold
+from expunge_orchestrator.clock import parse
+from expunge_orchestrator.execution import holding
+from expunge_orchestrator.tags import Tagger
+
+router = APIRouter(prefix="/v1/holds", tags=["holds"])
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=PlacedHold)
+def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: HoldWish) -> PlacedHold:
+    """Put a hold in force: no erasing step begins any more that it forbids; what it came too late for is named."""
+    workspace = call.office.workspace
+    scope = None if wish.controller is None else reach(wish.controller, workspace.data_map)
+    if scope is not None:
+        call.own(scope)
+    elif call.principal.controllers is not None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "Name the controller whose requests it holds.")
+    if wish.data_type is not None and wish.data_type not in workspace.data_map.data_types:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "data-type-unknown", "The map has no such data type.")
+    if wish.until is not None and wish.until < call.at.date():
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "until-is-over", "The hold's last day is over already.")
+    if not (wish.people or wish.data_type or wish.controller):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "hold-names-nothing", "A hold names people, a data type or a controller."
+        )
+    wanted = holds.Wanted(
+        kind=wish.kind,
+        people=[identifiers_of(one, workspace.data_map) for one in wish.people],
+        data_type=wish.data_type,
+        controller=None if scope is None else scope.controller,
+        member=None if scope is None else scope.member,
+        ground=wish.ground,
+        until=wish.until,
+        undisclosed=wish.undisclosed,
+    )
+    with call.writing() as connection:
+        placed = holds.place(connection, wanted, Tagger(workspace.keys.suppression), call.principal.actor)
+        call.note(connection, placed.hold.uid)
+    return PlacedHold(**_members(placed.hold), too_late=dict(placed.running))
+
+
+@router.get("", response_model=list[HoldTold])
+def listed(
+    call: Annotated[Call, Depends(allowed(Operation.HOLD_READ))],
+    everything: Annotated[bool, Query(alias="all", description="Also those that are over.")] = False,  # noqa: FBT002
+) -> list[HoldTold]:
+    """The holds of your controllers, those that may not be told included: mind who reads this."""
+    with call.reading() as connection:
+        found = holds.listed(connection) if everything else holds.in_force(connection)
+    return [HoldTold(**_members(one)) for one in found if _sees(call.principal, one)]
+
+
+@router.post("/{hold_id}/lift", response_model=HoldTold)
+def lift(call: Annotated[Call, Depends(allowed(Operation.HOLD_LIFT))], hold_id: str) -> HoldTold:
+    """End a hold. People who waited for nothing else go on."""
+    with call.writing() as connection:
+        mine = [one for one in holds.listed(connection) if one.uid == hold_id and _sees(call.principal, one)]
+        if not mine:
+            raise not_there()
+        lifted = holds.lift(connection, hold_id, call.principal.actor)
+        holding.release(connection)
+        call.note(connection, lifted.uid)
+    call.office.wake()
+    return HoldTold(**_members(lifted))
+
+
+def _sees(principal: Principal, hold: holds.Hold) -> bool:
+    if principal.controllers is None:
+        return True
+    return hold.controller is not None and principal.speaks_for(Scope(hold.controller, hold.member))
+
+
+def _members(hold: holds.Hold) -> dict[str, Any]:
+    return {
+        "id": hold.uid,
+        "kind": hold.kind,
+        "people": hold.people,
+        "data_type": hold.data_type,
+        "controller": None if hold.controller is None else str(Scope(hold.controller, hold.member)),
+        "ground": hold.ground,
+        "until": hold.until,
+        "undisclosed": hold.undisclosed,
+        "placed_at": parse(hold.placed_at),
+        "lifted_at": None if hold.lifted_at is None else parse(hold.lifted_at),
+    }

@@ -1,0 +1,65 @@
+"""Repeats: what was made under an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), kept as keyed hashes."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_config.errors import ExpungeError
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger.request_tables import repeat
+from expunge_reports.keys import KeyRing
+
+
+class OtherWishError(ExpungeError):
+    """This Idempotency-Key was used for another request."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A key of somebody, and a keyed fingerprint of what was asked under it: e-mail addresses can be guessed."""
+
+    actor: str
+    key: bytes = field(repr=False)
+    fingerprint: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, actor: str, key: str, wish: bytes, ring: KeyRing) -> Repeat:
+        """Hash key and wish."""
+        return cls(
+            actor,
+            hmac.digest(ring.lookup, b"expunge-repeat/1\x00" + key.encode(), "sha256"),
+            hmac.digest(ring.lookup, b"expunge-wish/1\x00" + wish, "sha256"),
+        )
+
+
+def made(connection: sa.Connection, wanted: Repeat) -> str | None:
+    """The id of what was made under it, or None.
+
+    Raises:
+        OtherWishError: Something else was asked for under it.
+    """
+    kept = connection.execute(
+        sa.select(repeat.c.fingerprint, repeat.c.target).where(
+            repeat.c.actor == wanted.actor, repeat.c.key == wanted.key
+        )
+    ).first()
+    if kept is None:
+        return None
+    if kept.fingerprint != wanted.fingerprint:
+        raise OtherWishError(remedy="Use a fresh key for every request.")
+    return str(kept.target)
+
+
+def remember(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) -> None:
+    """Keep what was made, in the transaction that makes it."""
+    connection.execute(
+        sa.insert(repeat).values(
+            actor=wanted.actor, key=wanted.key, fingerprint=wanted.fingerprint, target=target, at=stamp(at)
+        )
+    )

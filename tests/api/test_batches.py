@@ -1,0 +1,108 @@
+"""Lists over HTTP: planned once, approved by somebody else, carried out, watched, told line by line."""
+
+from __future__ import annotations
+
+from tests.fixtures.api import Door, once
+
+from expunge_orchestrator.access.principals import Role
+
+URL = "/v1/batches"
+
+
+def listed(door: Door, first: int, number: int) -> tuple[str, str]:
+    client = door.office.town.company.clients[2].id
+    callers = door.office.town.company.callers_of(client)[first : first + number]
+    return f"client:{client}", "caller_id\n" + "".join(f"{one}\n" for one in callers)
+
+
+def test_planned_started_watched_told(door: Door) -> None:
+    operator = door.key(Role.OPERATOR)
+    controller, text = listed(door, 0, 3)
+    headers = {**once(operator), "Content-Type": "text/csv"}
+    made = door.client.post(URL, params={"controller": controller}, content=text, headers=headers)
+    assert made.status_code == 201, made.text
+    again = door.client.post(URL, params={"controller": controller}, content=text, headers=headers)
+    assert (again.status_code, again.json()) == (200, made.json())
+    at, digest = f"{URL}/{made.json()['batch']}", made.json()["digest"]
+    assert door.client.post(f"{at}/start", json={"digest": "0" * 64}, headers=operator).status_code == 409
+    assert door.client.post(f"{at}/start", json={"digest": digest}, headers=operator).status_code == 202
+    door.work()
+    with door.client.stream("GET", f"{at}/events", headers=operator) as watched:
+        assert "event: end" in watched.read().decode()
+    told = door.client.get(f"{at}/results", params={"limit": 2}, headers=operator).json()
+    rest = door.client.get(f"{at}/results", params={"limit": 2, "cursor": told["next"]}, headers=operator).json()
+    assert [(one["line"], one["outcome"]) for one in told["items"] + rest["items"]] == [
+        (n, "erased") for n in (1, 2, 3)
+    ]
+    assert rest["next"] is None
+
+
+def test_whoever_asked_cannot_approve(door: Door) -> None:
+    """With the map's limit of people at 0, four eyes are the rule: see test_four_eyes."""
+    operator, approver = door.key(Role.OPERATOR), door.key(Role.APPROVER)
+    controller, text = listed(door, 5, 1)
+    made = door.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
+    refused = door.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=operator)
+    assert refused.status_code == 403
+    waits = door.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=approver)
+    assert (waits.status_code, waits.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
+
+
+def test_auditors_read_and_write_nothing(door: Door) -> None:
+    auditor, operator = door.key(Role.AUDITOR), door.key(Role.OPERATOR)
+    controller, text = listed(door, 6, 1)
+    made = door.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
+    assert door.client.get(f"{URL}/{made['batch']}/plan", headers=auditor).json()["digest"] == made["digest"]
+    assert door.client.post(f"{URL}/{made['batch']}/cancel", headers=auditor).status_code == 403
+    trail = door.client.get("/v1/audit", headers=auditor).json()["items"]
+    assert [(one["action"], one["result"]) for one in trail[-2:]] == [
+        ("batch.create", "done"),
+        ("batch.stop", "role-missing"),
+    ]
+    assert door.client.get("/v1/audit", headers=operator).status_code == 403
+
+
+def test_holds_and_what_is_held(door: Door) -> None:
+    operator = door.key(Role.OPERATOR)
+    controller, _ = listed(door, 7, 1)
+    caller = door.office.town.company.callers_of(int(controller.partition(":")[2]))[7]
+    wish = {"people": [{"caller_id": str(caller)}], "ground": "Court order 4 C 17/26", "controller": controller}
+    placed = door.client.post("/v1/holds", json=wish, headers=operator)
+    assert placed.status_code == 201, placed.text
+    asked = {"controller": controller, "identifiers": {"caller_id": str(caller)}}
+    made = door.client.post("/v1/requests", json=asked, headers=once(operator)).json()
+    door.work()
+    assert door.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "on-hold"
+    assert door.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
+    door.work()
+    assert door.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "erased"
+
+
+def test_located(door: Door) -> None:
+    controller, _ = listed(door, 8, 1)
+    caller = door.office.town.company.callers_of(int(controller.partition(":")[2]))[8]
+    sought = {"controller": controller, "identifiers": {"caller_id": str(caller)}}
+    found = door.client.post("/v1/locate", json=sought, headers=door.key(Role.OPERATOR))
+    assert found.status_code == 200, found.text
+    assert found.json()["people"][0]["answer"] == "held"
+
+
+def test_the_log_is_public(door: Door) -> None:
+    trust = door.client.get("/v1/trust")
+    assert trust.status_code == 200
+    assert door.client.get("/v1/log/checkpoint").text.startswith("receipts.calltrack.example")
+    assert door.client.get("/v1/log/tile/%2e%2e/checkpoint").status_code == 404
+    assert door.client.get("/v1/log/tile/0/000/%2e%2e/%2e%2e/%2e%2e/%2e%2e/keys/wrapping.key").status_code in {404, 422}
+    assert door.client.get("/healthz").text == "ok\n"
+    assert "expunge_api_calls_total" in door.client.get("/metrics").text
+
+
+def test_keys_by_an_administrator(door: Door) -> None:
+    admin = door.key(Role.ADMIN)
+    issued = door.client.post("/v1/access/keys", json={"roles": ["auditor"], "controllers": ["client"]}, headers=admin)
+    assert issued.status_code == 201, issued.text
+    secret = {"Authorization": f"Bearer {issued.json()['secret']}"}
+    assert door.client.get("/v1/requests", headers=secret).status_code == 200
+    assert door.client.post(f"/v1/access/keys/{issued.json()['id']}/revoke", headers=admin).status_code == 200
+    assert door.client.get("/v1/requests", headers=secret).status_code == 401
+    assert door.client.get("/v1/requests", headers=admin).status_code == 403

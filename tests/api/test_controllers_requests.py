@@ -1,0 +1,103 @@
+"""Requests of controllers: only their own, once, with the receipt at the end."""
+
+from __future__ import annotations
+
+import json
+
+from tests.fixtures.api import Door, once
+
+from expunge_orchestrator.access.principals import Role
+
+URL = "/v1/requests"
+
+
+def wish(door: Door, client: int, at: int = 0) -> dict[str, object]:
+    return {
+        "controller": f"client:{client}",
+        "identifiers": {"caller_id": str(door.office.town.company.callers_of(client)[at])},
+    }
+
+
+def test_from_request_to_receipt(door: Door) -> None:
+    client = door.office.town.company.clients[1].id
+    key = door.key(Role.REQUESTER, controllers=(f"client:{client}",))
+    made = door.client.post(URL, json=wish(door, client), headers=once(key))
+    assert made.status_code == 201, made.text
+    at = f"{URL}/{made.json()['id']}"
+    assert door.client.get(f"{at}/receipt", headers=key).json()["type"].endswith("/no-receipt")
+    door.work()
+    told = door.client.get(at, headers=key).json()
+    assert told["state"] == "erased", told
+    receipt = door.client.get(f"{at}/receipt", headers=key)
+    assert receipt.status_code == 200
+    assert told["receipt"] in receipt.text
+    shown = door.client.get(f"{at}/receipt", headers={**key, "Accept": "text/html"})
+    assert shown.text.startswith("<!doctype html>")
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    openings = door.client.post(f"{at}/openings", json={"identifiers": wish(door, client)["identifiers"]}, headers=key)
+    assert list(openings.json()["openings"]) == ["caller_id"]
+    batch = door.client.get(f"/v1/batches/{told['batch']}", headers=key).json()
+    assert batch["outcomes"] == {"erased": 1}
+
+
+def test_another_clients_is_not_there(door: Door) -> None:
+    mine, other = (one.id for one in door.office.town.company.clients[:2])
+    key = door.key(Role.REQUESTER, controllers=(f"client:{mine}",))
+    refused = door.client.post(URL, json=wish(door, other), headers=once(key))
+    assert refused.status_code == 404
+    theirs = door.client.post(URL, json=wish(door, other, 3), headers=once(door.key(Role.REQUESTER))).json()
+    for path in ("", "/receipt"):
+        assert door.client.get(f"{URL}/{theirs['id']}{path}", headers=key).status_code == 404
+    assert door.client.post(f"{URL}/{theirs['id']}/cancel", headers=key).status_code == 404
+    assert door.client.get(URL, headers=key).json()["items"] == []
+
+
+def test_a_key_twice_for_two_wishes(door: Door) -> None:
+    client = door.office.town.company.clients[0].id
+    headers = once(door.key(Role.REQUESTER))
+    first = door.client.post(URL, json=wish(door, client, 5), headers=headers)
+    again = door.client.post(URL, json=wish(door, client, 5), headers=headers)
+    other = door.client.post(URL, json=wish(door, client, 6), headers=headers)
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 422)
+    assert first.json()["id"] == again.json()["id"]
+    assert other.json()["type"].endswith("/idempotency-key-reused")
+
+
+def test_lists_go_on_where_they_stopped(door: Door) -> None:
+    client = door.office.town.company.clients[0].id
+    key = door.key(Role.REQUESTER)
+    made = [door.client.post(URL, json=wish(door, client, n), headers=once(key)).json()["id"] for n in range(7, 12)]
+    seen, cursor = [], None
+    while True:
+        page = door.client.get(URL, params={"limit": 2, **({"cursor": cursor} if cursor else {})}, headers=key).json()
+        seen += [one["id"] for one in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+
+
+def test_denied(door: Door) -> None:
+    client = door.office.town.company.clients[0].id
+    made = door.client.post(URL, json=wish(door, client, 12), headers=once(door.key(Role.REQUESTER))).json()
+    operator = door.key(Role.OPERATOR)
+    denied = door.client.post(f"{URL}/{made['id']}/deny", json={"reason": "identity-not-proven"}, headers=operator)
+    assert (denied.json()["state"], denied.json()["reason"]) == ("denied", "identity-not-proven")
+    door.work()
+    assert door.client.get(f"{URL}/{made['id']}", headers=operator).json()["batch"] is None
+    assert door.client.post(f"{URL}/{made['id']}/cancel", headers=operator).status_code == 409
+
+
+def test_no_identifier_comes_back(door: Door) -> None:
+    told = {"controller": "client:42", "identifiers": {"no-such": "ann.secret@mail.example", "phone": "ann.secret"}}
+    refused = door.client.post(URL, json=told, headers=once(door.key(Role.REQUESTER)))
+    assert refused.status_code == 422
+    assert "secret" not in refused.text
+    strange = {
+        "controller": "client:42",
+        "ann.secret@mail.example": "x",
+        "identifiers": {"ann.secret@mail.example": "x"},
+    }
+    refused = door.client.post(URL, json=strange, headers=once(door.key(Role.REQUESTER)))
+    assert (refused.status_code, "secret" in refused.text) == (422, False), refused.text
+    assert json.loads(refused.text)["errors"]
