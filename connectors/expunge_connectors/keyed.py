@@ -188,9 +188,25 @@ def overlaps(store: str, data_map: DataMap, namings: Sequence[Naming]) -> Iterab
                 )
 
 
+def meeting(data_map: DataMap, namings: Sequence[Naming]) -> dict[str, frozenset[str]]:
+    """Collection -> those of which a record can be a record of it, or a part of one, also with the same meaning."""
+    return {
+        one.collection: frozenset(
+            other.collection
+            for other in namings
+            if other is not one and other.place == one.place and _can_meet(data_map, one, other)
+        )
+        for one in namings
+    }
+
+
 def _meet(data_map: DataMap, one: Naming, other: Naming) -> bool:
     if one.means == other.means and (one.part is None) == (other.part is None):
         return False
+    return _can_meet(data_map, one, other)
+
+
+def _can_meet(data_map: DataMap, one: Naming, other: Naming) -> bool:
     if not overlap(_steps(data_map, one.whole, below=one.below), _steps(data_map, other.whole, below=other.below)):
         return False
     if one.part is None or other.part is None:

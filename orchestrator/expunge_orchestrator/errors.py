@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from expunge_config.errors import ExpungeError
+from expunge_config.errors import ExpungeError, UsageError
 
 
 class NotErasedError(ExpungeError):
@@ -23,6 +23,10 @@ class FindingsError(ExpungeError):
     """The data map and the live stores disagree; nothing was touched."""
 
     exit_code: ClassVar[int] = 5
+
+
+class OpenChoiceError(UsageError):
+    """These data types cannot be erased without others; nothing was touched."""
 
 
 class PlanChangedError(ExpungeError):

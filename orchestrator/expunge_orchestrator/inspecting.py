@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
+from expunge_orchestrator import closure
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.scope import ownerless
 
@@ -21,7 +22,7 @@ def inspect_all(
     Raises:
         ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
     """
-    found = ownerless(data_map)
+    found = [*ownerless(data_map), *closure.findings(data_map, stores)]
     for store in stores.values():
         found.extend(store.inspect())
     for place in backups.values():

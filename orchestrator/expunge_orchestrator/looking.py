@@ -5,7 +5,7 @@ What a plan counts and what `expunge locate` tells is seen here, by the same eye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,13 +35,18 @@ class Look:
     left: Mapping[int, Sequence[Leftover]] = field(repr=False)
     subjects: Sequence[Subject] = field(repr=False)
 
-    def counts(self) -> Iterator[tuple[str, Counts]]:
+    def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
         """What is there of the subjects: one store after the other, each in every collection of the scope.
+
+        Args:
+            stores: These alone; None: every one.
 
         Raises:
             ConnectorError: A store cannot be asked.
         """
         for name, cutoff in self.cutoffs.items():
+            if stores is not None and name not in stores:
+                continue
             told = standing.told_to(name, self.subjects, self.scope, self.workspace.data_map)
             yield name, self.workspace.stores[name].count(told, self.scope, cutoff)
 

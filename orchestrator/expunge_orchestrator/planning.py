@@ -2,10 +2,15 @@
 
 A plan is a batch in state `planned`. It holds, as plain data:
 
-    {"people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "alsoIn": {}, "mostPerPerson": 40, "exceeded": [],
+    {"dataTypes": ["account", "messages"],
+     "people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "alsoIn": {}, "mostPerPerson": 40, "exceeded": [],
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
-                                                   "people": 500}}}}}
+                                                   "people": 500}}}},
+     "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}}}
+
+`dataTypes` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
+the controller that hold nothing of these types and still are asked who it is.
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
 """
@@ -23,7 +28,7 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
-from expunge_orchestrator import holds, leftovers, limits, standing
+from expunge_orchestrator import closure, holds, leftovers, limits, standing
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
@@ -34,7 +39,7 @@ from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, Chun
 from expunge_orchestrator.looking import look
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.resolution import Resolved
-from expunge_orchestrator.scope import Actions, actions_for
+from expunge_orchestrator.scope import Actions, actions_for, asked_for
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import Workspace
@@ -68,6 +73,7 @@ def make(  # noqa: PLR0913 - what a plan is made of
     people: People,
     scope: Scope,
     progress: Progress,
+    data_types: frozenset[str] | None = None,
     *,
     requested_by: str | None = None,
     frozen: Frozen = lambda _connection, _batch: None,
@@ -79,25 +85,29 @@ def make(  # noqa: PLR0913 - what a plan is made of
         people: Who.
         scope: Whose request it is.
         progress: Told how many people were looked at.
+        data_types: Nothing else is touched; None, or all that there are of the controller: everything.
         requested_by: Who asks, where that is not who is at the keyboard.
         frozen: What else belongs into the transaction that makes it last.
 
     Raises:
+        UsageError: The controller has no such data type; or (OpenChoiceError) others need what would go.
         FindingsError: `check` would show an error.
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
     """
     workspace.refuse_errors()
-    actions = actions_for(scope, workspace.data_map)
-    identities = {name: workspace.stores[name].identity() for name in actions}
+    chosen = closure.chosen_types(scope, workspace.data_map, data_types)
+    closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
+    actions = actions_for(scope, workspace.data_map, chosen)
+    identities = {name: workspace.stores[name].identity() for name in actions_for(scope, workspace.data_map)}
     series = [new_series() for _ in people]
-    totals = _Totals(actions)
+    totals = _Totals(actions, chosen)
     done, planned = 0, []
     with collected_seldom():
         for part in _chunks(people, workspace.settings.chunk_size):
             planned.append(totals.add(dict(enumerate(part)), workspace, scope))
             done += len(part)
             progress(done)
-    plan = {
+    plan: dict[str, Any] = {
         "people": len(people),
         "ambiguous": totals.ambiguous,
         "notFound": totals.not_found,
@@ -116,6 +126,11 @@ def make(  # noqa: PLR0913 - what a plan is made of
             for name in actions
         },
     }
+    if chosen is not None:
+        plan["dataTypes"] = sorted(chosen)
+        plan["consulted"] = {
+            name: {"identity": one.digest, "kind": one.kind} for name, one in identities.items() if name not in actions
+        }
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or actor_of(workspace.settings)
@@ -134,7 +149,9 @@ def _chunks(listed: Iterable[T], size: int) -> Iterator[list[T]]:
 class _Totals:
     """Counts of a plan as they add up."""
 
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, actions: Actions, chosen: frozenset[str] | None) -> None:
+        self.actions = actions
+        self.chosen = chosen
         self.ambiguous = 0
         self.not_found = 0
         self.on_hold = 0
@@ -166,11 +183,12 @@ class _Totals:
         subjects = seen.subjects
         self.persons += _named(part, seen.resolved, leftovers.person_identities(workspace))
         self.ambiguous += len(seen.resolved) - len(subjects)
-        self.on_hold += _on_hold(subjects, workspace, scope)
+        self.on_hold += _on_hold(subjects, workspace, scope, self.chosen)
         self.also_in.update(_also_in(subjects, workspace))
         found: set[int] = set()
         rows: Counter[int] = Counter()
-        for name, counts in seen.counts():
+        for name, answer in seen.counts(self.actions):
+            counts = asked_for(answer, self.actions[name])
             for number, tallies in counts.items():
                 for collection, tally in tallies.items():
                     total = self.counts[name][collection]
@@ -236,12 +254,14 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace) -> Counter[str]:
     return found
 
 
-def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) -> int:
-    """How many of these people are held as of now, by holds that may be told."""
+def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, chosen: frozenset[str] | None) -> int:
+    """How many of these people are held as of now, in what the request is about, by holds that may be told."""
     keys = {one.number: [standing.plain(key) for key in one.keys] for one in subjects}
     with reading(workspace.ledger) as connection:
         held = holds.held_people(connection, scope, Tagger(workspace.keys.suppression), keys)
-    return sum(not one.undisclosed for one in held.values())
+    return sum(
+        not one.undisclosed and (chosen is None or one.whole or bool(one.data_types & chosen)) for one in held.values()
+    )
 
 
 def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:

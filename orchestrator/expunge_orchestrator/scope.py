@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, LogDeclaration
 from expunge_config.errors import InputError
-from expunge_connectors.contract import Finding, Scope, Severity
+from expunge_connectors.contract import Counts, Finding, Scope, Severity
 
 # As long as the ledger's column.
 MAX_MEMBER = 200
@@ -52,11 +52,35 @@ def logs_in(data_map: DataMap) -> Iterator[tuple[str, str, LogDeclaration]]:
             yield store, name, spec.log
 
 
-def actions_for(scope: Scope, data_map: DataMap) -> dict[str, dict[str, Action]]:
-    """What the map decides for every collection of the scope."""
-    return {
-        store: {name: data_map.data_types[str(spec.data_type)].on_request for name, spec in specs.items()}
+def actions_for(
+    scope: Scope, data_map: DataMap, data_types: Collection[str] | None = None
+) -> dict[str, dict[str, Action]]:
+    """What the map decides for every collection of the scope; of these data types, if any are named."""
+    decided = {
+        store: {
+            name: data_map.data_types[str(spec.data_type)].on_request
+            for name, spec in specs.items()
+            if data_types is None or spec.data_type in data_types
+        }
         for store, specs in collections_in(scope, data_map).items()
+    }
+    return {store: actions for store, actions in decided.items() if actions}
+
+
+def types_of(scope: Scope, data_map: DataMap) -> frozenset[str]:
+    """The data types of which the controller has any collection."""
+    return frozenset(
+        str(spec.data_type) for specs in collections_in(scope, data_map).values() for spec in specs.values()
+    )
+
+
+def asked_for(counts: Counts, actions: Mapping[str, Action]) -> Counts:
+    """What a store answered, of the collections that the request is about: stores answer for all of a controller's."""
+    return {
+        number: tallies
+        if tallies.keys() <= actions.keys()
+        else {name: tally for name, tally in tallies.items() if name in actions}
+        for number, tallies in counts.items()
     }
 
 

@@ -1,6 +1,13 @@
 """A verdict in words and as plain data: what the verifier prints and what a page shows."""
 
+import re
+from typing import Final
+
+from expunge_reports.statement import Statement
 from expunge_reports.verdict import EXPLANATIONS, AsOf, Verdict
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
+"""Of a data type, as data maps have them: nothing else is printed."""
 
 
 def lines(verdict: Verdict) -> list[str]:
@@ -22,6 +29,7 @@ def lines(verdict: Verdict) -> list[str]:
         *([] if verdict.anchored else ["unanchored: no witness vouches that the log was never rewritten"]),
         binding(verdict),
         completeness(verdict),
+        *limit(verdict),
         *(_statement_line(verdict, seq) for seq in range(len(verdict.statements))),
     ]
 
@@ -53,6 +61,24 @@ def completeness(verdict: Verdict) -> str:
     if verdict.searched is None:
         return "no log given: further statements of this series were not looked for"
     return f"the log of {verdict.searched} leaves holds no further statement of this series"
+
+
+def limit(verdict: Verdict) -> list[str]:
+    """Return the line that says which data types the request was limited to; none if it was not."""
+    named = {name: None for current in verdict.statements for name in limited_to(current) or ()}
+    if not named:
+        return []
+    return [f"limited to data of these types: {', '.join(named)}; of all other data nothing is said"]
+
+
+def limited_to(current: Statement) -> tuple[str, ...] | None:
+    """Return the data types that a statement's request was limited to; None if it speaks of everything."""
+    if "dataTypes" not in current.body:
+        return None
+    named = current.body["dataTypes"]
+    if not isinstance(named, list) or not all(isinstance(one, str) and _NAME.fullmatch(one) for one in named):
+        return ("(in a form that this version does not know)",)
+    return tuple(named)
 
 
 def to_object(verdict: Verdict) -> dict[str, object]:
@@ -88,6 +114,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
                 "issuedAt": current.issued_at.isoformat(),
                 "final": current.final,
                 "open": current.open.items,
+                **({} if (limited := limited_to(current)) is None else {"dataTypes": list(limited)}),
             }
             for current in verdict.statements
         ],
@@ -103,4 +130,5 @@ def _statement_line(verdict: Verdict, seq: int) -> str:
         owed = f"{current.open.items} open"
     else:
         owed = f"{current.open.items} open, expected by {current.open.last_expected_by.isoformat()}"
-    return f"  {current.seq} {current.issued_at.isoformat()} {current.event} ({owed})"
+    limited = "" if limited_to(current) is None else ", of the data types asked for"
+    return f"  {current.seq} {current.issued_at.isoformat()} {current.event}{limited} ({owed})"

@@ -23,6 +23,7 @@ from expunge_config.datamap.models import (
 )
 from expunge_config.datamap.parts import Model, Name, Text
 from expunge_config.datamap.selfservice import SelfService, SelfServiceScope
+from expunge_config.datamap.ways import Ways
 
 __all__ = [
     "Action",
@@ -50,6 +51,7 @@ __all__ = [
     "StoreSpec",
     "Text",
     "UnmappedPlace",
+    "Ways",
     "digest",
     "load",
 ]

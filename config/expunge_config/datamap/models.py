@@ -22,6 +22,7 @@ from pydantic import (
 from expunge_config.datamap.deadlines import DeadlineSpec
 from expunge_config.datamap.parts import IsoPeriod, Model, Name, Text
 from expunge_config.datamap.selfservice import SelfService
+from expunge_config.datamap.ways import Ways
 from expunge_config.normalisers import Normaliser, builtin
 
 
@@ -191,6 +192,13 @@ class StoreSpec(Model):
         """The collections by name. Connectors' models hold them in a field of their own type."""
         raise NotImplementedError(f"{type(self).__name__} does not say which collections it has")
 
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways] | None:  # noqa: ARG002 - for those that know
+        """Collection -> how its records are found and what they lead to; logs are absent.
+
+        None: this kind of store does not say. Then requests of its controllers cannot be limited to some data types.
+        """
+        return None
+
     def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
         """What is wrong with this store in view of the whole map: (path below the store, message)."""
         for name, collection in self.collection_specs().items():
@@ -318,7 +326,17 @@ class DataMap(Model):
             yield ("self_service", "identities"), "names none of kind `person`: who is signed in must be certain"
         elif IdentityKind.INTERNAL in kinds:
             yield ("self_service", "identities"), "names one of kind `internal`, which is never accepted from outside"
+        held = {
+            spec.data_type
+            for _, _, spec in self.collections()
+            if spec.owner is not None and spec.owner.controller == own.controller
+        }
         for name, scope in own.scopes.items():
             strange = [one for one in scope.data_types if one not in self.data_types]
             if strange:
                 yield ("self_service", "scopes", name, "data_types"), f"names unknown data types: {strange}"
+            elif foreign := [one for one in scope.data_types if one not in held]:
+                yield (
+                    ("self_service", "scopes", name, "data_types"),
+                    f"names data types of which no collection is this controller's: {foreign}",
+                )

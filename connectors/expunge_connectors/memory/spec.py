@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, Model, Name, StoreSpec
+from expunge_config.datamap import Action, CollectionSpec, DataMap, Model, Name, StoreSpec, Ways
 from expunge_connectors.memory.database import MemoryDatabase
 
 
@@ -59,6 +59,24 @@ class MemorySpec(StoreSpec):
             data_type = data_map.data_types.get(collection.data_type or "")
             if data_type is not None and data_type.on_request is Action.TOMBSTONE and not collection.tombstone:
                 yield here, "the data type is tombstoned: `tombstone` must name the fields"
+
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:  # noqa: ARG002 - records name identities alone
+        """By ties and yields."""
+        return {
+            name: Ways(
+                frozenset(one for one in collection.ties if not data_map.identities[one].shareable),
+                frozenset() if _stays_whole(collection, data_map) else frozenset(collection.yields),
+            )
+            for name, collection in self.collections.items()
+            if collection.log is None
+        }
+
+
+def _stays_whole(collection: MemoryCollection, data_map: DataMap) -> bool:
+    """The record stays, and so does everything by which it is found and leads on."""
+    if data_map.data_types[collection.data_type or ""].on_request is not Action.TOMBSTONE:
+        return False
+    return not {*collection.ties.values(), *collection.yields.values()} & set(collection.tombstone)
 
 
 class MemoryConnection(Model):

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec, Text
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec, Text, Ways
 from expunge_connectors.postgres.graph import reaches
+from expunge_connectors.postgres.ways import ways
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
@@ -213,6 +214,10 @@ class PostgresSpec(StoreSpec):
                     yield (*here, *below), message
                 yield from self._trigger_complaints(here, table)
         yield from self._circles()
+
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:
+        """By ties and yields."""
+        return ways(store, self, data_map)
 
     def _tie_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
         for index, tie in enumerate(table.ties):

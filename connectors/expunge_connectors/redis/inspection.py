@@ -9,7 +9,7 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import Naming, overlaps
+from expunge_connectors.keyed import overlaps
 from expunge_connectors.redis import rights
 from expunge_connectors.redis.conversation import Conversation
 from expunge_connectors.redis.records import SENTINEL
@@ -34,14 +34,8 @@ def findings(conversation: Conversation, data_map: DataMap, spec: RedisSpec) -> 
         *_server(conversation, notes),
         *_recorders(conversation, notes),
         *_rights(conversation, notes, data_map, spec),
-        *overlaps(conversation.store, data_map, list(_namings(spec))),
+        *overlaps(conversation.store, data_map, spec.namings()),
     ]
-
-
-def _namings(spec: RedisSpec) -> Iterator[Naming]:
-    for name, keys in spec.collections.items():
-        if keys.log is None:
-            yield Naming(name, "", keys.templates[0], keys.part)
 
 
 class _Notes:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec
-from expunge_connectors.keyed import named_by_complaints
+from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec, Ways
+from expunge_connectors.keyed import Naming, meeting, named_by_complaints
 from expunge_connectors.templates import Template
 
 
@@ -127,6 +127,23 @@ class RedisSpec(StoreSpec):
             self.order()
         except CycleError:
             yield ("collections",), "index sets name each other in a circle"
+
+    def namings(self) -> list[Naming]:
+        """What names the keys of each collection that is no log."""
+        return [
+            Naming(name, "", keys.templates[0], keys.part)
+            for name, keys in self.collections.items()
+            if keys.log is None
+        ]
+
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:  # noqa: ARG002 - keys name identities alone
+        """By templates; an index leads on to what it names."""
+        meets = meeting(data_map, self.namings())
+        return {
+            name: Ways(frozenset([keys.namespace or ""]), frozenset([keys.yields] if keys.yields else []), meets[name])
+            for name, keys in self.collections.items()
+            if keys.log is None
+        }
 
     def order(self) -> tuple[str, ...]:
         """The collections in the order of erasure: what an index set names goes before the index set itself.

@@ -11,7 +11,7 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import Naming, overlaps
+from expunge_connectors.keyed import overlaps
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.listing import NO_LOCK
 from expunge_connectors.s3.service import Service
@@ -29,7 +29,7 @@ def findings(service: Service, data_map: DataMap, spec: S3Spec) -> Sequence[Find
         TransientError: The service does not answer.
     """
     data = {objects.bucket for objects in spec.collections.values() if objects.log is None}
-    found = [*_overlaps(service.name, spec), *overlaps(service.name, data_map, list(_namings(spec)))]
+    found = [*_overlaps(service.name, spec), *overlaps(service.name, data_map, spec.namings())]
     for bucket in dict.fromkeys(objects.bucket for objects in spec.collections.values()):
         here = BucketFindings(service, bucket)
         if (closed := here.closed()) is not None:
@@ -37,12 +37,6 @@ def findings(service: Service, data_map: DataMap, spec: S3Spec) -> Sequence[Find
         elif bucket in data:
             found += here.about_data()
     return found
-
-
-def _namings(spec: S3Spec) -> Iterator[Naming]:
-    for name, objects in spec.collections.items():
-        if objects.log is None:
-            yield Naming(name, objects.bucket, objects.template, below=objects.prefix is not None)
 
 
 def _overlaps(store: str, spec: S3Spec) -> Iterator[Finding]:

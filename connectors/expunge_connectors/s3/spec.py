@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec
-from expunge_connectors.keyed import named_by_complaints
+from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec, Ways
+from expunge_connectors.keyed import Naming, meeting, named_by_complaints
 from expunge_connectors.templates import Template
 
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -67,6 +67,23 @@ class S3Spec(StoreSpec):
         yield from super().complaints(data_map)
         for name, objects in self.collections.items():
             yield from named_by_complaints(("collections", name), [objects.template], objects, data_map, dated=True)
+
+    def namings(self) -> list[Naming]:
+        """What names the objects of each collection that is no log."""
+        return [
+            Naming(name, objects.bucket, objects.template, below=objects.prefix is not None)
+            for name, objects in self.collections.items()
+            if objects.log is None
+        ]
+
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:  # noqa: ARG002 - keys name identities alone
+        """By templates. An object leads nowhere."""
+        meets = meeting(data_map, self.namings())
+        return {
+            name: Ways(frozenset([objects.template.namespace or ""]), meets=meets[name])
+            for name, objects in self.collections.items()
+            if objects.log is None
+        }
 
 
 class S3Connection(Model):

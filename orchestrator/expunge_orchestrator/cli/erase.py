@@ -33,12 +33,15 @@ def register(app: typer.Typer) -> None:
     app.command("erase")(erase)
 
 
-def erase(
+def erase(  # noqa: PLR0913, PLR0917 - the options of the command
     batch: Annotated[str | None, typer.Argument(help="A planned, interrupted or failed batch (bt_…).")] = None,
     people: Annotated[
         str | None, typer.Option("--people", help="Plan from this CSV first (a file, or - for standard input).")
     ] = None,
     controller: Annotated[str | None, typer.Option("--controller", "-c", help="With --people: who asks.")] = None,
+    data_type: Annotated[
+        list[str] | None, typer.Option("--data-type", "-t", help="With --people: only data of this type (repeatable).")
+    ] = None,
     confirm: Annotated[
         str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")
     ] = None,
@@ -57,8 +60,10 @@ def erase(
         if people is not None:
             if controller is None:
                 raise UsageError("--people needs --controller.")
-            chosen = plan_verb.make(workspace, people, controller)
+            chosen = plan_verb.make(workspace, people, controller, data_type)
         else:
+            if data_type:
+                raise UsageError("--data-type needs --people: a planned batch says itself what it is limited to.")
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, str(batch))
         if chosen.state in {BatchState.CANCELLED, BatchState.CANCELLING}:

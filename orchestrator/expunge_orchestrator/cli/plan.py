@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -22,22 +23,28 @@ Controller = Annotated[
     str, typer.Option("--controller", "-c", help="Who asks: a controller of the data map, e.g. calltrack or client:42.")
 ]
 
+DataTypes = Annotated[
+    list[str] | None,
+    typer.Option("--data-type", "-t", help="Only data of this type; give it again for another. Default: everything."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("plan")(plan)
 
 
-def plan(people: People, controller: Controller, as_json: terminal.Json = False) -> None:
+def plan(people: People, controller: Controller, data_type: DataTypes = None, as_json: terminal.Json = False) -> None:
     r"""Count what a request would delete, tombstone and keep. Stores are only read.
 
     The first line of the CSV names identities of the data map; every further line is one person. The plan is kept as a
-    batch under a digest; `expunge erase BATCH` carries it out.
+    batch under a digest; `expunge erase BATCH` carries it out. With --data-type everything else stays as it is; a
+    choice that others hang on is refused.
 
-    Example: printf 'email\nann@mail.example\n' | expunge plan - --controller calltrack
+    Example: printf 'email\nann@mail.example\n' | expunge plan - --controller calltrack --data-type messages
     """
     with opened(settings_module.load(), installed()) as workspace:
-        made = make(workspace, people, controller)
+        made = make(workspace, people, controller, data_type)
     if as_json:
         terminal.emit(plan_told(made))
     else:
@@ -46,13 +53,19 @@ def plan(people: People, controller: Controller, as_json: terminal.Json = False)
             terminal.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
 
 
-def make(workspace: Workspace, source: str, controller: str) -> Batch:
+def make(workspace: Workspace, source: str, controller: str, data_types: Sequence[str] | None) -> Batch:
     """Read the list, and plan with a progress bar."""
+    chosen = frozenset(data_types) if data_types else None
     scope = parse_scope(controller, workspace.data_map)
     with terminal.people_from(source) as stream:
         listed = checked_people(stream, workspace.data_map)
     with terminal.progress("planning", len(listed)) as done:
-        return planning.make(workspace, listed, scope, done)
+        return planning.make(workspace, listed, scope, done, chosen)
+
+
+def limit(told: Mapping[str, Any]) -> str:
+    """What a request is limited to, to be put after its title; nothing if it is not."""
+    return f", only {', '.join(told['dataTypes'])}" if told.get("dataTypes") else ""
 
 
 def show(batch: Batch) -> None:
@@ -63,7 +76,7 @@ def show(batch: Batch) -> None:
         for name, one in planned["collections"].items()
     ]
     out = terminal.console()
-    title = f"Plan {batch.uid} for {batch.scope}: {terminal.people(batch.plan['people'])}"
+    title = f"Plan {batch.uid} for {batch.scope}: {terminal.people(batch.plan['people'])}{limit(batch.plan)}"
     out.print(terminal.table(title, ("collection", "action", "people", "due", "retained", "newer"), rows))
     if batch.plan["ambiguous"]:
         out.print(
@@ -74,7 +87,8 @@ def show(batch: Batch) -> None:
     for uid, number in (batch.plan.get("alsoIn") or {}).items():
         out.print(f"{terminal.people(number)} also in {uid}, which is at work: whichever comes second finds the rest.")
     if batch.plan["notFound"]:
-        out.print(f"{batch.plan['notFound']} not found in any store.")
+        where = "in any store" if batch.data_types is None else "with data of these types"
+        out.print(f"{batch.plan['notFound']} not found {where}.")
     for excess in batch.plan.get("exceeded") or []:
         out.print(f"[bold red]limit[/]  {escape(limits.told(excess))}")
     out.print(f"digest {batch.plan_digest}")

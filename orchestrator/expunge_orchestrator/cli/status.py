@@ -58,6 +58,7 @@ def status(
                 {
                     "batch": one.uid,
                     "controller": str(one.scope),
+                    **({} if one.data_types is None else {"dataTypes": sorted(one.data_types)}),
                     "state": told_state(one, results),
                     "people": one.plan["people"],
                     "created": one.created_at,
@@ -77,7 +78,7 @@ def status(
     rows = [
         (
             one["batch"],
-            one["controller"],
+            f"{one['controller']}{plan_verb.limit(one)}",
             one["state"],
             one["people"],
             ", ".join(f"{number} {name}" for name, number in sorted(dict(results).items())),
@@ -96,6 +97,7 @@ def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
         return {
             "batch": batch.uid,
             "controller": str(batch.scope),
+            **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
             "state": told_state(batch, results),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
@@ -115,7 +117,7 @@ def show(report: dict[str, Any]) -> None:
     rows = [
         (name, one["found"], one["due"], one["retained"], one["newer"]) for name, one in report["collections"].items()
     ]
-    title = f"Batch {report['batch']} for {report['controller']}: {report['state']}"
+    title = f"Batch {report['batch']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
     if rows:
         out.print(terminal.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
     else:

@@ -23,6 +23,13 @@ CLAIM = (
     "No claim is made for places not listed."
 )
 
+LIMITED_CLAIM = (
+    "Of the data types asked for alone: records found through the declared ties were deleted or tombstoned in the"
+    " stores listed and, when asked again, nothing due was left. Level reached: deleted (no read path returns them);"
+    " not claimed: rewritten, expired. Records of other data types were left as they were, and no claim is made for"
+    " them, nor for places not listed."
+)
+
 _BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 
 
@@ -35,6 +42,7 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
         "contact": data_map.operator.contact,
         "dataMap": f"sha256:{batch.map_digest}",
         "planDigest": f"sha256:{batch.plan_digest}",
+        **({} if batch.data_types is None else {"limitedTo": sorted(batch.data_types)}),
         "stores": [
             {
                 "store": store,
@@ -75,6 +83,12 @@ def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy])
     }
 
 
+def about(batch: Batch) -> dict[str, object]:
+    """Whose records, and which: what every statement says, so that a limited request is never read as the whole."""
+    said: dict[str, object] = {"controller": str(batch.scope)}
+    return said if batch.data_types is None else said | {"dataTypes": sorted(batch.data_types)}
+
+
 def deadlines_document(batch: Batch, received: ReceivedAt, data_map: DataMap) -> dict[str, object] | None:
     """By when the batch's requests are to be answered, as computed on receipt; None where the map sets no deadline."""
     spec = data_map.controllers[batch.scope.controller].deadline_of(batch.scope.member)
@@ -92,12 +106,12 @@ def shared_at_receipt(batch: Batch, received: ReceivedAt, data_map: DataMap) -> 
 
 def accepted(batch: Batch, received: ReceivedAt, context: Sequence[str]) -> dict[str, object]:
     """Body of `accepted`; `context` cites the documents that the batch's requests share."""
-    return {"controller": str(batch.scope), "receivedAt": received.operator, "context": list(context)}
+    return {**about(batch), "receivedAt": received.operator, "context": list(context)}
 
 
 def denied(batch: Batch, reason: str) -> dict[str, object]:
     """Body of `denied`: nothing was deleted, and why."""
-    return {"controller": str(batch.scope), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
+    return {**about(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
 
 
 def cancelled(  # noqa: PLR0913 - the statement's own parts
@@ -112,7 +126,7 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
     """Body of `cancelled`: with no lines, no store had been asked to erase; else what was erased, and what is left."""
     if not lines:
         return {
-            "controller": str(batch.scope),
+            **about(batch),
             "outcome": Result.CANCELLED.value,
             "reason": "Cancelled before anything was erased",
             "context": [context],
@@ -120,7 +134,7 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
     told = _left(lines)
     some = outcomes.some_gone(told)
     return {
-        "controller": str(batch.scope),
+        **about(batch),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
         "reason": "Cancelled after erasing had begun",
         "verifiedAt": stamp(at),
@@ -144,7 +158,7 @@ def unsettled(  # noqa: PLR0913 - the statement's own parts
     told = _left(lines)
     some = stated != Result.NOT_FOUND or outcomes.some_gone(told)
     return {
-        "controller": str(batch.scope),
+        **about(batch),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
         "reason": "Cancelled at the settling check: what is listed as left was found by the identifiers of this request"
         " after it had been stated as done, and was not erased",
@@ -181,7 +195,7 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
 ) -> dict[str, object]:
     """Body of `on-hold`: what is erased so far and verified, and what the hold keeps."""
     return {
-        "controller": str(batch.scope),
+        **about(batch),
         "outcome": Result.ON_HOLD.value,
         "reason": held.ground,
         "until": held.until and held.until.isoformat(),
@@ -202,7 +216,7 @@ def re_erased(  # noqa: PLR0913 - the statement's own parts
 ) -> dict[str, object]:
     """Body of `re-erased`: something due was there at settling time and was erased again."""
     return {
-        "controller": str(batch.scope),
+        **about(batch),
         "verifiedAt": stamp(at),
         "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
@@ -221,7 +235,7 @@ def guarded(lines: Iterable[Line]) -> list[tuple[str, str]]:
 def settled(batch: Batch, lines: Sequence[Line], at: datetime, context: str) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
     return {
-        "controller": str(batch.scope),
+        **about(batch),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
         **_kept(bool(guarded(lines))),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from expunge_orchestrator import outcomes
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.execution.bodies import CLAIM, in_collection, in_store
+from expunge_orchestrator.execution.bodies import CLAIM, LIMITED_CLAIM, about, in_collection, in_store
 from expunge_orchestrator.grounds import Grounds
 from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.outcomes import Line
@@ -47,9 +47,9 @@ class Conclusions:
         context: str,
     ) -> None:
         shared: dict[str, object] = {
-            "controller": str(batch.scope),
+            **about(batch),
             "dataMap": f"sha256:{map_digest}",
-            "claim": CLAIM,
+            "claim": CLAIM if batch.data_types is None else LIMITED_CLAIM,
             "verifiedAt": stamp(at),
             "countedAt": stamp(counted),
             "normalisers": list(normalisers),

@@ -65,8 +65,17 @@ def unfinished(
 
 
 def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[Leftover]:
-    """What these people's requests have taken over of what was `left`: it has come to an end with them."""
-    return [one for item in people for one in left.get(item.id, ()) if _taken(context, item, one)]
+    """What these people's requests have taken over of what was `left`: it has come to an end with them.
+
+    Not where a request for some data types only has not looked at every place in which something was left.
+    """
+    looked_at = {(store, name) for store, collections in context.batch.actions.items() for name in collections}
+    return [
+        one
+        for item in people
+        for one in left.get(item.id, ())
+        if one.places <= looked_at and _taken(context, item, one)
+    ]
 
 
 def _taken(context: Context, item: Item, one: Leftover) -> bool:

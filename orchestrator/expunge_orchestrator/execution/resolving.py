@@ -127,7 +127,7 @@ def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset
     return standing.resolve(
         given,
         stores=workspace.stores,
-        names=list(context.batch.actions),
+        names=list(context.batch.identities),
         scope=context.batch.scope,
         cutoffs=context.cutoffs,
         data_map=workspace.data_map,

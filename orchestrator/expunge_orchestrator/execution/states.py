@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from expunge_orchestrator import approving
+from expunge_orchestrator import approving, closure
 from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.errors import PlanChangedError, WaitingError
 from expunge_orchestrator.execution import pipeline
@@ -31,6 +31,7 @@ def begin(workspace: Workspace, batch: Batch) -> None:
     Raises:
         PlanChangedError: The data map or a store is another one than at planning time.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
+        OpenChoiceError: What the request leaves out hangs on what it would erase by now.
         WaitingError: It is paused, or waits for approval.
         LedgerBehindError: The ledger is older than its log. Nothing was written.
     """
@@ -45,16 +46,17 @@ def begin(workspace: Workspace, batch: Batch) -> None:
         return
     workspace.refuse_errors()
     if batch.state is not BatchState.PLANNED:
-        if batch.actions != actions_for(batch.scope, workspace.data_map):
+        if batch.actions != actions_for(batch.scope, workspace.data_map, batch.data_types):
             raise PlanChangedError(
                 "The data map now names other collections or actions than this batch was planned with.",
                 remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
             )
+        closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
         return
     _refuse_other_ground(workspace, batch)
+    closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
     cutoffs = [
-        {"batch_id": batch.id, "store": store, "at": exact(workspace.stores[store].now())}
-        for store in batch.plan["stores"]
+        {"batch_id": batch.id, "store": store, "at": exact(workspace.stores[store].now())} for store in batch.identities
     ]
     with workspace.ledger.begin() as connection:
         started = connection.execute(
@@ -77,8 +79,8 @@ def _refuse_other_ground(workspace: Workspace, batch: Batch) -> None:
         raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
     if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
         raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
-    for store, planned in batch.plan["stores"].items():
-        if workspace.stores[store].identity().digest != planned["identity"]:
+    for store, planned in batch.identities.items():
+        if workspace.stores[store].identity().digest != planned:
             raise PlanChangedError(
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",

@@ -30,6 +30,7 @@ from expunge_orchestrator.ledger.records import (
     verified_since_count,
 )
 from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.scope import asked_for
 from expunge_reports.statement import NOTHING_OPEN
 
 _ON = Next()
@@ -59,7 +60,8 @@ def recount(context: Context) -> Write:
     due: dict[str, Counter[str]] = {}
     for store in context.batch.actions:
         subjects = context.subjects(context.active, store)
-        counts = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
+        answer = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
+        counts = asked_for(answer, context.batch.actions[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}))
         due[store] = Counter()
@@ -239,8 +241,9 @@ def refuse_other_store(context: Context) -> None:
 
 def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:
     """Add one store's counts to a count record of each item."""
+    about = asked_for(counts, context.batch.actions[context.store])
     rows = [
-        {"id": item.id, column: {**getattr(item, column), context.store: outcomes.pack(counts.get(item.id, {}))}}
+        {"id": item.id, column: {**getattr(item, column), context.store: outcomes.pack(about.get(item.id, {}))}}
         for item in items
     ]
 

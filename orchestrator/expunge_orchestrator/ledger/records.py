@@ -74,6 +74,20 @@ class Batch:
     cancelled: bool
 
     @property
+    def data_types(self) -> frozenset[str] | None:
+        """What the request is limited to; None: everything of the controller."""
+        named = self.plan.get("dataTypes")
+        return None if named is None else frozenset(named)
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Store -> digest of its identity: those that are erased from, and those that only say who it is."""
+        return {
+            store: str(planned["identity"])
+            for store, planned in {**self.plan["stores"], **self.plan.get("consulted", {})}.items()
+        }
+
+    @property
     def actions(self) -> dict[str, dict[str, Action]]:
         """The approved actions: store -> collection -> action."""
         return {

@@ -119,6 +119,7 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
         [keys],
         wanted.scope,
         lambda _done: None,
+        None if wanted.data_types is None else frozenset(wanted.data_types),
         requested_by=wanted.asked_by,
         frozen=belongs,
     )

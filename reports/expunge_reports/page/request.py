@@ -1,14 +1,15 @@
 """What was asked and when, and the history of the series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from expunge_reports import wording
 from expunge_reports.page import generic, markup, words
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Plan
 from expunge_reports.statement import Statement
 
-_KNOWN: Final = frozenset({"controller", "receivedAt", "context"})
+_KNOWN: Final = frozenset({"controller", "dataTypes", "receivedAt", "context"})
 
 
 def render(names: Names, statements: Sequence[Statement], plan: Plan | None) -> Html:
@@ -20,7 +21,7 @@ def render(names: Names, statements: Sequence[Statement], plan: Plan | None) -> 
         contact = "" if plan.contact is None else f" ({plan.contact})"
         facts["Asked of"] = markup.text(f"{plan.operator}{contact}")
     if asked:
-        facts |= _asked(first.body)
+        facts |= _asked(first)
         facts["Accepted"] = markup.time(first.issued_at)
     if plan is not None and plan.stores:
         facts["Stores in its scope"] = markup.text(", ".join(f"{one.name} ({one.kind})" for one in plan.stores))
@@ -30,9 +31,13 @@ def render(names: Names, statements: Sequence[Statement], plan: Plan | None) -> 
     return markup.section(names, title, Html(f"{markup.facts(facts)}{rest}{_history(names, statements)}"))
 
 
-def _asked(body: Mapping[str, object]) -> dict[str, Html]:
-    controller, received = body.get("controller"), body.get("receivedAt")
+def _asked(first: Statement) -> dict[str, Html]:
+    controller, received = first.body.get("controller"), first.body.get("receivedAt")
+    limited = wording.limited_to(first)
     facts = {"Asked for": Html("Erasure of one person's records")}
+    if limited is not None:
+        said = f"Erasure of some of one person's records. Only these data types: {', '.join(limited)}"
+        facts["Asked for"] = markup.text(said)
     if controller is not None:
         facts["Controller"] = generic.inline(controller)
     if received is not None:
@@ -45,7 +50,7 @@ def _history(names: Names, statements: Sequence[Statement]) -> Html:
         (
             markup.text(current.seq),
             markup.time(current.issued_at),
-            markup.text(words.EVENT_WORDS.get(current.event, current.event)),
+            markup.text(words.event(current.event, limited=wording.limited_to(current) is not None)),
             markup.text(words.owed(current.open.items, current.open.last_expected_by, final=current.final)),
         )
         for current in statements

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from expunge_reports import wording
 from expunge_reports.page import generic, markup, reading, words
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Collection, Plan, Store
@@ -26,6 +27,7 @@ _LEGEND: Final = (
     "cutoff, which it does not cover. A store's own files and backup copies may hold erased records for longer."
 )
 _FACTS: Final[Mapping[str, str]] = {
+    "dataTypes": "Only data of these types; nothing is said of any other",
     "reason": "Reason",
     "claim": "What is claimed",
     "countedAt": "Counted before erasing",
@@ -67,7 +69,8 @@ def _statement(names: Names, current: Statement, plan: Plan | None) -> Html:
         # Identities and the like, should a later version state them of a store.
         unknown |= {f"store {store.name}": store.further for store in stores if store.further}
     rest = generic.titled(names, f"Also in statement {current.seq}", unknown) if unknown else markup.NOTHING
-    title = f"{words.EVENT_WORDS.get(current.event, current.event)} (statement {current.seq})"
+    said = words.event(current.event, limited=wording.limited_to(current) is not None)
+    title = f"{said} (statement {current.seq})"
     return markup.section(names, title, Html(f"{markup.facts(facts)}{tables}{rest}"), level=3)
 
 

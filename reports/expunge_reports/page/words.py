@@ -68,6 +68,12 @@ _DURATION: Final = re.compile(r"P(?=\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)
 _UNITS: Final = ("year", "month", "week", "day")
 
 
+def event(code: str, *, limited: bool) -> str:
+    """Return what a statement says happened; of a limited request, that it says so of nothing else."""
+    said = EVENT_WORDS.get(code, code)
+    return f"{said} (of the data types asked for only)" if limited else said
+
+
 def outcome(code: str, found: int | None, retained: int | None) -> str:
     """Return what happened in one collection; what was kept only in part is said as such."""
     if code == "retained" and found is not None and retained is not None and retained < found:

@@ -81,6 +81,11 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
         ("identities: [user_id, email, phone]", "identities: [user_id, session_token]", "never accepted from outside"),
         ("identities: [user_id, email, phone]", "identities: [user_id, fax]", "identities that the map does not"),
         ("data_types: [account, account_anchor", "data_types: [acount, account_anchor", "names unknown data types"),
+        (
+            "data_types: [account, account_anchor",
+            "data_types: [calls, account_anchor",
+            "no collection is this controller",
+        ),
         ("    ground: Invoices are kept", "    purpoze: Invoices are kept", "unknown key"),
     ],
 )

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from expunge_reports import export, page
+from expunge_reports import export, page, wording
 from expunge_reports.page import style, words
 from expunge_reports.statement import EVENTS, Open
 
@@ -167,6 +167,37 @@ def issue(make_operator):
 def whole(issue):
     held = [copy(), endless("never", "no rule"), endless("held", "a legal hold is on")]
     return issue({"stores": STORES, "claim": "Nothing due was left.", "controller": "shop"}, copies(*held))
+
+
+def test_a_limited_request_is_never_read_as_the_whole(make_operator):
+    limit = ["exports", "messages"]
+    operator = make_operator(documents=[PLAN])
+    operator.issue("accepted", body={"controller": "shop", "dataTypes": limit, "context": cite(PLAN)})
+    operator.issue("erased", body={"controller": "shop", "dataTypes": limit, "stores": STORES, "outcome": "erased"})
+    text = read(render(operator)).text
+    assert "Only these data types: exports, messages" in text
+    for event in ("accepted", "erased"):
+        assert f"{words.EVENT_WORDS[event]} (of the data types asked for only)" in text
+    verdict = operator.verify(operator.export())
+    said = wording.lines(verdict)
+    assert "limited to data of these types: exports, messages; of all other data nothing is said" in said
+    assert "erased, of the data types asked for (0 open)" in said[-1]
+    assert [one["dataTypes"] for one in wording.to_object(verdict)["statements"]] == [limit, limit]
+
+
+def test_a_whole_request_says_nothing_of_a_limit(whole):
+    assert "data types asked for" not in whole
+
+
+@pytest.mark.parametrize("limit", ["messages", [HOSTILE], ["a\x1b[2J"], {"messages": 1}, [1], None])
+def test_a_limit_that_cannot_be_read_is_still_said(make_operator, limit):
+    operator = make_operator(documents=[PLAN])
+    operator.issue("accepted", body={"controller": "shop", "dataTypes": limit, "context": cite(PLAN)})
+    operator.issue("erased", body={"controller": "shop", "dataTypes": limit, "stores": STORES})
+    assert read(render(operator)).text.count("(of the data types asked for only)") == 3
+    said = "\n".join(wording.lines(operator.verify(operator.export())))
+    assert "limited to data of these types: (in a form that this version does not know)" in said
+    assert "\x1b" not in said
 
 
 def test_the_verdict_and_its_limits_come_first(whole):

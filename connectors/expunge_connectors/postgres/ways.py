@@ -1,0 +1,75 @@
+"""Ways: by which keys a collection's rows are found, and which keys are lost with them. Pure, over the map alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from expunge_config.datamap import Action, DataMap, Ways
+
+if TYPE_CHECKING:
+    from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
+
+
+def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, Ways]:
+    """The ways of every collection that is no log."""
+    data = {name: table for name, table in spec.collections.items() if table.log is None}
+    led_from: dict[str, set[tuple[str, ...]]] = {name: set() for name in data}
+    for name, table in data.items():
+        for tie in table.ties:
+            if tie.lead is not None and tie.lead[0] != name and tie.lead[0] in data:
+                led_from[tie.lead[0]].add(tie.lead[1])
+    return {
+        name: Ways(
+            frozenset(_found_by(store, name, table, data_map)),
+            frozenset()
+            if _stays_whole(table, led_from[name], data_map)
+            else frozenset(
+                [
+                    *(_internal(store, name, columns) for columns in led_from[name]),
+                    *(one for one in table.yields if not _known_before(one, table, data)),
+                ]
+            ),
+        )
+        for name, table in data.items()
+    }
+
+
+def _found_by(store: str, name: str, table: TableSpec, data_map: DataMap) -> Iterator[str]:
+    for tie in table.ties:
+        if tie.lead is not None:
+            if tie.lead[0] != name:
+                yield _internal(store, *tie.lead)
+        elif not data_map.identities[tie.identity or ""].shareable:
+            yield tie.identity or ""
+
+
+def _stays_whole(table: TableSpec, led_from: set[tuple[str, ...]], data_map: DataMap) -> bool:
+    """The row stays, and so does everything by which it is found and leads on."""
+    if data_map.data_types[table.data_type or ""].on_request is not Action.TOMBSTONE:
+        return False
+    used = {column for tie in table.ties for column in tie.names}
+    used |= {source.column for source in table.yields.values()}
+    used |= {column for columns in led_from for column in columns}
+    return not used & table.tombstone.keys()
+
+
+def _known_before(identity: str, table: TableSpec, data: dict[str, TableSpec]) -> bool:
+    """Whatever led to the row was this very value, in this very column: the row tells nothing new."""
+    source = table.yields[identity]
+    if source.several:
+        return False
+
+    def says_it(lead: tuple[str, tuple[str, ...]] | None, named: str | None) -> bool:
+        if lead is None:
+            return named == identity
+        theirs = data[lead[0]].yields.get(identity) if lead[0] in data else None
+        return theirs is not None and not theirs.several and lead[1] == (theirs.column,)
+
+    return all(
+        tie.names == (source.column,) and not tie.several and says_it(tie.lead, tie.identity) for tie in table.ties
+    )
+
+
+def _internal(store: str, lead: str, columns: tuple[str, ...]) -> str:
+    return f"{store}.{lead}.{'+'.join(columns)}"
