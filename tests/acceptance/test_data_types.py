@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from tests.acceptance.desk import Desk
 from tests.acceptance.people import Made, make_caller, make_holder
 from tests.acceptance.probe import Contents, Probe, changed
+from tests.acceptance.test_holds import key, place
 from tests.acceptance.test_leftovers import leftovers
 from tests.acceptance.test_stopping import ACTOR, cancel, lines_of, statements_of
 from tests.acceptance.wrapped import Instead, before
@@ -252,6 +253,25 @@ def test_what_comes_back_at_the_settling_check_is_erased_within_the_limit(office
     assert changed(was, probe.contents()) == {"table messages": (1, 0)}
     assert office.events(batch) == [["accepted", "erased", "re-erased", "settled"]]
     assert set(map(tuple, limits_of(office, batch).values())) == {("messages",)}
+
+
+@pytest.mark.parametrize(
+    ("held", "number", "state", "left"),
+    [
+        ("account", 0, BatchState.ERASED, set(INFORMATION)),
+        ("exports", 1, BatchState.ON_HOLD, {"messages"}),
+        (None, 1, BatchState.ON_HOLD, set()),
+    ],
+)
+def test_a_hold_matters_where_it_meets_the_request(  # noqa: PLR0917 - the case and the places
+    office: Office, probe: Probe, held: str | None, number: int, state: BatchState, left: set[str]
+) -> None:
+    holder = make_holder(probe)
+    place(office, [key("user_id", holder.id)], data_type=held)
+    batch = office.plan(holder.csv, data_types=INFORMATION)
+    assert batch.plan["onHold"] == number
+    assert office.erase(batch).state is state, office.failures(batch)
+    assert {name.partition(".")[2] for name in gone(holder, probe)} == left
 
 
 # The map's own scopes ------------------------------------------------------------------------------------------------

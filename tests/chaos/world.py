@@ -58,6 +58,7 @@ class Request:
         in_between: Account holder for whom a message arrives between erasing and verifying: a second round.
         afterwards: Account holder for whom things arrive in all three stores before the settling check.
         chunk: People in a chunk.
+        data_types: What it is limited to.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Request:
     in_between: int | None = None
     afterwards: int | None = None
     chunk: int = 3
+    data_types: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ class World:
                     store.adopt()
             people = read_people(io.BytesIO(request.people.encode()), workspace.data_map)
             scope = parse_scope(request.controller, workspace.data_map)
-            batch = planning.make(workspace, people, scope, lambda _done: None)
+            batch = planning.make(workspace, people, scope, lambda _done: None, request.data_types)
         return self.save(f"{request.name}_erase", home), batch.uid, batch.plan_digest
 
     def arrive_late(self, holder: int) -> None:
