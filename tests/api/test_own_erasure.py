@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tests.acceptance.people import make_holder
+from tests.acceptance.probe import Probe, changed
 from tests.fixtures.api import GRACE, Door, bearer, once
 
 URL = "/v1/me/erasure"
@@ -78,6 +80,17 @@ def test_waived(door: Door) -> None:
     assert made.status_code == 201
     door.work()
     assert _state(door, holder, made.json()["id"]) == "partially-erased"
+
+
+def test_a_scope_takes_its_data_types_and_nothing_else(door: Door, probe: Probe) -> None:
+    holder = make_holder(probe)
+    was = probe.contents()
+    wish = {"scope": "information", "waiveGrace": True}
+    made = door.client.post(URL, json=wish, headers=once(door.person(user_id=holder.id)))
+    assert (made.status_code, made.json()["dataTypes"]) == (201, ["exports", "messages"])
+    door.work()
+    assert _state(door, holder.id, made.json()["id"]) == "erased"
+    assert changed(was, probe.contents()) == {"table messages": (1, 0), "bucket calltrack-exports": (1, 0)}
 
 
 def test_a_person_can_do_nothing_else(door: Door) -> None:
