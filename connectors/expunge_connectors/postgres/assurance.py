@@ -1,4 +1,8 @@
-"""Values that the map says are never shared: looked at all the same, before anything elsewhere goes by one (law 2)."""
+"""Values that are to be one person's: looked at all the same, before anything elsewhere goes by one (law 2).
+
+Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
+column is unique for itself.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,22 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser, NotNormalisable
 from expunge_connectors.contract import SubjectKey
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.comparison import normalised, same_row, values
 from expunge_connectors.postgres.keytypes import equals
 from expunge_connectors.postgres.mapped import MappedTable
 from expunge_connectors.postgres.search import Search
 from expunge_connectors.postgres.spec import Source
-from expunge_connectors.postgres.wording import column
+from expunge_connectors.postgres.wording import TRUE, both, column
 
 _PLAIN = "{column}::text"
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
 _SHARED = sql.SQL(
     "SELECT DISTINCT f.number, {value} FROM {found} AS f JOIN {table} AS t ON {same}{mine} JOIN {others} ON {equal}"
-    " WHERE NOT EXISTS (SELECT FROM {found} AS g WHERE g.number = f.number AND {known})"
+    " WHERE {followed} AND {not_theirs}"
 )
+_NOT_FOUND = sql.SQL("NOT EXISTS (SELECT FROM {found} AS g WHERE g.number = f.number AND {known})")
+_REQUESTED = sql.SQL("{row}.asked AND NOT {row}.waits")
 
 
 def asked(mapped: MappedTable) -> bool:
@@ -32,7 +39,8 @@ def shared(search: Search, mapped: MappedTable) -> frozenset[tuple[int, SubjectK
     for identity, (source, rule) in mapped.yields.items():
         if source.never_shared is None:
             continue
-        for number, text in search.connection.execute(_statement(search, mapped, source, rule)).fetchall():
+        statement = _statement(search, mapped, source, rule, (mapped, source), TRUE)
+        for number, text in search.connection.execute(statement).fetchall():
             try:
                 keys.add((number, SubjectKey(identity, rule.normalise(text))))
             except NotNormalisable:
@@ -40,20 +48,75 @@ def shared(search: Search, mapped: MappedTable) -> frozenset[tuple[int, SubjectK
     return frozenset(keys)
 
 
-def _statement(search: Search, mapped: MappedTable, source: Source, rule: Normaliser) -> sql.Composed:
-    table = mapped.table.identifier
-    mine, others = sql.SQL("").format(), sql.SQL("{} AS o").format(table)
+def refuse_common(search: Search) -> None:
+    """Let nothing go where a value is another's as well: rows of two tables hold it, and one is not the request's.
+
+    Asked as the erasure begins, when every key is known: while they are still being resolved, the subject's own other
+    row may be found only in a later round. Rows count that will be followed: an unknown key leads nowhere.
+
+    Raises:
+        TerminalError: There is such a value.
+    """
+    requested = _REQUESTED.format(row=sql.Identifier("f"))
+    for identity, holders in search.store.common.items():
+        for mapped in holders:
+            if not search.found.get(mapped.name):
+                continue
+            source, rule = mapped.yields[identity]
+            for other in holders:
+                if other is mapped:
+                    continue
+                theirs = other.yields[identity][0]
+                statement = _statement(search, mapped, source, rule, (other, theirs), requested)
+                rows = search.connection.execute(statement).fetchall()
+                if any(_is_one(rule, text) for _, text in rows):
+                    raise TerminalError(
+                        f"store {search.store.name}, collection {mapped.name}: a value of {identity} stands in a row of"
+                        f" {other.name} as well that is not the request's: with the one person's record in another"
+                        " store, somebody else's would go.",
+                        remedy=f"Correct the row, or the ties of {other.name}; the value belongs to one person.",
+                    )
+
+
+def _is_one(rule: Normaliser, text: str) -> bool:
+    try:
+        rule.normalise(text)
+    except NotNormalisable:
+        return False
+    return True
+
+
+def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is compared
+    search: Search,
+    mapped: MappedTable,
+    source: Source,
+    rule: Normaliser,
+    other: tuple[MappedTable, Source],
+    followed: sql.Composable,
+) -> sql.Composed:
+    table, there, source_there = mapped.table.identifier, *other
+    mine, others = sql.SQL("").format(), sql.SQL("{} AS o").format(there.table.identifier)
     ours: sql.Composable = column("t", source.column)
-    theirs: sql.Composable = column("o", source.column)
-    equality = mapped.table.columns[source.column].equality
+    theirs: sql.Composable = column("o", source_there.column)
     if source.several:
         mine = sql.SQL(" CROSS JOIN LATERAL {} AS v (value)").format(values(source, "t"))
+        ours = column("v", "value")
+    if source_there.several:
         inside = sql.SQL("({} AS o CROSS JOIN LATERAL {} AS w (value))")
-        others = inside.format(table, values(source, "o"))
-        ours, theirs, equality = column("v", "value"), column("w", "value"), None
+        others = inside.format(there.table.identifier, values(source_there, "o"))
+        theirs = column("w", "value")
+    live, live_there = mapped.table.columns[source.column], there.table.columns[source_there.column]
+    equality = None if source.several else live.equality
     value = normalised(rule.sql, ours)
-    if rule.sql != _PLAIN:
+    alike = source.several == source_there.several and (source.several or live.base == live_there.base)
+    if rule.sql != _PLAIN or not alike:
         ours, theirs, equality = value, normalised(rule.sql, theirs), None
+    not_theirs: sql.Composable = TRUE
+    if search.found.get(there.name):
+        known = same_row(there, "o", "g")
+        if there is not mapped:
+            known = both(_REQUESTED.format(row=sql.Identifier("g")), known)
+        not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
     return _SHARED.format(
         value=value,
         found=search.table(mapped.name),
@@ -62,5 +125,6 @@ def _statement(search: Search, mapped: MappedTable, source: Source, rule: Normal
         mine=mine,
         others=others,
         equal=equals(theirs, ours, equality),
-        known=same_row(mapped, "o", "g"),
+        followed=followed,
+        not_theirs=not_theirs,
     )

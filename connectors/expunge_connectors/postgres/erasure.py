@@ -11,7 +11,7 @@ from datetime import datetime
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres import staging, waiting
+from expunge_connectors.postgres import assurance, staging, waiting
 from expunge_connectors.postgres.catalogue import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.deletion import delete, nothing, tombstone, unreferred
@@ -107,6 +107,8 @@ class Eraser:
                     evidence = Evidence.of(search, mapped)
                     if evidence.ways:
                         self._keep(search, evidence)
+        with translated(self.store.name):
+            assurance.refuse_common(search)
         return search
 
     def _keep(self, search: Search, evidence: Evidence) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_config.normalisers import Normaliser
@@ -117,6 +117,7 @@ class MappedStore:
         logs: Collection -> (`schema.table`, its oid) of the logs.
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
+        common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
     """
 
     name: str
@@ -124,6 +125,7 @@ class MappedStore:
     foreign_keys: tuple[ForeignKey, ...]
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
+    common: Mapping[str, tuple[MappedTable, ...]] = field(default_factory=dict)
 
     def place(self, name: str) -> int:
         """The collection's number, in tie order: part of the names of its temporary tables."""
@@ -157,7 +159,13 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     accepted = {table for one in data.values() for trigger in one.triggers_ok for table in trigger.writes}
     free = {one.place for one in spec.unmapped_ok}
     tables = {one: builder.table(one) for one in order}
-    return MappedStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free))
+    common = {
+        identity: holders
+        for identity, one in data_map.identities.items()
+        if one.kind is IdentityKind.INTERNAL
+        and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
+    }
+    return MappedStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common)
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
