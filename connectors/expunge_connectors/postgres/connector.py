@@ -223,7 +223,7 @@ class PostgresStore:
         def step(connection: Connection) -> Step:
             return eraser.step(connection, subjects)
 
-        self._call(self._replicas.await_calm)
+        self._call(lambda connection: self._replicas.await_calm(connection, beat))
         done = self._writing(step)
         touched = done.touched
         beat()
@@ -235,7 +235,7 @@ class PostgresStore:
         )
         rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
         for _ in range(rows // eraser.limit + _SPARE_TRANSACTIONS):
-            self._call(self._replicas.await_calm)
+            self._call(lambda connection: self._replicas.await_calm(connection, beat))
             done = self._writing(step)
             touched += done.touched
             beat()

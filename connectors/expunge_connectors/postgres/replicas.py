@@ -6,14 +6,16 @@ begin by making sure that the standby writes no parameters down (law 5).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 from psycopg import RawCursor, sql
 
-from expunge_connectors.contract import Counts, Finding, Severity, Subject, Tally
+from expunge_connectors.contract import Beat, Counts, Finding, Severity, Subject, Tally, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_connectors.postgres import identity
 from expunge_connectors.postgres.connection import Connection, Connections
@@ -28,9 +30,17 @@ _ASKED = sql.Identifier(":asked")  # no collection is called so
 _KEYS = sql.SQL(
     "{} (number, namespace, value) AS MATERIALIZED (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[]))"
 )
-_WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text"
+_WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text, pg_catalog.clock_timestamp()"
+# Seconds are those between the primary's clock, at the moment when it had written so far, and the last commit that the
+# standby shows (a time of the primary's clock as well). Whoever has everything is not late, however long nobody wrote;
+# whoever shows no commit yet is late by nobody knows how much.
 _BEHIND = """
-SELECT greatest(pg_catalog.pg_wal_lsn_diff(%s::pg_lsn, pg_catalog.pg_last_wal_replay_lsn()), 0)::bigint
+SELECT greatest(pg_catalog.pg_wal_lsn_diff(%(until)s::pg_lsn, replayed.lsn), 0)::bigint,
+       CASE WHEN replayed.lsn >= %(until)s::pg_lsn THEN 0
+            ELSE coalesce(extract(epoch FROM %(at)s::timestamptz - pg_catalog.pg_last_xact_replay_timestamp()),
+                          'Infinity')
+       END::float8
+  FROM pg_catalog.pg_last_wal_replay_lsn() AS replayed (lsn)
  WHERE pg_catalog.pg_is_in_recovery()
 """
 _READERS = "SELECT count(*) FROM pg_catalog.pg_stat_replication"
@@ -47,6 +57,21 @@ SELECT pg_catalog.current_setting('log_parameter_max_length', true) IS DISTINCT 
     OR pg_catalog.current_setting('debug_print_plan')::boolean
 """
 _ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+
+
+class Lag(NamedTuple):
+    """How far a standby is behind: what it has not taken in, and how old what it shows is."""
+
+    size: int
+    seconds: float
+
+    def within(self, allowed: Lag) -> bool:
+        """It is no further behind than that."""
+        return self.size <= allowed.size and self.seconds <= allowed.seconds
+
+
+_EVERYTHING = Lag(0, math.inf)
+"""Nothing is missing, whatever age it has."""
 
 
 class Replicas:
@@ -71,15 +96,20 @@ class Replicas:
         for connections in self._all:
             connections.close()
 
-    def await_calm(self, primary: Connection) -> None:
+    def await_calm(self, primary: Connection, beat: Beat) -> None:
         """Let the standbys catch up before more is written, if one is further behind than the settings allow.
+
+        Args:
+            primary: Outside a transaction.
+            beat: Called while waiting.
 
         Raises:
             TransientError: One stays behind, or cannot be asked.
             TerminalError: One is no standby of this server.
         """
         if self._all:
-            self._await(primary, self._settings.replica_lag_bytes)
+            allowed = Lag(self._settings.replica_lag_bytes, self._settings.replica_lag_seconds)
+            self._await(primary, allowed, beat)
 
     def verify(
         self,
@@ -104,7 +134,7 @@ class Replicas:
             TerminalError: One is no standby of this server, or writes parameters down.
         """
         if self._all:
-            self._await(primary, 0)
+            self._await(primary, _EVERYTHING, no_beat)
         for number, connections in enumerate(self._all, start=1):
             with (
                 self._named(number),
@@ -159,32 +189,35 @@ class Replicas:
                 "Declare each standby under REPLICAS, each subscriber as a store, each archive as a backup.",
             )
 
-    def _await(self, primary: Connection, bytes_allowed: int) -> None:
+    def _await(self, primary: Connection, allowed: Lag, beat: Beat) -> None:
         deadline = time.monotonic() + self._settings.replica_wait_seconds
         expected = dict(identity.identity(primary, self._store).parts)
-        (until,) = primary.execute(_WRITTEN).fetchone() or ("0/0",)
+        until, at = primary.execute(_WRITTEN).fetchone() or ("0/0", None)
+        written = {"until": until, "at": at}
         for number, connections in enumerate(self._all, start=1):
             length = FIRST_PAUSE_SECONDS
             with self._named(number), translated(self._store), connections.lease() as connection:
                 if dict(identity.identity(connection, self._store).parts) != expected:
                     raise TerminalError(f"store {self._store}: it is another server, or another database.")
-                while (behind := self._behind(connection, until)) > bytes_allowed:
+                while not (behind := self._behind(connection, written)).within(allowed):
                     if time.monotonic() > deadline:
                         raise TransientError(
-                            f"store {self._store}: it is {behind} bytes behind the primary.",
+                            f"store {self._store}: it is {behind.size} bytes behind the primary, and its latest commit"
+                            f" {_age(behind.seconds)}.",
                             remedy="It catches up by itself, or look into pg_stat_replication; then try again.",
                         )
+                    beat()
                     self._pause(length)
                     length = min(2 * length, LONGEST_PAUSE_SECONDS)
 
-    def _behind(self, connection: Connection, until: str) -> int:
-        row = connection.execute(_BEHIND, (until,)).fetchone()
+    def _behind(self, connection: Connection, written: Mapping[str, object]) -> Lag:
+        row = connection.execute(_BEHIND, written).fetchone()
         if row is None:
             raise TerminalError(
                 f"store {self._store}: it is no standby any more, it takes writes of its own.",
                 remedy="Take it out of REPLICAS; if it is the primary now, it belongs into URL.",
             )
-        return int(row[0])
+        return Lag(int(row[0]), float(row[1]))
 
     def _refuse_recording(self, connection: Connection) -> None:
         if connection.execute(_RECORDS).fetchone() != (False,):
@@ -204,6 +237,10 @@ class Replicas:
         else:
             return
         raise told from None
+
+
+def _age(seconds: float) -> str:
+    return f"is {seconds:.0f} seconds old" if math.isfinite(seconds) else "is yet to come"
 
 
 def larger(one: Counts, other: Counts) -> Counts:

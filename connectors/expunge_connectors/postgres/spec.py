@@ -301,7 +301,8 @@ class PostgresConnection(Model):
             before it is committed. Rows that must go together are not split.
         replicas: libpq URIs of the hot standbys, with spaces in between where it is one text: verification asks them
             too.
-        replica_lag_bytes: Erasing waits while a replica is further behind, in bytes of the log of changes.
+        replica_lag_bytes / replica_lag_seconds: Erasing waits while a replica is further behind: in bytes of the log of
+            changes, or in the age of the latest commit that it shows (only while it lacks something).
         replica_wait_seconds: How long it waits, and how long verification waits until a replica has everything.
     """
 
@@ -313,4 +314,5 @@ class PostgresConnection(Model):
     seconds_per_transaction: float = Field(default=5, gt=0, le=3_600)
     replicas: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = ()
     replica_lag_bytes: int = Field(default=67_108_864, ge=0)
+    replica_lag_seconds: float = Field(default=30, ge=0, le=86_400)
     replica_wait_seconds: float = Field(default=60, ge=0, le=86_400)

@@ -27,7 +27,7 @@ from tests.integration.postgres.company import (
 
 from expunge_connectors.contract import Severity, Tally, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_connectors.postgres.replicas import larger
+from expunge_connectors.postgres.replicas import Replicas, larger
 from expunge_connectors.postgres.verification import Verifier
 from expunge_orchestrator.embedded import binaries, recipes
 from expunge_orchestrator.embedded.processes import Processes
@@ -153,6 +153,38 @@ def test_erasing_waits_for_a_standby_that_is_behind(company):
             assert execute(company[0], "SELECT count(*) FROM messages") == before
     with opened(company[0], replicas=company[1], replica_wait_seconds=20, replica_lag_bytes=1_000) as store:
         assert store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat) == 11
+
+
+def test_seconds_count_while_something_is_missing(company):
+    """A few bytes, and long ago: the standby shows what was true then."""
+    with opened(company[0], replicas=company[1], replica_wait_seconds=0, replica_lag_seconds=0) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        before = execute(company[0], "SELECT count(*) FROM messages")
+        with paused(company):
+            execute(company[0], "UPDATE clients SET name = name")
+            with pytest.raises(TransientError, match=r"\d+ bytes behind the primary, and its latest commit is \d+ sec"):
+                store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, no_beat)
+        assert execute(company[0], "SELECT count(*) FROM messages") == before
+
+
+def test_who_has_everything_is_not_late(company):
+    """However old what it shows is: nobody wrote."""
+    with (
+        opened(company[0], replicas=company[1], replica_wait_seconds=20, replica_lag_seconds=0) as store,
+        psycopg.connect(company[0], autocommit=True) as primary,
+    ):
+        store._replicas.await_calm(primary, no_beat)
+
+
+def test_who_waits_for_a_standby_says_so(company):
+    beats = []
+    with opened(company[0], replicas=company[1], replica_wait_seconds=20, replica_lag_seconds=0) as store:
+        waiting = Replicas("main", store._settings, lambda _: execute(company[1], "SELECT pg_wal_replay_resume()"))
+        with paused(company), psycopg.connect(company[0], autocommit=True) as primary:
+            execute(company[0], "UPDATE clients SET name = name")
+            waiting.await_calm(primary, lambda: beats.append(1))
+        waiting.close()
+    assert beats
 
 
 def test_what_only_a_standby_shows_is_due():
