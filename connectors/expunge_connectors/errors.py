@@ -28,6 +28,10 @@ class NotQuiescentError(TransientError):
     """Transactions older than the cutoff are still running, so nothing can be said about what they will commit."""
 
 
+class LockTimeoutError(TransientError):
+    """A lock was not to be had in time: others are at work on the same records."""
+
+
 class StillReferencedError(TerminalError):
     """A record that should go is still referred to by one that stays.
 

@@ -17,7 +17,7 @@ from expunge_connectors.postgres.spec import PostgresConnection
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_SECONDS = 10
-_APPLICATION = "expunge"
+APPLICATION = "expunge"
 
 
 class Connections:
@@ -81,7 +81,7 @@ class Connections:
         with translated(self._store):
             conninfo = make_conninfo(
                 self._settings.url.get_secret_value(),
-                application_name=_APPLICATION,
+                application_name=APPLICATION,
                 client_encoding="utf8",
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
             )

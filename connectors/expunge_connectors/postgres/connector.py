@@ -38,6 +38,7 @@ from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erasure import Eraser, Step
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
+from expunge_connectors.postgres.foreground import Foreground
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec, tying
 from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.remembered import RememberedCatalogue
@@ -83,6 +84,7 @@ class PostgresStore:
         self._catalogue = RememberedCatalogue(table.table for table in self._map.collections.values())
         self._last_mapped: tuple[Catalogue, Scope, MappedStore] | None = None
         self._replicas = Replicas(name, connection)
+        self._foreground = Foreground(connection.busy_sessions)
         self._wait = patient() if wait is None else wait
         self._inspected: Fingerprint | None = None
 
@@ -173,7 +175,9 @@ class PostgresStore:
         )
         touched = 0
         in_the_way: list[Subject] = []
-        for slice_ in slices(subjects):
+        for number, slice_ in enumerate(slices(subjects)):
+            if number:
+                self._foreground.rest(beat)
             try:
                 touched += self._erase_slice(eraser, slice_, beat)
             except StillReferencedError:
@@ -221,7 +225,8 @@ class PostgresStore:
 
     def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Beat) -> int:
         def step(connection: Connection) -> Step:
-            return eraser.step(connection, subjects)
+            with self._foreground.watched(connection):
+                return eraser.at(self._foreground.pace).step(connection, subjects)
 
         self._call(lambda connection: self._replicas.await_calm(connection, beat))
         done = self._writing(step)
@@ -229,15 +234,18 @@ class PostgresStore:
         beat()
         if done.complete:
             return touched
-        # Each transaction is full but the last: more of them than these rows fill means that rows come back.
+        # Each transaction but the last touches rows: more of them than there are means that rows come back.
         left = self._reading(
             lambda connection: counting.count(connection, eraser.store, subjects, eraser.scope, eraser.cutoff)
         )
         rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
-        for _ in range(rows // eraser.limit + _SPARE_TRANSACTIONS):
+        rows += _SPARE_TRANSACTIONS * eraser.limit
+        while rows >= 0:
+            self._foreground.rest(beat)
             self._call(lambda connection: self._replicas.await_calm(connection, beat))
             done = self._writing(step)
             touched += done.touched
+            rows -= max(done.touched, 1)
             beat()
             if done.complete:
                 return touched

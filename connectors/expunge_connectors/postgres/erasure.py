@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from expunge_config.datamap import Action
@@ -19,6 +19,7 @@ from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.evidence import Evidence
 from expunge_connectors.postgres.guarding import changed_by, lock
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable
+from expunge_connectors.postgres.pace import Pace
 from expunge_connectors.postgres.rowwatch import RowWatch
 from expunge_connectors.postgres.search import Search, Way, ways_of
 from expunge_connectors.postgres.sequence import order
@@ -61,6 +62,12 @@ class Eraser:
     others: Callable[[], AbstractContextManager[Connection]]
     limit: int = ROWS_PER_TRANSACTION
     seconds: float = SECONDS_PER_TRANSACTION
+
+    def at(self, pace: Pace) -> Eraser:
+        """The same at this pace."""
+        if pace.share == 1:
+            return self
+        return replace(self, limit=pace.rows(self.limit), seconds=self.seconds * pace.share)
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
         """Run one transaction's worth; the caller commits and calls again until complete."""

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import psycopg
 
-from expunge_connectors.errors import ConnectorError, StillReferencedError, TerminalError, TransientError
+from expunge_connectors.errors import (
+    ConnectorError,
+    LockTimeoutError,
+    StillReferencedError,
+    TerminalError,
+    TransientError,
+)
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
+_LOCK_TIMEOUT = "55P03"  # lock_not_available
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P", "58")
 _TRANSIENT_STATES = frozenset(
     {
         "25P03",  # idle_in_transaction_session_timeout
         "25P04",  # transaction_timeout
         "55006",  # object_in_use
-        "55P03",  # lock_not_available
+        _LOCK_TIMEOUT,
         "57014",  # query_canceled: statement_timeout, or an administrator
     }
 )
@@ -59,7 +66,7 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     if error.diag.constraint_name is not None:
         text += f", constraint {error.diag.constraint_name} of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
-        return TransientError(f"{text}.")
+        return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.")
     kind = StillReferencedError if state == _FOREIGN_KEY else TerminalError
     return kind(f"{text}.", remedy=_ADVICE.get(state))
 

@@ -299,6 +299,7 @@ class PostgresConnection(Model):
         url: libpq URI of a role that may read, and write what the map says, and nothing else.
         rows_per_transaction / seconds_per_transaction: What an erasing transaction may touch, and how long it may take
             before it is committed. Rows that must go together are not split.
+        busy_sessions: With more other sessions of the server in a transaction erasing slows down; None: nobody counts.
         replicas: libpq URIs of the hot standbys, with spaces in between where it is one text: verification asks them
             too.
         replica_lag_bytes / replica_lag_seconds: Erasing waits while a replica is further behind: in bytes of the log of
@@ -312,6 +313,7 @@ class PostgresConnection(Model):
     verification_wait_seconds: float = Field(default=30, ge=0, le=86_400)
     rows_per_transaction: int = Field(default=25_000, ge=1, le=1_000_000)
     seconds_per_transaction: float = Field(default=5, gt=0, le=3_600)
+    busy_sessions: int | None = Field(default=None, ge=0)
     replicas: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = ()
     replica_lag_bytes: int = Field(default=67_108_864, ge=0)
     replica_lag_seconds: float = Field(default=30, ge=0, le=86_400)
