@@ -20,7 +20,10 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str)
         NotConfirmedError: The digest is not the plan's, or the approver is who asked for it.
     """
     if batch.state is not BatchState.AWAITING_APPROVAL:
-        raise UsageError(f"This batch is {batch.state.value}: it waits for no approval.")
+        raise UsageError(
+            f"This batch is {batch.state.value}: it waits for no approval.",
+            remedy="`expunge status` lists the batches; those that wait are awaiting-approval.",
+        )
     if digest != batch.plan_digest:
         raise NotConfirmedError(
             "Nothing was approved: the digest given is not the plan's.",

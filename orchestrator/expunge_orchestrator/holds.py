@@ -129,7 +129,10 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str)
         UsageError: It names neither people nor a data type nor a controller.
     """
     if not (wanted.people or wanted.data_type or wanted.controller):
-        raise UsageError("A hold names people, a data type or a controller, or several of these.")
+        raise UsageError(
+            "A hold names people, a data type or a controller, or several of these.",
+            remedy="Give PEOPLE.csv, --data-type or --controller.",
+        )
     one_at_a_time(connection)
     hold_id: int = connection.execute(
         sa.insert(schema.hold)

@@ -164,7 +164,10 @@ def _standing(connection: sa.Connection, writer: LogWriter) -> tuple[list[dict[s
     known = _indexed(connection)
     size = writer.log.size
     if size < known:
-        raise LedgerError("The log is shorter than the ledger says: it was truncated, or it is another log.")
+        raise LedgerError(
+            "The log is shorter than the ledger says: it was truncated, or it is another log.",
+            remedy="Point EXPUNGE_LOG_DIR at this ledger's log, or restore the log from its copy.",
+        )
     pending = {
         row.leaf: row.id
         for row in connection.execute(

@@ -46,7 +46,10 @@ class Seal:
         try:
             plain = AESGCM(self._unwrap(wrapped)).decrypt(sealed[:_NONCE], sealed[_NONCE:], series.encode())
         except InvalidTag:
-            raise KeysError("A sealed record of the ledger does not open: it was altered or moved.") from None
+            raise KeysError(
+                "A sealed record of the ledger does not open: it was altered or moved.",
+                remedy="Find out who wrote to the ledger; restore it from its own backup together with its log.",
+            ) from None
         return frozenset(SubjectKey(namespace, value) for namespace, value in json.loads(plain))
 
     def _unwrap(self, wrapped: bytes) -> bytes:

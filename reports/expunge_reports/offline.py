@@ -16,6 +16,13 @@ AUTHENTIC: Final = 0
 REJECTED: Final = 1
 UNUSABLE: Final = 2
 
+_EXAMPLE: Final = (
+    "example: python -m expunge_reports verify receipt.json --trust trust.json --opening email.opening.json"
+)
+_EPILOG: Final = (
+    "exit codes: 0 authentic (also if unanchored), 1 invalid or incomplete, 2 wrong usage or unreadable file"
+)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the verifier.
@@ -52,10 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m expunge_reports",
         description="Check an erasure receipt without a connection.",
-        epilog="exit codes: 0 authentic, 1 invalid or incomplete, 2 wrong usage or unreadable file",
+        epilog=_EPILOG,
     )
     verify = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
-        "verify", help="check an exported receipt"
+        "verify",
+        help="check an exported receipt",
+        description=(
+            "Check an exported receipt: signatures, chain, log and, with an opening, the person.\n"
+            "Opens no connection. "
+            "`expunge receipts verify` is the same."
+        ),
+        epilog=f"{_EXAMPLE}\n\n{_EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verify.add_argument("export", type=Path, metavar="EXPORT", help="the exported receipt")
     verify.add_argument("--trust", type=Path, required=True, metavar="FILE", help="the operator's trust.json")

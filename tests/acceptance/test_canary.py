@@ -418,12 +418,7 @@ def walked(house: House) -> tuple[House, Flock]:
     house.run(
         "plan, timeout", "plan", "-", "-c", "house", stdin=csv, code=8, EXPUNGE_STORES__MAIN__STATEMENT_TIMEOUT="1ms"
     )
-    with failing(house, birds, "wrong type"):
-        house.run("locate, wrong type", "locate", "-", "-c", "house", stdin=csv, code=8)
-    defective(house, "count", "locate, defect", "locate", "-", "-c", "house", stdin=csv, code=70)
-    located = house.run("locate", "locate", "-", "-c", "house", stdin=csv)
-    assert "main.people" in located.told
-    house.run("locate for machines", "locate", "-", "-c", "house", "--json", stdin=csv)
+    located(house, birds, csv)
     plan = json.loads(house.run("plan", "plan", "-", "-c", "house", "--json", stdin=csv).out)
     batch = plan["batch"]
     confirmed = ("erase", batch, "--confirm", plan["digest"])
@@ -451,6 +446,8 @@ def walked(house: House) -> tuple[House, Flock]:
     house.run("show", "receipts", "show", series)
     house.run("export", "receipts", "export", series, "-o", "receipt.json", "--page", "receipt.html")
     house.run("opening", "receipts", "opening", series, "-", "-o", "openings", stdin=csv)
+    written = house.run("opening", "receipts", "opening", series, "-", "-o", "openings", "--json", stdin=csv)
+    assert {"email", "phone"} <= json.loads(written.out)["openings"].keys()
     opening = next((house.desk.directory / "openings").iterdir())
     house.run(
         "verify",
@@ -467,6 +464,15 @@ def walked(house: House) -> tuple[House, Flock]:
     violated(house, unlucky)
     house.logs.update((path.name, path.read_bytes()) for path in house.stack.endpoints.log_files)
     return house, Flock({**flock(birds).birds, **{f"second {name}": one for name, one in flock(unlucky).birds.items()}})
+
+
+def located(house: House, birds: dict[str, Any], csv: str) -> None:
+    """Ask what is held of the person, with and without something in the way."""
+    with failing(house, birds, "wrong type"):
+        house.run("locate, wrong type", "locate", "-", "-c", "house", stdin=csv, code=8)
+    defective(house, "count", "locate, defect", "locate", "-", "-c", "house", stdin=csv, code=70)
+    assert "main.people" in house.run("locate", "locate", "-", "-c", "house", stdin=csv).told
+    house.run("locate for machines", "locate", "-", "-c", "house", "--json", stdin=csv)
 
 
 def request_of(birds: dict[str, Any]) -> str:

@@ -142,7 +142,10 @@ def _read(path: Path) -> str:
             remedy="Give its path with EXPUNGE_DATA_MAP.",
         ) from None
     if len(content) > MAX_BYTES:
-        raise DataMapError(f"The data map {path.name} is larger than {MAX_BYTES} bytes.")
+        raise DataMapError(
+            f"The data map {path.name} is larger than {MAX_BYTES} bytes.",
+            remedy="Is it the right file? EXPUNGE_DATA_MAP names it.",
+        )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

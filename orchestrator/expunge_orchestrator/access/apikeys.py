@@ -61,7 +61,9 @@ def issue(  # noqa: PLR0913 - what a key says
         UsageError: There is no such holder, or a role cannot be given.
     """
     if not roles or not {Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMIN}.issuperset(roles):
-        raise UsageError("A key needs roles: requester, operator, approver, auditor, admin.")
+        raise UsageError(
+            "A key needs roles: requester, operator, approver, auditor, admin.", remedy="Give --role, once or more."
+        )
     known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
     if holder is not None and connection.execute(known).first() is None:
         raise UsageError("No key was ever issued to that holder.", remedy="`expunge access list` names the holders.")

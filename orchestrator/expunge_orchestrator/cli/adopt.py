@@ -36,7 +36,9 @@ def adopt(
         if connector is None:
             raise UsageError("The data map has no such store.", remedy=f"Stores are {', '.join(stores)}.")
         if not isinstance(connector, Adoptable):
-            raise UsageError("This store has an identity of its own: there is nothing to adopt.")
+            raise UsageError(
+                "This store has an identity of its own: there is nothing to adopt.", remedy="Go on: expunge check"
+            )
         identity = connector.adopt()
     if as_json:
         terminal.emit({"store": store, "kind": identity.kind, "identity": identity.digest})

@@ -38,9 +38,9 @@ def register(app: typer.Typer) -> None:
 def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = False) -> None:
     """Hold the data map against the live stores. Reads only.
 
-    Errors block `plan` and `erase` (exit code 5); each finding says what to do. With --sample, tables, columns, keys
-    and objects that the map does not name are searched for e-mail addresses, phone numbers, IP addresses and ids of
-    people; what is printed is where, which kind and how often, never a value.
+    Errors block `plan`, `erase` and `locate` (exit code 5); each finding says what to do. With --sample, tables,
+    columns, keys and objects that the map does not name are searched for e-mail addresses, phone numbers, IP addresses
+    and ids of people; what is printed is where, which kind and how often, never a value.
 
     Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
     """
@@ -71,6 +71,5 @@ def _show(findings: list[Finding], errors: int) -> None:
         out.print(f"[{_COLOURS[one.severity]}]{one.severity.value:7}[/] [bold]{escape(place)}[/] {escape(one.message)}")
         out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]")
     others = len(findings) - errors
-    out.print(
-        f"{errors} errors, {others} other findings. {'Errors block plan and erase.' if errors else 'Nothing blocks.'}"
-    )
+    blocked = "Errors block plan, erase and locate." if errors else "Nothing blocks."
+    out.print(f"{errors} errors, {others} other findings. {blocked}")

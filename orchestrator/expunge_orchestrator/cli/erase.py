@@ -59,11 +59,16 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
     with opened(settings_module.load(), installed()) as workspace:
         if people is not None:
             if controller is None:
-                raise UsageError("--people needs --controller.")
+                raise UsageError(
+                    "--people needs --controller.", remedy="Say who asks: --controller calltrack, or client:42."
+                )
             chosen = plan_verb.make(workspace, people, controller, data_type)
         else:
             if data_type:
-                raise UsageError("--data-type needs --people: a planned batch says itself what it is limited to.")
+                raise UsageError(
+                    "--data-type needs --people: a planned batch says itself what it is limited to.",
+                    remedy="Plan anew with --people, or leave --data-type away.",
+                )
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, str(batch))
         if chosen.state in {BatchState.CANCELLED, BatchState.CANCELLING}:
@@ -113,7 +118,10 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
             remedy=f"Mend what the failure names, then: expunge retry {uid}",
         )
     if cancelled := outcomes.get(Result.CANCELLED.value, 0):
-        raise NotErasedError(f"Batch {uid} was cancelled: {terminal.people(cancelled)} not or not wholly erased.")
+        raise NotErasedError(
+            f"Batch {uid} was cancelled: {terminal.people(cancelled)} not or not wholly erased.",
+            remedy="To erase the rest after all, plan these people again: expunge plan",
+        )
     if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(
             f"{refused} of {terminal.people(told['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"

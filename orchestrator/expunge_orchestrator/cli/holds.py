@@ -199,7 +199,9 @@ def _day(text: str | None) -> date | None:
 def _ground(text: str) -> str:
     stripped = text.strip()
     if not 0 < len(stripped) <= MAX_GROUND:
-        raise UsageError(f"--ground says why, in 1 to {MAX_GROUND} characters.")
+        raise UsageError(
+            f"--ground says why, in 1 to {MAX_GROUND} characters.", remedy="--ground 'Court order 4 C 17/26'"
+        )
     return stripped
 
 

@@ -61,6 +61,9 @@ def list_receipts(
         )
         return
     rows = [(one.series, one.batch, one.line, ", ".join(one.events)) for one in found]
+    if not rows:
+        terminal.console().print("No receipts: `expunge erase` issues them.")
+        return
     terminal.console().print(terminal.table("Receipts", ("series", "batch", "line", "statements"), rows))
 
 
@@ -125,6 +128,7 @@ def opening(
     series: SeriesId,
     people: Annotated[str, typer.Argument(help="CSV with the one person: a file, or - for standard input.")] = "-",
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write opening files to.")] = Path(),
+    as_json: terminal.Json = False,
 ) -> None:
     r"""Make the opening files that bind a receipt to a person, from that person's own identifiers.
 
@@ -137,15 +141,21 @@ def opening(
         with terminal.people_from(people) as stream:
             listed = read_people(stream, workspace.data_map)
         if len(listed) != 1:
-            raise InputError("An opening is made for one person; the list has several.")
+            raise InputError(
+                "An opening is made for one person; the list has several.",
+                remedy="Give a list with that one person; call it once for each.",
+            )
         with reading(workspace.ledger) as connection:
             made = receipts.openings_of(connection, series, listed[0], workspace.keys, workspace.data_map)
     output.mkdir(parents=True, exist_ok=True)
-    for namespace, data in made.items():
-        path = output / f"{series}.{namespace}.opening.json"
+    written = {namespace: output / f"{series}.{namespace}.opening.json" for namespace in made}
+    for namespace, path in written.items():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-        terminal.notes().print(f"{path}")
+            file.write(made[namespace])
+        if not as_json:
+            terminal.notes().print(f"{path}")
+    if as_json:
+        terminal.emit({"openings": {namespace: str(path) for namespace, path in written.items()}})
 
 
 def verify(

@@ -87,16 +87,22 @@ def latest_promise(clocks: Clocks) -> date:
     if clocks.statute is not None:
         return clocks.statute.ends_on
     if clocks.promise is None or clocks.spec.business_days is None:
-        raise ExtensionRefusedError("Nothing was promised for this request.")
+        raise ExtensionRefusedError(
+            "Nothing was promised for this request.", remedy="The data map says it: `deadline: {business_days: …}`."
+        )
     return Days(clocks.spec).business_day_after(clocks.promise.last_day, clocks.spec.business_days)
 
 
 def _may_be_extended(deadline: Deadline, days: Days, at: datetime, reason: str) -> None:
     days.of(at)  # refuses an instant without a zone before it is compared
     if deadline.extension is not None:
-        raise ExtensionRefusedError("The deadline was extended before; it is extended once.")
+        raise ExtensionRefusedError(
+            "The deadline was extended before; it is extended once.", remedy="Answer the request by its last day."
+        )
     if at < deadline.received_at:
-        raise ExtensionRefusedError("A deadline is not extended before the request was received.")
+        raise ExtensionRefusedError(
+            "A deadline is not extended before the request was received.", remedy="Check the times that were given."
+        )
     if at >= deadline.due_at:
         raise ExtensionRefusedError(
             f"The deadline ended on {deadline.last_day}; what is over is not extended.",
@@ -104,7 +110,8 @@ def _may_be_extended(deadline: Deadline, days: Days, at: datetime, reason: str) 
         )
     if not reason.strip() or len(reason) > MAX_REASON or not reason.isprintable():
         raise ExtensionRefusedError(
-            f"An extension needs a reason: one line of at most {MAX_REASON} characters, which names no person."
+            f"An extension needs a reason: one line of at most {MAX_REASON} characters, which names no person.",
+            remedy="Say why it takes longer: complexity, or number of requests.",
         )
 
 

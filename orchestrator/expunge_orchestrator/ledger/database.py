@@ -88,7 +88,10 @@ def _private_file(url: str) -> None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
-            raise LedgerError(f"The ledger's file cannot be created ({type(error).__name__}).") from None
+            raise LedgerError(
+                f"The ledger's file cannot be created ({type(error).__name__}).",
+                remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME, and who may write there.",
+            ) from None
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - a raw DB-API connection

@@ -178,7 +178,7 @@ def retry(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_i
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     if found.state not in {BatchState.FAILED, BatchState.ON_HOLD}:
-        raise UsageError(f"This batch is {found.state.value}: nothing of it failed.")
+        raise UsageError(f"This batch is {found.state.value}: nothing of it failed.", remedy="Look at its state first.")
     states.begin(workspace, found)
     if found.state is BatchState.FAILED:
         states.retry(workspace, found)
