@@ -71,6 +71,21 @@ class Webhook(_Part):
     controller: str | None = None
 
 
+class OpenDsr(_Part):
+    """OpenDSR 2.0, as a processor.
+
+    Attributes:
+        domain: The processor's domain; the certificate is of it.
+        certificate / key: PEM files; answers are signed with the key.
+        identities: OpenDSR's identity types -> identities of the map.
+    """
+
+    domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{3,253}$")]
+    certificate: Path
+    key: Path
+    identities: dict[str, str] = Field(min_length=1)
+
+
 class ApiSettings(_Part):
     """What `expunge serve` needs besides the rest.
 
@@ -83,6 +98,7 @@ class ApiSettings(_Part):
         webhooks: Name -> where events are told to.
         letters: Directory into which letters to people are written (one file each, for a mail system to send).
         freeze: Name of the webhook that freezes an account when its deletion is accepted, and unfreezes it.
+        opendsr: Whoever speaks OpenDSR is answered, below `/opendsr/v2`.
     """
 
     issuers: dict[str, Issuer] = Field(default_factory=dict)
@@ -95,6 +111,7 @@ class ApiSettings(_Part):
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
     letters: Path | None = None
     freeze: str | None = None
+    opendsr: OpenDsr | None = None
 
     @model_validator(mode="after")
     def _freeze_is_a_webhook(self) -> ApiSettings:

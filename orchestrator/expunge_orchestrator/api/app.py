@@ -14,6 +14,7 @@ from expunge_orchestrator.api.limiting import Limiter
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.middleware import Guard
 from expunge_orchestrator.api.office import Office
+from expunge_orchestrator.api.opendsr import app as opendsr
 from expunge_orchestrator.api.routes import ROUTERS
 
 DESCRIPTION = (
@@ -59,6 +60,10 @@ def build(office: Office) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=_PROBLEMS if router.prefix else None)
+    if settings.opendsr is not None:
+        controllers = opendsr.build(settings.opendsr)
+        controllers.state.office, controllers.state.limiter = office, app.state.limiter
+        app.mount(opendsr.PATH, controllers)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     _describe(app)
     return app

@@ -56,6 +56,12 @@ def made(connection: sa.Connection, wanted: Repeat) -> str | None:
     return str(kept.target)
 
 
+def target(connection: sa.Connection, actor: str, key: str, ring: KeyRing) -> str | None:
+    """The id of what somebody made under a key, whatever it was; None if nothing."""
+    hidden = Repeat.of(actor, key, b"", ring).key
+    return connection.scalar(sa.select(repeat.c.target).where(repeat.c.actor == actor, repeat.c.key == hidden))
+
+
 def remember(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) -> None:
     """Keep what was made, in the transaction that makes it."""
     connection.execute(

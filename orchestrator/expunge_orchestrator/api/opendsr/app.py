@@ -1,0 +1,220 @@
+"""The endpoints of OpenDSR: discovery, requests. Callers are authenticated as everywhere (ADR 12)."""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64encode
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from expunge_config.apisettings import OpenDsr
+from expunge_config.errors import ExpungeError
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api import problems
+from expunge_orchestrator.api.calls import Call, allowed
+from expunge_orchestrator.api.identifying import identifiers_of
+from expunge_orchestrator.api.opendsr.shapes import Discovery, StatusTold, SubjectRequest, Supported, Taken, Withdrawn
+from expunge_orchestrator.api.opendsr.signing import Processor
+from expunge_orchestrator.api.opendsr.statuses import status_of
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.clock import parse, stamp
+from expunge_orchestrator.requests import receiving, records, repeating, taking_back
+from expunge_orchestrator.requests.records import Origin
+from expunge_orchestrator.scope import parse_scope
+
+PATH = "/opendsr/v2"
+ONE_MONTH = timedelta(days=30)
+"""Expected, where the map promises nothing for this controller."""
+
+_LOG = logging.getLogger("expunge.api")
+
+
+def build(settings: OpenDsr) -> FastAPI:
+    """The application, to be mounted at `PATH`.
+
+    Raises:
+        KeysError: Certificate or key cannot be used.
+    """
+    processor = Processor.load(settings)
+    app = FastAPI(title="OpenDSR", version="2.0", docs_url=None, redoc_url=None)
+    app.add_exception_handler(ExpungeError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, _defect)
+
+    @app.get("/discovery")
+    def discovery() -> Response:
+        """What is supported, and where the certificate is."""
+        identities = tuple(Supported(identity_type=name) for name in sorted(settings.identities))
+        certificate = f"https://{processor.domain}{PATH}/certificate.pem"
+        return _signed(processor, Discovery(supported_identities=identities, processor_certificate=certificate))
+
+    @app.get("/certificate.pem")
+    def certificate() -> Response:
+        """The certificate that answers are signed with."""
+        return Response(processor.certificate, media_type="application/x-pem-file")
+
+    @app.post("/requests", status_code=HTTPStatus.CREATED)
+    async def create(
+        call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wanted: SubjectRequest, asked: Request
+    ) -> Response:
+        """Take a request in. The same one again (same id, same content) is answered with what was made of it."""
+        body = await asked.body()
+        return await run_in_threadpool(_create, call, settings, processor, wanted, body)
+
+    @app.get("/requests/{subject_request_id}")
+    def status(call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))], subject_request_id: UUID) -> Response:
+        """How far it is."""
+        return _signed(processor, _status(call, processor, subject_request_id))
+
+    @app.delete("/requests/{subject_request_id}", status_code=HTTPStatus.ACCEPTED)
+    def withdraw(
+        call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], subject_request_id: UUID
+    ) -> Response:
+        """Take it back while it is pending."""
+        with call.writing() as connection:
+            wanted = _found(call, connection, subject_request_id)
+            taking_back.cancel(connection, wanted, call.principal.actor, call.at)
+            call.note(connection, wanted.uid)
+        told = Withdrawn(
+            controller_id=str(wanted.scope),
+            subject_request_id=str(subject_request_id),
+            received_time=stamp(call.at),
+        )
+        return _signed(processor, told, HTTPStatus.ACCEPTED)
+
+    return app
+
+
+def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: SubjectRequest, body: bytes) -> Response:
+    workspace = call.office.workspace
+    scope = _scope(call, processor, wanted)
+    if wanted.subject_request_type != "erasure":
+        raise _bad("only erasure is supported here; `expunge locate` is the base of an access request")
+    if wanted.status_callback_urls:
+        raise _bad("status callbacks are not supported: ask for the status")
+    if wanted.submitted_time > call.at:
+        raise _bad("submitted_time lies in the future")
+    identifiers: dict[str, str] = {}
+    for number, one in enumerate(wanted.subject_identities):
+        name = settings.identities.get(one.identity_type)
+        if name is None or one.identity_format != "raw":
+            raise _bad(f"subject_identities.{number}: this type or format is not supported")
+        if identifiers.setdefault(name, one.identity_value) != one.identity_value:
+            raise _bad(f"subject_identities.{number}: two values of one type; send one request for each person")
+    asked = receiving.Wish(
+        origin=Origin.CONTROLLER,
+        scope=scope,
+        identifiers=identifiers_of(identifiers, workspace.data_map),
+        asked_by=call.principal.actor,
+        received_at=call.at,
+        due_at=call.at,
+        controller_received_at=wanted.submitted_time,
+    )
+    with call.writing() as connection:
+        key = _key(wanted.subject_request_id)
+        received = receiving.receive(connection, asked, key, workspace.keys, workspace.data_map)
+        if received.created:
+            call.note(connection, received.request.uid)
+    if received.created:
+        call.office.wake()
+    told = Taken(
+        controller_id=str(scope),
+        expected_completion_time=_expected(received.request),
+        received_time=received.request.received_at,
+        encoded_request=b64encode(body).decode(),
+        subject_request_id=str(wanted.subject_request_id),
+    )
+    return _signed(processor, told, HTTPStatus.CREATED)
+
+
+def _scope(call: Call, processor: Processor, wanted: SubjectRequest) -> Scope:
+    """For whom it is: who may speak for one controller only need not say it."""
+    own = wanted.extensions.get(processor.domain)
+    named = own.get("controller") if isinstance(own, dict) else None
+    if isinstance(named, str):
+        scope = parse_scope(named, call.office.workspace.data_map)
+        call.own(scope)
+        return scope
+    reaches = list(call.principal.controllers or ())
+    if len(reaches) != 1:
+        raise _bad("name the controller in your extension: {domain: {controller: client:42}}")
+    return parse_scope(str(reaches[0]), call.office.workspace.data_map)
+
+
+def _found(call: Call, connection: sa.Connection, subject_request_id: UUID) -> records.Request:
+    uid = repeating.target(connection, call.principal.actor, _key(subject_request_id), call.office.workspace.keys)
+    if uid is None:
+        raise not_there()
+    wanted = records.by_uid(connection, uid)
+    call.own(wanted.scope)
+    return wanted
+
+
+def _status(call: Call, processor: Processor, subject_request_id: UUID) -> StatusTold:
+    with call.reading() as connection:
+        wanted = _found(call, connection, subject_request_id)
+        members = members_of(connection, wanted)
+    # What the four words cannot say. The receipt is where it is proved.
+    more = {"state": members["state"], "request": wanted.uid, "receipt": members["receipt"], "reason": wanted.reason}
+    return StatusTold(
+        controller_id=str(wanted.scope),
+        expected_completion_time=_expected(wanted),
+        subject_request_id=str(subject_request_id),
+        request_status=status_of(members["state"]),
+        extensions={processor.domain: more},
+    )
+
+
+def _key(subject_request_id: UUID) -> str:
+    return f"opendsr {subject_request_id}"
+
+
+def _expected(request: records.Request) -> str:
+    promised = (request.deadlines or {}).get("promise") or (request.deadlines or {}).get("statute") or {}
+    due = promised.get("dueAt") if isinstance(promised, dict) else None
+    return str(due) if due else stamp(parse(request.received_at) + ONE_MONTH)
+
+
+def _signed(processor: Processor, told: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    body = told.model_dump_json().encode()
+    return Response(body, status.value, processor.headers(body), "application/json")
+
+
+def _bad(reason: str) -> ProblemError:
+    return ProblemError(HTTPStatus.BAD_REQUEST, "call-unusable", reason)
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    """Section 7.6: OpenDSR's own form of errors."""
+    assert isinstance(error, ExpungeError)
+    problem = problems.of(error)
+    # What cannot be used is 400 here; there is no 422 in the specification.
+    status = HTTPStatus.BAD_REQUEST if problem.status is HTTPStatus.UNPROCESSABLE_ENTITY else problem.status
+    return _error(status, problem.slug, problem.message, problem.headers)
+
+
+async def _malformed(_request: Request, _why: Exception) -> JSONResponse:
+    return _error(HTTPStatus.BAD_REQUEST, "call-unusable", "The call is not of the specified form.", {})
+
+
+async def _defect(_request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("defect %s", type(error).__name__)
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge.", {})
+
+
+def _error(status: HTTPStatus, reason: str, message: str, headers: dict[str, str]) -> JSONResponse:
+    detail = {"domain": "Expunge", "reason": reason, "message": message}
+    return JSONResponse(
+        {"error": {"code": status.value, "message": message, "errors": [detail]}}, status.value, headers
+    )

@@ -1,0 +1,179 @@
+"""OpenDSR 2.0: a controller that speaks it, checked by code of its own."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
+from httpx2 import Response
+from tests.fixtures.api import Door, opened_door
+from tests.fixtures.calltrack import Town
+
+from expunge_config.apisettings import OpenDsr
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.errors import KeysError
+
+BASE = "/opendsr/v2"
+DOMAIN = "erasure.calltrack.example"
+
+
+def certificate_in(directory: Path, domain: str = DOMAIN) -> OpenDsr:
+    """A certificate of this domain, and its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (directory / "cert.pem").write_bytes(made.public_bytes(pem))
+    (directory / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    identities = {"email": "email", "controller_customer_id": "caller_id", "phone": "phone"}
+    return OpenDsr(domain=DOMAIN, certificate=directory / "cert.pem", key=directory / "key.pem", identities=identities)
+
+
+@pytest.fixture
+def door(town: Town, tmp_path: Path) -> Iterator[Door]:
+    with opened_door(town, tmp_path, api={"opendsr": certificate_in(tmp_path)}) as made:
+        yield made
+
+
+def checked(door: Door, answer: Response) -> dict[str, object]:
+    """What a controller does: check the signature over the raw body before it reads it."""
+    assert answer.headers["x-opendsr-processor-domain"] == DOMAIN
+    certificate = x509.load_pem_x509_certificate(door.client.get(f"{BASE}/certificate.pem").content)
+    public = certificate.public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    signature = b64decode(answer.headers["x-opendsr-signature"])
+    public.verify(signature, answer.content, padding.PKCS1v15(), hashes.SHA256())
+    return dict(json.loads(answer.content))
+
+
+def wanted(door: Door, client: int, at: int, **changed: object) -> dict[str, object]:
+    caller = door.office.town.company.callers_of(client)[at]
+    return {
+        "regulation": "gdpr",
+        "subject_request_id": str(uuid4()),
+        "subject_request_type": "erasure",
+        "submitted_time": (door.at - timedelta(hours=3)).isoformat(),
+        "subject_identities": [
+            {"identity_type": "controller_customer_id", "identity_value": str(caller), "identity_format": "raw"}
+        ],
+        "api_version": "2.0",
+        **changed,
+    }
+
+
+def client_of(door: Door) -> tuple[int, dict[str, str]]:
+    client = door.office.town.company.clients[3].id
+    return client, door.key(Role.REQUESTER, controllers=(f"client:{client}",))
+
+
+def test_discovery_is_signed_and_says_what_is_supported(door: Door) -> None:
+    told = checked(door, door.client.get(f"{BASE}/discovery"))
+    assert told["supported_subject_request_types"] == ["erasure"]
+    assert {"identity_type": "email", "identity_format": "raw"} in list(told["supported_identities"])  # type: ignore[call-overload]
+    assert str(told["processor_certificate"]).startswith(f"https://{DOMAIN}/")
+
+
+def test_taken_in_carried_out_told(door: Door) -> None:
+    client, key = client_of(door)
+    asked = wanted(door, client, 0)
+    taken = checked(door, door.client.post(f"{BASE}/requests", json=asked, headers=key))
+    assert json.loads(b64decode(str(taken["encoded_request"]))) == asked
+    assert taken["controller_id"] == f"client:{client}"
+    at = f"{BASE}/requests/{asked['subject_request_id']}"
+    assert checked(door, door.client.get(at, headers=key))["request_status"] == "pending"
+    door.work()
+    told = checked(door, door.client.get(at, headers=key))
+    assert told["request_status"] == "completed"
+    assert told["extensions"][DOMAIN]["state"] == "erased"  # type: ignore[index]
+    assert str(told["extensions"][DOMAIN]["receipt"]).startswith("er_")  # type: ignore[index]
+    late = door.client.delete(at, headers=key)
+    assert (late.status_code, late.json()["error"]["errors"][0]["reason"]) == (409, "too-late")
+
+
+def test_again_it_is_the_same_and_another_content_is_refused(door: Door) -> None:
+    client, key = client_of(door)
+    asked = wanted(door, client, 1)
+    first = door.client.post(f"{BASE}/requests", json=asked, headers=key)
+    again = door.client.post(f"{BASE}/requests", json=asked, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert len(door.client.get("/v1/requests", headers=key).json()["items"]) == 1
+    other = {**asked, "subject_identities": wanted(door, client, 2)["subject_identities"]}
+    refused = door.client.post(f"{BASE}/requests", json=other, headers=key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, 400)
+
+
+def test_withdrawn(door: Door) -> None:
+    client, key = client_of(door)
+    asked = wanted(door, client, 3)
+    door.client.post(f"{BASE}/requests", json=asked, headers=key)
+    at = f"{BASE}/requests/{asked['subject_request_id']}"
+    answer = door.client.delete(at, headers=key)
+    assert answer.status_code == 202
+    checked(door, answer)
+    assert checked(door, door.client.get(at, headers=key))["request_status"] == "cancelled"
+    door.work()
+    assert door.client.get("/v1/requests", headers=key).json()["items"][0]["batch"] is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"subject_request_type": "access"},
+        {"subject_request_id": "not-a-uuid"},
+        {"status_callback_urls": ["https://169.254.169.254/latest"]},
+        {"submitted_time": "2999-01-01T00:00:00Z"},
+        {"subject_identities": []},
+        {"subject_identities": [{"identity_type": "email", "identity_value": "00ff", "identity_format": "sha256"}]},
+        {
+            "subject_identities": [
+                {"identity_type": "roku_publisher_id", "identity_value": "x", "identity_format": "raw"}
+            ]
+        },
+        {"subject_identities": [{"identity_type": "phone", "identity_value": "secret", "identity_format": "raw"}]},
+        {"extensions": {DOMAIN: {"controller": "client:1000000"}}},
+    ],
+)
+def test_what_is_refused_in_its_own_form(door: Door, changed: dict[str, object]) -> None:
+    client, key = client_of(door)
+    refused = door.client.post(f"{BASE}/requests", json=wanted(door, client, 4, **changed), headers=key)
+    assert refused.status_code in {400, 404}
+    assert refused.json()["error"]["code"] == refused.status_code
+    assert "secret" not in refused.text
+    assert door.client.get("/v1/requests", headers=key).json()["items"] == []
+
+
+def test_nobody_without_a_credential_and_nobody_elses(door: Door) -> None:
+    client, key = client_of(door)
+    asked = wanted(door, client, 5)
+    assert door.client.post(f"{BASE}/requests", json=asked).status_code == 401
+    door.client.post(f"{BASE}/requests", json=asked, headers=key)
+    other = door.key(Role.REQUESTER, controllers=(f"client:{client + 1}",))
+    assert door.client.get(f"{BASE}/requests/{asked['subject_request_id']}", headers=other).status_code == 404
+
+
+def test_a_certificate_of_another_domain_is_not_used(town: Town, tmp_path: Path) -> None:
+    settings = certificate_in(tmp_path, "elsewhere.example")
+    with pytest.raises(KeysError), opened_door(town, tmp_path, api={"opendsr": settings}):
+        pass
