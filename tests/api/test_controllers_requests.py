@@ -101,3 +101,17 @@ def test_no_identifier_comes_back(door: Door) -> None:
     refused = door.client.post(URL, json=strange, headers=once(door.key(Role.REQUESTER)))
     assert (refused.status_code, "secret" in refused.text) == (422, False), refused.text
     assert json.loads(refused.text)["errors"]
+
+
+def test_some_data_types_only(door: Door) -> None:
+    client = door.office.town.company.clients[1].id
+    key = once(door.key(Role.REQUESTER))
+    unknown = door.client.post(URL, json={**wish(door, client, 20), "dataTypes": ["invoices"]}, headers=key)
+    assert (unknown.status_code, unknown.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
+    made = door.client.post(URL, json={**wish(door, client, 20), "dataTypes": ["calls", "leads"]}, headers=key)
+    assert (made.status_code, made.json()["dataTypes"]) == (201, None), "all of them is no limit"
+    part = {**wish(door, client, 21), "dataTypes": ["leads"]}
+    alone = door.client.post(URL, json=part, headers=once(door.key(Role.REQUESTER)))
+    assert alone.status_code == 409
+    assert "cannot be erased alone" in alone.json()["detail"]
+    assert len(door.client.get(URL, headers=door.key(Role.AUDITOR)).json()["items"]) == 1

@@ -93,6 +93,20 @@ def test_a_scope_takes_its_data_types_and_nothing_else(door: Door, probe: Probe)
     assert changed(was, probe.contents()) == {"table messages": (1, 0), "bucket calltrack-exports": (1, 0)}
 
 
+def test_information_only_and_then_the_account(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    wish = {"scope": "information", "waiveGrace": True}
+    made = door.client.post(URL, json=wish, headers=once(door.person(user_id=holder))).json()
+    assert made["dataTypes"] == ["exports", "messages"]
+    door.work()
+    assert _state(door, holder, made["id"]) in {"erased", "not-found"}
+    door.settle()
+    whole = door.client.post(URL, json={**ACCOUNT, "waiveGrace": True}, headers=once(door.person(user_id=holder)))
+    assert whole.status_code == 201, "the first one is over, the person can ask anew"
+    door.work()
+    assert _state(door, holder, whole.json()["id"]) == "partially-erased"
+
+
 def test_a_person_can_do_nothing_else(door: Door) -> None:
     (holder,) = door.office.town.take_holders()
     wish = {"controller": "calltrack", "identifiers": {"user_id": str(holder)}}

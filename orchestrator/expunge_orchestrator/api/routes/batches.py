@@ -45,15 +45,16 @@ async def create(
     asked: Request,
     answer: Response,
     controller: Annotated[str, Query(min_length=1, max_length=264)],
+    data_type: Annotated[list[str] | None, Query(max_length=100, description="Nothing else is touched.")] = None,
 ) -> PlanTold:
     """Plan a list (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
 
     Answers when it is planned. With the same Idempotency-Key again: the plan that was made (200).
     """
-    return await run_in_threadpool(_create, call, await asked.body(), answer, controller)
+    return await run_in_threadpool(_create, call, await asked.body(), answer, controller, data_type)
 
 
-def _create(call: Call, body: bytes, answer: Response, controller: str) -> PlanTold:
+def _create(call: Call, body: bytes, answer: Response, controller: str, data_types: list[str] | None) -> PlanTold:
     workspace = call.office.workspace
     scope = parse_scope(controller, workspace.data_map)
     call.own(scope)
@@ -74,6 +75,7 @@ def _create(call: Call, body: bytes, answer: Response, controller: str) -> PlanT
                 people,
                 scope,
                 lambda _done: None,
+                None if data_types is None else frozenset(data_types),
                 requested_by=call.principal.actor,
                 frozen=remember,
             )

@@ -9,6 +9,7 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from expunge_orchestrator import closure
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
@@ -32,6 +33,8 @@ def create(
     workspace = call.office.workspace
     scope = parse_scope(wish.controller, workspace.data_map)
     call.own(scope)
+    chosen = closure.chosen_types(scope, workspace.data_map, wish.data_types)
+    closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
     asked = receiving.Wish(
         origin=Origin.CONTROLLER,
         scope=scope,
@@ -39,7 +42,7 @@ def create(
         asked_by=call.principal.actor,
         received_at=call.at,
         due_at=call.at,
-        data_types=wish.data_types,
+        data_types=None if chosen is None else tuple(sorted(chosen)),
         controller_received_at=_not_later(wish.controller_received_at, call.at),
         evidence=None if wish.evidence is None else wish.evidence.model_dump(mode="json", by_alias=True),
     )
