@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import sqlalchemy as sa
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.fixtures.api import GRACE, Door, bearer, once
+
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.requests import starting
 
 URL = "/v1/me/erasure"
 ACCOUNT = {"scope": "account"}
@@ -124,3 +130,33 @@ def test_no_token_no_answer(door: Door) -> None:
 
 def _state(door: Door, holder: int, request: str) -> str:
     return str(door.client.get(f"{URL}/{request}", headers=door.person(user_id=holder)).json()["state"])
+
+
+def test_undone_by_the_secret_of_the_first_answer(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()
+    follow = bearer(made["followUp"])
+    assert door.client.get("/v1/follow", headers=follow).json()["id"] == made["id"]
+    assert door.client.get(URL, headers=follow).status_code == 403
+    assert door.client.post("/v1/follow/cancel", headers=follow).json()["state"] == "cancelled"
+    assert door.client.get("/v1/follow/receipt", headers=follow).status_code == 404
+    wrong = bearer(made["followUp"][:-1] + ("a" if made["followUp"][-1] != "a" else "b"))
+    assert door.client.get("/v1/follow", headers=wrong).status_code == 401
+
+
+def test_a_request_that_waits_for_approval_never_runs_out(door: Door) -> None:
+    """A plan that nobody carries out is forgotten; what somebody asked for is not."""
+    (holder,) = door.office.town.take_holders()
+    wish = {**ACCOUNT, "waiveGrace": True}
+    made = door.client.post(URL, json=wish, headers=once(door.person(user_id=holder))).json()
+    workspace = door.office.workspace
+    starting.fence(workspace, door.at)
+    with workspace.ledger.begin() as connection:
+        row = connection.execute(sa.select(request.c.id).where(request.c.uid == made["id"])).one()
+    batch = door.office.plan(f"user_id\n{holder}\n")
+    with workspace.ledger.begin() as connection:
+        connection.execute(sa.update(request).where(request.c.id == row.id).values(state="started", batch_id=batch.id))
+        connection.execute(
+            sa.update(schema.batch).where(schema.batch.c.id == batch.id).values(created_at="2020-01-01T00:00:00Z")
+        )
+    assert states.forget_stale_plans(workspace) == 0

@@ -20,6 +20,7 @@ class Operation(StrEnum):
     OWN_RECEIPT = "own.receipt"
     FOLLOW_READ = "follow.read"
     FOLLOW_RECEIPT = "follow.receipt"
+    FOLLOW_CANCEL = "follow.cancel"
     REQUEST_CREATE = "request.create"
     REQUEST_READ = "request.read"
     REQUEST_CANCEL = "request.cancel"
@@ -49,6 +50,7 @@ ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
         Operation.OWN_RECEIPT: frozenset({Role.PERSON}),
         Operation.FOLLOW_READ: frozenset({Role.FOLLOWER}),
         Operation.FOLLOW_RECEIPT: frozenset({Role.FOLLOWER}),
+        Operation.FOLLOW_CANCEL: frozenset({Role.FOLLOWER}),
         Operation.REQUEST_CREATE: frozenset({_R, _O}),
         Operation.REQUEST_READ: frozenset({_R, _O, _P, _A}),
         Operation.REQUEST_CANCEL: frozenset({_R, _O}),

@@ -8,11 +8,13 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator import copies
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import holding, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batches
+from expunge_orchestrator.requests import starting
 from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import opened
 
@@ -30,6 +32,7 @@ def tick(as_json: terminal.Json = False) -> None:
     Example: */10 * * * *  expunge tick
     """
     with opened(settings_module.load(), installed()) as workspace:
+        begun = starting.start_due(workspace, now())
         woken = states.wake(workspace)
         forgotten = states.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
@@ -39,12 +42,14 @@ def tick(as_json: terminal.Json = False) -> None:
                 run(workspace, writer, Watch())
         except LedgerBusyError:
             terminal.notes().print("Another process is running this ledger; it does what is due.")
+        starting.close_ended(workspace)
         listings = copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             copies.record(connection, listings)
         with reading(workspace.ledger) as connection:
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
     report = {
+        "requestsBegun": begun,
         "settlingChecks": woken,
         "stalePlansForgotten": forgotten,
         "heldPeopleTakenUp": released,
@@ -53,6 +58,8 @@ def tick(as_json: terminal.Json = False) -> None:
     if as_json:
         terminal.emit(report)
     else:
+        if begun:
+            terminal.console().print(f"{begun} {'request' if begun == 1 else 'requests'} begun.")
         terminal.console().print(f"{woken} settling checks done, {forgotten} stale plans forgotten.")
         if released:
             terminal.console().print(f"Taken up after a hold: {terminal.people(released)}.")

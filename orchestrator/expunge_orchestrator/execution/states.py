@@ -14,6 +14,7 @@ from expunge_orchestrator.issuing import refuse_behind
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import ENDED, RUNNING, STOPPED, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.scope import actions_for
 from expunge_orchestrator.trusting import read_log
@@ -237,6 +238,8 @@ def forget_stale_plans(workspace: Workspace) -> int:
                 sa.select(schema.batch.c.id, schema.batch.c.state).where(
                     schema.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
                     schema.batch.c.created_at < oldest,
+                    # A person's or a controller's request is promised an answer: it never runs out by itself.
+                    schema.batch.c.id.not_in(sa.select(request.c.batch_id).where(request.c.batch_id.is_not(None))),
                 )
             )
         )

@@ -28,6 +28,10 @@ AT_ONCE = 50
 """So many are fenced in one transaction."""
 
 
+class _OvertakenError(ExpungeError):
+    """Another process planned this request; its plan counts."""
+
+
 def start_due(workspace: Workspace, at: datetime) -> int:
     """Plan and begin every request whose time has come. Returns how many were begun.
 
@@ -82,6 +86,8 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
         if batch.state is not BatchState.PLANNED:
             return False
         states.begin(workspace, batch)
+    except _OvertakenError:
+        return False  # another process planned it at this moment; its plan counts
     except WaitingError:
         return False  # somebody has to approve it first, or paused it
     except ExpungeError as error:
@@ -126,10 +132,6 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
     return batch.uid
 
 
-class _OvertakenError(ExpungeError):
-    """Another process planned this request; its plan counts."""
-
-
 def _put_off(workspace: Workspace, wanted: Request, at: datetime, error: ExpungeError) -> None:
     pause = min(workspace.settings.retry_pause * 2 ** min(wanted.attempts, 16), LONGEST_PAUSE)
     with workspace.ledger.begin() as connection:
@@ -142,6 +144,15 @@ def _put_off(workspace: Workspace, wanted: Request, at: datetime, error: Expunge
                 failure=error.message.splitlines()[0][:500],
             )
         )
+
+
+def retry_now(connection: sa.Connection, wanted: Request) -> None:
+    """Let a request that could not be planned be tried again at once."""
+    connection.execute(
+        sa.update(request)
+        .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
+        .values(not_before=None, attempts=0)
+    )
 
 
 def close_ended(workspace: Workspace) -> int:

@@ -15,10 +15,14 @@ from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
-from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes import Asserted, Openings, Page, Reason, RequestTold, Wish
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.shapes import Asserted, Openings, Page, PlanTold, Reason, RequestTold, Wish
 from expunge_orchestrator.api.telling import members_of, series_of
-from expunge_orchestrator.requests import receiving, records, taking_back
+from expunge_orchestrator.describing import plan_told
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
+from expunge_orchestrator.requests import receiving, records, starting, taking_back
 from expunge_orchestrator.requests.records import Origin, RequestState
 from expunge_orchestrator.scope import parse_scope
 
@@ -94,6 +98,34 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], re
         done = taking_back.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
         return RequestTold(**members_of(connection, done))
+
+
+@router.post("/{request_id}/retry", response_model=RequestTold)
+def retry(call: Annotated[Call, Depends(allowed(Operation.REQUEST_RETRY))], request_id: str) -> RequestTold:
+    """Try again at once what could not be planned, or take up what failed while it was carried out."""
+    workspace = call.office.workspace
+    with call.writing() as connection:
+        wanted = found(call, connection, request_id)
+        starting.retry_now(connection, wanted)
+        call.note(connection, wanted.uid)
+    if wanted.batch_uid is not None and wanted.batch_state == BatchState.FAILED:
+        with reading(workspace.ledger) as connection:
+            batch = batch_by_uid(connection, wanted.batch_uid)
+        states.begin(workspace, batch)
+        states.retry(workspace, batch)
+    call.office.wake()
+    with reading(workspace.ledger) as connection:
+        return RequestTold(**members_of(connection, records.by_uid(connection, request_id)))
+
+
+@router.get("/{request_id}/plan", response_model=PlanTold)
+def plan(call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))], request_id: str) -> PlanTold:
+    """What it was planned to do, counted before anything was touched; 404 until its time has come."""
+    with call.reading() as connection:
+        wanted = found(call, connection, request_id)
+        if wanted.batch_uid is None:
+            raise not_there()
+        return PlanTold.model_validate(plan_told(batch_by_uid(connection, wanted.batch_uid)))
 
 
 @router.post("/{request_id}/deny", response_model=RequestTold)
