@@ -1,5 +1,6 @@
 # Every target sets up what it needs, on a machine with only python3 (3.11 or newer) and make.
 #   make demo        see it work: three real servers, made-up people, a receipt
+#   make serve-demo  the same as a service: the API, and an account-settings page in front of it
 #   make test        all tests but those below
 #   make check       format, lint, types, import arrows, docstrings, links
 # PYTHON names another interpreter; PYTEST_ARGS adds to pytest's command line.
@@ -23,15 +24,28 @@ TEST_FOLDERS := tests/unit tests/contract tests/integration tests/acceptance tes
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format chaos bench interop docker lock clean
+# Programs of the system, installed where that is possible.
+installed = for tool in $(1); do \
+  if command -v "$$tool" >/dev/null; then continue; fi; \
+  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+    echo "$$tool is missing: install it (Debian 13 or newer: apt-get install $$tool) and run this again" >&2; exit 1; \
+  fi; \
+  apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
+done
+
+.PHONY: help demo serve-demo test check format chaos bench interop docker lock clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(VENV)/.demo ## Erase made-up people from three real servers and verify the receipt
 	$(BIN)/expunge demo
 
+serve-demo: $(VENV)/.demo ## Serve the API and an account-settings page on made-up people, until Ctrl-C
+	$(BIN)/expunge serve-demo --application docs/examples/account_settings
+
 test: $(VENV)/.dev ## Unit, contract, integration and acceptance tests, on embedded servers
+	@$(call installed,curl)
 	$(PYTEST) -n $(WORKERS) --dist loadfile $(wildcard $(TEST_FOLDERS))
 
 check: $(VENV)/.dev ## Format, lint, types, import arrows, docstrings, documentation
@@ -56,14 +70,8 @@ chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
 	$(BIN)/python -m tests.bench
 
-interop: $(VENV)/.dev ## Receipts before tools that are not ours (cosign, chromium)
-	@for tool in cosign chromium; do \
-	  if command -v "$$tool" >/dev/null; then continue; fi; \
-	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	    echo "$$tool is missing: install it (Debian 13 or newer: apt-get install $$tool) and run this again" >&2; exit 1; \
-	  fi; \
-	  apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
-	done
+interop: $(VENV)/.dev ## Receipts and the example's pages before tools that are not ours (cosign, chromium)
+	@$(call installed,cosign chromium)
 	$(PYTEST) tests/interop
 
 docker: $(VENV)/.dev ## The integration tests against containers, and Expunge's own image

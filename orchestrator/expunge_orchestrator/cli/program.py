@@ -37,6 +37,7 @@ VERBS = (
     "adopt",
     "map",
     "demo",
+    "serve-demo",
 )
 
 INTERNAL_ERROR = 70
@@ -71,7 +72,7 @@ def build(verbs: Sequence[str]) -> typer.Typer:
         pass
 
     for verb in verbs:
-        import_module(f"expunge_orchestrator.cli.{verb}").register(app)
+        import_module(f"expunge_orchestrator.cli.{verb.replace('-', '_')}").register(app)
     return app
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, TextIO
 
 import typer
@@ -51,10 +54,25 @@ def serve(
         if worker:
             hands.start()
         try:
-            server.run()
+            with _told_to_stop():
+                server.run()
         finally:
             if worker:
                 hands.stop()
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """SIGTERM and Ctrl-C end the server alone: it raises them once more when it has ended, before the steps have.
+
+    Afterwards they mean again what they meant before, so that a second one ends a step that takes too long.
+    """
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _log_to(stream: TextIO) -> None:

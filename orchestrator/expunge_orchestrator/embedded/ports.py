@@ -30,14 +30,15 @@ def free_ports(count: int, *, also_offset: int = 0) -> tuple[int, ...]:
     chosen: set[int] = set()
     for _ in range(TRIES):
         port = FIRST + secrets.randbelow(LAST - FIRST)
-        if port not in chosen and _is_free(port) and (not also_offset or _is_free(port + also_offset)):
+        if port not in chosen and is_free(port) and (not also_offset or is_free(port + also_offset)):
             chosen.add(port)
             if len(chosen) == count:
                 return tuple(chosen)
     raise EmbeddedError("no free ports were found on the loopback address")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As the servers do: connections of a former server that linger in TIME_WAIT are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

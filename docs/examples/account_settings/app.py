@@ -1,0 +1,144 @@
+"""An account-settings page on which people delete their account, by way of Expunge."""
+
+import json
+import os
+import re
+import secrets
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import psycopg
+from expunge_client import KEY, call, signed
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from visitor import form, fresh, keep, visitor
+
+HERE = Path(__file__).parent
+CSP = "Content-Security-Policy"
+POLICY = {CSP: "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
+GUARDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# Expunge's word for where a request is, and the page that tells it; while it is at work, another one does.
+PAGES = {"scheduled": "pending", "cancelled": "kept"}
+PAGES |= dict.fromkeys(("erased", "partially-erased", "settling", "settled", "not-found"), "deleted")
+PAGES |= dict.fromkeys(("denied", "ambiguous", "on-hold", "failed"), "stuck")
+Known, Sent = Annotated[dict, Depends(visitor)], Annotated[dict[str, str], Depends(form)]
+app = FastAPI(openapi_url=None)
+app.mount("/static", StaticFiles(directory=HERE / "static"))
+app.get("/.well-known/jwks.json")(lambda: {"keys": [KEY.as_dict(private=False)]})
+
+
+def accounts(*ids: int) -> list[tuple]:
+    """Your own table of accounts: those of these ids that are open."""
+    with psycopg.connect(os.environ["DATABASE_URL"]) as database:
+        query = "SELECT id, email, full_name FROM users WHERE id = ANY(%s) AND status = 'active' ORDER BY id"
+        return database.execute(query, (list(ids),)).fetchall()
+
+
+def token(known: Known) -> str:
+    """Assert who is signed in: by the id that is never used again, and by the e-mail address."""
+    for user, email, _name in accounts(known["user"]):
+        return signed({"user_id": str(user), "email": email}, known["signed_in_at"])
+    raise HTTPException(401, "You are not signed in. Please sign in first.")
+
+
+def fill(template: str, **values: object) -> str:
+    """Fill a template; what is not called html_… is escaped."""
+    text = (HERE / "templates" / template).read_text(encoding="utf-8")
+    return Template(text).substitute({k: v if k.startswith("html_") else escape(str(v)) for k, v in values.items()})
+
+
+def show(known: Known, page: str, status: int = 200, **values: object) -> Response:
+    """Answer with a page; its heading is its title."""
+    body = fill(f"{page}.html", csrf=known["csrf"], **values)
+    title = re.findall("<h1>(.*?)</h1>", body)[0]
+    return keep(known, HTMLResponse(fill("layout.html", html_body=body, html_title=title), status, GUARDS | POLICY))
+
+
+def file(content: str | bytes, name: str) -> Response:
+    """Answer with a file to keep."""
+    return Response(content, headers=GUARDS | {"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@app.exception_handler(HTTPException)
+def refuse(request: Request, problem: HTTPException) -> Response:
+    return show(visitor(request), "problem", problem.status_code, told=problem.detail)
+
+
+@app.get("/")
+def settings(known: Known) -> Response:
+    for _user, email, name in accounts(known["user"]):
+        return show(known, "settings", email=email, name=name)
+    people = accounts(*map(int, os.environ["DEMO_PEOPLE"].split(",")))
+    return show(known, "sign-in", html_people="".join(fill("person.html", id=one[0], name=one[2]) for one in people))
+
+
+@app.post("/")
+def sign_in_or_out(sent: Sent) -> Response:
+    # A demonstration: yours asks for a password. Whoever signs out is forgotten, with the key.
+    return keep(fresh(int(sent.get("user", 0))), RedirectResponse("/", 303))
+
+
+@app.get("/delete")
+def ask(known: Known, when: str = "") -> Response:
+    token(known)
+    page = {"later": "confirm-later", "now": "confirm-now"}.get(when, "delete")
+    return show(known, page, once=secrets.token_urlsafe(16))
+
+
+@app.post("/delete")
+def delete(known: Known, sent: Sent) -> Response:
+    wish = {"scope": "account", "waiveGrace": sent["when"] == "now"}
+    # A second click on the same page is the same request.
+    made = call("POST", "/v1/me/erasure", token(known), wish, **{"idempotency-key": sent["once"]}).json()
+    return keep(known | {"key": made["followUp"] or known["key"]}, RedirectResponse("/status", 303))
+
+
+@app.get("/status")
+def status(known: Known) -> Response:
+    own = call("GET", "/v1/me/erasure", token(known)).json() if accounts(known["user"]) else []
+    found = own[:1] or ([call("GET", "/v1/follow", known["key"]).json()] if known["key"] else [])
+    for one in found:
+        begins = f"{datetime.fromisoformat(one['startsAt']):%-d %B %Y at %H:%M} UTC"
+        key = fill("key.html" if known["key"] else "no-key.html", key=known["key"], csrf=known["csrf"])
+        return show(known, PAGES.get(one["state"], "working"), id=one["id"], begins=begins, html_key=key)
+    return show(known, "no-request")
+
+
+@app.post("/status")
+def follow(known: Known, sent: Sent) -> Response:
+    call("GET", "/v1/follow", sent["key"].strip())
+    return keep(known | {"key": sent["key"].strip()}, RedirectResponse("/status", 303))
+
+
+@app.post("/undo")
+def undo(known: Known, _sent: Sent) -> Response:
+    newest = call("GET", "/v1/me/erasure", token(known)).json()[0]["id"]
+    call("POST", f"/v1/me/erasure/{newest}/cancel", token(known))
+    return RedirectResponse("/status", 303)
+
+
+@app.get("/deletion-key.txt")
+def key_file(known: Known) -> Response:
+    return file(fill("key.txt", key=known["key"]), "deletion-key.txt")
+
+
+@app.get("/receipt")
+def receipt_page(known: Known) -> Response:
+    answer = call("GET", "/v1/follow/receipt", known["key"], accept="text/html")
+    return HTMLResponse(answer.text, headers=GUARDS | {CSP: answer.headers[CSP]})  # its style stands in the page
+
+
+@app.get("/receipt.json")
+def receipt_file(known: Known) -> Response:
+    return file(call("GET", "/v1/follow/receipt", known["key"]).content, "receipt.json")
+
+
+@app.post("/opening.json")
+def opening_file(known: Known, sent: Sent) -> Response:
+    given = {"identifiers": {"email": sent["email"]}}
+    made = call("POST", "/v1/follow/openings", known["key"], given).json()["openings"]["email"]
+    return file(json.dumps(made, sort_keys=True, separators=(",", ":"), ensure_ascii=False), "opening.json")

@@ -1,0 +1,32 @@
+"""Calls of Expunge: for a person who is signed in, and for one who follows their deletion with a key."""
+
+import os
+import secrets
+import time
+
+import httpx2
+from fastapi import HTTPException
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+ISSUER = os.environ.get("ISSUER", "https://app.calltrack.example")  # as Expunge's settings name this application
+# Lives as long as this process. Load yours from where you keep keys; Expunge gets its public half from the JWKS.
+KEY = ECKey.generate_key("P-256", auto_kid=True)
+EXPUNGE = httpx2.Client(base_url=os.environ["EXPUNGE_URL"], timeout=30)
+
+
+def signed(identifiers: dict[str, str], signed_in_at: int) -> str:
+    """Say who is signed in: a token for one call, good for a minute."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": "expunge", "iat": now, "exp": now + 60, "jti": secrets.token_urlsafe(16)}
+    claims |= {"auth_time": signed_in_at, "identifiers": identifiers}
+    return jwt.encode({"alg": "ES256", "kid": KEY.kid}, claims, KEY)
+
+
+def call(method: str, path: str, credential: str, body: object = None, **headers: str) -> httpx2.Response:
+    """Call Expunge. Where it refuses, its answer says why (problem details, RFC 9457), and so do we."""
+    answer = EXPUNGE.request(method, path, json=body, headers={"authorization": f"Bearer {credential}", **headers})
+    if answer.is_error:
+        problem = answer.json()
+        raise HTTPException(answer.status_code, f"{problem['detail']} {problem.get('remedy', '')}")
+    return answer
