@@ -39,6 +39,7 @@ class Leftover:
         batch: That request's batch.
         keys: What leads there for good, with their marks (see `standing`): never an e-mail or a number.
         places: (store, collection) in which something was left.
+        whole: The request has every key that led there, and may use each: what it finds is all there is.
         proven: A person key in common says that it is the same person as the one it was found for. Otherwise an
             identifier that can pass on is all that they have in common: nothing is erased by these keys.
         doubtful: Those of the places to which, perhaps, only an identifier led that can pass on and that is not among
@@ -49,6 +50,7 @@ class Leftover:
     batch: str
     keys: frozenset[SubjectKey] = field(repr=False)
     places: frozenset[tuple[str, str]]
+    whole: bool
     proven: bool
     doubtful: frozenset[tuple[str, str]]
 
@@ -61,15 +63,15 @@ def keep(
     An e-mail or a number may lead to somebody else by the time that it is used: of these the tags alone are kept, so
     that whoever asks by them is told that something is left.
     """
-    seal, tagger = Seal(workspace.keys.wrapping), Tagger(workspace.keys.suppression)
-    every, identities = frozenset(keys), workspace.data_map.identities
+    seal, identities = Seal(workspace.keys.wrapping), workspace.data_map.identities
     kept = frozenset(
         key
-        for key in every
+        for key in keys
         for identity in [identities.get(standing.plain(key).namespace)]
         if identity is None or identity.kind is not IdentityKind.NOMINATING
     )
     wrapped = seal.new_key()
+    end(connection, [item.id])  # of a remainder that was taken up and is left again
     connection.execute(
         sa.insert(schema.leftover).values(
             item_id=item.id,
@@ -79,14 +81,18 @@ def keep(
             at=stamp(now()),
         )
     )
-    tags = {tagger.tag(key) for key in map(standing.plain, every) if key.namespace in identities}
-    if tags:
-        connection.execute(sa.insert(schema.leftover_tag), [{"tag": tag, "item_id": item.id} for tag in sorted(tags)])
+    known = schema.suppression.c
+    connection.execute(
+        sa.insert(schema.leftover_tag).from_select(
+            ["tag", "item_id", "namespace"],
+            sa.select(known.tag, known.item_id, known.namespace).where(known.item_id == item.id),
+        )
+    )
 
 
-def end(connection: sa.Connection, leftovers: Iterable[Leftover]) -> None:
-    """Destroy what leads to leftovers of which nothing is left."""
-    ids = sorted({one.item_id for one in leftovers})
+def end(connection: sa.Connection, items: Iterable[int]) -> None:
+    """Destroy what leads to the rest of people of whom nothing is left."""
+    ids = sorted(set(items))
     for table in (schema.leftover_tag, schema.leftover):
         connection.execute(sa.delete(table).where(table.c.item_id.in_(ids)))
 
@@ -107,8 +113,10 @@ def of_people(
         if connection.execute(sa.select(schema.leftover.c.item_id).limit(1)).first() is None:
             return {}
         tagger = Tagger(workspace.keys.suppression)
-        keys_of = {number: frozenset(map(standing.plain, keys)) for number, keys in people}
+        given = dict(people)
+        keys_of = {number: frozenset(map(standing.plain, keys)) for number, keys in given.items()}
         tags_of = {number: {tagger.tag(key) for key in keys} for number, keys in keys_of.items()}
+        usable = {number: keys & keys_of[number] for number, keys in given.items()}
         by_tag: dict[bytes, list[int]] = {}
         for number, tags in tags_of.items():
             for tag in tags:
@@ -122,7 +130,7 @@ def of_people(
         left_tags: dict[int, set[bytes]] = {}
         for item_id, tag in connection.execute(_tags_of(list(rows))):
             left_tags.setdefault(item_id, set()).add(tag)
-    seal, doubted = Seal(workspace.keys.wrapping), _by_what_passes_on(workspace)
+    seal, doubted = Seal(workspace.keys.wrapping), by_what_passes_on(workspace)
     found: dict[int, list[Leftover]] = {}
     for row in rows.values():
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
@@ -132,9 +140,12 @@ def of_people(
             ours = _persons(workspace, keys_of[number])
             if not ours & theirs and {key.namespace for key in ours} & {key.namespace for key in theirs}:
                 continue
-            whole = left_tags[row.item_id] <= tags_of[number]
+            # A key that may not be used everywhere (it carries a mark) looks for nothing where it may not.
+            whole = left_tags[row.item_id] <= {tagger.tag(key) for key in usable[number]} and keys <= usable[number]
             doubtful = frozenset[tuple[str, str]]() if whole else frozenset(one for one in places if one[0] in doubted)
-            one = Leftover(row.item_id, row.uid, keys, places, proven=bool(ours & theirs), doubtful=doubtful)
+            one = Leftover(
+                row.item_id, row.uid, keys, places, whole=whole, proven=bool(ours & theirs), doubtful=doubtful
+            )
             found.setdefault(number, []).append(one)
     return found
 
@@ -144,7 +155,7 @@ def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey
     return {key for key in keys if key.namespace in persons}
 
 
-def _by_what_passes_on(workspace: Workspace) -> frozenset[str]:
+def by_what_passes_on(workspace: Workspace) -> frozenset[str]:
     """Stores of whose collections the map names an e-mail, a number or the like anywhere."""
     nominating = [name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.NOMINATING]
     return frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
@@ -38,6 +38,10 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
 
+BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
+"""Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
+
+
 Record = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground]}}."""
 
@@ -56,11 +60,12 @@ class Line(NamedTuple):
     outcome: Outcome
 
 
-def pack(tallies: Mapping[str, Tally]) -> dict[str, list[object]]:
-    """Tallies of one store as the ledger keeps them."""
+def pack(tallies: Mapping[str, Tally], names: Container[str] | None = None) -> dict[str, list[object]]:
+    """Tallies of one store as the ledger keeps them; with `names`, those of these collections alone."""
     return {
         name: [tally.due, tally.retained, tally.newer, tally.until and tally.until.isoformat(), tally.ground]
         for name, tally in sorted(tallies.items())
+        if names is None or name in names
     }
 
 
@@ -80,7 +85,8 @@ def grown(found: Record, verified: Record, counted: Record) -> dict[str, dict[st
         seen, now = verified.get(store, {}), merged.setdefault(store, {})
         for name, earlier in collections.items():
             now[name] = _grown(earlier, seen.get(name), now.get(name))
-    return merged
+    # In the order of the earlier record: what did not change is written as it was.
+    return {store: dict(sorted(merged[store].items())) for store in [*found, *(counted.keys() - found.keys())]}
 
 
 def _grown(found: list[object], verified: list[object] | None, counted: list[object] | None) -> list[object]:

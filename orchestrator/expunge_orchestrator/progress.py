@@ -41,6 +41,24 @@ def told_state(batch: Batch, results: Mapping[str, int]) -> str:
     return batch.state.value
 
 
+def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
+    """Of how many people something was stated that is to be looked at again, and of how many that has been done."""
+    rows = connection.execute(
+        sa.select(schema.chunk.c.state, sa.func.count().label("number"))
+        .join(schema.item, schema.item.c.chunk_id == schema.chunk.c.id)
+        .where(
+            schema.chunk.c.batch_id == batch.id,
+            schema.item.c.outcome.in_(
+                [one.value for one in (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)]
+            ),
+            schema.chunk.c.state.in_([ChunkState.WAITING.value, ChunkState.DONE.value]),
+        )
+        .group_by(schema.chunk.c.state)
+    )
+    people = {row.state: row.number for row in rows}
+    return people.get(ChunkState.WAITING.value, 0), people.get(ChunkState.DONE.value, 0)
+
+
 def nobody_but_ambiguous(results: Mapping[str, int]) -> bool:
     """Nothing of anybody was touched: there is nothing that a settling check could look for."""
     return set(results) == {Result.AMBIGUOUS.value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from tests.acceptance.desk import Desk, forking
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_late_writers import assert_chain_intact
-from tests.acceptance.wrapped import before
+from tests.acceptance.wrapped import Instead, before
 from tests.fixtures.calltrack import Office, founded
 
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
+from expunge_orchestrator.cli.status import describe
 from expunge_orchestrator.errors import WaitingError
 from expunge_orchestrator.execution import stopping
 from expunge_orchestrator.ledger import schema
@@ -150,9 +152,10 @@ def test_cancelled_half_way_says_what_is_erased_and_what_is_left(office: Office,
     assert all(number for name, number in left.items() if name.startswith("cache."))
     assert office.events(batch) == [["accepted", "cancelled"]]
     (said,) = statements_of(office, batch, "cancelled")
-    assert said.final
     assert said.body["outcome"] == "partially-erased"
     lines = lines_of(said.body)
+    assert not said.final
+    assert said.open.items == sum(outcome == "left" for outcome, *_ in lines.values()) > 0
     assert lines["main.messages"] == ("erased", 1, 0)
     assert lines["main.users"] == ("tombstoned", 1, 0)
     assert lines["recordings.exports"] == ("erased", 1, 0)
@@ -177,8 +180,11 @@ def test_whoever_is_erased_by_then_stays_erased_and_settles(probe: Probe, tmp_pa
         assert said.body["outcome"] == "cancelled"
         assert lines_of(said.body)["main.messages"] == ("left", 1, 1)
         assert crowd.messages(probe) == [crowd.ids[1]]
+        shown = describe(office.workspace, office.again(batch))
+        assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", True, 0)
         office.settle()
-        assert office.again(batch).state is BatchState.CANCELLED
+        shown = describe(office.workspace, office.again(batch))
+        assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", False, 2)
         assert office.events(batch)[0] == ["accepted", "erased", "settled"]
         with pytest.raises(WaitingError, match="nothing is left"):
             stopping.cancel(office.workspace.ledger, settled(office, probe), ACTOR)
@@ -205,8 +211,44 @@ def test_a_store_that_cannot_be_asked_keeps_a_cancelled_batch_open(office: Offic
     }
     assert office.erase(batch, office.with_stores(broken)).state is BatchState.FAILED  # type: ignore[arg-type]
     assert office.events(batch) == [["accepted"]]
-    assert office.erase(batch).state is BatchState.CANCELLED
-    assert office.events(batch) == [["accepted", "erased"]]  # by then everything was gone
+    # By then everything was gone: the cancel came for nobody, and the batch is what it would be without it.
+    assert office.erase(batch).state is BatchState.ERASED
+    assert office.events(batch) == [["accepted", "erased"]]
+    with pytest.raises(WaitingError, match="nothing is left"):
+        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    office.settle()
+    assert office.again(batch).state is BatchState.SETTLED
+
+
+def test_a_cancel_that_came_during_the_last_step_came_for_nobody(office: Office, probe: Probe) -> None:
+    batch = office.plan(make_holder(probe).csv)
+    ledger = office.workspace.ledger
+    copies = office.workspace.backups["dumps"].copies
+
+    def late() -> Any:
+        stopping.cancel(ledger, batch, ACTOR)
+        return copies()
+
+    dumps: Any = Instead(office.workspace.backups["dumps"], copies=late)  # type: ignore[arg-type]
+    ended = office.erase(batch, replace(office.workspace, backups={"dumps": dumps}))
+    assert (ended.state, ended.cancelled) == (BatchState.ERASED, False)
+    with reading(ledger) as connection, pytest.raises(WaitingError, match="nothing is left"):
+        stopping.refuse_too_late(connection, batch)
+    office.settle()
+    assert office.again(batch).state is BatchState.SETTLED
+    assert office.events(batch) == [["accepted", "erased", "settled"]]
+
+
+def test_a_batch_whose_people_are_erased_is_not_cancelled(office: Office, probe: Probe) -> None:
+    batch = office.plan(make_holder(probe).csv)
+    office.erase(batch)
+    with pytest.raises(WaitingError, match="nothing is left"):
+        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    assert office.again(batch).state is BatchState.ERASED
+    stopping.pause(office.workspace.ledger, batch, ACTOR)
+    with pytest.raises(WaitingError, match="nothing is left"):
+        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    assert office.again(batch).state is BatchState.PAUSED
 
 
 # The commands --------------------------------------------------------------------------------------------------------
@@ -247,7 +289,10 @@ def test_the_commands_and_their_exit_codes(desk: Desk, workshop: Office, probe: 
     again = desk.run("resume", uid, "--json")
     assert again.code == 0, again
     assert desk.run("retry", uid).code == 2
-    assert desk.run("cancel", uid, "--json").code == 0
+    too_late = desk.run("cancel", uid, "--json")
+    assert (too_late.code, too_late.out) == (11, "")
+    assert "nothing is left to cancel" in too_late.told
+    assert json.loads(desk.run("status", uid, "--json").out)["state"] == "erased"
     other = json.loads(desk.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
     cancelled = desk.run("cancel", other["batch"], "--json")
     assert cancelled.code == 0, cancelled

@@ -88,6 +88,8 @@ def of(home: Path) -> Account:
             )
         ],
         "suppression": rows(home, "SELECT tag, item_id, namespace FROM suppression ORDER BY 1, 2"),
+        "leftovers": rows(home, "SELECT item_id, places FROM leftover ORDER BY 1"),
+        "leftover tags": rows(home, "SELECT tag, item_id, namespace FROM leftover_tag ORDER BY 1, 2"),
         "copies": rows(home, "SELECT place, copy_id, status, observed_gone_at FROM backup_copy ORDER BY 1, 2"),
         "events": [(series, seq, event) for series, seq, event, *_ in statements],
         "bodies": [_timeless(payload) for payload in payloads],

@@ -35,7 +35,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import copies, planning
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError, of_the_ledger
-from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution import remainders, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.intake import read_people
 from expunge_orchestrator.ledger import schema
@@ -129,6 +129,9 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
             for batch in _meant(workspace, order["batch"]):
                 states.begin(workspace, batch)
                 _bring_back(workspace, batch)
+        elif half == "remainder":
+            for batch in _meant(workspace, order["batch"]):
+                _take_up(workspace, batch)
         else:
             states.wake(workspace)
             states.forget_stale_plans(workspace)
@@ -139,7 +142,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
             listings = copies.observe(workspace.backups, workspace.ledger)
             with workspace.ledger.begin() as connection:
                 copies.record(connection, listings)
-        wanted = {"erase": BatchState.ERASED, "settle": BatchState.SETTLED}[half]
+        wanted = {"settle": BatchState.SETTLED}.get(half, BatchState.ERASED)
         ended = {batch.state for batch in _meant(workspace, order["batch"])}
         with reading(workspace.ledger) as connection:
             failures = [str(one) for one in connection.scalars(sa.select(schema.chunk.c.failure)) if one]
@@ -165,6 +168,15 @@ def _bring_back(workspace: Workspace, batch: Batch) -> None:
     """What `expunge erase BATCH` does with a failed batch, and `expunge retry BATCH`."""
     if batch.state is BatchState.FAILED:
         states.retry(workspace, batch)
+
+
+def _take_up(workspace: Workspace, batch: Batch) -> None:
+    """What `expunge retry BATCH` does with a cancelled one, and the same command again with one that was taken up."""
+    if batch.state is BatchState.CANCELLED:
+        remainders.take_up(workspace, batch, "chaos")
+    else:
+        states.begin(workspace, batch)
+        _bring_back(workspace, batch)
 
 
 def _run(workspace: Workspace, fuse: Fuse, workers: int) -> None:

@@ -10,15 +10,23 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from tests.acceptance.wrapped import Instead
 from tests.chaos import accounts
 from tests.chaos.accounts import Account
 from tests.chaos.pictures import Picture
 from tests.chaos.world import Request, Start, World
+
+from expunge_orchestrator.execution import states, stopping
+from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import BatchState, batches
+from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.workspace import Workspace
 
 KILLED = -signal.SIGKILL
 REPORT = "points.txt"
@@ -159,6 +167,17 @@ class Chaos:
             start = self.world.save(f"{request.name}_settle", erased.home)
             self.scenes.append(Scene(request, "settle", start, self.undisturbed(request, "settle", start)))
             self.world.restore(self.scenes[0].start, self.directory / f"{request.name}-over")
+            if request.name == "callers":
+                self._rehearse_remainder(request, self.scenes[-2].start)
+
+    def _rehearse_remainder(self, request: Request, start: Start) -> None:
+        """Cancelled when the rows are gone and objects and cache are not; then what is left is taken up."""
+        home, _ = self.fresh(start)
+        with self.world.workspace(home) as workspace:
+            cancelled_half_way(workspace)
+        left = self.world.save(f"{request.name}_remainder", home)
+        self.scenes.append(Scene(request, "remainder", left, self.undisturbed(request, "remainder", left)))
+        self.world.restore(self.scenes[0].start, self.directory / "remainder-over")
 
     def undisturbed(self, request: Request, half: str, start: Start) -> Ending:
         """Run one half without a kill."""
@@ -269,6 +288,23 @@ class Chaos:
     def complaints(self) -> str:
         """What the runs said on standard error of late."""
         return self.driver.complaints.read_text()[-3000:]
+
+
+def cancelled_half_way(workspace: Workspace) -> None:
+    """Carry the ledger's batch out, and cancel it when the database has been erased from and nothing else."""
+    with reading(workspace.ledger) as connection:
+        (batch,) = batches(connection)
+
+    def cancel(*_: object) -> int:
+        stopping.cancel(workspace.ledger, batch, "chaos")
+        return 0
+
+    idle: Any = Instead(workspace.stores["recordings"], erase=cancel)
+    states.begin(workspace, batch)
+    with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+        run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, Watch(), workers=1)
+    with reading(workspace.ledger) as connection:
+        assert {one.state for one in batches(connection)} == {BatchState.CANCELLED}
 
 
 def reached(home: Path) -> list[str]:

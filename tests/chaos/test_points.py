@@ -58,7 +58,7 @@ def test_undisturbed_runs_do_what_they_are_meant_to(chaos: Chaos) -> None:
 
 def test_undisturbed_runs_keep_the_laws(chaos: Chaos) -> None:
     """What everything is compared with is right: judged by code that shares nothing with the connectors."""
-    for scene in chaos.scenes[::2]:
+    for scene in (one for one in chaos.scenes if one.half == "erase"):
         request = scene.request
         home, _ = chaos.fresh(scene.start)
         before = snapshot(chaos.world.endpoints)

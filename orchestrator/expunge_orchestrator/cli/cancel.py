@@ -28,11 +28,12 @@ def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
     """Withdraw a batch: nothing further is erased, and the receipts say so. The identifiers are destroyed.
 
     Whoever is erased already stays so and is checked again at settling time. Of whom erasing had begun, the receipt
-    lists what was erased and what is left; so does that of somebody whom the settling check could not let go. There is
-    no way back: ask again to erase the rest. Where something went, what leads to the rest is kept, sealed, until a
-    later request of the same person, by an id that proves it, has erased it; of how many people is printed. A request
-    by e-mail or phone alone is only told that something is left. Exit codes: 0 cancelled, 1 what is left could not be
-    looked at (`expunge retry` tries again), 11 there is nothing left to cancel.
+    lists what was erased and what is left; so does that of somebody whom the settling check could not let go. Where
+    something went, what leads to the rest is kept, sealed, until a later request of the same person, by an id that
+    proves it, has erased it, or `expunge retry` of this batch; of how many people is printed. A request by e-mail or
+    phone alone is only told that something is left. Exit codes: 0 cancelled, 1 what is left could not be looked at
+    (`expunge retry` tries again), 11 nothing is left to cancel: everybody's erasure had ended, and the batch stays
+    what it is.
 
     Example: expunge cancel bt_1f0c3a5b7d9e
     """
@@ -42,6 +43,8 @@ def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
             chosen = batch_by_uid(connection, batch)
         stopping.cancel(workspace.ledger, chosen, actor_of(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
+        with reading(workspace.ledger) as connection:
+            stopping.refuse_too_late(connection, chosen)
         told = erase_verb.report(workspace, chosen, as_json=as_json)
     if told["state"] == BatchState.FAILED:
         erase_verb.refuse_unfinished(told)

@@ -1,4 +1,4 @@
-"""`expunge retry`: take up what failed, when its reason is mended."""
+"""`expunge retry`: take up what failed, when its reason is mended; or, on somebody's word, what a cancel left."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
+from expunge_orchestrator import leftovers
+from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.errors import NotConfirmedError
+from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
-from expunge_orchestrator.workspace import opened
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.workspace import Workspace, opened
 
-Batch = Annotated[str, typer.Argument(help="A batch (bt_…).")]
+_FAILED = (BatchState.FAILED, BatchState.ON_HOLD)
 
 
 def register(app: typer.Typer) -> None:
@@ -23,18 +27,32 @@ def register(app: typer.Typer) -> None:
     app.command("retry")(retry)
 
 
-def retry(batch: Batch, as_json: terminal.Json = False) -> None:
+def retry(
+    batch: Annotated[str, typer.Argument(help="A batch (bt_…).")],
+    confirm: Annotated[
+        str | None,
+        typer.Option(help="Of a cancelled batch: its plan's digest, instead of the question.", metavar="DIGEST"),
+    ] = None,
+    as_json: terminal.Json = False,
+) -> None:
     """Take up the failed part of a batch, and people whose hold is over. The rest of it is not touched.
 
-    What was verified before the failure is asked again; nothing is stated twice. Exit codes as for `expunge erase`; 2
-    if nothing failed.
+    What was verified before the failure is asked again; nothing is stated twice. Of a batch that is over, and was
+    cancelled half-way or met objects that the storage kept, what it left is taken up: shown first, and erased when
+    somebody confirms it, in the collections in which something was left and nowhere else. Exit codes as for `expunge
+    erase`; 2 if nothing failed and nothing is left.
 
     Example: expunge retry bt_1f0c3a5b7d9e
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    settings = settings_module.load()
+    with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        if chosen.state not in {BatchState.FAILED, BatchState.ON_HOLD}:
+            left = leftovers.number_of(connection, chosen.id) if chosen.state in remainders.RESTS else 0
+        if left:
+            _confirm(workspace, chosen, left, confirm)
+            chosen = remainders.take_up(workspace, chosen, actor_of(settings))
+        elif chosen.state not in _FAILED:
             raise UsageError(
                 f"This batch is {chosen.state.value}: nothing of it failed.",
                 remedy=f"expunge status {chosen.uid} shows how far it is.",
@@ -42,3 +60,24 @@ def retry(batch: Batch, as_json: terminal.Json = False) -> None:
         erase_verb.carry_out(workspace, chosen)
         told = erase_verb.report(workspace, chosen, as_json=as_json)
     erase_verb.refuse_unfinished(told)
+
+
+def _confirm(workspace: Workspace, batch: Batch, people: int, confirm: str | None) -> None:
+    """A cancel was somebody's word: what it left goes on somebody's word, who saw what it is."""
+    if confirm is not None:
+        if confirm != batch.plan_digest:
+            raise NotConfirmedError(
+                "Nothing was touched: the digest given is not the plan's.",
+                remedy=f"Look at the batch again: expunge status {batch.uid}",
+            )
+        return
+    with reading(workspace.ledger) as connection:
+        left = remainders.of_batch(connection, batch)
+    rows = [(f"{store}.{name}", one.people, one.records) for (store, name), one in left.items()]
+    title = f"Batch {batch.uid} for {batch.scope} is over ({batch.state.value}). It left:"
+    terminal.notes().print(terminal.table(title, ("collection", "people", "records when last seen"), rows))
+    question = f"This cannot be undone. Type the number of people of whom the rest goes ({people}) to go on"
+    if not terminal.ask(question, str(people)):
+        raise NotConfirmedError(
+            remedy=f"Answer with that number, or in a script: expunge retry {batch.uid} --confirm {batch.plan_digest}"
+        )

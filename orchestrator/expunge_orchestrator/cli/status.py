@@ -17,10 +17,10 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
 from expunge_orchestrator.progress import (
     chunk_states,
-    nobody_but_ambiguous,
     outcomes_of,
     reasons_of,
     remaining_by_collection,
+    settling_of,
     told_state,
 )
 from expunge_orchestrator.workspace import Workspace, opened
@@ -94,6 +94,7 @@ def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     """A batch for machines."""
     with reading(workspace.ledger) as connection:
         results = outcomes_of(connection, batch)
+        to_settle, settled = settling_of(connection, batch)
         return {
             "batch": batch.uid,
             "controller": str(batch.scope),
@@ -105,7 +106,8 @@ def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
-            "settling": batch.state is BatchState.ERASED and not nobody_but_ambiguous(results),
+            "settling": bool(to_settle) and batch.state in {BatchState.ERASED, BatchState.CANCELLED},
+            "settled": settled,
             "leftInPart": leftovers.number_of(connection, batch.id),
             "chunks": chunk_states(connection, batch),
         }
@@ -133,8 +135,10 @@ def show(report: dict[str, Any]) -> None:
         out.print(
             f"{terminal.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
             " and perhaps the way to the rest with it. So what leads to the rest is kept, sealed, until a later request"
-            " of the same person, by an id that proves it, has erased it: expunge plan. One by e-mail or phone"
-            " alone is only told of it."
+            " of the same person, by an id that proves it, has erased it (expunge plan), or this one:"
+            f" expunge retry {report['batch']}. A request by e-mail or phone alone is only told of it."
         )
+    if report["state"] == BatchState.CANCELLED and (number := report["settled"]):
+        out.print(f"The settling check is done of {terminal.people(number)}.")
     if report["settling"]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")

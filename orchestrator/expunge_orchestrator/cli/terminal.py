@@ -59,7 +59,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 def people(number: int) -> str:
     """`1 person`, `2 people`."""
-    return f"{number} {'person' if number == 1 else 'people'}"
+    return number_of(number, "person", "people")
+
+
+def number_of(number: int, one: str, more: str | None = None) -> str:
+    """`1 error`, `2 errors`; `more` where the plural is not the word with an s."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"
 
 
 @contextmanager

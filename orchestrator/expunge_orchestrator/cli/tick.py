@@ -59,8 +59,11 @@ def tick(as_json: terminal.Json = False) -> None:
         terminal.emit(report)
     else:
         if begun:
-            terminal.console().print(f"{begun} {'request' if begun == 1 else 'requests'} begun.")
-        terminal.console().print(f"{woken} settling checks done, {forgotten} stale plans forgotten.")
+            terminal.console().print(f"{terminal.number_of(begun, 'request')} begun.")
+        terminal.console().print(
+            f"{terminal.number_of(woken, 'settling check')} done,"
+            f" {terminal.number_of(forgotten, 'stale plan')} forgotten."
+        )
         if released:
             terminal.console().print(f"Taken up after a hold: {terminal.people(released)}.")
     if failed:

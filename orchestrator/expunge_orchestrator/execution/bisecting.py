@@ -21,7 +21,7 @@ from expunge_orchestrator.outcomes import Result
 _ALMOST = 40
 """So many failures are enough to call it everywhere, where not one piece in ten passes."""
 
-_CARRIED_ON = ("batch_id", "rounds", "repeats", "touched", "planned")
+_CARRIED_ON = ("batch_id", "rounds", "repeats", "touched", "planned", "remainder")
 """What a piece takes over from the chunk that it was cut from."""
 
 
@@ -174,10 +174,10 @@ def fail_alone(connection: sa.Connection, context: Context, people: Sequence[Ite
         Where the chunk itself goes if they are all that is in it; None if it goes on.
     """
     stopped = Next(step=pipeline.first(context.batch.pipeline, verb), state=ChunkState.FAILED, failure=why[:500])
-    if len(people) == len(context.items):
-        return stopped
     if not people:
         return None
+    if len(people) == len(context.items):
+        return stopped
     row = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == context.chunk_id)).one()
     cut_off(
         connection,

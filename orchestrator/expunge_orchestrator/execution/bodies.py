@@ -30,8 +30,6 @@ LIMITED_CLAIM = (
     " them, nor for places not listed."
 )
 
-_BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
-
 
 def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
     """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
@@ -118,12 +116,16 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
     lines: Sequence[Line],
     *,
+    some: bool,
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
     at: datetime,
     context: str,
 ) -> dict[str, object]:
-    """Body of `cancelled`: with no lines, no store had been asked to erase; else what was erased, and what is left."""
+    """Body of `cancelled`: with no lines, no store had been asked to erase; else what was erased, and what is left.
+
+    `some`: something of the person is gone.
+    """
     if not lines:
         return {
             **about(batch),
@@ -132,7 +134,6 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
             "context": [context],
         }
     told = _left(lines)
-    some = outcomes.some_gone(told)
     return {
         **about(batch),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
@@ -175,7 +176,8 @@ def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it
         return {"identifiersDestroyed": True}
     return {
         "identifiersDestroyed": False,
-        "kept": "What leads to the rest, sealed, so that a later request of the same person erases it or is told of it",
+        "kept": "What leads to the rest, sealed, so that it can still be erased: by a later request of the same person,"
+        " or by taking this one up again",
     }
 
 
@@ -228,7 +230,7 @@ def guarded(lines: Iterable[Line]) -> list[tuple[str, str]]:
     return [
         (line.store, line.collection)
         for line in lines
-        if line.verified is not None and line.verified.retained and line.verified.ground in _BY_STORAGE
+        if line.verified is not None and line.verified.retained and line.verified.ground in outcomes.BY_STORAGE
     ]
 
 

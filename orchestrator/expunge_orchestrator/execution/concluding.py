@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from expunge_orchestrator import outcomes
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.execution.bodies import CLAIM, LIMITED_CLAIM, about, in_collection, in_store
 from expunge_orchestrator.grounds import Grounds
 from expunge_orchestrator.ledger.records import Batch
-from expunge_orchestrator.outcomes import Line
+from expunge_orchestrator.outcomes import Line, Result
 from expunge_reports import canonical
 from expunge_reports.statement import EncodedBody
 
@@ -32,6 +31,7 @@ class Conclusions:
         counted: When the people were last counted before erasing.
         at: When the stores had been asked again.
         context: The document on backup copies that is cited.
+        reason: Why not every collection of the scope is listed, where that is so.
     """
 
     def __init__(  # noqa: PLR0913 - the statement's own parts
@@ -45,6 +45,7 @@ class Conclusions:
         counted: datetime,
         at: datetime,
         context: str,
+        reason: str | None = None,
     ) -> None:
         shared: dict[str, object] = {
             **about(batch),
@@ -55,6 +56,8 @@ class Conclusions:
             "normalisers": list(normalisers),
             "context": [context],
         }
+        if reason is not None:
+            shared["reason"] = reason
         EncodedBody.of(shared)  # refuses what no statement may say
         self._shared = _encoded(shared)
         self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}
@@ -62,8 +65,8 @@ class Conclusions:
         # A line is kept beside its part, so that no other gets its place in memory.
         self._parts: dict[int, tuple[Line, bytes]] = {}
 
-    def body(self, lines: Sequence[Line]) -> EncodedBody:
-        """What is said of one person."""
+    def body(self, lines: Sequence[Line], result: Result) -> EncodedBody:
+        """What is said of one person: the result in all, and each collection."""
         stores: dict[str, list[bytes]] = {}
         for line in lines:
             stores.setdefault(line.store, []).append(self._part(line))
@@ -71,7 +74,7 @@ class Conclusions:
             canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
-        outcome = canonical.encode(outcomes.result(lines).value)
+        outcome = canonical.encode(result.value)
         return EncodedBody(canonical.object_of(self._shared | {"outcome": outcome, "stores": told}))
 
     def _part(self, line: Line) -> bytes:

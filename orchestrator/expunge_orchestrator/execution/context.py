@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from expunge_config.datamap import Action
 from expunge_connectors.contract import Beat, Subject, SubjectKey
 from expunge_orchestrator import standing
 from expunge_orchestrator.holds import Held
@@ -48,6 +49,8 @@ class Context:
         held: Item -> what must not be erased of it, as of the transaction that took the step.
         touched: A store was asked to erase something of the chunk.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
+        remainder: Store -> collections in which a cancelled request left something, where the chunk takes that up: then
+            these are all that it looks at and touches.
     """
 
     workspace: Workspace
@@ -62,6 +65,18 @@ class Context:
     beat: Beat = field(repr=False)
     held: Mapping[int, Held] = field(repr=False)
     opened: Opened = field(repr=False)
+    remainder: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def actions(self) -> dict[str, dict[str, Action]]:
+        """What the chunk is for: store -> collection -> action."""
+        if self.remainder is None:
+            return self.batch.actions
+        return {
+            store: {name: action for name, action in collections.items() if name in self.remainder[store]}
+            for store, collections in self.batch.actions.items()
+            if store in self.remainder
+        }
 
     @property
     def active(self) -> list[Item]:

@@ -44,6 +44,7 @@ _OPEN = (
         schema.chunk.c.rounds,
         schema.chunk.c.repeats,
         schema.chunk.c.touched,
+        schema.chunk.c.remainder,
         schema.batch.c.state,
         schema.batch.c.cancelled_at,
     )
@@ -132,5 +133,6 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         beat=source.beat,
         opened=source.opened,
         held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
+        remainder=seen.remainder,
     )
     return Delivery(seen.epoch + 1, step, name, context)

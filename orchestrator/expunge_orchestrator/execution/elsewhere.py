@@ -8,7 +8,7 @@ left; this one takes them over, unless it cannot be shown to be of the same pers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator import leftovers, standing
+from expunge_orchestrator import leftovers, outcomes, standing
 from expunge_orchestrator.execution.context import Context
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -28,6 +28,10 @@ from expunge_orchestrator.workspace import Workspace
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
 
+_TAKE_UP = " (over, and something is left that this one cannot take over: expunge retry {batch} erases it)"
+_ASK_ALL = " (cancelled; ask again with every identifier that it had)"
+_SETTLES = " (the storage keeps something of it; take this one up when that one has settled)"
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
@@ -37,11 +41,15 @@ class Unfinished:
         batch: Its batch's uid.
         running: It is at work at this moment, and may be finished soon.
         places: (store, collection) in which it found something of which nobody saw that it is gone.
+        known: This request has every key of that one and may use each: what this one finds is all there is.
+        remedy: What ends it, where that is not plain.
     """
 
     batch: str
     running: bool
     places: frozenset[tuple[str, str]]
+    known: bool = False
+    remedy: str = ""
 
 
 def unfinished(
@@ -58,23 +66,26 @@ def unfinished(
     )
     for item in people:
         for one in left.get(item.id, ()):
-            places = one.doubtful if _taken(context, item, one) else one.places
-            if places:
-                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=places))
+            if one.whole or one.item_id == item.id:
+                continue
+            taken = _taken(context, item, one)
+            remedy = _ASK_ALL if taken else _TAKE_UP.format(batch=one.batch)
+            if places := one.doubtful if taken else one.places:
+                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=places, remedy=remedy))
     return found, left
 
 
-def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[Leftover]:
-    """What these people's requests have taken over of what was `left`: it has come to an end with them.
+def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[int]:
+    """Of what was `left` (items), that which these people's requests have seen to the end: there is nothing of it.
 
     Not where a request for some data types only has not looked at every place in which something was left.
     """
-    looked_at = {(store, name) for store, collections in context.batch.actions.items() for name in collections}
+    looked_at = {(store, name) for store, collections in context.actions.items() for name in collections}
     return [
-        one
+        one.item_id
         for item in people
         for one in left.get(item.id, ())
-        if one.places <= looked_at and _taken(context, item, one)
+        if one.item_id != item.id and one.places <= looked_at and (one.whole or _taken(context, item, one))
     ]
 
 
@@ -92,10 +103,18 @@ def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, li
     found: dict[int, dict[int, Unfinished]] = {}
     others = _others(context.chunk_id, persons).where(leftovers.of_scope(context.batch.scope))
     with reading(context.workspace.ledger) as connection:
-        for row in connection.execute(others):
-            if row.asked in asked and (places := _left(row.found or {}, row.verified or {})):
-                one = Unfinished(row.uid, _at_work(row.state, row.chunk_state), places)
-                found.setdefault(row.asked, {})[row.id] = one
+        rows = [row for row in connection.execute(others) if row.asked in asked]
+        tags = _tags_of(connection, {row.id for row in rows})
+    ours = _usable_tags(context, people) if rows else {}
+    for row in rows:
+        if places := _places(row):
+            found.setdefault(row.asked, {})[row.id] = Unfinished(
+                row.uid,
+                _at_work(row.state, row.chunk_state),
+                places,
+                known=tags[row.id] <= ours[row.asked],
+                remedy=_SETTLES if row.outcome == Result.PARTIALLY_ERASED else "",
+            )
     return {number: list(ones.values()) for number, ones in found.items()}
 
 
@@ -115,32 +134,72 @@ def begun(
             for start in range(0, len(tags), leftovers.TAGS):
                 asked = _begun(tags[start : start + leftovers.TAGS]).where(leftovers.of_scope(scope))
                 for row in connection.execute(asked):
-                    if places := _left(row.found or {}, row.verified or {}):
+                    if places := _places(row):
                         batches = found.setdefault(number, {})
                         batches[row.uid] = batches.get(row.uid, frozenset()) | places
     return found
 
 
-def _begun(tags: Sequence[bytes]) -> sa.Select[Any, Any, Any]:
+def _begun(tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any]:
     return (
-        sa.select(schema.batch.c.uid, schema.item.c.found, schema.item.c.verified)
+        sa.select(schema.batch.c.uid, schema.item.c.found, schema.item.c.verified, schema.item.c.outcome)
         .select_from(schema.item)
         .join(schema.chunk, schema.chunk.c.id == schema.item.c.chunk_id)
         .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
         .where(
             schema.item.c.id.in_(sa.select(schema.suppression.c.item_id).where(schema.suppression.c.tag.in_(tags))),
             schema.chunk.c.touched,
-            sa.or_(schema.item.c.outcome.is_(None), schema.item.c.outcome.in_([one.value for one in _OPEN])),
+            _not_over(),
         )
     )
 
 
+def _not_over() -> sa.ColumnElement[bool]:
+    item = schema.item.c
+    return sa.or_(
+        item.outcome.is_(None),
+        item.outcome.in_([one.value for one in _OPEN]),
+        # What the storage itself keeps is found by these keys alone until `settled` hands them on.
+        sa.and_(item.outcome == Result.PARTIALLY_ERASED.value, item.wrapped_key.is_not(None)),
+    )
+
+
+def _places(row: sa.Row[*tuple[Any, ...]]) -> frozenset[Place]:
+    """Where such a request left something."""
+    if row.outcome == Result.PARTIALLY_ERASED:
+        return _by_storage(row.verified or {})
+    return _left(row.found or {}, row.verified or {})
+
+
+def _usable_tags(context: Context, people: Sequence[Item]) -> dict[int, set[bytes]]:
+    """Item -> tags of the keys that it may use everywhere: those that carry no mark."""
+    tagger = Tagger(context.workspace.keys.suppression)
+    return {
+        item.id: {tagger.tag(key) for key in context.unsealed(item) if standing.plain(key) == key} for item in people
+    }
+
+
+def _tags_of(connection: sa.Connection, items: Collection[int]) -> dict[int, set[bytes]]:
+    tags: dict[int, set[bytes]] = {number: set() for number in items}
+    known = schema.suppression.c
+    for row in connection.execute(sa.select(known.item_id, known.tag).where(known.item_id.in_(items))) if items else ():
+        tags[row.item_id].add(row.tag)
+    return tags
+
+
 def under(lines: Sequence[Line], others: Sequence[Unfinished]) -> list[Line]:
-    """The lines, with those failed that say "not found" of a place where another request is not finished."""
-    places = frozenset(place for one in others for place in one.places)
+    """The lines, with those failed that would say too much of a place where another request is not finished.
+
+    Nothing of that place is "not found"; and what was found there is all there is only for a request that has every key
+    which the other one has.
+    """
+    if not others:
+        return list(lines)
+    open_places = frozenset(place for one in others for place in one.places)
+    unsure = frozenset(place for one in others if not one.known for place in one.places)
     return [
         line._replace(outcome=Outcome.FAILED)
-        if line.outcome is Outcome.NOT_FOUND and (line.store, line.collection) in places
+        if (line.store, line.collection) in (open_places if line.outcome is Outcome.NOT_FOUND else unsure)
         else line
         for line in lines
     ]
@@ -160,11 +219,11 @@ def words(others: Sequence[Unfinished]) -> str:
     """What to tell who reads of the failure; nothing if there are none."""
     if not others:
         return ""
-    named = ", ".join(sorted({one.batch for one in others}))
+    named = ", ".join(sorted({f"{one.batch}{one.remedy}" for one in others}))
     return f"; another request of this person is not finished: {named}"
 
 
-def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any]:
+def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:
     """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk."""
     ours, theirs, proof = (schema.suppression.alias(name) for name in ("ours", "theirs", "proof"))
     person, other = schema.item.alias("person"), schema.item
@@ -174,6 +233,7 @@ def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, A
             other.c.id,
             other.c.found,
             other.c.verified,
+            other.c.outcome,
             schema.batch.c.uid,
             schema.batch.c.state,
             schema.chunk.c.state.label("chunk_state"),
@@ -192,13 +252,23 @@ def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, A
                 ~sa.exists().where(proof.c.item_id == other.c.id, proof.c.namespace.in_(persons)),
             ),
             schema.chunk.c.touched,
-            sa.or_(other.c.outcome.is_(None), other.c.outcome.in_([one.value for one in _OPEN])),
+            _not_over(),
         )
     )
 
 
 def _at_work(batch: str, chunk: str) -> bool:
     return batch in {state.value for state in RUNNING} and chunk in {ChunkState.READY.value, ChunkState.RUNNING.value}
+
+
+def _by_storage(verified: Record) -> frozenset[tuple[str, str]]:
+    """Where the storage itself keeps something."""
+    return frozenset(
+        (store, name)
+        for store, collections in verified.items()
+        for name, (_due, retained, _newer, _until, ground) in collections.items()
+        if retained and ground in outcomes.BY_STORAGE
+    )
 
 
 def _left(found: Record, verified: Record) -> frozenset[tuple[str, str]]:

@@ -36,7 +36,7 @@ class Kept:
 
 def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[str, Action], list[Item]]]:
     """The step's people in groups, each with the actions that no hold forbids."""
-    actions = context.batch.actions[context.store]
+    actions = context.actions[context.store]
     if not context.held:
         if people:
             yield actions, list(people)

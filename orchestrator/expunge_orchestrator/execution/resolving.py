@@ -42,7 +42,8 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     Raises:
         TerminalError: Somebody of whom something may be erased already is ambiguous by now.
     """
-    if not people:
+    if not people or context.remainder is not None:
+        # What is left of a cancelled request is found by what was kept, and its identifiers are destroyed.
         return lambda _connection: Next()
     known = {item.id: _known(context, item) for item in people}
     asked = _ask(context, people, known)

@@ -22,6 +22,8 @@ def review(context: Context) -> Write:
     A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have
     been erased again since, and is to be told.
     """
+    if context.store not in context.actions:
+        return lambda _connection: Next()
     refuse_other_store(context)
     counts = context.workspace.stores[context.store].verify(
         context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
@@ -45,7 +47,7 @@ def re_erase(context: Context) -> Write:
     Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason.
     """
     again = [item for item in returned(context) if item.reason is None]
-    if again:
+    if again and context.store in context.actions:
         refuse_other_store(context)
         try:
             for actions, people in holding.parts(context, again):
@@ -62,7 +64,7 @@ def re_erase(context: Context) -> Write:
 def re_verify(context: Context) -> Write:
     """Verify after erasing again, for the same people."""
     again = returned(context)
-    if not again:
+    if not again or context.store not in context.actions:
         return lambda _connection: Next()
     refuse_other_store(context)
     counts = context.workspace.stores[context.store].verify(
@@ -79,9 +81,7 @@ def settle(context: Context) -> Write:
     """
     again = {item.id for item in returned(context)}
     lines = {
-        item.id: outcomes.lines(
-            context.batch.actions, item.reviewed, item.reverified if item.id in again else item.reviewed
-        )
+        item.id: outcomes.lines(context.actions, item.reviewed, item.reverified if item.id in again else item.reviewed)
         for item in context.concluded
     }
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
@@ -145,11 +145,14 @@ def settle(context: Context) -> Write:
                     at=reverified,
                     context=cited,
                 ),
+                withdrawing.due(lines[item.id]) if withdrawing.kept_unsettled(item, lines[item.id]) else (),
             )
             for item in withdrawn
         ]
         issuing.issue(connection, context.workspace.keys, settled, at)
         withdrawing.leave_unsettled(connection, context, lines, withdrawn)
+        if context.remainder is not None:
+            leftovers.end(connection, [item.id for item in over])
         for item in over:
             if places := bodies.guarded(lines[item.id]):
                 leftovers.keep(connection, context.workspace, item, places, context.unsealed(item))
@@ -168,8 +171,5 @@ def returned(context: Context) -> list[Item]:
     return [
         item
         for item in context.concluded
-        if any(
-            line.outcome is Outcome.FAILED
-            for line in outcomes.lines(context.batch.actions, item.reviewed, item.reviewed)
-        )
+        if any(line.outcome is Outcome.FAILED for line in outcomes.lines(context.actions, item.reviewed, item.reviewed))
     ]

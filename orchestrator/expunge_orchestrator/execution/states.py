@@ -42,17 +42,11 @@ def begin(workspace: Workspace, batch: Batch) -> None:
         approving.refuse_unapproved(connection, batch)
     if batch.state is BatchState.PAUSED:
         raise WaitingError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
-    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     if batch.cancelled:
+        refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
         return
-    workspace.refuse_errors()
+    refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
-        if batch.actions != actions_for(batch.scope, workspace.data_map, batch.data_types):
-            raise PlanChangedError(
-                "The data map now names other collections or actions than this batch was planned with.",
-                remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
-            )
-        closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
         return
     _refuse_other_ground(workspace, batch)
     closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
@@ -72,6 +66,24 @@ def begin(workspace: Workspace, batch: Batch) -> None:
                 .where(schema.chunk.c.batch_id == batch.id, schema.chunk.c.state == ChunkState.PLANNED.value)
                 .values(state=ChunkState.READY.value)
             )
+
+
+def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
+    """What must hold whenever a batch is begun or taken up, beside what its plan was made on.
+
+    Raises:
+        PlanChangedError, FindingsError, LedgerBehindError: As `begin`.
+    """
+    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    workspace.refuse_errors()
+    if batch.state is BatchState.PLANNED:
+        return
+    if batch.actions != actions_for(batch.scope, workspace.data_map, batch.data_types):
+        raise PlanChangedError(
+            "The data map now names other collections or actions than this batch was planned with.",
+            remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
+        )
+    closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
 
 
 def _refuse_other_ground(workspace: Workspace, batch: Batch) -> None:
@@ -152,6 +164,8 @@ def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
             )
         }
         state = derived(chunks, cancelled=batch.cancelled_at is not None)
+        if state in ENDED:
+            state = derived(chunks, cancelled=_somebody_withdrawn(connection, batch_id))
         next_clock = connection.scalar(
             sa.select(sa.func.min(schema.chunk.c.settle_at)).where(
                 schema.chunk.c.batch_id == batch_id, schema.chunk.c.state == ChunkState.WAITING.value
@@ -159,10 +173,20 @@ def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
         )
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
+        if batch.cancelled_at is not None and state in ENDED and state is not BatchState.CANCELLED:
+            connection.execute(sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(cancelled_at=None))
         if next_clock is not None and next_clock != batch.settle_at:
             connection.execute(
                 sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(settle_at=next_clock)
             )
+
+
+def _somebody_withdrawn(connection: sa.Connection, batch_id: int) -> bool:
+    """Whether a cancel came in time for anybody; and a batch in which it did says so, whatever became of the others."""
+    withdrawn = sa.select(schema.item.c.id).where(
+        schema.item.c.batch_id == batch_id, schema.item.c.outcome == Result.CANCELLED.value
+    )
+    return connection.execute(withdrawn.limit(1)).first() is not None
 
 
 def derived(chunks: Collection[tuple[ChunkState, bool]], *, cancelled: bool) -> BatchState:

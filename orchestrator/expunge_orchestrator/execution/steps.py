@@ -11,11 +11,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts
+from expunge_connectors.contract import Counts, Tally
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import copies, issuing, leftovers, limits, outcomes
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import bisecting, bodies, elsewhere, holding, pipeline, receipt, withdrawing
+from expunge_orchestrator.execution import (
+    bisecting,
+    bodies,
+    elsewhere,
+    holding,
+    pipeline,
+    receipt,
+    remainders,
+    withdrawing,
+)
 from expunge_orchestrator.execution.concluding import Conclusions
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.grounds import grounds_of
@@ -29,7 +38,7 @@ from expunge_orchestrator.ledger.records import (
     verified_at,
     verified_since_count,
 )
-from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.outcomes import Record, Result
 from expunge_orchestrator.scope import asked_for
 from expunge_reports.statement import NOTHING_OPEN
 
@@ -58,16 +67,17 @@ def recount(context: Context) -> Write:
     """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     due: dict[str, Counter[str]] = {}
-    for store in context.batch.actions:
+    for store, collections in context.actions.items():
         subjects = context.subjects(context.active, store)
         answer = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
         counts = asked_for(answer, context.batch.actions[store])
         for number, record in found.items():
-            record[store] = outcomes.pack(counts.get(number, {}))
+            record[store] = outcomes.pack(counts.get(number, {}), collections)
         due[store] = Counter()
         for tallies in counts.values():
             due[store].update({name: tally.due for name, tally in tallies.items()})
 
+    counted = found
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
@@ -80,6 +90,8 @@ def recount(context: Context) -> Write:
 
     def write(connection: sa.Connection) -> Next:
         update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
+        if context.remainder is not None:
+            return remainders.checked(connection, context, counted)
         if context.touched:
             return _ON
         planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
@@ -104,6 +116,8 @@ def erase(context: Context) -> Write:
     Only people of whom the recount saw something due here: what appears of others is seen by the verification, counted
     in the next round, and erased then, so that nobody ends as not found of whom something was erased.
     """
+    if context.store not in context.actions:
+        return lambda _connection: _ON
     refuse_other_store(context)
     due = [
         item for item in context.active if not outcomes.nothing_due({context.store: item.found.get(context.store, {})})
@@ -117,6 +131,8 @@ def erase(context: Context) -> Write:
 
 def verify(context: Context) -> Write:
     """Ask one store again, by other statements: what is still there?"""
+    if context.store not in context.actions:
+        return lambda _connection: _ON
     refuse_other_store(context)
     counts = context.workspace.stores[context.store].verify(
         context.subjects(context.active), context.batch.scope, context.cutoffs[context.store]
@@ -126,7 +142,7 @@ def verify(context: Context) -> Write:
 
 def conclude(context: Context) -> Write:
     """Say for each person what happened; go back for another round while something due is left."""
-    actions = context.batch.actions
+    actions = context.actions
     others, left_before = elsewhere.unfinished(context, context.active)
     judged = {
         item.id: elsewhere.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
@@ -134,6 +150,7 @@ def conclude(context: Context) -> Write:
     }
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
+    results |= remainders.results(context, judged)
     kept = [] if context.batch.cancelled else holding.explained(context, judged, unfinished)
     waiting = {one.item.id for one in kept}
     failed = [item for item in unfinished if item.id not in waiting]
@@ -163,6 +180,7 @@ def conclude(context: Context) -> Write:
             counted=counted,
             at=verified,
             context=cited,
+            reason=None if context.remainder is None else remainders.REASON,
         )
         drafts, ended = [], []
         denied = _denied_before(connection, context.chunk_id)
@@ -172,28 +190,24 @@ def conclude(context: Context) -> Write:
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
                 still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
-                told = conclusions.body(judged[item.id])
+                told = conclusions.body(judged[item.id], result)
                 drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, told, still_open))
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
         unseen, left = failed, []
         if context.batch.cancelled:
             unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
             left = [item for item in failed if item not in unseen]
-        drafts += [
-            withdrawing.final(
-                item,
-                bodies.cancelled(
-                    context.batch, judged[item.id], cutoffs=context.cutoffs, grounds=grounds, at=verified, context=cited
-                ),
-            )
-            for item in left
-        ]
+        drafts += withdrawing.said(context, judged, left, grounds, verified, cited)
         withdrawing.leave(connection, context, judged, left)
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        leftovers.end(connection, elsewhere.finished(context, done, left_before))
+        leftovers.end(
+            connection, [*elsewhere.finished(context, done, left_before), *remainders.gone(context, judged, done)]
+        )
         issuing.issue(connection, context.workspace.keys, drafts, at)
         why = {
-            item.id: f"{bodies.failure(judged[item.id])}{elsewhere.words(others.get(item.id, ()))}" for item in unseen
+            item.id: f"{bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
+            for item in unseen
+            for named in [elsewhere.words(others.get(item.id, ()))[:400]]
         }
         ended += [
             {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
@@ -240,12 +254,16 @@ def refuse_other_store(context: Context) -> None:
 
 
 def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:
-    """Add one store's counts to a count record of each item."""
+    """Add one store's counts to a count record of each item: those of the collections that the chunk is for."""
+
+    def recorded(before: Record, seen: Mapping[str, Tally]) -> dict[str, Any]:
+        packed = outcomes.pack(seen, context.actions[context.store])
+        if context.remainder is not None:
+            packed = {**before.get(context.store, {}), **packed}
+        return {**before, context.store: packed}
+
     about = asked_for(counts, context.batch.actions[context.store])
-    rows = [
-        {"id": item.id, column: {**getattr(item, column), context.store: outcomes.pack(about.get(item.id, {}))}}
-        for item in items
-    ]
+    rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]
 
     def write(connection: sa.Connection) -> Next:
         update_items(connection, rows)

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import WaitingError
-from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.records import ENDED, Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.outcomes import Result
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
@@ -63,12 +64,12 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str) -> bool:
     Chunks that are concluded stay so and settle by their own clocks.
 
     Raises:
-        WaitingError: Everything in it is over already.
+        WaitingError: Nobody's erasure is open any more. The batch stays what it is.
     """
     with ledger.begin() as connection:
         state = _state(connection, batch)
-        if state is BatchState.SETTLED:
-            raise WaitingError("Everything of this batch is done: nothing is left to cancel.", remedy=_look(batch))
+        if state not in {BatchState.CANCELLED, BatchState.CANCELLING} and not _open(connection, batch):
+            raise _too_late(batch)
         marked = connection.execute(
             sa.update(schema.batch)
             .where(
@@ -88,6 +89,35 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str) -> bool:
             # A running chunk stays so: its step ends, and the next delivery sees the mark.
             states.bring_back(connection, batch, (ChunkState.PLANNED, ChunkState.HELD, ChunkState.FAILED))
     return bool(marked)
+
+
+def refuse_too_late(connection: sa.Connection, batch: Batch) -> None:
+    """Make sure that a cancel came in time for somebody: the step that was running may have been the last one.
+
+    Raises:
+        WaitingError: It came for nobody. The batch is what it would be without it.
+    """
+    withdrawn = sa.select(schema.item.c.id).where(
+        schema.item.c.batch_id == batch.id, schema.item.c.outcome == Result.CANCELLED.value
+    )
+    if _state(connection, batch) in ENDED and connection.execute(withdrawn.limit(1)).first() is None:
+        raise _too_late(batch)
+
+
+def _too_late(batch: Batch) -> WaitingError:
+    return WaitingError("Everything of this batch is done: nothing is left to cancel.", remedy=_look(batch))
+
+
+def _open(connection: sa.Connection, batch: Batch) -> bool:
+    """Whether somebody's erasure has not ended: a settling check alone is nothing that could be withdrawn."""
+    chunk = schema.chunk.c
+    at_work = sa.and_(
+        chunk.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+        chunk.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE),
+    )
+    stopped = chunk.state.in_([ChunkState.PLANNED.value, ChunkState.HELD.value, ChunkState.FAILED.value])
+    found = sa.select(chunk.id).where(chunk.batch_id == batch.id, sa.or_(at_work, stopped))
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def _state(connection: sa.Connection, batch: Batch) -> BatchState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -10,9 +11,11 @@ from expunge_orchestrator import issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bodies, receipt
 from expunge_orchestrator.execution.context import Context, Next, Write
+from expunge_orchestrator.grounds import Grounds
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item
 from expunge_orchestrator.outcomes import Line, Result
+from expunge_reports.statement import Open
 
 WITHDRAW = "withdraw"
 """Stands in the step log; it is no step of a pipeline, because it may take the place of several."""
@@ -41,7 +44,7 @@ def withdraw(context: Context) -> Write:
             if item.id not in known
         ]
         issuing.issue(connection, context.workspace.keys, opening, at)
-        body = bodies.cancelled(context.batch, [], cutoffs={}, grounds={}, at=at, context=cited[0])
+        body = bodies.cancelled(context.batch, [], some=False, cutoffs={}, grounds={}, at=at, context=cited[0])
         issuing.issue(connection, context.workspace.keys, [final(item, body) for item in context.items], at)
         forget(connection, context.items)
         return Next(state=ChunkState.CANCELLED)
@@ -49,9 +52,35 @@ def withdraw(context: Context) -> Write:
     return write
 
 
-def final(item: Item, body: Mapping[str, object]) -> issuing.Draft:
-    """The last statement of a series."""
-    return issuing.Draft(item.id, item.series, "cancelled", item.subjects, body, final=True)
+def final(item: Item, body: Mapping[str, object], left: Sequence[leftovers.Place] = ()) -> issuing.Draft:
+    """The last statement of a series, unless something is left of which the way there is kept: that is still owed."""
+    owed = Open(items=len(left))
+    return issuing.Draft(item.id, item.series, "cancelled", item.subjects, body, owed, final=not left)
+
+
+def said(  # noqa: PLR0913, PLR0917 - what their statements say
+    context: Context,
+    judged: Mapping[int, Sequence[Line]],
+    people: Sequence[Item],
+    grounds: Grounds,
+    at: datetime,
+    cited: str,
+) -> list[issuing.Draft]:
+    """What is stated of people whose erasing had begun: what is gone, and what is left."""
+    drafts = []
+    for item in people:
+        lines = judged[item.id]
+        some = some_gone(context, lines)
+        body = bodies.cancelled(
+            context.batch, lines, some=some, cutoffs=context.cutoffs, grounds=grounds, at=at, context=cited
+        )
+        drafts.append(final(item, body, due(lines) if some else ()))
+    return drafts
+
+
+def some_gone(context: Context, lines: Sequence[Line]) -> bool:
+    """Something of the person is gone, and perhaps the way to the rest with it."""
+    return context.remainder is not None or outcomes.some_gone(lines)
 
 
 def leave(
@@ -59,8 +88,8 @@ def leave(
 ) -> None:
     """End what was cancelled half-way: where something has gone, the way to the rest is kept (ADR 8)."""
     for item in people:
-        if outcomes.some_gone(judged[item.id]):
-            leftovers.keep(connection, context.workspace, item, _due(judged[item.id]), context.unsealed(item))
+        if some_gone(context, judged[item.id]):
+            leftovers.keep(connection, context.workspace, item, due(judged[item.id]), context.unsealed(item))
     forget(connection, people)
 
 
@@ -69,12 +98,18 @@ def leave_unsettled(
 ) -> None:
     """The same after an end was stated: what was erased stays erased, also after a restore."""
     for item in people:
-        if item.outcome != Result.NOT_FOUND or outcomes.some_gone(judged[item.id]):
-            leftovers.keep(connection, context.workspace, item, _due(judged[item.id]), context.unsealed(item))
+        if kept_unsettled(item, judged[item.id]):
+            leftovers.keep(connection, context.workspace, item, due(judged[item.id]), context.unsealed(item))
     close(connection, people)
 
 
-def _due(lines: Sequence[Line]) -> list[leftovers.Place]:
+def kept_unsettled(item: Item, lines: Sequence[Line]) -> bool:
+    """Whether the way to what is left of somebody is kept after an end was stated: something of theirs had gone."""
+    return item.outcome != Result.NOT_FOUND or outcomes.some_gone(lines)
+
+
+def due(lines: Sequence[Line]) -> list[leftovers.Place]:
+    """The collections in which something due is left."""
     return [(line.store, line.collection) for line in lines if line.verified is not None and line.verified.due]
 
 

@@ -75,7 +75,8 @@ bisection = sa.Table(
 # A frozen range of items: the unit of work. `epoch` is the fencing token: every delivery takes a new one.
 # `repeats` counts rounds of erasing since the chunk was last taken up, `rounds` all of them. `depth`: how often it was
 # split. `stuck_at`: the step that `attempts` are counted for. `touched`: a store was asked to erase of it. `planned`:
-# what the plan counted, {store: {collection: due}}.
+# what the plan counted, {store: {collection: due}}. `remainder`: {store: [collection, ...]} in which a cancelled
+# request left something of these people; the chunk takes that up, and touches nothing else (ADR 8).
 chunk = sa.Table(
     "chunk",
     metadata,
@@ -95,6 +96,7 @@ chunk = sa.Table(
     sa.Column("stuck_at", sa.Integer),
     sa.Column("touched", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("planned", sa.JSON),
+    sa.Column("remainder", sa.JSON(none_as_null=True)),
 )
 
 # Exactly one row per finished step of a chunk.
@@ -159,6 +161,7 @@ leftover_tag = sa.Table(
     metadata,
     sa.Column("tag", sa.LargeBinary(32), primary_key=True),
     sa.Column("item_id", sa.ForeignKey(leftover.c.item_id), primary_key=True),
+    sa.Column("namespace", sa.String(64), nullable=False, server_default=""),
 )
 
 # What must not be erased for now: people (by the tags in `hold_tag`), a data type, a controller, or all that is named.

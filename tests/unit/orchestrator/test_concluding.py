@@ -66,7 +66,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
     )
     for found, verified in people:
         lines = outcomes.lines(BATCH.actions, found, verified)
-        body = canonical.decode(conclusions.body(lines).canonical)
+        body = canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)
         assert body == {
             "claim": bodies.CLAIM,
             "context": [f"sha256:{DIGEST}"],

@@ -1,0 +1,245 @@
+"""Remainders: what a cancelled request left of people, taken up again on somebody's word (ADR 8).
+
+The chunk that does it looks at the collections in which something was left and touches nothing else, by the keys that
+were kept and no other, under the batch's old cutoffs. Everything after the taking up goes through the ordinary steps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator import approving, issuing, leftovers, outcomes
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.execution import bisecting, bodies, pipeline, states
+from expunge_orchestrator.execution.context import Context, Next
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import one_at_a_time, reading
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, Item, batch_by_uid, update_items
+from expunge_orchestrator.leftovers import Place
+from expunge_orchestrator.outcomes import Line, Record, Result
+from expunge_orchestrator.workspace import Workspace
+
+RESTS = (BatchState.CANCELLED, BatchState.SETTLED)
+"""States of a batch that is over, and may have left something."""
+
+REASON = (
+    "Taken up again: what this request had left, as its statement before lists, was looked for by what had been kept "
+    "of it, and is listed here. Collections that are not listed were not looked at again"
+)
+
+_MORE = "more is there than was left, so somebody has gone on since; nothing was deleted: plan a new request"
+_LESS = "not all that was left is found by what was kept; nothing was deleted: ask anew with every identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
+
+    people: int
+    records: int
+
+
+def of_batch(connection: sa.Connection, batch: Batch) -> dict[Place, Remainder]:
+    """(store, collection) -> what was left there."""
+    people: Counter[Place] = Counter()
+    records: Counter[Place] = Counter()
+    for row in connection.execute(_left(batch)).mappings():
+        seen = _last_seen(row)
+        for store, name in row["places"]:
+            people[store, name] += 1
+            records[store, name] += _records(seen, store, name)
+    return {place: Remainder(number, records[place]) for place, number in sorted(people.items())}
+
+
+def take_up(workspace: Workspace, batch: Batch, actor: str) -> Batch:
+    """Let a batch that is over run again for what it left, and for nothing else; returns it as it is then.
+
+    One ledger transaction: keys, suppression entries and the work are durable together, before anything is erased.
+
+    Raises:
+        UsageError: It left nothing, or what it left cannot be stated on its receipts any more.
+        WaitingError: Somebody else took it up, or it waits for an approval.
+        PlanChangedError: The data map names other collections or actions by now.
+        FindingsError: `check` would show an error.
+    """
+    with reading(workspace.ledger) as connection:
+        approving.refuse_unapproved(connection, batch)
+    states.refuse_unfit(workspace, batch)
+    with workspace.ledger.begin() as connection:
+        one_at_a_time(connection)  # with the placing of holds
+        rows = list(connection.execute(_left(batch)).mappings())
+        ended = issuing.ended(connection, [row["series"] for row in rows])
+        rows = [row for row in rows if row["series"] not in ended]
+        if not rows:
+            raise UsageError(
+                "Nothing of this batch can be taken up.", remedy=f"expunge status {batch.uid} shows how it ended."
+            )
+        _reopen(connection, batch, actor)
+        groups: dict[tuple[int, tuple[Place, ...]], list[sa.RowMapping]] = defaultdict(list)
+        for row in rows:
+            groups[row["chunk_id"], tuple(sorted((store, name) for store, name in row["places"]))].append(row)
+        for (chunk_id, places), people in groups.items():
+            _cut_off(connection, batch, chunk_id, places, [row["id"] for row in people])
+        update_items(connection, [_brought_back(row) for row in rows])
+        _suppress_again(connection, [row["id"] for row in rows])
+        return batch_by_uid(connection, batch.uid)
+
+
+def _left(batch: Batch) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any, Any]:
+    return (
+        sa.select(
+            schema.item.c.id,
+            schema.item.c.chunk_id,
+            schema.item.c.series,
+            schema.item.c.verified,
+            schema.item.c.reviewed,
+            schema.item.c.reverified,
+            schema.leftover.c.wrapped_key,
+            schema.leftover.c.sealed_keys,
+            schema.leftover.c.places,
+        )
+        .join(schema.leftover, schema.leftover.c.item_id == schema.item.c.id)
+        .where(schema.item.c.batch_id == batch.id)
+        .order_by(schema.item.c.id)
+    )
+
+
+def _reopen(connection: sa.Connection, batch: Batch, actor: str) -> None:
+    reopened = connection.execute(
+        sa.update(schema.batch)
+        .where(schema.batch.c.id == batch.id, schema.batch.c.state.in_([state.value for state in RESTS]))
+        .values(state=BatchState.EXECUTING.value, state_at=stamp(now()), cancelled_at=None, changed_by=actor)
+    ).rowcount
+    if not reopened:
+        raise WaitingError(
+            "Somebody took this batch up already.", remedy=f"expunge status {batch.uid} shows how far it is."
+        )
+
+
+def _cut_off(
+    connection: sa.Connection, batch: Batch, chunk_id: int, places: Sequence[Place], people: Sequence[int]
+) -> None:
+    """A chunk of their own, always: the old one may be woken for its settling check at this moment."""
+    remainder: dict[str, list[str]] = {}
+    for store, name in places:
+        remainder.setdefault(store, []).append(name)
+    row = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == chunk_id)).one()
+    bisecting.cut_off(
+        connection,
+        row,
+        people,
+        {
+            "state": ChunkState.READY.value,
+            "step": pipeline.first(batch.pipeline, pipeline.RESOLVE),
+            "rounds": row.rounds + 1,
+            "repeats": 0,
+            "planned": None,  # nothing was held against what was left so far: see `checked`
+            "remainder": remainder,
+        },
+    )
+
+
+def _brought_back(row: sa.RowMapping) -> dict[str, object]:
+    return {
+        "id": row["id"],
+        "outcome": None,
+        "reason": None,
+        "held": None,
+        "wrapped_key": row["wrapped_key"],
+        "sealed_keys": row["sealed_keys"],
+        "verified": _last_seen(row),
+        "reviewed": None,
+        "reverified": None,
+    }
+
+
+def _last_seen(row: sa.RowMapping) -> dict[str, Any]:
+    """What the last look at each collection saw, whichever look that was."""
+    seen: dict[str, Any] = {}
+    for record in (row["verified"], row["reviewed"], row["reverified"]):
+        for store, collections in (record or {}).items():
+            seen[store] = {**seen.get(store, {}), **collections}
+    return seen
+
+
+def _suppress_again(connection: sa.Connection, people: Sequence[int]) -> None:
+    """Holds, other requests and a restore know these people again by all the tags of the request."""
+    tag, entry = schema.leftover_tag.c, schema.suppression.c
+    connection.execute(
+        sa.insert(schema.suppression).from_select(
+            ["tag", "item_id", "namespace", "entered_at"],
+            sa.select(tag.tag, tag.item_id, tag.namespace, sa.literal(stamp(now()))).where(
+                tag.item_id.in_(people), ~sa.exists().where(entry.tag == tag.tag, entry.item_id == tag.item_id)
+            ),
+        )
+    )
+
+
+def checked(connection: sa.Connection, context: Context, counted: Mapping[int, Record]) -> Next:
+    """Hold what is counted against what was left, once, before anything is deleted.
+
+    More than was left means that somebody has gone on using what the request was about: nothing of that is taken along
+    unseen. Less means that it went by itself, or that only an e-mail or a number led there, which was not kept.
+    """
+    planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
+    if planned is not None:
+        return Next()
+    doubted = leftovers.by_what_passes_on(context.workspace)
+    why: dict[int, str] = {}
+    for item in context.active:
+        for store, collections in context.actions.items():
+            for name in collections:
+                before, found = _records(item.verified, store, name), _records(counted[item.id], store, name)
+                if found > before or (found < before and store in doubted):
+                    why[item.id] = f"{store}.{name}: {_MORE if found > before else _LESS}."
+    failing = [item for item in context.active if item.id in why]
+    update_items(
+        connection,
+        [{"id": number, "outcome": Result.FAILED.value, "reason": reason} for number, reason in why.items()],
+    )
+    said = f"recount, {len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
+    stopped = bisecting.fail_alone(connection, context, failing, pipeline.RESOLVE, said)
+    if stopped is None:
+        connection.execute(
+            sa.update(schema.chunk)
+            .where(schema.chunk.c.id == context.chunk_id)
+            .values(planned={store: dict.fromkeys(names, 0) for store, names in context.actions.items()})
+        )
+    return stopped or Next()
+
+
+def _records(record: Record, store: str, name: str) -> int:
+    due, retained, *_ = record.get(store, {}).get(name, [0, 0])
+    assert isinstance(due, int)
+    assert isinstance(retained, int)
+    return due + retained
+
+
+def results(context: Context, judged: Mapping[int, Sequence[Line]]) -> dict[int, Result]:
+    """What may be said of people of whom a remainder was looked at: the rest was verified before. None otherwise."""
+    if context.remainder is None:
+        return {}
+    found: dict[int, Result] = {}
+    for item in context.active:
+        looked_at = {(line.store, line.collection) for line in judged[item.id]}
+        before = [
+            line
+            for line in outcomes.lines(context.batch.actions, item.found, item.verified)
+            if (line.store, line.collection) not in looked_at
+        ]
+        found[item.id] = outcomes.result([*before, *judged[item.id]])
+    return found
+
+
+def gone(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]) -> list[int]:
+    """Of whose remainder (items) nothing is there any more, so that nothing has to lead there."""
+    if context.remainder is None:
+        return []
+    return [item.id for item in people if not bodies.guarded(judged[item.id])]
