@@ -46,9 +46,14 @@ class Processor:
         if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) or key.public_key() != (
             certificate.public_key()
         ):
-            raise KeysError("Certificate and key of OpenDSR do not belong together.")
+            raise KeysError(
+                "Certificate and key of OpenDSR do not belong together.",
+                remedy="Give the key that the certificate is of.",
+            )
         if settings.domain not in _domains(certificate):
-            raise KeysError(f"The certificate of OpenDSR is not of {settings.domain}.")
+            raise KeysError(
+                f"The certificate of OpenDSR is not of {settings.domain}.", remedy="Name the domain that it is of."
+            )
         return cls(settings.domain, pem, key)
 
     def headers(self, body: bytes) -> dict[str, str]:
