@@ -185,13 +185,17 @@ class Visit:
         self.page.get_by_label("Person").select_option(str(user))
         self.presses("Sign in", "Account settings")
 
-    def asks(self, when: str, confirmed: str) -> None:
+    def asks(self, when: str, confirmed: str, what: str = "My account and") -> None:
         """From the settings to the last question."""
         self.goes("/", "Account settings")
-        self.presses("Delete my account…", "Delete my account")
+        self.presses("Delete my data…", "Delete my data")
         text = self.page.inner_text("main")
         for told in ("Invoices", "objection to marketing", "Back-up copies", "Log files", "ask the client"):
             assert told in text
+        self.reaches(self.page.get_by_label("My account and"))
+        if what != "My account and":
+            self.page.keyboard.press("ArrowDown")
+        expect(self.page.get_by_label(what)).to_be_checked()
         self.reaches(self.page.get_by_label("In 14 days"))
         if when != "In 14 days":
             self.page.keyboard.press("ArrowDown")
@@ -227,29 +231,29 @@ def test_deleted_undone_deleted_and_proved(site: Site, visit: Callable[[], Visit
         ((email,),) = database.execute("SELECT email FROM users WHERE id = %s", (user,)).fetchall()
     at_home = visit()
     at_home.signs_in(user)
-    at_home.asks("In 14 days", "Delete my account in 14 days?")
-    at_home.presses("Yes, delete my account in 14 days", "Your account will be deleted")
+    at_home.asks("In 14 days", "Delete your account in 14 days?")
+    at_home.presses("Yes, delete in 14 days", "Your account will be deleted")
     assert f"{site.door.at + GRACE:%-d %B %Y}" in at_home.page.inner_text("main")
-    at_home.presses("Undo: keep my account", "Your account stays")
+    at_home.presses("Undo: delete nothing", "Nothing was deleted")
 
-    at_home.asks("In 14 days", "Delete my account in 14 days?")
-    at_home.presses("Yes, delete my account in 14 days", "Your account will be deleted")
+    at_home.asks("In 14 days", "Delete your account in 14 days?")
+    at_home.presses("Yes, delete in 14 days", "Your account will be deleted")
     key = at_home.key()
     assert key in at_home.saves("Save the key as a file").decode()
 
     site.door.at += GRACE
     wait_until(lambda: state(site, key) in {"partially-erased", "settled"}, seconds=240)
-    at_home.goes("/status", "Your account is deleted")
+    at_home.goes("/status", "The deletion is done")
     at_home.goes("/", "Sign in")
     assert at_home.page.get_by_label("Person").locator(f"option[value='{user}']").count() == 0
 
     elsewhere = visit()
     elsewhere.goes("/status", "Status of my deletion")
     elsewhere.types("Deletion key", key)
-    elsewhere.presses("Show the status", "Your account is deleted")
+    elsewhere.presses("Show the status", "The deletion is done")
     receipt, opening, trust = tmp_path / "receipt.json", tmp_path / "opening.json", tmp_path / "trust.json"
     receipt.write_bytes(elsewhere.saves("Save the receipt as a file"))
-    elsewhere.types("E-mail address of the deleted account", email.upper())
+    elsewhere.types("E-mail address of the account", email.upper())
     opening.write_bytes(elsewhere.saves("Save the file"))
     trust.write_bytes(site.door.client.get("/v1/trust").content)
     done = verified(receipt, trust, opening)
@@ -260,21 +264,28 @@ def test_deleted_undone_deleted_and_proved(site: Site, visit: Callable[[], Visit
     expect(elsewhere.page.get_by_role("heading", level=1)).to_be_visible()
     assert "Calltrack Ltd" in elsewhere.page.inner_text("main")
     elsewhere.page.go_back()
-    elsewhere.types("E-mail address of the deleted account", "somebody.else@mail.example")
+    elsewhere.types("E-mail address of the account", "somebody.else@mail.example")
     elsewhere.presses("Save the file", "That did not work")
     assert not any(word in address for address in at_home.addresses + elsewhere.addresses for word in (key, email, "@"))
 
 
-def test_at_once(site: Site, visit: Callable[[], Visit]) -> None:
+def test_messages_alone_at_once(site: Site, visit: Callable[[], Visit]) -> None:
     _, user = site.people
+    with psycopg.connect(site.door.office.town.stack.endpoints.postgres_url) as database:
+        database.execute("INSERT INTO messages (user_id, body) VALUES (%s, 'hello')", (user,))
     window = visit()
     window.signs_in(user)
-    window.asks("At once", "Delete my account at once?")
-    window._control("Yes, delete my account now").click()
+    window.asks("At once", "Delete your messages and exported files at once?", what="My messages")
+    window._control("Yes, delete at once").click()
     window.page.wait_for_url("**/status")
     key = window.key()
-    wait_until(lambda: state(site, key) in {"partially-erased", "settled"}, seconds=240)
-    window.goes("/status", "Your account is deleted")
+    wait_until(lambda: state(site, key) in {"erased", "settled"}, seconds=240)
+    window.goes("/status", "The deletion is done")
+    window.goes("/", "Account settings")
+    with psycopg.connect(site.door.office.town.stack.endpoints.postgres_url) as database:
+        messages = database.execute("SELECT count(*) FROM messages WHERE user_id = %s", (user,)).fetchone()
+        account = database.execute("SELECT status FROM users WHERE id = %s", (user,)).fetchone()
+    assert (messages, account) == ((0,), ("active",))
 
 
 def test_what_another_site_sends_is_refused(site: Site, visit: Callable[[], Visit]) -> None:

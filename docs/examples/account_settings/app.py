@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 CSP = "Content-Security-Policy"
 POLICY = {CSP: "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
 GUARDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+WHAT = {"account": "Your account", "information": "Your messages and exported files"}  # the map's self_service.scopes
 # Expunge's word for where a request is, and the page that tells it; while it is at work, another one does.
 PAGES = {"scheduled": "pending", "cancelled": "kept"}
 PAGES |= dict.fromkeys(("erased", "partially-erased", "settling", "settled", "not-found"), "deleted")
@@ -83,15 +84,15 @@ def sign_in_or_out(sent: Sent) -> Response:
 
 
 @app.get("/delete")
-def ask(known: Known, when: str = "") -> Response:
+def ask(known: Known, scope: str = "", when: str = "") -> Response:
     token(known)
-    page = {"later": "confirm-later", "now": "confirm-now"}.get(when, "delete")
-    return show(known, page, once=secrets.token_urlsafe(16))
+    page = {"later": "confirm-later", "now": "confirm-now"}.get(when if scope in WHAT else "", "delete")
+    return show(known, page, once=secrets.token_urlsafe(16), scope=scope, what=WHAT.get(scope, "").lower())
 
 
 @app.post("/delete")
 def delete(known: Known, sent: Sent) -> Response:
-    wish = {"scope": "account", "waiveGrace": sent["when"] == "now"}
+    wish = {"scope": sent["scope"], "waiveGrace": sent["when"] == "now"}
     # A second click on the same page is the same request.
     made = call("POST", "/v1/me/erasure", token(known), wish, **{"idempotency-key": sent["once"]}).json()
     return keep(known | {"key": made["followUp"] or known["key"]}, RedirectResponse("/status", 303))
@@ -104,7 +105,8 @@ def status(known: Known) -> Response:
     for one in found:
         begins = f"{datetime.fromisoformat(one['startsAt']):%-d %B %Y at %H:%M} UTC"
         key = fill("key.html" if known["key"] else "no-key.html", key=known["key"], csrf=known["csrf"])
-        return show(known, PAGES.get(one["state"], "working"), id=one["id"], begins=begins, html_key=key)
+        told = {"id": one["id"], "begins": begins, "what": WHAT[one["scope"]], "html_key": key}
+        return show(known, PAGES.get(one["state"], "working"), **told)
     return show(known, "no-request")
 
 

@@ -11,8 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 SIGNED_IN_FOR = 900  # seconds; Expunge wants somebody who signed in just now, 15 minutes ago at most
-HTTPS = "PLAIN_HTTP" not in os.environ  # which a demonstration on your own machine sets
-COOKIE = "__Host-visitor" if HTTPS else "visitor"
+TLS = "PLAIN_HTTP" not in os.environ  # which a demonstration on your own machine sets
+COOKIE = "__Host-visitor" if TLS else "visitor"
 SECRET = OctKey.import_key(os.environ.get("COOKIE_SECRET") or secrets.token_hex(32))
 
 
@@ -32,8 +32,7 @@ def visitor(request: Request) -> dict:
 
 def keep(known: dict, answer: Response) -> Response:
     """Give the cookie to the browser: it is not sent along from other sites, and scripts do not see it."""
-    signed = jwt.encode({"alg": "HS256"}, known, SECRET)
-    answer.set_cookie(COOKIE, signed, httponly=True, samesite="strict", secure=HTTPS)
+    answer.set_cookie(COOKIE, jwt.encode({"alg": "HS256"}, known, SECRET), httponly=True, samesite="strict", secure=TLS)
     return answer
 
 
