@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from expunge_connectors.contract import Scope, SubjectKey
@@ -48,6 +49,7 @@ class Principal:
         actor: Opaque: says the same person again, and not who.
         controllers: Those it may speak for; None: all.
         identifiers: Of a person: what the application that signed them in asserts, normalised.
+        signed_in_at: Of a person: when they signed in (UTC), as the application says.
         contact: Of a person: where to write to, if the application says so.
         request: Of a follower: the one request it may read.
         token: Of a person: the token, to be used up.
@@ -59,6 +61,7 @@ class Principal:
     identifiers: frozenset[SubjectKey] = field(default=frozenset(), repr=False)
     contact: str | None = field(default=None, repr=False)
     request: str | None = None
+    signed_in_at: datetime | None = None
     token: Token | None = None
 
     def speaks_for(self, scope: Scope) -> bool:

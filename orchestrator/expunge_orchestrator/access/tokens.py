@@ -135,7 +135,8 @@ def _person(claims: Mapping[str, Any], issuer: Issuer, data_map: DataMap, moment
     issued, ends = _second(claims, "iat"), _second(claims, "exp")
     if ends - issued > LONGEST_LIFE.total_seconds():
         raise NotAuthenticatedError("token-too-long-lived", "The token is good for more than five minutes.")
-    if moment - _second(claims, "auth_time") > issuer.max_auth_age.total_seconds() + LEEWAY:
+    signed_in = _second(claims, "auth_time")
+    if moment - signed_in > issuer.max_auth_age.total_seconds() + LEEWAY:
         raise NotAuthenticatedError(
             "sign-in-too-old", "The person signed in too long ago.", remedy="Let them sign in again."
         )
@@ -156,6 +157,7 @@ def _person(claims: Mapping[str, Any], issuer: Issuer, data_map: DataMap, moment
         frozenset({Scope(own.controller)}),
         keys,
         contact,
+        signed_in_at=datetime.fromtimestamp(signed_in, UTC),
         token=Token(digest, until),
     )
 

@@ -71,7 +71,7 @@ def build(office: Office) -> FastAPI:
 
 def _field_names() -> Iterator[str]:
     """Every name that a validation error may repeat."""
-    yield from ("body", "query", "path", "header", "cursor", "limit", "state", "request_id")
+    yield from ("body", "query", "path", "header", "cursor", "limit", "state", "due_before", "request_id")
     for shape in vars(shapes).values():
         if isinstance(shape, type) and issubclass(shape, BaseModel):
             for name, field in shape.model_fields.items():

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.request_tables import notice, request
+from expunge_orchestrator.requests import answering
+
+SOON = timedelta(days=3)
+"""Before a deadline ends, somebody should look."""
 
 
 class Metrics:
@@ -21,17 +27,26 @@ class Metrics:
         self._batches = Gauge("expunge_batches", "Batches by state.", ("state",), registry=self._registry)
         self._waiting = Gauge("expunge_notices_waiting", "Notices not delivered yet.", registry=self._registry)
 
+        self._due = Gauge(
+            "expunge_requests_due",
+            "Requests not answered whose earliest deadline has passed, or ends within three days (which counts both).",
+            ("when",),
+            registry=self._registry,
+        )
+
     def call(self, method: str, route: str, status: int, seconds: float) -> None:
         """One call was answered."""
         self._calls.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def text(self, connection: sa.Connection) -> bytes:
-        """Everything, in Prometheus's text format."""
+    def text(self, connection: sa.Connection, at: datetime) -> bytes:
+        """Everything, in Prometheus's text format, as of now."""
         for gauge, column in ((self._requests, request.c.state), (self._batches, schema.batch.c.state)):
             gauge.clear()
             for state, number in connection.execute(sa.select(column, sa.func.count()).group_by(column)):
                 gauge.labels(state).set(number)
+        self._due.labels("overdue").set(answering.how_many_due(connection, at))
+        self._due.labels("within-3-days").set(answering.how_many_due(connection, at + SOON))
         waiting = sa.select(sa.func.count()).select_from(notice).where(notice.c.delivered_at.is_(None))
         self._waiting.set(connection.execute(waiting).scalar_one())
         return generate_latest(self._registry)

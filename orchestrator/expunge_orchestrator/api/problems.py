@@ -17,6 +17,8 @@ from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageEr
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.access.refusals import NotAuthenticatedError
 from expunge_orchestrator.errors import (
+    DeadlineError,
+    ExtensionRefusedError,
     FindingsError,
     KeysError,
     LedgerError,
@@ -74,6 +76,8 @@ _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
     (OtherWishError, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
     (TooLateError, HTTPStatus.CONFLICT, "too-late"),
     (AlreadyOverError, HTTPStatus.CONFLICT, "already-over"),
+    (ExtensionRefusedError, HTTPStatus.CONFLICT, "extension-refused"),
+    (DeadlineError, HTTPStatus.UNPROCESSABLE_ENTITY, "received-later"),
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, "people-unusable"),
     (UsageError, HTTPStatus.CONFLICT, "not-possible-now"),
     (NotConfirmedError, HTTPStatus.CONFLICT, "not-confirmed"),

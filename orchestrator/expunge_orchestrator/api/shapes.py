@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from expunge_config.apisettings import RoleName
@@ -16,6 +16,19 @@ from expunge_orchestrator.requests.records import Request
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 NameText = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+
+
+def _within(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ValueError("between 1970 and 2999")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within)]
+"""An instant with its zone that calendars know: every one of them can be written in UTC."""
 
 
 class Shape(BaseModel):
@@ -40,7 +53,7 @@ class IdentityEvidence(Shape):
     """How the controller knows that it is the person. What was seen stays with the controller."""
 
     kind: Evidence
-    checked_at: AwareDatetime
+    checked_at: Moment
     reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,80}$")] | None = Field(
         default=None, description="The controller's own file number. No name, no address."
     )
@@ -68,7 +81,7 @@ class Wish(Shape):
 
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]
     identifiers: dict[NameText, Identifier] = Field(min_length=1, max_length=20)
-    controller_received_at: AwareDatetime | None = None
+    controller_received_at: Moment | None = None
     evidence: IdentityEvidence | None = None
     data_types: tuple[NameText, ...] | None = Field(default=None, min_length=1, max_length=100)
 
@@ -91,7 +104,10 @@ class RequestTold(Shape):
     reason: str | None
     batch: str | None
     receipt: str | None = Field(description="The series of its receipt, as soon as there is one.")
-    deadlines: dict[str, Any] | None
+    answer_by: datetime | None = Field(description="When the deadline that ends first is over; null: none runs.")
+    deadlines: dict[str, Any] | None = Field(
+        description="The clocks, which ends first, and a warning where that is the law's: docs/deadlines.md."
+    )
     failure: str | None = Field(description="Why it could not be begun yet; it is tried again.")
 
 
@@ -118,9 +134,15 @@ class Reason(Shape):
 
 
 class Extension(Shape):
-    """Why the controller's promise is extended."""
+    """Which clock is extended, once, and why. Send it when you have told the person, with these reasons."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"clock": "statute", "reason": "complexity"}]})
+
+    clock: Literal["statute", "promise"] = "statute"
     reason: Literal["complexity", "number-of-requests"]
+    until: date | None = Field(
+        default=None, description="Of a promise: its new last day. The law says itself how long its clock is extended."
+    )
 
 
 class Asserted(Shape):
@@ -165,6 +187,7 @@ def told(request: Request, batch: Batch | None, results: dict[str, int], series:
         "reason": request.reason,
         "batch": request.batch_uid,
         "receipt": series,
+        "answer_by": None if request.deadlines is None else parse(request.deadlines["answerBy"]),
         "deadlines": None if request.deadlines is None else dict(request.deadlines),
         "failure": request.failure,
     }
@@ -196,7 +219,7 @@ class KeyWish(Shape):
         default=None, min_length=1, max_length=1000, description="Whom it may speak for; absent: all."
     )
     holder: Annotated[str, StringConstraints(pattern=r"^ak_[0-9a-f]{12}$")] | None = None
-    ends_at: AwareDatetime | None = None
+    ends_at: Moment | None = None
 
 
 class KeyTold(Shape):

@@ -6,6 +6,7 @@ clocks      Deadline (received_at, due_at, extended_to) and all Clocks of a requ
 starting    from receipt to both clocks
 extending   what an extension may do
 standing    what ends first, how much is left, the warning where the law's clock is the first
+restoring   the clocks again, from that document
 stating     the `deadlines` document that statements cite, and lines to read
 statutes    the rules of the laws, with their sources
 days        business days, working days, and when a zone's day is over
@@ -14,6 +15,7 @@ days        business days, working days, and when a zone's day is over
 from expunge_orchestrator.deadlines.clocks import Clocks, Deadline, Extension, Kind
 from expunge_orchestrator.deadlines.days import DayOff, Days
 from expunge_orchestrator.deadlines.extending import extend_promise, extend_statute, latest_promise
+from expunge_orchestrator.deadlines.restoring import restore
 from expunge_orchestrator.deadlines.standing import Standing, Warned, standing, warning
 from expunge_orchestrator.deadlines.starting import start
 from expunge_orchestrator.deadlines.stating import document, lines
@@ -32,6 +34,7 @@ __all__ = [
     "extend_statute",
     "latest_promise",
     "lines",
+    "restore",
     "standing",
     "start",
     "warning",

@@ -39,6 +39,7 @@ def document(clocks: Clocks) -> dict[str, object]:
         **_given("statute", clocks.spec.statute),
         "clocks": [_clock(clocks, one) for one in clocks.all],
         "first": clocks.first.kind.value,
+        "answerBy": stamp(clocks.first.ends_at),
         **_given("warning", None if warned is None else str(warned)),
     }
 

@@ -10,7 +10,7 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import copies, deadlines, outcomes
 from expunge_orchestrator.clock import exact, parse, stamp
-from expunge_orchestrator.execution.receipt import ReceivedAt
+from expunge_orchestrator.execution.receipt import Received
 from expunge_orchestrator.grounds import Grounds, ground_of
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch
@@ -87,8 +87,10 @@ def about(batch: Batch) -> dict[str, object]:
     return said if batch.data_types is None else said | {"dataTypes": sorted(batch.data_types)}
 
 
-def deadlines_document(batch: Batch, received: ReceivedAt, data_map: DataMap) -> dict[str, object] | None:
+def deadlines_document(batch: Batch, received: Received, data_map: DataMap) -> dict[str, object] | None:
     """By when the batch's requests are to be answered, as computed on receipt; None where the map sets no deadline."""
+    if received.deadlines is not None:
+        return dict(received.deadlines)
     spec = data_map.controllers[batch.scope.controller].deadline_of(batch.scope.member)
     if spec is None:
         return None
@@ -96,15 +98,16 @@ def deadlines_document(batch: Batch, received: ReceivedAt, data_map: DataMap) ->
     return deadlines.document(deadlines.start(spec, parse(received.operator), earlier))
 
 
-def shared_at_receipt(batch: Batch, received: ReceivedAt, data_map: DataMap) -> list[dict[str, object]]:
+def shared_at_receipt(batch: Batch, received: Received, data_map: DataMap) -> list[dict[str, object]]:
     """The documents that `accepted` cites: the plan, and the deadlines where the map sets any."""
     clocks = deadlines_document(batch, received, data_map)
     return [plan_document(batch, data_map), *([] if clocks is None else [clocks])]
 
 
-def accepted(batch: Batch, received: ReceivedAt, context: Sequence[str]) -> dict[str, object]:
+def accepted(batch: Batch, received: Received, context: Sequence[str]) -> dict[str, object]:
     """Body of `accepted`; `context` cites the documents that the batch's requests share."""
-    return {**about(batch), "receivedAt": received.operator, "context": list(context)}
+    known = {} if received.evidence is None else {"identityEvidence": dict(received.evidence)}
+    return {**about(batch), "receivedAt": received.operator, **known, "context": list(context)}
 
 
 def denied(batch: Batch, reason: str) -> dict[str, object]:

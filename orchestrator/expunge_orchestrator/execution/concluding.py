@@ -30,7 +30,7 @@ class Conclusions:
             controller's records.
         counted: When the people were last counted before erasing.
         at: When the stores had been asked again.
-        context: The document on backup copies that is cited.
+        context: The documents that are cited: on backup copies, and on deadlines if they were extended.
         reason: Why not every collection of the scope is listed, where that is so.
     """
 
@@ -44,7 +44,7 @@ class Conclusions:
         normalisers: Sequence[str],
         counted: datetime,
         at: datetime,
-        context: str,
+        context: Sequence[str],
         reason: str | None = None,
     ) -> None:
         shared: dict[str, object] = {
@@ -54,7 +54,7 @@ class Conclusions:
             "verifiedAt": stamp(at),
             "countedAt": stamp(counted),
             "normalisers": list(normalisers),
-            "context": [context],
+            "context": list(context),
         }
         if reason is not None:
             shared["reason"] = reason

@@ -1,8 +1,13 @@
-"""When what a batch asks for was received: a request waits for its grace before it has a batch, and its clocks run."""
+"""What a batch owes to its request: when it was received, how the person was identified, by when it is to be answered.
+
+A request waits for its grace before it has a batch, and its clocks run.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,21 +16,35 @@ from expunge_orchestrator.ledger.request_tables import request
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedAt:
-    """Both instants as the ledger writes them (`clock.stamp`); the controller's is None if nobody said."""
+class Received:
+    """As the ledger writes it.
+
+    Attributes:
+        operator: When it reached us.
+        controller: When it reached the controller; None if nobody said.
+        deadlines: The clocks as they stand in the request, extended or not; None: there is no request, or it has none.
+        evidence: How the controller knows that it is the person: kind, time and reference.
+    """
 
     operator: str
     controller: str | None = None
+    deadlines: Mapping[str, Any] | None = None
+    evidence: Mapping[str, Any] | None = None
+
+    @property
+    def extended(self) -> bool:
+        """Whether one of its clocks was extended."""
+        return self.deadlines is not None and any("extension" in one for one in self.deadlines["clocks"])
 
 
-def of(connection: sa.Connection, batch: Batch) -> ReceivedAt:
-    """When the request of a batch was received; a list of people, which has none, when the batch was made."""
+def of(connection: sa.Connection, batch: Batch) -> Received:
+    """Of the request of a batch; a list of people, which has none, was received when the batch was made."""
     found = connection.execute(
-        sa.select(request.c.received_at, request.c.controller_received_at)
+        sa.select(request.c.received_at, request.c.controller_received_at, request.c.deadlines, request.c.evidence)
         .where(request.c.batch_id == batch.id)
         .order_by(request.c.received_at)
         .limit(1)
     ).first()
     if found is None:
-        return ReceivedAt(batch.created_at)
-    return ReceivedAt(found.received_at, found.controller_received_at)
+        return Received(batch.created_at)
+    return Received(found.received_at, found.controller_received_at, found.deadlines, found.evidence)

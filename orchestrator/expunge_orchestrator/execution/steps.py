@@ -179,7 +179,7 @@ def conclude(context: Context) -> Write:
             normalisers=normalisers,
             counted=counted,
             at=verified,
-            context=cited,
+            context=[cited, *_extended(connection, context)],
             reason=None if context.remainder is None else remainders.REASON,
         )
         drafts, ended = [], []
@@ -221,6 +221,14 @@ def conclude(context: Context) -> Write:
         )
 
     return write
+
+
+def _extended(connection: sa.Connection, context: Context) -> list[str]:
+    """The deadlines once more, where they were extended: it may have been after they were stated."""
+    received = receipt.of(connection, context.batch)
+    if received.deadlines is None or not received.extended:
+        return []
+    return [issuing.share(connection, dict(received.deadlines))]
 
 
 def _said(context: Context, why: Mapping[int, str]) -> str:

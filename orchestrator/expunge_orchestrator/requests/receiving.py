@@ -200,7 +200,8 @@ def _encoded(wish: Wish) -> bytes:
             "scope": wish.scope_name,
             "dataTypes": None if wish.data_types is None else sorted(wish.data_types),
             "controllerReceivedAt": None if wish.controller_received_at is None else stamp(wish.controller_received_at),
-            "evidence": None if wish.evidence is None else dict(wish.evidence),
+            # Of a person it is when they signed in: asked again after another sign-in, it is the same wish.
+            "evidence": dict(wish.evidence) if wish.evidence and wish.origin is Origin.CONTROLLER else None,
         }
     )
 

@@ -140,7 +140,7 @@ def page(
     after: int | None,
     limit: int,
     controllers: Sequence[Scope] | None,
-    state: RequestState | None = None,
+    where: Sequence[sa.ColumnElement[bool]] = (),
 ) -> list[Request]:
     """The newest first.
 
@@ -149,16 +149,19 @@ def page(
         after: Only those older than this id; None: from the newest on.
         limit: How many at the most.
         controllers: Whose; None: everybody's.
-        state: Only in this state of its own.
+        where: Only those, in terms of `QUERY`.
     """
-    query = QUERY.order_by(request.c.id.desc()).limit(limit)
+    query = QUERY.where(*where).order_by(request.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(request.c.id < after)
     if controllers is not None:
         query = query.where(within(request.c.controller, request.c.member, controllers))
-    if state is not None:
-        query = query.where(request.c.state == state.value)
     return [one(row) for row in connection.execute(query).mappings()]
+
+
+def in_state(state: RequestState) -> sa.ColumnElement[bool]:
+    """Rows in this state of their own."""
+    return request.c.state == state.value
 
 
 def within(

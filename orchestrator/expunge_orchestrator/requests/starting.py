@@ -16,6 +16,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
 from expunge_orchestrator.ledger.request_tables import request, request_open
 from expunge_orchestrator.requests import records
+from expunge_orchestrator.requests.answering import ANSWER_BY
 from expunge_orchestrator.requests.records import Request, RequestState
 from expunge_orchestrator.requests.taking_back import close
 from expunge_orchestrator.sealing import Seal
@@ -26,6 +27,9 @@ LONGEST_PAUSE = timedelta(minutes=15)
 
 AT_ONCE = 50
 """So many are fenced in one transaction."""
+
+_EARLIEST_FIRST = (ANSWER_BY.nulls_last(), request.c.due_at, request.c.id)
+"""By when it is to be answered; then since when it is due."""
 
 
 class _OvertakenError(ExpungeError):
@@ -47,7 +51,7 @@ def fence(workspace: Workspace, at: datetime) -> int:
         due = sa.select(request.c.id).where(
             request.c.state == RequestState.SCHEDULED.value, request.c.due_at <= stamp(at)
         )
-        ids = list(connection.scalars(due.order_by(request.c.due_at, request.c.id).limit(AT_ONCE)))
+        ids = list(connection.scalars(due.order_by(*_EARLIEST_FIRST).limit(AT_ONCE)))
     if not ids:
         return 0
     with workspace.ledger.begin() as connection:
@@ -72,7 +76,7 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
                 ),
                 sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)),
             )
-            .order_by(request.c.due_at, request.c.id)
+            .order_by(*_EARLIEST_FIRST)
             .limit(AT_ONCE)
         )
         return [records.one(row) for row in connection.execute(query).mappings()]

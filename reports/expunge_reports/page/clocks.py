@@ -46,6 +46,7 @@ class Deadlines:
     statute: str | None
     clocks: tuple[Clock, ...]
     first: str | None
+    answer_by: str | None
     warning: str | None
     further: Members
 
@@ -70,6 +71,7 @@ def read(document: object) -> Deadlines | None:
             statute=reader.text_or_none("statute"),
             clocks=reader.rows("clocks", _clock),
             first=reader.text_or_none("first"),
+            answer_by=reader.text_or_none("answerBy"),
             warning=reader.text_or_none("warning"),
             further=calendar.rest_in(reader.further, "calendar"),
         )

@@ -49,6 +49,8 @@ def _facts(known: Deadlines) -> dict[str, Html]:
     facts: dict[str, Html] = {}
     if known.first is not None:
         facts["Ends first"] = markup.text(words.CLOCK_WORDS.get(known.first, known.first))
+    if known.answer_by is not None:
+        facts["Answer before"] = markup.when(known.answer_by)
     if known.controller_received is not None:
         facts["Received by the controller"] = markup.when(known.controller_received)
     if known.received is not None:

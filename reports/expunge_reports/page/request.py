@@ -9,7 +9,8 @@ from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Plan
 from expunge_reports.statement import Statement
 
-_KNOWN: Final = frozenset({"controller", "dataTypes", "receivedAt", "context"})
+_EVIDENCE: Final = frozenset({"kind", "checkedAt", "reference"})
+_KNOWN: Final = frozenset({"controller", "dataTypes", "receivedAt", "identityEvidence", "context"})
 
 
 def render(names: Names, statements: Sequence[Statement], plan: Plan | None) -> Html:
@@ -42,7 +43,23 @@ def _asked(first: Statement) -> dict[str, Html]:
         facts["Controller"] = generic.inline(controller)
     if received is not None:
         facts["Received"] = markup.when(received) if isinstance(received, str) else generic.inline(received)
+    if "identityEvidence" in first.body:
+        facts["Identity evidence"] = _evidence(first.body["identityEvidence"])
     return facts
+
+
+def _evidence(told: object) -> Html:
+    """How the controller knows that it is the person; whatever has another form is shown as it stands."""
+    if (
+        not isinstance(told, dict)
+        or not told.keys() <= _EVIDENCE
+        or not all(isinstance(one, str) for one in told.values())
+    ):
+        return generic.inline(told)
+    kind = markup.text(words.EVIDENCE_WORDS.get(told.get("kind", ""), told.get("kind", "not stated")))
+    at = Html(f", {markup.when(told['checkedAt'])}") if "checkedAt" in told else markup.NOTHING
+    reference = markup.text(f", file {told['reference']}") if "reference" in told else markup.NOTHING
+    return Html(f"{kind}{at}{reference}. On file with the controller")
 
 
 def _history(names: Names, statements: Sequence[Statement]) -> Html:

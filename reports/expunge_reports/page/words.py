@@ -49,6 +49,15 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
 }
 """Of the statuses of a backup copy that give no day."""
 
+EVIDENCE_WORDS: Final[Mapping[str, str]] = {
+    "signed-in": "Signed in to the account",
+    "document-seen": "A document was seen",
+    "callback": "Called back at a known number or address",
+    "signature": "A signature was checked",
+    "other": "In another way",
+}
+"""Of how the controller knows that it is the person."""
+
 CLOCK_WORDS: Final[Mapping[str, str]] = {
     "promise": "Answer, as promised",
     "statute": "Answer, by law",

@@ -62,7 +62,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
         normalisers=["email/1"],
         counted=AT,
         at=AT,
-        context=f"sha256:{DIGEST}",
+        context=[f"sha256:{DIGEST}"],
     )
     for found, verified in people:
         lines = outcomes.lines(BATCH.actions, found, verified)

@@ -29,7 +29,7 @@ from expunge_orchestrator.api.opendsr.statuses import status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.telling import members_of
 from expunge_orchestrator.clock import parse, stamp
-from expunge_orchestrator.requests import receiving, records, repeating, taking_back
+from expunge_orchestrator.requests import answering, receiving, records, repeating, taking_back
 from expunge_orchestrator.requests.records import Origin
 from expunge_orchestrator.scope import parse_scope
 
@@ -105,6 +105,8 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
         raise _bad("status callbacks are not supported: ask for the status")
     if wanted.submitted_time > call.at:
         raise _bad("submitted_time lies in the future")
+    if call.at - wanted.submitted_time > answering.LONG_AGO:
+        raise _bad("submitted_time lies years back")
     identifiers: dict[str, str] = {}
     for number, one in enumerate(wanted.subject_identities):
         name = settings.identities.get(one.identity_type)
@@ -120,6 +122,7 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
         received_at=call.at,
         due_at=call.at,
         controller_received_at=wanted.submitted_time,
+        deadlines=answering.clocks_of(scope, workspace.data_map, call.at, wanted.submitted_time),
     )
     with call.writing() as connection:
         key = _key(wanted.subject_request_id)
@@ -181,9 +184,8 @@ def _key(subject_request_id: UUID) -> str:
 
 
 def _expected(request: records.Request) -> str:
-    promised = (request.deadlines or {}).get("promise") or (request.deadlines or {}).get("statute") or {}
-    due = promised.get("dueAt") if isinstance(promised, dict) else None
-    return str(due) if due else stamp(parse(request.received_at) + ONE_MONTH)
+    due = None if request.deadlines is None else request.deadlines["answerBy"]
+    return str(due or stamp(parse(request.received_at) + ONE_MONTH))
 
 
 def _signed(processor: Processor, told: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:

@@ -34,4 +34,4 @@ def metrics(request: Request) -> Response:
     office: Office = request.app.state.office
     found: Metrics = request.app.state.metrics
     with reading(office.workspace.ledger) as connection:
-        return Response(found.text(connection), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(found.text(connection, office.clock()), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -17,7 +17,8 @@ from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold
 from expunge_orchestrator.api.telling import members_of, series_of
-from expunge_orchestrator.requests import receiving, records, taking_back
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.requests import answering, receiving, records, taking_back
 from expunge_orchestrator.requests.records import Origin
 
 router = APIRouter(prefix="/v1/me", tags=["self-service"])
@@ -34,9 +35,10 @@ def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: 
         )
     if wish.waive_grace and not own.grace_waivable:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "grace-not-waivable", "The grace period cannot be waived.")
+    workspace, scope = call.office.workspace, Scope(own.controller)
     asked = receiving.Wish(
         origin=Origin.PERSON,
-        scope=Scope(own.controller),
+        scope=scope,
         identifiers=call.principal.identifiers,
         asked_by=call.principal.actor,
         received_at=call.at,
@@ -44,9 +46,10 @@ def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: 
         grace_waived=wish.waive_grace,
         scope_name=wish.scope,
         data_types=chosen.data_types,
+        deadlines=answering.clocks_of(scope, workspace.data_map, call.at, None),
+        evidence=_evidence(call),
         contact=call.principal.contact,
     )
-    workspace = call.office.workspace
     with call.writing() as connection:
         received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
         if received.created:
@@ -120,6 +123,12 @@ def _own(call: Call, connection: sa.Connection, request_id: str) -> records.Requ
         if found.uid == request_id:
             return found
     raise not_there()
+
+
+def _evidence(call: Call) -> dict[str, str] | None:
+    """That the application had signed them in. A clock of its own that is ahead of ours is not believed."""
+    signed_in = call.principal.signed_in_at
+    return None if signed_in is None else {"kind": "signed-in", "checkedAt": stamp(min(signed_in, call.at))}
 
 
 def _end_of(own: SelfService, at: datetime) -> datetime:

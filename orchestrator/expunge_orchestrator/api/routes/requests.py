@@ -16,13 +16,25 @@ from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import Asserted, Openings, Page, PlanTold, Reason, RequestTold, Wish
+from expunge_orchestrator.api.shapes import (
+    Asserted,
+    Extension,
+    IdentityEvidence,
+    Moment,
+    Openings,
+    Page,
+    PlanTold,
+    Reason,
+    RequestTold,
+    Wish,
+)
 from expunge_orchestrator.api.telling import members_of, series_of
+from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
-from expunge_orchestrator.requests import receiving, records, starting, taking_back
+from expunge_orchestrator.requests import answering, receiving, records, starting, taking_back
 from expunge_orchestrator.requests.records import Origin, RequestState
 from expunge_orchestrator.scope import parse_scope
 
@@ -39,6 +51,7 @@ def create(
     call.own(scope)
     chosen = closure.chosen_types(scope, workspace.data_map, wish.data_types)
     closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
+    earlier = _plausible(wish.controller_received_at, call.at)
     asked = receiving.Wish(
         origin=Origin.CONTROLLER,
         scope=scope,
@@ -47,8 +60,9 @@ def create(
         received_at=call.at,
         due_at=call.at,
         data_types=None if chosen is None else tuple(sorted(chosen)),
-        controller_received_at=_not_later(wish.controller_received_at, call.at),
-        evidence=None if wish.evidence is None else wish.evidence.model_dump(mode="json", by_alias=True),
+        controller_received_at=earlier,
+        deadlines=answering.clocks_of(scope, workspace.data_map, call.at, earlier),
+        evidence=None if wish.evidence is None else _on_file(wish.evidence),
     )
     with call.writing() as connection:
         received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
@@ -68,16 +82,20 @@ def listed(
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     state: RequestState | None = None,
+    due_before: Moment | None = None,
 ) -> Page:
-    """The requests of your controllers, the newest first."""
+    """The requests of your controllers, the newest first; with `due_before`, those not answered whose deadline ends."""
     controllers = call.principal.controllers
+    where = [] if state is None else [records.in_state(state)]
+    if due_before is not None:
+        where.append(answering.due(due_before))
     with call.reading() as connection:
         found = records.page(
             connection,
             after=after(cursor_),
             limit=limit + 1,
             controllers=None if controllers is None else sorted(controllers, key=str),
-            state=state,
+            where=where,
         )
         items = tuple(RequestTold(**members_of(connection, one)) for one in found[:limit])
     return Page(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
@@ -140,6 +158,26 @@ def deny(
         return RequestTold(**members_of(connection, done))
 
 
+@router.post("/{request_id}/extend", response_model=RequestTold)
+def extend(
+    call: Annotated[Call, Depends(allowed(Operation.REQUEST_EXTEND))], request_id: str, given: Extension
+) -> RequestTold:
+    """Extend one of its clocks, once and before its end: the person was told, and why. It stands on the receipt."""
+    with call.writing() as connection:
+        wanted = found(call, connection, request_id)
+        done = answering.extend(
+            connection,
+            wanted,
+            given.clock,
+            reason=given.reason,
+            until=given.until,
+            at=call.at,
+            data_map=call.office.workspace.data_map,
+        )
+        call.note(connection, wanted.uid)
+        return RequestTold(**members_of(connection, done))
+
+
 @router.get("/{request_id}/receipt")
 def receipt_of(
     call: Annotated[Call, Depends(allowed(Operation.RECEIPT_READ))], request_id: str, asked: Request
@@ -176,9 +214,25 @@ def found(call: Call, connection: sa.Connection, request_id: str) -> records.Req
     return wanted
 
 
-def _not_later(told: datetime | None, at: datetime) -> datetime | None:
+def _plausible(told: datetime | None, at: datetime) -> datetime | None:
     if told is not None and told > at:
         raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "received-later", "controllerReceivedAt lies in the future."
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "received-later",
+            "controllerReceivedAt lies in the future.",
+            remedy="Say when the controller received it, or leave it away.",
+        )
+    if told is not None and at - told > answering.LONG_AGO:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "received-long-ago",
+            "controllerReceivedAt lies years back.",
+            remedy="Say when the controller received it, or leave it away.",
         )
     return told
+
+
+def _on_file(evidence: IdentityEvidence) -> dict[str, str]:
+    """As it stands on the receipt: UTC, and nothing that was not given."""
+    reference = {} if evidence.reference is None else {"reference": evidence.reference}
+    return {"kind": evidence.kind, "checkedAt": stamp(evidence.checked_at), **reference}

@@ -56,6 +56,7 @@ def test_the_document_says_all_and_is_canonical() -> None:
             },
         ],
         "first": "statute",
+        "answerBy": "2026-11-30T23:00:00Z",
         "warning": "The statutory clock ends on 2026-11-30, 21 days before the promise (2026-12-21): "
         "answer by 2026-11-30.",
     }
