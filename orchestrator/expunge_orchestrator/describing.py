@@ -11,10 +11,10 @@ from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.locating import Located, Location
 from expunge_orchestrator.progress import (
     chunk_states,
-    nobody_but_ambiguous,
     outcomes_of,
     reasons_of,
     remaining_by_collection,
+    settling_of,
     told_state,
 )
 from expunge_orchestrator.workspace import Workspace
@@ -36,9 +36,11 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     """How far it is, what was found and what is left."""
     with reading(workspace.ledger) as connection:
         results = outcomes_of(connection, batch)
+        to_settle, settled = settling_of(connection, batch)
         return {
             "batch": batch.uid,
             "controller": str(batch.scope),
+            **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
             "state": told_state(batch, results),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
@@ -46,7 +48,8 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
-            "settling": batch.state is BatchState.ERASED and not nobody_but_ambiguous(results),
+            "settling": bool(to_settle) and batch.state in {BatchState.ERASED, BatchState.CANCELLED},
+            "settled": settled,
             "leftInPart": leftovers.number_of(connection, batch.id),
             "chunks": chunk_states(connection, batch),
         }

@@ -21,7 +21,7 @@ from tests.fixtures.calltrack import Office, founded
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.cli.status import describe
+from expunge_orchestrator.describing import batch_told
 from expunge_orchestrator.errors import WaitingError
 from expunge_orchestrator.execution import stopping
 from expunge_orchestrator.ledger import schema
@@ -180,10 +180,10 @@ def test_whoever_is_erased_by_then_stays_erased_and_settles(probe: Probe, tmp_pa
         assert said.body["outcome"] == "cancelled"
         assert lines_of(said.body)["main.messages"] == ("left", 1, 1)
         assert crowd.messages(probe) == [crowd.ids[1]]
-        shown = describe(office.workspace, office.again(batch))
+        shown = batch_told(office.workspace, office.again(batch))
         assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", True, 0)
         office.settle()
-        shown = describe(office.workspace, office.again(batch))
+        shown = batch_told(office.workspace, office.again(batch))
         assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", False, 2)
         assert office.events(batch)[0] == ["accepted", "erased", "settled"]
         with pytest.raises(WaitingError, match="nothing is left"):

@@ -307,6 +307,7 @@ class BatchTold(Shape):
 
     batch: str
     controller: str
+    data_types: tuple[str, ...] | None = None
     state: str
     digest: str
     people: int
@@ -315,6 +316,7 @@ class BatchTold(Shape):
     collections: dict[str, dict[str, int]]
     settles_at: datetime | None
     settling: bool
+    settled: int
     left_in_part: int
     chunks: tuple[dict[str, Any], ...]
 

@@ -15,6 +15,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.describing import batch_told
 from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError, WaitingError
 from expunge_orchestrator.execution import holding, pipeline, states
 from expunge_orchestrator.execution.runner import Watch, run
@@ -84,7 +85,7 @@ def report(workspace: Workspace, batch: Batch, *, as_json: bool) -> dict[str, An
     """Show how a batch is now, and return it as machines are told."""
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
-    told = status_verb.describe(workspace, again)
+    told = batch_told(workspace, again)
     if as_json:
         terminal.emit(told)
     else:

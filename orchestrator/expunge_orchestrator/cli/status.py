@@ -9,21 +9,13 @@ from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator import leftovers
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.describing import plan_told
+from expunge_orchestrator.describing import batch_told, plan_told
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid, batches
-from expunge_orchestrator.progress import (
-    chunk_states,
-    outcomes_of,
-    reasons_of,
-    remaining_by_collection,
-    settling_of,
-    told_state,
-)
-from expunge_orchestrator.workspace import Workspace, opened
+from expunge_orchestrator.ledger.records import BatchState, batch_by_uid, batches
+from expunge_orchestrator.progress import outcomes_of, told_state
+from expunge_orchestrator.workspace import opened
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 
@@ -45,7 +37,7 @@ def status(
         if batch is not None:
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, batch)
-            report = describe(workspace, chosen)
+            report = batch_told(workspace, chosen)
             if as_json:
                 terminal.emit({**plan_told(chosen), **report} if chosen.state in _NOT_BEGUN else report)
             elif chosen.state in _NOT_BEGUN:
@@ -88,29 +80,6 @@ def status(
         for one, results in ((one, one["outcomes"]) for one in listed)
     ]
     terminal.console().print(terminal.table("Batches", columns, rows))
-
-
-def describe(workspace: Workspace, batch: Batch) -> dict[str, Any]:
-    """A batch for machines."""
-    with reading(workspace.ledger) as connection:
-        results = outcomes_of(connection, batch)
-        to_settle, settled = settling_of(connection, batch)
-        return {
-            "batch": batch.uid,
-            "controller": str(batch.scope),
-            **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
-            "state": told_state(batch, results),
-            "digest": batch.plan_digest,
-            "people": batch.plan["people"],
-            "outcomes": results,
-            "reasons": reasons_of(connection, batch),
-            "collections": remaining_by_collection(connection, batch),
-            "settlesAt": batch.settle_at,
-            "settling": bool(to_settle) and batch.state in {BatchState.ERASED, BatchState.CANCELLED},
-            "settled": settled,
-            "leftInPart": leftovers.number_of(connection, batch.id),
-            "chunks": chunk_states(connection, batch),
-        }
 
 
 def show(report: dict[str, Any]) -> None:
