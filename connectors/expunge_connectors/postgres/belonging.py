@@ -7,7 +7,8 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.mapped import MappedTable, MappedTie
-from expunge_connectors.postgres.staging import SCOPE
+from expunge_connectors.postgres.phrases import Blank
+from expunge_connectors.postgres.staging import MEMBER
 from expunge_connectors.postgres.wording import FALSE, TRUE, column
 
 
@@ -15,7 +16,7 @@ def owned(mapped: MappedTable, alias: str) -> sql.Composable:
     """The row is a record of the request's controller."""
     if mapped.member_column is None:
         return TRUE
-    return sql.SQL("{}::text = (SELECT member FROM {})").format(column(alias, mapped.member_column), SCOPE)
+    return sql.SQL("{}::text = {}").format(column(alias, mapped.member_column), MEMBER)
 
 
 def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime | None) -> sql.Composable:
@@ -31,7 +32,7 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
     day = created.base == "date"
     return sql.SQL("coalesce({} < {}::date, {})" if day else "coalesce({} < {}, {})").format(
         column(alias, mapped.spec.created),
-        sql.Literal(cutoff - created.rounding),
+        Blank("cutoff", cutoff, created.rounding),
         TRUE if mapped.spec.undated == "erase" else FALSE,
     )
 
@@ -48,4 +49,4 @@ def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Compos
     """The row is retained by its data type. Without a start no end can be named, so it stays."""
     if mapped.period is None:
         return FALSE
-    return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), sql.Literal(cutoff))
+    return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), Blank("cutoff", cutoff))

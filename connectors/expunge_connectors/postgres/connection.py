@@ -39,8 +39,11 @@ class Connections:
         self._closed = False
 
     @contextmanager
-    def lease(self) -> Iterator[Connection]:
+    def lease(self, isolation: psycopg.IsolationLevel | None = None) -> Iterator[Connection]:
         """A connection for the block. Whatever goes wrong inside costs the connection.
+
+        Args:
+            isolation: Of the transactions in the block, said as they begin; None: the server's default.
 
         Raises:
             TransientError: The server cannot be reached.
@@ -48,6 +51,8 @@ class Connections:
         """
         connection = self._take()
         try:
+            if connection.isolation_level is not isolation:
+                connection.isolation_level = isolation
             yield connection
         except BaseException:
             connection.close()

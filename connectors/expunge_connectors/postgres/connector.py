@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
-from psycopg import sql
+from psycopg import IsolationLevel
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
@@ -50,9 +50,9 @@ from expunge_connectors.retries import patient, retrying
 
 T = TypeVar("T")
 
-_ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_ONE_SNAPSHOT = IsolationLevel.REPEATABLE_READ
 # The erasing side relies on a new snapshot for each statement, whatever the server's default is.
-_SNAPSHOT_A_STATEMENT = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+_SNAPSHOT_A_STATEMENT = IsolationLevel.READ_COMMITTED
 # For rows that are written while an erasure is at work.
 _SPARE_TRANSACTIONS = 10
 
@@ -275,24 +275,22 @@ class PostgresStore:
 
         def rolled_back(connection: Connection) -> T:
             with connection.transaction(force_rollback=True):
-                connection.execute(_ONE_SNAPSHOT)
                 return work(connection)
 
-        return self._call(rolled_back)
+        return self._call(rolled_back, _ONE_SNAPSHOT)
 
     def _writing(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction, again after a transient error: nothing of it is left then."""
 
         def committed(connection: Connection) -> T:
             with connection.transaction():
-                connection.execute(_SNAPSHOT_A_STATEMENT)
                 return work(connection)
 
-        return self._call(committed)
+        return self._call(committed, _SNAPSHOT_A_STATEMENT)
 
-    def _call(self, work: Callable[[Connection], T]) -> T:
+    def _call(self, work: Callable[[Connection], T], isolation: IsolationLevel | None = None) -> T:
         def leased() -> T:
-            with translated(self.name), self._connections.lease() as connection:
+            with translated(self.name), self._connections.lease(isolation) as connection:
                 return work(connection)
 
         return retrying(self._wait)(leased)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 
 from psycopg import sql
 
@@ -37,12 +38,10 @@ def count(
             if not ways:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            found = _found(search, mapped, ways)
-            rows = sql.SQL("({}) AS f").format(found)
             if mapped.leads:
-                search.keep(mapped, found, _columns(mapped))
-                rows = sql.SQL("{} AS f").format(search.table(mapped.name))
-            for number, due, retained, newer, until in connection.execute(_STATEMENT.format(rows)).fetchall():
+                search.keep("count", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
+            statement = search.phrase(("count", mapped.name), partial(_statement, search, mapped, ways))
+            for number, due, retained, newer, until in connection.execute(statement).fetchall():
                 told = (due, retained, newer, until, "shared" if retained and mapped.spec.sharing else None)
                 if told not in seen:
                     seen[told] = Tally(*told)
@@ -60,6 +59,12 @@ _STATEMENT = sql.SQL(
     " max(until) FILTER (WHERE asked AND stays)"
     " FROM {} WHERE NOT tombstone GROUP BY number"
 )
+
+
+def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    if mapped.leads:
+        return _STATEMENT.format(sql.SQL("{} AS f").format(search.table(mapped.name)))
+    return _STATEMENT.format(sql.SQL("({}) AS f").format(_found(search, mapped, ways)))
 
 
 def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:

@@ -17,6 +17,7 @@ from expunge_connectors.postgres.comparison import place_names, refers, same_row
 from expunge_connectors.postgres.evidence import Evidence
 from expunge_connectors.postgres.keytypes import equals
 from expunge_connectors.postgres.mapped import MappedTable
+from expunge_connectors.postgres.phrases import Blank
 from expunge_connectors.postgres.search import Search, Way, joined, reached
 from expunge_connectors.postgres.tombstones import entombed, put
 from expunge_connectors.postgres.wording import TRUE, both, column, either, listed, raw
@@ -78,11 +79,11 @@ def _chosen(
                 table=mapped.table.identifier,
                 same=same_row(mapped, "t", "f"),
                 condition=both(due("f"), only),
-                limit=sql.Literal(limit),
+                limit=Blank("limit", limit),
                 places=places,
             )
         return _Chosen(both(same_row(mapped, "t", "f"), due("f")), rows)
-    bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(sql.Literal(limit))
+    bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(Blank("limit", limit))
     conditions = sql.SQL("NOT {}").format(kept(mapped, "t", search.cutoff)), only
     found = sql.SQL(" UNION ").join(
         joined(

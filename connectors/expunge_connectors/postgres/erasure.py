@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+
+from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
@@ -20,6 +23,7 @@ from expunge_connectors.postgres.evidence import Evidence
 from expunge_connectors.postgres.guarding import changed_by, lock
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable
 from expunge_connectors.postgres.pace import Pace
+from expunge_connectors.postgres.phrases import Phrase
 from expunge_connectors.postgres.rowwatch import RowWatch
 from expunge_connectors.postgres.search import Search, Way, ways_of
 from expunge_connectors.postgres.sequence import order
@@ -120,11 +124,11 @@ class Eraser:
 
     def _keep(self, search: Search, evidence: Evidence) -> None:
         mapped = evidence.mapped
-        search.keep(mapped, evidence.statement(), evidence.columns())
+        search.keep("erase", mapped, evidence.statement, evidence.columns)
         waiting.look(search, mapped)
         if mapped.name in search.waiting and waiting.no_identifiers(search, mapped):
             search.waiting.discard(mapped.name)
-            search.keep(mapped, evidence.statement(), evidence.columns())
+            search.keep("erase", mapped, evidence.statement, evidence.columns)
             waiting.look(search, mapped)
 
     def _kept_at_hand(self, mapped: MappedTable) -> bool:
@@ -140,9 +144,10 @@ class Eraser:
         ways = ways_of(search, mapped.erasing)
         if not ways or search.found.get(mapped.name) == 0:
             # A table that may not be written is not one that holds nothing.
-            return carry_out(search.connection, nothing(mapped))
+            return carry_out(search.connection, search.phrase(("nothing", mapped.name), partial(nothing, mapped)))
         if mapped.action is Action.TOMBSTONE:
-            return carry_out(search.connection, tombstone(search, mapped, ways, limit))
+            compose = partial(tombstone, search, mapped, ways, limit)
+            return carry_out(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
         waiting.hold_back(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
@@ -151,7 +156,8 @@ class Eraser:
         own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
         if (own or mapped.own) and limit is not None and search.found[mapped.name] > limit:
             return self._leaves_first(search, mapped, ways, own, limit)
-        return carry_out(search.connection, delete(search, mapped, ways, limit))
+        compose = partial(delete, search, mapped, ways, limit)
+        return carry_out(search.connection, _bounded(search, "delete", mapped, compose, limit))
 
     def _circle(self, search: Search, circle: Sequence[MappedTable]) -> int:
         """Delete from tables that refer to each other in a circle: in one statement, at whose end the server looks.
@@ -172,7 +178,7 @@ class Eraser:
     def _ask_before(self, search: Search, mapped: MappedTable, circle: Sequence[MappedTable]) -> None:
         cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
         if cascading or mapped.spec.sharing is not None:
-            search.connection.execute(lock(search, mapped))
+            search.connection.execute(search.phrase(("lock", mapped.name), partial(lock, search, mapped)))
         self._guard(search, mapped, circle)
 
     def _leaves_first(
@@ -213,7 +219,10 @@ class Eraser:
                 continue
             if not key.writes_child and (mapped.spec.sharing is not None or key.sound):
                 continue
-            statement = changed_by(search, mapped, key, children[key.child], circle)
+            statement = search.phrase(
+                ("changed by", mapped.name, key.name, key.child, tuple(one.name for one in circle)),
+                partial(changed_by, search, mapped, key, children[key.child], circle),
+            )
             (pointing,) = search.connection.execute(statement).fetchone() or (0,)
             if pointing:
                 if key.writes_child:
@@ -225,3 +234,11 @@ class Eraser:
             f"store {self.store.name}, collection {mapped.name}: deleting would change rows of {key.child} {which}.",
             remedy="Tombstone the collection instead, or map the other table.",
         )
+
+
+def _bounded(
+    search: Search, what: str, mapped: MappedTable, compose: Callable[[], sql.Composed], limit: int | None
+) -> Phrase:
+    """A statement that reads otherwise where more rows were found than the limit allows, or where there is none."""
+    beyond = limit is not None and search.found.get(mapped.name, 0) > limit
+    return search.phrase((what, mapped.name, limit is None, beyond), compose, limit)

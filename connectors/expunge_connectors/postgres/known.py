@@ -41,7 +41,7 @@ def known_identity(
     )
 
 
-def _unknown(value: sql.Composable, table: sql.Identifier, number: sql.Composable | None) -> sql.Composed:
+def _unknown(value: sql.Composable, table: sql.Composable, number: sql.Composable | None) -> sql.Composed:
     if number is None:
         return sql.SQL("{} IS NOT NULL AND {} NOT IN (SELECT s.c0 FROM {} AS s)").format(value, value, table)
     return sql.SQL("{} IS NOT NULL AND ({}, {}) NOT IN (SELECT s.number, s.c0 FROM {} AS s)").format(

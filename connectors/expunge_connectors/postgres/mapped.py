@@ -12,6 +12,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.graph import CycleError, ordered
 from expunge_connectors.postgres.keytypes import TEXT, KeyType, key_type
+from expunge_connectors.postgres.phrases import Phrases
 from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
 
 _PLAIN = "{column}::text"
@@ -118,6 +119,7 @@ class MappedStore:
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
+        phrases: The statements about it that were put together so far.
     """
 
     name: str
@@ -126,6 +128,7 @@ class MappedStore:
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
     common: Mapping[str, tuple[MappedTable, ...]] = field(default_factory=dict)
+    phrases: Phrases = field(default_factory=Phrases, repr=False, compare=False)
 
     def place(self, name: str) -> int:
         """The collection's number, in tie order: part of the names of its temporary tables."""

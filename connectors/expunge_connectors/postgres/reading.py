@@ -28,10 +28,12 @@ def probe(connection: Connection, store: str, tables: Mapping[str, sql.Identifie
     if not tables:
         return
     probes = {name: sql.SQL("SELECT FROM {} LIMIT 0").format(table) for name, table in tables.items()}
+    together = sql.SQL("; ").join(probes.values())
     with suppress(psycopg.DatabaseError):
-        with connection.transaction():
-            connection.execute(sql.SQL("; ").join(probes.values()))
+        # One message, also with the point to go back to if it is refused.
+        connection.execute(sql.SQL("SAVEPOINT expunge_probe; {}; RELEASE expunge_probe").format(together))
         return
+    connection.execute("ROLLBACK TO SAVEPOINT expunge_probe")
     for name, one in probes.items():
         with translated(store, name):
             connection.execute(one)

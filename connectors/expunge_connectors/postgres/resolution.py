@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from psycopg import sql
 
@@ -31,27 +32,27 @@ def resolve(
     A person found by a re-usable identifier leads on only once the person's own key is asked about, and a row found
     through a shareable identity yields, so that it can help to agree, but leads nowhere.
     """
+    telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
+    leads_on = closure(_leading_to(store), telling)
+    on_the_way = telling | leads_on
+    ties = {tie.namespace for name in on_the_way for tie in store.scoped[name].ties}
+    if not any(key.namespace in ties for subject in subjects for key in subject.keys):
+        return []
     told: list[Yield] = []
     unread: dict[str, sql.Identifier] = {}
     known = _Keys()
     with translated(store.name):
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
-    telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
-    leads_on = closure(_leading_to(store), telling)
-    on_the_way = telling | leads_on
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = ways_of(search, mapped.ties)
             if not ways or mapped.name not in on_the_way:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            found = _found(search, mapped, ways)
-            rows: sql.Composable = sql.SQL("({})").format(found)
             if mapped.name in leads_on or mapped.own or assurance.asked(mapped):
-                search.keep(mapped, found, _columns(mapped))
-                rows = search.table(mapped.name)
+                search.keep("resolve", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
             if mapped.name in telling and search.found.get(mapped.name) != 0:
-                told += _told(search, mapped, rows, known)
+                told += _told(search, mapped, ways, known)
     with translated(store.name):
         probe(connection, store.name, unread)
     return told
@@ -149,14 +150,9 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
     return sql.SQL("('[' || {} || ']')").format(quoted)
 
 
-def _told(search: Search, mapped: MappedTable, rows: sql.Composable, known: _Keys) -> Iterator[Yield]:
+def _told(search: Search, mapped: MappedTable, ways: Sequence[Way], known: _Keys) -> Iterator[Yield]:
     feeds = _reported(mapped)
-    names = list(mapped.leads)
-    wanted: list[sql.Composable] = [raw(f"f.y{at}") for at in range(len(mapped.yields))]
-    for feed in feeds:
-        value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
-        wanted.append(value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value))
-    statement = sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {} AS f").format(listed(*wanted), rows)
+    statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways, feeds))
     declared = [known.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
     shared = assurance.shared(search, mapped)
     made = [*declared, *(known.of(feed.namespace) for feed in feeds)]
@@ -168,6 +164,18 @@ def _told(search: Search, mapped: MappedTable, rows: sql.Composable, known: _Key
                 key = None if text is None else keys[text]
                 if key is not None and (number, key) not in shared:
                     yield Yield(number, origin, mapped.name, key)
+
+
+def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way], feeds: Sequence[Feed]) -> sql.Composed:
+    """What the rows found say: those kept, or those that the ways lead to."""
+    kept = mapped.name in search.found
+    rows = search.table(mapped.name) if kept else sql.SQL("({})").format(_found(search, mapped, ways))
+    names = list(mapped.leads)
+    wanted: list[sql.Composable] = [raw(f"f.y{at}") for at in range(len(mapped.yields))]
+    for feed in feeds:
+        value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
+        wanted.append(value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value))
+    return sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {} AS f").format(listed(*wanted), rows)
 
 
 def _declared(mapped: MappedTable, identity: str) -> sql.Composable:

@@ -10,7 +10,7 @@ followed). Verification has statements of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from expunge_connectors.postgres.belonging import owned
 from expunge_connectors.postgres.comparison import compared, equal, normalised, values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.phrases import Phrase
 from expunge_connectors.postgres.staging import Staged, count_rows
 from expunge_connectors.postgres.wording import TRUE, both, column, listed
 
@@ -45,16 +46,53 @@ class Search:
         """The table of found rows of a collection."""
         return sql.Identifier("pg_temp", f"expunge_found_{self.store.place(name)}")
 
-    def keep(self, mapped: MappedTable, statement: sql.Composable, columns: sql.Composable) -> None:
-        """Put found rows into their table, which vanishes with the transaction; in place of those found before."""
+    def phrase(self, what: Hashable, compose: Callable[[], sql.Composable], limit: int | None = None) -> Phrase:
+        """A statement that is put together once for the state that this search is in.
+
+        Args:
+            what: Says which statement it is, with whatever else decides how it reads: the state of the search, the
+                cutoff and the limit do not belong here.
+            compose: Puts it together.
+            limit: The value of its blank of that name.
+        """
+        state = (
+            self.staged.shape,
+            self.cutoff is None,
+            tuple((name, rows > 0) for name, rows in self.found.items()),
+            frozenset(self.waiting),
+        )
+        given = {"cutoff": self.cutoff, "limit": limit}
+        return self.store.phrases.phrase((what, state), compose, given, self.connection)
+
+    def keep(
+        self,
+        what: str,
+        mapped: MappedTable,
+        statement: Callable[[], sql.Composable],
+        columns: Callable[[], sql.Composable],
+    ) -> None:
+        """Put found rows into their table, which vanishes with the transaction; in place of those found before.
+
+        Args:
+            what: Which verb's rows these are.
+            mapped: The collection.
+            statement: Selects them.
+            columns: The columns of the table, for DDL.
+        """
         table = self.table(mapped.name)
-        made = sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, columns)
-        if mapped.name in self.found:
-            made = sql.SQL("DELETE FROM {}").format(table)
-        cursor = self.connection.execute(sql.SQL("{}; INSERT INTO {} {}").format(made, table, statement))
+        few, again = self.staged.few, mapped.name in self.found
+
+        def compose() -> sql.Composed:
+            made = sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, columns())
+            if again:
+                made = sql.SQL("DELETE FROM {}").format(table)
+            filled = sql.SQL("{}; INSERT INTO {} {}").format(made, table, statement())
+            return sql.SQL("{}; ANALYZE {} (number)").format(filled, table) if few else filled
+
+        cursor = self.connection.execute(self.phrase((what, "keep", mapped.name, again), compose))
         cursor.nextset()
         self.found[mapped.name] = cursor.rowcount
-        if cursor.rowcount:
+        if cursor.rowcount and not few:
             count_rows(self.connection, [(table, cursor.rowcount)])
 
 
@@ -68,7 +106,7 @@ class Way:
     """
 
     tie: MappedTie
-    table: sql.Identifier
+    table: sql.Composable
     columns: tuple[str, ...]
     lead: MappedTable | None = None
 

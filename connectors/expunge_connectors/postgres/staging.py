@@ -1,9 +1,9 @@
 """The keys of a chunk, in temporary tables of one transaction.
 
 Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. Each namespace has a
-table of its own, typed as the columns it is compared with. The planner is told how many rows there are (one that knows
-nothing takes the wrong road for a chunk), by statistics of the subject's number alone: of values none are made, which
-would stand in pg_statistic and in the server's log of changes for good.
+table of its own, or, where there are few keys, columns of its own in one table, typed as what it is compared with. The
+planner is told how many rows there are (one that knows nothing takes the wrong road for a chunk), by statistics of the
+subject's number alone: of values none are made, which would stand in pg_statistic and in the log of changes for good.
 """
 
 from __future__ import annotations
@@ -15,27 +15,64 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from expunge_connectors.contract import Scope, Subject
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.keytypes import TEXT, KeyType
 from expunge_connectors.postgres.mapped import MappedStore
 from expunge_connectors.postgres.wording import raw
 
-SCOPE = sql.Identifier("pg_temp", "expunge_scope")
+REQUEST = sql.Identifier("pg_temp", "expunge_request")
+MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NOT NULL)")
+"""The controller's member for whom the request speaks."""
 Wanted = tuple[str, tuple[KeyType, ...]]
 """(namespace, a type for each of its values)"""
 # From so many rows on the planner's guess from the table's size is good enough.
 _GUESSED_WELL = 3_000
+# So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
+# must know how many there are of each namespace.
+_FEW = 100
+_NULL = r"\N"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the keys of one namespace are.
+
+    Attributes:
+        columns: Its columns for the key's values; None: c0, c1, … of a table that holds no others.
+    """
+
+    table: sql.Identifier
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def rows(self) -> sql.Composable:
+        """What stands behind FROM: number, then c0, c1, … for the key's values."""
+        if self.columns is None:
+            return self.table
+        values = [raw(f"s.{name} AS c{at}") for at, name in enumerate(self.columns)]
+        return sql.SQL("(SELECT s.number, {} FROM {} AS s WHERE {} IS NOT NULL)").format(
+            sql.SQL(", ").join(values), self.table, raw(f"s.{self.columns[0]}")
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The tables that hold a key: number, then c0, c1, … for the key's values."""
+    """The keys of a chunk in the database.
 
-    tables: Mapping[Wanted, sql.Identifier] = field(default_factory=dict)
+    Attributes:
+        shape: Equal for two chunks whose keys stand in the same tables and columns.
+        few: There are so few that whatever they lead to is few.
+    """
 
-    def table(self, namespace: str, types: tuple[KeyType, ...]) -> sql.Identifier | None:
-        """Where these keys are; None if there are none."""
-        return self.tables.get((namespace, types))
+    places: Mapping[Wanted, Place] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    few: bool = False
+
+    def table(self, namespace: str, types: tuple[KeyType, ...]) -> sql.Composable | None:
+        """Where these keys are, to be named behind FROM; None if there are none."""
+        place = self.places.get((namespace, types))
+        return None if place is None else place.rows
 
 
 def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
@@ -52,24 +89,30 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
         for key in subject.keys:
             if (known := by_namespace.get(key.namespace)) is not None:
                 known.append((subject.number, key.value))
-    tables: dict[Wanted, sql.Identifier] = {}
     lines: dict[Wanted, list[str]] = {}
-    for one in wanted:
-        lines[one] = _lines(by_namespace[one[0]], one[1])
-        if lines[one] or one in bound:
-            tables[one] = sql.Identifier("pg_temp", f"expunge_keys_{len(tables)}")
-    made = [_definition(table, types) for (_, types), table in tables.items()]
-    if scope.member is not None:
-        made.append(sql.SQL("CREATE TEMPORARY TABLE {} (member text) ON COMMIT DROP").format(SCOPE))
-    if made:
-        connection.execute(sql.SQL("; ").join(made))
-    for one, table in tables.items():
-        _fill(connection, table, lines[one])
-    if scope.member is not None:
-        with connection.cursor().copy(sql.SQL("COPY {} (member) FROM STDIN").format(SCOPE)) as copy:
-            copy.write_row((scope.member,))
-    count_rows(connection, [(table, len(lines[one])) for one, table in tables.items()])
-    return Staged(tables)
+    shape: list[int] = []
+    for at, one in enumerate(wanted):
+        found = _lines(by_namespace[one[0]], one[1])
+        if found or one in bound:
+            lines[one] = found
+            shape.append(at)
+    few = sum(map(len, lines.values())) <= _FEW
+    places = _together(lines) if few else _apart(lines)
+    member = scope.member is not None
+    if places or member:
+        made = store.phrases.phrase(
+            ("stage", few, member, tuple(shape)), lambda: _made(places, few=few, member=member), {}, connection
+        )
+        connection.execute(made)
+    if few:
+        _fill_together(connection, places, lines, scope.member)
+    else:
+        for one, place in places.items():
+            _fill(connection, place, lines[one])
+        if scope.member is not None:
+            _copy(connection, REQUEST, ("number", "member"), [_row(_NULL, _escaped(scope.member))])
+        count_rows(connection, [(place.table, len(lines[one])) for one, place in places.items()])
+    return Staged(places, (int(few), int(member), *shape), few)
 
 
 def yielded(identity: str) -> Wanted:
@@ -77,9 +120,9 @@ def yielded(identity: str) -> Wanted:
     return identity, (TEXT,)
 
 
-def add(connection: Connection, table: sql.Identifier, keys: Iterable[tuple[int, str]]) -> None:
-    """More keys into a table of plain texts."""
-    _fill(connection, table, _lines(keys, (TEXT,)))
+def add(connection: Connection, place: Place, keys: Iterable[tuple[int, str]]) -> None:
+    """More keys to those that are plain texts."""
+    _fill(connection, place, _lines(keys, (TEXT,)))
 
 
 def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, int]]) -> None:
@@ -113,14 +156,78 @@ def _parts(value: str) -> list[str]:
     return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
 
 
-def _definition(table: sql.Identifier, types: tuple[KeyType, ...]) -> sql.Composed:
-    columns = sql.SQL(", ").join(
-        sql.SQL("c{} {} NOT NULL").format(raw(str(place)), raw(kind.ddl)) for place, kind in enumerate(types)
-    )
-    return sql.SQL("CREATE TEMPORARY TABLE {} (number integer NOT NULL, {}) ON COMMIT DROP").format(table, columns)
+def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
+    """A table for each."""
+    return {one: Place(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
 
 
-def _fill(connection: Connection, table: sql.Identifier, lines: Sequence[str]) -> None:
-    if lines:
-        with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
-            copy.write("".join(lines))
+def _together(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
+    """Columns of one table for each."""
+    return {
+        one: Place(REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1])))) for at, one in enumerate(wanted)
+    }
+
+
+def _made(places: Mapping[Wanted, Place], *, few: bool, member: bool) -> sql.Composable:
+    """The tables, as statements in one message."""
+    tables = []
+    request = ["number integer", "member text"]
+    for (_, types), place in places.items():
+        ddl = [kind.ddl for kind in types]
+        if place.columns is None:
+            values = [f"c{at} {one} NOT NULL" for at, one in enumerate(ddl)]
+            tables.append(_table(place.table, ["number integer NOT NULL", *values]))
+        else:
+            request += [f"{name} {one}" for name, one in zip(place.columns, ddl, strict=True)]
+    if few or member:
+        tables.append(_table(REQUEST, request))
+    return sql.SQL("; ").join(tables)
+
+
+def _table(name: sql.Identifier, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(name, raw(", ".join(columns)))
+
+
+def _fill_together(
+    connection: Connection, places: Mapping[Wanted, Place], lines: Mapping[Wanted, Sequence[str]], member: str | None
+) -> None:
+    """Fill the one table: a row for each key, with nothing in the columns of the other namespaces."""
+    names = [name for place in places.values() for name in place.columns or ()]
+    rows = [] if member is None else [_row(_NULL, _escaped(member), *[_NULL] * len(names))]
+    before = 0
+    for one, place in places.items():
+        width = len(place.columns or ())
+        for line in lines[one]:
+            number, *values = line.removesuffix("\n").split("\t")
+            after = len(names) - before - width
+            rows.append(_row(number, _NULL, *[_NULL] * before, *values, *[_NULL] * after))
+        before += width
+    if rows:
+        _copy(connection, REQUEST, ("number", "member", *names), rows)
+        count_rows(connection, [(REQUEST, len(rows))])
+
+
+def _row(*fields: str) -> str:
+    return "\t".join(fields) + "\n"
+
+
+def _escaped(text: str) -> str:
+    found = TEXT.copied()(text)
+    if found is None:
+        raise TerminalError("The member of the request is no text that can stand in a database.")
+    return found
+
+
+def _fill(connection: Connection, place: Place, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    if place.columns is None:
+        _copy(connection, place.table, (), lines)
+    else:
+        _copy(connection, place.table, ("number", *place.columns), lines)
+
+
+def _copy(connection: Connection, table: sql.Identifier, names: Sequence[str], lines: Sequence[str]) -> None:
+    columns = raw(f" ({', '.join(names)})" if names else "")
+    with connection.cursor().copy(sql.SQL("COPY {}{} FROM STDIN").format(table, columns)) as copy:
+        copy.write("".join(lines))

@@ -20,7 +20,10 @@ from expunge_connectors.postgres.wording import column
 def look(search: Search, mapped: MappedTable) -> None:
     """See whether any row found waits."""
     if mapped.binding or any(feed.needed for feed in mapped.feeds):
-        statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS f WHERE f.waits)").format(search.table(mapped.name))
+        statement = search.phrase(
+            ("waits", mapped.name),
+            lambda: sql.SQL("SELECT EXISTS (SELECT FROM {} AS f WHERE f.waits)").format(search.table(mapped.name)),
+        )
         if (search.connection.execute(statement).fetchone() or (False,))[0]:
             search.waiting.add(mapped.name)
 
@@ -33,8 +36,7 @@ def no_identifiers(search: Search, mapped: MappedTable) -> bool:
     found = False
     for identity in mapped.binding:
         source, rule = mapped.yields[identity]
-        table = search.staged.table(*staging.yielded(identity))
-        assert table is not None
+        place = search.staged.places[staging.yielded(identity)]
         rows = sql.SQL("{} AS f JOIN {} AS t ON {}").format(
             search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f")
         )
@@ -51,7 +53,7 @@ def no_identifiers(search: Search, mapped: MappedTable) -> bool:
             if text is not None and not _is_one(rule.normalise, text)
         ]
         if none:
-            staging.add(search.connection, table, none)
+            staging.add(search.connection, place, none)
             found = True
     return found
 
