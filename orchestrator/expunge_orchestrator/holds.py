@@ -180,12 +180,14 @@ def listed(connection: sa.Connection) -> list[Hold]:
     return [_hold(row) for row in connection.execute(sa.select(schema.hold).order_by(schema.hold.c.id)).mappings()]
 
 
+# Built once: it is asked for every step.
+_NOT_LIFTED = sa.select(schema.hold).where(schema.hold.c.lifted_at.is_(None)).order_by(schema.hold.c.id)
+
+
 def in_force(connection: sa.Connection) -> list[Hold]:
     """The holds of today."""
     today = now().date()
-    rows = connection.execute(
-        sa.select(schema.hold).where(schema.hold.c.lifted_at.is_(None)).order_by(schema.hold.c.id)
-    ).mappings()
+    rows = connection.execute(_NOT_LIFTED).mappings()
     return [hold for hold in map(_hold, rows) if hold.holds_on(today)]
 
 

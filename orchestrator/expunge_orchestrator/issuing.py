@@ -21,6 +21,25 @@ from expunge_reports.statement import NOTHING_OPEN, Open
 
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
+# Built once: a step of one person asks the ledger as often as a step of thousands.
+_DOCUMENT = sa.select(document.c.digest).where(document.c.digest == sa.bindparam("of"))
+_LAST_OF_EACH = (
+    sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
+    .where(statement.c.series.in_(sa.bindparam("of", expanding=True)))
+    .group_by(statement.c.series)
+    .subquery()
+)
+_HEADS = sa.select(statement.c.series, statement.c.seq, statement.c.envelope).join(
+    _LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq)
+)
+_LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
+_UNLOGGED = sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))
+_PENDING = (
+    sa.select(statement.c.id, statement.c.leaf)
+    .where(statement.c.log_index.is_(None))
+    .order_by(statement.c.id)
+    .limit(sa.bindparam("most"))
+)
 _LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
 _RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
 
@@ -42,7 +61,7 @@ def share(connection: sa.Connection, body: Mapping[str, object]) -> str:
     """Keep a document that many statements cite; returns its `sha256:…`."""
     cited = document_digest(body)
     hexadecimal = cited.removeprefix("sha256:")
-    if connection.scalar(sa.select(document.c.digest).where(document.c.digest == hexadecimal)) is None:
+    if connection.scalar(_DOCUMENT, {"of": hexadecimal}) is None:
         connection.execute(sa.insert(document).values(digest=hexadecimal, body=canonical.encode(dict(body))))
     return cited
 
@@ -96,17 +115,7 @@ def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.
 
 def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Series -> (next seq, digest of the last payload)."""
-    last = (
-        sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
-        .where(statement.c.series.in_(series))
-        .group_by(statement.c.series)
-        .subquery()
-    )
-    found = connection.execute(
-        sa.select(statement.c.series, statement.c.seq, statement.c.envelope).join(
-            last, (last.c.series == statement.c.series) & (last.c.seq == statement.c.seq)
-        )
-    )
+    found = connection.execute(_HEADS, {"of": series})
     return {row.series: (row.seq + 1, statements.payload_digest(dsse.payload_of(row.envelope))) for row in found}
 
 
@@ -128,7 +137,7 @@ def refuse_behind(ledger: sa.Engine, log: Log) -> None:
     """
     with reading(ledger) as connection:
         known = _indexed(connection)
-        leaves = set(connection.scalars(sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))))
+        leaves = set(connection.scalars(_UNLOGGED))
         unknown = [index for index in range(known, log.size) if log.leaf(index) not in leaves]
         for index in unknown:
             if connection.scalar(sa.select(statement.c.id).where(statement.c.log_index == index)) is None:
@@ -137,7 +146,7 @@ def refuse_behind(ledger: sa.Engine, log: Log) -> None:
 
 def _indexed(connection: sa.Connection) -> int:
     # Indexes are noted in order, so the highest one tells how many there are.
-    last = connection.scalar(sa.select(sa.func.max(statement.c.log_index)))
+    last = connection.scalar(_LAST_INDEX)
     return 0 if last is None else last + 1
 
 
@@ -175,15 +184,7 @@ def _standing(connection: sa.Connection, writer: LogWriter) -> tuple[list[dict[s
             "The log is shorter than the ledger says: it was truncated, or it is another log.",
             remedy="Point EXPUNGE_LOG_DIR at this ledger's log, or restore the log from its copy.",
         )
-    pending = {
-        row.leaf: row.id
-        for row in connection.execute(
-            sa.select(statement.c.id, statement.c.leaf)
-            .where(statement.c.log_index.is_(None))
-            .order_by(statement.c.id)
-            .limit(_PUBLISHED_AT_ONCE + size - known)
-        )
-    }
+    pending = {row.leaf: row.id for row in connection.execute(_PENDING, {"most": _PUBLISHED_AT_ONCE + size - known})}
     logged: list[dict[str, int]] = []
     for index in range(known, size):
         found = pending.pop(writer.log.leaf(index), None)

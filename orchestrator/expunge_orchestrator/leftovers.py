@@ -28,6 +28,7 @@ Place = tuple[str, str]
 
 TAGS = 500
 """So many tags in one question: both databases take that many parameters."""
+_ANY = sa.select(schema.leftover.c.item_id).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def keep(
 def end(connection: sa.Connection, items: Iterable[int]) -> None:
     """Destroy what leads to the rest of people of whom nothing is left."""
     ids = sorted(set(items))
+    if not ids:
+        return
     for table in (schema.leftover_tag, schema.leftover):
         connection.execute(sa.delete(table).where(table.c.item_id.in_(ids)))
 
@@ -110,7 +113,7 @@ def of_people(
         people: Number and keys of each; gone through only if anybody has left anything.
     """
     with reading(workspace.ledger) as connection:
-        if connection.execute(sa.select(schema.leftover.c.item_id).limit(1)).first() is None:
+        if connection.execute(_ANY).first() is None:
             return {}
         tagger = Tagger(workspace.keys.suppression)
         given = dict(people)

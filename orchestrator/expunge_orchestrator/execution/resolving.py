@@ -24,6 +24,9 @@ from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.tags import Tagger
 
+# Built once, for one person's step does it as well.
+_FORGOTTEN = sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
+
 
 def resolve(context: Context) -> Write:
     """Find every key of every person, or the reason why nobody may be touched.
@@ -80,9 +83,7 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
 
     def write(connection: sa.Connection) -> Next:
         update_items(connection, sealed)
-        connection.execute(
-            sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_([item["id"] for item in sealed]))
-        )
+        connection.execute(_FORGOTTEN, {"of": [item["id"] for item in sealed]})
         if entries:
             connection.execute(sa.insert(schema.suppression), entries)
         return Next()

@@ -60,6 +60,31 @@ _OWNED = (
     .returning(schema.chunk.c.bisection_id)
 )
 _LOGGED = sa.insert(schema.step_log)
+_MOVED = (
+    sa.update(schema.chunk)
+    .where(schema.chunk.c.id == sa.bindparam("chunk"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("step", "rounds", "repeats", "state", "failure")})
+)
+_MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"))
+_OPEN_CHUNKS = (
+    sa.select(
+        schema.chunk.c.id,
+        schema.chunk.c.batch_id,
+        schema.chunk.c.not_before,
+        schema.chunk.c.depth,
+        schema.bisection.c.people,
+        schema.bisection.c.failures,
+        schema.bisection.c.passes,
+    )
+    .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
+    .outerjoin(schema.bisection, schema.bisection.c.id == schema.chunk.c.bisection_id)
+    .where(
+        schema.batch.c.state.not_in([state.value for state in STOPPED]),
+        schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+    )
+    .order_by(schema.batch.c.id, schema.chunk.c.id)
+)
+_OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(schema.batch.c.id == sa.bindparam("only"))
 
 _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
@@ -124,25 +149,10 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
     """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause."""
     moment = now()
     with ledger.begin() as connection:
-        rows = connection.execute(
-            sa.select(
-                schema.chunk.c.id,
-                schema.chunk.c.batch_id,
-                schema.chunk.c.not_before,
-                schema.chunk.c.depth,
-                schema.bisection.c.people,
-                schema.bisection.c.failures,
-                schema.bisection.c.passes,
-            )
-            .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
-            .outerjoin(schema.bisection, schema.bisection.c.id == schema.chunk.c.bisection_id)
-            .where(
-                schema.batch.c.state.not_in([state.value for state in STOPPED]),
-                schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-                sa.true() if only is None else schema.batch.c.id == only,
-            )
-            .order_by(schema.batch.c.id, schema.chunk.c.id)
-        ).all()
+        if only is None:
+            rows = connection.execute(_OPEN_CHUNKS).all()
+        else:
+            rows = connection.execute(_OPEN_CHUNKS_OF, {"only": only}).all()
     open_rows = [row for row in rows if row.id not in in_flight]
     open_rows.sort(
         key=lambda row: (row.batch_id, bisecting.turn(row.depth, row.people, row.failures, row.passes), row.id)
@@ -192,15 +202,18 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
 def _move(connection: sa.Connection, context: Context, step: int, onward: Next) -> None:
     back = onward.step is not None
     values: dict[str, object] = {
-        "step": onward.step if back else step + 1 if onward.state not in _LAST else step,
-        "rounds": context.round + back,
-        "repeats": context.repeats + back,
-        "state": onward.state.value,
-        "failure": onward.failure,
+        "chunk": context.chunk_id,
+        "new_step": onward.step if back else step + 1 if onward.state not in _LAST else step,
+        "new_rounds": context.round + back,
+        "new_repeats": context.repeats + back,
+        "new_state": onward.state.value,
+        "new_failure": onward.failure,
     }
     if onward.state is ChunkState.WAITING:
-        values["settle_at"] = stamp(now() + context.workspace.settings.settling)
-    connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == context.chunk_id).values(**values))
+        settle_at = stamp(now() + context.workspace.settings.settling)
+        connection.execute(_MOVED_TO_WAIT, values | {"new_settle_at": settle_at})
+    else:
+        connection.execute(_MOVED, values)
 
 
 def _stop(context: Context, epoch: int, step: int, error: Exception) -> None:

@@ -24,6 +24,21 @@ UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
 """Outcomes of people with whom it is not over."""
 
 
+# Built once: what is asked for one person is asked for thousands.
+_BATCH = sa.select(schema.batch).where(schema.batch.c.id == sa.bindparam("of"))
+_CHUNK_STATES = (
+    sa.select(
+        schema.chunk.c.state,
+        (schema.chunk.c.step <= sa.bindparam("concluding", type_=sa.Integer)).label("erasing"),
+    )
+    .where(schema.chunk.c.batch_id == sa.bindparam("of"))
+    .distinct()
+)
+_NEXT_CLOCK = sa.select(sa.func.min(schema.chunk.c.settle_at)).where(
+    schema.chunk.c.batch_id == sa.bindparam("of"), schema.chunk.c.state == ChunkState.WAITING.value
+)
+
+
 def begin(workspace: Workspace, batch: Batch) -> None:
     """Start a planned batch: set the cutoff of each store once, on the store's clock.
 
@@ -151,26 +166,18 @@ def refresh(workspace: Workspace) -> None:
 def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
     """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out."""
     for batch_id in batch_ids:
-        batch = connection.execute(sa.select(schema.batch).where(schema.batch.c.id == batch_id)).one()
+        batch = connection.execute(_BATCH, {"of": batch_id}).one()
         if batch.state in STOPPED:
             continue
-        erasing = schema.chunk.c.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
+        concluding = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
         chunks = {
             (ChunkState(row.state), bool(row.erasing))
-            for row in connection.execute(
-                sa.select(schema.chunk.c.state, erasing.label("erasing"))
-                .where(schema.chunk.c.batch_id == batch_id)
-                .distinct()
-            )
+            for row in connection.execute(_CHUNK_STATES, {"of": batch_id, "concluding": concluding})
         }
         state = derived(chunks, cancelled=batch.cancelled_at is not None)
         if state in ENDED:
             state = derived(chunks, cancelled=_somebody_withdrawn(connection, batch_id))
-        next_clock = connection.scalar(
-            sa.select(sa.func.min(schema.chunk.c.settle_at)).where(
-                schema.chunk.c.batch_id == batch_id, schema.chunk.c.state == ChunkState.WAITING.value
-            )
-        )
+        next_clock = connection.scalar(_NEXT_CLOCK, {"of": batch_id})
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
         if batch.cancelled_at is not None and state in ENDED and state is not BatchState.CANCELLED:

@@ -115,6 +115,8 @@ def due(lines: Sequence[Line]) -> list[leftovers.Place]:
 
 def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
     """Destroy the keys of these people, and what would erase them again after a restore."""
+    if not items:
+        return
     close(connection, items)
     connection.execute(
         sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_([item.id for item in items]))
@@ -123,6 +125,8 @@ def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
 
 def close(connection: sa.Connection, items: Sequence[Item]) -> None:
     """Destroy the keys of these people. What was erased of them stays erased, also after a restore."""
+    if not items:
+        return
     connection.execute(
         sa.update(schema.item)
         .where(schema.item.c.id.in_([item.id for item in items]))

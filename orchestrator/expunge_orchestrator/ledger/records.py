@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -173,13 +174,48 @@ _ITEMS = (
 )
 
 
+# Built once: a step of one person asks the ledger as often as a step of thousands.
+_BY_UID = sa.select(schema.batch).where(schema.batch.c.uid == sa.bindparam("uid"))
+_OF_CHUNK = (
+    sa.select(schema.batch)
+    .join(schema.chunk, schema.chunk.c.batch_id == schema.batch.c.id)
+    .where(schema.chunk.c.id == sa.bindparam("chunk"))
+)
+_IN_STATES = (
+    sa.select(schema.batch)
+    .where(schema.batch.c.state.in_(sa.bindparam("states", expanding=True)))
+    .order_by(schema.batch.c.id)
+)
+_CUTOFFS = sa.select(schema.cutoff).where(schema.cutoff.c.batch_id == sa.bindparam("batch"))
+_COUNTED = sa.select(sa.func.max(schema.step_log.c.at)).where(
+    schema.step_log.c.chunk_id == sa.bindparam("chunk"), schema.step_log.c.name == "recount"
+)
+_LATEST = (
+    sa.select(sa.func.max(schema.step_log.c.at).label("at"))
+    .where(
+        schema.step_log.c.chunk_id == sa.bindparam("chunk"),
+        schema.step_log.c.name.startswith(sa.bindparam("verb")),
+    )
+    .group_by(schema.step_log.c.name)
+    .subquery()
+)
+_VERIFIED = sa.select(sa.func.min(_LATEST.c.at))
+
+
+@cache
+def _updating(names: tuple[str, ...]) -> sa.Update:
+    """An update of these columns of one item."""
+    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    return sa.update(schema.item).where(schema.item.c.id == sa.bindparam("new_id")).values(new)
+
+
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
     """The batch of that name.
 
     Raises:
         UnknownBatchError: There is none.
     """
-    row = connection.execute(sa.select(schema.batch).where(schema.batch.c.uid == uid)).first()
+    row = connection.execute(_BY_UID, {"uid": uid}).first()
     if row is None:
         raise UnknownBatchError(remedy="`expunge status` lists the batches of this ledger.")
     return _batch(row)
@@ -187,21 +223,12 @@ def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
 
 def batch_of_chunk(connection: sa.Connection, chunk_id: int) -> Batch:
     """The batch a chunk belongs to."""
-    row = connection.execute(
-        sa.select(schema.batch)
-        .join(schema.chunk, schema.chunk.c.batch_id == schema.batch.c.id)
-        .where(schema.chunk.c.id == chunk_id)
-    ).one()
-    return _batch(row)
+    return _batch(connection.execute(_OF_CHUNK, {"chunk": chunk_id}).one())
 
 
 def batches(connection: sa.Connection, states: Collection[BatchState] = tuple(BatchState)) -> list[Batch]:
     """The batches in one of these states, the oldest first."""
-    rows = connection.execute(
-        sa.select(schema.batch)
-        .where(schema.batch.c.state.in_([one.value for one in states]))
-        .order_by(schema.batch.c.id)
-    )
+    rows = connection.execute(_IN_STATES, {"states": [one.value for one in states]})
     return [_batch(row) for row in rows]
 
 
@@ -252,25 +279,21 @@ def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]
     """
     if not rows:
         return
-    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in rows[0] if name != "id"}
     connection.execute(
-        sa.update(schema.item).where(schema.item.c.id == sa.bindparam("new_id")).values(new),
+        _updating(tuple(name for name in rows[0] if name != "id")),
         [{f"new_{name}": value for name, value in row.items()} for row in rows],
     )
 
 
 def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
     """Store -> the batch's cutoff there."""
-    rows = connection.execute(sa.select(schema.cutoff).where(schema.cutoff.c.batch_id == batch_id))
+    rows = connection.execute(_CUTOFFS, {"batch": batch_id})
     return {row.store: parse(row.at) for row in rows}
 
 
 def counted_at(connection: sa.Connection, chunk_id: int) -> datetime:
     """When the chunk's people were last counted before erasing: what receipts call found was there then, or earlier."""
-    counted = sa.select(sa.func.max(schema.step_log.c.at)).where(
-        schema.step_log.c.chunk_id == chunk_id, schema.step_log.c.name == "recount"
-    )
-    return parse(connection.execute(counted).scalar_one())
+    return parse(connection.execute(_COUNTED, {"chunk": chunk_id}).scalar_one())
 
 
 def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
@@ -289,10 +312,4 @@ def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
 
 def verified_at(connection: sa.Connection, chunk_id: int, verb: str) -> datetime:
     """When the oldest of the chunk's latest verifications was made: one moment at which all stores had been asked."""
-    latest = (
-        sa.select(sa.func.max(schema.step_log.c.at).label("at"))
-        .where(schema.step_log.c.chunk_id == chunk_id, schema.step_log.c.name.startswith(f"{verb}:"))
-        .group_by(schema.step_log.c.name)
-        .subquery()
-    )
-    return parse(connection.execute(sa.select(sa.func.min(latest.c.at))).scalar_one())
+    return parse(connection.execute(_VERIFIED, {"chunk": chunk_id, "verb": f"{verb}:"}).scalar_one())
