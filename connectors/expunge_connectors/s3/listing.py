@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from expunge_connectors.contract import Beat
@@ -100,9 +101,12 @@ def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str]
 
     A bucket that is not there refuses its listing, so that "nothing there" is never said of a wrong place.
     """
-    locks = {bucket: lockable(service, bucket) for bucket in sorted({target.bucket for target in targets})}
-    clocks = {bucket: service.clock(bucket) for bucket, locked in locks.items() if locked}
-    uploads = uploads_by_target(service, targets, heads)
+    if not targets:
+        return
+
+    def ask_locks() -> tuple[dict[str, bool], dict[str, datetime]]:
+        locks = {bucket: lockable(service, bucket) for bucket in sorted({target.bucket for target in targets})}
+        return locks, {bucket: service.clock(bucket) for bucket, locked in locks.items() if locked}
 
     def weighed(found: Found) -> Found:
         """The same with what keeps each version: a request or three for each."""
@@ -115,10 +119,15 @@ def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str]
         return replace(found, holds=held)
 
     lockables: list[Found] = []
-    for target, entries in entries_by_target(service, targets, beat):
-        found = Found(target, entries, uploads.get(target, ()), {})
-        if locks[target.bucket]:
-            lockables.append(found)
-        else:
-            yield found
+    with (
+        service.meanwhile(ask_locks) as asked,
+        service.meanwhile(partial(uploads_by_target, service, targets, heads)) as listed,
+    ):
+        for target, entries in entries_by_target(service, targets, beat):
+            (locks, clocks), uploads = asked.result(), listed.result()
+            found = Found(target, entries, uploads.get(target, ()), {})
+            if locks[target.bucket]:
+                lockables.append(found)
+            else:
+                yield found
     yield from service.each(lockables, weighed, beat)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from expunge_connectors.contract import no_beat
@@ -28,13 +29,13 @@ GROUP = 100
 
 def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
     """What is left below each target, several at a time."""
-    clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
     locks = Locks(service)
-    uploads = _uploads(service, targets, heads)
-
     shown: dict[Target, list[Entry]] = {}
-    for one in service.each(_neighbours(targets), lambda group: _together(service, group), no_beat):
-        shown |= one
+    with service.meanwhile(partial(_uploads, service, targets, heads)) as listed:
+        clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
+        for one in service.each(_neighbours(targets), lambda group: _together(service, group), no_beat):
+            shown |= one
+        uploads = listed.result()
 
     def look(target: Target) -> Found:
         place = f"collection {target.collection}"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from botocore.utils import parse_timestamp
 from tenacity.wait import wait_base
 
 from expunge_connectors.contract import Beat
@@ -38,6 +41,7 @@ class Service:
         self.wait = patient() if wait is None else wait
         self._lock = threading.Lock()
         self._made: S3Client | None = None
+        self._pool: ThreadPoolExecutor | None = None
 
     def call(
         self, place: str | None, operation: str, *, absent: Iterable[str] = (), **arguments: object
@@ -102,19 +106,29 @@ class Service:
     def each(self, items: Iterable[Item], work: Callable[[Item], Result], beat: Beat) -> Iterator[Result]:
         """Do some work for every item, several at a time, in order; `beat` runs here, between results.
 
-        The first error ends it; what has not begun is then dropped.
+        The first error ends it; what has not begun is then dropped. Work must not wait for other work given here.
         """
         items = list(items)
-        if not items:
+        if len(items) == 1:  # no thread for one alone
+            yield work(items[0])
+            beat()
             return
-        pool = ThreadPoolExecutor(self._connection.workers, thread_name_prefix=f"expunge-{self.name}")
+        begun = [self._threads().submit(work, item) for item in items]
         try:
-            self._client()
-            for result in pool.map(work, items):
-                yield result
+            for one in begun:
+                yield one.result()
                 beat()
         finally:
-            pool.shutdown(cancel_futures=True)
+            _end(begun)
+
+    @contextmanager
+    def meanwhile(self, work: Callable[[], Result]) -> Iterator[Future[Result]]:
+        """Do some work beside the block, which may ask for its result. It is over when the block is."""
+        begun = self._threads().submit(work)
+        try:
+            yield begun
+        finally:
+            _end([begun])
 
     def clock(self, bucket: str) -> datetime:
         """The service's time, in whole seconds, and proof that the bucket is there and open to us.
@@ -151,9 +165,19 @@ class Service:
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         with self._lock:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
             if self._made is not None:
                 self._made.close()
                 self._made = None
+
+    def _threads(self) -> ThreadPoolExecutor:
+        self._client()  # its first request, for credentials, is made once and not by several threads
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._connection.workers, thread_name_prefix=f"expunge-{self.name}")
+            return self._pool
 
     def _client(self) -> S3Client:
         with self._lock:
@@ -162,11 +186,37 @@ class Service:
             return self._made
 
 
+def instant(value: Any) -> datetime:  # noqa: ANN401 - as botocore gives it: a text, or a number of seconds
+    """A time in an answer: ISO 8601 in a body, HTTP's own form in a header.
+
+    The driver's reader of times tries every form there is, and takes a tenth of a small request for each.
+    """
+    if isinstance(value, str):
+        for read in (datetime.fromisoformat, parsedate_to_datetime):
+            try:
+                found = read(value)
+            except ValueError:
+                continue
+            if found.tzinfo is not None:
+                return found
+    parsed: datetime = parse_timestamp(value)
+    return parsed
+
+
+def _end(begun: Iterable[Future[Any]]) -> None:
+    """Let no request outlive the call that made it."""
+    for one in begun:
+        one.cancel()
+    wait(begun)
+
+
 def _new_client(connection: S3Connection) -> S3Client:
     def shown(secret: Any) -> str | None:  # noqa: ANN401 - a SecretStr or nothing
         return None if secret is None else secret.get_secret_value()
 
-    return boto3.session.Session().client(
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=instant)
+    return boto3.session.Session(botocore_session=session).client(
         "s3",
         endpoint_url=shown(connection.endpoint_url),
         region_name=connection.region,

@@ -43,6 +43,14 @@ class Observed:
     multipart: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a bucket may do with a version beside its lifecycle rules; where we may not ask, it does."""
+
+    locks: bool
+    replicates: bool
+
+
 def _known(service: Service, operation: str, absent: Sequence[str] = (), **arguments: str) -> tuple[bool, Answer]:
     """(whether the answer is known, the answer; empty for "there is none")."""
     try:
@@ -120,11 +128,16 @@ def _lines(page: Answer) -> Iterator[Line]:
             )
 
 
-def observe(service: Service, bucket: str, lines: Sequence[Line], state: BucketState) -> Iterator[Observed]:
+def keeping(service: Service, bucket: str) -> Keeping:
+    """Whether the bucket can lock versions, and whether it replicates them."""
+    return Keeping(lockable(service, bucket), _replicates(service, bucket))
+
+
+def observe(
+    service: Service, bucket: str, lines: Sequence[Line], state: BucketState, keeps: Keeping
+) -> Iterator[Observed]:
     """Each version with its tags, lock, replication status and place among the versions of its key."""
-    can_lock = lockable(service, bucket)
     tagged = any(rule.tags for rule in state.rules or ())
-    replicates = _replicates(service, bucket)
     by_key: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         by_key[line.key].append(line)
@@ -145,9 +158,9 @@ def observe(service: Service, bucket: str, lines: Sequence[Line], state: BucketS
             tags=_tags(service, name) if tagged else {},
             noncurrent_since=since,
             newer_noncurrent=newer,
-            protection=_protection(service, name, head) if can_lock else Protection(),
+            protection=_protection(service, name, head) if keeps.locks else Protection(),
             # Without the right to HEAD (which is the right to read) a bucket that does not replicate is believed.
-            replication=replication if head_known or not replicates else None,
+            replication=replication if head_known or not keeps.replicates else None,
         )
         return Observed(version, line.multipart)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import ClassVar
 
 from tenacity.wait import wait_base
@@ -14,7 +15,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3_backups.inspection import findings
 from expunge_connectors.s3_backups.lifecycle import BucketState, forecast
-from expunge_connectors.s3_backups.observing import Line, Observed, bucket_state, is_there, listing, observe
+from expunge_connectors.s3_backups.observing import Line, Observed, bucket_state, is_there, keeping, listing, observe
 from expunge_connectors.s3_backups.spec import S3BackupsConnection, S3BackupsSpec
 
 # A dump and an RDB file show the moment at which they began; files of these kinds are read while they are sent.
@@ -58,14 +59,21 @@ class S3Backups:
     def copies(self) -> CopyListing:
         """Every version below the prefix, with the date on which the storage may remove it, or what keeps it."""
         bucket = self._spec.bucket
-        identity = self.identity().digest
-        at = self._service.clock(bucket)
-        state = bucket_state(self._service, bucket)
-        lines = listing(self._service, bucket, self._spec.prefix)
-        control = self._control(lines)
-        versions = [line for line in lines if line.key != self._spec.control]
-        copies = tuple(self._copy(seen, state) for seen in observe(self._service, bucket, versions, state))
-        return CopyListing(self.name, identity, at, copies, control)
+        service = self._service
+        with (
+            service.meanwhile(self.identity) as identity,
+            service.meanwhile(partial(bucket_state, service, bucket)) as bucket_is,
+            service.meanwhile(partial(keeping, service, bucket)) as keeps,
+        ):
+            # The time before the listing: what is copied after the one may be missing from the other.
+            at = service.clock(bucket)
+            lines = listing(service, bucket, self._spec.prefix)
+            state = bucket_is.result()
+            control = self._control(lines)
+            versions = [line for line in lines if line.key != self._spec.control]
+            seen = observe(service, bucket, versions, state, keeps.result())
+            copies = tuple(self._copy(one, state) for one in seen)
+            return CopyListing(self.name, identity.result().digest, at, copies, control)
 
     def still_there(self, ids: Collection[str]) -> frozenset[str]:
         """Ask for each copy by its key and version; returns those that are there."""
