@@ -40,6 +40,7 @@ class Settings(BaseSettings):
         settling: Time between erasure and the settling check.
         plan_lifetime: Age at which a plan that nobody carried out is cancelled and its identifiers destroyed.
         inspection_holds: How long an inspection without errors is good for in the process that made it (ADR 7).
+        stores_at_once: How many stores one step reads at the same time.
         retry_pause: First pause after a passing trouble of a store; it doubles with every attempt.
         max_attempts: Attempts of one step before its chunk ends as failed.
         actor: Who is at work, as the ledger names them; without it the login name.
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     settling: Span = timedelta(hours=24)
     plan_lifetime: Span = timedelta(days=7)
     inspection_holds: Span = timedelta(minutes=1)
+    stores_at_once: int = Field(default=4, ge=1, le=64)
     retry_pause: Span = timedelta(seconds=2)
     max_attempts: int = Field(default=6, ge=1, le=100)
     actor: str | None = Field(default=None, min_length=1, max_length=200)

@@ -9,24 +9,33 @@ from datetime import timedelta
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
-from expunge_orchestrator import closure
+from expunge_orchestrator import asking, closure
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.scope import ownerless
 
 
 def inspect_all(
-    data_map: DataMap, stores: Mapping[str, StoreConnector], backups: Mapping[str, BackupConnector]
+    data_map: DataMap,
+    stores: Mapping[str, StoreConnector],
+    backups: Mapping[str, BackupConnector],
+    at_once: int = 1,
 ) -> list[Finding]:
     """Every finding of every store and backup place, errors first.
+
+    Args:
+        data_map: Says what should be there.
+        stores: The connectors by name.
+        backups: Those of backup places.
+        at_once: How many of them are looked at in the same time.
 
     Raises:
         ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
     """
+    looks = {f"store {name}": one.inspect for name, one in stores.items()}
+    looks |= {f"backups {name}": one.inspect for name, one in backups.items()}
     found = [*ownerless(data_map), *closure.findings(data_map, stores)]
-    for store in stores.values():
-        found.extend(store.inspect())
-    for place in backups.values():
-        found.extend(place.inspect())
+    for findings in asking.each(looks, lambda place: looks[place](), at_once).values():
+        found.extend(findings)
     return _in_order(found)
 
 
@@ -93,6 +102,7 @@ class Inspection:
         stores: Mapping[str, StoreConnector],
         backups: Mapping[str, BackupConnector],
         holds: timedelta,
+        at_once: int,
     ) -> None:
         """Inspect everything and let errors block, unless just that was done less than `holds` ago.
 
@@ -105,5 +115,5 @@ class Inspection:
         if same and time.monotonic() - self._at < holds.total_seconds():
             return
         started = time.monotonic()
-        refuse_errors(inspect_all(data_map, stores, backups))
+        refuse_errors(inspect_all(data_map, stores, backups, at_once))
         self._of, self._at = of, started

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey
-from expunge_orchestrator import leftovers, standing
+from expunge_orchestrator import asking, leftovers, standing
 from expunge_orchestrator.leftovers import Leftover
 from expunge_orchestrator.resolution import Resolved
 from expunge_orchestrator.scope import collections_in
@@ -36,7 +36,7 @@ class Look:
     subjects: Sequence[Subject] = field(repr=False)
 
     def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
-        """What is there of the subjects: one store after the other, each in every collection of the scope.
+        """What is there of the subjects, by store, each in every collection of the scope; several stores at once.
 
         Args:
             stores: These alone; None: every one.
@@ -44,11 +44,13 @@ class Look:
         Raises:
             ConnectorError: A store cannot be asked.
         """
-        for name, cutoff in self.cutoffs.items():
-            if stores is not None and name not in stores:
-                continue
+
+        def count(name: str) -> Counts:
             told = standing.told_to(name, self.subjects, self.scope, self.workspace.data_map)
-            yield name, self.workspace.stores[name].count(told, self.scope, cutoff)
+            return self.workspace.stores[name].count(told, self.scope, self.cutoffs[name])
+
+        names = [name for name in self.cutoffs if stores is None or name in stores]
+        yield from asking.each(names, count, self.workspace.settings.stores_at_once).items()
 
 
 def look(given: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope) -> Look:
@@ -62,7 +64,11 @@ def look(given: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    cutoffs = {name: workspace.stores[name].now() for name in collections_in(scope, workspace.data_map)}
+    cutoffs = asking.each(
+        collections_in(scope, workspace.data_map),
+        lambda name: workspace.stores[name].now(),
+        workspace.settings.stores_at_once,
+    )
     resolved = standing.resolve(
         given,
         stores=workspace.stores,

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
-from expunge_orchestrator import closure, holds, leftovers, limits, standing
+from expunge_orchestrator import asking, closure, holds, leftovers, limits, standing
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.pipeline import pipeline_for
@@ -98,7 +98,11 @@ def make(  # noqa: PLR0913 - what a plan is made of
     chosen = closure.chosen_types(scope, workspace.data_map, data_types)
     closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
     actions = actions_for(scope, workspace.data_map, chosen)
-    identities = {name: workspace.stores[name].identity() for name in actions_for(scope, workspace.data_map)}
+    identities = asking.each(
+        actions_for(scope, workspace.data_map),
+        lambda name: workspace.stores[name].identity(),
+        workspace.settings.stores_at_once,
+    )
     series = [new_series() for _ in people]
     totals = _Totals(actions, chosen)
     done, planned = 0, []

@@ -50,7 +50,8 @@ class Workspace:
             FindingsError: `check` would show an error.
             ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
         """
-        self.inspection.refuse_errors(self.data_map, self.stores, self.backups, self.settings.inspection_holds)
+        holds, at_once = self.settings.inspection_holds, self.settings.stores_at_once
+        self.inspection.refuse_errors(self.data_map, self.stores, self.backups, holds, at_once)
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

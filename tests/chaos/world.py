@@ -134,6 +134,7 @@ class World:
             "EXPUNGE_CHUNK_SIZE": "3",
             "EXPUNGE_SETTLING": "PT0S",
             "EXPUNGE_INSPECTION_HOLDS": "PT0S",  # or the points would depend on how fast the machine is
+            "EXPUNGE_STORES_AT_ONCE": "1",  # or on which of two stores is faster
             "EXPUNGE_RETRY_PAUSE": "PT0.05S",
             **({} if self.ledger is None else {"EXPUNGE_LEDGER_URL": ledgers.for_expunge(self.ledger.url)}),
         }

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from expunge_connectors.contract import Beat
+from expunge_connectors.errors import ConnectorError
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
 from expunge_connectors.s3.service import Service
@@ -123,8 +125,14 @@ def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str]
         service.meanwhile(ask_locks) as asked,
         service.meanwhile(partial(uploads_by_target, service, targets, heads)) as listed,
     ):
-        for target, entries in entries_by_target(service, targets, beat):
-            (locks, clocks), uploads = asked.result(), listed.result()
+        entries_of = entries_by_target(service, targets, beat)
+        try:
+            first = next(entries_of)
+        except ConnectorError:
+            asked.result()  # of a bucket that is missing this error names the bucket
+            raise
+        (locks, clocks), uploads = asked.result(), listed.result()
+        for target, entries in chain([first], entries_of):
             found = Found(target, entries, uploads.get(target, ()), {})
             if locks[target.bucket]:
                 lockables.append(found)

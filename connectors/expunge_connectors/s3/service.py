@@ -123,8 +123,11 @@ class Service:
 
     @contextmanager
     def meanwhile(self, work: Callable[[], Result]) -> Iterator[Future[Result]]:
-        """Do some work beside the block, which may ask for its result. It is over when the block is."""
-        begun = self._threads().submit(work)
+        """Do some work beside the block, which may ask for its result. It is over when the block is.
+
+        Where one request at a time is allowed, it is done before the block.
+        """
+        begun = _done(work) if self._connection.workers == 1 else self._threads().submit(work)
         try:
             yield begun
         finally:
@@ -201,6 +204,15 @@ def instant(value: Any) -> datetime:  # noqa: ANN401 - as botocore gives it: a t
                 return found
     parsed: datetime = parse_timestamp(value)
     return parsed
+
+
+def _done(work: Callable[[], Result]) -> Future[Result]:
+    done: Future[Result] = Future()
+    try:
+        done.set_result(work())
+    except Exception as error:  # noqa: BLE001 - kept for whoever asks for the result, as a thread keeps it
+        done.set_exception(error)
+    return done
 
 
 def _end(begun: Iterable[Future[Any]]) -> None:

@@ -51,7 +51,7 @@ def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = Fa
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
-        findings = inspect_all(data_map, stores, backups)
+        findings = inspect_all(data_map, stores, backups, settings.stores_at_once)
         if sample:
             findings += sweep_all(stores, rows)
     errors = sum(one.severity is Severity.ERROR for one in findings)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Beat, Subject, SubjectKey
 from expunge_orchestrator import standing
+from expunge_orchestrator.execution.ahead import Ahead
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger.records import Batch, ChunkState, Item
 from expunge_orchestrator.outcomes import Result
@@ -45,6 +46,7 @@ class Context:
 
     Attributes:
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
+        ahead: The listing of backup copies that a step of this drive began.
         opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
         held: Item -> what must not be erased of it, as of the transaction that took the step.
         touched: A store was asked to erase something of the chunk.
@@ -65,6 +67,7 @@ class Context:
     beat: Beat = field(repr=False)
     held: Mapping[int, Held] = field(repr=False)
     opened: Opened = field(repr=False)
+    ahead: Ahead = field(repr=False)
     remainder: Mapping[str, Sequence[str]] | None = None
 
     @property

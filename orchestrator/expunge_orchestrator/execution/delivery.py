@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Beat
 from expunge_orchestrator.execution import pipeline, withdrawing
+from expunge_orchestrator.execution.ahead import Ahead
 from expunge_orchestrator.execution.context import Context, Opened
 from expunge_orchestrator.holds import held_in_chunk
 from expunge_orchestrator.ledger import records, schema
@@ -74,12 +75,12 @@ def take(workspace: Workspace, chunk_id: int, beat: Beat) -> Delivery | None:
         one_at_a_time(connection)  # with the placing of holds
         batch = records.batch_of_chunk(connection, chunk_id)
         cutoffs = records.cutoffs(connection, batch.id)
-        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, Ahead()), chunk_id)
 
 
 def taken(connection: sa.Connection, context: Context) -> Delivery | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
-    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened)
+    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened, context.ahead)
     return _take(connection, source, context.chunk_id)
 
 
@@ -91,6 +92,7 @@ class _Source(NamedTuple):
     cutoffs: Mapping[str, datetime]
     beat: Beat
     opened: Opened
+    ahead: Ahead
 
 
 def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery | None:
@@ -132,6 +134,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         store=store,
         beat=source.beat,
         opened=source.opened,
+        ahead=source.ahead,
         held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
         remainder=seen.remainder,
     )

@@ -167,8 +167,14 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
 def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
     """Run one chunk to its end, its pause or its failure."""
     delivery = take(workspace, chunk_id, watch.beat)
-    while delivery is not None:
-        delivery = run_step(delivery, watch)
+    if delivery is None:
+        return
+    ahead = delivery.context.ahead
+    try:
+        while delivery is not None:
+            delivery = run_step(delivery, watch)
+    finally:
+        ahead.end()
 
 
 def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from expunge_orchestrator import approving, closure
+from expunge_orchestrator import approving, asking, closure
 from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.errors import PlanChangedError, WaitingError
 from expunge_orchestrator.execution import pipeline
@@ -65,9 +65,10 @@ def begin(workspace: Workspace, batch: Batch) -> None:
         return
     _refuse_other_ground(workspace, batch)
     closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
-    cutoffs = [
-        {"batch_id": batch.id, "store": store, "at": exact(workspace.stores[store].now())} for store in batch.identities
-    ]
+    clocks = asking.each(
+        batch.identities, lambda store: workspace.stores[store].now(), workspace.settings.stores_at_once
+    )
+    cutoffs = [{"batch_id": batch.id, "store": store, "at": exact(at)} for store, at in clocks.items()]
     with workspace.ledger.begin() as connection:
         started = connection.execute(
             sa.update(schema.batch)
@@ -107,8 +108,11 @@ def _refuse_other_ground(workspace: Workspace, batch: Batch) -> None:
         raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
     if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
         raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
+    identities = asking.each(
+        batch.identities, lambda store: workspace.stores[store].identity(), workspace.settings.stores_at_once
+    )
     for store, planned in batch.identities.items():
-        if workspace.stores[store].identity().digest != planned:
+        if identities[store].digest != planned:
             raise PlanChangedError(
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",

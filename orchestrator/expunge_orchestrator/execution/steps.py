@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts, Tally
+from expunge_connectors.contract import CopyListing, Counts, Tally
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator import copies, issuing, leftovers, limits, outcomes
+from expunge_orchestrator import asking, copies, issuing, leftovers, limits, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
     bisecting,
@@ -67,9 +68,17 @@ def recount(context: Context) -> Write:
     """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     due: dict[str, Counter[str]] = {}
-    for store, collections in context.actions.items():
-        subjects = context.subjects(context.active, store)
-        answer = context.workspace.stores[store].count(subjects, context.batch.scope, context.cutoffs[store])
+    people, actions = context.active, context.actions
+    subjects = {store: context.subjects(people, store) for store in actions}
+    answers = asking.each(
+        subjects,
+        lambda store: context.workspace.stores[store].count(
+            subjects[store], context.batch.scope, context.cutoffs[store]
+        ),
+        context.workspace.settings.stores_at_once,
+    )
+    for store, answer in answers.items():
+        collections = actions[store]
         counts = asked_for(answer, context.batch.actions[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}), collections)
@@ -130,7 +139,16 @@ def erase(context: Context) -> Write:
 
 
 def verify(context: Context) -> Write:
-    """Ask one store again, by other statements: what is still there?"""
+    """Ask one store again, by other statements: what is still there?
+
+    Beside the first of these steps the backup copies are listed for the conclusion: nothing is erased in between.
+    """
+    first = pipeline.first(context.batch.pipeline, pipeline.VERIFY)
+    if (
+        context.workspace.settings.stores_at_once > 1
+        and context.store == pipeline.split(context.batch.pipeline[first])[1]
+    ):
+        context.ahead.begin(context.round, partial(_listed, context))
     if context.store not in context.actions:
         return lambda _connection: _ON
     refuse_other_store(context)
@@ -159,7 +177,7 @@ def conclude(context: Context) -> Write:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Next(step=again)
     at = now()
-    listings = copies.observe(context.workspace.backups, context.workspace.ledger)
+    listings = context.ahead.listings(context.round, partial(_listed, context))
     held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
     owed = copies.still_open(held)
     document = bodies.copies_document(listings, held)
@@ -229,6 +247,10 @@ def _extended(connection: sa.Connection, context: Context) -> list[str]:
     if received.deadlines is None or not received.extended:
         return []
     return [issuing.share(connection, dict(received.deadlines))]
+
+
+def _listed(context: Context) -> list[CopyListing]:
+    return copies.observe(context.workspace.backups, context.workspace.ledger)
 
 
 def _said(context: Context, why: Mapping[int, str]) -> str:

@@ -1,0 +1,27 @@
+"""Asking several stores at once: calls that only read, of which none waits for another's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def each(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:
+    """Ask for each name, `at_once` of them at a time; the answers in the order of the names.
+
+    Every call is over when this returns or raises. Of several errors the first one's, in that order, is raised.
+
+    Args:
+        names: Usually of stores.
+        ask: Reads; may run in another thread.
+        at_once: 1: one after the other, and none after the first error.
+    """
+    ordered = list(names)
+    if at_once == 1 or len(ordered) < 2:  # noqa: PLR2004 - with one there is nothing to do at once
+        return {name: ask(name) for name in ordered}
+    with ThreadPoolExecutor(min(at_once, len(ordered)), thread_name_prefix="expunge-ask") as pool:
+        begun = [pool.submit(ask, name) for name in ordered]
+    return {name: one.result() for name, one in zip(ordered, begun, strict=True)}
