@@ -170,7 +170,7 @@ def _together(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
 
 def _made(places: Mapping[Wanted, Place], *, few: bool, member: bool) -> sql.Composable:
     """The tables, as statements in one message."""
-    tables = []
+    tables: list[sql.Composable] = []
     request = ["number integer", "member text"]
     for (_, types), place in places.items():
         ddl = [kind.ddl for kind in types]

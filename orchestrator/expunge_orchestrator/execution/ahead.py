@@ -1,4 +1,4 @@
-"""Ahead: the backup copies are listed while the stores are verified, for the conclusion that follows (ADR 10).
+"""Ahead: the backup copies are listed while the stores are verified, for the conclusion that follows (ADR 13).
 
 Both begin after the last erasing step of the round was committed, so the listing shows every copy that was made before.
 """

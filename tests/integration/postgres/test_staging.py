@@ -1,0 +1,59 @@
+"""Where keys are staged, in one table or in several, makes no difference to what is found and erased."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.postgres.company import (
+    ACCOUNT,
+    CLIENT_1,
+    CUTOFF,
+    actions,
+    another,
+    data_map,
+    dump,
+    gone,
+    opened,
+    resolved,
+    subject,
+)
+
+from expunge_connectors.contract import Scope, no_beat
+from expunge_connectors.postgres import staging
+
+PEOPLE = {
+    ACCOUNT: [subject(1, email="ada@mail.example"), subject(7, user_id="3"), subject(9, user_id="404")],
+    CLIENT_1: [subject(1, caller_id="1"), subject(2, caller_id="3"), subject(3, phone="+49403333333")],
+}
+
+
+def everything(url: str, scope: Scope) -> tuple[object, ...]:
+    """What is resolved, counted, erased, and left."""
+    before = dump(url)
+    with opened(url) as store:
+        people = resolved(store, PEOPLE[scope], scope)
+        counted = store.count(people, scope, CUTOFF)
+        erasing = actions(data_map(), scope.controller)
+        for _ in range(2):  # the second time with statements that are remembered, over other rows
+            touched = store.erase(people, erasing, scope, CUTOFF, no_beat)
+            left = store.verify(people, scope, CUTOFF), store.count(people, scope, CUTOFF)
+    erased = {table: len(rows) for table, rows in gone(before, dump(url)).items()}
+    return people, counted, touched, left, erased
+
+
+@pytest.mark.parametrize("scope", [ACCOUNT, CLIENT_1], ids=["account holders", "callers of a client"])
+def test_one_table_or_one_for_each_namespace(company: str, scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+    with another(company) as other:
+        together = everything(company, scope)
+        monkeypatch.setattr(staging, "_FEW", -1)
+        apart = everything(other, scope)
+    assert together == apart
+    assert len(together[4]) > 4, "nothing to compare"
+
+
+def test_the_members_name_is_compared_as_it_is(company: str) -> None:
+    with opened(company) as store:
+        [(_, tallies)] = store.count([subject(1, caller_id="1")], CLIENT_1, CUTOFF).items()
+        assert tallies["callers"].due == 1
+        for member in ("2", "1\t1", "1\\", "\\N", "1\n"):
+            [(_, tallies)] = store.count([subject(1, caller_id="1")], Scope("client", member), CUTOFF).items()
+            assert tallies["callers"].due == 0, "another client's"

@@ -1,0 +1,56 @@
+"""Stores asked at once: the same answers as one after the other, and nothing left running."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from expunge_orchestrator import asking
+
+
+def test_the_answers_come_in_the_order_of_the_names_whoever_is_first() -> None:
+    late = threading.Event()
+
+    def ask(name: str) -> str:
+        if name == "main":
+            assert late.wait(30), "the stores are not asked at the same time"
+        late.set()
+        return name.upper()
+
+    assert list(asking.each(["main", "recordings"], ask, at_once=2).items()) == [
+        ("main", "MAIN"),
+        ("recordings", "RECORDINGS"),
+    ]
+
+
+def test_of_several_errors_the_first_stores_is_raised_and_every_call_is_over() -> None:
+    over: list[str] = []
+    last = threading.Event()
+
+    def ask(name: str) -> None:
+        if name == "b":
+            assert last.wait(30)
+        if name == "c":
+            last.set()
+        over.append(name)
+        if name != "a":
+            raise ValueError(name)
+
+    with pytest.raises(ValueError, match=r"^b$"):
+        asking.each("abc", ask, at_once=3)
+    assert sorted(over) == ["a", "b", "c"]
+
+
+def test_one_at_a_time_asks_nobody_after_an_error_and_no_other_thread() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def ask(name: str) -> None:
+        asked.append((name, threading.get_ident()))
+        if name == "b":
+            raise ValueError(name)
+
+    with pytest.raises(ValueError, match=r"^b$"):
+        asking.each("abc", ask, at_once=1)
+    here = threading.get_ident()
+    assert asked == [("a", here), ("b", here)]
