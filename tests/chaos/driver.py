@@ -243,7 +243,7 @@ def _warm() -> None:
     # A session of botocore takes longer to make than all that a run asks of S3; clients of one share no state.
     session = boto3.session.Session()
     session.client("s3", region_name="us-east-1").close()
-    boto3.session.Session = lambda: session
+    boto3.session.Session = lambda **_: session
 
 
 if __name__ == "__main__":
