@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -55,12 +56,15 @@ class Issuer(_Part):
         return self
 
 
+_SECRET, _KEY_BYTES = "whsec_", 24
+
+
 class Webhook(_Part):
     """Where events are told to. Signed with the secret (Standard Webhooks: HMAC-SHA-256 over id, time and body).
 
     Attributes:
         url: Called with POST.
-        secret: 24 bytes or more, as text; the receiver has it too.
+        secret: Shared with the receiver: `whsec_` and the base64 of 24 bytes or more, or 24 characters or more of text.
         origins: Whose requests it is told of.
         controller: Only requests of this controller (`calltrack`, `client:42`); absent: all.
     """
@@ -69,6 +73,22 @@ class Webhook(_Part):
     secret: SecretStr = Field(min_length=24)
     origins: tuple[Literal["person", "controller"], ...] = ("person", "controller")
     controller: str | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The bytes that sign."""
+        text = self.secret.get_secret_value()
+        return b64decode(text.removeprefix(_SECRET), validate=True) if text.startswith(_SECRET) else text.encode()
+
+    @model_validator(mode="after")
+    def _key_is_one(self) -> Webhook:
+        try:
+            long_enough = len(self.key) >= _KEY_BYTES
+        except ValueError:
+            long_enough = False
+        if not long_enough:
+            raise ValueError("a secret is whsec_ and the base64 of 24 bytes or more, or as many characters of text")
+        return self
 
 
 class OpenDsr(_Part):

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.request_tables import notice, request
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.notices import delivering
 from expunge_orchestrator.requests import answering
 
 SOON = timedelta(days=3)
@@ -26,6 +27,7 @@ class Metrics:
         self._requests = Gauge("expunge_requests", "Requests by state.", ("state",), registry=self._registry)
         self._batches = Gauge("expunge_batches", "Batches by state.", ("state",), registry=self._registry)
         self._waiting = Gauge("expunge_notices_waiting", "Notices not delivered yet.", registry=self._registry)
+        self._lost = Gauge("expunge_notices_given_up", "Notices given up after three days.", registry=self._registry)
 
         self._due = Gauge(
             "expunge_requests_due",
@@ -47,6 +49,7 @@ class Metrics:
                 gauge.labels(state).set(number)
         self._due.labels("overdue").set(answering.how_many_due(connection, at))
         self._due.labels("within-3-days").set(answering.how_many_due(connection, at + SOON))
-        waiting = sa.select(sa.func.count()).select_from(notice).where(notice.c.delivered_at.is_(None))
-        self._waiting.set(connection.execute(waiting).scalar_one())
+        notices = delivering.outstanding(connection)
+        self._waiting.set(notices.waiting)
+        self._lost.set(notices.given_up)
         return generate_latest(self._registry)

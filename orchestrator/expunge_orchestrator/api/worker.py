@@ -17,6 +17,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import holding, states
 from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.notices import delivering, noting
 from expunge_orchestrator.requests import starting
 from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import Workspace
@@ -30,7 +31,10 @@ Job = Callable[[], None]
 
 
 class Worker:
-    """Two threads: one starts what is due, one runs it. A long batch does not keep a single person waiting to start."""
+    """Three threads: one starts what is due, one runs it, one tells of it.
+
+    A long batch does not keep a single person waiting to start, and a slow receiver nobody at all.
+    """
 
     def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = now) -> None:
         self._workspace = workspace
@@ -38,9 +42,11 @@ class Worker:
         self._stop = threading.Event()
         self._due = threading.Event()
         self._begun = threading.Event()
+        self._news = threading.Event()
         self._threads = [
             threading.Thread(target=self._repeat, args=(self._start, self._due), name="expunge-starter", daemon=True),
             threading.Thread(target=self._repeat, args=(self._run, self._begun), name="expunge-runner", daemon=True),
+            threading.Thread(target=self._repeat, args=(self._tell, self._news), name="expunge-teller", daemon=True),
         ]
         self._copies_at: datetime | None = None
 
@@ -52,11 +58,12 @@ class Worker:
     def wake(self) -> None:
         """Something is due at once."""
         self._due.set()
+        self._news.set()
 
     def stop(self) -> None:
         """Let the running steps end; what is left is taken up by the next process."""
         self._stop.set()
-        for event in (self._due, self._begun):
+        for event in (self._due, self._begun, self._news):
             event.set()
         for thread in self._threads:
             thread.join()
@@ -80,6 +87,10 @@ class Worker:
         starting.close_ended(self._workspace)
         with self._workspace.ledger.begin() as connection:
             replays.forget_expired(connection, at)
+
+    def _tell(self) -> None:
+        noting.note_changes(self._workspace, self._clock())
+        delivering.deliver_due(self._workspace, self._clock, self._stop.is_set)
 
     def _run(self) -> None:
         workspace = self._workspace

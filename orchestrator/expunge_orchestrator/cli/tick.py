@@ -14,6 +14,7 @@ from expunge_orchestrator.execution import holding, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batches
+from expunge_orchestrator.notices import delivering, noting
 from expunge_orchestrator.requests import starting
 from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import opened
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tick(as_json: terminal.Json = False) -> None:
-    """Do what has come due: settling checks, interrupted batches, looking at the backup copies.
+    """Do what has come due: requests, settling checks, interrupted batches, notices, looking at the backup copies.
 
     Safe to call at any time and as often as you like; one process at a time does the work.
 
@@ -43,16 +44,21 @@ def tick(as_json: terminal.Json = False) -> None:
         except LedgerBusyError:
             terminal.notes().print("Another process is running this ledger; it does what is due.")
         starting.close_ended(workspace)
+        noting.note_changes(workspace, now())
+        delivering.deliver_due(workspace, now)
         listings = copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             copies.record(connection, listings)
         with reading(workspace.ledger) as connection:
+            notices = delivering.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
     report = {
         "requestsBegun": begun,
         "settlingChecks": woken,
         "stalePlansForgotten": forgotten,
         "heldPeopleTakenUp": released,
+        "noticesWaiting": notices.waiting,
+        "noticesGivenUp": notices.given_up,
         "failedBatches": failed,
     }
     if as_json:
@@ -66,6 +72,9 @@ def tick(as_json: terminal.Json = False) -> None:
         )
         if released:
             terminal.console().print(f"Taken up after a hold: {terminal.people(released)}.")
+        if notices.waiting or notices.given_up:
+            told = f"Notices not delivered: {notices.waiting} tried again later, {notices.given_up} given up."
+            terminal.console().print(told)
     if failed:
         raise NotErasedError(
             f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 FORGET_TRIES = 20

@@ -42,7 +42,7 @@ request = sa.Table(
     sa.Column("failure", sa.String(500)),
     sa.Column("attempts", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.Column("not_before", sa.String(32)),
-    sa.Column("told", sa.String(20)),
+    sa.Column("told", sa.String(20), index=True),
     sa.Column("batch_id", sa.ForeignKey(batch.c.id), index=True),
 )
 
@@ -124,7 +124,7 @@ notice = sa.Table(
     sa.Column("created_at", sa.String(32), nullable=False),
     sa.Column("not_before", sa.String(32)),
     sa.Column("attempts", sa.Integer, nullable=False, default=0, server_default="0"),
-    sa.Column("delivered_at", sa.String(32)),
+    sa.Column("delivered_at", sa.String(32), index=True),
     sa.Column("failure", sa.String(200)),
     sqlite_autoincrement=True,
 )

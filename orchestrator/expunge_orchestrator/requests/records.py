@@ -134,6 +134,16 @@ def by_uid(connection: sa.Connection, uid: str) -> Request:
     return one(row)
 
 
+def series_of(connection: sa.Connection, wanted: Request) -> str | None:
+    """The series of its receipt, if a statement was issued."""
+    return connection.scalar(
+        sa.select(schema.item.c.series)
+        .join(schema.statement, schema.statement.c.item_id == schema.item.c.id)
+        .where(schema.item.c.batch_id == wanted.batch_id)
+        .limit(1)
+    )
+
+
 def page(
     connection: sa.Connection,
     *,

@@ -18,6 +18,7 @@ from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold
 from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.notices import letters
 from expunge_orchestrator.requests import answering, receiving, records, taking_back
 from expunge_orchestrator.requests.records import Origin
 
@@ -48,7 +49,7 @@ def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: 
         data_types=chosen.data_types,
         deadlines=answering.clocks_of(scope, workspace.data_map, call.at, None),
         evidence=_evidence(call),
-        contact=call.principal.contact,
+        contact=_contact(call),
     )
     with call.writing() as connection:
         received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
@@ -123,6 +124,25 @@ def _own(call: Call, connection: sa.Connection, request_id: str) -> records.Requ
         if found.uid == request_id:
             return found
     raise not_there()
+
+
+def _contact(call: Call) -> str | None:
+    """Where letters go. Where none are written, the address is not kept.
+
+    Raises:
+        ProblemError: It is no e-mail address; it is not repeated.
+    """
+    contact = call.principal.contact
+    if contact is None or call.office.workspace.settings.api.letters is None:
+        return None
+    if not letters.usable(contact):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "contact-unusable",
+            "The token's `contact` is no e-mail address.",
+            remedy="Send one address, without a name, or none.",
+        )
+    return contact
 
 
 def _evidence(call: Call) -> dict[str, str] | None:

@@ -1,0 +1,64 @@
+"""Webhooks: a signed POST (Standard Webhooks 1.0: https://www.standardwebhooks.com). Only 2xx counts.
+
+The address comes from the operator's settings and from nowhere else: no caller can make this server call any address,
+which is why private ones are allowed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from expunge_config.apisettings import Webhook
+
+TIMEOUT = 10.0
+"""Seconds to connect, and between two bytes."""
+
+
+class NotDeliveredError(Exception):
+    """Why not, in words that hold no value of the answer."""
+
+
+def headers_of(key: bytes, identifier: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The three headers: who repeats the message repeats the id, and cannot change the time or the body."""
+    second = str(int(at.timestamp()))
+    signed = hmac.digest(key, b".".join([identifier.encode(), second.encode(), body]), "sha256")
+    return {
+        "webhook-id": identifier,
+        "webhook-timestamp": second,
+        "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
+    }
+
+
+def post(hook: Webhook, identifier: str, payload: Mapping[str, Any], at: datetime) -> None:
+    """Tell it.
+
+    Raises:
+        NotDeliveredError: It was not reached in time, or answered otherwise than 2xx. Redirects are not followed: the
+            signed message would go where nobody decided.
+    """
+    try:
+        import httpx2  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise NotDeliveredError("needs expunge[api]") from None
+    body = json.dumps(payload, separators=(",", ":"), sort_keys=True).encode()
+    headers = {"content-type": "application/json", "user-agent": "expunge"}
+    headers |= headers_of(hook.key, identifier, at, body)
+    try:
+        with (
+            httpx2.Client(timeout=TIMEOUT, follow_redirects=False) as client,
+            client.stream("POST", str(hook.url), content=body, headers=headers) as answer,
+        ):
+            status = answer.status_code  # the body is not read: nobody may log what is in it
+    except httpx2.TimeoutException:
+        raise NotDeliveredError("no answer in time") from None
+    except (httpx2.HTTPError, OSError) as error:
+        raise NotDeliveredError(f"not reached ({type(error).__name__})") from None
+    if status // 100 == 3:  # noqa: PLR2004 - 3xx
+        raise NotDeliveredError(f"answered {status}: redirects are not followed")
+    if status // 100 != 2:  # noqa: PLR2004 - 2xx
+        raise NotDeliveredError(f"answered {status}")

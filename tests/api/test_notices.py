@@ -1,0 +1,393 @@
+"""Webhooks against a real receiver: signed, in order, at least once, tried again, given up visibly; nobody is named."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import HttpUrl, SecretStr, ValidationError
+from tests.fixtures.api import GRACE, Door, once, opened_door
+from tests.fixtures.calltrack import Town
+
+from expunge_config.apisettings import ApiSettings, Webhook
+from expunge_connectors.registry import installed
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import notice
+from expunge_orchestrator.notices import delivering, noting, webhooks
+from expunge_orchestrator.workspace import opened
+
+URL = "/v1/me/erasure"
+KEY = b"a key of thirty-two bytes length"
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+@dataclass(slots=True)
+class Receiver:
+    """A server that keeps what it was told. `answers`: how it answers the next calls; then 204."""
+
+    url: str
+    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[int | str] = field(default_factory=list)
+
+    @property
+    def told(self) -> list[str]:
+        return [json.loads(body)["type"] for _, body in self.calls]
+
+    def data(self, place: int) -> dict[str, Any]:
+        return dict(json.loads(self.calls[place][1])["data"])
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            made.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            answer = made.answers.pop(0) if made.answers else 204
+            if answer == "cut":
+                self.connection.shutdown(socket.SHUT_RDWR)
+            elif answer == "silent":
+                ended.wait()
+            else:
+                assert isinstance(answer, int)
+                self.send_response(answer)
+                self.send_header("location", made.url)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+        do_GET = do_POST  # noqa: N815 - its name in the base class
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
+            """Not to standard error."""
+
+    ended = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    made = Receiver(f"http://127.0.0.1:{server.server_address[1]}/hook")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield made
+    ended.set()
+    server.shutdown()
+    server.server_close()
+
+
+def hook(url: str, **members: Any) -> Webhook:
+    return Webhook(url=HttpUrl(url), secret=SecretStr(SECRET), **members)
+
+
+@contextmanager
+def told_to(town: Town, home: Path, receiver: Receiver, *, freeze: bool = False, **members: Any) -> Iterator[Door]:
+    settings = {"webhooks": {"app": hook(receiver.url, **members)}, "freeze": "app" if freeze else None}
+    with opened_door(town, home, api=settings) as door:
+        yield door
+
+
+def deliver(door: Door) -> None:
+    workspace = door.office.workspace
+    noting.note_changes(workspace, door.at)
+    delivering.deliver_due(workspace, lambda: door.at)
+
+
+def ask(door: Door, **members: object) -> tuple[int, str]:
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(URL, json={"scope": "account", **members}, headers=once(door.person(user_id=holder)))
+    assert made.status_code == 201, made.text
+    return holder, str(made.json()["id"])
+
+
+def address_of(door: Door, holder: int) -> str:
+    return next(one.user.email for one in door.office.town.company.holders() if one.user.id == holder)
+
+
+def rows(door: Door) -> list[sa.RowMapping]:
+    with reading(door.office.workspace.ledger) as connection:
+        return list(connection.execute(sa.select(notice).order_by(notice.c.id)).mappings())
+
+
+def test_from_acceptance_to_closing_signed_and_in_order(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    with told_to(town, tmp_path, receiver) as door:
+        (holder,) = town.take_holders()
+        person = door.person(user_id=holder, email=address_of(door, holder))
+        made = door.client.post(URL, json={"scope": "account", "waiveGrace": True}, headers=once(person))
+        request = made.json()["id"]
+        deliver(door)
+        door.work()
+        deliver(door)
+        door.settle()
+        deliver(door)
+        deliver(door)
+    assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
+    assert receiver.data(0) == {"request": request, "controller": "calltrack", "state": "scheduled", "receipt": None}
+    assert (receiver.data(1)["outcome"], receiver.data(1)["state"]) == ("partially-erased", "partially-erased")
+    assert (receiver.data(2)["outcome"], receiver.data(2)["state"]) == ("partially-erased", "settled")
+    assert receiver.data(2)["receipt"].startswith("er_")
+    for headers, body in receiver.calls:
+        # As https://www.standardwebhooks.com writes it, without a line of ours.
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        right = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
+        assert headers["webhook-signature"] == f"v1,{right}"
+        assert address_of(door, holder).encode() not in body
+    assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 3
+
+
+def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    """Committed and not delivered, by a process that was killed then: another one, with this ledger, delivers."""
+    with told_to(town, tmp_path, receiver) as door:
+        ask(door, waiveGrace=True)
+        door.work()
+        door.settle()
+        noting.note_changes(door.office.workspace, door.at)
+        delivering._claim(door.office.workspace, door.at)  # and died before it sent anything
+        with opened(door.office.settings, installed()) as fresh:
+            delivering.deliver_due(fresh, lambda: door.at)
+            assert receiver.told == []
+            later = door.at + delivering.CLAIM
+            delivering.deliver_due(fresh, lambda: later)
+            assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
+            assert noting.note_changes(fresh, later) == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (500, "answered 500"),
+        (404, "answered 404"),
+        (302, "answered 302: redirects are not followed"),
+        ("cut", "not reached (RemoteProtocolError)"),
+        ("silent", "no answer in time"),
+    ],
+)
+def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 - fixtures
+    town: Town,
+    tmp_path: Path,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: int | str,
+    why: str,
+) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    receiver.answers = [answer, answer]
+    with told_to(town, tmp_path, receiver) as door:
+        holder, request = ask(door)
+        deliver(door)
+        undone = door.client.post(f"{URL}/{request}/cancel", headers=door.person(user_id=holder))
+        assert undone.status_code == 200
+        deliver(door)
+        assert receiver.told == ["request.accepted"]  # its pause is not over; nothing overtakes it
+        assert [one["failure"] for one in rows(door)] == [why, None]
+        door.at += delivering.FIRST_PAUSE
+        deliver(door)
+        assert receiver.told == ["request.accepted"] * 2
+        assert "expunge_notices_waiting 2.0" in door.client.get("/metrics").text
+        door.at += delivering.FIRST_PAUSE * 2
+        deliver(door)
+    assert receiver.told == [*["request.accepted"] * 3, "request.cancelled"]
+    assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 2
+    assert len({headers["webhook-signature"] for headers, _ in receiver.calls}) == 4
+
+
+def test_given_up_after_three_days_and_seen(town: Town, tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound and not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        nobody = Receiver(f"http://127.0.0.1:{taken.getsockname()[1]}/hook")
+        with told_to(town, tmp_path, nobody) as door:
+            ask(door)
+            started, attempts = door.at, []
+            while door.at < started + timedelta(days=4):
+                deliver(door)
+                (row,) = rows(door)
+                attempts.append(row["attempts"])
+                door.at += timedelta(hours=3)
+            assert row["failure"] == "not reached (ConnectError)"
+            assert row["attempts"] < 20
+            assert attempts[-1] == attempts[-5]
+            numbers = door.client.get("/metrics").text
+            assert "expunge_notices_given_up 1.0" in numbers
+            assert "expunge_notices_waiting 0.0" in numbers
+
+
+def test_frozen_at_acceptance_and_unfrozen_by_undo(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
+        holder, request = ask(door)
+        deliver(door)
+        assert (receiver.told, receiver.data(0)["request"]) == (["account.freeze"], request)
+        door.client.post(f"{URL}/{request}/cancel", headers=door.person(user_id=holder))
+        deliver(door)
+        assert receiver.told == ["account.freeze", "account.unfreeze"]
+        _, denied = ask(door)
+        deliver(door)
+        reason = {"reason": "fraud-suspected"}
+        door.client.post(f"/v1/requests/{denied}/deny", json=reason, headers=door.staff("operator"))
+        deliver(door)
+    assert receiver.told[2:] == ["account.freeze", "account.unfreeze"]
+
+
+def test_only_whose_requests_it_is_told_of(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    mine, other = (one.id for one in town.company.clients[:2])
+    with told_to(town, tmp_path, receiver, controller=f"client:{mine}") as door:
+        ask(door)
+        key = door.key(Role.REQUESTER)
+        for client in (mine, other):
+            wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}}
+            assert door.client.post("/v1/requests", json=wish, headers=once(key)).status_code == 201
+        deliver(door)
+    assert [receiver.data(place)["controller"] for place in range(len(receiver.calls))] == [f"client:{mine}"]
+
+
+def test_a_hold_that_may_not_be_told_is_not_told(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    told: dict[bool, list[str]] = {}
+    for undisclosed in (True, False):
+        with told_to(town, tmp_path / str(undisclosed), receiver) as door:
+            (holder,) = town.take_holders()
+            people = [{"user_id": str(holder)}]
+            hold = {"people": people, "ground": "A dispute", "undisclosed": undisclosed}
+            placed = door.client.post("/v1/holds", json=hold, headers=door.staff("operator"))
+            assert placed.status_code == 201, placed.text
+            wish = {"scope": "account", "waiveGrace": True}
+            door.client.post(URL, json=wish, headers=once(door.person(user_id=holder)))
+            door.work()
+            deliver(door)
+            told[undisclosed] = receiver.told
+            receiver.calls.clear()
+    assert told == {True: ["request.accepted"], False: ["request.accepted", "request.on-hold"]}
+
+
+def test_the_worker_delivers(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    settings = {"webhooks": {"app": hook(receiver.url)}, "tick": timedelta(milliseconds=50)}
+    with opened_door(town, tmp_path, worker=True, api=settings) as door:
+        ask(door)
+        waited(lambda: receiver.told == ["request.accepted"])
+
+
+def waited(met: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if met():
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError("it did not come to that within a minute")
+
+
+def test_secrets_that_sign_nothing_are_refused() -> None:
+    for secret in ("short", "whsec_AAAA", "whsec_" + "!" * 40):
+        with pytest.raises(ValidationError):
+            Webhook(url=HttpUrl("http://receiver.example/"), secret=SecretStr(secret))
+    assert hook("http://receiver.example/").key == KEY
+    assert ApiSettings().webhooks == {}
+
+
+def letters_of(home: Path) -> list[str]:
+    return [one.read_text() for one in sorted(home.glob("*.eml"), key=lambda one: one.stat().st_mtime_ns)]
+
+
+def test_letters_in_plain_words_and_then_the_address_is_gone(
+    town: Town, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "expunge")
+    box, address = tmp_path / "letters", "kathrin.canary@mail.example"
+    with opened_door(town, tmp_path, api={"letters": box}) as door:
+        (holder,) = town.take_holders()
+        own = address_of(door, holder)
+        claims = {**door.claims(user_id=holder, email=own), "contact": address}
+        headers = once({"Authorization": f"Bearer {door.app.sign(claims)}"})
+        made = door.client.post(URL, json={"scope": "account"}, headers=headers)
+        assert made.status_code == 201, made.text
+        deliver(door)
+        door.at += GRACE
+        door.work()
+        deliver(door)
+        assert contacts(door) == [True]
+        door.settle()
+        deliver(door)
+        assert contacts(door) == [False]
+        series = door.client.get(f"{URL}/{made.json()['id']}", headers=door.person(user_id=holder)).json()["receipt"]
+        assert series
+    accepted, erased, closed = letters_of(box)
+    assert {one.stat().st_mode & 0o777 for one in box.iterdir()} == {0o600}
+    for letter in (accepted, erased, closed):
+        assert f"To: {address}" in letter
+        assert "From: Calltrack Ltd <privacy@calltrack.example>" in letter
+        assert made.json()["id"] in letter
+    assert '"My account and everything in it"' in " ".join(accepted.split())
+    until = (door.at).strftime("%d %B %Y").lstrip("0")
+    assert f"Until {until}" in " ".join(accepted.split())
+    assert "Log files are not affected" in " ".join(accepted.split())
+    assert "except for what has to be kept" in " ".join(erased.split())
+    assert "closed" in closed
+    # The address: nowhere but in the letters.
+    everything = [one.read_bytes() for one in (tmp_path / "expunge").rglob("*") if one.is_file()]
+    assert any(made.json()["id"].encode() in one for one in everything)
+    assert not any(canary.encode() in one for one in everything for canary in (address, "kathrin", own))
+    assert "delivered msg_" in caplog.text
+    assert not any(canary in caplog.text for canary in (address, "kathrin", own))
+
+
+def contacts(door: Door) -> list[bool]:
+    with reading(door.office.workspace.ledger) as connection:
+        found = connection.execute(sa.text("SELECT contact_key, sealed_contact FROM request"))
+        return [row.contact_key is not None or row.sealed_contact is not None for row in found]
+
+
+def test_undone_the_address_goes_with_the_last_letter(town: Town, tmp_path: Path) -> None:
+    box = tmp_path / "letters"
+    with opened_door(town, tmp_path, api={"letters": box}) as door:
+        (holder,) = town.take_holders()
+        token = door.app.sign({**door.claims(user_id=holder), "contact": "ann@mail.example"})
+        made = door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+        door.client.post(f"{URL}/{made.json()['id']}/cancel", headers=door.person(user_id=holder))
+        deliver(door)
+        assert contacts(door) == [False]
+    accepted, cancelled = letters_of(box)
+    assert "taken back before anything was deleted" in " ".join(cancelled.split())
+    assert "Until" in accepted
+
+
+def test_no_letters_no_address_kept(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    token = door.app.sign({**door.claims(user_id=holder), "contact": "ann@mail.example"})
+    door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+    assert contacts(door) == [False]
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["", "ann", "ann@", "@mail.example", "a@b.example, c@d.example", "Ann <ann@mail.example>", "a@b@c", "a;b@c.d"],
+)
+def test_what_is_no_address_is_refused_and_not_repeated(town: Town, tmp_path: Path, contact: str) -> None:
+    with opened_door(town, tmp_path, api={"letters": tmp_path / "letters"}) as door:
+        (holder,) = town.take_holders()
+        token = door.app.sign({**door.claims(user_id=holder), "contact": contact})
+        refused = door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+        assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "contact-unusable")
+        assert "mail.example" not in refused.text
+
+
+def test_a_directory_that_cannot_be_written_is_tried_again(town: Town, tmp_path: Path) -> None:
+    box = tmp_path / "letters"
+    box.write_text("a file is in the way")
+    with opened_door(town, tmp_path, api={"letters": box}) as door:
+        (holder,) = town.take_holders()
+        token = door.app.sign({**door.claims(user_id=holder), "contact": "ann@mail.example"})
+        door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+        deliver(door)
+        assert [one["failure"] for one in rows(door)] == [
+            "the directory for letters cannot be written (FileExistsError)"
+        ]
+        box.unlink()
+        door.at += delivering.FIRST_PAUSE
+        deliver(door)
+        assert len(letters_of(box)) == 1
