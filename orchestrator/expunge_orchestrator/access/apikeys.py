@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
-from expunge_config.errors import UsageError
+from expunge_config.errors import InputError, UsageError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.access import handouts
 from expunge_orchestrator.access.principals import Principal, Role
@@ -126,8 +126,20 @@ def principal_of(connection: sa.Connection, given: handouts.Given, data_map: Dat
         raise not_accepted()
     if row.expires_at is not None and row.expires_at <= stamp(at):
         raise not_accepted()
-    controllers = None if row.controllers is None else frozenset(reach(one, data_map) for one in row.controllers)
-    return Principal(row.actor, frozenset(map(Role, row.roles)), controllers)
+    return Principal(row.actor, frozenset(map(Role, row.roles)), reaches_of(_key(row), data_map))
+
+
+def reaches_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
+    """The controllers that a key speaks for, as far as the map still knows them; None: all."""
+    if key.controllers is None:
+        return None
+    found = set()
+    for one in key.controllers:
+        try:
+            found.add(reach(one, data_map))
+        except InputError:
+            continue  # the map has lost a controller since: the key is good for the others
+    return frozenset(found)
 
 
 def reach(text: str, data_map: DataMap) -> Scope:

@@ -17,6 +17,9 @@ from expunge_config.errors import ConfigError
 GOOD_FOR = 600.0
 """Seconds for which a set is used without asking again."""
 
+BELIEVED_FOR = 86400.0
+"""Seconds after which a set is believed no more that cannot be asked for again: a key may have been taken out of it."""
+
 NOT_BEFORE = 10.0
 """Seconds between two askings for a key that was not there: a flood of wrong tokens must not become one of requests."""
 
@@ -37,31 +40,36 @@ class Keys:
     fetch: Fetch
     _set: KeySet | None = None
     _at: float = 0.0
+    _failed_at: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def current(self, key_id: str | None) -> KeySet:
         """The set, asked for again when it is old or has no such key.
 
         Raises:
-            ConfigError: It cannot be had and there is none from before.
+            ConfigError: It cannot be had, and there is none from the last day.
         """
         with self._lock:
             age = time.monotonic() - self._at
             known = self._set is not None and (key_id is None or any(one.kid == key_id for one in self._set.keys))
             if self._set is None or age > GOOD_FOR or (not known and age > NOT_BEFORE):
                 self._refresh()
-            assert self._set is not None
+            if self._set is None or time.monotonic() - self._at > BELIEVED_FOR:
+                raise ConfigError(
+                    "The public keys of an issuer cannot be had.", remedy="Check EXPUNGE_API__ISSUERS__…__JWKS_…"
+                )
             return self._set
 
     def _refresh(self) -> None:
+        moment = time.monotonic()
+        if self._failed_at is not None and moment - self._failed_at < NOT_BEFORE:
+            return  # others wait for this lock: an issuer that does not answer must not hold every call up
         try:
             self._set = public_only(self.fetch())
-        except (OSError, ValueError, JoseError):
-            if self._set is None:
-                raise ConfigError(
-                    "The public keys of an issuer cannot be had.", remedy="Check EXPUNGE_API__ISSUERS__…__JWKS_…"
-                ) from None
-        self._at = time.monotonic()
+        except (OSError, ValueError, TypeError, AttributeError, JoseError):
+            self._failed_at = time.monotonic()
+        else:
+            self._at, self._failed_at = time.monotonic(), None
 
 
 def public_only(data: bytes) -> KeySet:

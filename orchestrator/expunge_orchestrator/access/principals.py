@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -67,3 +68,7 @@ class Principal:
     def speaks_for(self, scope: Scope) -> bool:
         """Whether it may see and do things of that controller. A kind of controllers (`client`) covers its members."""
         return self.controllers is None or scope in self.controllers or Scope(scope.controller) in self.controllers
+
+    def speaks_for_all_of(self, scopes: Iterable[Scope] | None) -> bool:
+        """Whether it may see and do things of all of these; None: of every controller there is."""
+        return self.controllers is None or (scopes is not None and all(map(self.speaks_for, scopes)))

@@ -32,6 +32,7 @@ LEEWAY = 10
 """Seconds that clocks may differ."""
 
 MAX_TOKEN = 8192
+_ASKS_FOR_MORE = frozenset({"crit", "b64"})  # extensions that a reader must understand (RFC 7515, 4.1.11): we have none
 _MAX_VALUE = 1000
 _MAX_CONTACT = 320
 
@@ -68,7 +69,7 @@ class Issuers:
         claims = self._verified(text, name, issuer)
         moment = int(at.timestamp())
         _check_times(claims, moment)
-        if issuer.audience not in _listed(claims.get("aud")):
+        if issuer.audience not in _audiences(claims.get("aud")):
             raise not_accepted()
         if issuer.kind == "staff":
             return self._staff(claims, issuer, data_map)
@@ -91,6 +92,8 @@ class Issuers:
             header = json.loads(urlsafe_b64decode(text.split(".", 1)[0] + "=="))
             key_id = header.get("kid")
             if header.get("alg") not in issuer.algorithms or not isinstance(key_id, str | None):
+                raise not_accepted()
+            if not _ASKS_FOR_MORE.isdisjoint(header):
                 raise not_accepted()
             found = jwt.decode(text, self.keys[name].current(key_id), algorithms=list(issuer.algorithms))
         except (JoseError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
@@ -136,6 +139,8 @@ def _person(claims: Mapping[str, Any], issuer: Issuer, data_map: DataMap, moment
     if ends - issued > LONGEST_LIFE.total_seconds():
         raise NotAuthenticatedError("token-too-long-lived", "The token is good for more than five minutes.")
     signed_in = _second(claims, "auth_time")
+    if signed_in - LEEWAY > moment:
+        raise not_accepted()
     if moment - signed_in > issuer.max_auth_age.total_seconds() + LEEWAY:
         raise NotAuthenticatedError(
             "sign-in-too-old", "The person signed in too long ago.", remedy="Let them sign in again."
@@ -211,6 +216,11 @@ def _inside(claims: Mapping[str, Any], path: str) -> object:
     for part in path.split("."):
         found = found.get(part) if isinstance(found, dict) else None
     return found
+
+
+def _audiences(value: object) -> list[object]:
+    """RFC 7519, 4.1.3: one string, whole, or a list of them."""
+    return value if isinstance(value, list) else [value]
 
 
 def _listed(value: object) -> list[str]:

@@ -106,11 +106,6 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
             raise ProblemError(
                 HTTPStatus.BAD_REQUEST, "idempotency-key-unusable", "Idempotency-Key: 1 to 200 printable characters."
             )
-        body = await request.body()
-        digest = hashlib.sha256()
-        for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), key, body):
-            told = part.encode() if isinstance(part, str) else part or b""
-            digest.update(len(told).to_bytes(8) + told)
         try:
             principal = await run_in_threadpool(_principal, office, request.headers.get("authorization"), at)
         except NotAuthenticatedError:
@@ -123,9 +118,19 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
-        return Call(office, principal, operation, at, key, digest.digest())
+        # Only now: a list may be large, and strangers are not listened to for long.
+        return Call(office, principal, operation, at, key, _digest(request, key, await request.body()))
 
     return dependency
+
+
+def _digest(request: Request, key: str | None, body: bytes) -> bytes:
+    """Of what a call asks for."""
+    digest = hashlib.sha256()
+    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), key, body):
+        told = part.encode() if isinstance(part, str) else part or b""
+        digest.update(len(told).to_bytes(8) + told)
+    return digest.digest()
 
 
 def _counted(principal: Principal) -> str:

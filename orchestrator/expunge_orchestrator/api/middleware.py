@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import secrets
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.apisettings import ApiSettings
@@ -18,15 +21,25 @@ from expunge_orchestrator.api.problems import ProblemError, answer
 
 _ACCESS = logging.getLogger("expunge.access")
 
-LONG = ("/v1/batches",)
-"""Below these paths a call may take as long as it takes, or carry a list: uploads, progress."""
+_LOG = logging.getLogger("expunge.api")
+
+UPLOAD = ("POST", "/v1/batches")
+"""Carries a list, and takes as long as planning it takes."""
+
+WATCHED = re.compile(r"/v1/batches/[^/]+/events")
+"""Answers as long as somebody watches."""
+
+_MOST_DIGITS = 15
+_TOO_LARGE = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
+_LATE = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "took-too-long", "The call took too long.")
+_DEFECT = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge.")
 
 
-class TooLargeError(ProblemError):
-    """The body is larger than allowed."""
+class _TooLargeError(HTTPException):
+    """The body is larger than allowed. FastAPI lets this kind of error through while it reads a body."""
 
     def __init__(self) -> None:
-        super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
+        super().__init__(_TOO_LARGE.status)
 
 
 class Guard:
@@ -59,10 +72,11 @@ class Guard:
         finally:
             spent = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.call(scope["method"], route, status, spent)
+            method = scope["method"] if scope["method"] in _METHODS else "other"  # it is the caller's text, too
+            self._metrics.call(method, route, status, spent)
             line: dict[str, Any] = {
                 "call": call,
-                "method": scope["method"] if scope["method"] in _METHODS else "other",
+                "method": method,
                 "route": route,
                 "status": status,
                 "ms": round(1000 * spent, 1),
@@ -70,32 +84,39 @@ class Guard:
             }
             _ACCESS.info(json.dumps(line, separators=(",", ":")))
 
-    async def _bounded(self, scope: Scope, receive: Receive, send: Send, status: Any) -> None:  # noqa: ANN401
-        long = scope["path"].startswith(LONG)
-        limit = self._settings.max_upload if long else self._settings.max_body
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send, status: Callable[[], int]) -> None:
+        upload = (scope["method"], scope["path"]) == UPLOAD
+        limit = self._settings.max_upload if upload else self._settings.max_body
+        patience = self._settings.call_timeout.total_seconds()
         left = limit
 
         async def receiving() -> Message:
             nonlocal left
-            message = await receive()
+            # An upload may take long altogether, but not to send its next piece.
+            async with asyncio.timeout(patience if upload and left > 0 else None):
+                message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
-                raise TooLargeError
+                raise _TooLargeError
             return message
 
         if _declared(scope) > limit:
-            await answer(TooLargeError())(scope, receive, send)
+            await answer(_TOO_LARGE)(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(None if long else self._settings.call_timeout.total_seconds()):
+            async with asyncio.timeout(None if upload or WATCHED.fullmatch(scope["path"]) else patience):
                 await self._app(scope, receiving, send)
-        except TooLargeError as error:
-            if not status():
-                await answer(error)(scope, receive, send)
+        except _TooLargeError:
+            wrong = _TOO_LARGE
         except TimeoutError:
-            if not status():
-                late = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "took-too-long", "The call took too long.")
-                await answer(late)(scope, receive, send)
+            wrong = _LATE
+        except Exception as error:  # noqa: BLE001 - whoever is above us would write its text, which may hold a value
+            _LOG.error("defect %s", type(error).__name__)
+            wrong = _DEFECT
+        else:
+            return
+        if not status():
+            await answer(wrong)(scope, receive, send)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -105,5 +126,7 @@ _SAFE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"
 def _declared(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value) if value.isdigit() else 0
+            if not value.isdigit():
+                return 0
+            return int(value[: _MOST_DIGITS + 1])
     return 0

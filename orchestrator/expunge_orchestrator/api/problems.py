@@ -71,8 +71,6 @@ def not_there() -> ProblemError:
 
 
 _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
-    (UnknownRequestError, HTTPStatus.NOT_FOUND, "not-found"),
-    (UnknownBatchError, HTTPStatus.NOT_FOUND, "not-found"),
     (OtherWishError, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
     (TooLateError, HTTPStatus.CONFLICT, "too-late"),
     (AlreadyOverError, HTTPStatus.CONFLICT, "already-over"),
@@ -99,7 +97,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SQLAlchemyError, _ledger)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _defect)
 
 
 def of(error: ExpungeError) -> ProblemError:
@@ -114,6 +111,8 @@ def of(error: ExpungeError) -> ProblemError:
             remedy=error.remedy,
             headers={"WWW-Authenticate": "Bearer"},
         )
+    if isinstance(error, UnknownRequestError | UnknownBatchError):
+        return not_there()  # to the letter: "no such request" would tell apart what is another's from what is nobody's
     for kind, status, slug in _STATUS:
         if isinstance(error, kind):
             # Remedies of the command line name commands; who calls the API has none.
@@ -170,13 +169,16 @@ def _place(where: tuple[int | str, ...], known: frozenset[str]) -> str:
     return ".".join(str(part) if isinstance(part, int) or part in known else "*" for part in where)
 
 
+_PLAIN = {
+    HTTPStatus.BAD_REQUEST: ("call-unusable", "The call is not of the documented form."),
+    HTTPStatus.NOT_FOUND: ("not-found", "There is nothing of that name."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body-too-large", "The body is too large."),
+}
+"""What the framework refuses by itself, in our words."""
+
+
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    slug = "not-found" if status is HTTPStatus.NOT_FOUND else status.phrase.lower().replace(" ", "-")
-    return answer(ProblemError(status, slug, status.description or status.phrase, headers=error.headers))
-
-
-async def _defect(_request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("defect %s", type(error).__name__)  # its text may hold a value
-    return answer(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge."))
+    slug, told = _PLAIN.get(status, (status.phrase.lower().replace(" ", "-"), status.description or status.phrase))
+    return answer(ProblemError(status, slug, told, headers=error.headers))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 
 from expunge_orchestrator.access import apikeys
@@ -44,20 +45,28 @@ def issue(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], wish
 
 @router.get("", response_model=list[KeyTold])
 def listed(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))]) -> list[KeyTold]:
-    """Every key there ever was, without its secret."""
+    """Every key there ever was that speaks for your controllers, without its secret."""
     with call.reading() as connection:
-        return [KeyTold(**_members(one)) for one in apikeys.listed(connection)]
+        return [KeyTold(**_members(one)) for one in _within_reach(call, connection)]
 
 
 @router.post("/{key_id}/revoke", response_model=KeyTold)
 def revoke(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], key_id: str) -> KeyTold:
     """End a key at once and for good."""
     with call.writing() as connection:
-        if all(one.uid != key_id for one in apikeys.listed(connection)):
+        if all(one.uid != key_id for one in _within_reach(call, connection)):
             raise not_there()
         ended = apikeys.revoke(connection, key_id, call.at)
         call.note(connection, ended.uid)
     return KeyTold(**_members(ended))
+
+
+def _within_reach(call: Call, connection: sa.Connection) -> list[ApiKey]:
+    """Keys that speak for the caller's controllers and for no other."""
+    data_map = call.office.workspace.data_map
+    return [
+        one for one in apikeys.listed(connection) if call.principal.speaks_for_all_of(apikeys.reaches_of(one, data_map))
+    ]
 
 
 def _members(key: ApiKey) -> dict[str, Any]:

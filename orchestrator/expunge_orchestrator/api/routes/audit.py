@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +12,7 @@ from expunge_orchestrator import audit
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.shapes import AuditPage, AuditTold
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
@@ -22,7 +24,12 @@ def listed(
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AuditPage:
-    """Who did what, the oldest first. Actors are opaque. `next` is there to go on with later, too."""
+    """Who did what, the oldest first. Actors are opaque. `next` is there to go on with later, too.
+
+    It tells of every controller, so it is for auditors who speak for all of them.
+    """
+    if call.principal.controllers is not None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "The trail tells of every controller.")
     with call.reading() as connection:
         found = audit.page(connection, after(cursor_), limit)
     last = cursor(found[-1].id) if found else cursor_

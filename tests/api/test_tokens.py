@@ -1,0 +1,417 @@
+"""Tokens that must not be believed, each changed in one thing from one that is; and keys that are none any more."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from fastapi.testclient import TestClient
+from joserfc import jwe, jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
+from tests.acceptance.probe import Probe
+from tests.acceptance.probe import changed as differs
+from tests.fixtures.api import AUDIENCE, Door, Signer, bearer, once, opened_door
+from tests.fixtures.calltrack import Town
+
+from expunge_config.apisettings import ApiSettings, Issuer
+from expunge_orchestrator.access import apikeys, jwks, replays
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.api.app import build
+from expunge_orchestrator.api.office import office_of
+from expunge_orchestrator.ledger.request_tables import request
+
+URL = "/v1/me/erasure"
+ACCOUNT = {"scope": "account"}
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def door(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with opened_door(town, tmp_path_factory.mktemp("tokens"), api={"calls_per_minute_unknown": 100000}) as made:
+        yield made
+
+
+def refused(door: Door, token: str, why: str = "credential-refused") -> None:
+    """Refused for reading and for writing, with nothing made of it."""
+    before = made(door)
+    for answer in (
+        door.client.get(URL, headers=bearer(token)),
+        door.client.post(URL, json=ACCOUNT, headers=once(bearer(token))),
+    ):
+        assert answer.status_code == 401, answer.text
+        assert answer.json()["type"].rsplit("/", 1)[1] == why
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert made(door) == before
+
+
+def made(door: Door) -> int:
+    with door.office.workspace.ledger.begin() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(request)).scalar_one()
+
+
+def raw(header: object, claims: object, signature: bytes = b"") -> str:
+    """A compact token, made by hand."""
+    parts = [json.dumps(one).encode() if not isinstance(one, bytes) else one for one in (header, claims)]
+    return ".".join(urlsafe_b64encode(one).decode().rstrip("=") for one in (*parts, signature))
+
+
+def signed_by_hand(header: dict[str, Any], claims: object, key: ECKey) -> str:
+    """Signed rightly over whatever the header says; the library would refuse to."""
+    told = raw(header, claims).rsplit(".", 1)[0]
+    private = key.private_key
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    r, s = utils.decode_dss_signature(private.sign(told.encode(), ec.ECDSA(hashes.SHA256())))
+    return f"{told}.{urlsafe_b64encode(r.to_bytes(32) + s.to_bytes(32)).decode().rstrip('=')}"
+
+
+def changed(**values: object) -> Change:
+    return lambda claims: claims.update(values)
+
+
+def moved(name: str, seconds: int) -> Change:
+    return lambda claims: claims.update({name: claims[name] + seconds})
+
+
+def without(name: str) -> Change:
+    return lambda claims: claims.pop(name)
+
+
+def life(issued: int, ends: int) -> Change:
+    return lambda claims: claims.update(exp=claims["iat"] + ends, iat=claims["iat"] + issued)
+
+
+REFUSED = "credential-refused"
+CLAIMS: dict[str, tuple[Change, str]] = {
+    "expired": (life(-200, -11), "token-expired"),
+    "not issued yet": (life(60, 120), REFUSED),
+    "not yet valid": (lambda claims: claims.update(nbf=claims["iat"] + 60), REFUSED),
+    "good for too long": (life(0, 301), "token-too-long-lived"),
+    "no end": (without("exp"), REFUSED),
+    "no issue": (without("iat"), REFUSED),
+    "an end in words": (changed(exp="4102444800"), REFUSED),
+    "an end beyond time": (changed(exp=10**18), REFUSED),
+    "an end that is none": (changed(exp=float("nan")), REFUSED),
+    "an end that is true": (changed(exp=True), REFUSED),
+    "foreign issuer": (changed(iss="https://app.calltrack.example.evil.example"), REFUSED),
+    "issuer with a slash": (changed(iss="https://app.calltrack.example/"), REFUSED),
+    "no issuer": (without("iss"), REFUSED),
+    "a list of issuers": (changed(iss=["https://app.calltrack.example"]), REFUSED),
+    "the staff's issuer": (changed(iss="https://login.calltrack.example"), REFUSED),
+    "foreign audience": (changed(aud="billing"), REFUSED),
+    "foreign audiences": (changed(aud=["billing", "shop"]), REFUSED),
+    "an audience that contains ours": (changed(aud="not expunge"), REFUSED),
+    "no audience": (without("aud"), REFUSED),
+    "never signed in": (without("auth_time"), REFUSED),
+    "signed in too long ago": (moved("auth_time", -900), "sign-in-too-old"),
+    "signed in tomorrow": (moved("auth_time", 86400), REFUSED),
+    "no jti": (without("jti"), REFUSED),
+    "short jti": (changed(jti="1"), REFUSED),
+    "no identifiers": (without("identifiers"), REFUSED),
+    "empty identifiers": (changed(identifiers={}), REFUSED),
+    "a list of identifiers": (changed(identifiers=["user_id"]), REFUSED),
+    "an identity that no session proves": (changed(identifiers={"caller_id": "1"}), "identifier-not-accepted"),
+    "an unknown identity": (changed(identifiers={"user_id": "1", "shoe": "42"}), "identifier-not-accepted"),
+    "an empty one": (changed(identifiers={"user_id": " "}), REFUSED),
+    "one that is no text": (changed(identifiers={"user_id": ["1", "2"]}), REFUSED),
+    "one that is true": (changed(identifiers={"user_id": True}), REFUSED),
+    "no number": (changed(identifiers={"user_id": "1 OR 1=1"}), REFUSED),
+    "half a character": (changed(identifiers={"user_id": "1", "email": "\ud800@mail.example"}), REFUSED),
+    "no character": (changed(identifiers={"user_id": "1", "email": "a\0@mail.example"}), REFUSED),
+    "nobody for good": (changed(identifiers={"email": "ann@mail.example"}), "no-person-identifier"),
+    "a contact of lines": (changed(contact="a@mail.example\r\nBcc: b@mail.example"), REFUSED),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims(door: Door, name: str) -> None:
+    change, why = CLAIMS[name]
+    claims = door.claims(user_id="1")
+    change(claims)
+    refused(door, signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, claims, door.app.key), why)
+
+
+def test_the_unchanged_one_is_believed(door: Door) -> None:
+    for audience in (AUDIENCE, ["billing", AUDIENCE]):
+        claims = {**door.claims(user_id="1"), "aud": audience}
+        token = signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, claims, door.app.key)
+        assert door.client.get(URL, headers=bearer(token)).status_code == 200
+
+
+def test_a_shared_secret_is_no_key(door: Door) -> None:
+    """The classic: HMAC under what is public anyway."""
+    public = door.app.key.as_pem(private=False)
+    private_key = door.app.key.public_key
+    der = private_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    jwk = json.dumps(door.app.key.as_dict(private=False)).encode()
+    for algorithm, digest in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")):
+        for secret in (public, public.strip(), der, jwk, b"", b"secret"):
+            told = raw({"alg": algorithm, "kid": door.app.key.kid}, door.claims(user_id="1")).rsplit(".", 1)[0]
+            mac = urlsafe_b64encode(hmac.digest(secret, told.encode(), digest)).decode().rstrip("=")
+            refused(door, f"{told}.{mac}")
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", "ES384", "ES512", "RS256", "PS256", "EdDSA",
+                                        "es256", "ES256K", None, 1, ["ES256"]])  # fmt: skip
+def test_another_algorithm(door: Door, algorithm: object) -> None:
+    header = {"alg": algorithm, "kid": door.app.key.kid}
+    refused(door, raw(header, door.claims(user_id="1")))
+    refused(door, signed_by_hand(header, door.claims(user_id="1"), door.app.key))
+
+
+def test_other_keys(door: Door) -> None:
+    """A key of one's own, under every name, in every place that a header has for one."""
+    stranger = ECKey.generate_key("P-256", {"kid": door.app.key.kid}, private=True)
+    public = stranger.as_dict(private=False)
+    for more in (
+        {},
+        {"kid": "../../../../dev/null"},
+        {"kid": "' UNION SELECT 'x"},
+        {"kid": ""},
+        {"kid": None},
+        {"kid": 1},
+        {"kid": [door.app.key.kid]},
+        {"kid": door.idp.key.kid},
+        {"jwk": public},
+        {"jwk": public, "kid": public["kid"]},
+        {"jku": "http://127.0.0.1:9/keys"},
+        {"x5u": "http://127.0.0.1:9/keys"},
+        {"x5c": ["MIIB"]},
+    ):
+        header = {"alg": "ES256", "kid": door.app.key.kid, **more}
+        refused(door, signed_by_hand(header, door.claims(user_id="1"), stranger))
+    rsa = RSAKey.generate_key(2048, {"kid": door.app.key.kid}, private=True)
+    for algorithm in ("RS256", "PS256"):
+        header = {"alg": algorithm, "kid": door.app.key.kid}
+        refused(door, jwt.encode(header, door.claims(user_id="1"), rsa, algorithms=[algorithm]))
+    # The staff's key signs no person, and the application's no staff.
+    claims = door.claims(user_id="1")
+    refused(door, signed_by_hand({"alg": "ES256", "kid": door.idp.key.kid}, claims, door.idp.key))
+    staff = {**claims, "iss": door.idp.issuer, "roles": ["admin"], "controllers": "*"}
+    refused(door, signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, staff, door.app.key))
+
+
+def test_headers_that_ask_for_more(door: Door) -> None:
+    key, claims = door.app.key, door.claims(user_id="1")
+    for more in ({"crit": ["exp"]}, {"crit": ["urn:x"], "urn:x": 1}, {"crit": []}, {"b64": False, "crit": ["b64"]}):
+        refused(door, signed_by_hand({"alg": "ES256", "kid": key.kid, **more}, claims, key))
+
+
+def test_other_forms(door: Door) -> None:
+    key, claims = door.app.key, door.claims(user_id="1")
+    header = {"alg": "ES256", "kid": key.kid}
+    good = signed_by_hand(header, claims, key)
+    told, _, signature = good.rpartition(".")
+    for text in (
+        "x", "..", "...", "a.b.c", f"{good}.", f".{good}", told, f"{told}.", f"{good}{good}", f"{good}=",
+        f"{told}.{signature[:-4]}", f"{told}.{'A' * 86}", f"{told}.{signature}AAAA", f"{told}.{signature[::-1]}",
+        raw(b"[]", claims, b"x"), raw(b"null", claims, b"x"), raw(header, b"[]", b"x"), raw(header, b"\xff", b"x"),
+        raw(header, b"[" * 5000, b"x"), raw(b"[" * 5000, claims, b"x"),
+        signed_by_hand(header, b"[]", key), signed_by_hand(header, b"7", key), signed_by_hand(header, b"", key),
+    ):  # fmt: skip
+        refused(door, text)
+    refused(door, signed_by_hand(header, {**claims, "padding": "x" * 9000}, key))
+    refused(door, signed_by_hand(header, json.dumps(claims).encode()[:-1] + b',"exp":1e999}', key))
+
+
+def test_the_last_of_two_equal_names_counts_and_no_other(door: Door) -> None:
+    """Two parsers that read different things would be a hole: here the checked and the used one are the same."""
+    key, claims = door.app.key, door.claims(user_id="1")
+    twice = json.dumps(claims).encode()[:-1] + b',"iss":"https://evil.example"}'
+    refused(door, signed_by_hand({"alg": "ES256", "kid": key.kid}, twice, key))
+    header = f'{{"alg":"ES256","kid":"{key.kid}","alg":"none"}}'.encode()
+    refused(door, signed_by_hand(header, claims, key))  # type: ignore[arg-type] # bytes are taken as they are
+
+
+def test_encrypted_ones(door: Door) -> None:
+    secret = OctKey.generate_key(256)
+    inner = door.app.sign(door.claims(user_id="1"))
+    token = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "cty": "JWT"}, inner.encode(), secret)
+    refused(door, token)
+
+
+def test_credentials_in_other_clothes(door: Door) -> None:
+    token = door.app.sign(door.claims(user_id="1"))
+    for header in (token, f"Basic {token}", "Bearer", "Bearer ", f"Bearer{token}", f"Token {token}"):
+        assert door.client.get(URL, headers={"Authorization": header}).status_code == 401
+    assert door.client.get(URL, params={"access_token": token}).status_code == 401
+    assert door.client.get(URL, headers={"Cookie": f"Authorization=Bearer {token}"}).status_code == 401
+
+
+def test_staff_is_no_person_and_a_person_no_staff(door: Door) -> None:
+    for headers in (door.staff("admin"), door.staff("operator"), door.key(Role.OPERATOR)):
+        answer = door.client.post(URL, json=ACCOUNT, headers=once(headers))
+        assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (403, "role-missing")
+    claims = {**door.claims(user_id="1"), "roles": ["admin", "operator"], "controllers": "*"}
+    answer = door.client.get("/v1/requests", headers=bearer(door.app.sign(claims)))
+    assert answer.status_code == 403
+    moment = int(door.at.timestamp())
+    smuggled = {"iss": door.idp.issuer, "aud": AUDIENCE, "iat": moment, "exp": moment + 60, "sub": "x"}
+    token = bearer(door.idp.sign({**smuggled, "identifiers": {"user_id": "1"}, "roles": ["person"]}))
+    assert door.client.get(URL, headers=token).status_code == 403
+
+
+def test_one_token_two_calls_at_once(door: Door) -> None:
+    """Of different calls with one token, made at the same moment, one is done and the rest are refused."""
+    (holder,) = door.office.town.take_holders()
+    token = door.person(user_id=holder)
+    keys = [{**token, "Idempotency-Key": f"call-{number}"} for number in range(8)]
+    before = made(door)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda headers: door.client.post(URL, json=ACCOUNT, headers=headers), keys))
+    assert sorted(one.status_code for one in answers) == [201] + [401] * 7
+    assert made(door) == before + 1
+    # The same call again is the same call, however often.
+    done = next(number for number, one in enumerate(answers) if one.status_code == 201)
+    with ThreadPoolExecutor(8) as pool:
+        again = list(pool.map(lambda _: door.client.post(URL, json=ACCOUNT, headers=keys[done]), range(8)))
+    assert {(one.status_code, one.json()["id"]) for one in again} == {(200, answers[done].json()["id"])}
+
+
+def test_a_used_token_is_remembered_until_it_has_run_out(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    token = door.person(user_id=holder)
+    assert door.client.get(URL, headers=token).status_code == 200
+    with door.office.workspace.ledger.begin() as connection:
+        replays.forget_expired(connection, door.at + timedelta(seconds=130))
+    answer = door.client.post(URL, json=ACCOUNT, headers=once(token))
+    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (401, "token-replayed")
+
+
+def test_keys_that_are_none(door: Door) -> None:
+    workspace = door.office.workspace
+    with workspace.ledger.begin() as connection:
+        secret, key = apikeys.issue(
+            connection,
+            roles=[Role.AUDITOR],
+            controllers=None,
+            holder=None,
+            expires_at=door.at + timedelta(hours=1),
+            by="test",
+            at=door.at,
+        )
+    prefix, identifier, rest = secret.split("_", 2)
+    asked = lambda text: door.client.get("/v1/requests", headers=bearer(text))  # noqa: E731
+    assert asked(secret).status_code == 200
+    wrong = [
+        f"{prefix}_{identifier}_{secrets.token_urlsafe(32)}",
+        f"{prefix}_{secrets.token_hex(8)}_{rest}",
+        f"fu_{identifier}_{rest}",
+        f"zz_{identifier}_{rest}",
+        f"{prefix}_{identifier.upper()}_{rest}" if identifier.upper() != identifier else f"{secret}x",
+        f"{secret} ",
+        f"{prefix}_{identifier}_{hashlib.sha256(rest.encode()).hexdigest()[:43]}",
+    ]
+    answers = [asked(text) for text in wrong]
+    assert [one.status_code for one in answers[:5]] == [401] * 5
+    assert len({one.content for one in answers[:5]}) == 1
+    door.at += timedelta(hours=1)
+    try:
+        assert asked(secret).status_code == 401
+    finally:
+        door.at -= timedelta(hours=1)
+    assert asked(secret).status_code == 200
+    with workspace.ledger.begin() as connection:
+        apikeys.revoke(connection, key.uid, door.at)
+    assert asked(secret).status_code == 401
+
+
+@contextmanager
+def key_server() -> Iterator[tuple[str, dict[str, Any]]]:
+    """An issuer's address for its keys, and what it answers with: `body`, `status`, and how often it was `asked`."""
+    state: dict[str, Any] = {"body": b"", "status": 200, "asked": 0}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state["asked"] += 1
+            self.send_response(state["status"])
+            self.send_header("Content-Length", str(len(state["body"])))
+            self.end_headers()
+            self.wfile.write(state["body"])
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/keys", state
+        finally:
+            server.shutdown()
+
+
+def published(*signers: Signer) -> bytes:
+    return json.dumps({"keys": [one.key.as_dict(private=False) for one in signers]}).encode()
+
+
+def test_keys_change_at_the_issuer(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new key is fetched when it is first seen; one that was taken out is refused after the next fetch."""
+    moment = [1000.0]
+    monkeypatch.setattr(jwks.time, "monotonic", lambda: moment[0])
+    old, new = Signer(door.app.issuer), Signer(door.app.issuer)
+    with key_server() as (url, state):
+        issuer = Issuer(kind="person", issuer=door.app.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
+        office = office_of(door.office.workspace, lambda: door.at)
+        keys = jwks.keys_of(issuer)
+        object.__setattr__(office.issuers, "by_name", {"app": issuer})
+        object.__setattr__(office.issuers, "keys", {"app": keys})
+        with TestClient(build(office)) as client:
+            asked = lambda signer: client.get(URL, headers=bearer(signer.sign(door.claims(user_id="1"))))  # noqa: E731
+            state.update(status=500)
+            assert asked(old).status_code == 503
+            assert (asked(old).status_code, state["asked"]) == (503, 1)  # nobody waits for it again and again
+            moment[0] += jwks.NOT_BEFORE + 1
+            state.update(status=200, body=b'{"keys": [7, {"kty": "oct", "k": "c2VjcmV0", "kid": "x"}]}')
+            assert asked(old).status_code in {401, 503}
+            moment[0] += jwks.NOT_BEFORE + 1
+            state.update(body=published(old))
+            assert asked(old).status_code == 200
+            assert asked(new).status_code == 401  # asked for a moment ago
+            moment[0] += jwks.NOT_BEFORE + 1
+            state.update(body=published(old, new))
+            assert asked(new).status_code == 200
+            state.update(body=published(new))
+            moment[0] += jwks.GOOD_FOR + 1
+            assert (asked(old).status_code, asked(new).status_code) == (401, 200)
+            state.update(status=500)
+            moment[0] += jwks.GOOD_FOR + 1
+            assert asked(new).status_code == 200  # what was fetched is good for a while
+            moment[0] += jwks.BELIEVED_FOR
+            assert asked(new).status_code == 503
+
+
+def test_a_person_and_somebody_elses_address(door: Door, probe: Probe) -> None:
+    """The application asserts an id and an address that disagree: ambiguous (ADR 3), and nothing is touched."""
+    holders = {one.user.id: one.user for one in door.office.town.company.holders()}
+    one, other = door.office.town.take_holders(2)
+    was = probe.contents()
+    for scope in ("account", "information"):
+        token = door.person(user_id=one, email=holders[other].email)
+        answer = door.client.post(URL, json={"scope": scope, "waiveGrace": True}, headers=once(token))
+        assert answer.status_code == 201, answer.text
+        door.work()
+        told = door.client.get(f"{URL}/{answer.json()['id']}", headers=door.person(user_id=one)).json()
+        assert told["state"] == "ambiguous"
+        door.settle()
+    assert differs(was, probe.contents()) == {}
+
+
+def test_settings_name_public_keys_only(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="algorithms"):
+        Issuer(kind="person", issuer="x", audience="y", jwks_file=tmp_path, algorithms=("HS256",))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="exactly one"):
+        ApiSettings(issuers={"x": {"kind": "person", "issuer": "x", "audience": "y"}})  # type: ignore[dict-item]

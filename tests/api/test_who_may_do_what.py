@@ -1,0 +1,366 @@
+"""The matrix: role x call x own, another's, nobody's. What is expected is written out here, not read from the code."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from httpx2 import Response
+from starlette.routing import Route
+from tests.api.test_opendsr import certificate_in
+from tests.fixtures.api import Door, bearer, once, opened_door
+from tests.fixtures.calltrack import Town
+
+from expunge_orchestrator.access.principals import Role
+
+EVERYBODY = "everybody"
+R, OP, P, A, ADMIN = "requester", "operator", "approver", "auditor", "admin"
+WORKING = f"{R} {OP} {P} {A}"
+
+# Who may, in the words of ADR 12. Whoever adds a call adds its line here, by hand.
+MAY = {
+    "POST /v1/me/erasure": "person",
+    "GET /v1/me/erasure": "person",
+    "GET /v1/me/erasure/{request_id}": "person",
+    "POST /v1/me/erasure/{request_id}/cancel": "person",
+    "GET /v1/me/erasure/{request_id}/receipt": "person",
+    "POST /v1/me/erasure/{request_id}/openings": "person",
+    "GET /v1/follow": "follower",
+    "POST /v1/follow/cancel": "follower",
+    "GET /v1/follow/receipt": "follower",
+    "POST /v1/follow/openings": "follower",
+    "POST /v1/requests": f"{R} {OP}",
+    "GET /v1/requests": WORKING,
+    "GET /v1/requests/{request_id}": WORKING,
+    "GET /v1/requests/{request_id}/plan": WORKING,
+    "GET /v1/requests/{request_id}/receipt": WORKING,
+    "POST /v1/requests/{request_id}/cancel": f"{R} {OP}",
+    "POST /v1/requests/{request_id}/openings": f"{R} {OP}",
+    "POST /v1/requests/{request_id}/deny": OP,
+    "POST /v1/requests/{request_id}/retry": OP,
+    "POST /v1/requests/{request_id}/extend": f"{R} {OP}",
+    "POST /v1/batches": f"{R} {OP}",
+    "GET /v1/batches": WORKING,
+    "GET /v1/batches/{batch_id}": WORKING,
+    "GET /v1/batches/{batch_id}/plan": WORKING,
+    "GET /v1/batches/{batch_id}/results": WORKING,
+    "GET /v1/batches/{batch_id}/events": WORKING,
+    "POST /v1/batches/{batch_id}/approve": P,
+    "POST /v1/batches/{batch_id}/start": OP,
+    "POST /v1/batches/{batch_id}/pause": OP,
+    "POST /v1/batches/{batch_id}/resume": OP,
+    "POST /v1/batches/{batch_id}/retry": OP,
+    "POST /v1/batches/{batch_id}/cancel": OP,
+    "POST /v1/holds": OP,
+    "GET /v1/holds": f"{OP} {A}",
+    "POST /v1/holds/{hold_id}/lift": OP,
+    "POST /v1/locate": OP,
+    "GET /v1/audit": A,
+    "POST /v1/access/keys": ADMIN,
+    "GET /v1/access/keys": ADMIN,
+    "POST /v1/access/keys/{key_id}/revoke": ADMIN,
+    "POST /opendsr/v2/requests": f"{R} {OP}",
+    "GET /opendsr/v2/requests/{subject_request_id}": WORKING,
+    "DELETE /opendsr/v2/requests/{subject_request_id}": f"{R} {OP}",
+    "GET /opendsr/v2/discovery": EVERYBODY,
+    "GET /opendsr/v2/certificate.pem": EVERYBODY,
+    "GET /v1/trust": EVERYBODY,
+    "GET /v1/log/checkpoint": EVERYBODY,
+    "GET /v1/log/{tile}": EVERYBODY,
+    "GET /healthz": EVERYBODY,
+    "GET /readyz": EVERYBODY,
+    "GET /metrics": EVERYBODY,
+    "GET /openapi.json": EVERYBODY,
+}
+ROLES = ("nobody", "person", "follower", R, OP, P, A, ADMIN)
+# What belongs to nobody in particular is for those who speak for every controller.
+WHOLE = {"GET /v1/audit"}
+TYPED = {f"/{name}" for name in ("role-missing", "controllers-missing", "credential-missing", "not-found")}
+
+
+@dataclass(slots=True)
+class Things:
+    """What calls are about: of one client or person, of another one, or of nobody."""
+
+    controller: str
+    identifiers: dict[str, str]
+    request: str
+    fresh_request: str
+    batch: str
+    digest: str
+    hold: str
+    key: str
+    own_request: str
+    person: int
+    uuid: str = field(default_factory=lambda: str(uuid4()))
+
+
+class Cells:
+    """An installation in which two clients and two people have everything that calls can be about."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.anything = door.key(Role.OPERATOR)
+        clients = [one.id for one in door.office.town.company.clients[:2]]
+        self.people = door.office.town.take_holders(2)
+        self.follow: dict[int, str] = {}
+        self.used = dict.fromkeys(clients, 20)
+        self.mine, self.other = (
+            self._things(client, person) for client, person in zip(clients, self.people, strict=True)
+        )
+        self.door.work()
+        log = door.office.workspace.settings.log
+        self.tile = next(str(one.relative_to(log)) for one in sorted((log / "tile").rglob("*")) if one.is_file())
+        self.nobody = Things(
+            self.mine.controller,
+            self.mine.identifiers,
+            f"rq_{secrets.token_hex(12)}",
+            f"rq_{secrets.token_hex(12)}",
+            f"bt_{secrets.token_hex(6)}",
+            "0" * 64,
+            f"hd_{secrets.token_hex(6)}",
+            secrets.token_hex(8),
+            f"rq_{secrets.token_hex(12)}",
+            self.people[0],
+        )
+
+    def caller(self, client: int) -> dict[str, str]:
+        """Somebody of whom nothing was asked yet."""
+        self.used[client] += 1
+        return {"caller_id": str(self.door.office.town.company.callers_of(client)[self.used[client]])}
+
+    def _things(self, client: int, person: int) -> Things:
+        door, controller = self.door, f"client:{client}"
+        identifiers = self.caller(client)
+        made = self.made("/v1/requests", {"controller": controller, "identifiers": identifiers})
+        csv = f"caller_id\n{self.caller(client)['caller_id']}\n"
+        headers = {**once(self.anything), "Content-Type": "text/csv"}
+        batch = door.client.post("/v1/batches", params={"controller": controller}, content=csv, headers=headers).json()
+        account = {"scope": "information", "waiveGrace": True}
+        own = door.client.post("/v1/me/erasure", json=account, headers=once(door.person(user_id=person))).json()
+        self.follow[person] = own["followUp"]
+        return Things(
+            controller,
+            identifiers,
+            made["id"],
+            self.request(controller),
+            batch["batch"],
+            "0" * 64,
+            self.hold(controller),
+            self.key(controller),
+            own["id"],
+            person,
+        )
+
+    def made(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        answer = self.door.client.post(path, json=dict(body), headers=once(headers or self.anything))
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def request(self, controller: str) -> str:
+        identifiers = self.caller(int(controller.partition(":")[2]))
+        return str(self.made("/v1/requests", {"controller": controller, "identifiers": identifiers})["id"])
+
+    def hold(self, controller: str) -> str:
+        wish = {"controller": controller, "dataType": "calls", "people": [{"caller_id": "1"}], "ground": "4 C 17/26"}
+        return str(self.made("/v1/holds", wish)["id"])
+
+    def key(self, controller: str) -> str:
+        admin = self.door.key(Role.ADMIN)
+        return str(self.made("/v1/access/keys", {"roles": ["auditor"], "controllers": [controller]}, admin)["id"])
+
+    def credential(self, role: str, how: str) -> dict[str, str]:
+        """Headers of somebody of that role who speaks for `mine`."""
+        if role == "nobody":
+            return {}
+        if role == "person":
+            return self.door.person(user_id=self.mine.person)
+        if role == "follower":
+            return bearer(self.follow[self.mine.person])
+        if how == "token":
+            return self.door.staff(role, controllers=self.mine.controller, subject=f"{role} of one client")
+        reaches = None if how == "whole" else (self.mine.controller,)
+        return self.door.key(Role(role), controllers=reaches)
+
+    def call(self, name: str, things: Things, headers: Mapping[str, str]) -> Response:
+        """Make a call about these things."""
+        method, path = name.split(" ")
+        request = things.own_request if "/me/" in path else things.request
+        for part, value in {
+            "{request_id}": request,
+            "{batch_id}": things.batch,
+            "{hold_id}": things.hold,
+            "{key_id}": things.key,
+            "{subject_request_id}": things.uuid,
+            "{tile}": self.tile,
+        }.items():
+            path = path.replace(part, value)
+        params = {"controller": things.controller} if name == "POST /v1/batches" else {}
+        content: dict[str, Any] = {}
+        if name == "POST /v1/batches":
+            client = int(things.controller.partition(":")[2])
+            content = {"content": f"caller_id\n{self.caller(client)['caller_id']}\n"}
+        elif method == "POST" and (body := self.body(name, things)) is not None:
+            content = {"json": body}
+        answer = self.door.client.request(method, path, params=params, headers=once(headers), **content)
+        if method == "POST" and path.startswith("/v1/batches/"):
+            self.door.work()  # whoever watches a running batch waits until it rests
+            self.door.settle()
+        return answer
+
+    def body(self, name: str, things: Things) -> dict[str, Any] | None:
+        """Well-formed, about these things."""
+        known: dict[str, dict[str, Any]] = {
+            "POST /v1/me/erasure": {"scope": "account"},
+            "POST /v1/follow/openings": {"identifiers": {"user_id": str(things.person)}},
+            "POST /v1/requests": {"controller": things.controller, "identifiers": things.identifiers},
+            "POST /v1/requests/{request_id}/openings": {"identifiers": things.identifiers},
+            "POST /v1/requests/{request_id}/deny": {"reason": "excessive"},
+            "POST /v1/requests/{request_id}/extend": {"reason": "complexity"},
+            "POST /v1/batches/{batch_id}/approve": {"digest": things.digest},
+            "POST /v1/batches/{batch_id}/start": {"digest": things.digest},
+            "POST /v1/holds": {
+                "controller": things.controller, "people": [{"caller_id": "1"}], "dataType": "calls", "ground": "x",
+            },
+            "POST /v1/locate": {"controller": things.controller, "identifiers": things.identifiers},
+            "POST /v1/access/keys": {"roles": ["auditor"], "controllers": [things.controller]},
+            "POST /opendsr/v2/requests": {
+                "regulation": "gdpr",
+                "subject_request_id": str(uuid4()),
+                "subject_request_type": "erasure",
+                "submitted_time": self.door.at.isoformat(),
+                "api_version": "2.0",
+                "subject_identities": [
+                    {
+                        "identity_type": "controller_customer_id",
+                        "identity_value": things.identifiers["caller_id"],
+                        "identity_format": "raw",
+                    }
+                ],
+                "extensions": {"erasure.calltrack.example": {"controller": things.controller}},
+            },
+        }  # fmt: skip
+        return known.get(name)
+
+
+@pytest.fixture(scope="module")
+def cells(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
+    home = tmp_path_factory.mktemp("matrix")
+    with opened_door(town, home, api={"opendsr": certificate_in(home), "calls_per_minute_unknown": 100000}) as door:
+        yield Cells(door)
+
+
+def routes_of(app: FastAPI | APIRouter, before: str = "") -> Iterator[str]:
+    """Every call that is answered, documented or not."""
+    for route in app.routes:
+        inner = getattr(route, "original_router", None) or getattr(route, "app", None)
+        if isinstance(inner, FastAPI | APIRouter):
+            yield from routes_of(inner, before + getattr(route, "path", ""))
+            continue
+        assert isinstance(route, Route), "a kind of route that this test does not know"
+        for method in (route.methods or set()) - {"HEAD"}:
+            yield f"{method} {before}{route.path.replace(':path', '')}"
+
+
+def test_every_call_is_in_the_matrix(cells: Cells) -> None:
+    app = cells.door.client.app
+    assert isinstance(app, FastAPI)
+    found = set(routes_of(app)) - {"GET /opendsr/v2/openapi.json"}
+    assert found == set(MAY)
+    documented = {f"{method.upper()} {path}" for path, routes in app.openapi()["paths"].items() for method in routes}
+    assert documented <= set(MAY)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("how", ["key", "token"])
+def test_own(cells: Cells, role: str, how: str) -> None:
+    """Whoever may is let through to what is theirs; anybody else is told so, and nothing of it."""
+    wrong = {}
+    for name, may in MAY.items():
+        if how == "token" and role in {"nobody", "person", "follower"}:
+            continue  # their credential is of one kind
+        answer = cells.call(name, cells.mine, cells.credential(role, how))
+        told = slug(answer)
+        if may == EVERYBODY or role in may.split():
+            expected = "controllers-missing" if name in WHOLE else "let through"
+            # Requests in OpenDSR's form are found by whoever made them.
+            if "{subject_request_id}" in name:
+                expected = "not-found"
+            got = told if told in {one[1:] for one in TYPED} else "let through"
+        else:
+            expected = "credential-missing" if role == "nobody" else "role-missing"
+            got = told
+        if got != expected or answer.status_code >= 500:
+            wrong[name] = (answer.status_code, got, expected)
+    assert not wrong
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_anothers_is_as_nobodys(cells: Cells, role: str) -> None:
+    """What is another client's or person's is answered exactly as what is not there."""
+    wrong = {}
+    for name, may in MAY.items():
+        if "{" not in name or "{tile}" in name:
+            continue
+        theirs = cells.call(name, cells.other, cells.credential(role, "key"))
+        nobodys = cells.call(name, cells.nobody, cells.credential(role, "key"))
+        allowed = 404 if role in may.split() else 401 if role == "nobody" else 403
+        if (theirs.status_code, theirs.content) != (nobodys.status_code, nobodys.content):
+            wrong[name] = (theirs.text, nobodys.text)
+        elif theirs.status_code != allowed or {*theirs.headers} != {*nobodys.headers}:
+            wrong[name] = (theirs.text, str(allowed))
+    assert not wrong
+
+
+@pytest.mark.parametrize("role", [R, OP, P, A, ADMIN])
+def test_for_another_client_nothing_is_made_or_told(cells: Cells, role: str) -> None:
+    """Calls that name a controller in their body, or list."""
+    wrong = {}
+    for name in ("POST /v1/requests", "POST /v1/batches", "POST /v1/holds", "POST /v1/locate", "POST /v1/access/keys",
+                 "POST /opendsr/v2/requests"):  # fmt: skip
+        answer = cells.call(name, cells.other, cells.credential(role, "key"))
+        if answer.status_code != (404 if role in MAY[name].split() else 403):
+            wrong[name] = (answer.status_code, answer.text)
+    told = {cells.other.request, cells.other.batch, cells.other.hold, cells.other.key, cells.other.own_request}
+    told |= {cells.other.fresh_request, cells.other.controller}
+    for name in ("GET /v1/requests", "GET /v1/batches", "GET /v1/holds", "GET /v1/access/keys", "GET /v1/audit"):
+        answer = cells.call(name, cells.mine, cells.credential(role, "key"))
+        if found := {one for one in told if f'"{one}"' in answer.text}:
+            wrong[name] = (answer.status_code, str(len(found)))
+    assert not wrong
+
+
+@pytest.mark.parametrize("role", [R, OP, P, A, ADMIN])
+def test_who_speaks_for_all_reaches_all(cells: Cells, role: str) -> None:
+    wrong = {}
+    for name, may in MAY.items():
+        if role not in may.split() or "{subject_request_id}" in name:
+            continue
+        answer = cells.call(name, cells.other, cells.credential(role, "whole"))
+        if answer.status_code >= 500 or f"/{slug(answer)}" in TYPED:
+            wrong[name] = (answer.status_code, answer.text)
+    assert not wrong
+
+
+def test_two_roles_are_both(cells: Cells) -> None:
+    both = cells.door.staff("approver", "auditor", controllers="*")
+    assert cells.door.client.get("/v1/audit", headers=both).status_code == 200
+    assert slug(cells.call("POST /v1/batches/{batch_id}/approve", cells.mine, both)) != "role-missing"
+    assert slug(cells.call("POST /v1/batches/{batch_id}/start", cells.mine, both)) == "role-missing"
+    none = cells.door.staff("king", controllers="*")
+    assert slug(cells.door.client.get("/v1/requests", headers=none)) == "role-missing"
+
+
+def slug(answer: Response) -> str:
+    """The last word of a problem's type."""
+    if answer.status_code < 400:
+        return ""
+    told = answer.json()
+    if "error" in told:  # OpenDSR's form
+        return str(told["error"]["errors"][0]["reason"])
+    return str(told["type"]).rsplit("/", 1)[1]
