@@ -211,7 +211,7 @@ def behind(chaos: Chaos, scene: Scene, home: Path) -> None:
     picture = chaos.world.picture()
     told = accounts.of(home).told
     code, points = chaos.run(scene.request, scene.half, home, 0)
-    assert code == 1
+    assert code == LedgerBehindError.exit_code
     assert LedgerBehindError.__name__ in chaos.driver.complaints.read_text()
     assert {point.partition(".")[2] for point in points if "." in point} <= {"inspect", "identity", "now"}
     assert chaos.world.picture().differences(picture) == []
