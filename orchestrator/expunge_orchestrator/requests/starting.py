@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from expunge_orchestrator.requests.records import Request, RequestState
 from expunge_orchestrator.requests.taking_back import close
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
+
+_LOG = logging.getLogger("expunge.worker")
 
 LONGEST_PAUSE = timedelta(minutes=15)
 """Between two attempts at a request that cannot be planned: a store is down, or `check` finds an error."""
@@ -95,7 +98,11 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
     except WaitingError:
         return False  # somebody has to approve it first, or paused it
     except ExpungeError as error:
-        _put_off(workspace, wanted, at, error)
+        _put_off(workspace, wanted, at, error.message)
+        return False
+    except Exception as error:  # noqa: BLE001 - a defect that one request runs into must not keep the others waiting
+        _LOG.error("defect: %s", type(error).__name__)  # no text and no traceback: they may hold values
+        _put_off(workspace, wanted, at, f"A defect of Expunge ({type(error).__name__}).")
         return False
     return True
 
@@ -136,7 +143,7 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
     return batch.uid
 
 
-def _put_off(workspace: Workspace, wanted: Request, at: datetime, error: ExpungeError) -> None:
+def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> None:
     pause = min(workspace.settings.retry_pause * 2 ** min(wanted.attempts, 16), LONGEST_PAUSE)
     with workspace.ledger.begin() as connection:
         connection.execute(
@@ -145,7 +152,7 @@ def _put_off(workspace: Workspace, wanted: Request, at: datetime, error: Expunge
             .values(
                 attempts=request.c.attempts + 1,
                 not_before=stamp(at + pause),
-                failure=error.message.splitlines()[0][:500],
+                failure=failure.splitlines()[0][:500],
             )
         )
 

@@ -1,0 +1,247 @@
+"""Races, on both kinds of ledger: real threads, exactly one outcome each, and never a 500."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+from httpx2 import Response
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
+from tests.fixtures.api import GRACE, Door, once, opened_door
+from tests.fixtures.calltrack import Town
+
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import audit, request, request_open
+from expunge_orchestrator.requests import starting
+from expunge_orchestrator.requests.records import Request
+from expunge_orchestrator.workspace import Workspace
+
+OWN = "/v1/me/erasure"
+ACCOUNT = {"scope": "account"}
+T = TypeVar("T")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def door(request: pytest.FixtureRequest, town: Town, tmp_path: Path) -> Iterator[Door]:
+    more: dict[str, Any] = {}
+    if request.param == "postgres":
+        url = str(request.getfixturevalue("database"))
+        more = {"ledger_url": SecretStr(url.replace("postgresql://", "postgresql+psycopg://", 1))}
+    with opened_door(town, tmp_path, **more) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def servers(town: Town) -> Endpoints:
+    """The town's Postgres holds the ledger too: one set of servers is enough."""
+    return town.stack.endpoints
+
+
+def at_once(*jobs: Callable[[], T]) -> list[T]:
+    """Run these at the same moment, each in a thread of its own."""
+    gate = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], T]) -> T:
+        gate.wait()
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+def rows(door: Door, *where: sa.ColumnElement[bool]) -> int:
+    with reading(door.office.workspace.ledger) as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(request).where(*where)).scalar_one()
+
+
+def batches(door: Door) -> int:
+    with reading(door.office.workspace.ledger) as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(schema.batch)).scalar_one()
+
+
+def posting(door: Door, path: str, headers: dict[str, str], body: object = None) -> Callable[[], Response]:
+    return lambda: door.client.post(path, json=body, headers=headers)
+
+
+@pytest.mark.parametrize("different", [0, 1])
+def test_two_creates_of_a_person(door: Door, different: int) -> None:
+    """With the same Idempotency-Key, and with different ones."""
+    (holder,) = door.office.town.take_holders()
+    keys = [f"k-{number * different}" for number in range(6)]
+    jobs = [posting(door, OWN, {**door.person(user_id=holder), "Idempotency-Key": key}, ACCOUNT) for key in keys]
+    answers = at_once(*jobs)
+    assert sorted(one.status_code for one in answers) == [200] * 5 + [201], [one.text for one in answers]
+    assert len({one.json()["id"] for one in answers}) == 1
+    assert sum(one.json()["followUp"] is not None for one in answers) == 1
+    assert rows(door) == 1
+
+
+def test_two_creates_of_a_controller(door: Door) -> None:
+    client = door.office.town.company.clients[3].id
+    caller = door.office.town.company.callers_of(client)[0]
+    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": str(caller)}}
+    headers = once(door.key(Role.REQUESTER))
+    answers = at_once(*[posting(door, "/v1/requests", headers, wish)] * 6)
+    assert sorted(one.status_code for one in answers) == [200] * 5 + [201], [one.text for one in answers]
+    assert len({one.json()["id"] for one in answers}) == 1
+    assert rows(door) == 1
+
+
+def test_one_list_twice(door: Door) -> None:
+    client = door.office.town.company.clients[3].id
+    csv = f"caller_id\n{door.office.town.company.callers_of(client)[1]}\n"
+    headers = {**once(door.key(Role.OPERATOR)), "Content-Type": "text/csv"}
+    post = lambda: door.client.post(  # noqa: E731
+        "/v1/batches", params={"controller": f"client:{client}"}, content=csv, headers=headers
+    )
+    answers = at_once(post, post, post)
+    assert sorted(one.status_code for one in answers) == [200, 200, 201], [one.text for one in answers]
+    assert len({one.json()["batch"] for one in answers}) == 1
+    assert batches(door) == 1
+
+
+def test_undone_while_it_begins(door: Door) -> None:
+    """Undo and start, ten people at once: whoever reads `cancelled` is kept, whoever reads `too-late` is not."""
+    holders = door.office.town.take_holders(6)
+    made = [door.client.post(OWN, json=ACCOUNT, headers=once(door.person(user_id=one))).json()["id"] for one in holders]
+    door.at += GRACE
+    undo = [
+        posting(door, f"{OWN}/{uid}/cancel", door.person(user_id=one)) for one, uid in zip(holders, made, strict=True)
+    ]
+    answers = at_once(*undo, lambda: starting.start_due(door.office.workspace, door.at))[:-1]
+    door.work()
+    for holder, uid, answer in zip(holders, made, answers, strict=True):
+        assert isinstance(answer, Response)
+        told = door.client.get(f"{OWN}/{uid}", headers=door.person(user_id=holder)).json()
+        if answer.status_code == 200:
+            assert (told["state"], told["batch"]) == ("cancelled", None)
+        else:
+            assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (409, "too-late")
+            assert told["state"] == "partially-erased"
+    assert batches(door) == sum(one.status_code == 409 for one in answers if isinstance(one, Response))
+
+
+def test_two_cancels_and_a_denial(door: Door) -> None:
+    client = door.office.town.company.clients[3].id
+    operator = door.key(Role.OPERATOR)
+    for number in range(3):
+        caller = door.office.town.company.callers_of(client)[5 + number]
+        wish = {"controller": f"client:{client}", "identifiers": {"caller_id": str(caller)}}
+        uid = door.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
+        answers = at_once(
+            posting(door, f"/v1/requests/{uid}/cancel", operator),
+            posting(door, f"/v1/requests/{uid}/cancel", operator),
+            posting(door, f"/v1/requests/{uid}/deny", operator, {"reason": "excessive"}),
+        )
+        state = door.client.get(f"/v1/requests/{uid}", headers=operator).json()["state"]
+        expected = [200, 200, 409] if state == "cancelled" else [409, 409, 200]
+        assert [one.status_code for one in answers] == expected, [one.text for one in answers]
+
+
+def test_two_workers(door: Door) -> None:
+    """Each request becomes one batch, and nothing is told as a failure."""
+    holders = door.office.town.take_holders(3)
+    for one in holders:
+        wish = {**ACCOUNT, "waiveGrace": True}
+        assert door.client.post(OWN, json=wish, headers=once(door.person(user_id=one))).status_code == 201
+    begun = at_once(*[lambda: starting.start_due(door.office.workspace, door.at)] * 2)
+    assert sum(begun) >= 3
+    assert batches(door) == 3
+    assert rows(door, request.c.failure.is_not(None)) == 0
+    door.work()
+    assert rows(door, request.c.batch_id.is_not(None)) == 3
+
+
+def test_held_while_it_begins(door: Door) -> None:
+    """Either the hold came first and nothing of them is gone, or the answer says that it came too late."""
+    client = door.office.town.company.clients[3].id
+    operator = door.key(Role.OPERATOR)
+    on_postgres = door.office.workspace.ledger.dialect.name == "postgresql"
+    caller = str(door.office.town.company.callers_of(client)[20 + on_postgres])
+    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": caller}}
+    uid = door.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
+    hold = {"controller": f"client:{client}", "people": [{"caller_id": caller}], "ground": "4 C 17/26"}
+    placed, _ = at_once(posting(door, "/v1/holds", operator, hold), door.work)
+    assert isinstance(placed, Response)
+    assert placed.status_code == 201
+    door.work()
+    told = door.client.get(f"/v1/requests/{uid}", headers=operator).json()
+    assert told["state"] in {"on-hold", "erased"}
+    assert door.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
+    door.work()
+    assert door.client.get(f"/v1/requests/{uid}", headers=operator).json()["state"] == "erased"
+
+
+def test_killed_between_fence_and_plan_and_begin(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a death leaves between two transactions is taken up by the next start, once."""
+    (holder,) = door.office.town.take_holders()
+    wish = {**ACCOUNT, "waiveGrace": True}
+    uid = door.client.post(OWN, json=wish, headers=once(door.person(user_id=holder))).json()["id"]
+    workspace = door.office.workspace
+    assert starting.fence(workspace, door.at) == 1
+
+    class DeathError(BaseException):
+        """As kill -9: nothing below catches it."""
+
+    def dies(*_: object) -> None:
+        raise DeathError
+
+    late = door.client.post(f"{OWN}/{uid}/cancel", headers=door.person(user_id=holder))
+    assert late.status_code == 409
+    with monkeypatch.context() as patched:
+        patched.setattr("expunge_orchestrator.requests.starting.states.begin", dies)
+        with pytest.raises(DeathError):
+            starting.start_due(workspace, door.at)
+    assert (batches(door), rows(door, request.c.state == "started")) == (1, 1)
+    assert starting.start_due(workspace, door.at) == 1
+    assert starting.start_due(workspace, door.at) == 0
+    door.work()
+    assert batches(door) == 1
+    told = door.client.get(f"{OWN}/{uid}", headers=door.person(user_id=holder)).json()
+    assert told["state"] == "partially-erased"
+    door.settle()
+    with reading(workspace.ledger) as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(request_open)).scalar_one() == 0
+
+
+def test_one_that_cannot_be_planned_keeps_nobody_waiting(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that runs into a defect."""
+    first, second = door.office.town.take_holders(2)
+    wish = {**ACCOUNT, "waiveGrace": True}
+    made = [
+        door.client.post(OWN, json=wish, headers=once(door.person(user_id=one))).json()["id"] for one in (first, second)
+    ]
+    plan = starting._plan
+
+    def defective(workspace: Workspace, wanted: Request, at: datetime) -> str:
+        if wanted.uid == made[0]:
+            raise RuntimeError("ann.secret@mail.example")
+        return plan(workspace, wanted, at)
+
+    monkeypatch.setattr(starting, "_plan", defective)
+    door.work()
+    told = [
+        door.client.get(f"{OWN}/{uid}", headers=door.person(user_id=one)).json()
+        for one, uid in zip((first, second), made, strict=True)
+    ]
+    assert [one["state"] for one in told] == ["planning", "partially-erased"]
+    assert told[0]["failure"] == "A defect of Expunge (RuntimeError)."
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
+def test_the_trail_cannot_be_changed(door: Door, statement: str) -> None:
+    door.client.get("/v1/audit", headers=door.key(Role.OPERATOR))
+    with pytest.raises(DBAPIError), door.office.workspace.ledger.begin() as connection:
+        connection.execute(sa.text(statement))
+    with reading(door.office.workspace.ledger) as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(audit)).scalar_one() == 1
