@@ -28,7 +28,7 @@ def ready(request: Request) -> str:
     return "ready\n"
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(request: Request) -> Response:
     """Numbers for Prometheus."""
     office: Office = request.app.state.office
