@@ -50,9 +50,9 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.SHARED_DOCUMENT_ALTERED: "a shared document is not the one cited",
     Reason.SHARED_DOCUMENT_MISSING: "a document that a statement cites is missing",
     Reason.SHARED_DOCUMENT_UNCITED: "a document is enclosed that no statement cites",
-    Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt",
+    Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt, or is no opening",
     Reason.LOG_INCONSISTENT: "the log is damaged, or does not extend the receipt's checkpoint",
-    Reason.STATEMENT_WITHHELD: "the log holds another statement of this series than the export",
+    Reason.STATEMENT_WITHHELD: "the log holds another statement of this series; get a newer export",
 }
 
 

@@ -110,7 +110,7 @@ def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Pat
     series = re.findall(r"er_[0-9a-f]+", newcomer.types(listed.replace("bt_…", batch)))[0]
     newcomer.types(export.replace("er_…", series))
     newcomer.types(opening.replace("er_…", series))
-    verdict = newcomer.types(verify)
+    verdict = newcomer.types(verify.replace("er_…", series))
     assert verdict.startswith("authentic, unanchored")
     assert "bound to the person of the openings given: 1 of 1" in verdict
     assert "<html" in (tmp_path / "receipt.html").read_text()
