@@ -69,6 +69,6 @@ def _show(findings: list[Finding], errors: int) -> None:
     for one in findings:
         place = one.store if one.collection is None else f"{one.store}.{one.collection}"
         out.print(f"[{_COLOURS[one.severity]}]{one.severity.value:7}[/] [bold]{escape(place)}[/] {escape(one.message)}")
-        out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]")
+        out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]", soft_wrap=True)
     counted = f"{terminal.number_of(errors, 'error')}, {terminal.number_of(len(findings) - errors, 'other finding')}"
     out.print(f"{counted}. {'Errors block plan, erase and locate.' if errors else 'Nothing blocks.'}")

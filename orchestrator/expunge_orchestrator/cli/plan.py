@@ -95,5 +95,6 @@ def show(batch: Batch) -> None:
     if batch.state is BatchState.AWAITING_APPROVAL:
         out.print(
             f"Nothing was touched. Somebody other than {escape(str(batch.requested_by))} has to look at it:"
-            f" expunge approve {batch.uid} --digest {batch.plan_digest}"
+            f" expunge approve {batch.uid} --digest {batch.plan_digest}",
+            soft_wrap=True,
         )
