@@ -26,10 +26,12 @@ class Conflict:
     Attributes:
         why: In words, naming collections.
         without: Data types that the choice lacks for this.
+        reached: The collections that would stay, and are concerned.
     """
 
     why: str
     without: frozenset[str]
+    reached: frozenset[Place]
 
 
 def chosen_types(scope: Scope, data_map: DataMap, wanted: Iterable[str] | None) -> frozenset[str] | None:
@@ -72,6 +74,22 @@ def refuse_open(
         f"Of {scope.controller}, {', '.join(sorted(chosen))} cannot be erased alone; nothing was touched:\n{listed}",
         remedy=choice.remedy(chosen),
     )
+
+
+def hanging(
+    scope: Scope,
+    data_map: DataMap,
+    stores: Mapping[str, StoreConnector],
+    going: Collection[Place],
+    others: Collection[Place],
+) -> frozenset[Place]:
+    """Those of the other collections that hang on the records of these, whatever their data types are.
+
+    Raises:
+        ConnectorError: A store cannot be asked for its foreign keys.
+    """
+    found = _Choice(scope, data_map, stores).among(going, others)
+    return frozenset[Place]().union(*(one.reached for one in found))
 
 
 def findings(data_map: DataMap, stores: Mapping[str, StoreConnector]) -> list[Finding]:
@@ -125,11 +143,15 @@ class _Choice:
         """Why these data types cannot be erased alone; none if they can."""
         asked = [place for place, spec in self._specs.items() if spec.data_type in chosen]
         left = [place for place, spec in self._specs.items() if spec.data_type not in chosen]
+        return self.among(asked, left)
+
+    def among(self, asked: Collection[Place], left: Collection[Place]) -> list[Conflict]:
+        """Why the records of some collections cannot go while those of others stay; none if they can."""
         if not left:
             return []
         if silent := [store for store, known in self._ways.items() if known is None]:
             why = f"the connector of {', '.join(silent)} does not say by which keys its records are found."
-            return [Conflict(why, self._types(left))]
+            return [self._conflict(why, left)]
         return [*self._leading(asked, left), *self._proving(asked, left), *self._leaning(asked, left)]
 
     def remedy(self, chosen: frozenset[str]) -> str:
@@ -147,14 +169,14 @@ class _Choice:
             ways = self._ways_of((store, name))
             reached = [place for place in left if ways.tells & self._ways_of(place).found_by]
             if reached:
-                yield Conflict(
+                yield self._conflict(
                     f"{store}.{name} leads to {_listed(reached)}: without it a later request would not find these.",
-                    self._types(reached),
+                    reached,
                 )
             same = [(store, other) for other in sorted(ways.meets) if (store, other) in left]
             if same:
-                yield Conflict(
-                    f"what is named as {store}.{name} can be a record of {_listed(same)} as well.", self._types(same)
+                yield self._conflict(
+                    f"what is named as {store}.{name} can be a record of {_listed(same)} as well.", same
                 )
 
     def _proving(self, asked: Collection[Place], left: Collection[Place]) -> Iterator[Conflict]:
@@ -166,10 +188,10 @@ class _Choice:
         proving = [place for place in asked if (owner := proof[place][0]) is not None and owner.column is not None]
         reached = [place for place in left if place[0] not in checking]
         if proving and reached:
-            yield Conflict(
+            yield self._conflict(
                 f"{_listed(proving)} says whose keys these are: without it a later request would not be led to"
                 f" {_listed(reached)}.",
-                self._types(reached),
+                reached,
             )
 
     def _leaning(self, asked: Collection[Place], left: Collection[Place]) -> Iterator[Conflict]:
@@ -177,8 +199,8 @@ class _Choice:
         for store, name in left:
             needed = [(store, one) for one in sorted(self._needed_by((store, name))) if (store, one) in asked]
             if needed:
-                yield Conflict(
-                    f"records of {store}.{name} stay and need those of {_listed(needed)}.", self._types([(store, name)])
+                yield self._conflict(
+                    f"records of {store}.{name} stay and need those of {_listed(needed)}.", [(store, name)]
                 )
 
     def _needed_by(self, place: Place) -> frozenset[str]:
@@ -193,6 +215,9 @@ class _Choice:
         known = self._ways[store]
         assert known is not None
         return known[name]
+
+    def _conflict(self, why: str, reached: Collection[Place]) -> Conflict:
+        return Conflict(why, self._types(reached), frozenset(reached))
 
     def _types(self, places: Iterable[Place]) -> frozenset[str]:
         return frozenset(str(self._specs[place].data_type) for place in places)

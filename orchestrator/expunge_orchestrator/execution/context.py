@@ -53,6 +53,7 @@ class Context:
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
         remainder: Store -> collections in which a cancelled request left something, where the chunk takes that up: then
             these are all that it looks at and touches.
+        unchecked: It is such a remainder, and was not held against what was left yet: nothing of it was touched.
     """
 
     workspace: Workspace
@@ -69,6 +70,7 @@ class Context:
     opened: Opened = field(repr=False)
     ahead: Ahead = field(repr=False)
     remainder: Mapping[str, Sequence[str]] | None = None
+    unchecked: bool = False
 
     @property
     def actions(self) -> dict[str, dict[str, Action]]:

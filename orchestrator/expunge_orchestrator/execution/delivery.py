@@ -46,6 +46,7 @@ _OPEN = (
         schema.chunk.c.repeats,
         schema.chunk.c.touched,
         schema.chunk.c.remainder,
+        schema.chunk.c.planned,
         schema.batch.c.state,
         schema.batch.c.cancelled_at,
     )
@@ -101,10 +102,15 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         return None
     batch = replace(source.batch, state=BatchState(seen.state), cancelled=seen.cancelled_at is not None)
     step, rounds, name = seen.step, seen.rounds, str(batch.pipeline[seen.step])
+    unchecked = seen.remainder is not None and seen.planned is None
     if batch.cancelled and step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE):
         verifying = pipeline.first(batch.pipeline, pipeline.VERIFY)
         if not seen.touched:
             name = withdrawing.WITHDRAW
+        elif unchecked:
+            # Nothing was touched since it was left: what was seen then is what is known.
+            step = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
+            name = pipeline.CONCLUDE
         elif step < verifying:
             step, rounds, name = verifying, rounds + 1, str(batch.pipeline[verifying])
     verb, store = pipeline.split(name)
@@ -137,5 +143,6 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         ahead=source.ahead,
         held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
         remainder=seen.remainder,
+        unchecked=unchecked,
     )
     return Delivery(seen.epoch + 1, step, name, context)

@@ -272,15 +272,11 @@ def _by_storage(verified: Record) -> frozenset[tuple[str, str]]:
 
 
 def _left(found: Record, verified: Record) -> frozenset[tuple[str, str]]:
-    """Where something was due, and no verification since saw that nothing is."""
-
-    def due(record: Record, store: str, name: str) -> object:
-        seen: Mapping[str, list[object]] = record.get(store, {})
-        return seen[name][0] if name in seen else None
-
-    return frozenset(
-        (store, name)
-        for store, collections in found.items()
-        for name in collections
-        if due(found, store, name) and due(verified, store, name) != 0
-    )
+    """Where the last look saw something due: the verification, which may see what no count saw, or else the count."""
+    last = {
+        (store, name): values[0]
+        for record in (found, verified)
+        for store, collections in record.items()
+        for name, values in collections.items()
+    }
+    return frozenset(place for place, due in last.items() if due)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator import approving, issuing, leftovers, outcomes
+from expunge_orchestrator import approving, closure, issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import WaitingError
-from expunge_orchestrator.execution import bisecting, bodies, pipeline, states
+from expunge_orchestrator.execution import bisecting, bodies, pipeline, sameness, states
 from expunge_orchestrator.execution.context import Context, Next
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import one_at_a_time, reading
@@ -182,8 +182,45 @@ def _suppress_again(connection: sa.Connection, people: Sequence[int]) -> None:
     )
 
 
-def checked(connection: sa.Connection, context: Context, counted: Mapping[int, Record]) -> Next:
-    """Hold what is counted against what was left, once, before anything is deleted.
+def come_since(context: Context) -> dict[int, Place]:
+    """Person -> where there is more than was seen last, though nothing was left there, and what was left leads there.
+
+    Erasing what was left would take the way to it (ADR 10): who went on with an account has records that hang on it.
+    """
+    if not context.unchecked:
+        return {}
+    workspace, batch = context.workspace, context.batch
+    going = [(store, name) for store, names in context.actions.items() for name in names]
+    others = [
+        place for store, names in batch.actions.items() for name in names if (place := (store, name)) not in going
+    ]
+    hanging = closure.hanging(batch.scope, workspace.data_map, workspace.stores, going, others)
+    found: dict[int, Place] = {}
+    for store in batch.actions:
+        names = {name for place, name in hanging if place == store}
+        if not names:
+            continue
+        sameness.refuse_other_store(replace(context, store=store))
+        counts = workspace.stores[store].count(
+            context.subjects(context.active, store), batch.scope, context.cutoffs[store]
+        )
+        for item in context.active:
+            seen = outcomes.pack(counts.get(item.id, {}), names)
+            for name in names:
+                if _all(seen.get(name)) > _all(item.verified.get(store, {}).get(name)):
+                    found.setdefault(item.id, (store, name))
+    return found
+
+
+def _all(values: Sequence[object] | None) -> int:
+    """Due, retained and newer."""
+    return sum(number for number in (values or ())[:3] if isinstance(number, int))
+
+
+def checked(
+    connection: sa.Connection, context: Context, counted: Mapping[int, Record], since: Mapping[int, Place]
+) -> Next:
+    """Hold what is counted against what was left, once, before anything is deleted; `since`: see `come_since`.
 
     More than was left means that somebody has gone on using what the request was about: nothing of that is taken along
     unseen. Less means that it went by itself, or that only an e-mail or a number led there, which was not kept.
@@ -192,7 +229,7 @@ def checked(connection: sa.Connection, context: Context, counted: Mapping[int, R
     if planned is not None:
         return Next()
     doubted = leftovers.by_what_passes_on(context.workspace)
-    why: dict[int, str] = {}
+    why = {number: f"{store}.{name}: {_MORE}." for number, (store, name) in since.items()}
     for item in context.active:
         for store, collections in context.actions.items():
             for name in collections:
@@ -227,7 +264,7 @@ def results(context: Context, judged: Mapping[int, Sequence[Line]]) -> dict[int,
     if context.remainder is None:
         return {}
     found: dict[int, Result] = {}
-    for item in context.active:
+    for item in [] if context.unchecked else context.active:
         looked_at = {(line.store, line.collection) for line in judged[item.id]}
         before = [
             line

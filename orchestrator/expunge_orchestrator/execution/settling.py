@@ -9,7 +9,8 @@ from expunge_orchestrator import copies, issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bisecting, bodies, holding, pipeline, resolving, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
-from expunge_orchestrator.execution.steps import record_counts, refuse_other_store
+from expunge_orchestrator.execution.sameness import refuse_other_store
+from expunge_orchestrator.execution.steps import record_counts
 from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at

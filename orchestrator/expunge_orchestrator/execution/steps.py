@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_connectors.contract import CopyListing, Counts, Tally
-from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator import asking, copies, issuing, leftovers, limits, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
@@ -28,6 +27,7 @@ from expunge_orchestrator.execution import (
 )
 from expunge_orchestrator.execution.concluding import Conclusions
 from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
+from expunge_orchestrator.execution.sameness import refuse_other_store
 from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -86,7 +86,7 @@ def recount(context: Context) -> Write:
         for tallies in counts.values():
             due[store].update({name: tally.due for name, tally in tallies.items()})
 
-    counted = found
+    counted, since = found, remainders.come_since(context)
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
@@ -100,7 +100,7 @@ def recount(context: Context) -> Write:
     def write(connection: sa.Connection) -> Next:
         update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
         if context.remainder is not None:
-            return remainders.checked(connection, context, counted)
+            return remainders.checked(connection, context, counted, since)
         if context.touched:
             return _ON
         planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
@@ -166,7 +166,10 @@ def conclude(context: Context) -> Write:
         item.id: elsewhere.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
         for item in context.active
     }
-    results = {number: outcomes.result(lines) for number, lines in judged.items()}
+    # A remainder that is withdrawn before it was looked at is left: that what was kept finds nothing proves nothing.
+    results = {
+        number: Result.FAILED if context.unchecked else outcomes.result(lines) for number, lines in judged.items()
+    }
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
     results |= remainders.results(context, judged)
     kept = [] if context.batch.cancelled else holding.explained(context, judged, unfinished)
@@ -267,20 +270,6 @@ def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
             .where(schema.item.c.chunk_id == chunk_id, schema.statement.c.event == "denied")
         )
     )
-
-
-def refuse_other_store(context: Context) -> None:
-    """Make sure that a store is the one that was planned for (law 4).
-
-    Raises:
-        IdentityChangedError: It is another one.
-    """
-    planned = context.batch.plan["stores"][context.store]["identity"]
-    if context.workspace.stores[context.store].identity().digest != planned:
-        raise IdentityChangedError(
-            f"The store {context.store} is not the one that the plan was made for.",
-            remedy="Find out which store answers at its address; then make a new plan.",
-        )
 
 
 def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:

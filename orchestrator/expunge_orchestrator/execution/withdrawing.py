@@ -74,7 +74,7 @@ def said(  # noqa: PLR0913, PLR0917 - what their statements say
         body = bodies.cancelled(
             context.batch, lines, some=some, cutoffs=context.cutoffs, grounds=grounds, at=at, context=cited
         )
-        drafts.append(final(item, body, due(lines) if some else ()))
+        drafts.append(final(item, body, left_in(context, lines) if some else ()))
     return drafts
 
 
@@ -89,7 +89,8 @@ def leave(
     """End what was cancelled half-way: where something has gone, the way to the rest is kept (ADR 8)."""
     for item in people:
         if some_gone(context, judged[item.id]):
-            leftovers.keep(connection, context.workspace, item, due(judged[item.id]), context.unsealed(item))
+            places = left_in(context, judged[item.id])
+            leftovers.keep(connection, context.workspace, item, places, context.unsealed(item))
     forget(connection, people)
 
 
@@ -106,6 +107,13 @@ def leave_unsettled(
 def kept_unsettled(item: Item, lines: Sequence[Line]) -> bool:
     """Whether the way to what is left of somebody is kept after an end was stated: something of theirs had gone."""
     return item.outcome != Result.NOT_FOUND or outcomes.some_gone(lines)
+
+
+def left_in(context: Context, lines: Sequence[Line]) -> list[leftovers.Place]:
+    """The collections in which something is left: all as before, of a remainder that was not even looked at."""
+    if context.unchecked:
+        return [(line.store, line.collection) for line in lines]
+    return due(lines)
 
 
 def due(lines: Sequence[Line]) -> list[leftovers.Place]:
