@@ -166,9 +166,17 @@ class Filler:
             case "owner":
                 return dice.pick(values.MEMBERS[: dice.pick([1, 2, 4])])
             case "token":
-                return f"t{dice.number(0, 8)}"
+                return f"t{self._holder(table, column)}.{dice.number(0, 8)}"
             case other:
                 raise AssertionError(other)
+
+    def _holder(self, table: Table, column: Column) -> int:
+        """Whose token: no two tables that name tokens name the same one, a token is one thing's."""
+        holders = {place: one for place, one in enumerate(self._builder.parts) if "token" in one.yields}
+        for place, one in holders.items():
+            if one.table is table and one.yields["token"] == column.name:
+                return place
+        return self._dice.pick(list(holders))
 
     def _single(self, column: Column, human: int | None) -> str:
         """One e-mail address, phone number or house: mostly the person's own in a person's row."""
