@@ -22,7 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
-from tests.bench import batches, by_hand, keys, objects, signing, startup
+from tests.bench import api, batches, by_hand, keys, objects, signing, startup
 from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
@@ -98,6 +98,7 @@ SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
     "company": bench_company,
     "objects": objects.bench,
     "keys": keys.bench,
+    "api": api.bench,
 }
 
 
@@ -114,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--objects", type=int, default=5000, help="objects that are deleted from S3")
     made.add_argument("--keys", type=int, default=1_000_000, help="keys that Redis is searched through")
+    made.add_argument("--seconds", type=int, default=60, help="for which self-deletions are sent to the API")
     made.add_argument("--people", type=int, default=10_000, help="size of the example company")
     made.add_argument("--ones", type=int, default=30, help="callers of it that are erased one by one")
     made.add_argument(

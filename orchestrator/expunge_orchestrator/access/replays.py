@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from expunge_orchestrator.access.principals import Token
 from expunge_orchestrator.access.refusals import NotAuthenticatedError
@@ -24,17 +24,19 @@ def use(connection: sa.Connection, token: Token, operation: bytes) -> None:
     Raises:
         NotAuthenticatedError: It was used for another one.
     """
-    try:
-        with connection.begin_nested():
-            connection.execute(
-                sa.insert(token_use).values(token=token.digest, operation=operation, expires_at=token.expires_at)
-            )
-    except IntegrityError:
+    # Both dialects know the clause by the same words; the generic insert does not.
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    used = connection.execute(
+        insert(token_use)
+        .values(token=token.digest, operation=operation, expires_at=token.expires_at)
+        .on_conflict_do_nothing()
+    ).rowcount
+    if not used:
         kept = connection.scalar(sa.select(token_use.c.operation).where(token_use.c.token == token.digest))
         if kept != operation:
             raise NotAuthenticatedError(
                 "token-replayed", "This token was used for another call.", remedy="Get a fresh one for every call."
-            ) from None
+            )
 
 
 def forget_expired(connection: sa.Connection, at: datetime) -> int:

@@ -49,7 +49,7 @@ class Call:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes; the token is used up in it."""
-        with self.office.workspace.ledger.begin() as connection:
+        with self.office.writing() as connection:
             if self.principal.token is not None:
                 replays.use(connection, self.principal.token, self.digest)
             yield connection
@@ -58,7 +58,7 @@ class Call:
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads. A token is used up before, in one of its own."""
         if self.principal.token is not None:
-            with self.office.workspace.ledger.begin() as connection:
+            with self.office.writing() as connection:
                 replays.use(connection, self.principal.token, self.digest)
         with reading(self.office.workspace.ledger) as connection:
             yield connection

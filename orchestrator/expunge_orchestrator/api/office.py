@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import sqlalchemy as sa
 
 from expunge_orchestrator.access.tokens import Issuers
 from expunge_orchestrator.clock import now
@@ -30,6 +34,18 @@ class Office:
     issuers: Issuers
     clock: Clock = now
     wake: Callable[[], None] = field(default=_nothing, repr=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction of the ledger that writes.
+
+        SQLite has one writer, and whoever meets another sleeps a while before it looks again: calls of this process
+        take turns here instead.
+        """
+        turn = self._turn if self.workspace.ledger.dialect.name == "sqlite" else nullcontext()
+        with turn, self.workspace.ledger.begin() as connection:
+            yield connection
 
 
 def office_of(workspace: Workspace, clock: Clock = now, wake: Callable[[], None] = _nothing) -> Office:
