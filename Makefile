@@ -33,7 +33,7 @@ installed = for tool in $(1); do \
   apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
 done
 
-.PHONY: help demo serve-demo test check format chaos bench interop docker lock clean
+.PHONY: help demo serve-demo test check format chaos fuzz bench interop docker lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -66,6 +66,9 @@ chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS
 	$(PYTEST) -n $(WORKERS) --dist worksteal tests/chaos
 	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-2000} $(PYTEST) tests/load
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-300} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
+
+fuzz: $(VENV)/.dev ## The API against its own document; EXPUNGE_FUZZ_CALLS=20000 EXPUNGE_FUZZ_SEED=1
+	EXPUNGE_FUZZ_CALLS=$${EXPUNGE_FUZZ_CALLS:-20000} $(PYTEST) -rP --show-capture=stdout -n $(WORKERS) tests/api/test_fuzz.py
 
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
 	$(BIN)/python -m tests.bench

@@ -32,6 +32,7 @@ WATCHED = re.compile(r"/v1/batches/[^/]+/events")
 _MOST_DIGITS = 15
 _TOO_LARGE = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
 _LATE = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "took-too-long", "The call took too long.")
+_NUL = ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The address holds a NUL character.")
 _DEFECT = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge.")
 
 
@@ -102,6 +103,10 @@ class Guard:
 
         if _declared(scope) > limit:
             await answer(_TOO_LARGE)(scope, receive, send)
+            return
+        # No name holds one, and Postgres takes no text with it: a ledger there would seem to be down.
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await answer(_NUL)(scope, receive, send)
             return
         try:
             async with asyncio.timeout(None if upload or WATCHED.fullmatch(scope["path"]) else patience):

@@ -37,6 +37,11 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+def there_already(told: type[Shape]) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: what a repeated call is answered with, instead of 201."""
+    return {200: {"model": told, "description": "It was asked for before: as it stands now"}}
+
+
 class OwnWish(Shape):
     """What a signed-in person asks for. Who they are stands in the token."""
 
@@ -247,7 +252,10 @@ class HoldWish(Shape):
     people: tuple[dict[NameText, Identifier], ...] = Field(default=(), max_length=1000)
     data_type: NameText | None = None
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
-    ground: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+    # Postgres takes no text with a NUL character in it.
+    ground: Annotated[
+        str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True, pattern=r"^[^\x00]*$")
+    ]
     until: date | None = None
     undisclosed: bool = False
 

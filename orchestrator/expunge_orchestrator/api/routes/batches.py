@@ -20,7 +20,15 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes import BatchPage, BatchTold, Digest, PlanTold, ResultPage, ResultTold
+from expunge_orchestrator.api.shapes import (
+    BatchPage,
+    BatchTold,
+    Digest,
+    PlanTold,
+    ResultPage,
+    ResultTold,
+    there_already,
+)
 from expunge_orchestrator.execution import holding, states, stopping
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
@@ -37,7 +45,8 @@ EVENTS_EVERY = 0.5
 Id = Annotated[str, Query()]
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=PlanTold, openapi_extra={
+@router.post("", status_code=HTTPStatus.CREATED, response_model=PlanTold, responses=there_already(PlanTold),
+             openapi_extra={
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"},
                     "example": "email\nann@mail.example\n"}}}})  # fmt: skip
 async def create(

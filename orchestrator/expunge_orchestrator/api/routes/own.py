@@ -15,7 +15,7 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold
+from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold, there_already
 from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.notices import letters
@@ -25,7 +25,7 @@ from expunge_orchestrator.requests.records import Origin
 router = APIRouter(prefix="/v1/me", tags=["self-service"])
 
 
-@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold)
+@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold, responses=there_already(OwnTold))
 def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish, answer: Response) -> OwnTold:
     """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200)."""
     own = _self_service(call)

@@ -27,6 +27,7 @@ from expunge_orchestrator.api.shapes import (
     Reason,
     RequestTold,
     Wish,
+    there_already,
 )
 from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.clock import stamp
@@ -41,7 +42,7 @@ from expunge_orchestrator.scope import parse_scope
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=RequestTold)
+@router.post("", status_code=HTTPStatus.CREATED, response_model=RequestTold, responses=there_already(RequestTold))
 def create(
     call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wish: Wish, answer: Response
 ) -> RequestTold:
