@@ -200,6 +200,15 @@ class StoreConnector(Protocol):
 
 
 @runtime_checkable
+class Dated(Protocol):
+    """A store that says by one request what it is and what time it is there."""
+
+    def identity_at(self) -> tuple[StoreIdentity, datetime]:
+        """As `identity` and `now`, of the same moment."""
+        ...
+
+
+@runtime_checkable
 class Sized(Protocol):
     """A store that can tell about how much it holds: for limits on shares."""
 

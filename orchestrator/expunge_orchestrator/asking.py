@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TypeVar
 
+from expunge_connectors.contract import Dated, StoreConnector, StoreIdentity
+
 T = TypeVar("T")
+
+
+def identified(store: StoreConnector) -> tuple[StoreIdentity, datetime]:
+    """What a store is, and its clock when it said so; one request where the store can say both at once."""
+    return store.identity_at() if isinstance(store, Dated) else (store.identity(), store.now())
 
 
 def each(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:

@@ -53,18 +53,24 @@ class Look:
         yield from asking.each(names, count, self.workspace.settings.stores_at_once).items()
 
 
-def look(given: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope) -> Look:
+def look(
+    given: Mapping[int, frozenset[SubjectKey]],
+    workspace: Workspace,
+    scope: Scope,
+    clocks: Mapping[str, datetime] | None = None,
+) -> Look:
     """Resolve people over every store of the scope.
 
     Args:
         given: Number -> the identifiers of a request.
         workspace: The stores, the map, and the ledger, which knows what cancelled requests left.
         scope: For whom the request speaks.
+        clocks: What the stores' clocks told just now, of every store of the scope; None: they are asked.
 
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    cutoffs = asking.each(
+    cutoffs = clocks or asking.each(
         collections_in(scope, workspace.data_map),
         lambda name: workspace.stores[name].now(),
         workspace.settings.stores_at_once,

@@ -21,6 +21,7 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import count, islice
 from typing import Any, Protocol, TypeVar
 
@@ -98,17 +99,20 @@ def make(  # noqa: PLR0913 - what a plan is made of
     chosen = closure.chosen_types(scope, workspace.data_map, data_types)
     closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
     actions = actions_for(scope, workspace.data_map, chosen)
-    identities = asking.each(
+    introduced = asking.each(
         actions_for(scope, workspace.data_map),
-        lambda name: workspace.stores[name].identity(),
+        lambda name: asking.identified(workspace.stores[name]),
         workspace.settings.stores_at_once,
     )
+    identities = {name: identity for name, (identity, _) in introduced.items()}
+    clocks: Mapping[str, datetime] | None = {name: at for name, (_, at) in introduced.items()}
     series = [new_series() for _ in people]
     totals = _Totals(actions, chosen)
     done, planned = 0, []
     with collected_seldom():
         for part in _chunks(people, workspace.settings.chunk_size):
-            planned.append(totals.add(dict(enumerate(part)), workspace, scope))
+            planned.append(totals.add(dict(enumerate(part)), workspace, scope, clocks))
+            clocks = None  # of the first chunk: later ones begin later
             done += len(part)
             progress(done)
     plan: dict[str, Any] = {
@@ -179,11 +183,15 @@ class _Totals:
         }
 
     def add(
-        self, part: Mapping[int, frozenset[SubjectKey]], workspace: Workspace, scope: Scope
+        self,
+        part: Mapping[int, frozenset[SubjectKey]],
+        workspace: Workspace,
+        scope: Scope,
+        clocks: Mapping[str, datetime] | None,
     ) -> dict[str, dict[str, int]]:
         """Resolve and count one chunk, as of now; returns what is due of it: store -> collection -> records."""
         before = self.due()
-        seen = look(part, workspace, scope)
+        seen = look(part, workspace, scope, clocks)
         subjects = seen.subjects
         self.persons += _named(part, seen.resolved, leftovers.person_identities(workspace))
         self.ambiguous += len(seen.resolved) - len(subjects)

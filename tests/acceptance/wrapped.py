@@ -17,6 +17,8 @@ class Instead:
         self._verbs = verbs
 
     def __getattr__(self, verb: str) -> Any:
+        if verb == "identity_at" and not {"identity", "now"}.isdisjoint(self._verbs):
+            raise AttributeError(verb)  # it would pass by what is answered in another way
         return self._verbs.get(verb) or getattr(self._inner, verb)
 
 

@@ -55,7 +55,7 @@ class Stages:
 class Timed:
     """A connector, every call measured as `<name>.<verb>`. What it does not name it passes on unmeasured."""
 
-    VERBS = frozenset({"inspect", "identity", "now", "resolve", "count", "erase", "verify", "copies"})
+    VERBS = frozenset({"inspect", "identity", "identity_at", "now", "resolve", "count", "erase", "verify", "copies"})
 
     def __init__(self, connector: Any, stages: Stages) -> None:
         self._connector = connector

@@ -12,6 +12,7 @@ from typing import ClassVar
 from redis import Redis
 from redis import exceptions as redis_errors
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from tenacity.wait import wait_base
 
@@ -32,7 +33,7 @@ from expunge_connectors.drafting import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyed import Tallies, check_actions
 from expunge_connectors.redis import drafting, sweep
-from expunge_connectors.redis.conversation import Conversation, Pinned
+from expunge_connectors.redis.conversation import Command, Conversation, Pinned
 from expunge_connectors.redis.entries import RAW
 from expunge_connectors.redis.faults import translated
 from expunge_connectors.redis.indexes import members_at_once, members_by_cursor
@@ -101,8 +102,18 @@ class RedisStore:
         Raises:
             TerminalError: There is no sentinel yet.
         """
-        conversation = self._conversation()
-        raw = conversation.one("GET", SENTINEL)
+        return self._identity(self._conversation().one("GET", SENTINEL))
+
+    def identity_at(self) -> tuple[StoreIdentity, datetime]:
+        """The same with the server's clock, by one request.
+
+        Raises:
+            TerminalError: There is no sentinel yet.
+        """
+        raw, time = self._conversation().ask([Command(None, ("GET", SENTINEL)), Command(None, ("TIME",))])
+        return self._identity(raw), _clock(time)
+
+    def _identity(self, raw: bytes | None) -> StoreIdentity:
         try:
             sentinel = str(uuid.UUID(raw.decode())) if raw is not None else None
         except ValueError:
@@ -122,8 +133,7 @@ class RedisStore:
 
     def now(self) -> datetime:
         """The server's clock (TIME), in microseconds."""
-        seconds, microseconds = self._conversation().one("TIME")
-        return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(microseconds))
+        return _clock(self._conversation().one("TIME"))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
         """What the subjects' indexes name.
@@ -226,6 +236,11 @@ class RedisStore:
         return _new_client(self.name, self._connection)
 
 
+def _clock(answer: tuple[int, int]) -> datetime:
+    seconds, microseconds = answer
+    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(microseconds))
+
+
 def _new_client(name: str, connection: RedisConnection) -> Redis:
     try:
         client = Redis.from_url(
@@ -234,6 +249,9 @@ def _new_client(name: str, connection: RedisConnection) -> Redis:
             socket_timeout=connection.timeout_seconds,
             socket_connect_timeout=connection.timeout_seconds,
             retry=Retry(NoBackoff(), 0),
+            # Three questions at every connect that nobody here needs answered: half the price of a connection.
+            driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
     except ValueError:
         raise TerminalError(

@@ -13,6 +13,7 @@ from typing import Any
 from expunge_connectors.contract import Beat
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
+from expunge_connectors.s3.recent import Recent
 from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.stretches import entries_by_target
@@ -98,16 +99,29 @@ def hold_of(service: Service, entry: Entry, at: datetime) -> Hold | None:
     )
 
 
-def search(service: Service, targets: Sequence[Target], heads: Mapping[str, str], beat: Beat) -> Iterator[Found]:
+def search(
+    service: Service, targets: Sequence[Target], heads: Mapping[str, str], beat: Beat, recent: Recent | None = None
+) -> Iterator[Found]:
     """What is there below each target, in no particular order, many names a request.
 
     A bucket that is not there refuses its listing, so that "nothing there" is never said of a wrong place.
+
+    Args:
+        service: Is asked.
+        targets: What is looked for.
+        heads: The literal beginning of every name, per collection.
+        beat: Called between requests.
+        recent: May know whether a bucket can lock versions; None: that is asked.
     """
     if not targets:
         return
+    known = Recent() if recent is None else recent
 
     def ask_locks() -> tuple[dict[str, bool], dict[str, datetime]]:
-        locks = {bucket: lockable(service, bucket) for bucket in sorted({target.bucket for target in targets})}
+        locks = {
+            bucket: known.said(("lockable", bucket), partial(lockable, service, bucket))
+            for bucket in sorted({target.bucket for target in targets})
+        }
         return locks, {bucket: service.clock(bucket) for bucket, locked in locks.items() if locked}
 
     def weighed(found: Found) -> Found:

@@ -1,4 +1,4 @@
-"""Finding what is left, after: by other requests than before. A 404 counts only beside a bucket that answers.
+"""Finding what is left, after: by other requests than before. A 404 counts only beside a listing of the same bucket.
 
 Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through listings of versions, whose
 entries are looked at one by one again. Whatever any of these shows is there. A listing that several keys share is
@@ -29,10 +29,9 @@ GROUP = 100
 
 def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
     """What is left below each target, several at a time."""
-    locks = Locks(service)
+    locks, clocks = Locks(service), Clocks(service)
     shown: dict[Target, list[Entry]] = {}
     with service.meanwhile(partial(_uploads, service, targets, heads)) as listed:
-        clocks = {bucket: service.clock(bucket) for bucket in sorted({target.bucket for target in targets})}
         for one in service.each(_neighbours(targets), lambda group: _together(service, group), no_beat):
             shown |= one
         uploads = listed.result()
@@ -65,6 +64,18 @@ class Locks(dict[str, bool]):
 
     def __missing__(self, bucket: str) -> bool:
         found = self[bucket] = lockable(self._service, bucket)
+        return found
+
+
+class Clocks(dict[str, datetime]):
+    """Bucket -> the service's time, asked for where a version that is left may be locked until some date."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+
+    def __missing__(self, bucket: str) -> datetime:
+        found = self[bucket] = self._service.clock(bucket)
         return found
 
 

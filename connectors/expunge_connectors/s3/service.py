@@ -71,8 +71,11 @@ class Service:
         try:
             answer: Answer = getattr(self._client(), operation)(**arguments)
         except ClientError as error:
-            if code_of(error) in absent:
+            code = code_of(error)
+            if code in absent:
                 return None
+            if code == "NoSuchBucket" and "Bucket" in arguments:  # not the collection's fault
+                place = f"bucket {arguments['Bucket']}"
             raise translated(self.name, place, error) from None
         except (BotoCoreError, ResponseParserError, ValueError) as error:
             raise translated(self.name, place, error) from None
@@ -140,15 +143,21 @@ class Service:
         nothing created after it is ever taken for older. Last-Modified is cut off in the same way; an object of the
         same second as the cutoff counts as newer and stays.
         """
-        answer = self.must(f"bucket {bucket}", "head_bucket", Bucket=bucket)
+        place = f"bucket {bucket}"
+        return self._told(place, self.must(place, "head_bucket", Bucket=bucket))
+
+    def _told(self, place: str | None, answer: Answer) -> datetime:
         raw = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         try:
             return parsedate_to_datetime(str(raw)).astimezone(UTC)
         except ValueError:
-            raise TerminalError(f"Store {self.name}, bucket {bucket}: the service does not tell the time.") from None
+            where = f"Store {self.name}" if place is None else f"Store {self.name}, {place}"
+            raise TerminalError(f"{where}: the service does not tell the time.") from None
 
-    def owned(self, buckets: Iterable[str]) -> dict[str, str]:
+    def owned(self, buckets: Iterable[str]) -> tuple[dict[str, str], datetime]:
         """What the buckets are, whatever endpoint leads to them: the account, and each bucket's creation date.
+
+        With them goes the service's time as `clock` tells it, from the same answer.
 
         AWS may change a bucket's CreationDate when its policy is edited (API reference, type Bucket): a plan made
         before is then refused and made again.
@@ -163,7 +172,7 @@ class Service:
             if bucket not in created:
                 raise TerminalError(f"Store {self.name}: the account has no bucket {bucket}.")
             parts[f"bucket {bucket}"] = created[bucket].strftime("%Y-%m-%dT%H:%M:%SZ")
-        return parts
+        return parts, self._told(None, answer)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""

@@ -16,6 +16,7 @@ from expunge_connectors.keyed import Tallies, check_actions
 from expunge_connectors.s3 import drafting, sweep
 from expunge_connectors.s3.inspection import findings
 from expunge_connectors.s3.listing import search
+from expunge_connectors.s3.recent import Recent
 from expunge_connectors.s3.records import tally
 from expunge_connectors.s3.remaining import remaining
 from expunge_connectors.s3.removing import Removal
@@ -50,6 +51,7 @@ class S3Store:
         self._map = data_map
         self._spec = spec
         self._service = Service(name, connection, wait)
+        self._recent = Recent()
 
     @classmethod
     def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
@@ -64,6 +66,7 @@ class S3Store:
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the data map against the live buckets. Reads only."""
+        self._recent.forget()
         return findings(self._service, self._map, self._spec)
 
     def sweep(self, rows: int) -> Sequence[Finding]:
@@ -72,8 +75,14 @@ class S3Store:
 
     def identity(self) -> StoreIdentity:
         """The account, and the buckets with their creation dates; independent of the endpoint."""
-        buckets = {objects.bucket for objects in self._spec.collections.values()}
-        return StoreIdentity(self.name, "s3", self._service.owned(buckets))
+        return self.identity_at()[0]
+
+    def identity_at(self) -> tuple[StoreIdentity, datetime]:
+        """The same with the service's clock, from one answer."""
+        parts, at = self._service.owned({objects.bucket for objects in self._spec.collections.values()})
+        identity = StoreIdentity(self.name, "s3", parts)
+        self._recent.are_of(identity.digest)
+        return identity, at
 
     def now(self) -> datetime:
         """The service's clock: the Date of an answer, in whole seconds, never later than the true time."""
@@ -85,10 +94,13 @@ class S3Store:
         return ()
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
-        """List every version below the subjects' names, and ask what keeps it."""
+        """List every version below the subjects' names, and ask what keeps it.
+
+        Whether a bucket locks versions at all may be known from a moment ago. Erasing and verifying ask anew.
+        """
         names = Names(self.name, self._map, self._spec, scope)
         tallies = Tallies(subjects, names.collections)
-        for found in search(self._service, names.targets(subjects), names.heads, no_beat):
+        for found in search(self._service, names.targets(subjects), names.heads, no_beat, self._recent):
             tally(tallies, found, cutoff)
         return tallies.counts
 

@@ -6,7 +6,7 @@ What may not be read is unknown (None), which is not the same as absent.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, lockable
+from expunge_connectors.s3.recent import Recent
 from expunge_connectors.s3.service import Answer, Service
 from expunge_connectors.s3.stretches import VERSION_MARKERS
 from expunge_connectors.s3_backups.lifecycle import BucketState, Protection, Version, Versioning
@@ -49,6 +50,23 @@ class Keeping:
 
     locks: bool
     replicates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """How a bucket is set up."""
+
+    state: BucketState
+    keeps: Keeping
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What hangs on one version and decides about its end; None where it may not be read."""
+
+    tags: Mapping[str, str] | None
+    protection: Protection | None
+    replication: str | None
 
 
 def _known(service: Service, operation: str, absent: Sequence[str] = (), **arguments: str) -> tuple[bool, Answer]:
@@ -128,43 +146,64 @@ def _lines(page: Answer) -> Iterator[Line]:
             )
 
 
-def keeping(service: Service, bucket: str) -> Keeping:
-    """Whether the bucket can lock versions, and whether it replicates them."""
-    return Keeping(lockable(service, bucket), _replicates(service, bucket))
+def set_up(service: Service, bucket: str) -> SetUp:
+    """Ask for its rules, whether it can lock versions, and whether it replicates them."""
+
+    def keeping() -> Keeping:
+        return Keeping(lockable(service, bucket), _replicates(service, bucket))
+
+    with service.meanwhile(keeping) as keeps:
+        return SetUp(bucket_state(service, bucket), keeps.result())
 
 
 def observe(
-    service: Service, bucket: str, lines: Sequence[Line], state: BucketState, keeps: Keeping
+    service: Service, bucket: str, lines: Sequence[Line], bucket_is: SetUp, recent: Recent
 ) -> Iterator[Observed]:
-    """Each version with its tags, lock, replication status and place among the versions of its key."""
-    tagged = any(rule.tags for rule in state.rules or ())
-    by_key: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        by_key[line.key].append(line)
-    placed: list[tuple[Line, datetime | None, tuple[datetime, ...]]] = []
-    for versions in by_key.values():
-        placed.extend(_placed(versions))
+    """Each version with its tags, lock, replication status and place among the versions of its key.
 
-    def look(place: tuple[Line, datetime | None, tuple[datetime, ...]]) -> Observed:
-        line, since, newer = place
+    Tags, locks and replication are asked for unless that was done recently, for this very version.
+    """
+    tagged, keeps = any(rule.tags for rule in bucket_is.state.rules or ()), bucket_is.keeps
+
+    def question(line: Line) -> Hashable:
+        # Where a bucket has no versions, another object may stand there under the same name.
+        return line.key, line.version, line.modified, line.size, tagged, keeps
+
+    def look(line: Line) -> Marks:
         name = {"Bucket": bucket, "Key": line.key, "VersionId": line.version}
         head_known, head = _known(service, "head_object", (*NOT_THERE, "400"), **name)
         replication = str(head.get("ReplicationStatus", ""))
+        return Marks(
+            tags=_tags(service, name) if tagged else {},
+            protection=_protection(service, name, head) if keeps.locks else Protection(),
+            # Without the right to HEAD (which is the right to read) a bucket that does not replicate is believed.
+            replication=replication if head_known or not keeps.replicates else None,
+        )
+
+    by_key: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_key[line.key].append(line)
+    placed = [one for versions in by_key.values() for one in _placed(versions)]
+    marks: dict[Line, Marks] = {}
+    for line, _, _ in placed:
+        if (known := recent.get(question(line))) is not None:
+            marks[line] = known
+    unknown = [line for line, _, _ in placed if line not in marks]
+    for line, found in zip(unknown, service.each(unknown, look, no_beat), strict=True):
+        marks[line] = recent.put(question(line), found)
+    for line, since, newer in placed:
         version = Version(
             key=line.key,
             id=line.version,
             modified=line.modified,
             size=line.size,
-            tags=_tags(service, name) if tagged else {},
+            tags=marks[line].tags,
             noncurrent_since=since,
             newer_noncurrent=newer,
-            protection=_protection(service, name, head) if keeps.locks else Protection(),
-            # Without the right to HEAD (which is the right to read) a bucket that does not replicate is believed.
-            replication=replication if head_known or not keeps.replicates else None,
+            protection=marks[line].protection,
+            replication=marks[line].replication,
         )
-        return Observed(version, line.multipart)
-
-    yield from service.each(placed, look, no_beat)
+        yield Observed(version, line.multipart)
 
 
 def _placed(lines: Sequence[Line]) -> Iterator[tuple[Line, datetime | None, tuple[datetime, ...]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
 
@@ -12,10 +12,11 @@ from tenacity.wait import wait_base
 from expunge_config.datamap import BackupSpec, DataMap, Model
 from expunge_connectors.contract import BackupCopy, CopyListing, Finding, StoreIdentity, no_beat
 from expunge_connectors.errors import TerminalError
+from expunge_connectors.s3.recent import Recent
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3_backups.inspection import findings
 from expunge_connectors.s3_backups.lifecycle import BucketState, forecast
-from expunge_connectors.s3_backups.observing import Line, Observed, bucket_state, is_there, keeping, listing, observe
+from expunge_connectors.s3_backups.observing import Line, Observed, is_there, listing, observe, set_up
 from expunge_connectors.s3_backups.spec import S3BackupsConnection, S3BackupsSpec
 
 # A dump and an RDB file show the moment at which they began; files of these kinds are read while they are sent.
@@ -46,34 +47,40 @@ class S3Backups:
         self.name = name
         self._spec = spec
         self._service = Service(name, connection, wait)
+        self._recent = Recent()
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the declaration against the live bucket. Reads only."""
+        self._recent.forget()
         return findings(self._service, self._spec)
 
     def identity(self) -> StoreIdentity:
         """The account, the bucket with its creation date, and the prefix."""
-        parts = self._service.owned([self._spec.bucket])
-        return StoreIdentity(self.name, "s3-backups", {**parts, "prefix": self._spec.prefix})
+        return self._identity_at()[0]
+
+    def _identity_at(self) -> tuple[StoreIdentity, datetime]:
+        parts, at = self._service.owned([self._spec.bucket])
+        identity = StoreIdentity(self.name, "s3-backups", {**parts, "prefix": self._spec.prefix})
+        self._recent.are_of(identity.digest)
+        return identity, at
 
     def copies(self) -> CopyListing:
-        """Every version below the prefix, with the date on which the storage may remove it, or what keeps it."""
+        """Every version below the prefix, with the date on which the storage may remove it, or what keeps it.
+
+        Which versions there are is listed each time. What decides about the end of one (rules, locks, tags,
+        replication) may be known from less than a minute ago.
+        """
         bucket = self._spec.bucket
-        service = self._service
-        with (
-            service.meanwhile(self.identity) as identity,
-            service.meanwhile(partial(bucket_state, service, bucket)) as bucket_is,
-            service.meanwhile(partial(keeping, service, bucket)) as keeps,
-        ):
-            # The time before the listing: what is copied after the one may be missing from the other.
-            at = service.clock(bucket)
-            lines = listing(service, bucket, self._spec.prefix)
-            state = bucket_is.result()
-            control = self._control(lines)
-            versions = [line for line in lines if line.key != self._spec.control]
-            seen = observe(service, bucket, versions, state, keeps.result())
-            copies = tuple(self._copy(one, state) for one in seen)
-            return CopyListing(self.name, identity.result().digest, at, copies, control)
+        service, recent = self._service, self._recent
+        # The time before the listing: what is copied after the one may be missing from the other.
+        identity, at = self._identity_at()
+        bucket_is = recent.said("set up", partial(set_up, service, bucket))
+        lines = listing(service, bucket, self._spec.prefix)
+        control = self._control(lines)
+        versions = [line for line in lines if line.key != self._spec.control]
+        seen = observe(service, bucket, versions, bucket_is, recent)
+        copies = tuple(self._copy(one, bucket_is.state) for one in seen)
+        return CopyListing(self.name, identity.digest, at, copies, control)
 
     def still_there(self, ids: Collection[str]) -> frozenset[str]:
         """Ask for each copy by its key and version; returns those that are there."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from expunge_config.datamap import IdentityKind
-from expunge_connectors.contract import Severity, StoreConnector, Subject, SubjectKey, Tally, no_beat
+from expunge_connectors.contract import Dated, Severity, StoreConnector, Subject, SubjectKey, Tally, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_connectors.testing.harness import Person, RawRecords, StoreHarness
 
@@ -120,6 +120,15 @@ class StoreContract:
         """Another store under the same name is noticed."""
         with opened(harness.build_elsewhere()) as elsewhere:
             assert elsewhere.identity().digest != connector.identity().digest
+
+    def test_its_identity_and_its_clock_are_the_same_by_one_request(self, connector: StoreConnector) -> None:
+        """A store that can say both at once (`Dated`) says what it says one by one."""
+        if isinstance(connector, Dated):
+            before = connector.now()
+            identity, at = connector.identity_at()
+            assert identity == connector.identity()
+            assert before <= at <= connector.now()
+            assert at.utcoffset() == timedelta(0)
 
     def test_its_clock_is_utc_and_does_not_go_back(self, connector: StoreConnector) -> None:
         """Cutoffs are aware and in UTC."""

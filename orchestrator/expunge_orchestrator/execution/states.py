@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -63,11 +64,8 @@ def begin(workspace: Workspace, batch: Batch) -> None:
     refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
         return
-    _refuse_other_ground(workspace, batch)
+    clocks = _ground(workspace, batch)
     closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
-    clocks = asking.each(
-        batch.identities, lambda store: workspace.stores[store].now(), workspace.settings.stores_at_once
-    )
     cutoffs = [{"batch_id": batch.id, "store": store, "at": exact(at)} for store, at in clocks.items()]
     with workspace.ledger.begin() as connection:
         started = connection.execute(
@@ -102,21 +100,22 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
     closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
 
 
-def _refuse_other_ground(workspace: Workspace, batch: Batch) -> None:
-    """A plan is carried out on the ground it was made on, or not at all."""
+def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
+    """A plan is carried out on the ground it was made on, or not at all. Returns each store's clock as it is now."""
     if batch.map_digest != workspace.map_digest:
         raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
     if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
         raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
-    identities = asking.each(
-        batch.identities, lambda store: workspace.stores[store].identity(), workspace.settings.stores_at_once
+    found = asking.each(
+        batch.identities, lambda store: asking.identified(workspace.stores[store]), workspace.settings.stores_at_once
     )
     for store, planned in batch.identities.items():
-        if identities[store].digest != planned:
+        if found[store][0].digest != planned:
             raise PlanChangedError(
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
+    return {store: at for store, (_, at) in found.items()}
 
 
 def retry(workspace: Workspace, batch: Batch) -> int:

@@ -57,6 +57,24 @@ def visible(made: World) -> bool:
     return True
 
 
+def test_counting_may_know_whether_a_bucket_locks_and_erasing_and_verifying_ask(locking: World) -> None:
+    lock(locking, locking.put(KEY))
+    sent: list[str] = []
+    cutoff = locking.connector.now()
+    client = locking.connector._service._client()
+    client.meta.events.register("before-call.s3.GetObjectLockConfiguration", lambda model, **_: sent.append(model.name))
+    for verb, asked in (("count", 1), ("count", 1), ("erase", 2), ("count", 2), ("verify", 3), ("inspect", 4)):
+        if verb == "erase":
+            erase(locking)
+        elif verb == "inspect":
+            locking.connector.inspect()
+        else:
+            assert getattr(locking.connector, verb)([person()], SCOPE, cutoff)[1]["files"].retained == 1
+        assert len(sent) == asked, verb
+    locking.connector.count([person()], SCOPE, cutoff)
+    assert len(sent) == 5
+
+
 def test_a_locked_version_is_retained_until_its_day_and_goes_afterwards(locking: World) -> None:
     locked = locking.put(KEY)
     until = lock(locking, locked)

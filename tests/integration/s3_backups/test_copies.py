@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,12 +157,86 @@ def test_locks_and_holds(place: Place) -> None:
     assert copies[f"pg/daily/held@{held}"].status is CopyStatus.HELD
 
 
+def sent_by(place: Place) -> list[str]:
+    """The operations that boto3 really sends from now on."""
+    sent: list[str] = []
+    place.connector._service._client().meta.events.register(
+        "before-call.s3", lambda model, **_: sent.append(model.name)
+    )
+    return sent
+
+
+def test_how_a_bucket_is_set_up_is_known_for_a_while_and_what_is_in_it_is_listed_each_time(place: Place) -> None:
+    first = place.put("pg/daily/1.dump")
+    place.copies()
+    sent = sent_by(place)
+    second, third = place.put("pg/daily/1.dump"), place.put("pg/daily/3.dump")
+    place.s3.put_object_legal_hold(Bucket=place.bucket, Key="pg/daily/3.dump", LegalHold={"Status": "ON"})
+    copies = place.copies()
+    # Of the new ones everything is asked, of the old one nothing: its place among the versions is seen in the listing.
+    assert sorted(sent) == [
+        *["GetObjectLegalHold"] * 2,
+        *["GetObjectRetention"] * 2,
+        *["GetObjectTagging"] * 2,
+        *["HeadObject"] * 2,
+        "ListBuckets",
+        "ListObjectVersions",
+    ]
+    assert copies[f"pg/daily/1.dump@{first}"].due == midnight(place.modified("pg/daily/1.dump", second), 7)
+    assert copies[f"pg/daily/3.dump@{third}"].status is CopyStatus.HELD
+    sent.clear()
+    place.s3.delete_object(Bucket=place.bucket, Key="pg/daily/1.dump", VersionId=first)
+    assert place.copies().keys() == copies.keys() - {f"pg/daily/1.dump@{first}"}
+    assert sent == ["ListBuckets", "ListObjectVersions"]
+
+
+def test_a_hold_is_seen_after_an_inspection_at_the_latest(place: Place) -> None:
+    held = f"pg/daily/held@{place.put('pg/daily/held')}"
+    assert place.copies()[held].status is CopyStatus.DUE
+    place.s3.put_object_legal_hold(Bucket=place.bucket, Key="pg/daily/held", LegalHold={"Status": "ON"})
+    place.connector.inspect()
+    assert place.copies()[held].status is CopyStatus.HELD
+
+
+def test_an_object_that_was_written_over_is_another_one(
+    s3: S3Client, servers: Endpoints, bucket: BucketFactory
+) -> None:
+    """Without versions both are `null`."""
+    place = Place(s3, servers, bucket())
+    rule = {
+        "ID": "tagged",
+        "Status": "Enabled",
+        "Filter": {"Tag": {"Key": "keep", "Value": "short"}},
+        "Expiration": {"Days": 2},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration={"Rules": [rule]})
+    s3.put_object(Bucket=place.bucket, Key="pg/1.dump", Body=b"x")
+    assert place.copies()["pg/1.dump@null"].status is CopyStatus.NEVER
+    s3.put_object(Bucket=place.bucket, Key="pg/1.dump", Body=b"longer", Tagging="keep=short")
+    assert place.copies()["pg/1.dump@null"].status is CopyStatus.DUE
+    place.connector.close()
+
+
+def test_the_time_of_a_listing_is_not_later_than_what_it_shows(place: Place) -> None:
+    """What is copied after it may be missing."""
+    place.put("pg/daily/1.dump")
+    asked: list[str] = []
+    place.connector.identity()
+    events = place.connector._service._client().meta.events
+    events.register("after-call.s3.ListBuckets", lambda http_response, **_: asked.append(http_response.headers["Date"]))
+    events.register("before-call.s3.ListObjectVersions", lambda **_: asked.append("listed"))
+    at = place.connector.copies().at
+    assert asked[1:] == ["listed"]
+    assert at == parsedate_to_datetime(asked[0])
+
+
 def test_an_unversioned_bucket(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
     place = Place(s3, servers, bucket())
     s3.put_object(Bucket=place.bucket, Key="pg/1.dump", Body=b"x")
     assert place.copies()["pg/1.dump@null"].status is CopyStatus.NEVER
     rule = {"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 2}}
     s3.put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration={"Rules": [rule]})
+    place.connector.inspect()  # which has it look at the rules again
     copy = place.copies()["pg/1.dump@null"]
     assert copy.due == midnight(copy.taken_until, 2)
     assert copy.expected_by == copy.due + DAY
@@ -277,11 +352,10 @@ def test_an_unreadable_configuration_is_unknown_and_an_absent_one_is_never(serve
     ):
         answers = (
             (200, buckets),
-            (200, b"<VersioningConfiguration/>"),
-            lifecycle,
             (404, error("ObjectLockConfigurationNotFoundError")),
             (404, error("ReplicationConfigurationNotFoundError")),
-            (200, b""),
+            (200, b"<VersioningConfiguration/>"),
+            lifecycle,
             (200, versions),
             (403, b""),
         )

@@ -3,10 +3,44 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from expunge_connectors.contract import StoreIdentity
 from expunge_orchestrator import asking
+
+IDENTITY = StoreIdentity("main", "memory", {"sentinel": "1"})
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Separate:
+    """A store that says what it is, and what time it is, one by one."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def identity(self) -> StoreIdentity:
+        self.asked.append("identity")
+        return IDENTITY
+
+    def now(self) -> datetime:
+        self.asked.append("now")
+        return AT
+
+
+class Both(Separate):
+    """A store that says it by one request."""
+
+    def identity_at(self) -> tuple[StoreIdentity, datetime]:
+        self.asked.append("both")
+        return IDENTITY, AT
+
+
+@pytest.mark.parametrize(("store", "asked"), [(Separate(), ["identity", "now"]), (Both(), ["both"])])
+def test_what_a_store_is_and_its_clock_is_one_question_where_it_can_be(store: Separate, asked: list[str]) -> None:
+    assert asking.identified(store) == (IDENTITY, AT)  # type: ignore[arg-type] # nothing else of it is asked
+    assert store.asked == asked
 
 
 def test_the_answers_come_in_the_order_of_the_names_whoever_is_first() -> None:
