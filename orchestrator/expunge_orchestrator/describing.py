@@ -6,6 +6,7 @@ from typing import Any
 
 from expunge_orchestrator import copies, leftovers
 from expunge_orchestrator.clock import exact
+from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.locating import Located, Location
@@ -37,6 +38,7 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     with reading(workspace.ledger) as connection:
         results = outcomes_of(connection, batch)
         to_settle, settled = settling_of(connection, batch)
+        in_part = leftovers.number_of(connection, batch.id)
         return {
             "batch": batch.uid,
             "controller": str(batch.scope),
@@ -50,7 +52,11 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "settlesAt": batch.settle_at,
             "settling": bool(to_settle) and batch.state in {BatchState.ERASED, BatchState.CANCELLED},
             "settled": settled,
-            "leftInPart": leftovers.number_of(connection, batch.id),
+            "leftInPart": in_part,
+            "left": {
+                f"{store}.{name}": {"people": one.people, "records": one.records}
+                for (store, name), one in (remainders.of_batch(connection, batch) if in_part else {}).items()
+            },
             "chunks": chunk_states(connection, batch),
         }
 

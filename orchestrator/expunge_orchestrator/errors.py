@@ -35,6 +35,10 @@ class PlanChangedError(ExpungeError):
     exit_code: ClassVar[int] = 6
 
 
+class OtherStoreError(PlanChangedError):
+    """A store is not the one that the plan was made for; nothing was touched."""
+
+
 class NotConfirmedError(ExpungeError):
     """Nothing was touched: the plan was not confirmed."""
 

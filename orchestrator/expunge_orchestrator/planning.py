@@ -10,7 +10,8 @@ A plan is a batch in state `planned`. It holds, as plain data:
      "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}}}
 
 `dataTypes` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
-the controller that hold nothing of these types and still are asked who it is.
+the controller that hold nothing of these types and still are asked who it is. So is `replaces`, the batch and the
+reason, if this plan came instead of one that was void (`requests.renewing`).
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
 """
@@ -77,6 +78,7 @@ def make(  # noqa: PLR0913 - what a plan is made of
     data_types: frozenset[str] | None = None,
     *,
     requested_by: str | None = None,
+    replaces: tuple[str, str] | None = None,
     frozen: Frozen = lambda _connection, _batch: None,
 ) -> Batch:
     """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
@@ -88,6 +90,7 @@ def make(  # noqa: PLR0913 - what a plan is made of
         progress: Told how many people were looked at.
         data_types: Nothing else is touched; None, or all that there are of the controller: everything.
         requested_by: Who asks, where that is not who is at the keyboard.
+        replaces: The batch whose plan is void, and why, in a word: whoever approves the new one sees it.
         frozen: What else belongs into the transaction that makes it last.
 
     Raises:
@@ -139,6 +142,8 @@ def make(  # noqa: PLR0913 - what a plan is made of
         plan["consulted"] = {
             name: {"identity": one.digest, "kind": one.kind} for name, one in identities.items() if name not in actions
         }
+    if replaces is not None:
+        plan["replaces"] = {"batch": replaces[0], "because": replaces[1]}
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or actor_of(workspace.settings)

@@ -113,7 +113,9 @@ class RequestTold(Shape):
     deadlines: dict[str, Any] | None = Field(
         description="The clocks, which ends first, and a warning where that is the law's: docs/deadlines.md."
     )
-    failure: str | None = Field(description="Why it could not be begun yet; it is tried again.")
+    failure: str | None = Field(
+        description="Why it could not be begun yet, and what somebody has to do, if anybody has to; it is tried again."
+    )
 
 
 class OwnTold(RequestTold):
@@ -287,6 +289,14 @@ class Digest(Shape):
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Confirmation(Shape):
+    """Somebody's word for what a batch that is over left."""
+
+    confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="The digest of the batch's plan, by somebody who saw what it left."
+    )
+
+
 class PlanTold(Shape):
     """What a batch was planned to do, counted before anything was touched."""
 
@@ -298,6 +308,9 @@ class PlanTold(Shape):
     digest: str
     data_map: str
     data_types: tuple[str, ...] | None = None
+    replaces: dict[str, str] | None = Field(
+        default=None, description="The batch whose plan this one came instead of, and why: that one was void."
+    )
     people: int
     ambiguous: int
     not_found: int
@@ -326,6 +339,9 @@ class BatchTold(Shape):
     settling: bool
     settled: int
     left_in_part: int
+    left: dict[str, dict[str, int]] = Field(
+        default={}, description="What is left of these people, when last seen: collection -> people, records."
+    )
     chunks: tuple[dict[str, Any], ...]
 
 

@@ -15,6 +15,7 @@ from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.requests.renewing import Because
 from expunge_orchestrator.scope import parse_scope
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -91,6 +92,8 @@ def show(batch: Batch) -> None:
         out.print(f"{batch.plan['notFound']} not found {where}.")
     for excess in batch.plan.get("exceeded") or []:
         out.print(f"[bold red]limit[/]  {escape(limits.told(excess))}")
+    if before := batch.plan.get("replaces"):
+        out.print(f"It came instead of {before['batch']}: {Because(before['because']).words}.")
     out.print(f"digest {batch.plan_digest}")
     if batch.state is BatchState.AWAITING_APPROVAL:
         out.print(

@@ -13,10 +13,12 @@ from expunge_orchestrator import leftovers
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import NotConfirmedError
 from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.requests import records, retrying
 from expunge_orchestrator.workspace import Workspace, opened
 
 _FAILED = (BatchState.FAILED, BatchState.ON_HOLD)
@@ -39,8 +41,9 @@ def retry(
 
     What was verified before the failure is asked again; nothing is stated twice. Of a batch that is over, and was
     cancelled half-way or met objects that the storage kept, what it left is taken up: shown first, and erased when
-    somebody confirms it, in the collections in which something was left and nowhere else. Exit codes as for `expunge
-    erase`; 2 if nothing failed and nothing is left.
+    somebody confirms it, in the collections in which something was left and nowhere else. A request's plan that was not
+    begun is begun; if it is void (another store answers, and it is the right one), it is planned anew first. Exit codes
+    as for `expunge erase`; 2 if nothing failed and nothing is left.
 
     Example: expunge retry bt_1f0c3a5b7d9e
     """
@@ -49,9 +52,12 @@ def retry(
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
             left = leftovers.number_of(connection, chosen.id) if chosen.state in remainders.RESTS else 0
+            wanted = records.of_batch(connection, chosen.id)
         if left:
             _confirm(workspace, chosen, left, confirm)
             chosen = remainders.take_up(workspace, chosen, actor_of(settings))
+        elif wanted is not None and (chosen.state in retrying.NOT_BEGUN or retrying.drifted(workspace, wanted)):
+            chosen = retrying.begin_after_all(workspace, wanted, chosen, actor_of(settings), now())
         elif chosen.state not in _FAILED:
             raise UsageError(
                 f"This batch is {chosen.state.value}: nothing of it failed.",

@@ -15,6 +15,7 @@ from expunge_orchestrator.describing import batch_told, plan_told
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batch_by_uid, batches
 from expunge_orchestrator.progress import outcomes_of, told_state
+from expunge_orchestrator.requests import starting
 from expunge_orchestrator.workspace import opened
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
@@ -60,9 +61,16 @@ def status(
                 for one in batches(connection)
                 for results in [outcomes_of(connection, one)]
             ]
+            put_off = [
+                {"request": one.uid, "batch": one.batch_uid, "failure": one.failure}
+                for one in starting.put_off(connection)
+            ]
     if as_json:
-        terminal.emit({"batches": listed})
+        terminal.emit({"batches": listed, "requestsPutOff": put_off})
         return
+    for waiting in put_off:
+        told = f"[red]{waiting['request']}[/] could not be begun: {escape(str(waiting['failure']))}"
+        terminal.console().print(told, soft_wrap=True)
     if not listed:
         terminal.console().print("No batches yet: expunge plan PEOPLE.csv --controller …")
         return

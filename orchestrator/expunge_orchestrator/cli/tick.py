@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
@@ -52,6 +53,7 @@ def tick(as_json: terminal.Json = False) -> None:
         with reading(workspace.ledger) as connection:
             notices = delivering.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
+            put_off = {one.uid: one.failure for one in starting.put_off(connection)}
     report = {
         "requestsBegun": begun,
         "settlingChecks": woken,
@@ -59,6 +61,7 @@ def tick(as_json: terminal.Json = False) -> None:
         "heldPeopleTakenUp": released,
         "noticesWaiting": notices.waiting,
         "noticesGivenUp": notices.given_up,
+        "requestsPutOff": put_off,
         "failedBatches": failed,
     }
     if as_json:
@@ -66,6 +69,8 @@ def tick(as_json: terminal.Json = False) -> None:
     else:
         if begun:
             terminal.console().print(f"{terminal.number_of(begun, 'request')} begun.")
+        for uid, why in put_off.items():
+            terminal.console().print(f"[red]{uid}[/] could not be begun: {escape(str(why))}", soft_wrap=True)
         terminal.console().print(
             f"{terminal.number_of(woken, 'settling check')} done,"
             f" {terminal.number_of(forgotten, 'stale plan')} forgotten."

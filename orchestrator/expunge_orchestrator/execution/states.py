@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import approving, asking, closure
 from expunge_orchestrator.clock import exact, now, parse, stamp
-from expunge_orchestrator.errors import PlanChangedError, WaitingError
+from expunge_orchestrator.errors import OtherStoreError, PlanChangedError, WaitingError
 from expunge_orchestrator.execution import pipeline
 from expunge_orchestrator.issuing import refuse_behind
 from expunge_orchestrator.ledger import records, schema
@@ -111,7 +111,7 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     )
     for store, planned in batch.identities.items():
         if found[store][0].digest != planned:
-            raise PlanChangedError(
+            raise OtherStoreError(
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )

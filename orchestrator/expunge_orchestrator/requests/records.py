@@ -134,6 +134,12 @@ def by_uid(connection: sa.Connection, uid: str) -> Request:
     return one(row)
 
 
+def of_batch(connection: sa.Connection, batch_id: int) -> Request | None:
+    """The request whose batch this is; None: it is a list that somebody planned."""
+    row = connection.execute(QUERY.where(request.c.batch_id == batch_id)).mappings().first()
+    return None if row is None else one(row)
+
+
 def series_of(connection: sa.Connection, wanted: Request) -> str | None:
     """The series of its receipt, if a statement was issued."""
     return connection.scalar(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,15 +11,16 @@ import sqlalchemy as sa
 from expunge_config.errors import ExpungeError
 from expunge_orchestrator import planning
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.errors import OtherStoreError, WaitingError
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
 from expunge_orchestrator.ledger.request_tables import request, request_open
-from expunge_orchestrator.requests import records
+from expunge_orchestrator.requests import records, renewing
 from expunge_orchestrator.requests.answering import ANSWER_BY
 from expunge_orchestrator.requests.records import Request, RequestState
+from expunge_orchestrator.requests.renewing import Because, OvertakenError
 from expunge_orchestrator.requests.taking_back import close
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
@@ -28,6 +30,8 @@ _LOG = logging.getLogger("expunge.worker")
 LONGEST_PAUSE = timedelta(minutes=15)
 """Between two attempts at a request that cannot be planned: a store is down, or `check` finds an error."""
 
+_SOMEBODY_LOOKS = "Find out which store answers at its address. If it is the right one, retry: it is then planned anew."
+
 AT_ONCE = 50
 """So many are fenced in one transaction."""
 
@@ -35,17 +39,16 @@ _EARLIEST_FIRST = (ANSWER_BY.nulls_last(), request.c.due_at, request.c.id)
 """By when it is to be answered; then since when it is due."""
 
 
-class _OvertakenError(ExpungeError):
-    """Another process planned this request; its plan counts."""
-
-
 def start_due(workspace: Workspace, at: datetime) -> int:
     """Plan and begin every request whose time has come. Returns how many were begun.
 
-    What cannot be planned now keeps its state, says why, and is tried again after a pause that doubles.
+    A plan that is void is replaced first. What cannot be planned now keeps its state, says why, and is tried again
+    after a pause that doubles.
     """
     fence(workspace, at)
-    return sum(_start(workspace, one, at) for one in _to_start(workspace, at))
+    for one in renewing.drifted(workspace, at):
+        _attempt(workspace, one, at, _plan_after_drift)
+    return sum(_attempt(workspace, one, at, _start) for one in _to_start(workspace, at))
 
 
 def fence(workspace: Workspace, at: datetime) -> int:
@@ -66,7 +69,7 @@ def fence(workspace: Workspace, at: datetime) -> int:
 
 
 def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
-    """Fenced and not planned, or planned and not begun (a plan that waited for approval may have it now)."""
+    """Fenced and not planned; planned and not begun (a plan that waited for approval may have it now), or void."""
     with reading(workspace.ledger) as connection:
         query = (
             records.QUERY.where(
@@ -74,7 +77,10 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
                     request.c.state == RequestState.STARTING.value,
                     sa.and_(
                         request.c.state == RequestState.STARTED.value,
-                        schema.batch.c.state == BatchState.PLANNED.value,
+                        sa.or_(
+                            schema.batch.c.state == BatchState.PLANNED.value,
+                            renewing.is_void(workspace, at),
+                        ),
                     ),
                 ),
                 sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)),
@@ -85,25 +91,42 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
         return [records.one(row) for row in connection.execute(query).mappings()]
 
 
-def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
+Attempt = Callable[[Workspace, Request, datetime], bool]
+
+
+def _attempt(workspace: Workspace, wanted: Request, at: datetime, attempt: Attempt) -> bool:
+    """Do it, or write down why it cannot be done now, and when it is tried again."""
     try:
-        uid = wanted.batch_uid or _plan(workspace, wanted, at)
-        with reading(workspace.ledger) as connection:
-            batch = batch_by_uid(connection, uid)
-        if batch.state is not BatchState.PLANNED:
-            return False
-        states.begin(workspace, batch)
-    except _OvertakenError:
+        return attempt(workspace, wanted, at)
+    except OvertakenError:
         return False  # another process planned it at this moment; its plan counts
     except WaitingError:
         return False  # somebody has to approve it first, or paused it
+    except OtherStoreError as error:
+        _put_off(workspace, wanted, at, f"{error.message} {_SOMEBODY_LOOKS}")
     except ExpungeError as error:
         _put_off(workspace, wanted, at, error.message)
-        return False
     except Exception as error:  # noqa: BLE001 - a defect that one request runs into must not keep the others waiting
         _LOG.error("defect: %s", type(error).__name__)  # no text and no traceback: they may hold values
         _put_off(workspace, wanted, at, f"A defect of Expunge ({type(error).__name__}).")
+    return False
+
+
+def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
+    uid = wanted.batch_uid or _plan(workspace, wanted, at)
+    with reading(workspace.ledger) as connection:
+        batch = batch_by_uid(connection, uid)
+    because = renewing.void(workspace, batch, at)
+    if because is not None:
+        batch = renewing.renew(workspace, wanted, because, at)
+    if batch.state is not BatchState.PLANNED:
         return False
+    states.begin(workspace, batch)
+    return True
+
+
+def _plan_after_drift(workspace: Workspace, wanted: Request, at: datetime) -> bool:
+    renewing.renew(workspace, wanted, Because.DRIFT, at, pause=_pause(workspace, wanted))
     return True
 
 
@@ -129,7 +152,7 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
             )
         ).rowcount
         if not moved:
-            raise _OvertakenError
+            raise OvertakenError
 
     batch = planning.make(
         workspace,
@@ -144,7 +167,7 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
 
 
 def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> None:
-    pause = min(workspace.settings.retry_pause * 2 ** min(wanted.attempts, 16), LONGEST_PAUSE)
+    pause = _pause(workspace, wanted)
     with workspace.ledger.begin() as connection:
         connection.execute(
             sa.update(request)
@@ -157,6 +180,12 @@ def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) 
         )
 
 
+def _pause(workspace: Workspace, wanted: Request) -> timedelta:
+    """Before the next attempt."""
+    doubled: timedelta = workspace.settings.retry_pause * 2 ** min(wanted.attempts, 16)
+    return min(doubled, LONGEST_PAUSE)
+
+
 def retry_now(connection: sa.Connection, wanted: Request) -> None:
     """Let a request that could not be planned be tried again at once."""
     connection.execute(
@@ -164,6 +193,19 @@ def retry_now(connection: sa.Connection, wanted: Request) -> None:
         .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
         .values(not_before=None, attempts=0)
     )
+
+
+def put_off(connection: sa.Connection) -> list[Request]:
+    """Requests that could not be begun so far, with the reason (`failure`); the oldest first."""
+    query = records.QUERY.where(
+        request.c.failure.is_not(None),
+        request.c.state.in_([RequestState.STARTING.value, RequestState.STARTED.value]),
+        sa.or_(
+            schema.batch.c.state.is_(None),
+            schema.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
+        ),
+    ).order_by(request.c.id)
+    return [records.one(row) for row in connection.execute(query).mappings()]
 
 
 def close_ended(workspace: Workspace) -> int:

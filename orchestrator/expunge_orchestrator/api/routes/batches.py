@@ -14,7 +14,6 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
-from expunge_config.errors import UsageError
 from expunge_orchestrator import approving, describing, planning
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
@@ -23,18 +22,19 @@ from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.shapes import (
     BatchPage,
     BatchTold,
+    Confirmation,
     Digest,
     PlanTold,
     ResultPage,
     ResultTold,
     there_already,
 )
-from expunge_orchestrator.execution import holding, states, stopping
+from expunge_orchestrator.execution import states, stopping
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, batch_by_uid
-from expunge_orchestrator.requests import repeating
+from expunge_orchestrator.ledger.records import RUNNING, Batch, batch_by_uid
+from expunge_orchestrator.requests import repeating, retrying
 from expunge_orchestrator.requests.records import within
 from expunge_orchestrator.scope import parse_scope
 
@@ -183,18 +183,17 @@ def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_
 
 
 @router.post("/{batch_id}/retry", response_model=BatchTold)
-def retry(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
-    """Take up the failed part of a batch, and people whose hold is over."""
-    workspace = call.office.workspace
+def retry(
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str, given: Confirmation | None = None
+) -> BatchTold:
+    """Take up what failed, people whose hold is over, or (confirmed) what a batch that is over left. 409: nothing was.
+
+    What a batch left is shown as `left`; `confirm` is the digest of its plan.
+    """
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    if found.state not in {BatchState.FAILED, BatchState.ON_HOLD}:
-        raise UsageError(f"This batch is {found.state.value}: nothing of it failed.", remedy="Look at its state first.")
-    states.begin(workspace, found)
-    if found.state is BatchState.FAILED:
-        states.retry(workspace, found)
-    with workspace.ledger.begin() as connection:
-        holding.release(connection)
+    confirmed = None if given is None else given.confirm
+    retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, confirmed)
     return _noted(call, found)
 
 

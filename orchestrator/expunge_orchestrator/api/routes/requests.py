@@ -18,6 +18,7 @@ from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes import (
     Asserted,
+    Confirmation,
     Extension,
     IdentityEvidence,
     Moment,
@@ -32,10 +33,8 @@ from expunge_orchestrator.api.shapes import (
 from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.describing import plan_told
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
-from expunge_orchestrator.requests import answering, receiving, records, starting, taking_back
+from expunge_orchestrator.ledger.records import batch_by_uid
+from expunge_orchestrator.requests import answering, receiving, records, retrying, taking_back
 from expunge_orchestrator.requests.records import Origin, RequestState
 from expunge_orchestrator.scope import parse_scope
 
@@ -120,21 +119,22 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], re
 
 
 @router.post("/{request_id}/retry", response_model=RequestTold)
-def retry(call: Annotated[Call, Depends(allowed(Operation.REQUEST_RETRY))], request_id: str) -> RequestTold:
-    """Try again at once what could not be planned, or take up what failed while it was carried out."""
+def retry(
+    call: Annotated[Call, Depends(allowed(Operation.REQUEST_RETRY))],
+    request_id: str,
+    given: Confirmation | None = None,
+) -> RequestTold:
+    """Try again at once what could not be begun, or do what `retry` of its batch does. 409: there was nothing to do."""
     workspace = call.office.workspace
-    with call.writing() as connection:
+    with call.reading() as connection:
         wanted = found(call, connection, request_id)
-        starting.retry_now(connection, wanted)
+    confirmed = None if given is None else given.confirm
+    retrying.retry_request(workspace, wanted, call.principal.actor, call.at, confirmed)
+    with call.writing() as connection:
         call.note(connection, wanted.uid)
-    if wanted.batch_uid is not None and wanted.batch_state == BatchState.FAILED:
-        with reading(workspace.ledger) as connection:
-            batch = batch_by_uid(connection, wanted.batch_uid)
-        states.begin(workspace, batch)
-        states.retry(workspace, batch)
+        told = RequestTold(**members_of(connection, records.by_uid(connection, request_id)))
     call.office.wake()
-    with reading(workspace.ledger) as connection:
-        return RequestTold(**members_of(connection, records.by_uid(connection, request_id)))
+    return told
 
 
 @router.get("/{request_id}/plan", response_model=PlanTold)

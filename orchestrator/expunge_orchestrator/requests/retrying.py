@@ -1,0 +1,124 @@
+"""Taking up again on somebody's word: what failed, what a hold kept, what a cancel left, what could not be begun.
+
+Whoever asks is told truthfully: either something was taken up, or an error says why nothing was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator import leftovers
+from expunge_orchestrator.errors import NotConfirmedError, OtherStoreError, WaitingError
+from expunge_orchestrator.execution import holding, remainders, states
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.requests import records, renewing, starting
+from expunge_orchestrator.requests.records import Request, RequestState
+from expunge_orchestrator.requests.renewing import Because
+from expunge_orchestrator.workspace import Workspace
+
+NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
+
+
+def retry_request(workspace: Workspace, wanted: Request, actor: str, at: datetime, confirmed: str | None) -> None:
+    """Take up a request: what could not be planned is tried again at once, the rest is its batch's.
+
+    Raises:
+        UsageError: There is nothing to take up.
+        ExpungeError: As `retry_batch`.
+    """
+    if wanted.state is RequestState.STARTING and wanted.failure is not None:
+        with workspace.ledger.begin() as connection:
+            starting.retry_now(connection, wanted)
+        return
+    if wanted.state is not RequestState.STARTED or wanted.batch_uid is None:
+        raise UsageError(f"This request is {_word(wanted)}: nothing of it failed.", remedy="Look at its state first.")
+    with reading(workspace.ledger) as connection:
+        batch = batch_by_uid(connection, wanted.batch_uid)
+    retry_batch(workspace, batch, actor, at, confirmed)
+
+
+def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, confirmed: str | None) -> None:
+    """Take up what can be taken up of a batch. What then runs is the runner's.
+
+    Args:
+        workspace: What is worked with.
+        batch: As it was read.
+        actor: Who says so.
+        at: When.
+        confirmed: Of a batch that is over: its plan's digest, by somebody who saw what it left (ADR 8).
+
+    Raises:
+        UsageError: There is nothing to take up.
+        NotConfirmedError: What it left is taken up only if somebody confirms it.
+        WaitingError: It waits for an approval, or for a hold that is still in force.
+        PlanChangedError, FindingsError, ConnectorError: It cannot be taken up now.
+    """
+    with reading(workspace.ledger) as connection:
+        left = leftovers.number_of(connection, batch.id) if batch.state in remainders.RESTS else 0
+        wanted = records.of_batch(connection, batch.id)
+    if left:
+        if confirmed != batch.plan_digest:
+            raise NotConfirmedError(
+                "Nothing was touched: what this batch left goes on only if its plan's digest confirms it.",
+                remedy="Look at what it left (`left` of the batch), then send the digest of its plan.",
+            )
+        remainders.take_up(workspace, batch, actor)
+    elif batch.state is BatchState.FAILED:
+        if wanted is not None and drifted(workspace, wanted):
+            begin_after_all(workspace, wanted, batch, actor, at)
+            return
+        states.begin(workspace, batch)
+        if not states.retry(workspace, batch):
+            raise _nothing(batch)
+    elif batch.state is BatchState.ON_HOLD:
+        states.begin(workspace, batch)
+        with workspace.ledger.begin() as connection:
+            holding.release(connection)
+            if batch_by_uid(connection, batch.uid).state is BatchState.ON_HOLD:
+                raise WaitingError(
+                    "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
+                )
+    elif (
+        batch.state in NOT_BEGUN and wanted is not None and (wanted.failure is not None or _void(workspace, batch, at))
+    ):
+        begin_after_all(workspace, wanted, batch, actor, at)
+    else:
+        raise _nothing(batch)
+
+
+def begin_after_all(workspace: Workspace, wanted: Request, batch: Batch, actor: str, at: datetime) -> Batch:
+    """Begin a request's plan; one that is void is replaced, also where another store answers: somebody looked at it.
+
+    Raises:
+        WaitingError: The plan waits for an approval.
+        ExpungeError: It cannot be begun now.
+    """
+    because = Because.DRIFT if drifted(workspace, wanted) else renewing.void(workspace, batch, at)
+    if because is not None:
+        batch = renewing.renew(workspace, wanted, because, at, by=actor)
+    try:
+        states.begin(workspace, batch)
+    except OtherStoreError:
+        batch = renewing.renew(workspace, wanted, Because.STORE, at, by=actor)
+        states.begin(workspace, batch)
+    return batch
+
+
+def drifted(workspace: Workspace, wanted: Request) -> bool:
+    """Whether its batch stopped before anything was deleted, because clearly more was there than was planned."""
+    return wanted.uid in {one.uid for one in renewing.drifted(workspace)}
+
+
+def _void(workspace: Workspace, batch: Batch, at: datetime) -> bool:
+    return renewing.void(workspace, batch, at) is not None
+
+
+def _nothing(batch: Batch) -> UsageError:
+    # A hold that may not be told looks like work in hand: nothing here says otherwise.
+    return UsageError(f"This batch is {batch.state.value}: nothing of it failed.", remedy="Look at its state first.")
+
+
+def _word(wanted: Request) -> str:
+    return "being planned" if wanted.state is RequestState.STARTING else wanted.state.value

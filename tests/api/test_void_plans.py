@@ -1,0 +1,247 @@
+"""A request whose plan is void is planned anew by itself; where somebody has to look, its status says so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from tests.acceptance.people import make_holder
+from tests.acceptance.probe import Probe
+from tests.api.test_own_erasure import ACCOUNT, URL
+from tests.fixtures.api import Door, once, opened_door
+
+from expunge_orchestrator import planning
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.requests import starting
+
+AT_ONCE = {**ACCOUNT, "waiveGrace": True}
+
+
+@contextmanager
+def limited_door(probe: Probe, home: Path, limits: Mapping[str, int]) -> Iterator[Door]:
+    document = yaml.safe_load(probe.town.settings(home).data_map.read_text(encoding="utf-8"))
+    path = home / "limited.yaml"
+    path.write_text(yaml.safe_dump({**document, "limits": dict(limits)}, sort_keys=False), encoding="utf-8")
+    with opened_door(probe.town, home / "door", data_map=path) as door:
+        yield door
+
+
+def ask(door: Door, holder: int) -> str:
+    made = door.client.post(URL, json=AT_ONCE, headers=once(door.person(user_id=holder)))
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def told(door: Door, uid: str) -> dict[str, Any]:
+    return dict(door.client.get(f"/v1/requests/{uid}", headers=door.key(Role.OPERATOR)).json())
+
+
+def plans_of(door: Door) -> list[tuple[str, str]]:
+    """Uid and state of every batch, the oldest first."""
+    with reading(door.office.workspace.ledger) as connection:
+        rows = connection.execute(sa.select(schema.batch.c.uid, schema.batch.c.state).order_by(schema.batch.c.id))
+        return [(row.uid, row.state) for row in rows]
+
+
+def planned_under_another_map(door: Door, uid: str) -> None:
+    """As if it had been planned before the map changed: killed between plan and beginning."""
+    with door.office.workspace.ledger.begin() as connection:
+        batch = sa.select(request.c.batch_id).where(request.c.uid == uid).scalar_subquery()
+        connection.execute(sa.update(schema.batch).where(schema.batch.c.id == batch).values(map_digest="0" * 64))
+
+
+def plan_only(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between plan and beginning."""
+    with monkeypatch.context() as patched:
+        patched.setattr(states, "begin", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        try:
+            starting.start_due(door.office.workspace, door.at)
+        except KeyboardInterrupt:
+            return
+    raise AssertionError("nothing was to be begun")
+
+
+def test_the_map_changed_before_it_was_begun(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = make_holder(probe)
+    uid = ask(door, ann.id)
+    plan_only(door, monkeypatch)
+    first = told(door, uid)["batch"]
+    planned_under_another_map(door, uid)
+    door.work()
+    after = told(door, uid)
+    assert (after["state"], after["failure"]) == ("erased", None)
+    assert after["batch"] != first
+    assert plans_of(door) == [(first, "cancelled"), (after["batch"], "erased")]
+    plan = door.client.get(f"/v1/requests/{uid}/plan", headers=door.key(Role.OPERATOR)).json()
+    assert plan["replaces"] == {"batch": first, "because": "map-changed"}
+    old = door.client.get(f"/v1/batches/{first}", headers=door.key(Role.OPERATOR)).json()
+    (reason,) = old["reasons"]
+    assert reason.startswith(f"Replaced by {after['batch']}: the data map changed")
+    with reading(door.office.workspace.ledger) as connection:
+        kept = connection.execute(
+            sa.select(schema.item.c.wrapped_key, schema.item.c.sealed_identifiers)
+            .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
+            .where(schema.batch.c.uid == first)
+        ).one()
+    assert tuple(kept) == (None, None), "the identifiers are sealed once, in the plan in force"
+    trail = door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"]
+    assert [(one["actor"], one["target"], one["result"]) for one in trail if one["action"] == "plan.replace"] == [
+        ("worker", uid, "map-changed")
+    ]
+
+
+def test_one_that_waits_for_approval_is_replaced_and_approved_anew(probe: Probe, tmp_path: Path) -> None:
+    """Whoever approves must not approve what cannot be carried out; an approval of the void plan is none of the new."""
+    ann = make_holder(probe)
+    with limited_door(probe, tmp_path, {"people": 0}) as door:
+        approver = door.key(Role.APPROVER)
+        uid = ask(door, ann.id)
+        door.work()
+        first = told(door, uid)
+        assert first["state"] == "awaiting-approval"
+        old = door.client.get(f"/v1/batches/{first['batch']}/plan", headers=approver).json()
+        planned_under_another_map(door, uid)
+        door.work()
+        second = told(door, uid)
+        assert (second["state"], second["failure"]) == ("awaiting-approval", None)
+        assert second["batch"] != first["batch"]
+        at = f"/v1/batches/{first['batch']}/approve"
+        late = door.client.post(at, json={"digest": old["digest"]}, headers=approver)
+        assert (late.status_code, door.client.get(at[:-8], headers=approver).json()["state"]) == (409, "cancelled")
+        new = door.client.get(f"/v1/batches/{second['batch']}/plan", headers=approver).json()
+        assert new["replaces"] == {"batch": first["batch"], "because": "map-changed"}
+        at = f"/v1/batches/{second['batch']}/approve"
+        assert door.client.post(at, json={"digest": old["digest"]}, headers=approver).status_code == 409
+        assert door.client.post(at, json={"digest": new["digest"]}, headers=approver).status_code == 200
+        door.work()
+        assert told(door, uid)["state"] == "erased"
+        assert ann.left(probe)["main.messages"] == 0
+
+
+def test_one_that_nobody_approved_in_time_is_counted_anew(probe: Probe, tmp_path: Path) -> None:
+    ann = make_holder(probe)
+    with limited_door(probe, tmp_path, {"people": 0}) as door:
+        uid = ask(door, ann.id)
+        door.work()
+        first = told(door, uid)["batch"]
+        door.at += door.office.settings.plan_lifetime + timedelta(minutes=1)
+        door.work()
+        second = told(door, uid)
+        assert (second["state"], second["batch"] != first) == ("awaiting-approval", True)
+        plan = door.client.get(f"/v1/requests/{uid}/plan", headers=door.key(Role.OPERATOR)).json()
+        assert plan["replaces"] == {"batch": first, "because": "too-old"}
+
+
+def test_another_store_is_for_somebody_to_look_at(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = make_holder(probe)
+    uid = ask(door, ann.id)
+    plan_only(door, monkeypatch)
+    first = told(door, uid)["batch"]
+    with door.office.workspace.ledger.begin() as connection:
+        plan = connection.execute(sa.select(schema.batch.c.plan).where(schema.batch.c.uid == first)).scalar_one()
+        plan["stores"]["main"]["identity"] = "0" * 64
+        connection.execute(sa.update(schema.batch).where(schema.batch.c.uid == first).values(plan=plan))
+    for _ in range(2):
+        door.work()
+        door.at += timedelta(hours=1)
+    waiting = told(door, uid)
+    assert (waiting["state"], waiting["batch"]) == ("planned", first)
+    assert waiting["failure"] == (
+        "The store main is not the one that the plan was made for. Find out which store answers at its address."
+        " If it is the right one, retry: it is then planned anew."
+    )
+    assert ann.left(probe)["main.messages"] == 1
+    operator = door.key(Role.OPERATOR)
+    taken = door.client.post(f"/v1/requests/{uid}/retry", headers=operator)
+    assert (taken.status_code, taken.json()["failure"]) == (200, None)
+    door.work()
+    assert told(door, uid)["state"] == "erased"
+    trail = door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"]
+    assert [one["result"] for one in trail if one["action"] == "plan.replace"] == ["other-store"]
+    assert [one["actor"] for one in trail if one["action"] == "plan.replace"] != ["worker"]
+
+
+def test_more_was_there_than_was_planned(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drift: stopped before anything was deleted, planned anew with what is there, and carried out."""
+    ann = make_holder(probe)
+    uid = ask(door, ann.id)
+    plan_only(door, monkeypatch)
+    probe.sql("INSERT INTO messages (user_id, body) SELECT %s, 'more' FROM generate_series(1, 40)", ann.id)
+    door.work()
+    stopped = told(door, uid)
+    assert (stopped["state"], ann.left(probe)["main.messages"]) == ("failed", 41)
+    door.at += timedelta(hours=1)
+    door.work()
+    door.at += timedelta(hours=1)
+    door.work()
+    after = told(door, uid)
+    assert (after["state"], after["failure"]) == ("erased", None)
+    assert plans_of(door) == [(stopped["batch"], "cancelled"), (after["batch"], "erased")]
+    assert ann.left(probe)["main.messages"] == 0
+    plan = door.client.get(f"/v1/requests/{uid}/plan", headers=door.key(Role.OPERATOR)).json()
+    assert plan["replaces"] == {"batch": stopped["batch"], "because": "drift"}
+    assert plan["stores"]["main"]["collections"]["messages"]["due"] == 41
+    with reading(door.office.workspace.ledger) as connection:
+        said = [
+            connection.scalars(
+                sa.select(schema.statement.c.event)
+                .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
+                .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
+                .where(schema.batch.c.uid == batch)
+                .order_by(schema.statement.c.seq)
+            ).all()
+            for batch, _ in plans_of(door)
+        ]
+    assert said == [["accepted", "cancelled"], ["accepted", "erased"]]
+
+
+def test_whose_address_passed_on_meanwhile_is_not_planned_for_somebody_else(
+    door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = make_holder(probe), make_holder(probe)
+    asked = {"controller": "calltrack", "identifiers": {"email": ann.email}}
+    uid = door.client.post("/v1/requests", json=asked, headers=once(door.key(Role.REQUESTER))).json()["id"]
+    plan_only(door, monkeypatch)
+    planned_under_another_map(door, uid)
+    probe.sql("UPDATE users SET email = 'elsewhere-' || email WHERE id = %s", ann.id)
+    probe.sql("UPDATE users SET email = %s WHERE id = %s", ann.email, bob.id)
+    was = (ann.left(probe)["main.users"], bob.left(probe)["main.users"])
+    door.work()
+    assert told(door, uid)["state"] == "ambiguous"
+    assert (ann.left(probe)["main.users"], bob.left(probe)["main.users"]) == was == (1, 1)
+
+
+def test_two_workers_replace_it_once(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = make_holder(probe)
+    uid = ask(door, ann.id)
+    plan_only(door, monkeypatch)
+    planned_under_another_map(door, uid)
+    workspace, meet = door.office.workspace, threading.Barrier(2)
+    planned = planning.make
+
+    def together(*args: Any, **named: Any) -> Batch:
+        meet.wait(60)
+        return planned(*args, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planning, "make", together)
+        workers = [threading.Thread(target=starting.start_due, args=(workspace, door.at)) for _ in range(2)]
+        for one in workers:
+            one.start()
+        for one in workers:
+            one.join()
+    assert [state for _, state in plans_of(door)] == ["cancelled", "executing"]
+    door.work()
+    assert told(door, uid)["state"] == "erased"
