@@ -19,6 +19,7 @@ from tests.fixtures.api import Door, once, opened_door
 
 from expunge_orchestrator import planning
 from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -136,7 +137,9 @@ def test_one_that_nobody_approved_in_time_is_counted_anew(probe: Probe, tmp_path
         uid = ask(door, ann.id)
         door.work()
         first = told(door, uid)["batch"]
-        door.at += door.office.settings.plan_lifetime + timedelta(minutes=1)
+        made = stamp(now() - door.office.settings.plan_lifetime - timedelta(minutes=1))
+        with door.office.workspace.ledger.begin() as connection:
+            connection.execute(sa.update(schema.batch).values(created_at=made))
         door.work()
         second = told(door, uid)
         assert (second["state"], second["batch"] != first) == ("awaiting-approval", True)

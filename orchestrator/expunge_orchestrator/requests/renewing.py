@@ -65,24 +65,29 @@ _WORDS = {
 }
 
 
-def void(workspace: Workspace, batch: Batch, at: datetime) -> Because | None:
-    """Why a plan that was not begun cannot be any more; None: as far as the ledger can tell, it can."""
+def void(workspace: Workspace, batch: Batch) -> Because | None:
+    """Why a plan that was not begun cannot be any more (the rules of `states.begin`); None: the ledger knows nothing."""
     if batch.state not in _NOT_BEGUN:
         return None
     if batch.map_digest != workspace.map_digest:
         return Because.MAP
-    return Because.AGE if batch.created_at < stamp(at - workspace.settings.plan_lifetime) else None
+    return Because.AGE if batch.created_at < _oldest(workspace) else None
 
 
-def is_void(workspace: Workspace, at: datetime) -> sa.ColumnElement[bool]:
+def is_void(workspace: Workspace) -> sa.ColumnElement[bool]:
     """The same of rows of `batch`."""
     return sa.and_(
         schema.batch.c.state.in_([state.value for state in _NOT_BEGUN]),
         sa.or_(
             schema.batch.c.map_digest != workspace.map_digest,
-            schema.batch.c.created_at < stamp(at - workspace.settings.plan_lifetime),
+            schema.batch.c.created_at < _oldest(workspace),
         ),
     )
+
+
+def _oldest(workspace: Workspace) -> str:
+    """When the oldest plan was made that is not too old."""
+    return stamp(now() - workspace.settings.plan_lifetime)
 
 
 def drifted(workspace: Workspace, at: datetime | None = None) -> list[Request]:

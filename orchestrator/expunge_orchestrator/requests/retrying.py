@@ -81,7 +81,9 @@ def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, co
                     "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
                 )
     elif (
-        batch.state in NOT_BEGUN and wanted is not None and (wanted.failure is not None or _void(workspace, batch, at))
+        batch.state in NOT_BEGUN
+        and wanted is not None
+        and (wanted.failure is not None or renewing.void(workspace, batch) is not None)
     ):
         begin_after_all(workspace, wanted, batch, actor, at)
     else:
@@ -95,7 +97,7 @@ def begin_after_all(workspace: Workspace, wanted: Request, batch: Batch, actor: 
         WaitingError: The plan waits for an approval.
         ExpungeError: It cannot be begun now.
     """
-    because = Because.DRIFT if drifted(workspace, wanted) else renewing.void(workspace, batch, at)
+    because = Because.DRIFT if drifted(workspace, wanted) else renewing.void(workspace, batch)
     if because is not None:
         batch = renewing.renew(workspace, wanted, because, at, by=actor)
     try:
@@ -109,10 +111,6 @@ def begin_after_all(workspace: Workspace, wanted: Request, batch: Batch, actor: 
 def drifted(workspace: Workspace, wanted: Request) -> bool:
     """Whether its batch stopped before anything was deleted, because clearly more was there than was planned."""
     return wanted.uid in {one.uid for one in renewing.drifted(workspace)}
-
-
-def _void(workspace: Workspace, batch: Batch, at: datetime) -> bool:
-    return renewing.void(workspace, batch, at) is not None
 
 
 def _nothing(batch: Batch) -> UsageError:

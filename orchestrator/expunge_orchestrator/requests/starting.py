@@ -79,7 +79,7 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
                         request.c.state == RequestState.STARTED.value,
                         sa.or_(
                             schema.batch.c.state == BatchState.PLANNED.value,
-                            renewing.is_void(workspace, at),
+                            renewing.is_void(workspace),
                         ),
                     ),
                 ),
@@ -116,7 +116,7 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
     uid = wanted.batch_uid or _plan(workspace, wanted, at)
     with reading(workspace.ledger) as connection:
         batch = batch_by_uid(connection, uid)
-    because = renewing.void(workspace, batch, at)
+    because = renewing.void(workspace, batch)
     if because is not None:
         batch = renewing.renew(workspace, wanted, because, at)
     if batch.state is not BatchState.PLANNED:
