@@ -71,13 +71,13 @@ class Probe:
     def _keys(self) -> dict[str, frozenset[Any]]:
         found: set[tuple[bytes, ...]] = set()
         with self.redis() as client, client.pipeline(transaction=False) as many:
-            names = list(client.scan_iter(count=5000))
-            for name in names:
-                many.type(name)
-            kinds = many.execute()
-            for name, kind in zip(names, kinds, strict=True):
+            # Asking for keys by their type takes a third of the time of asking each key for its type.
+            names = [(name, kind) for kind in READ for name in client.scan_iter(count=5000, _type=kind)]
+            others = set(client.scan_iter(count=5000)) - {name for name, _ in names}
+            assert not others, f"{len(others)} keys have another type, or came just now"
+            for name, kind in names:
                 READ[kind](many, name)
-            for name, value in zip(names, many.execute(), strict=True):
+            for (name, _), value in zip(names, many.execute(), strict=True):
                 found.update(_parts(name, value))
         return {"keys": frozenset(found)}
 
@@ -94,11 +94,11 @@ class Probe:
 
 
 # How to read a whole key; the company has no keys of another type.
-READ: Mapping[bytes, Callable[[Any, bytes], object]] = {
-    b"string": lambda many, name: many.get(name),
-    b"hash": lambda many, name: many.hgetall(name),
-    b"set": lambda many, name: many.smembers(name),
-    b"zset": lambda many, name: many.zrange(name, 0, -1, withscores=True),
+READ: Mapping[str, Callable[[Any, bytes], object]] = {
+    "string": lambda many, name: many.get(name),
+    "hash": lambda many, name: many.hgetall(name),
+    "set": lambda many, name: many.smembers(name),
+    "zset": lambda many, name: many.zrange(name, 0, -1, withscores=True),
 }
 
 

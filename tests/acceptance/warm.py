@@ -9,14 +9,23 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, NoReturn
 
+from expunge_config.datamap import load
+from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import run
 from expunge_orchestrator.cli.program import VERBS, build
+
+EXAMPLE = files("expunge_config.examples.calltrack") / "datamap.yaml"
 
 
 def main() -> None:
     build([verb for verb in VERBS if verb != "demo"])
+    registry = installed()
+    # A map brings what commands import only when they need it: its connectors, and the calendars of all countries.
+    load(Path(str(EXAMPLE)), registry.store_specs, registry.backup_specs)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
