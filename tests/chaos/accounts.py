@@ -77,8 +77,15 @@ def of(home: Path) -> Account:
     payloads = [json.loads(dsse.parse(envelope).payload) for *_, envelope in statements]
     told = {
         "batches": rows(home, "SELECT id, state, settle_at IS NULL FROM batch ORDER BY id"),
-        "chunks": rows(home, "SELECT id, batch_id, state, step, rounds, failure FROM chunk ORDER BY id"),
-        "steps": rows(home, "SELECT chunk_id, round, step, name FROM step_log ORDER BY 1, 2, 3"),
+        # Counted off, not by their ids: those that a commit which never came had drawn of a sequence are drawn no more.
+        "chunks": rows(
+            home,
+            "SELECT row_number() OVER (ORDER BY id), batch_id, state, step, rounds, failure FROM chunk ORDER BY id",
+        ),
+        "steps": rows(
+            home,
+            "SELECT dense_rank() OVER (ORDER BY chunk_id), round, step, name FROM step_log ORDER BY 1, 2, 3",
+        ),
         "items": [
             (*row[:7], *map(_read, row[7:]))
             for row in rows(
