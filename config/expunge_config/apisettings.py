@@ -114,6 +114,7 @@ class ApiSettings(_Part):
         max_body: Bytes of a call's body; of an uploaded list `max_upload`.
         calls_per_minute: Per actor. Before a credential was accepted: per address, `calls_per_minute_unknown`.
         call_timeout: Time for one call.
+        events_for: How long somebody watches a batch before they have to come again.
         tick: How often the worker looks for what has come due.
         webhooks: Name -> where events are told to.
         letters: Directory into which letters to people are written (one file each, for a mail system to send).
@@ -127,6 +128,7 @@ class ApiSettings(_Part):
     calls_per_minute: int = Field(default=6000, ge=1)
     calls_per_minute_unknown: int = Field(default=600, ge=1)
     call_timeout: Span = timedelta(seconds=30)
+    events_for: Span = timedelta(minutes=5)
     tick: Span = timedelta(seconds=2)
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
     letters: Path | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -48,7 +48,7 @@ class Call:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that writes; the token is used up in it."""
+        """A transaction that writes; the token is used up in it. Refused, it is used up before that is told."""
         with self.office.writing() as connection:
             if self.principal.token is not None:
                 replays.use(connection, self.principal.token, self.digest)
@@ -113,15 +113,32 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
             raise
         request.state.actor = principal.actor
         limiter.count(_counted(principal))
+        request.state.refused = _spending(office, principal, _digest(request, key, b""))
         if not may(principal, operation):
             await run_in_threadpool(_refused, office, principal, operation, at)
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
         # Only now: a list may be large, and strangers are not listened to for long.
-        return Call(office, principal, operation, at, key, _digest(request, key, await request.body()))
+        digest = _digest(request, key, await request.body())
+        request.state.refused = _spending(office, principal, digest)
+        return Call(office, principal, operation, at, key, digest)
 
     return dependency
+
+
+def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[], None]:
+    """What is done before a call is answered with a refusal: its token is used up, as by a call that is granted.
+
+    What the call wrote was rolled back, and the use of its token with it.
+    """
+
+    def spend() -> None:
+        if principal.token is not None:
+            with suppress(NotAuthenticatedError), office.writing() as connection:  # used up by another call before
+                replays.use(connection, principal.token, digest)
+
+    return spend
 
 
 def _digest(request: Request, key: str | None, body: bytes) -> bytes:

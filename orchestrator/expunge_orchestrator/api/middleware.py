@@ -12,6 +12,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,6 +66,8 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= HTTPStatus.BAD_REQUEST:
+                    await _refuse(scope)
                 headers = [*message["headers"], (b"x-request-id", call.encode()), *_SAFE]
                 message = {**message, "headers": headers}
             await send(message)
@@ -122,6 +126,17 @@ class Guard:
             return
         if not status():
             await answer(wrong)(scope, receive, send)
+
+
+async def _refuse(scope: Scope) -> None:
+    """Let be written what a refused call leaves behind (`calls.allowed`), before its caller hears of it."""
+    leave: Callable[[], None] | None = scope.get("state", {}).get("refused")
+    if leave is None:
+        return
+    try:
+        await run_in_threadpool(leave)
+    except SQLAlchemyError as error:  # the refusal stands; there is no ledger in which another call could be granted
+        _LOG.error("ledger: %s", type(error).__name__)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -66,7 +66,7 @@ _WORDS = {
 
 
 def void(workspace: Workspace, batch: Batch) -> Because | None:
-    """Why a plan that was not begun cannot be any more (the rules of `states.begin`); None: the ledger knows nothing."""
+    """Why a plan that was not begun cannot be any more, by the rules of `states.begin`; None: nothing is known."""
     if batch.state not in _NOT_BEGUN:
         return None
     if batch.map_digest != workspace.map_digest:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import anyio
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import approving, describing, planning
 from expunge_orchestrator.access.permissions import Operation
+from expunge_orchestrator.api import watching
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
@@ -33,16 +33,12 @@ from expunge_orchestrator.execution import states, stopping
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import RUNNING, Batch, batch_by_uid
+from expunge_orchestrator.ledger.records import Batch, batch_by_uid
 from expunge_orchestrator.requests import repeating, retrying
 from expunge_orchestrator.requests.records import within
 from expunge_orchestrator.scope import parse_scope
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
-EVENTS_EVERY = 0.5
-"""Seconds between two looks for somebody who watches."""
-
-Id = Annotated[str, Query()]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=PlanTold, responses=there_already(PlanTold),
@@ -230,26 +226,24 @@ def results(
 
 
 @router.get("/{batch_id}/events", response_class=StreamingResponse, responses={
-    200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}}})  # fmt: skip
+    200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}},
+    204: {"description": "Nothing follows: the caller has the `end` already"}})  # fmt: skip
 async def events(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str, asked: Request
-) -> StreamingResponse:
-    """Progress as server-sent events, until the batch rests. The data of each is what `GET /v1/batches/{id}` says."""
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))],
+    batch_id: str,
+    asked: Request,
+    last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
+) -> Response:
+    """Progress as server-sent events, until the batch rests. The data of each is what `GET /v1/batches/{id}` says.
+
+    It ends after a while also where the batch does not: come again with the id of the last event.
+    """
     first = await run_in_threadpool(_look, call, batch_id)
-    return StreamingResponse(_stream(call, batch_id, asked, first), media_type="text/event-stream")
-
-
-async def _stream(call: Call, batch_id: str, asked: Request, first: BatchTold) -> AsyncIterator[str]:
-    told, last = first, None
-    while not await asked.is_disconnected():
-        text = told.model_dump_json(by_alias=True)
-        if told.state not in {one.value for one in RUNNING}:
-            yield f"event: end\ndata: {text}\n\n"
-            return
-        yield f"event: progress\ndata: {text}\n\n" if text != last else ": still here\n\n"
-        last = text
-        await anyio.sleep(EVENTS_EVERY)
-        told = await run_in_threadpool(_look, call, batch_id)
+    look = partial(run_in_threadpool, _look, call, batch_id)
+    watch = watching.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
+    if watch.told_the_end(first):
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
+    return StreamingResponse(watch.events(first, look, asked.is_disconnected), media_type="text/event-stream")
 
 
 def _look(call: Call, batch_id: str) -> BatchTold:
