@@ -1,6 +1,8 @@
 """Reading the public log beside a receipt: was the receipt's history kept, and is a statement being withheld?
 
 An export alone cannot show that its last statements are missing. The log can: each leaf names its series and number.
+What the log held at the export's own checkpoint and the export leaves out is withheld. What came after that checkpoint
+makes the export an old one: as true as it was, and not complete any more.
 """
 
 from dataclasses import replace
@@ -19,8 +21,9 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
         log: the log, opened with the key of the same trust file.
 
     Returns:
-        With `searched` set to the log's size if the log extends the receipt's checkpoint and holds no other statement
-        of the series; else with the reason `log-inconsistent` or `statement-withheld`.
+        With `searched` set to the log's size, and `later` to the number of statements of the series that came after the
+        receipt's checkpoint, if the log extends that checkpoint and the receipt holds all that there was of the series;
+        else with the reason `log-inconsistent` or `statement-withheld`.
     """
     seen = verdict.as_of
     if not verdict.authentic or seen is None:
@@ -28,24 +31,30 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
     try:
         log.audit()
         extends = seen.size <= log.size and merkle.root(seen.size, log.tree.node).hex() == seen.root
-        held = _count(log, verdict.statements[0].series) if extends else 0
+        held, later = _count(log, verdict.statements[0].series, seen.size) if extends else (0, 0)
     except LogCorruptError:
         return replace(verdict, reason=Reason.LOG_INCONSISTENT, statements=())
     if not extends:
         return replace(verdict, reason=Reason.LOG_INCONSISTENT, statements=())
     if held != len(verdict.statements):
         return replace(verdict, reason=Reason.STATEMENT_WITHHELD, statements=())
-    return replace(verdict, searched=log.size)
+    return replace(verdict, searched=log.size, later=later)
 
 
-def _count(log: Log, series: str) -> int:
-    """Count the distinct leaves of a series; a leaf appended again after a crash is the same statement."""
+def _count(log: Log, series: str, size: int) -> tuple[int, int]:
+    """Count the distinct leaves of a series before and after a checkpoint of that size.
+
+    A leaf appended again after a crash is the same statement.
+    """
     found: set[bytes] = set()
-    for data in log.leaves():
+    before = 0
+    for index, data in enumerate(log.leaves()):
         try:
             parsed = leaf.parse(data)
         except MalformedError:
             continue  # another kind of leaf; it states nothing about this series
         if parsed.series == series:
             found.add(data)
-    return len(found)
+            if index < size:
+                before = len(found)
+    return before, len(found) - before

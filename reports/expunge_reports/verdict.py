@@ -52,7 +52,7 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.SHARED_DOCUMENT_UNCITED: "a document is enclosed that no statement cites",
     Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt, or is no opening",
     Reason.LOG_INCONSISTENT: "the log is damaged, or does not extend the receipt's checkpoint",
-    Reason.STATEMENT_WITHHELD: "the log holds another statement of this series; get a newer export",
+    Reason.STATEMENT_WITHHELD: "at the export's own checkpoint the log held another statement of this series",
 }
 
 
@@ -82,6 +82,7 @@ class Verdict:
         reason: None if authentic, else the one reason why not.
         seq: position of the statement in which the reason was found, if it was in one.
         as_of: the checkpoint, once its signature was verified.
+        later: how many statements of the series came after the checkpoint, in the log that was searched.
         part: the part of the export that could not be read, where the reason is its form.
         statements: the verified statements in order; empty unless authentic.
         overdue_since: the day by which what is open should have been done, if that day has passed.
@@ -97,6 +98,7 @@ class Verdict:
     overdue_since: date | None = None
     openings: int = 0
     searched: int | None = None
+    later: int = 0
     part: str | None = None
 
     @property
@@ -111,8 +113,8 @@ class Verdict:
 
     @property
     def complete(self) -> bool:
-        """Nothing that should have been stated by now is missing."""
-        return self.authentic and self.overdue_since is None
+        """Nothing that should have been stated by now is missing, nor anything that is known to be stated."""
+        return self.authentic and self.overdue_since is None and not self.later
 
     @property
     def status(self) -> str:

@@ -20,6 +20,8 @@ def lines(verdict: Verdict) -> list[str]:
     words = ["authentic"]
     if verdict.overdue_since is not None:
         words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
+    if verdict.later:
+        words.append("incomplete: more of this series was stated since; get the receipt again")
     if not verdict.anchored:
         words.append("unanchored")
     return [
@@ -60,6 +62,8 @@ def completeness(verdict: Verdict) -> str:
     """Return the line that says whether further statements were looked for."""
     if verdict.searched is None:
         return "no log given: further statements of this series were not looked for"
+    if verdict.later:
+        return f"the log of {verdict.searched} leaves holds {verdict.later} further of this series, stated since"
     return f"the log of {verdict.searched} leaves holds no further statement of this series"
 
 
@@ -98,6 +102,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "overdueSince": None if overdue is None else overdue.isoformat(),
         "openings": verdict.openings,
         "searchedLeaves": verdict.searched,
+        "statedSince": verdict.later,
         "asOf": None
         if found is None
         else {

@@ -27,6 +27,20 @@ def test_a_withheld_last_statement_is_found(finished, edit):
     assert (judged.reason, judged.statements) == (Reason.STATEMENT_WITHHELD, ())
 
 
+def test_an_old_receipt_is_as_true_as_it_was_and_not_complete(finished, edit):
+    """Fetched before more was stated: no lie, and not the last word. What it left out even then is withheld."""
+    old, short = finished.export(), edit(finished.export(), lambda document: (document["statements"].pop(),))
+    more = [leaf.of_payload(finished.series, number, b"later %d" % number).to_bytes() for number in (3, 4)]
+    finished.writer.append([*more, more[0], leaf.of_payload(statement.new_series(), 0, b"x").to_bytes()])
+    judged = monitor.judge(finished.verify(old), finished.writer.log)
+    assert (judged.authentic, judged.complete, judged.status, judged.later) == (True, False, "incomplete", 2)
+    assert len(judged.statements) == 3
+    assert wording.completeness(judged) == "the log of 307 leaves holds 2 further of this series, stated since"
+    assert wording.to_object(judged)["statedSince"] == 2
+    judged = monitor.judge(finished.verify(short), finished.writer.log)
+    assert (judged.reason, judged.later, judged.statements) == (Reason.STATEMENT_WITHHELD, 0, ())
+
+
 def test_a_leaf_appended_twice_is_one_statement(finished):
     finished.writer.append([finished.writer.log.leaf(finished.indexes[2])])
     assert monitor.judge(finished.verify(finished.export()), finished.writer.log).authentic
@@ -85,7 +99,7 @@ def test_the_command_line_takes_a_log(finished, tmp_path, capsys):
     )
     finished.writer.append([leaf.of_payload(finished.series, 3, late).to_bytes()])
     assert main([*options, str(finished.directory)]) == 1
-    assert capsys.readouterr().out.startswith("invalid: statement-withheld: ")
+    assert capsys.readouterr().out.startswith("authentic, incomplete: more of this series was stated since; ")
     assert main([*options, str(tmp_path / "nowhere")]) == 1 + 1
 
 
