@@ -48,6 +48,7 @@ class CalendarYear:
     working: frozenset[date]
 
 
+@lru_cache(maxsize=1)  # the packages' metadata are files
 def source() -> str:
     """What produced the calendars, as receipts name it: `holidays 0.109`."""
     return f"holidays {version('holidays')}"

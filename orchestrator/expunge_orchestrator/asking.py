@@ -20,7 +20,8 @@ def identified(store: StoreConnector) -> tuple[StoreIdentity, datetime]:
 def each(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:
     """Ask for each name, `at_once` of them at a time; the answers in the order of the names.
 
-    Every call is over when this returns or raises. Of several errors the first one's, in that order, is raised.
+    Every call is over when this returns or raises. Of several errors the first one's, in that order, is raised. The
+    first is asked in the caller's own thread: it would only wait otherwise.
 
     Args:
         names: Usually of stores.
@@ -30,6 +31,8 @@ def each(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[st
     ordered = list(names)
     if at_once == 1 or len(ordered) < 2:  # noqa: PLR2004 - with one there is nothing to do at once
         return {name: ask(name) for name in ordered}
-    with ThreadPoolExecutor(min(at_once, len(ordered)), thread_name_prefix="expunge-ask") as pool:
-        begun = [pool.submit(ask, name) for name in ordered]
-    return {name: one.result() for name, one in zip(ordered, begun, strict=True)}
+    first, *others = ordered
+    with ThreadPoolExecutor(min(at_once - 1, len(others)), thread_name_prefix="expunge-ask") as pool:
+        begun = [pool.submit(ask, name) for name in others]
+        answers = {first: ask(first)}  # leaving the block waits for the others, also if this raises
+    return answers | {name: one.result() for name, one in zip(others, begun, strict=True)}

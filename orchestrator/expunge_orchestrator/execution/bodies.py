@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 
 from expunge_config.datamap import DataMap
@@ -35,7 +36,7 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
     """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
     return {
         "kind": "plan",
-        "software": f"expunge {version('expunge')}",
+        "software": _software(),
         "operator": data_map.operator.name,
         "contact": data_map.operator.contact,
         "dataMap": f"sha256:{batch.map_digest}",
@@ -67,6 +68,11 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
             if store in batch.plan["stores"] and name in batch.plan["stores"][store]["collections"]
         },
     }
+
+
+@cache  # the packages' metadata are files
+def _software() -> str:
+    return f"expunge {version('expunge')}"
 
 
 def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy]) -> dict[str, object]:

@@ -98,12 +98,16 @@ def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, li
 
     The same person: a person key in common or, where either knows none, any key in common.
     """
-    persons = sorted(leftovers.person_identities(context.workspace))
-    asked = {item.id for item in people}
+    scope, asked = context.batch.scope, {item.id for item in people}
+    of = {
+        "chunk": context.chunk_id,
+        "persons": sorted(leftovers.person_identities(context.workspace)),
+        "controller": scope.controller,
+        "member": scope.member,
+    }
     found: dict[int, dict[int, Unfinished]] = {}
-    others = _others(context.chunk_id, persons).where(leftovers.of_scope(context.batch.scope))
     with reading(context.workspace.ledger) as connection:
-        rows = [row for row in connection.execute(others) if row.asked in asked]
+        rows = [row for row in connection.execute(_OTHERS, of) if row.asked in asked]
         tags = _tags_of(connection, {row.id for row in rows})
     ours = _usable_tags(context, people) if rows else {}
     for row in rows:
@@ -223,8 +227,12 @@ def words(others: Sequence[Unfinished]) -> str:
     return f"; another request of this person is not finished: {named}"
 
 
-def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:
-    """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk."""
+def _others() -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:
+    """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk.
+
+    Blanks: `chunk`, `persons` (the person identities), `controller` and `member`.
+    """
+    persons: sa.BindParameter[str] = sa.bindparam("persons", expanding=True)
     ours, theirs, proof = (schema.suppression.alias(name) for name in ("ours", "theirs", "proof"))
     person, other = schema.item.alias("person"), schema.item
     return (
@@ -245,7 +253,9 @@ def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, A
         .join(schema.chunk, schema.chunk.c.id == other.c.chunk_id)
         .join(schema.batch, schema.batch.c.id == other.c.batch_id)
         .where(
-            person.c.chunk_id == chunk_id,
+            person.c.chunk_id == sa.bindparam("chunk"),
+            schema.batch.c.controller == sa.bindparam("controller"),
+            schema.batch.c.member.is_not_distinct_from(sa.bindparam("member", type_=sa.String)),
             sa.or_(
                 ours.c.namespace.in_(persons),
                 ~sa.exists().where(proof.c.item_id == person.c.id, proof.c.namespace.in_(persons)),
@@ -255,6 +265,9 @@ def _others(chunk_id: int, persons: Sequence[str]) -> sa.Select[Any, Any, Any, A
             _not_over(),
         )
     )
+
+
+_OTHERS = _others()  # built once, for a conclusion of one person does it as often as one of thousands
 
 
 def _at_work(batch: str, chunk: str) -> bool:

@@ -99,8 +99,10 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
     Returns:
         Where the chunk itself goes if they are all that is in it.
     """
+    if not kept:
+        return None
     grounds = grounds_of(context.workspace.data_map)
-    settling = bool(kept) and kept[0].item.outcome is not None
+    settling = kept[0].item.outcome is not None
     told = []
     for one in kept:
         if not one.held.undisclosed:

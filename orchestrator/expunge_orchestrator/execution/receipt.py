@@ -37,14 +37,18 @@ class Received:
         return self.deadlines is not None and any("extension" in one for one in self.deadlines["clocks"])
 
 
+# Built once: it is asked for every person.
+_OF_BATCH = (
+    sa.select(request.c.received_at, request.c.controller_received_at, request.c.deadlines, request.c.evidence)
+    .where(request.c.batch_id == sa.bindparam("batch"))
+    .order_by(request.c.received_at)
+    .limit(1)
+)
+
+
 def of(connection: sa.Connection, batch: Batch) -> Received:
     """Of the request of a batch; a list of people, which has none, was received when the batch was made."""
-    found = connection.execute(
-        sa.select(request.c.received_at, request.c.controller_received_at, request.c.deadlines, request.c.evidence)
-        .where(request.c.batch_id == batch.id)
-        .order_by(request.c.received_at)
-        .limit(1)
-    ).first()
+    found = connection.execute(_OF_BATCH, {"batch": batch.id}).first()
     if found is None:
         return Received(batch.created_at)
     return Received(found.received_at, found.controller_received_at, found.deadlines, found.evidence)
