@@ -110,8 +110,11 @@ def equal(
 
 
 def leading(mapped: MappedTable) -> Iterator[sql.Composable]:
-    """The values of l0, l1, … in a row `t`."""
-    return (compared(mapped.table.columns[name], kind, "t") for name, kind in mapped.leads.items())
+    """The values of l0, l1, … in a row `t`, typed as keys are."""
+    return (
+        sql.SQL("{}::{}").format(compared(mapped.table.columns[name], kind, "t"), raw(kind.ddl))
+        for name, kind in mapped.leads.items()
+    )
 
 
 def named(names: Sequence[str], values_: Iterable[sql.Composable]) -> Iterator[sql.Composed]:

@@ -40,7 +40,9 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.foreground import Foreground
 from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec, tying
+from expunge_connectors.postgres.phrases import Phrases
 from expunge_connectors.postgres.quiescence import await_quiescence
+from expunge_connectors.postgres.recount import Verifier
 from expunge_connectors.postgres.remembered import RememberedCatalogue
 from expunge_connectors.postgres.replicas import Replicas
 from expunge_connectors.postgres.sequence import checked_actions
@@ -83,6 +85,7 @@ class PostgresStore:
         self._connections = Connections(name, connection)
         self._catalogue = RememberedCatalogue(table.table for table in self._map.collections.values())
         self._last_mapped: tuple[Catalogue, Scope, MappedStore] | None = None
+        self._last_verified: tuple[Catalogue, Scope, Phrases] | None = None
         self._replicas = Replicas(name, connection)
         self._foreground = Foreground(connection.busy_sessions)
         self._wait = patient() if wait is None else wait
@@ -130,11 +133,11 @@ class PostgresStore:
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
-        return self._reading(lambda connection: identity.identity(connection, self.name))
+        return self._call(lambda connection: identity.identity(connection, self.name))
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""
-        return self._reading(lambda connection: identity.now(connection, self.name))
+        return self._call(lambda connection: identity.now(connection, self.name))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
         """Declared yields and internal keys of every row tied to these keys."""
@@ -198,9 +201,12 @@ class PostgresStore:
             )
         self._check_structure()
 
-        def verifier(connection: Connection) -> verification.Verifier:
+        def verifier(connection: Connection) -> Verifier:
             live = self._catalogue.read(connection)
-            return verification.Verifier(self.name, self._map, self._data_map, live, scope, cutoff)
+            last = self._last_verified
+            if last is None or last[0] is not live or last[1] != scope:
+                last = self._last_verified = live, scope, Phrases()
+            return Verifier(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
 
         found = self._reading(lambda connection: verification.verify(connection, verifier(connection), subjects))
         found = self._call(lambda connection: self._replicas.verify(connection, verifier, subjects, found))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 from psycopg import sql
 
 from expunge_connectors.contract import Counts, Scope, Subject, Tally
 from expunge_connectors.postgres import staging
 from expunge_connectors.postgres.belonging import kept, kept_until, owned, requested
+from expunge_connectors.postgres.bundle import Bundle, answers
 from expunge_connectors.postgres.comparison import leading, named, place, place_names, place_types
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -30,8 +32,30 @@ def count(
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
     nothing = dict.fromkeys(store.scoped, Tally())
     tallies = {subject.number: dict(nothing) for subject in subjects}
-    unread: dict[str, sql.Identifier] = {}
+    told = answers(search, "count", partial(_bundled, search)) if search.staged.few and store.scoped else None
     seen: dict[tuple[int, int, int, date | None, str | None], Tally] = {}  # there are few different ones
+    for name, number, due, retained, newer, until in _one_by_one(search) if told is None else told:
+        shared = retained and store.scoped[name].spec.sharing is not None
+        tally = (due, retained, newer, until, "shared" if shared else None)
+        if tally not in seen:
+            seen[tally] = Tally(*tally)
+        tallies[number][name] = seen[tally]
+    return tallies
+
+
+def _bundled(search: Search) -> sql.Composed:
+    bundle = Bundle.of(search)
+    for mapped in search.store.scoped.values():
+        ways = ways_of(bundle.search, mapped.selecting)
+        if ways and mapped.leads:
+            bundle.keep(mapped, _found(bundle.search, mapped, ways))
+        bundle.tell(_statement(bundle.search, mapped, ways))
+    return bundle.statement()
+
+
+def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
+    connection, store = search.connection, search.store
+    unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = ways_of(search, mapped.selecting)
@@ -41,30 +65,30 @@ def count(
             if mapped.leads:
                 search.keep("count", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
             statement = search.phrase(("count", mapped.name), partial(_statement, search, mapped, ways))
-            for number, due, retained, newer, until in connection.execute(statement).fetchall():
-                told = (due, retained, newer, until, "shared" if retained and mapped.spec.sharing else None)
-                if told not in seen:
-                    seen[told] = Tally(*told)
-                tallies[number][mapped.name] = seen[told]
+            yield from connection.execute(statement).fetchall()
     with translated(store.name):
         probe(connection, store.name, unread)
-    return tallies
 
 
 _STATEMENT = sql.SQL(
-    "SELECT number,"
+    "SELECT {}, number,"
     " count(*) FILTER (WHERE asked AND NOT stays),"
     " count(*) FILTER (WHERE asked AND stays),"
     " count(*) FILTER (WHERE NOT asked),"
     " max(until) FILTER (WHERE asked AND stays)"
     " FROM {} WHERE NOT tombstone GROUP BY number"
 )
+# Of no row: a table that may not be read is not one that holds nothing.
+_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date FROM {} WHERE false")
 
 
 def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
+    if not ways:
+        return _NOTHING.format(name, mapped.table.identifier)
     if mapped.leads:
-        return _STATEMENT.format(sql.SQL("{} AS f").format(search.table(mapped.name)))
-    return _STATEMENT.format(sql.SQL("({}) AS f").format(_found(search, mapped, ways)))
+        return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
+    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, ways)))
 
 
 def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:

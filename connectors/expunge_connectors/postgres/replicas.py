@@ -20,8 +20,9 @@ from expunge_connectors.errors import ConnectorError, TerminalError, TransientEr
 from expunge_connectors.postgres import identity
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.recount import Verifier
 from expunge_connectors.postgres.spec import PostgresConnection
-from expunge_connectors.postgres.verification import Verifier, asked_rows, tallied
+from expunge_connectors.postgres.verification import asked_rows, tallied
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
@@ -268,6 +269,6 @@ def _recount(connection: Connection, verifier: Verifier, subjects: Sequence[Subj
         return tallied(verifier, names, subjects, [])
     rows = list(asked_rows(subjects, verifier.scope))
     columns = [[row[at] for row in rows] for at in range(3)]
-    statement = verifier.statement(names, [_KEYS.format(_ASKED)])
+    statement = verifier.statement(names, {row[1] for row in rows}, connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:
         return tallied(verifier, names, subjects, cursor.execute(statement, columns).fetchall())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from psycopg import sql
 
@@ -12,6 +14,7 @@ from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
 from expunge_connectors.postgres import assurance, staging
 from expunge_connectors.postgres.belonging import owned, requested
+from expunge_connectors.postgres.bundle import Bundle, answers
 from expunge_connectors.postgres.comparison import leading, named, normalised, place, place_names, place_types, values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -38,24 +41,59 @@ def resolve(
     ties = {tie.namespace for name in on_the_way for tie in store.scoped[name].ties}
     if not any(key.namespace in ties for subject in subjects for key in subject.keys):
         return []
-    told: list[Yield] = []
-    unread: dict[str, sql.Identifier] = {}
-    known = _Keys()
     with translated(store.name):
         search = Search(connection, store, staging.stage(connection, store, subjects, scope), cutoff)
+    known = _Keys()
+    rows = None
+    if search.staged.few and not any(map(assurance.asked, store.scoped.values())):
+        rows = answers(search, "resolve", partial(_bundled, search, telling, leads_on))
+    if rows is None:
+        return list(_one_by_one(search, telling, leads_on, known))
+    made = {name: known.made(store.scoped[name]) for name in telling}
+    return [one for name, *row in rows for one in _yields(name, made[name], row, known)]
+
+
+def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
+    """Every collection's yields in one statement; a value in it is an array, as those with several values are."""
+    bundle = Bundle.of(search)
+    width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
+    for mapped in search.store.scoped.values():
+        name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
+        ways = ways_of(bundle.search, mapped.ties) if mapped.name in telling | leads_on else []
+        if ways and (mapped.name in leads_on or mapped.own):
+            bundle.keep(mapped, _found(bundle.search, mapped, ways))
+        if ways and mapped.name in telling:
+            several = [source.several for source, _ in mapped.yields.values()] + [False] * len(_reported(mapped))
+            values_ = [
+                sql.SQL("{}::text[]" if one else "ARRAY[{}]::text[]").format(value)
+                for one, value in zip(several, _wanted(mapped), strict=True)
+            ]
+            padding = [sql.SQL("NULL::text[]")] * (width - len(values_))
+            rows = _rows(bundle.search, mapped, ways)
+            bundle.tell(_DISTINCT.format(listed(name, *_ORIGIN, *values_, *padding), rows))
+        else:
+            # Of no row: a table that may not be read is not one that says nothing.
+            nothing = [sql.SQL("NULL::text[]")] * width
+            empty = sql.SQL("SELECT {}, NULL::integer, NULL::text, NULL::text, {} FROM {} WHERE false")
+            bundle.tell(empty.format(name, listed(*nothing), mapped.table.identifier))
+    return bundle.statement()
+
+
+def _one_by_one(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str], known: _Keys) -> Iterator[Yield]:
+    store = search.store
+    unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = ways_of(search, mapped.ties)
-            if not ways or mapped.name not in on_the_way:
+            if not ways or mapped.name not in telling | leads_on:
                 unread[mapped.name] = mapped.table.identifier
                 continue
             if mapped.name in leads_on or mapped.own or assurance.asked(mapped):
                 search.keep("resolve", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
             if mapped.name in telling and search.found.get(mapped.name) != 0:
-                told += _told(search, mapped, ways, known)
+                yield from _told(search, mapped, ways, known)
     with translated(store.name):
-        probe(connection, store.name, unread)
-    return told
+        probe(search.connection, store.name, unread)
 
 
 def _leading_to(store: MappedStore) -> dict[str, list[str]]:
@@ -151,31 +189,53 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
 
 
 def _told(search: Search, mapped: MappedTable, ways: Sequence[Way], known: _Keys) -> Iterator[Yield]:
-    feeds = _reported(mapped)
-    statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways, feeds))
-    declared = [known.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
+    statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways))
     shared = assurance.shared(search, mapped)
-    made = [*declared, *(known.of(feed.namespace) for feed in feeds)]
-    for number, by, via, *found in search.connection.execute(statement).fetchall():
-        origin = known.of(by)[via]
-        assert origin is not None
-        for keys, texts in zip(made, found, strict=True):
-            for text in texts if isinstance(texts, list) else (texts,):
-                key = None if text is None else keys[text]
-                if key is not None and (number, key) not in shared:
-                    yield Yield(number, origin, mapped.name, key)
+    made = known.made(mapped)
+    for row in search.connection.execute(statement).fetchall():
+        yield from _yields(mapped.name, made, row, known, shared)
 
 
-def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way], feeds: Sequence[Feed]) -> sql.Composed:
+def _yields(
+    name: str,
+    made: Sequence[_Texts],
+    row: Sequence[Any],
+    known: _Keys,
+    shared: AbstractSet[tuple[int, SubjectKey]] = frozenset(),
+) -> Iterator[Yield]:
+    """What one answer says: the subject's number, by and via, and texts (or arrays of them) of the kinds `made`."""
+    number, by, via, *found = row
+    origin = known.of(by)[via]
+    assert origin is not None
+    for keys, texts in zip(made, found, strict=False):  # beyond there is padding
+        for text in texts if isinstance(texts, list) else (texts,):
+            key = None if text is None else keys[text]
+            if key is not None and (number, key) not in shared:
+                yield Yield(number, origin, name, key)
+
+
+def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
     """What the rows found say: those kept, or those that the ways lead to."""
-    kept = mapped.name in search.found
-    rows = search.table(mapped.name) if kept else sql.SQL("({})").format(_found(search, mapped, ways))
+    return _DISTINCT.format(listed(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, ways))
+
+
+_ORIGIN = (raw("f.number"), raw("f.by"), raw("f.via"))
+_DISTINCT = sql.SQL("SELECT DISTINCT {} FROM {} AS f")
+
+
+def _rows(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composable:
+    if mapped.name in search.found:
+        return search.table(mapped.name)
+    return sql.SQL("({})").format(_found(search, mapped, ways))
+
+
+def _wanted(mapped: MappedTable) -> Iterator[sql.Composable]:
+    """What is said of a row found: its yields, then the internal keys reported of it."""
     names = list(mapped.leads)
-    wanted: list[sql.Composable] = [raw(f"f.y{at}") for at in range(len(mapped.yields))]
-    for feed in feeds:
+    yield from (raw(f"f.y{at}") for at in range(len(mapped.yields)))
+    for feed in _reported(mapped):
         value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
-        wanted.append(value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value))
-    return sql.SQL("SELECT DISTINCT f.number, f.by, f.via, {} FROM {} AS f").format(listed(*wanted), rows)
+        yield value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value)
 
 
 def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
@@ -224,3 +284,8 @@ class _Keys:
     def declared(self, identity: str, normalise: Callable[[str], str]) -> _Texts:
         """Keys of an identity, from what stands in a row."""
         return self._declared.setdefault(identity, _Texts(identity, normalise))
+
+    def made(self, mapped: MappedTable) -> list[_Texts]:
+        """Of what is said of a collection's rows, in that order."""
+        declared = [self.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
+        return [*declared, *(self.of(feed.namespace) for feed in _reported(mapped))]

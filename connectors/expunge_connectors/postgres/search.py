@@ -3,7 +3,8 @@
 The vocabulary of the statements: `k` is where a tie comes from (a staged key, or a row found before), `t` a row of the
 table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.
 
-Rows that lead on, or are looked at more than once, are kept in a table of found rows, which has at least the columns
+Rows that lead on, or are looked at more than once, are kept in a table of found rows (a temporary one, or a common
+table expression: see `bundle`), which has at least the columns
 number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that lead on) and leads (they may be
 followed). Verification has statements of its own.
 """
@@ -33,6 +34,7 @@ class Search:
         cutoff: None: whatever its age.
         found: Collection -> rows in its table of found rows, for those that have one.
         waiting: Collections of which found rows wait (see `keys_known`).
+        schema: What qualifies the names of the tables of found rows.
     """
 
     connection: Connection
@@ -41,10 +43,11 @@ class Search:
     cutoff: datetime | None
     found: dict[str, int] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
+    schema: tuple[str, ...] = ("pg_temp",)
 
     def table(self, name: str) -> sql.Identifier:
         """The table of found rows of a collection."""
-        return sql.Identifier("pg_temp", f"expunge_found_{self.store.place(name)}")
+        return sql.Identifier(*self.schema, f"expunge_found_{self.store.place(name)}")
 
     def phrase(self, what: Hashable, compose: Callable[[], sql.Composable], limit: int | None = None) -> Phrase:
         """A statement that is put together once for the state that this search is in.

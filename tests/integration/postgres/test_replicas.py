@@ -27,8 +27,9 @@ from tests.integration.postgres.company import (
 
 from expunge_connectors.contract import Severity, Tally, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.postgres.phrases import Phrases
+from expunge_connectors.postgres.recount import Verifier
 from expunge_connectors.postgres.replicas import Replicas, larger
-from expunge_connectors.postgres.verification import Verifier
 from expunge_orchestrator.embedded import binaries, recipes
 from expunge_orchestrator.embedded.processes import Processes
 from expunge_orchestrator.embedded.server import Server
@@ -202,7 +203,8 @@ def test_the_statement_on_a_standby_counts_what_the_primary_counts(company):
         empty = {number: dict.fromkeys(tallies, Tally()) for number, tallies in told.items()}
 
         def verifier(connection):
-            return Verifier("main", alone._map, alone._data_map, alone._catalogue.read(connection), ACCOUNT, CUTOFF)
+            live = alone._catalogue.read(connection)
+            return Verifier("main", alone._map, alone._data_map, live, ACCOUNT, CUTOFF, Phrases())
 
         with psycopg.connect(company[0], autocommit=True) as primary:
             assert both._replicas.verify(primary, verifier, people, empty) == told
