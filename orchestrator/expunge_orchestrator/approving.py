@@ -9,21 +9,21 @@ from expunge_orchestrator import limits
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import NotConfirmedError, WaitingError
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
 
 
-def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> None:
-    """Approve a plan that waits for it.
+def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> bool:
+    """Approve a plan that waits for it. Of several who approve it at once, one did; who says so again changes nothing.
+
+    Returns:
+        Whether it was approved now; False: this approver had approved exactly this plan before.
 
     Raises:
-        UsageError: It does not wait for anybody.
+        UsageError: It does not wait for anybody (any more).
         NotConfirmedError: The digest is not the plan's, or the approver is who asked for it.
     """
     if batch.state is not BatchState.AWAITING_APPROVAL:
-        raise UsageError(
-            f"This batch is {batch.state.value}: it waits for no approval.",
-            remedy="`expunge status` lists the batches; those that wait are awaiting-approval.",
-        )
+        return _again(connection, batch, digest, approver)
     if digest != batch.plan_digest:
         raise NotConfirmedError(
             "Nothing was approved: the digest given is not the plan's.",
@@ -39,10 +39,28 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str)
         .where(schema.batch.c.id == batch.id, schema.batch.c.state == BatchState.AWAITING_APPROVAL.value)
         .values(state=BatchState.PLANNED.value, state_at=stamp(now()), changed_by=approver)
     ).rowcount
-    if moved:
-        connection.execute(
-            sa.insert(schema.approval).values(batch_id=batch.id, approver=approver, digest=digest, at=stamp(now()))
-        )
+    if not moved:  # at this moment somebody else approved it, withdrew it, or it ran out
+        return _again(connection, batch_by_uid(connection, batch.uid), digest, approver)
+    connection.execute(
+        sa.insert(schema.approval).values(batch_id=batch.id, approver=approver, digest=digest, at=stamp(now()))
+    )
+    return True
+
+
+def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> bool:
+    """False where this approver's approval of this plan is there already.
+
+    Raises:
+        UsageError: It is not.
+    """
+    approval = schema.approval.c
+    own = sa.select(approval.digest).where(approval.batch_id == batch.id, approval.approver == approver)
+    if not batch.cancelled and digest == batch.plan_digest == connection.scalar(own):
+        return False
+    raise UsageError(
+        f"This batch is {batch.state.value}: it waits for no approval.",
+        remedy="`expunge status` lists the batches; those that wait are awaiting-approval.",
+    )
 
 
 def refuse_unapproved(connection: sa.Connection, batch: Batch) -> None:

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.request_tables import audit
 
+_APPEND = sa.insert(audit)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -27,7 +29,7 @@ def note(  # noqa: PLR0913, PLR0917 - the row's columns
     connection: sa.Connection, at: datetime, actor: str, action: str, target: str | None, result: str = "done"
 ) -> None:
     """Append an entry, in the transaction of what it tells."""
-    connection.execute(sa.insert(audit).values(at=stamp(at), actor=actor, action=action, target=target, result=result))
+    connection.execute(_APPEND, {"at": stamp(at), "actor": actor, "action": action, "target": target, "result": result})
 
 
 def page(connection: sa.Connection, after: int | None, limit: int) -> list[Entry]:

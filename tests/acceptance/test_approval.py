@@ -181,6 +181,7 @@ def test_the_command_and_its_exit_codes(desk: Desk, probe: Probe) -> None:
     assert desk.run("approve", uid, "--digest", digest, settings=ann).code == 7
     assert desk.run("approve", uid, "--digest", "1" * 64, settings=bob).code == 7
     assert desk.run("approve", uid, "--digest", digest, "--json", settings=bob).code == 0
-    assert desk.run("approve", uid, "--digest", digest, settings=bob).code == 2
+    assert desk.run("approve", uid, "--digest", digest, settings=bob).code == 0
+    assert desk.run("approve", uid, "--digest", digest, settings={"EXPUNGE_ACTOR": "carol"}).code == 2
     assert desk.run("erase", uid, "--confirm", digest, settings=ann).code == 0
     assert crowd.messages(probe) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +30,15 @@ from expunge_orchestrator.workspace import Workspace
 OWN = "/v1/me/erasure"
 ACCOUNT = {"scope": "account"}
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A batch: where it is, its plan's digest as a body, and who may start it."""
+
+    url: str
+    digest: dict[str, str]
+    operator: dict[str, str]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -86,6 +96,21 @@ def test_two_creates_of_a_person(door: Door, different: int) -> None:
     assert rows(door) == 1
 
 
+def test_one_token_for_two_calls(door: Door) -> None:
+    """Whoever caught a token cannot use it for something else, not even at the same moment."""
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(OWN, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()["id"]
+    stolen = door.person(user_id=holder)
+    answers = at_once(
+        posting(door, f"{OWN}/{made}/cancel", stolen),
+        lambda: door.client.get(OWN, headers=stolen),
+        posting(door, OWN, {**stolen, "Idempotency-Key": "another"}, ACCOUNT),
+    )
+    assert sorted(one.status_code for one in answers) == [200, 401, 401], [one.text for one in answers]
+    refused = {one.json()["type"].rsplit("/", 1)[1] for one in answers if one.status_code == 401}
+    assert refused == {"token-replayed"}
+
+
 def test_two_creates_of_a_controller(door: Door) -> None:
     client = door.office.town.company.clients[3].id
     caller = door.office.town.company.callers_of(client)[0]
@@ -108,6 +133,70 @@ def test_one_list_twice(door: Door) -> None:
     assert sorted(one.status_code for one in answers) == [200, 200, 201], [one.text for one in answers]
     assert len({one.json()["batch"] for one in answers}) == 1
     assert batches(door) == 1
+
+
+@pytest.fixture
+def four_eyes(door: Door) -> Planned:
+    """A list of one, planned, where the map lets nobody be erased without a second pair of eyes."""
+    workspace = door.office.workspace
+    limits = workspace.data_map.limits.model_copy(update={"people": 0})
+    object.__setattr__(workspace, "data_map", workspace.data_map.model_copy(update={"limits": limits}))
+    client, operator = door.office.town.company.clients[3].id, door.key(Role.OPERATOR)
+    csv = f"caller_id\n{door.office.town.company.callers_of(client)[2]}\n"
+    made = door.client.post(
+        "/v1/batches",
+        params={"controller": f"client:{client}"},
+        content=csv,
+        headers={**once(operator), "Content-Type": "text/csv"},
+    ).json()
+    assert made["state"] == "awaiting-approval"
+    return Planned(f"/v1/batches/{made['batch']}", {"digest": made["digest"]}, operator)
+
+
+def approvals(door: Door) -> tuple[list[str], list[str]]:
+    """Who approved, as the ledger has it, and as the audit trail does."""
+    with reading(door.office.workspace.ledger) as connection:
+        told = sa.select(audit.c.actor).where(audit.c.action == "batch.approve", audit.c.result == "done")
+        return list(connection.scalars(sa.select(schema.approval.c.approver))), list(connection.scalars(told))
+
+
+def test_approved_twice_by_one(door: Door, four_eyes: Planned) -> None:
+    """At once, and once more afterwards: it is said again, and nothing is written again."""
+    approver = door.key(Role.APPROVER)
+    approve = posting(door, f"{four_eyes.url}/approve", approver, four_eyes.digest)
+    answers = [*at_once(*[approve] * 4), approve()]
+    assert [(one.status_code, one.json()["state"]) for one in answers] == [(200, "planned")] * 5
+    rows_, trail = approvals(door)
+    assert (len(rows_), trail) == (1, rows_)
+    start = posting(door, f"{four_eyes.url}/start", four_eyes.operator, four_eyes.digest)
+    assert start().status_code == 202
+    assert (approve().status_code, approve().json()["state"]) == (200, "executing")
+    other = door.client.post(f"{four_eyes.url}/approve", json={"digest": "0" * 64}, headers=approver)
+    assert other.status_code == 409
+
+
+def test_approved_by_four_at_once(door: Door, four_eyes: Planned) -> None:
+    """One of them did; the others are told that nobody is waited for. Nobody reads 200 who is not in the ledger."""
+    approvers = [door.key(Role.APPROVER) for _ in range(4)]
+    jobs = [posting(door, f"{four_eyes.url}/approve", one, four_eyes.digest) for one in approvers]
+    answers = at_once(*jobs)
+    assert sorted(one.status_code for one in answers) == [200, 409, 409, 409], [one.text for one in answers]
+    assert {one.json()["type"].rsplit("/", 1)[1] for one in answers if one.status_code == 409} == {"not-possible-now"}
+    rows_, trail = approvals(door)
+    assert (len(rows_), trail) == (1, rows_)
+    assert [job().status_code for job in jobs] == [one.status_code for one in answers]
+    assert approvals(door) == (rows_, trail)
+
+
+def test_approved_while_it_is_withdrawn(door: Door, four_eyes: Planned) -> None:
+    """Withdrawn it is in the end; nobody is told that they approved it who came too late for that."""
+    approve = posting(door, f"{four_eyes.url}/approve", door.key(Role.APPROVER), four_eyes.digest)
+    approved, withdrawn = at_once(approve, posting(door, f"{four_eyes.url}/cancel", four_eyes.operator))
+    assert withdrawn.status_code == 200, withdrawn.text
+    assert approved.status_code == (200 if approvals(door)[0] else 409)
+    door.work()
+    assert door.client.get(four_eyes.url, headers=four_eyes.operator).json()["state"] == "cancelled"
+    assert approve().status_code == 409
 
 
 def test_undone_while_it_begins(door: Door) -> None:

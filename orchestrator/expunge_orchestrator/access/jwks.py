@@ -43,12 +43,22 @@ class Keys:
     _failed_at: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def held(self, key_id: str | None) -> KeySet | None:
+        """The set, if it is in memory, not old, and has that key. Waits for nobody."""
+        known = self._set
+        if known is None or time.monotonic() - self._at > GOOD_FOR:
+            return None
+        return known if key_id is None or any(one.kid == key_id for one in known.keys) else None
+
     def current(self, key_id: str | None) -> KeySet:
         """The set, asked for again when it is old or has no such key.
 
         Raises:
             ConfigError: It cannot be had, and there is none from the last day.
         """
+        held = self.held(key_id)
+        if held is not None:
+            return held
         with self._lock:
             age = time.monotonic() - self._at
             known = self._set is not None and (key_id is None or any(one.kid == key_id for one in self._set.keys))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from expunge_orchestrator.access.principals import Token
 from expunge_orchestrator.access.refusals import NotAuthenticatedError
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger.database import insert_unless_there
 from expunge_orchestrator.ledger.request_tables import token_use
 
 
@@ -24,14 +24,8 @@ def use(connection: sa.Connection, token: Token, operation: bytes) -> None:
     Raises:
         NotAuthenticatedError: It was used for another one.
     """
-    # Both dialects know the clause by the same words; the generic insert does not.
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    used = connection.execute(
-        insert(token_use)
-        .values(token=token.digest, operation=operation, expires_at=token.expires_at)
-        .on_conflict_do_nothing()
-    ).rowcount
-    if not used:
+    row = {"token": token.digest, "operation": operation, "expires_at": token.expires_at}
+    if not insert_unless_there(connection, token_use, row):
         kept = connection.scalar(sa.select(token_use.c.operation).where(token_use.c.token == token.digest))
         if kept != operation:
             raise NotAuthenticatedError(

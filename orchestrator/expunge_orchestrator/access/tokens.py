@@ -55,6 +55,17 @@ class Issuers:
         """From the settings. Nothing is read yet."""
         return cls(issuers, {name: jwks.keys_of(one) for name, one in issuers.items()}, lookup_key)
 
+    def at_hand(self, text: str) -> bool:
+        """Whether the keys that this token wants are in memory, so that its check waits for nobody.
+
+        Nothing is believed yet. Of a token that cannot be read it is true: it is refused at once.
+        """
+        try:
+            issuer, key_id = self._issuer_of(text), _header(text).get("kid")
+        except NotAuthenticatedError:
+            return True
+        return self.keys[issuer].held(key_id if isinstance(key_id, str) else None) is not None
+
     def principal_of(self, text: str, data_map: DataMap, at: datetime) -> Principal:
         """Who brings this token.
 
@@ -89,7 +100,7 @@ class Issuers:
 
     def _verified(self, text: str, name: str, issuer: Issuer) -> dict[str, Any]:
         try:
-            header = json.loads(urlsafe_b64decode(text.split(".", 1)[0] + "=="))
+            header = _header(text)
             key_id = header.get("kid")
             if header.get("alg") not in issuer.algorithms or not isinstance(key_id, str | None):
                 raise not_accepted()
@@ -114,6 +125,21 @@ class Issuers:
             frozenset(map(Role, roles)),
             _reaches(_listed(_inside(claims, issuer.controllers_claim)), data_map),
         )
+
+
+def _header(text: str) -> dict[str, Any]:
+    """What the token says of itself.
+
+    Raises:
+        NotAuthenticatedError: Nothing that can be read.
+    """
+    try:
+        header = json.loads(urlsafe_b64decode(text.split(".", 1)[0] + "=="))
+    except (ValueError, RecursionError):
+        raise not_accepted() from None
+    if not isinstance(header, dict):
+        raise not_accepted()
+    return header
 
 
 def _reaches(told: list[str], data_map: DataMap) -> frozenset[Scope] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 import sqlalchemy as sa
 from fastapi import Request
@@ -19,12 +21,15 @@ from expunge_orchestrator.access import apikeys, handouts, replays
 from expunge_orchestrator.access.permissions import Operation, may
 from expunge_orchestrator.access.principals import Principal, Role
 from expunge_orchestrator.access.refusals import NotAuthenticatedError, no_credential, not_accepted
+from expunge_orchestrator.api.clerk import Job
 from expunge_orchestrator.api.limiting import Limiter
 from expunge_orchestrator.api.office import Office
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request as request_table
 from expunge_orchestrator.requests.receiving import FOLLOW_UP
+
+T = TypeVar("T")
 
 _KEY_LENGTH = (1, 200)
 
@@ -49,19 +54,31 @@ class Call:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes; the token is used up in it. Refused, it is used up before that is told."""
-        with self.office.writing() as connection:
-            if self.principal.token is not None:
-                replays.use(connection, self.principal.token, self.digest)
+        with self.office.clerk.transaction() as connection:
+            self._use(connection)
             yield connection
+
+    def write(self, job: Job[T]) -> Future[T]:
+        """Have the clerk do a job, which may share its transaction with other calls; the token is used up in it."""
+
+        def done(connection: sa.Connection) -> T:
+            self._use(connection)
+            return job(connection)
+
+        return self.office.clerk.write(done)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads. A token is used up before, in one of its own."""
         if self.principal.token is not None:
-            with self.office.writing() as connection:
-                replays.use(connection, self.principal.token, self.digest)
+            with self.office.clerk.transaction() as connection:
+                self._use(connection)
         with reading(self.office.workspace.ledger) as connection:
             yield connection
+
+    def _use(self, connection: sa.Connection) -> None:
+        if self.principal.token is not None:
+            replays.use(connection, self.principal.token, self.digest)
 
     def note(self, connection: sa.Connection, target: str | None, result: str = "done") -> None:
         """Write into the audit trail what was done."""
@@ -107,7 +124,7 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
                 HTTPStatus.BAD_REQUEST, "idempotency-key-unusable", "Idempotency-Key: 1 to 200 printable characters."
             )
         try:
-            principal = await run_in_threadpool(_principal, office, request.headers.get("authorization"), at)
+            principal = await _principal(office, request.headers.get("authorization"), at)
         except NotAuthenticatedError:
             limiter.count_unknown(address)
             raise
@@ -135,7 +152,10 @@ def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[
 
     def spend() -> None:
         if principal.token is not None:
-            with suppress(NotAuthenticatedError), office.writing() as connection:  # used up by another call before
+            with (
+                suppress(NotAuthenticatedError),
+                office.clerk.transaction() as connection,
+            ):  # used up by another call before
                 replays.use(connection, principal.token, digest)
 
     return spend
@@ -144,7 +164,7 @@ def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[
 def _digest(request: Request, key: str | None, body: bytes) -> bytes:
     """Of what a call asks for."""
     digest = hashlib.sha256()
-    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), key, body):
+    for part in (request.method, request.scope["path"], request.scope["query_string"], key, body):
         told = part.encode() if isinstance(part, str) else part or b""
         digest.update(len(told).to_bytes(8) + told)
     return digest.digest()
@@ -160,7 +180,7 @@ def _refused(office: Office, principal: Principal, operation: Operation, at: dat
         audit.note(connection, at, principal.actor, operation.value, None, "role-missing")
 
 
-def _principal(office: Office, header: str | None, at: datetime) -> Principal:
+async def _principal(office: Office, header: str | None, at: datetime) -> Principal:
     """Who brings the credential.
 
     Raises:
@@ -169,13 +189,19 @@ def _principal(office: Office, header: str | None, at: datetime) -> Principal:
     scheme, _, text = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise no_credential()
-    data_map = office.workspace.data_map
     given = handouts.read(text)
-    if given is None:
-        return office.issuers.principal_of(text, data_map, at)
+    if given is not None:
+        return await run_in_threadpool(_handed_out, office, given, at)
+    # To check a signature takes less time than to hand it to another thread; to ask an issuer for its keys does not.
+    if office.issuers.at_hand(text):
+        return office.issuers.principal_of(text, office.workspace.data_map, at)
+    return await run_in_threadpool(office.issuers.principal_of, text, office.workspace.data_map, at)
+
+
+def _handed_out(office: Office, given: handouts.Given, at: datetime) -> Principal:
     with reading(office.workspace.ledger) as connection:
         if given.prefix == apikeys.PREFIX:
-            return apikeys.principal_of(connection, given, data_map, at)
+            return apikeys.principal_of(connection, given, office.workspace.data_map, at)
         if given.prefix != FOLLOW_UP:
             raise not_accepted()
         row = connection.execute(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from expunge_orchestrator.access.tokens import Issuers
+from expunge_orchestrator.api.clerk import Clerk
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.workspace import Workspace
 
@@ -26,28 +23,19 @@ class Office:
     """What every call works with.
 
     Attributes:
+        clerk: Writes for calls.
         clock: The API's own clock; stores have theirs.
         wake: Tells the worker that something is due at once.
     """
 
     workspace: Workspace
     issuers: Issuers
+    clerk: Clerk = field(repr=False)
     clock: Clock = now
     wake: Callable[[], None] = field(default=_nothing, repr=False)
-    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction of the ledger that writes.
-
-        SQLite has one writer, and whoever meets another sleeps a while before it looks again: calls of this process
-        take turns here instead.
-        """
-        turn = self._turn if self.workspace.ledger.dialect.name == "sqlite" else nullcontext()
-        with turn, self.workspace.ledger.begin() as connection:
-            yield connection
 
 
 def office_of(workspace: Workspace, clock: Clock = now, wake: Callable[[], None] = _nothing) -> Office:
     """The office of an installation."""
-    return Office(workspace, Issuers.of(workspace.settings.api.issuers, workspace.keys.lookup), clock, wake)
+    issuers = Issuers.of(workspace.settings.api.issuers, workspace.keys.lookup)
+    return Office(workspace, issuers, Clerk(workspace.ledger), clock, wake)

@@ -29,8 +29,8 @@ def approve(
 ) -> None:
     """Approve exactly this plan, as somebody other than who asked for it. Nothing is carried out.
 
-    Who is at work is EXPUNGE_ACTOR or the login name. Exit codes: 0 approved, 2 it waits for no approval, 7 the digest
-    is not the plan's, or it is your own request.
+    Who is at work is EXPUNGE_ACTOR or the login name. Exit codes: 0 approved (by you before, too), 2 it waits for no
+    approval, 7 the digest is not the plan's, or it is your own request.
 
     Example: expunge approve bt_1f0c3a5b7d9e --digest 5fb46d0e…
     """

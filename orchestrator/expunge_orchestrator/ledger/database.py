@@ -6,15 +6,18 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
@@ -120,6 +123,21 @@ def one_at_a_time(connection: sa.Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_HOLDS_LOCK)))
+
+
+@cache
+def _unless_there(dialect: str, table: sa.Table) -> ReturningInsert[Any]:
+    # Both dialects know the clause by the same words; the generic insert does not.
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing().returning(next(iter(table.primary_key)))
+
+
+def insert_unless_there(connection: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> bool:
+    """Insert a row, unless one with its key is there; returns whether it was inserted.
+
+    By the row that comes back: the row count of an INSERT is -1 with psycopg, whatever happened.
+    """
+    return connection.execute(_unless_there(connection.dialect.name, table), row).first() is not None
 
 
 @contextmanager

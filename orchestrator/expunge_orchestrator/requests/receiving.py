@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,6 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.access import handouts
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger.database import one_at_a_time
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 from expunge_orchestrator.requests import records, repeating
 from expunge_orchestrator.requests.records import Origin, Request, RequestState
@@ -26,6 +25,12 @@ from expunge_reports.keys import KeyRing
 
 FOLLOW_UP = "fu"
 """Prefix of the secret that reads one request."""
+
+# Made once: to put a statement together takes longer than to carry it out.
+_INSERT = sa.insert(request).returning(request.c.id)
+_TAG = sa.insert(request_tag)
+_OPEN = sa.insert(request_open)
+_OPEN_OF = sa.select(request.c.uid).join(request_open).where(request_open.c.tag == sa.bindparam("tag"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,26 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """A wish that is ready to be written: sealed, tagged, fingerprinted. The ledger was not asked yet.
+
+    Attributes:
+        row: Of `request`, but for its number.
+        tags: Of the identifiers.
+        open_tags: Of a person, under which they have one open request at a time; of a controller's wish none.
+        asked: Under which Idempotency-Key, if under one.
+        follow_up: The secret that reads it, if it is a person's.
+    """
+
+    row: Mapping[str, Any] = field(repr=False)
+    tags: Sequence[bytes] = field(repr=False)
+    open_tags: Sequence[bytes] = field(repr=False)
+    asked: Repeat | None
+    follow_up: str | None = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A request, whether it is new, and, only then, the secret that reads it."""
 
@@ -62,34 +87,53 @@ class Received:
     follow_up: str | None = field(default=None, repr=False)
 
 
-def receive(connection: sa.Connection, wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> Received:
-    """Take a wish in, or find what it repeats.
+def prepare(wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> Intake:
+    """Everything about taking a wish in for which nobody has to be asked.
 
     Args:
-        connection: In a transaction that writes; the answer is given after its commit.
         wish: What is asked for.
         key: The caller's Idempotency-Key.
         ring: Seals, tags and fingerprints.
         data_map: Which identities are a person's for good.
+    """
+    person = wish.origin is Origin.PERSON
+    identifier = secrets.token_hex(12)
+    open_tags = person_tags(wish.identifiers, wish.scope, ring, data_map) if person else []
+    # Two people's applications may well make up the same key.
+    whose = open_tags[0].hex() if person else wish.asked_by
+    follow_up, kept = handouts.make(FOLLOW_UP, identifier) if person else (None, None)
+    return Intake(
+        row=_row(wish, f"rq_{identifier}", kept, Seal(ring.wrapping)),
+        tags=sorted(identifier_tag(one, ring) for one in wish.identifiers),
+        open_tags=open_tags,
+        asked=None if key is None else Repeat.of(whose, key, _encoded(wish), ring),
+        follow_up=follow_up,
+        received_at=wish.received_at,
+    )
+
+
+def receive(connection: sa.Connection, intake: Intake) -> Received:
+    """Take a wish in, or find what it repeats.
+
+    Args:
+        connection: In a transaction that writes, of the one kind of which only one is under way (`one_at_a_time`); the
+            answer is given after its commit.
+        intake: What is asked for.
 
     Raises:
         OtherWishError: The key was used for another wish.
     """
-    one_at_a_time(connection)
-    asked = None if key is None else Repeat.of(_repeats_of(wish, ring, data_map), key, _encoded(wish), ring)
-    before = None if asked is None else repeating.made(connection, asked)
-    if before is not None:
-        return Received(records.by_uid(connection, before), created=False)
-    if wish.origin is Origin.PERSON:
-        already = _open_of(connection, person_tags(wish.identifiers, wish.scope, ring, data_map))
-        if already is not None:
-            if asked is not None:
-                repeating.remember(connection, asked, already.uid, wish.received_at)
-            return Received(already, created=False)
-    made, follow_up = _insert(connection, wish, ring, data_map)
-    if asked is not None:
-        repeating.remember(connection, asked, made.uid, wish.received_at)
-    return Received(made, created=True, follow_up=follow_up)
+    already = _open_of(connection, intake.open_tags)
+    if intake.asked is not None:
+        target = already or intake.row["uid"]
+        already = repeating.claim(connection, intake.asked, target, intake.received_at) or already
+    if already is not None:
+        return Received(records.by_uid(connection, already), created=False)
+    number = connection.execute(_INSERT, intake.row).scalar_one()
+    connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
+    if intake.open_tags:
+        connection.execute(_OPEN, [{"tag": tag, "request_id": number} for tag in intake.open_tags])
+    return Received(records.new(number, intake.row), created=True, follow_up=intake.follow_up)
 
 
 def found_by(
@@ -121,72 +165,43 @@ def person_tags(identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing, 
     )
 
 
-def _open_of(connection: sa.Connection, tags: list[bytes]) -> Request | None:
-    row = (
-        connection.execute(
-            records.QUERY.join(request_open, request_open.c.request_id == request.c.id)
-            .where(request_open.c.tag.in_(tags))
-            .limit(1)
-        )
-        .mappings()
-        .first()
-    )
-    return None if row is None else records.one(row)
+def _open_of(connection: sa.Connection, tags: Sequence[bytes]) -> str | None:
+    """The id of the person's open request."""
+    for tag in tags:
+        uid = connection.scalar(_OPEN_OF, {"tag": tag})
+        if uid is not None:
+            return str(uid)
+    return None
 
 
-def _insert(connection: sa.Connection, wish: Wish, ring: KeyRing, data_map: DataMap) -> tuple[Request, str | None]:
-    seal = Seal(ring.wrapping)
-    identifier = secrets.token_hex(12)
-    uid = f"rq_{identifier}"
-    wrapped = seal.new_key()
-    contact_key = seal.new_key() if wish.contact is not None else None
-    follow_up, kept = handouts.make(FOLLOW_UP, identifier) if wish.origin is Origin.PERSON else (None, None)
-    moment = stamp(wish.received_at)
-    number = connection.execute(
-        sa.insert(request)
-        .values(
-            uid=uid,
-            origin=wish.origin.value,
-            controller=wish.scope.controller,
-            member=wish.scope.member,
-            state=RequestState.SCHEDULED.value,
-            state_at=moment,
-            asked_by=wish.asked_by,
-            received_at=moment,
-            controller_received_at=None if wish.controller_received_at is None else stamp(wish.controller_received_at),
-            due_at=stamp(wish.due_at),
-            grace_waived=wish.grace_waived,
-            scope_name=wish.scope_name,
-            data_types=None if wish.data_types is None else sorted(wish.data_types),
-            wrapped_key=wrapped,
-            sealed_identifiers=seal.close(wrapped, uid, wish.identifiers),
-            contact_key=contact_key,
-            sealed_contact=None
-            if contact_key is None
-            else seal.close(contact_key, uid, [SubjectKey("contact", str(wish.contact))]),
-            follow_up=kept,
-            deadlines=wish.deadlines,
-            evidence=wish.evidence,
-        )
-        .returning(request.c.id)
-    ).scalar_one()
-    connection.execute(
-        sa.insert(request_tag),
-        [{"tag": tag, "request_id": number} for tag in sorted(identifier_tag(key, ring) for key in wish.identifiers)],
-    )
-    if wish.origin is Origin.PERSON:
-        connection.execute(
-            sa.insert(request_open),
-            [{"tag": tag, "request_id": number} for tag in person_tags(wish.identifiers, wish.scope, ring, data_map)],
-        )
-    return records.by_uid(connection, uid), follow_up
-
-
-def _repeats_of(wish: Wish, ring: KeyRing, data_map: DataMap) -> str:
-    """Whose keys these are: two people's applications may well make up the same one."""
-    if wish.origin is Origin.CONTROLLER:
-        return wish.asked_by
-    return person_tags(wish.identifiers, wish.scope, ring, data_map)[0].hex()
+def _row(wish: Wish, uid: str, follow_up: bytes | None, seal: Seal) -> dict[str, Any]:
+    wrapped, moment, earlier = seal.new_key(), stamp(wish.received_at), wish.controller_received_at
+    contact_key, sealed_contact = None, None
+    if wish.contact is not None:
+        contact_key = seal.new_key()
+        sealed_contact = seal.close(contact_key, uid, [SubjectKey("contact", wish.contact)])
+    return {
+        "uid": uid,
+        "origin": wish.origin.value,
+        "controller": wish.scope.controller,
+        "member": wish.scope.member,
+        "state": RequestState.SCHEDULED.value,
+        "state_at": moment,
+        "asked_by": wish.asked_by,
+        "received_at": moment,
+        "controller_received_at": None if earlier is None else stamp(earlier),
+        "due_at": stamp(wish.due_at),
+        "grace_waived": wish.grace_waived,
+        "scope_name": wish.scope_name,
+        "data_types": None if wish.data_types is None else sorted(wish.data_types),
+        "wrapped_key": wrapped,
+        "sealed_identifiers": seal.close(wrapped, uid, wish.identifiers),
+        "contact_key": contact_key,
+        "sealed_contact": sealed_contact,
+        "follow_up": follow_up,
+        "deadlines": wish.deadlines,
+        "evidence": wish.evidence,
+    }
 
 
 def _encoded(wish: Wish) -> bytes:

@@ -109,8 +109,10 @@ QUERY = sa.select(request, schema.batch.c.uid.label("batch_uid"), schema.batch.c
 )
 """Every request with its batch."""
 
+_BY_UID = QUERY.where(request.c.uid == sa.bindparam("uid"))
 
-def one(row: sa.RowMapping) -> Request:
+
+def one(row: sa.RowMapping | Mapping[str, Any]) -> Request:
     """A row of `QUERY`."""
     return Request(
         origin=Origin(row["origin"]),
@@ -122,13 +124,21 @@ def one(row: sa.RowMapping) -> Request:
     )
 
 
+_NOTHING = dict.fromkeys((*_OWN, "batch_uid", "batch_state")) | {"attempts": 0}
+
+
+def new(number: int, row: Mapping[str, Any]) -> Request:
+    """A request that was written just now, from what was written: it need not be read."""
+    return one({**_NOTHING, **row, "id": number})
+
+
 def by_uid(connection: sa.Connection, uid: str) -> Request:
     """The request of that name.
 
     Raises:
         UnknownRequestError: There is none.
     """
-    row = connection.execute(QUERY.where(request.c.uid == uid)).mappings().first()
+    row = connection.execute(_BY_UID, {"uid": uid}).mappings().first()
     if row is None:
         raise UnknownRequestError
     return one(row)

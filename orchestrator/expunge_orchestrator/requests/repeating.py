@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger.database import insert_unless_there
 from expunge_orchestrator.ledger.request_tables import repeat
 from expunge_reports.keys import KeyRing
 
@@ -18,6 +19,11 @@ class OtherWishError(ExpungeError):
     """This Idempotency-Key was used for another request."""
 
     exit_code = 2
+
+
+_MADE = sa.select(repeat.c.fingerprint, repeat.c.target).where(
+    repeat.c.actor == sa.bindparam("actor"), repeat.c.key == sa.bindparam("key")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,7 @@ def made(connection: sa.Connection, wanted: Repeat) -> str | None:
     Raises:
         OtherWishError: Something else was asked for under it.
     """
-    kept = connection.execute(
-        sa.select(repeat.c.fingerprint, repeat.c.target).where(
-            repeat.c.actor == wanted.actor, repeat.c.key == wanted.key
-        )
-    ).first()
+    kept = connection.execute(_MADE, {"actor": wanted.actor, "key": wanted.key}).first()
     if kept is None:
         return None
     if kept.fingerprint != wanted.fingerprint:
@@ -62,10 +64,27 @@ def target(connection: sa.Connection, actor: str, key: str, ring: KeyRing) -> st
     return connection.scalar(sa.select(repeat.c.target).where(repeat.c.actor == actor, repeat.c.key == hidden))
 
 
+def claim(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) -> str | None:
+    """Keep what is made under it, in the transaction that makes it, unless something was: then the id of that.
+
+    Raises:
+        OtherWishError: Something else was asked for under it.
+    """
+    if insert_unless_there(connection, repeat, _row(wanted, target, at)):
+        return None
+    return made(connection, wanted)
+
+
 def remember(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) -> None:
-    """Keep what was made, in the transaction that makes it."""
-    connection.execute(
-        sa.insert(repeat).values(
-            actor=wanted.actor, key=wanted.key, fingerprint=wanted.fingerprint, target=target, at=stamp(at)
-        )
-    )
+    """Keep what was made, in the transaction that makes it. Made twice at once, the second one fails."""
+    connection.execute(sa.insert(repeat), _row(wanted, target, at))
+
+
+def _row(wanted: Repeat, target: str, at: datetime) -> dict[str, object]:
+    return {
+        "actor": wanted.actor,
+        "key": wanted.key,
+        "fingerprint": wanted.fingerprint,
+        "target": target,
+        "at": stamp(at),
+    }

@@ -27,6 +27,7 @@ from expunge_orchestrator.api.opendsr.shapes import Discovery, StatusTold, Subje
 from expunge_orchestrator.api.opendsr.signing import Processor
 from expunge_orchestrator.api.opendsr.statuses import status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import members_of
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.requests import answering, receiving, records, repeating, taking_back
@@ -124,11 +125,8 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
         controller_received_at=wanted.submitted_time,
         deadlines=answering.clocks_of(scope, workspace.data_map, call.at, wanted.submitted_time),
     )
-    with call.writing() as connection:
-        key = _key(wanted.subject_request_id)
-        received = receiving.receive(connection, asked, key, workspace.keys, workspace.data_map)
-        if received.created:
-            call.note(connection, received.request.uid)
+    intake = receiving.prepare(asked, _key(wanted.subject_request_id), workspace.keys, workspace.data_map)
+    received, _ = call.write(lambda connection: taken_in(call, connection, intake)).result()
     if received.created:
         call.office.wake()
     told = Taken(

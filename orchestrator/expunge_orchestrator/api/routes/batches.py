@@ -134,11 +134,11 @@ def plan(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id
 def approve(
     call: Annotated[Call, Depends(allowed(Operation.BATCH_APPROVE))], batch_id: str, given: Digest
 ) -> BatchTold:
-    """Approve exactly this plan. Whoever asked for it cannot."""
+    """Approve exactly this plan. Whoever asked for it cannot; of several one approves it, the others are told 409."""
     with call.writing() as connection:
         found = _found(call, connection, batch_id)
-        approving.approve(connection, found, given.digest, call.principal.actor)
-        call.note(connection, found.uid)
+        if approving.approve(connection, found, given.digest, call.principal.actor):
+            call.note(connection, found.uid)
     call.office.wake()
     return _told(call, found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import wrap_future
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -16,7 +17,8 @@ from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold, there_already
-from expunge_orchestrator.api.telling import members_of, series_of
+from expunge_orchestrator.api.taking_in import taken_in
+from expunge_orchestrator.api.telling import answered, members_of, series_of
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.notices import letters
 from expunge_orchestrator.requests import answering, receiving, records, taking_back
@@ -26,7 +28,7 @@ router = APIRouter(prefix="/v1/me", tags=["self-service"])
 
 
 @router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold, responses=there_already(OwnTold))
-def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish, answer: Response) -> OwnTold:
+async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish) -> Response:
     """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200)."""
     own = _self_service(call)
     chosen = own.scopes.get(wish.scope)
@@ -51,16 +53,12 @@ def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: 
         evidence=_evidence(call),
         contact=_contact(call),
     )
-    with call.writing() as connection:
-        received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
-        if received.created:
-            call.note(connection, received.request.uid)
-        else:
-            answer.status_code = HTTPStatus.OK
-        told = OwnTold(**members_of(connection, received.request), follow_up=received.follow_up)
+    intake = receiving.prepare(asked, call.needs_key(), workspace.keys, workspace.data_map)
+    received, members = await wrap_future(call.write(lambda connection: taken_in(call, connection, intake)))
     if received.created and wish.waive_grace:
         call.office.wake()
-    return told
+    status = HTTPStatus.CREATED if received.created else HTTPStatus.OK
+    return answered(OwnTold(**members, follow_up=received.follow_up), status)
 
 
 @router.get("/erasure", response_model=list[RequestTold])

@@ -30,7 +30,8 @@ from expunge_orchestrator.api.shapes import (
     Wish,
     there_already,
 )
-from expunge_orchestrator.api.telling import members_of, series_of
+from expunge_orchestrator.api.taking_in import taken_in
+from expunge_orchestrator.api.telling import answered, members_of, series_of
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.ledger.records import batch_by_uid
@@ -42,9 +43,7 @@ router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=RequestTold, responses=there_already(RequestTold))
-def create(
-    call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wish: Wish, answer: Response
-) -> RequestTold:
+def create(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wish: Wish) -> Response:
     """Ask for one person's erasure, for one controller. The same Idempotency-Key again: the same request (200)."""
     workspace = call.office.workspace
     scope = parse_scope(wish.controller, workspace.data_map)
@@ -64,16 +63,11 @@ def create(
         deadlines=answering.clocks_of(scope, workspace.data_map, call.at, earlier),
         evidence=None if wish.evidence is None else _on_file(wish.evidence),
     )
-    with call.writing() as connection:
-        received = receiving.receive(connection, asked, call.needs_key(), workspace.keys, workspace.data_map)
-        if received.created:
-            call.note(connection, received.request.uid)
-        else:
-            answer.status_code = HTTPStatus.OK
-        told = RequestTold(**members_of(connection, received.request))
+    intake = receiving.prepare(asked, call.needs_key(), workspace.keys, workspace.data_map)
+    received, members = call.write(lambda connection: taken_in(call, connection, intake)).result()
     if received.created:
         call.office.wake()
-    return told
+    return answered(RequestTold(**members), HTTPStatus.CREATED if received.created else HTTPStatus.OK)
 
 
 @router.get("", response_model=Page)
