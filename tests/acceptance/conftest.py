@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+from tests.acceptance.desk import forking
 from tests.acceptance.probe import probe
 from tests.fixtures.calltrack import Office, Town, founded, office, town
 
 __all__ = ["office", "probe", "town", "workshop"]
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[subprocess.Popen[str]]:
+    """What a desk forks its commands from: it knows no installation, so that one serves all."""
+    with forking() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

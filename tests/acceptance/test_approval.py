@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from tests.acceptance.crowd import make_crowd
-from tests.acceptance.desk import Desk, forking
+from tests.acceptance.desk import Desk
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_stopping import cancel
@@ -160,8 +161,8 @@ def test_a_chunk_that_drifted_stops_before_anything_is_deleted(probe: Probe, tmp
 
 
 @pytest.fixture
-def desk(probe: Probe, tmp_path: Path) -> Iterator[Desk]:
-    with limited(probe, tmp_path / "l", {"people": 0}) as office, forking() as forker:
+def desk(probe: Probe, tmp_path: Path, forker: subprocess.Popen[str]) -> Iterator[Desk]:
+    with limited(probe, tmp_path / "l", {"people": 0}) as office:
         environment = {**probe.town.environment(office.home), "EXPUNGE_DATA_MAP": str(office.settings.data_map)}
         yield Desk(tmp_path, environment, forker)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from tests.acceptance.desk import Answer, Desk, forking
+from tests.acceptance.desk import Answer, Desk
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Contents, Probe, changed
 from tests.fixtures.calltrack import Office
@@ -45,14 +46,15 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(workshop: Office, probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    workshop: Office, probe: Probe, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]
+) -> World:
     holder = make_holder(probe)
-    with forking() as forker:
-        desk = Desk(tmp_path_factory.mktemp("desk"), workshop.town.environment(workshop.home), forker)
-        planned = desk.run("plan", "-", "-c", "calltrack", "--json", stdin=holder.csv.encode())
-        assert planned.code == 0, planned
-        document = json.loads(planned.out)
-        yield World(desk, document["batch"], document["digest"], probe.contents(), probe)
+    desk = Desk(tmp_path_factory.mktemp("desk"), workshop.town.environment(workshop.home), forker)
+    planned = desk.run("plan", "-", "-c", "calltrack", "--json", stdin=holder.csv.encode())
+    assert planned.code == 0, planned
+    document = json.loads(planned.out)
+    return World(desk, document["batch"], document["digest"], probe.contents(), probe)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -298,9 +299,9 @@ def test_check_names_a_scope_that_is_not_closed(office: Office) -> None:
 
 
 @pytest.fixture
-def desk(office: Office) -> Desk:
+def desk(office: Office, forker: subprocess.Popen[str]) -> Desk:
     office.home.parent.mkdir(exist_ok=True)
-    return Desk(office.home.parent, office.town.environment(office.home))
+    return Desk(office.home.parent, office.town.environment(office.home), forker)
 
 
 def told(answer: str) -> Mapping[str, Any]:

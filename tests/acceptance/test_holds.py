@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from tests.acceptance.crowd import make_crowd
-from tests.acceptance.desk import Desk, forking
+from tests.acceptance.desk import Desk
 from tests.acceptance.people import Made, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_late_writers import assert_chain_intact
@@ -310,10 +311,9 @@ def test_a_cancelled_batch_lets_held_people_go(office: Office, probe: Probe) -> 
 
 
 @pytest.fixture(scope="module")
-def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with forking() as forker:
-        environment = {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "counsel"}
-        yield Desk(tmp_path_factory.mktemp("desk"), environment, forker)
+def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]) -> Desk:
+    environment = {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "counsel"}
+    return Desk(tmp_path_factory.mktemp("desk"), environment, forker)
 
 
 def run_json(desk: Desk, *arguments: str, stdin: bytes = b"") -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Protocol
 
 import pytest
@@ -168,12 +169,12 @@ def test_what_the_settling_check_could_not_erase(office: Office, probe: Probe, *
     assert leftovers(office) == (0, 0)
 
 
-def test_the_command_says_what_it_means(office: Office, probe: Probe) -> None:
+def test_the_command_says_what_it_means(office: Office, probe: Probe, forker: subprocess.Popen[str]) -> None:
     ann = make_caller(probe)
     crowd = make_crowd(probe, 1)
     uid = half_way(office, ann).uid
     office.close()
-    desk = Desk(office.home, {**office.town.environment(office.home), "EXPUNGE_ACTOR": "ann"})
+    desk = Desk(office.home, {**office.town.environment(office.home), "EXPUNGE_ACTOR": "ann"}, forker)
     answer = desk.run("cancel", uid)
     assert answer.code == 0, answer
     assert "1 person is left in part" in answer.told

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from tests.acceptance.canaries import Flock
-from tests.acceptance.desk import Desk, forking
+from tests.acceptance.desk import Desk
 from tests.acceptance.people import Made, fresh_phone, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_ambiguous import CASES, Case, as_csv
@@ -330,10 +331,9 @@ def test_a_list_that_is_too_long(workshop: Office) -> None:
 
 
 @pytest.fixture(scope="module")
-def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]) -> Desk:
     assert workshop.workspace
-    with forking() as forker:
-        yield Desk(tmp_path_factory.mktemp("desk"), workshop.town.environment(workshop.home), forker)
+    return Desk(tmp_path_factory.mktemp("desk"), workshop.town.environment(workshop.home), forker)
 
 
 def ledger_of(office: Office) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -348,11 +349,11 @@ def test_what_the_storage_keeps_is_not_called_not_found_before_it_settles(
 # The command ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_asks_first(office: Office, probe: Probe) -> None:
+def test_the_command_asks_first(office: Office, probe: Probe, forker: subprocess.Popen[str]) -> None:
     ann = make_caller(probe)
     first = half_way(office, ann)
     office.close()
-    desk = Desk(office.home, {**office.town.environment(office.home), "EXPUNGE_ACTOR": "ann"})
+    desk = Desk(office.home, {**office.town.environment(office.home), "EXPUNGE_ACTOR": "ann"}, forker)
     assert f"expunge retry {first.uid}" in desk.run("status", first.uid).told
     was = probe.contents()
     refused = desk.run("retry", first.uid)

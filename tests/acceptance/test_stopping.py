@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.acceptance.crowd import make_crowd, poisoned
-from tests.acceptance.desk import Desk, forking
+from tests.acceptance.desk import Desk
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_late_writers import assert_chain_intact
@@ -255,13 +256,9 @@ def test_a_batch_whose_people_are_erased_is_not_cancelled(office: Office, probe:
 
 
 @pytest.fixture(scope="module")
-def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with forking() as forker:
-        yield Desk(
-            tmp_path_factory.mktemp("desk"),
-            {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "ann"},
-            forker,
-        )
+def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]) -> Desk:
+    environment = {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "ann"}
+    return Desk(tmp_path_factory.mktemp("desk"), environment, forker)
 
 
 def told_of(office: Office, uid: str) -> list[list[str]]:
