@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import Response
 
-from expunge_orchestrator.api.shapes import Shape, told
+from expunge_orchestrator.api.shapes.common import Shape
+from expunge_orchestrator.api.shapes.requests import told
 from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.progress import outcomes_of
 from expunge_orchestrator.requests.records import Request

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from expunge_orchestrator.api.shapes import BatchTold
+from expunge_orchestrator.api.shapes.batches import BatchTold
 from expunge_orchestrator.ledger.records import RUNNING
 
 EVERY = 0.5

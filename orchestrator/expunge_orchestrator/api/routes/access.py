@@ -14,7 +14,7 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import IssuedKey, KeyTold, KeyWish
+from expunge_orchestrator.api.shapes.access import IssuedKey, KeyTold, KeyWish
 from expunge_orchestrator.clock import parse
 
 router = APIRouter(prefix="/v1/access/keys", tags=["access"])

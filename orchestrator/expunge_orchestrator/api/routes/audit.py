@@ -13,7 +13,7 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes import AuditPage, AuditTold
+from expunge_orchestrator.api.shapes.access import AuditPage, AuditTold
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

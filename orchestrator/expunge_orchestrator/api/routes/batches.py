@@ -19,7 +19,7 @@ from expunge_orchestrator.api import watching
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes import (
+from expunge_orchestrator.api.shapes.batches import (
     BatchPage,
     BatchTold,
     Confirmation,
@@ -27,8 +27,8 @@ from expunge_orchestrator.api.shapes import (
     PlanTold,
     ResultPage,
     ResultTold,
-    there_already,
 )
+from expunge_orchestrator.api.shapes.common import there_already
 from expunge_orchestrator.execution import states, stopping
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema

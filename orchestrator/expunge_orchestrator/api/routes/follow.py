@@ -10,7 +10,8 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
-from expunge_orchestrator.api.shapes import Asserted, Openings, RequestTold
+from expunge_orchestrator.api.shapes.common import Asserted
+from expunge_orchestrator.api.shapes.requests import Openings, RequestTold
 from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.requests import records, taking_back
 

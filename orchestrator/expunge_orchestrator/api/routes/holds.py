@@ -15,7 +15,7 @@ from expunge_orchestrator.access.principals import Principal
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import HoldTold, HoldWish, PlacedHold
+from expunge_orchestrator.api.shapes.holds import HoldTold, HoldWish, PlacedHold
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.execution import holding
 from expunge_orchestrator.tags import Tagger

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.identifying import identifiers_of
-from expunge_orchestrator.api.shapes import Sought
+from expunge_orchestrator.api.shapes.holds import Sought
 from expunge_orchestrator.describing import location_told
 from expunge_orchestrator.locating import locate
 from expunge_orchestrator.scope import parse_scope

@@ -16,7 +16,8 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import Openings, OwnTold, OwnWish, RequestTold, there_already
+from expunge_orchestrator.api.shapes.common import there_already
+from expunge_orchestrator.api.shapes.requests import Openings, OwnTold, OwnWish, RequestTold
 from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import answered, members_of, series_of
 from expunge_orchestrator.clock import stamp

@@ -16,19 +16,16 @@ from expunge_orchestrator.api.cursors import after, cursor
 from expunge_orchestrator.api.handing_out import openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes import (
-    Asserted,
-    Confirmation,
+from expunge_orchestrator.api.shapes.batches import Confirmation, PlanTold
+from expunge_orchestrator.api.shapes.common import Asserted, Moment, there_already
+from expunge_orchestrator.api.shapes.requests import (
     Extension,
     IdentityEvidence,
-    Moment,
     Openings,
     Page,
-    PlanTold,
     Reason,
     RequestTold,
     Wish,
-    there_already,
 )
 from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import answered, members_of, series_of

@@ -1,0 +1,52 @@
+"""Holds, and what is looked for of one person."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from expunge_orchestrator.api.shapes.common import Asserted, Identifier, NameText, Shape
+
+
+class HoldWish(Shape):
+    """A hold to be placed: all that is named must agree."""
+
+    kind: Literal["hold", "exemption"] = "hold"
+    people: tuple[dict[NameText, Identifier], ...] = Field(default=(), max_length=1000)
+    data_type: NameText | None = None
+    controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
+    # Postgres takes no text with a NUL character in it.
+    ground: Annotated[
+        str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True, pattern=r"^[^\x00]*$")
+    ]
+    until: date | None = None
+    undisclosed: bool = False
+
+
+class HoldTold(Shape):
+    """A hold. `people`: how many it was placed for."""
+
+    id: str
+    kind: str
+    people: int
+    data_type: str | None
+    controller: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+    placed_at: datetime
+    lifted_at: datetime | None
+
+
+class PlacedHold(HoldTold):
+    """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step."""
+
+    too_late: dict[str, int]
+
+
+class Sought(Asserted):
+    """One person, and for whom the request speaks."""
+
+    controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]
