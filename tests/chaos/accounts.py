@@ -69,6 +69,12 @@ def found(home: Path) -> dict[int, str]:
     return dict(rows(home, "SELECT id, found FROM item WHERE found IS NOT NULL"))
 
 
+def targets(home: Path, *actions: str) -> list[str]:
+    """What the audit trail says these calls were about, each time that one was done."""
+    found = rows(home, "SELECT action, target FROM audit WHERE result = 'done'")
+    return [target for action, target in found if action in actions]
+
+
 def of(home: Path) -> Account:
     """Read everything."""
     statements = rows(

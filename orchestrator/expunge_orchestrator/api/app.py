@@ -50,6 +50,7 @@ def build(office: Office) -> FastAPI:
         docs_url=None,  # a page that loads scripts from elsewhere; docs/api.md is ours
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # to an address that the caller's Host header names, query included
     )
     metrics = Metrics()
     settings = office.workspace.settings.api

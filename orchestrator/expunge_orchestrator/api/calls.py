@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from fastapi import Request
@@ -137,8 +138,11 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
         # Only now: a list may be large, and strangers are not listened to for long.
-        digest = _digest(request, key, await request.body())
+        body = await request.body()
+        digest = _digest(request, key, body)
         request.state.refused = _spending(office, principal, digest)
+        if "json" in request.headers.get("content-type", ""):
+            refuse_said_twice(body)
         return Call(office, principal, operation, at, key, digest)
 
     return dependency
@@ -159,6 +163,25 @@ def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[
                 replays.use(connection, principal.token, digest)
 
     return spend
+
+
+def refuse_said_twice(body: bytes) -> None:
+    """Refuse JSON in which an object has two members of one name (RFC 8259, 4: what they mean is anybody's guess).
+
+    Of two people it would be the last one who is erased.
+
+    Raises:
+        ProblemError: It has. The name is not repeated.
+    """
+
+    def distinct(members: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in members}) < len(members):
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body has two members of one name in one object."
+            )
+
+    with suppress(ValueError, RecursionError):  # whatever is no JSON was refused before, where JSON was expected
+        json.loads(body, object_pairs_hook=distinct)
 
 
 def _digest(request: Request, key: str | None, body: bytes) -> bytes:

@@ -23,6 +23,15 @@ _PAGE_HEADERS = {
 }
 
 
+RECEIPT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The receipt: a file, or a page where `Accept` names `text/html`",
+        "content": {"application/json": {"schema": {"type": "object"}}, "text/html": {"schema": {"type": "string"}}},
+    }
+}
+"""For the OpenAPI document."""
+
+
 def no_receipt() -> ProblemError:
     """There is none yet, or never will be: it was taken back before it began."""
     return ProblemError(HTTPStatus.NOT_FOUND, "no-receipt", "There is no receipt for this request, or not yet.")

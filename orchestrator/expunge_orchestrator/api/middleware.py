@@ -28,6 +28,9 @@ _LOG = logging.getLogger("expunge.api")
 UPLOAD = ("POST", "/v1/batches")
 """Carries a list, and takes as long as planning it takes."""
 
+SLOWEST = 16 * 1024
+"""Bytes a second that an upload has to bring, once the time for a call is over."""
+
 WATCHED = re.compile(r"/v1/batches/[^/]+/events")
 """Answers as long as somebody watches."""
 
@@ -76,7 +79,8 @@ class Guard:
             await self._bounded(scope, receive, sending, lambda: status)
         finally:
             spent = time.perf_counter() - started
-            route = getattr(scope.get("route"), "path", "none")
+            matched = getattr(scope.get("route"), "path", None)
+            route = "none" if matched is None else scope.get("root_path", "") + matched
             method = scope["method"] if scope["method"] in _METHODS else "other"  # it is the caller's text, too
             self._metrics.call(method, route, status, spent)
             line: dict[str, Any] = {
@@ -93,14 +97,18 @@ class Guard:
         upload = (scope["method"], scope["path"]) == UPLOAD
         limit = self._settings.max_upload if upload else self._settings.max_body
         patience = self._settings.call_timeout.total_seconds()
-        left = limit
+        left, complete = limit, False
+        loop = asyncio.get_running_loop()
+        began = loop.time()
 
         async def receiving() -> Message:
-            nonlocal left
-            # An upload may take long altogether, but not to send its next piece.
-            async with asyncio.timeout(patience if upload and left > 0 else None):
+            nonlocal left, complete
+            # An upload may take as long as it is large, but not trickle: each byte gains it no more than its share.
+            latest = began + patience + (limit - left) / SLOWEST
+            async with asyncio.timeout_at(latest if upload and not complete else None):
                 message = await receive()
             left -= len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             if left < 0:
                 raise _TooLargeError
             return message

@@ -33,6 +33,8 @@ from expunge_orchestrator.requests.taking_back import AlreadyOverError, TooLateE
 from expunge_reports.errors import ReportError
 
 MEDIA_TYPE = "application/problem+json"
+AGAIN_AFTER = 10
+"""Seconds after which a call may be repeated that the installation could not answer."""
 _TYPE = "https://expunge.dev/problems/"
 _LOG = logging.getLogger("expunge.api")
 
@@ -93,10 +95,9 @@ _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
 def install(app: FastAPI) -> None:
     """Make every error a problem."""
     app.add_exception_handler(ExpungeError, _expunge)
-    app.add_exception_handler(ReportError, _report)
-    app.add_exception_handler(SQLAlchemyError, _ledger)
+    for kind in (ReportError, SQLAlchemyError, HTTPException):
+        app.add_exception_handler(kind, _other)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
 
 
 def of(error: ExpungeError) -> ProblemError:
@@ -132,7 +133,27 @@ def answer(problem: ProblemError) -> JSONResponse:
         **({} if problem.remedy is None else {"remedy": problem.remedy}),
         **problem.members,
     }
-    return JSONResponse(content, problem.status.value, problem.headers, MEDIA_TYPE)
+    return JSONResponse(content, problem.status.value, headers_of(problem), MEDIA_TYPE)
+
+
+def headers_of(problem: ProblemError) -> dict[str, str]:
+    """What is sent along: of what the installation cannot do now also when to ask again (RFC 9110, 10.2.3)."""
+    later = {"Retry-After": str(AGAIN_AFTER)} if problem.status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return {**later, **problem.headers}
+
+
+def of_other(error: Exception) -> ProblemError:
+    """The problem that an error of a library is: of receipts, of the ledger, of the framework."""
+    if isinstance(error, ReportError):
+        _LOG.error("receipts: %s", type(error).__name__)
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "receipts-unavailable", "Receipts cannot be read now.")
+    if isinstance(error, SQLAlchemyError):
+        _LOG.error("ledger: %s", type(error).__name__)
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable", "The ledger cannot be used now.")
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    slug, told = _PLAIN.get(status, (status.phrase.lower().replace(" ", "-"), status.description or status.phrase))
+    return ProblemError(status, slug, told, headers=error.headers)
 
 
 async def _expunge(_request: Request, error: Exception) -> JSONResponse:
@@ -140,14 +161,8 @@ async def _expunge(_request: Request, error: Exception) -> JSONResponse:
     return answer(of(error))
 
 
-async def _report(_request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("receipts: %s", type(error).__name__)
-    return answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "receipts-unavailable", "Receipts cannot be read now."))
-
-
-async def _ledger(_request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("ledger: %s", type(error).__name__)
-    return answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable", "The ledger cannot be used now."))
+async def _other(_request: Request, error: Exception) -> JSONResponse:
+    return answer(of_other(error))
 
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
@@ -175,10 +190,3 @@ _PLAIN = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body-too-large", "The body is too large."),
 }
 """What the framework refuses by itself, in our words."""
-
-
-async def _http(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    slug, told = _PLAIN.get(status, (status.phrase.lower().replace(" ", "-"), status.description or status.phrase))
-    return answer(ProblemError(status, slug, told, headers=error.headers))

@@ -41,6 +41,7 @@ def serve(
 
         from expunge_orchestrator.api import app as application  # noqa: PLC0415
         from expunge_orchestrator.api.office import office_of  # noqa: PLC0415
+        from expunge_orchestrator.api.patience import patient  # noqa: PLC0415
         from expunge_orchestrator.api.worker import Worker  # noqa: PLC0415
     except ImportError:
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
@@ -49,8 +50,18 @@ def serve(
         workspace.refuse_errors()
         hands = Worker(workspace)
         built = application.build(office_of(workspace, wake=hands.wake if worker else lambda: None))
-        # Its own access log would hold addresses and queries; ours holds neither.
-        server = uvicorn.Server(uvicorn.Config(built, host=host, port=port, access_log=False, log_level="info"))
+        # Nothing here speaks WebSocket. Its own access log would hold addresses and queries; ours holds neither.
+        config = uvicorn.Config(
+            built,
+            host=host,
+            port=port,
+            http=patient(workspace.settings.api.call_timeout.total_seconds()),
+            ws="none",
+            server_header=False,
+            access_log=False,
+            log_level="info",
+        )
+        server = uvicorn.Server(config)
         if worker:
             hands.start()
         try:

@@ -6,7 +6,7 @@ import logging
 from base64 import b64encode
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,7 +14,9 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from expunge_config.apisettings import OpenDsr
 from expunge_config.errors import ExpungeError
@@ -23,7 +25,15 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api import problems
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.identifying import identifiers_of
-from expunge_orchestrator.api.opendsr.shapes import Discovery, StatusTold, SubjectRequest, Supported, Taken, Withdrawn
+from expunge_orchestrator.api.opendsr.shapes import (
+    Discovery,
+    Refused,
+    StatusTold,
+    SubjectRequest,
+    Supported,
+    Taken,
+    Withdrawn,
+)
 from expunge_orchestrator.api.opendsr.signing import Processor
 from expunge_orchestrator.api.opendsr.statuses import status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
@@ -33,12 +43,37 @@ from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.requests import answering, receiving, records, repeating, taking_back
 from expunge_orchestrator.requests.records import Origin
 from expunge_orchestrator.scope import parse_scope
+from expunge_reports.errors import ReportError
 
 PATH = "/opendsr/v2"
 ONE_MONTH = timedelta(days=30)
 """Expected, where the map promises nothing for this controller."""
 
+CERTIFICATE = "application/x-pem-file"
+
 _LOG = logging.getLogger("expunge.api")
+
+_PROBLEM = {problems.MEDIA_TYPE: {"schema": {"type": "object", "required": ["type", "title", "status", "detail"]}}}
+
+_REFUSED: tuple[tuple[int, str, bool], ...] = (
+    (400, "Not of the specified form, or not supported", False),
+    (401, "No credential that is accepted", False),
+    (403, "None of your roles allows it", False),
+    (404, "Not there, or not yours", False),
+    (409, "Not possible as things stand", False),
+    (413, "Too large", True),
+    (429, "Too many calls", False),
+    (503, "The installation cannot do it now", True),
+)
+
+REFUSED: dict[int | str, dict[str, Any]] = {
+    422: {"description": "The address cannot be used", "content": _PROBLEM},
+    **{
+        status: {"model": Refused, "description": told, "content": _PROBLEM if before else {}}
+        for status, told, before in _REFUSED
+    },
+}
+"""What guards every call answers before it is known to be of OpenDSR is a problem (RFC 9457)."""
 
 
 def build(settings: OpenDsr) -> FastAPI:
@@ -48,24 +83,30 @@ def build(settings: OpenDsr) -> FastAPI:
         KeysError: Certificate or key cannot be used.
     """
     processor = Processor.load(settings)
-    app = FastAPI(title="OpenDSR", version="2.0", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="OpenDSR", version="2.0", docs_url=None, redoc_url=None, redirect_slashes=False, responses=REFUSED
+    )
     app.add_exception_handler(ExpungeError, _refused)
+    for kind in (ReportError, SQLAlchemyError, HTTPException):
+        app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Exception, _defect)
 
-    @app.get("/discovery")
+    @app.get("/discovery", response_model=Discovery)
     def discovery() -> Response:
         """What is supported, and where the certificate is."""
         identities = tuple(Supported(identity_type=name) for name in sorted(settings.identities))
         certificate = f"https://{processor.domain}{PATH}/certificate.pem"
         return _signed(processor, Discovery(supported_identities=identities, processor_certificate=certificate))
 
-    @app.get("/certificate.pem")
+    @app.get(
+        "/certificate.pem", response_class=Response, responses={200: {"content": {CERTIFICATE: {}}, "description": ""}}
+    )
     def certificate() -> Response:
         """The certificate that answers are signed with."""
-        return Response(processor.certificate, media_type="application/x-pem-file")
+        return Response(processor.certificate, media_type=CERTIFICATE)
 
-    @app.post("/requests", status_code=HTTPStatus.CREATED)
+    @app.post("/requests", status_code=HTTPStatus.CREATED, response_model=Taken)
     async def create(
         call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wanted: SubjectRequest, asked: Request
     ) -> Response:
@@ -73,12 +114,12 @@ def build(settings: OpenDsr) -> FastAPI:
         body = await asked.body()
         return await run_in_threadpool(_create, call, settings, processor, wanted, body)
 
-    @app.get("/requests/{subject_request_id}")
+    @app.get("/requests/{subject_request_id}", response_model=StatusTold)
     def status(call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))], subject_request_id: UUID) -> Response:
         """How far it is."""
         return _signed(processor, _status(call, processor, subject_request_id))
 
-    @app.delete("/requests/{subject_request_id}", status_code=HTTPStatus.ACCEPTED)
+    @app.delete("/requests/{subject_request_id}", status_code=HTTPStatus.ACCEPTED, response_model=Withdrawn)
     def withdraw(
         call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], subject_request_id: UUID
     ) -> Response:
@@ -197,11 +238,10 @@ def _bad(reason: str) -> ProblemError:
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     """Section 7.6: OpenDSR's own form of errors."""
-    assert isinstance(error, ExpungeError)
-    problem = problems.of(error)
+    problem = problems.of(error) if isinstance(error, ExpungeError) else problems.of_other(error)
     # What cannot be used is 400 here; there is no 422 in the specification.
     status = HTTPStatus.BAD_REQUEST if problem.status is HTTPStatus.UNPROCESSABLE_ENTITY else problem.status
-    return _error(status, problem.slug, problem.message, problem.headers)
+    return _error(status, problem.slug, problem.message, problems.headers_of(problem))
 
 
 async def _malformed(_request: Request, _why: Exception) -> JSONResponse:

@@ -82,3 +82,25 @@ class Withdrawn(_Shape):
     subject_request_id: str
     received_time: str
     api_version: str = VERSION
+
+
+class Detail(_Shape):
+    """One error."""
+
+    domain: str
+    reason: str
+    message: str
+
+
+class Errors(_Shape):
+    """What was wrong."""
+
+    code: int
+    message: str
+    errors: tuple[Detail, ...]
+
+
+class Refused(_Shape):
+    """Section 7.6."""
+
+    error: Errors

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.handing_out import openings, receipt
+from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.shapes.common import Asserted
 from expunge_orchestrator.api.shapes.requests import Openings, RequestTold
@@ -35,7 +35,7 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_CANCEL))]) -> 
         return RequestTold(**members_of(connection, done))
 
 
-@router.get("/receipt")
+@router.get("/receipt", responses=RECEIPT)
 def receipt_of(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_RECEIPT))], asked: Request) -> Response:
     """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     return receipt(call.office.workspace, _series(call), asked, call.at)

@@ -14,7 +14,7 @@ from expunge_config.datamap import SelfService
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.handing_out import openings, receipt
+from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes.common import there_already
 from expunge_orchestrator.api.shapes.requests import Openings, OwnTold, OwnWish, RequestTold
@@ -86,7 +86,7 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], reques
         return RequestTold(**members_of(connection, done))
 
 
-@router.get("/erasure/{request_id}/receipt")
+@router.get("/erasure/{request_id}/receipt", responses=RECEIPT)
 def receipt_of(
     call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str, asked: Request
 ) -> Response:

@@ -13,7 +13,7 @@ from expunge_orchestrator import closure
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.cursors import after, cursor
-from expunge_orchestrator.api.handing_out import openings, receipt
+from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes.batches import Confirmation, PlanTold
@@ -170,7 +170,7 @@ def extend(
         return RequestTold(**members_of(connection, done))
 
 
-@router.get("/{request_id}/receipt")
+@router.get("/{request_id}/receipt", responses=RECEIPT)
 def receipt_of(
     call: Annotated[Call, Depends(allowed(Operation.RECEIPT_READ))], request_id: str, asked: Request
 ) -> Response:
