@@ -121,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keys", type=int, default=1_000_000, help="keys that Redis is searched through")
     made.add_argument("--seconds", type=int, default=60, help="for which self-deletions are sent to the API")
     made.add_argument("--people", type=int, default=10_000, help="size of the example company")
-    made.add_argument("--ones", type=int, default=30, help="callers of it that are erased one by one")
+    made.add_argument("--ones", type=int, default=100, help="callers of it that are erased one by one")
     made.add_argument(
         "--sizes",
         type=numbers,

@@ -19,6 +19,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.keytypes import TEXT, KeyType
 from expunge_connectors.postgres.mapped import MappedStore
+from expunge_connectors.postgres.narrow import text_type
 from expunge_connectors.postgres.wording import raw
 
 REQUEST = sql.Identifier("pg_temp", "expunge_request")
@@ -100,8 +101,12 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
     places = _together(lines) if few else _apart(lines)
     member = scope.member is not None
     if places or member:
+        text = _text(places, lines, scope.member) if few else TEXT.ddl
         made = store.phrases.phrase(
-            ("stage", few, member, tuple(shape)), lambda: _made(places, few=few, member=member), {}, connection
+            ("stage", few, member, tuple(shape), text),
+            lambda: _made(places, text, few=few, member=member),
+            {},
+            connection,
         )
         connection.execute(made)
     if few:
@@ -168,12 +173,20 @@ def _together(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
     }
 
 
-def _made(places: Mapping[Wanted, Place], *, few: bool, member: bool) -> sql.Composable:
+def _text(places: Iterable[Wanted], lines: Mapping[Wanted, Sequence[str]], member: str | None) -> str:
+    """The type of the texts in the one table. A line is no shorter than what stands in it."""
+    kinds = [kind for _, types in places for kind in types]
+    texts = sum(kind.ddl == TEXT.ddl for kind in kinds)
+    longest = max((len(line) for some in lines.values() for line in some), default=0)
+    return text_type(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
+
+
+def _made(places: Mapping[Wanted, Place], text: str, *, few: bool, member: bool) -> sql.Composable:
     """The tables, as statements in one message."""
     tables: list[sql.Composable] = []
-    request = ["number integer", "member text"]
+    request = ["number integer", f"member {text}"]
     for (_, types), place in places.items():
-        ddl = [kind.ddl for kind in types]
+        ddl = [text if kind.ddl == TEXT.ddl else kind.ddl for kind in types]
         if place.columns is None:
             values = [f"c{at} {one} NOT NULL" for at, one in enumerate(ddl)]
             tables.append(_table(place.table, ["number integer NOT NULL", *values]))

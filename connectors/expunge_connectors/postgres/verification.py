@@ -17,15 +17,17 @@ from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey, Tall
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.narrow import text_type
 from expunge_connectors.postgres.reading import probe
 from expunge_connectors.postgres.recount import ASKED, MEMBER, Verifier
+from expunge_connectors.postgres.wording import raw
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
-    "CREATE TEMPORARY TABLE {0} (number integer, namespace text, value text) ON COMMIT DROP;"
+    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
-).format(ASKED)
+)
 
 
 def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Counts:
@@ -34,7 +36,8 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
     rows = list(asked_rows(subjects, verifier.scope))
     tables = verifier.tables(names)
     with translated(verifier.store):
-        connection.execute(_PLACE)
+        longest = max((len(text) for row in rows for text in row[1:]), default=0)
+        connection.execute(_PLACE.format(ASKED, raw(text_type(longest, 2, 1))))
         with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
             for row in rows:
                 copy.write_row(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from tests.integration.postgres.company import (
     ACCOUNT,
@@ -19,6 +20,7 @@ from tests.integration.postgres.company import (
 
 from expunge_connectors.contract import Scope, no_beat
 from expunge_connectors.postgres import staging
+from expunge_connectors.postgres.staging import stage
 
 PEOPLE = {
     ACCOUNT: [subject(1, email="ada@mail.example"), subject(7, user_id="3"), subject(9, user_id="404")],
@@ -57,3 +59,27 @@ def test_the_members_name_is_compared_as_it_is(company: str) -> None:
         for member in ("2", "1\t1", "1\\", "\\N", "1\n"):
             [(_, tallies)] = store.count([subject(1, caller_id="1")], Scope("client", member), CUTOFF).items()
             assert tallies["callers"].due == 0, "another client's"
+
+
+@pytest.mark.parametrize("length", [40, 84, 85, 400, 3_000])
+def test_a_long_key_is_found_as_a_short_one_is(company: str, length: int) -> None:
+    address = "ä" * (length - len("@mail.example")) + "@mail.example"
+    with psycopg.connect(company, autocommit=True) as owner:
+        owner.execute("UPDATE users SET email = %s WHERE id = 1", (address,))
+    with opened(company) as store:
+        people = resolved(store, [subject(1, email=address), subject(2, email=address[1:])], ACCOUNT)
+        assert store.count(people, ACCOUNT, CUTOFF)[1]["users"].due == 1
+        assert store.verify(people, ACCOUNT, CUTOFF)[1]["users"].due == 1
+        assert store.count(people, ACCOUNT, CUTOFF)[2]["users"].due == 0
+        assert store.verify(people, ACCOUNT, CUTOFF)[2]["users"].due == 0
+
+
+@pytest.mark.parametrize(("length", "pieces"), [(20, 0), (3_000, 1)])
+def test_a_table_of_short_keys_has_no_second_one(company: str, length: int, pieces: int) -> None:
+    with opened(company) as store, psycopg.connect(company) as connection:
+        mapped = store._mapped(connection, ACCOUNT)
+        stage(connection, mapped, [subject(1, email="a" * length, user_id="3")], ACCOUNT)
+        [(found,)] = connection.execute(
+            "SELECT count(*) FROM pg_class WHERE oid = 'pg_temp.expunge_request'::regclass AND reltoastrelid <> 0"
+        ).fetchall()
+    assert found == pieces

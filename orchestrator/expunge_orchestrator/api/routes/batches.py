@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -239,7 +238,10 @@ async def events(
     It ends after a while also where the batch does not: come again with the id of the last event.
     """
     first = await run_in_threadpool(_look, call, batch_id)
-    look = partial(run_in_threadpool, _look, call, batch_id)
+
+    async def look() -> BatchTold:
+        return await run_in_threadpool(_look, call, batch_id)
+
     watch = watching.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
     if watch.told_the_end(first):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
