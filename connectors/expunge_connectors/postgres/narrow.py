@@ -15,13 +15,18 @@ _CHARACTER, _LENGTH = 4, 8
 """Bytes of a character at most, and what a text needs to say how long it is, aligned."""
 
 
-def text_type(longest: int, texts: int, others: int) -> str:
-    """The type, as DDL, of each text column of a table; it is compared as `text` is, and the same indexes serve.
+def room_for(longest: int, texts: int, others: int) -> int | None:
+    """How many characters each text column of such a table may hold; None: too few for what will stand there.
 
     Args:
-        longest: Characters of the longest value that will stand there: a longer one would be refused, and quoted.
+        longest: Characters of the longest value: of a longer one than fits the server's refusal would quote.
         texts: How many such columns there are; at least one.
         others: How many others.
     """
     room = ((_ROW - others * _OTHER) // texts - _LENGTH) // _CHARACTER
-    return f"varchar({room})" if longest <= room and room > 0 else "text"
+    return room if longest <= room and room > 0 else None
+
+
+def text_of(room: int | None) -> str:
+    """The column's type, as DDL: it is compared as `text` is, and the same indexes serve."""
+    return "text" if room is None else f"varchar({room})"

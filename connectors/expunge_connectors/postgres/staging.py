@@ -19,7 +19,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.keytypes import TEXT, KeyType
 from expunge_connectors.postgres.mapped import MappedStore
-from expunge_connectors.postgres.narrow import text_type
+from expunge_connectors.postgres.narrow import room_for, text_of
 from expunge_connectors.postgres.wording import raw
 
 REQUEST = sql.Identifier("pg_temp", "expunge_request")
@@ -41,17 +41,23 @@ class Place:
 
     Attributes:
         columns: Its columns for the key's values; None: c0, c1, … of a table that holds no others.
+        types: What a value in each of these columns is compared as, for DDL.
+        room: So many characters fit into a text there; None: any number.
     """
 
     table: sql.Identifier
     columns: tuple[str, ...] | None = None
+    types: tuple[str, ...] = ()
+    room: int | None = None
 
     @property
     def rows(self) -> sql.Composable:
         """What stands behind FROM: number, then c0, c1, … for the key's values."""
         if self.columns is None:
             return self.table
-        values = [raw(f"s.{name} AS c{at}") for at, name in enumerate(self.columns)]
+        # Cast, for a type of another width is another type to a recursive search.
+        typed = zip(self.columns, self.types, strict=True)
+        values = [raw(f"s.{name}::{ddl} AS c{at}") for at, (name, ddl) in enumerate(typed)]
         return sql.SQL("(SELECT s.number, {} FROM {} AS s WHERE {} IS NOT NULL)").format(
             sql.SQL(", ").join(values), self.table, raw(f"s.{self.columns[0]}")
         )
@@ -98,13 +104,13 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
             lines[one] = found
             shape.append(at)
     few = sum(map(len, lines.values())) <= _FEW
-    places = _together(lines) if few else _apart(lines)
+    room = _room(lines, scope.member) if few else None
+    places = _together(lines, room) if few else _apart(lines)
     member = scope.member is not None
     if places or member:
-        text = _text(places, lines, scope.member) if few else TEXT.ddl
         made = store.phrases.phrase(
-            ("stage", few, member, tuple(shape), text),
-            lambda: _made(places, text, few=few, member=member),
+            ("stage", few, member, tuple(shape), room),
+            lambda: _made(places, room, few=few, member=member),
             {},
             connection,
         )
@@ -126,8 +132,12 @@ def yielded(identity: str) -> Wanted:
 
 
 def add(connection: Connection, place: Place, keys: Iterable[tuple[int, str]]) -> None:
-    """More keys to those that are plain texts."""
-    _fill(connection, place, _lines(keys, (TEXT,)))
+    """More keys to those that are plain texts: of rows, so any length."""
+    lines = _lines(keys, (TEXT,))
+    if place.room is not None and place.columns is not None and any(len(line) > place.room for line in lines):
+        widened = [sql.SQL("ALTER COLUMN {} TYPE text").format(sql.Identifier(name)) for name in place.columns]
+        connection.execute(sql.SQL("ALTER TABLE {} {}").format(place.table, sql.SQL(", ").join(widened)))
+    _fill(connection, place, lines)
 
 
 def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, int]]) -> None:
@@ -166,24 +176,31 @@ def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
     return {one: Place(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
 
 
-def _together(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
+def _together(wanted: Iterable[Wanted], room: int | None) -> dict[Wanted, Place]:
     """Columns of one table for each."""
     return {
-        one: Place(REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1])))) for at, one in enumerate(wanted)
+        one: Place(
+            REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1]))), tuple(kind.ddl for kind in one[1]), room
+        )
+        for at, one in enumerate(wanted)
     }
 
 
-def _text(places: Iterable[Wanted], lines: Mapping[Wanted, Sequence[str]], member: str | None) -> str:
-    """The type of the texts in the one table. A line is no shorter than what stands in it."""
-    kinds = [kind for _, types in places for kind in types]
+def _room(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | None:
+    """How many characters fit into each text of the one table; None: more than one of them would need.
+
+    A line is no shorter than what stands in it.
+    """
+    kinds = [kind for _, types in lines for kind in types]
     texts = sum(kind.ddl == TEXT.ddl for kind in kinds)
     longest = max((len(line) for some in lines.values() for line in some), default=0)
-    return text_type(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
+    return room_for(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
 
 
-def _made(places: Mapping[Wanted, Place], text: str, *, few: bool, member: bool) -> sql.Composable:
+def _made(places: Mapping[Wanted, Place], room: int | None, *, few: bool, member: bool) -> sql.Composable:
     """The tables, as statements in one message."""
     tables: list[sql.Composable] = []
+    text = text_of(room)
     request = ["number integer", f"member {text}"]
     for (_, types), place in places.items():
         ddl = [text if kind.ddl == TEXT.ddl else kind.ddl for kind in types]

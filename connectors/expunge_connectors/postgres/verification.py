@@ -17,7 +17,7 @@ from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey, Tall
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.narrow import text_type
+from expunge_connectors.postgres.narrow import room_for, text_of
 from expunge_connectors.postgres.reading import probe
 from expunge_connectors.postgres.recount import ASKED, MEMBER, Verifier
 from expunge_connectors.postgres.wording import raw
@@ -37,7 +37,7 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
     tables = verifier.tables(names)
     with translated(verifier.store):
         longest = max((len(text) for row in rows for text in row[1:]), default=0)
-        connection.execute(_PLACE.format(ASKED, raw(text_type(longest, 2, 1))))
+        connection.execute(_PLACE.format(ASKED, raw(text_of(room_for(longest, 2, 1)))))
         with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
             for row in rows:
                 copy.write_row(row)

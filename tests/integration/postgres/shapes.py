@@ -19,6 +19,7 @@ identities:
   user_id: {kind: person, normaliser: exact/1}
   email: {kind: nominating, normaliser: email/1}
   token: {kind: internal}
+  number: {kind: internal, normaliser: integer/1}
 data_types:
   gone: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: delete}
   anchor: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: tombstone}

@@ -69,6 +69,47 @@ comments: {table: public.comments, ties: [{column: user_id, of: users.id}, {colu
     assert left(database, "comments") == [5, 6, 9]
 
 
+@pytest.mark.parametrize("kind", ["text", "varchar(90)", "varchar", "char(40)"])
+def test_rows_below_one_that_only_a_text_names(database, kind):
+    """Of one tie to a text and one within the table a recursive search is made of two parts."""
+    execute(
+        database,
+        f"CREATE TABLE comments (id int PRIMARY KEY, author {kind}, parent_id int REFERENCES comments);"
+        "INSERT INTO comments VALUES (1, 'ada', NULL), (2, 'ben', 1), (3, NULL, 2), (4, 'ben', NULL), (5, NULL, 4)",
+    )
+    loaded = shape(
+        """
+comments:
+  table: public.comments
+  ties: [{column: author, identity: user_id}, {column: parent_id, of: comments.id}]
+"""
+    )
+    erased(database, loaded, user_id="ada", expected={"comments": 3})
+    assert left(database, "comments") == [4, 5]
+
+
+@pytest.mark.parametrize("note", ["", "none", "a long note, " * 12, "ä" * 3_000])
+def test_a_text_where_an_identifier_was_expected_stops_nobody(database, note):
+    """Such a value is a person's own words: it is neither an error nor told to the server's log."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
+        "CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, parcel text UNIQUE);"
+        f"INSERT INTO orders VALUES (1, 1, '4711'), (2, 2, '4712'), (3, 1, '{note}'), (4, 2, '-')",
+    )
+    loaded = shape(
+        USERS
+        + """
+orders:
+  table: public.orders
+  ties: [{column: user_id, of: users.id}]
+  yields: {number: parcel}
+"""
+    )
+    erased(database, loaded, user_id="1", expected={"users": 1, "orders": 2})
+    assert left(database, "orders") == [2, 4]
+
+
 @pytest.mark.parametrize("effect", ["", "ON DELETE RESTRICT", "ON DELETE CASCADE", "ON DELETE SET NULL", "DEFERRABLE"])
 @pytest.mark.parametrize("null", ["", "NOT NULL"])
 def test_foreign_keys_in_a_circle(database, effect, null):
