@@ -51,6 +51,7 @@ def worlds(draw: Callable[[st.SearchStrategy[Any]], Any], shapes: frozenset[str]
         chunks=chunks,
         limit=limit,
         stop=stop,
+        many=dice.chance(50),
     )
 
 

@@ -24,5 +24,6 @@ def told(world: World) -> str:
             *lines,
             yaml.safe_dump(map_, allow_unicode=True, sort_keys=False),
             f"asked for {world.controller}:{world.member}: {asked}; limit {world.limit}, stopped after {world.stop}",
+            f"erased as {'many' if world.many else 'few'}",
         ]
     )

@@ -154,6 +154,7 @@ class World:
         controller / member: For whom the request speaks.
         chunks: The request, cut.
         limit: Rows a transaction when it is interrupted; `stop`: after so many beats.
+        many: It is erased as a chunk of many people is: with tables of keys and of found rows.
     """
 
     tables: list[Table]
@@ -166,6 +167,7 @@ class World:
     chunks: list[list[Ask]]
     limit: int
     stop: int
+    many: bool
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001 - the protocol of pretty printers
         printer.text("World(as told below)")

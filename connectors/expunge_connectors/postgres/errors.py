@@ -25,14 +25,18 @@ _TRANSIENT_STATES = frozenset(
     }
 )
 _FOREIGN_KEY = "23503"
+# restrict_violation: what servers from 18 on say where the key is ON DELETE RESTRICT.
+_REFERENCED = frozenset({_FOREIGN_KEY, "23001"})
 _ADVICE = {
-    _FOREIGN_KEY: "A row outside the request points to one that should go: tombstone the latter's table.",
+    **dict.fromkeys(
+        _REFERENCED, "A row outside the request points to one that should go: tombstone the latter's table."
+    ),
     "42501": "Grant the right that `expunge check` names.",
     "42P01": "Correct `table` in the data map, or restore the table.",
     "42703": "Correct the column's name in the data map.",
 }
 _MEANING = {
-    "23503": "a foreign key forbids it",
+    **dict.fromkeys(_REFERENCED, "a foreign key forbids it"),
     "23505": "a unique constraint forbids it",
     "23514": "a check constraint forbids it",
     "23502": "a column may not be empty",
@@ -67,7 +71,7 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
         text += f", constraint {error.diag.constraint_name} of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
         return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.")
-    kind = StillReferencedError if state == _FOREIGN_KEY else TerminalError
+    kind = StillReferencedError if state in _REFERENCED else TerminalError
     return kind(f"{text}.", remedy=_ADVICE.get(state))
 
 

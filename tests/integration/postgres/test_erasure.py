@@ -730,3 +730,20 @@ def test_only_erasing_commits(company, tmp_path, monkeypatch):
     assert "ROLLBACK" in read
     assert "COMMIT" not in read.replace("ON COMMIT DROP", "")
     assert "COMMIT" in path.read_text(errors="replace")[len(read) :].replace("ON COMMIT DROP", "")
+
+
+@pytest.mark.parametrize("effect", ["", "ON DELETE RESTRICT", "ON DELETE NO ACTION"])
+def test_rows_of_two_slices_that_refer_to_each_other_go_together(company, monkeypatch, effect):
+    """Ben answers Ada: her message goes with his. Servers have two words for the refusal that tells so."""
+    execute(
+        company,
+        "ALTER TABLE messages DROP CONSTRAINT messages_reply_to_fkey;"
+        f"ALTER TABLE messages ADD FOREIGN KEY (reply_to) REFERENCES messages {effect};"
+        "UPDATE messages SET reply_to = 1 WHERE user_id = 2",
+    )
+    smaller(monkeypatch, 10_000, keys=1)
+    with opened(company) as store:
+        both = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACCOUNT)
+        store.erase(both, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
+        assert due(store.verify(both, ACCOUNT, CUTOFF)) == {}
+    assert execute(company, "SELECT count(*) FROM messages") == [(0,)]
