@@ -65,7 +65,7 @@ format: $(VENV)/.dev ## Put the code into the house's form
 # Work is stolen, so that what a file prepares is mostly prepared once, and nobody idles at the end.
 chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
 	$(PYTEST) -n $(WORKERS) --dist worksteal tests/chaos
-	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-2000} $(PYTEST) tests/load
+	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-3000} $(PYTEST) tests/load
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-300} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
 
 fuzz: $(VENV)/.dev ## The API against its own document; EXPUNGE_FUZZ_CALLS=20000 EXPUNGE_FUZZ_SEED=1

@@ -1,4 +1,4 @@
-"""Two thousand people are erased while others write: nothing of others is lost, and nothing due is left.
+"""Batches of two thousand people run while others write: nothing of others is lost, and nothing due is left.
 
 The writers, the commands and a second installation are processes of their own. What the writers wrote is held against
 their own journals, and everything else against what was there before; nothing of Expunge's takes part in that.
@@ -28,7 +28,7 @@ from tests.load.writers import EXPORTS, LATE, WRITERS
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.outcomes import Result
 
-PEOPLE = int(os.environ.get("EXPUNGE_LOAD_PEOPLE", "2000"))
+PEOPLE = int(os.environ.get("EXPUNGE_LOAD_PEOPLE", "3000"))
 ROOT = Path(__file__).parents[2]
 SEED = 7
 TRIES = 5
@@ -167,7 +167,7 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day(town: Town, probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
-    """A batch of so many, a second one that shares people, and a third of another installation that shares some too."""
+    """Two batches of two thirds of so many, which share a third, and one of that third from another installation."""
     directory = tmp_path_factory.mktemp("load")
     crowd = make_crowd(probe, PEOPLE * 2)  # every other one is erased: ids of both kinds alternate
     furnish(probe, crowd)

@@ -42,7 +42,9 @@ def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
     if mapped.period is None or mapped.spec.start is None:
         return sql.SQL("NULL::date")
     start = column(alias, mapped.spec.start)
-    return sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(mapped.period))
+    until = sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(mapped.period))
+    # An application's "never", or a day that no calendar of ours has.
+    return sql.SQL("CASE WHEN {} < date '10000-01-01' THEN {} END").format(until, until)
 
 
 def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Composable:

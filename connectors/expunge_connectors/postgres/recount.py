@@ -233,7 +233,7 @@ class Verifier:
             until = sql.SQL("({}::date + interval {})::date").format(
                 sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period))
             )
-            yield sql.SQL("{} AS until").format(until)
+            yield sql.SQL("CASE WHEN {} <= '9999-12-31'::date THEN {} END AS until").format(until, until)
             yield sql.SQL("({} IS NULL OR {} > {}::date) AS stays").format(until, until, Blank("cutoff", self.cutoff))
         else:
             yield sql.SQL("NULL::date AS until")

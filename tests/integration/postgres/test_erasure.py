@@ -304,9 +304,16 @@ def test_the_database_changes_nobodys_rows_by_itself(company, effect):
         assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
 
 
-def test_no_log_is_written_through_a_cascade(company):
+@pytest.mark.parametrize("effect", ["CASCADE", "SET NULL", "SET DEFAULT"])
+def test_no_log_is_written_through_a_cascade(company, effect):
+    execute(
+        company,
+        "ALTER TABLE access_log DROP CONSTRAINT access_log_user_id_fkey,"
+        f" ADD FOREIGN KEY (user_id) REFERENCES users ON DELETE {effect}",
+    )
+
     def change(document):
-        # A wrong decision: users are deleted although a log points to them ON DELETE SET NULL.
+        # A wrong decision: users are deleted although a deletion would delete or change rows of a log.
         users = document["stores"]["main"]["collections"]["users"]
         users["data_type"] = "account"
         del users["tombstone"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from tests.integration.postgres.company import data_map, execute, opened
 from tests.integration.postgres.inspecting import ENOUGH, codes, edit, findings, terse
@@ -61,6 +62,11 @@ TRIGGER = """
 CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER t AFTER UPDATE ON users EXECUTE FUNCTION noted();
 """
+# Without ICU the server makes no such collation: one that is there is called so.
+LOOSE = 'CREATE COLLATION loose FROM "POSIX";'
+CALLED = (
+    ";SET allow_system_table_mods = on; UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'loose'"
+)
 ERRORS = [
     ("table-missing", "messages", "DROP TABLE messages", None),
     ("table-missing", "access_log", "DROP TABLE access_log", None),
@@ -82,6 +88,19 @@ ERRORS = [
         None,
     ),
     ("date-type", "users", NOTHING, edit("users", created="status")),
+    ("collation", "users", LOOSE + "ALTER TABLE users ALTER email TYPE text COLLATE loose" + CALLED, None),
+    (
+        "collation",
+        "leads",
+        LOOSE + "ALTER TABLE leads ALTER email TYPE text COLLATE loose" + CALLED,
+        None,
+    ),
+    (
+        "collation",
+        "call_notes",
+        LOOSE + "ALTER TABLE call_notes ADD author text COLLATE loose" + CALLED,
+        edit("call_notes", ties=[{"column": "author", "identity": "email"}], undated="erase"),
+    ),
     ("undeclared-table", "users", "CREATE TABLE extra (user_id bigint REFERENCES users)", None),
     ("undeclared-table", "recordings", NOTHING, without("transcripts")),
     (
@@ -218,3 +237,18 @@ def test_an_index_that_cannot_be_used_does_not_count(company):
     assert ("tie-index", "messages") in codes(findings(company))
     execute(company, "CREATE INDEX ON messages (user_id, body)")
     assert ("tie-index", "messages") not in codes(findings(company))
+
+
+@pytest.mark.parametrize(("kind", "told"), [("json", True), ("jsonb", False)])
+def test_a_document_that_cannot_be_looked_into_is_warned_of(company, kind, told):
+    """One such row, whosever it is, would stop every batch; what the remedy makes refuses it at its source."""
+    execute(company, f"ALTER TABLE call_notes ADD details {kind}")
+    tied = {"column": "details", "path": ["author"], "identity": "email"}
+    loaded = data_map(edit("call_notes", ties=[tied], undated="erase"))
+    found = [one for one in findings(company, loaded) if one.code == "json-text"]
+    assert [one.collection for one in found] == ["call_notes"] * told
+    for one in found:
+        execute(company, one.remedy)
+        assert ("json-text", "call_notes") not in codes(findings(company, loaded))
+        with pytest.raises(psycopg.errors.UntranslatableCharacter):
+            execute(company, r"""UPDATE call_notes SET details = '{"author": "\u0000"}'""")

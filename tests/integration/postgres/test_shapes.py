@@ -559,3 +559,31 @@ houses: {table: public.houses, ties: [{column: id, of: people.house}], sharing: 
             store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
             assert due(store.verify(people, ACME, CUTOFF)) == {}
     assert left(database, "houses") == [10]
+
+
+@pytest.mark.parametrize("start", ["infinity", "12000-01-01", "9998-06-01", "9000-01-01"])
+def test_what_is_kept_beyond_every_calendar_is_kept_without_an_end(database, start):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
+        "CREATE TABLE bills (id int PRIMARY KEY, user_id int NOT NULL, at timestamptz NOT NULL);"
+        f"INSERT INTO bills VALUES (1, 1, '{start}'), (2, 1, '-infinity'), (3, 1, '2000-01-01'), (4, 2, '2000-01-01')",
+    )
+    loaded = shape(
+        USERS
+        + """
+bills:
+  table: public.bills
+  data_type: kept
+  ties: [{column: user_id, of: users.id}]
+  start: at
+"""
+    )
+    with opened(database, loaded) as store:
+        [ada] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase([ada], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        counted, verified = store.count([ada], ACME, CUTOFF), store.verify([ada], ACME, CUTOFF)
+    assert counted == verified
+    assert (counted[1]["bills"].due, counted[1]["bills"].retained) == (0, 1)
+    assert (counted[1]["bills"].until is None) == (start != "9000-01-01")  # ten years later
+    assert left(database, "bills") == [1, 4]

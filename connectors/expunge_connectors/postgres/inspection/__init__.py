@@ -7,6 +7,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres import catalogue
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
+    collations,
     constraints,
     declared,
     elsewhere,
@@ -43,6 +44,7 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *recording.findings(connection, inspection),
         *structure.findings(inspection),
         *ties.findings(connection, inspection),
+        *collations.findings(connection, inspection),
         *internals.findings(connection, inspection),
         *references.findings(inspection),
         *tombstones.findings(connection, inspection),

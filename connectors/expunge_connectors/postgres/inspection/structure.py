@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
-from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.keytypes import key_type
 from expunge_connectors.postgres.mapped import leads
 from expunge_connectors.postgres.spec import Source, TableSpec
@@ -125,6 +125,16 @@ def _inside_types(inspection: Inspection, name: str, spec: TableSpec, table: Tab
                 name,
                 f"{table.text}.{live.name} is {live.type}, but the map looks for values inside it.",
                 "Give `path` for JSON and JSONB, `each` for an array, and neither for a plain column.",
+            )
+        elif live.base == "json":
+            # It is looked into as jsonb, which has no text with a NUL:
+            # https://www.postgresql.org/docs/current/datatype-json.html
+            yield inspection.warning(
+                "json-text",
+                name,
+                f"{table.text}.{live.name} is json, which may hold the escape \\u0000: one such row stops every batch,"
+                " and the server's log quotes a part of it.",
+                f"ALTER TABLE {quoted_table(spec.table)} ALTER COLUMN {quoted(live.name)} TYPE jsonb",
             )
 
 
