@@ -95,6 +95,7 @@ def company(pair: Pair) -> Iterator[tuple[str, str]]:
         admin.execute("CREATE DATABASE people")
         urls = pair.database("people")
         populate(urls[0])
+        wait_until(lambda: caught_up((urls[0], pair.standby)))  # the standby has no such database before
         try:
             yield urls
         finally:
