@@ -17,12 +17,14 @@ from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey, Tall
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.narrow import room_for, text_of
 from expunge_connectors.postgres.reading import probe
 from expunge_connectors.postgres.recount import ASKED, MEMBER, Verifier
-from expunge_connectors.postgres.wording import raw
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+# Twice 220 characters of four bytes: a row that the server keeps in one piece, so that it makes no TOAST table (see
+# `narrow`, which the erasing side has).
+_SHORT = 220
+_SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
     "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}) ON COMMIT DROP;"
@@ -36,8 +38,8 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
     rows = list(asked_rows(subjects, verifier.scope))
     tables = verifier.tables(names)
     with translated(verifier.store):
-        longest = max((len(text) for row in rows for text in row[1:]), default=0)
-        connection.execute(_PLACE.format(ASKED, raw(text_of(room_for(longest, 2, 1)))))
+        short = all(len(namespace) <= _SHORT and len(value) <= _SHORT for _, namespace, value in rows)
+        connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT))
         with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
             for row in rows:
                 copy.write_row(row)
