@@ -34,6 +34,8 @@ _BACKUPS = (
     " are not changed; they end by their own time limits, and the receipt says which and until when."
 )
 _LOGS = "Log files are not affected: they record what systems did, and end by their own time limits."
+CLIENTS_DATA = "Data that clients of this company hold about you is theirs: ask the client."
+"""Who was in touch with a client knows which; whether a client has anything is not looked for, and not told."""
 _DENIALS = {
     "identity-not-proven": "we could not make sure that the request is yours",
     "not-covered": "the law does not give a right to it in this case",
@@ -69,7 +71,7 @@ def _told(data_map: DataMap, request: Request, event: Event, outcome: str | None
     if event is Event.ACCEPTED:
         return _accepted(data_map, request)
     if event is Event.ERASED:
-        return [_OUTCOMES.get(str(outcome), _OUTCOMES["partially-erased"]), _BACKUPS, _LOGS, _CHECK]
+        return [_OUTCOMES.get(str(outcome), _OUTCOMES["partially-erased"]), CLIENTS_DATA, _BACKUPS, _LOGS, _CHECK]
     if event is Event.CANCELLED:
         return [_TAKEN_BACK if request.batch_id is None else _ENDED]
     if event is Event.CLOSED:
@@ -105,7 +107,7 @@ def _accepted(data_map: DataMap, request: Request) -> list[str]:
         )
     if request.deadlines is not None:
         parts.append(f"You have our answer before {_when(request.deadlines['answerBy'])}.")
-    parts += [_BACKUPS, _LOGS]
+    parts += [CLIENTS_DATA, _BACKUPS, _LOGS]
     return parts
 
 

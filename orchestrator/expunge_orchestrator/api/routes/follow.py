@@ -11,28 +11,28 @@ from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
 from expunge_orchestrator.api.identifying import identifiers_of
 from expunge_orchestrator.api.shapes.common import Asserted
-from expunge_orchestrator.api.shapes.requests import Openings, RequestTold
+from expunge_orchestrator.api.shapes.requests import Openings, PersonTold
 from expunge_orchestrator.api.telling import members_of, series_of
 from expunge_orchestrator.requests import records, taking_back
 
 router = APIRouter(prefix="/v1/follow", tags=["self-service"])
 
 
-@router.get("", response_model=RequestTold)
-def one(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_READ))]) -> RequestTold:
+@router.get("", response_model=PersonTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_READ))]) -> PersonTold:
     """The request."""
     with call.reading() as connection:
-        return RequestTold(**members_of(connection, records.by_uid(connection, str(call.principal.request))))
+        return PersonTold(**members_of(connection, records.by_uid(connection, str(call.principal.request))))
 
 
-@router.post("/cancel", response_model=RequestTold)
-def cancel(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_CANCEL))]) -> RequestTold:
+@router.post("/cancel", response_model=PersonTold)
+def cancel(call: Annotated[Call, Depends(allowed(Operation.FOLLOW_CANCEL))]) -> PersonTold:
     """Take it back, as long as it has not begun: an account that is frozen meanwhile cannot sign in to do so."""
     with call.writing() as connection:
         wanted = records.by_uid(connection, str(call.principal.request))
         done = taking_back.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
-        return RequestTold(**members_of(connection, done))
+        return PersonTold(**members_of(connection, done))
 
 
 @router.get("/receipt", responses=RECEIPT)

@@ -17,7 +17,7 @@ from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes.common import there_already
-from expunge_orchestrator.api.shapes.requests import Openings, OwnTold, OwnWish, RequestTold
+from expunge_orchestrator.api.shapes.requests import Openings, OwnTold, OwnWish, PersonTold
 from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import answered, members_of, series_of
 from expunge_orchestrator.clock import stamp
@@ -62,28 +62,28 @@ async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], 
     return answered(OwnTold(**members, follow_up=received.follow_up), status)
 
 
-@router.get("/erasure", response_model=list[RequestTold])
-def mine(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))]) -> list[RequestTold]:
+@router.get("/erasure", response_model=list[PersonTold])
+def mine(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))]) -> list[PersonTold]:
     """The signed-in person's requests, the newest first."""
     with call.reading() as connection:
-        return [RequestTold(**members_of(connection, one)) for one in _found(call, connection)]
+        return [PersonTold(**members_of(connection, one)) for one in _found(call, connection)]
 
 
-@router.get("/erasure/{request_id}", response_model=RequestTold)
-def one(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))], request_id: str) -> RequestTold:
+@router.get("/erasure/{request_id}", response_model=PersonTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))], request_id: str) -> PersonTold:
     """One of the signed-in person's requests."""
     with call.reading() as connection:
-        return RequestTold(**members_of(connection, _own(call, connection, request_id)))
+        return PersonTold(**members_of(connection, _own(call, connection, request_id)))
 
 
-@router.post("/erasure/{request_id}/cancel", response_model=RequestTold)
-def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], request_id: str) -> RequestTold:
+@router.post("/erasure/{request_id}/cancel", response_model=PersonTold)
+def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], request_id: str) -> PersonTold:
     """Take it back, as long as it has not begun (409 `too-late` afterwards)."""
     with call.writing() as connection:
         wanted = _own(call, connection, request_id)
         done = taking_back.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
-        return RequestTold(**members_of(connection, done))
+        return PersonTold(**members_of(connection, done))
 
 
 @router.get("/erasure/{request_id}/receipt", responses=RECEIPT)

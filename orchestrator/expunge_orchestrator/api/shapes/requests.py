@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from expunge_orchestrator.api.shapes.common import Identifier, Moment, NameText, Shape
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.records import Batch
+from expunge_orchestrator.notices.words import CLIENTS_DATA
 from expunge_orchestrator.requests import life
 from expunge_orchestrator.requests.records import Request
 
@@ -90,17 +91,22 @@ class RequestTold(Shape):
     )
 
 
-class OwnTold(RequestTold):
-    """The same for the person, with the secret that reads this one request later, without an account."""
+class PersonTold(RequestTold):
+    """The same for the person: it also says whom to ask for what is not this company's to erase."""
+
+    elsewhere: str = Field(
+        description="Where to ask for what this request does not cover.",
+        default=f"{CLIENTS_DATA} Log files are not "
+        "affected. Copies may remain in back-up storage for some time; the receipt says until when.",
+    )
+
+
+class OwnTold(PersonTold):
+    """The same with the secret that reads this one request later, without an account."""
 
     follow_up: str | None = Field(
         default=None,
         description="Only in the answer that made it. Keep it: after the deletion nobody can sign in any more.",
-    )
-    elsewhere: str = Field(
-        description="Where to ask for what this request does not cover.",
-        default="Data that clients of this company hold about you is theirs: ask the client. Log files are not "
-        "affected. Copies may remain in back-up storage for some time; the receipt says until when.",
     )
 
 
