@@ -10,6 +10,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import NotConfirmedError, WaitingError
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.progress import told_now
 
 
 def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> bool:
@@ -58,7 +59,7 @@ def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) 
     if not batch.cancelled and digest == batch.plan_digest == connection.scalar(own):
         return False
     raise UsageError(
-        f"This batch is {batch.state.value}: it waits for no approval.",
+        f"This batch is {told_now(connection, batch)}: it waits for no approval.",
         remedy="`expunge status` lists the batches; those that wait are awaiting-approval.",
     )
 

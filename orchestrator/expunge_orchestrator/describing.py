@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from expunge_orchestrator import copies, leftovers
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.execution import remainders
@@ -16,17 +18,18 @@ from expunge_orchestrator.progress import (
     reasons_of,
     remaining_by_collection,
     settling_of,
+    told_now,
     told_state,
 )
 from expunge_orchestrator.workspace import Workspace
 
 
-def plan_told(batch: Batch) -> dict[str, Any]:
+def plan_told(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
     """What it was planned to do."""
     return {
         "batch": batch.uid,
         "controller": str(batch.scope),
-        "state": batch.state.value,
+        "state": told_now(connection, batch),
         "digest": batch.plan_digest,
         "dataMap": batch.map_digest,
         **batch.plan,

@@ -250,7 +250,9 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace) -> Counter[str]:
     tagger = Tagger(workspace.keys.suppression)
     found: Counter[str] = Counter()
     with reading(workspace.ledger) as connection:
-        at_work = schema.batch.c.state.in_([state.value for state in (*RUNNING, BatchState.PAUSED, BatchState.FAILED)])
+        # Whoever is open in a batch on hold is held by what may not be told: that looks like work in hand.
+        states = (*RUNNING, BatchState.PAUSED, BatchState.FAILED, BatchState.ON_HOLD)
+        at_work = schema.batch.c.state.in_([state.value for state in states])
         open_items = (
             sa.select(schema.suppression.c.tag, schema.batch.c.uid)
             .join(schema.item, schema.item.c.id == schema.suppression.c.item_id)

@@ -34,11 +34,19 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 def told_state(batch: Batch, results: Mapping[str, int]) -> str:
     """The batch's state as people and machines are told: never plain `erased` where something was kept or refused."""
-    if batch.state is BatchState.ON_HOLD and not results.get(Result.ON_HOLD.value):
-        return BatchState.EXECUTING.value  # a hold that may not be told looks like work in hand
+    if batch.state is BatchState.ON_HOLD:  # a hold that may not be told looks like work in hand
+        if results.get("open"):
+            return BatchState.EXECUTING.value
+        if not results.get(Result.ON_HOLD.value):
+            return BatchState.SETTLING.value  # what came back to somebody who is erased
     if batch.state is BatchState.ERASED or (batch.state is BatchState.SETTLED and nobody_but_ambiguous(results)):
         return summary(results).value
     return batch.state.value
+
+
+def told_now(connection: sa.Connection, batch: Batch) -> str:
+    """The same, where the outcomes are not at hand."""
+    return told_state(batch, outcomes_of(connection, batch))
 
 
 def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:

@@ -23,12 +23,15 @@ from tests.fixtures.calltrack import Office
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator import holds
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.execution import holding
 from expunge_orchestrator.holds import Placed, Wanted
 from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.progress import told_state
 from expunge_orchestrator.tags import Tagger
+from expunge_reports import dsse
 
 GROUND = "Court order 4 C 17/26"
 
@@ -151,9 +154,14 @@ def test_an_undisclosed_hold_leaves_no_word(office: Office, probe: Probe) -> Non
     assert office.reasons(batch) == {}
     assert office.failures(batch) == ""
     assert told(office, batch) == "executing"
-    assert office.plan(ann.csv).plan["onHold"] == 0
+    anew = office.plan(ann.csv).plan
+    assert (anew["onHold"], anew["alsoIn"]) == (0, {batch.uid: 1})
+    with reading(office.workspace.ledger) as connection:
+        assert plan_told(connection, office.again(batch))["state"] == "executing"
     with office.workspace.ledger.begin() as connection:
-        told_bodies = b"".join(connection.scalars(sa.select(schema.statement.c.envelope)))
+        envelopes = connection.scalars(sa.select(schema.statement.c.envelope)).all()
+    told_bodies = b"".join(dsse.parse(one).payload for one in envelopes)
+    assert b"erased" in told_bodies
     assert b"hold" not in told_bodies
     assert GROUND.encode() not in told_bodies
     lift(office, placed[0])
@@ -263,6 +271,18 @@ def test_what_comes_back_to_a_held_person_is_not_erased_at_settling_time(office:
     assert office.again(batch).state is BatchState.SETTLED
     assert due(ann, probe) == {}
     assert office.events(batch)[0] == ["accepted", "erased", "on-hold", "re-erased", "settled"]
+
+
+def test_an_undisclosed_hold_of_what_came_back_looks_like_settling(office: Office, probe: Probe) -> None:
+    """Who was told `erased` is not told that it runs again from its beginning: no work in hand does that."""
+    ann = make_holder(probe)
+    batch = office.plan(ann.csv)
+    assert office.erase(batch).state is BatchState.ERASED
+    place(office, [key("user_id", ann.id)], undisclosed=True)
+    probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    office.settle()
+    assert office.again(batch).state is BatchState.ON_HOLD, office.failures(batch)
+    assert told(office, batch) == "settling"
 
 
 @pytest.mark.parametrize("attempt", range(4))

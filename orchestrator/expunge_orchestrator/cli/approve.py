@@ -40,7 +40,8 @@ def approve(
             approving.approve(connection, batch_by_uid(connection, batch), digest, actor_of(settings))
         with reading(workspace.ledger) as connection:
             approved = batch_by_uid(connection, batch)
+            told = plan_told(connection, approved)
     if as_json:
-        terminal.emit({**plan_told(approved), "approvedBy": actor_of(settings)})
+        terminal.emit({**told, "approvedBy": actor_of(settings)})
     else:
         terminal.console().print(f"Approved by {actor_of(settings)}. To carry it out: expunge erase {approved.uid}")

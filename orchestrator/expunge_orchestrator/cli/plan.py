@@ -14,6 +14,7 @@ from expunge_orchestrator import limits, planning
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.describing import plan_told
 from expunge_orchestrator.intake import checked_people
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.requests.renewing import Because
 from expunge_orchestrator.scope import parse_scope
@@ -46,8 +47,10 @@ def plan(people: People, controller: Controller, data_type: DataTypes = None, as
     """
     with opened(settings_module.load(), installed()) as workspace:
         made = make(workspace, people, controller, data_type)
+        with reading(workspace.ledger) as connection:
+            told = plan_told(connection, made)
     if as_json:
-        terminal.emit(plan_told(made))
+        terminal.emit(told)
     else:
         show(made)
         if made.state is BatchState.PLANNED:

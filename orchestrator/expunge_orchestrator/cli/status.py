@@ -38,9 +38,10 @@ def status(
         if batch is not None:
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, batch)
+                planned = plan_told(connection, chosen)
             report = batch_told(workspace, chosen)
             if as_json:
-                terminal.emit({**plan_told(chosen), **report} if chosen.state in _NOT_BEGUN else report)
+                terminal.emit({**planned, **report} if chosen.state in _NOT_BEGUN else report)
             elif chosen.state in _NOT_BEGUN:
                 plan_verb.show(chosen)
             else:

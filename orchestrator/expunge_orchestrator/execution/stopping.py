@@ -14,6 +14,7 @@ from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ENDED, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.progress import told_now
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
@@ -34,9 +35,10 @@ def pause(ledger: sa.Engine, batch: Batch, actor: str) -> None:
             )
             .values(state=BatchState.PAUSED.value, state_at=stamp(now()), paused_at=stamp(now()), changed_by=actor)
         ).rowcount
-        state = _state(connection, batch)
-    if not paused and state is not BatchState.PAUSED:
-        raise UsageError(f"This batch is {state.value}: there is nothing to pause.", remedy=_look(batch))
+        if not paused and _state(connection, batch) is not BatchState.PAUSED:
+            raise UsageError(
+                f"This batch is {_told(connection, batch)}: there is nothing to pause.", remedy=_look(batch)
+            )
 
 
 def resume(ledger: sa.Engine, batch: Batch, actor: str) -> Batch:
@@ -52,7 +54,7 @@ def resume(ledger: sa.Engine, batch: Batch, actor: str) -> Batch:
             .values(state=BatchState.EXECUTING.value, state_at=stamp(now()), paused_at=None, changed_by=actor)
         ).rowcount
         if not resumed:
-            raise UsageError(f"This batch is {_state(connection, batch).value}, not paused.", remedy=_look(batch))
+            raise UsageError(f"This batch is {_told(connection, batch)}, not paused.", remedy=_look(batch))
         states.bring_back(connection, batch, (ChunkState.READY,))
         states.follow(connection, [batch.id])
         return batch_by_uid(connection, batch.uid)
@@ -124,6 +126,10 @@ def _state(connection: sa.Connection, batch: Batch) -> BatchState:
     return BatchState(
         connection.execute(sa.select(schema.batch.c.state).where(schema.batch.c.id == batch.id)).scalar_one()
     )
+
+
+def _told(connection: sa.Connection, batch: Batch) -> str:
+    return told_now(connection, batch_by_uid(connection, batch.uid))
 
 
 def _look(batch: Batch) -> str:

@@ -13,6 +13,7 @@ from expunge_orchestrator.errors import NotConfirmedError, OtherStoreError, Wait
 from expunge_orchestrator.execution import holding, remainders, states
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.progress import told_now
 from expunge_orchestrator.requests import records, renewing, starting
 from expunge_orchestrator.requests.records import Request, RequestState
 from expunge_orchestrator.requests.renewing import Because
@@ -71,15 +72,19 @@ def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, co
             return
         states.begin(workspace, batch)
         if not states.retry(workspace, batch):
-            raise _nothing(batch)
+            raise _nothing(workspace, batch)
     elif batch.state is BatchState.ON_HOLD:
         states.begin(workspace, batch)
         with workspace.ledger.begin() as connection:
             holding.release(connection)
-            if batch_by_uid(connection, batch.uid).state is BatchState.ON_HOLD:
-                raise WaitingError(
-                    "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
-                )
+            still = batch_by_uid(connection, batch.uid).state is BatchState.ON_HOLD
+            told = told_now(connection, batch)
+        if still and told != BatchState.ON_HOLD:
+            raise _nothing(workspace, batch)
+        if still:
+            raise WaitingError(
+                "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
+            )
     elif (
         batch.state in NOT_BEGUN
         and wanted is not None
@@ -87,7 +92,7 @@ def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, co
     ):
         begin_after_all(workspace, wanted, batch, actor, at)
     else:
-        raise _nothing(batch)
+        raise _nothing(workspace, batch)
 
 
 def begin_after_all(workspace: Workspace, wanted: Request, batch: Batch, actor: str, at: datetime) -> Batch:
@@ -113,9 +118,11 @@ def drifted(workspace: Workspace, wanted: Request) -> bool:
     return wanted.uid in {one.uid for one in renewing.drifted(workspace)}
 
 
-def _nothing(batch: Batch) -> UsageError:
+def _nothing(workspace: Workspace, batch: Batch) -> UsageError:
     # A hold that may not be told looks like work in hand: nothing here says otherwise.
-    return UsageError(f"This batch is {batch.state.value}: nothing of it failed.", remedy="Look at its state first.")
+    with reading(workspace.ledger) as connection:
+        told = told_now(connection, batch_by_uid(connection, batch.uid))
+    return UsageError(f"This batch is {told}: nothing of it failed.", remedy="Look at its state first.")
 
 
 def _word(wanted: Request) -> str:

@@ -89,10 +89,11 @@ def _create(call: Call, body: bytes, answer: Response, controller: str, data_typ
             if made is None:
                 raise
         else:
-            return PlanTold.model_validate(describing.plan_told(batch))
+            with reading(workspace.ledger) as connection:
+                return PlanTold.model_validate(describing.plan_told(connection, batch))
     answer.status_code = HTTPStatus.OK
     with reading(workspace.ledger) as connection:
-        return PlanTold.model_validate(describing.plan_told(batch_by_uid(connection, made)))
+        return PlanTold.model_validate(describing.plan_told(connection, batch_by_uid(connection, made)))
 
 
 @router.get("", response_model=BatchPage)
@@ -126,7 +127,7 @@ def one(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id:
 def plan(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str) -> PlanTold:
     """What it was planned to do, counted before anything was touched."""
     with call.reading() as connection:
-        return PlanTold.model_validate(describing.plan_told(_found(call, connection, batch_id)))
+        return PlanTold.model_validate(describing.plan_told(connection, _found(call, connection, batch_id)))
 
 
 @router.post("/{batch_id}/approve", response_model=BatchTold)

@@ -135,7 +135,7 @@ def plan(call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))], reques
         wanted = found(call, connection, request_id)
         if wanted.batch_uid is None:
             raise not_there()
-        return PlanTold.model_validate(plan_told(batch_by_uid(connection, wanted.batch_uid)))
+        return PlanTold.model_validate(plan_told(connection, batch_by_uid(connection, wanted.batch_uid)))
 
 
 @router.post("/{request_id}/deny", response_model=RequestTold)
