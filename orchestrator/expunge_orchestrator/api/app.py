@@ -16,6 +16,7 @@ from expunge_orchestrator.api.middleware import Guard
 from expunge_orchestrator.api.office import Office
 from expunge_orchestrator.api.opendsr import app as opendsr
 from expunge_orchestrator.api.routes import ROUTERS
+from expunge_orchestrator.api.shapes.common import problem
 
 DESCRIPTION = (
     "Erase a person, follow every backup copy, and prove it. Errors are problem details (RFC 9457). Identifiers travel "
@@ -23,10 +24,7 @@ DESCRIPTION = (
 )
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": told,
-        "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+    status: problem(told)
     for status, told in (
         (400, "The call lacks something"),
         (401, "No credential that is accepted"),

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.access.refusals import NotAuthenticatedError
+from expunge_orchestrator.api.shapes.common import PROBLEM
 from expunge_orchestrator.errors import (
     DeadlineError,
     ExtensionRefusedError,
@@ -32,7 +33,7 @@ from expunge_orchestrator.requests.repeating import OtherWishError
 from expunge_orchestrator.requests.taking_back import AlreadyOverError, TooLateError
 from expunge_reports.errors import ReportError
 
-MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE = PROBLEM
 AGAIN_AFTER = 10
 """Seconds after which a call may be repeated that the installation could not answer."""
 _TYPE = "https://expunge.dev/problems/"

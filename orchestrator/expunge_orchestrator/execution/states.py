@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -40,10 +40,17 @@ _NEXT_CLOCK = sa.select(sa.func.min(schema.chunk.c.settle_at)).where(
 )
 
 
-def begin(workspace: Workspace, batch: Batch) -> None:
+Begun = Callable[[sa.Connection], None]
+"""Called in the transaction in which a batch begins: what it writes is there with the beginning, or not."""
+
+
+def begin(workspace: Workspace, batch: Batch, begun: Begun = lambda _connection: None) -> bool:
     """Start a planned batch: set the cutoff of each store once, on the store's clock.
 
-    A batch that was begun before is left as it is, so that resuming is the same command.
+    A batch that was begun before is left as it is, so that resuming is the same command; so is one that is over.
+
+    Returns:
+        Whether it was begun by this.
 
     Raises:
         PlanChangedError: The data map or a store is another one than at planning time.
@@ -53,17 +60,17 @@ def begin(workspace: Workspace, batch: Batch) -> None:
         LedgerBehindError: The ledger is older than its log. Nothing was written.
     """
     if batch.state in ENDED:
-        return
+        return False
     with reading(workspace.ledger) as connection:
         approving.refuse_unapproved(connection, batch)
     if batch.state is BatchState.PAUSED:
         raise WaitingError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
     if batch.cancelled:
         refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-        return
+        return False
     refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
-        return
+        return False
     clocks = _ground(workspace, batch)
     closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
     cutoffs = [{"batch_id": batch.id, "store": store, "at": exact(at)} for store, at in clocks.items()]
@@ -80,6 +87,8 @@ def begin(workspace: Workspace, batch: Batch) -> None:
                 .where(schema.chunk.c.batch_id == batch.id, schema.chunk.c.state == ChunkState.PLANNED.value)
                 .values(state=ChunkState.READY.value)
             )
+            begun(connection)
+    return bool(started)
 
 
 def refuse_unfit(workspace: Workspace, batch: Batch) -> None:

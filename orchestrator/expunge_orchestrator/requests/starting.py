@@ -121,8 +121,7 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
         batch = renewing.renew(workspace, wanted, because, at)
     if batch.state is not BatchState.PLANNED:
         return False
-    states.begin(workspace, batch)
-    return True
+    return states.begin(workspace, batch)
 
 
 def _plan_after_drift(workspace: Workspace, wanted: Request, at: datetime) -> bool:

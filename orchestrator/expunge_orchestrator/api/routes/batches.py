@@ -27,8 +27,8 @@ from expunge_orchestrator.api.shapes.batches import (
     ResultPage,
     ResultTold,
 )
-from expunge_orchestrator.api.shapes.common import there_already
-from expunge_orchestrator.execution import states, stopping
+from expunge_orchestrator.api.shapes.common import problem, there_already
+from expunge_orchestrator.execution import beginning, states, stopping
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
@@ -143,18 +143,18 @@ def approve(
     return _told(call, found)
 
 
-@router.post("/{batch_id}/start", response_model=BatchTold, status_code=HTTPStatus.ACCEPTED)
+@router.post("/{batch_id}/start", response_model=BatchTold, status_code=HTTPStatus.ACCEPTED, responses={
+    409: problem("Nothing was started: it is not this plan, the plan is void or waits for approval, or the batch is "
+                 "paused, on hold, failed, withdrawn or over")})  # fmt: skip
 def start(call: Annotated[Call, Depends(allowed(Operation.BATCH_START))], batch_id: str, given: Digest) -> BatchTold:
-    """Begin to carry out exactly this plan. This cannot be undone."""
+    """Begin to carry out exactly this plan. This cannot be undone. While it runs, the same call is answered again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     if given.digest != found.plan_digest:
         raise ProblemError(
             HTTPStatus.CONFLICT, "not-confirmed", "Nothing was touched: the digest given is not the plan's."
         )
-    states.begin(call.office.workspace, found)
-    with call.writing() as connection:
-        call.note(connection, found.uid)
+    beginning.start(call.office.workspace, found, lambda connection: call.note(connection, found.uid))
     call.office.wake()
     return _told(call, found)
 

@@ -35,6 +35,15 @@ def there_already(told: type[Shape]) -> dict[int | str, dict[str, Any]]:
     return {200: {"model": told, "description": "It was asked for before: as it stands now"}}
 
 
+PROBLEM = "application/problem+json"
+"""Media type of an error (RFC 9457)."""
+
+
+def problem(told: str) -> dict[str, Any]:
+    """For the OpenAPI document: an error, and when it is answered."""
+    return {"description": told, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
 class Asserted(Shape):
     """Identifiers of one person."""
 

@@ -1,0 +1,35 @@
+"""Beginning on somebody's word, who is told truthfully: it runs by that very plan, or an error says what it is."""
+
+from __future__ import annotations
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.progress import told_now
+from expunge_orchestrator.workspace import Workspace
+
+_AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
+
+
+def start(workspace: Workspace, batch: Batch, begun: states.Begun) -> None:
+    """Begin a batch. One that runs already stays as it is: an answer was lost, or somebody else was as quick.
+
+    Args:
+        workspace: What is worked with.
+        batch: As it was read; whoever says so has confirmed its plan.
+        begun: What is written with the beginning, if it is begun by this.
+
+    Raises:
+        UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
+        ExpungeError: As `states.begin`.
+    """
+    if states.begin(workspace, batch, begun):
+        return
+    with reading(workspace.ledger) as connection:
+        told = told_now(connection, batch_by_uid(connection, batch.uid))
+    if told not in _AT_WORK:
+        raise UsageError(
+            f"Nothing was started: this batch is {told}.",
+            remedy="What failed, and what a batch left, is taken up by `retry`; what is over is planned anew.",
+        )
