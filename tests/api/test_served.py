@@ -17,6 +17,8 @@ from tests.chaos.ledgers import FILE as LEDGER
 from tests.fixtures.calltrack import Town
 from tests.fixtures.served import Answer, Served, read, served
 
+from expunge_orchestrator.cli import serve
+
 CALLS, UNKNOWN = 60, 300
 UPLOAD = 200_000
 TILE = "/v1/log/tile/0/000"
@@ -164,6 +166,9 @@ def test_two_lengths_are_no_smuggling(server: Served) -> None:
 PIECES, PAUSE = 3000, 0.02
 """A body that comes so slowly takes a minute; a call has two seconds."""
 
+SOON = 20.0
+"""Seconds after which a call of two is late, on however slow a machine."""
+
 
 @pytest.mark.parametrize("path", ["/v1/requests", "/v1/batches?controller=client:42", "/opendsr/v2/requests"])
 def test_a_body_that_trickles_is_not_waited_for(server: Served, path: str) -> None:
@@ -176,6 +181,17 @@ def test_a_body_that_trickles_is_not_waited_for(server: Served, path: str) -> No
         connection.sendall(head.encode())
         assert trickled(connection, PIECES) < PIECES, "it was read to its end"
         assert read(connection).status == 503
+
+
+def test_a_body_is_not_waited_for_where_batches_are_watched(server: Served) -> None:
+    """Only the answer may take longer than a call; a body that never comes may not, whoever it is of."""
+    for key in (server.key("operator"), server.key("auditor")):
+        with server.connected() as connection:
+            connection.settimeout(SOON)
+            head = f"GET /v1/batches/none/events HTTP/1.1\r\nHost: x\r\nAuthorization: {key['Authorization']}\r\n"
+            connection.sendall(f"{head}Content-Length: 1\r\n\r\n".encode())
+            answer = read(connection)
+            assert (answer.status, answer.slug) == (503, "took-too-long")
 
 
 def test_many_that_trickle_keep_nobody_from_being_served(server: Served) -> None:
@@ -400,3 +416,56 @@ def test_it_ends_when_it_is_told_to(server: Served, town: Town, tmp_path: Path) 
         connection.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         assert made.call("GET", "/readyz").status == 200
         assert made.end() == 0
+
+
+def test_it_ends_while_a_batch_is_watched(town: Town, tmp_path: Path) -> None:
+    """Nobody works on the batch: it would be watched for five minutes. Two watch, and one of them does not read."""
+    with served(town, tmp_path, "--no-worker") as made:
+        operator, uid = made.key("operator"), begun(made, town)
+        with made.connected() as reads, made.connected() as silent:
+            for one in (reads, silent):
+                authorization = operator["Authorization"]
+                call = f"GET /v1/batches/{uid}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n"
+                one.sendall(call.encode())
+            assert b"event: progress" in until(reads, b"event: progress")
+            began = time.monotonic()
+            assert made.end() == 0
+            assert time.monotonic() - began < serve.GRACE, "it waited for those who watch"
+            assert until(reads, b"\r\n0\r\n\r\n").endswith(b"0\r\n\r\n"), "the answer was not cut"
+        assert "Traceback" not in made.log.read_text()
+
+
+def test_it_ends_while_a_call_takes_longer_than_it_waits(town: Town, tmp_path: Path) -> None:
+    """A call may take a minute here; who is in the middle of one is told to come again, and nothing is logged of it."""
+    with served(town, tmp_path, CALL_TIMEOUT="PT60S") as made, made.connected() as connection:
+        key = made.key("operator")["Authorization"]
+        head = f"POST /v1/locate HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 9\r\n\r\n"
+        connection.sendall(head.encode())
+        assert made.call("GET", "/readyz").status == 200
+        began = time.monotonic()
+        assert made.end() == 0
+        assert time.monotonic() - began < serve.GRACE + SOON, "it waited for the body"
+        answer = read(connection)
+        assert (answer.status, answer.slug) == (503, "took-too-long")
+        assert int(answer.headers["retry-after"]) > 0
+        assert "Traceback" not in made.log.read_text()
+
+
+def begun(server: Served, town: Town) -> str:
+    """A batch that was started."""
+    client = town.company.clients[2].id
+    headers = {**server.key("operator"), "Idempotency-Key": f"k{next(_NOBODY)}"}
+    listed = f"caller_id\n{town.company.callers_of(client)[0]}\n".encode()
+    path = f"/v1/batches?controller=client:{client}"
+    plan = json.loads(server.call("POST", path, {**headers, "Content-Type": "text/csv"}, listed).body)
+    started = server.call("POST", f"/v1/batches/{plan['batch']}/start", server.key("operator"), digest=plan["digest"])
+    assert started.status == 202, started.body
+    return str(plan["batch"])
+
+
+def until(connection: socket.socket, end: bytes) -> bytes:
+    """What comes, up to this, or all of it."""
+    got = b""
+    while end not in got and (more := connection.recv(65536)):
+        got += more
+    return got

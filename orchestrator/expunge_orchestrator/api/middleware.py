@@ -32,7 +32,7 @@ SLOWEST = 16 * 1024
 """Bytes a second that an upload has to bring, once the time for a call is over."""
 
 WATCHED = re.compile(r"/v1/batches/[^/]+/events")
-"""Answers as long as somebody watches."""
+"""Answers as long as somebody watches; until the answer begins it is a call as any other."""
 
 _MOST_DIGITS = 15
 _TOO_LARGE = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
@@ -100,6 +100,7 @@ class Guard:
         left, complete = limit, False
         loop = asyncio.get_running_loop()
         began = loop.time()
+        overall = asyncio.timeout(None if upload else patience)
 
         async def receiving() -> Message:
             nonlocal left, complete
@@ -113,19 +114,17 @@ class Guard:
                 raise _TooLargeError
             return message
 
-        if _declared(scope) > limit:
-            await answer(_TOO_LARGE)(scope, receive, send)
+        refused = _refusal(scope, limit)
+        if refused is not None:
+            await answer(refused)(scope, receive, send)
             return
-        # No name holds one, and Postgres takes no text with it: a ledger there would seem to be down.
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            await answer(_NUL)(scope, receive, send)
-            return
+        watched = WATCHED.fullmatch(scope["path"]) is not None
         try:
-            async with asyncio.timeout(None if upload or WATCHED.fullmatch(scope["path"]) else patience):
-                await self._app(scope, receiving, send)
+            async with overall:
+                await self._app(scope, receiving, self._prolonging(overall, send) if watched else send)
         except _TooLargeError:
             wrong = _TOO_LARGE
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):  # cancelled: the server ends, and would write where it was
             wrong = _LATE
         except Exception as error:  # noqa: BLE001 - whoever is above us would write its text, which may hold a value
             _LOG.error("defect %s", type(error).__name__)
@@ -134,6 +133,27 @@ class Guard:
             return
         if not status():
             await answer(wrong)(scope, receive, send)
+
+    def _prolonging(self, overall: asyncio.Timeout, send: Send) -> Send:
+        """Sending an answer that is watched: from its beginning on it may take as long as one watches."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and not overall.expired():
+                longest = self._settings.events_for + self._settings.call_timeout
+                overall.reschedule(asyncio.get_running_loop().time() + longest.total_seconds())
+            await send(message)
+
+        return sending
+
+
+def _refusal(scope: Scope, limit: int) -> ProblemError | None:
+    """Why a call is refused before anybody looks at it."""
+    if _declared(scope) > limit:
+        return _TOO_LARGE
+    # No name holds one, and Postgres takes no text with it: a ledger there would seem to be down.
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return _NUL
+    return None
 
 
 async def _refuse(scope: Scope) -> None:

@@ -52,7 +52,7 @@ class Watch:
         Args:
             first: How the batch is.
             look: How it is then.
-            gone: Whether nobody listens any more.
+            gone: Whether nobody listens any more, or nobody is there to speak: the server ends.
         """
         until = time.monotonic() + self.seconds
         yield f"retry: {AGAIN_MS}\n\n"

@@ -16,6 +16,9 @@ from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.workspace import opened
 
+GRACE = 10
+"""Seconds that calls have to end when the server is told to. Whoever watches a batch is let go at once."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -32,7 +35,7 @@ def serve(
     """Serve the HTTP API, and do what has come due beside it.
 
     Who may call what: docs/api.md. Keys for systems and staff: `expunge access add`. It stops on SIGTERM when the
-    running steps have ended; what is left is taken up by the next start or by `expunge tick`.
+    running steps have ended, calls within ten seconds; what is left is taken up by the next start or by `expunge tick`.
 
     Example: expunge serve --port 8080
     """
@@ -60,8 +63,10 @@ def serve(
             server_header=False,
             access_log=False,
             log_level="info",
+            timeout_graceful_shutdown=GRACE,
         )
         server = uvicorn.Server(config)
+        built.state.ending = lambda: server.should_exit
         if worker:
             hands.start()
         try:

@@ -243,10 +243,13 @@ async def events(
     async def look() -> BatchTold:
         return await run_in_threadpool(_look, call, batch_id)
 
+    async def over() -> bool:
+        return bool(asked.app.state.ending()) or await asked.is_disconnected()
+
     watch = watching.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
     if watch.told_the_end(first):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
-    return StreamingResponse(watch.events(first, look, asked.is_disconnected), media_type="text/event-stream")
+    return StreamingResponse(watch.events(first, look, over), media_type="text/event-stream")
 
 
 def _look(call: Call, batch_id: str) -> BatchTold:
