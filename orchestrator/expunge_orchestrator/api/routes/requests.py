@@ -188,10 +188,10 @@ def openings_of(
     workspace = call.office.workspace
     with call.writing() as connection:
         wanted = found(call, connection, request_id)
-        series = series_of(connection, wanted)
-        call.note(connection, wanted.uid)
-    keys = identifiers_of(given.identifiers, workspace.data_map)
-    return Openings(openings=openings(workspace, series, keys))
+        keys = identifiers_of(given.identifiers, workspace.data_map)
+        made = openings(workspace, series_of(connection, wanted), keys)
+        call.note(connection, wanted.uid)  # what was refused was not done
+    return Openings(openings=made)
 
 
 def found(call: Call, connection: sa.Connection, request_id: str) -> records.Request:

@@ -1,0 +1,86 @@
+"""Openings: what binds a receipt to a person is given only to who names that person's identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import sqlalchemy as sa
+from httpx2 import Response
+from tests.fixtures.api import Door, bearer, once
+
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import audit
+
+URL = "/v1/requests"
+
+
+def finished(door: Door, client: int, number: int) -> tuple[str, dict[str, str]]:
+    """A request that is carried out, and the identifiers that it was made with."""
+    identifiers = {"caller_id": str(door.office.town.company.callers_of(client)[number])}
+    wish = {"controller": f"client:{client}", "identifiers": identifiers}
+    made = door.client.post(URL, json=wish, headers=once(door.key(Role.OPERATOR)))
+    assert made.status_code == 201, made.text
+    door.work()
+    return made.json()["id"], identifiers
+
+
+def openings(door: Door, headers: Mapping[str, str], request: str, identifiers: Mapping[str, str]) -> Response:
+    given = {"identifiers": dict(identifiers)}
+    return door.client.post(f"{URL}/{request}/openings", json=given, headers=dict(headers))
+
+
+@pytest.mark.parametrize("how", ["key", "token"])
+def test_with_another_persons_identifiers_there_is_nothing(door: Door, how: str) -> None:
+    """One's own request, and somebody else's identifiers: answered as identifiers that nobody has."""
+    mine, other = (one.id for one in door.office.town.company.clients[:2])
+    request, own = finished(door, mine, 40)
+    _, of_the_same_client = finished(door, mine, 41)
+    theirs, of_another_client = finished(door, other, 40)
+    controller = f"client:{mine}"
+    headers = (
+        door.key(Role.REQUESTER, controllers=(controller,))
+        if how == "key"
+        else door.staff("requester", controllers=controller)
+    )
+    nobodys = openings(door, headers, request, {"caller_id": "999999999"})
+    assert nobodys.status_code == 422
+    for others in (of_the_same_client, of_another_client):
+        refused = openings(door, headers, request, others)
+        assert (refused.status_code, refused.content) == (nobodys.status_code, nobodys.content)
+    assert list(openings(door, headers, request, own).json()["openings"]) == ["caller_id"]
+    # Beside one that fits, another that does not opens nothing.
+    mixed = openings(door, headers, request, {**own, "email": "somebody@mail.example"})
+    assert list(mixed.json()["openings"]) == ["caller_id"]
+    # Another client's request is not there, whosever identifiers are named: its own ones, too.
+    absent = openings(door, headers, f"rq_{'0' * 24}", own)
+    assert absent.status_code == 404
+    for named in (own, of_another_client):
+        assert openings(door, headers, theirs, named).content == absent.content
+    # What was refused is not in the audit trail as done.
+    with reading(door.office.workspace.ledger) as connection:
+        told = sa.select(audit.c.target).where(audit.c.action == "opening.make")
+        assert list(connection.scalars(told)) == [request, request]
+
+
+def test_a_person_opens_what_their_own_identifiers_bind(door: Door) -> None:
+    """With the follow-up code of one's own request and another person's identifiers; with a token that names both."""
+    mine, other = door.office.town.take_holders(2)
+    wish = {"scope": "information", "waiveGrace": True}
+    made = door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=mine))).json()
+    door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=other)))
+    door.work()
+
+    def followed(user: int) -> Response:
+        given = {"identifiers": {"user_id": str(user)}}
+        return door.client.post("/v1/follow/openings", json=given, headers=bearer(made["followUp"]))
+
+    assert list(followed(mine).json()["openings"]) == ["user_id"]
+    nobodys = followed(999999999)
+    assert nobodys.status_code == 422
+    assert followed(other).content == nobodys.content
+    at = f"/v1/me/erasure/{made['id']}/openings"
+    assert door.client.post(at, headers=door.person(user_id=other)).status_code == 404
+    both = door.person(user_id=mine, email="somebody@mail.example")
+    assert list(door.client.post(at, headers=both).json()["openings"]) == ["user_id"]
