@@ -288,6 +288,19 @@ def test_messages_alone_at_once(site: Site, visit: Callable[[], Visit]) -> None:
     assert (messages, account) == ((0,), ("active",))
 
 
+def test_another_wish_while_one_is_open(site: Site, visit: Callable[[], Visit]) -> None:
+    """It is not shown as done, and the page leads to the one that is open."""
+    _, user = site.people
+    window = visit()
+    window.signs_in(user)
+    window.asks("In 14 days", "Delete your account in 14 days?")
+    window.presses("Yes, delete in 14 days", "Your account will be deleted")
+    window.asks("In 14 days", "Delete your messages and exported files in 14 days?", what="My messages")
+    window.presses("Yes, delete in 14 days", "That did not work")
+    assert "It is request rq_" in window.page.inner_text("main")
+    window.presses("Status of my deletion", "Your account will be deleted")
+
+
 def test_what_another_site_sends_is_refused(site: Site, visit: Callable[[], Visit]) -> None:
     user, _ = site.people
     window = visit()

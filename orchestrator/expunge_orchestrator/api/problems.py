@@ -28,6 +28,7 @@ from expunge_orchestrator.errors import (
     UnknownBatchError,
     WaitingError,
 )
+from expunge_orchestrator.requests.receiving import AnotherOpenError
 from expunge_orchestrator.requests.records import UnknownRequestError
 from expunge_orchestrator.requests.repeating import OtherWishError
 from expunge_orchestrator.requests.taking_back import AlreadyOverError, TooLateError
@@ -75,6 +76,7 @@ def not_there() -> ProblemError:
 
 _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
     (OtherWishError, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
+    (AnotherOpenError, HTTPStatus.CONFLICT, "another-request-open"),
     (TooLateError, HTTPStatus.CONFLICT, "too-late"),
     (AlreadyOverError, HTTPStatus.CONFLICT, "already-over"),
     (ExtensionRefusedError, HTTPStatus.CONFLICT, "extension-refused"),

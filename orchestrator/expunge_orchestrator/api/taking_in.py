@@ -17,6 +17,7 @@ def taken_in(call: Call, connection: sa.Connection, intake: Intake) -> tuple[Rec
 
     Raises:
         OtherWishError: The Idempotency-Key was used for another wish.
+        AnotherOpenError: The person has a request open that is another wish.
     """
     received = receiving.receive(connection, intake)
     if received.created:

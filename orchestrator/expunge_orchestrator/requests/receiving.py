@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.access import handouts
 from expunge_orchestrator.clock import stamp
@@ -31,6 +32,13 @@ _INSERT = sa.insert(request).returning(request.c.id)
 _TAG = sa.insert(request_tag)
 _OPEN = sa.insert(request_open)
 _OPEN_OF = sa.select(request.c.uid).join(request_open).where(request_open.c.tag == sa.bindparam("tag"))
+_TAGS_OF = sa.select(request_tag.c.tag).where(request_tag.c.request_id == sa.bindparam("number"))
+
+
+class AnotherOpenError(ExpungeError):
+    """The person has a request open, and this is another wish."""
+
+    exit_code = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +130,24 @@ def receive(connection: sa.Connection, intake: Intake) -> Received:
 
     Raises:
         OtherWishError: The key was used for another wish.
+        AnotherOpenError: Another request of this person is open. Nothing is kept under the key.
     """
-    already = _open_of(connection, intake.open_tags)
+    found = _open_of(connection, intake.open_tags)
+    there = None if found is None else records.by_uid(connection, found)
+    if there is not None and not _covers(connection, there, intake):
+        # What was made under the key is told, whatever is open now.
+        made = None if intake.asked is None else repeating.made(connection, intake.asked)
+        if made is None:
+            raise AnotherOpenError(
+                remedy=f"It is request {there.uid}: take it back while it has not begun, or wait until it is over."
+            )
+        return Received(records.by_uid(connection, made), created=False)
     if intake.asked is not None:
-        target = already or intake.row["uid"]
-        already = repeating.claim(connection, intake.asked, target, intake.received_at) or already
-    if already is not None:
-        return Received(records.by_uid(connection, already), created=False)
+        target = intake.row["uid"] if there is None else there.uid
+        made = repeating.claim(connection, intake.asked, target, intake.received_at)
+        there = there if made is None else records.by_uid(connection, made)
+    if there is not None:
+        return Received(there, created=False)
     number = connection.execute(_INSERT, intake.row).scalar_one()
     connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
     if intake.open_tags:
@@ -172,6 +191,19 @@ def _open_of(connection: sa.Connection, tags: Sequence[bytes]) -> str | None:
         if uid is not None:
             return str(uid)
     return None
+
+
+def _covers(connection: sa.Connection, there: Request, intake: Intake) -> bool:
+    """Whether an open request does all that is asked for now, when it is asked for, by every identifier."""
+    row = intake.row
+    if (there.scope_name, there.data_types, there.grace_waived) != (
+        row["scope_name"],
+        row["data_types"],
+        row["grace_waived"],
+    ):
+        return False
+    known = {bytes(tag) for tag in connection.scalars(_TAGS_OF, {"number": there.id})}
+    return known.issuperset(intake.tags)
 
 
 def _row(wish: Wish, uid: str, follow_up: bytes | None, seal: Seal) -> dict[str, Any]:

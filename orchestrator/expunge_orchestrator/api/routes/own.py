@@ -16,7 +16,7 @@ from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes.common import there_already
+from expunge_orchestrator.api.shapes.common import problem, there_already
 from expunge_orchestrator.api.shapes.requests import Openings, OwnTold, OwnWish, PersonTold
 from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import answered, members_of, series_of
@@ -28,9 +28,18 @@ from expunge_orchestrator.requests.records import Origin
 router = APIRouter(prefix="/v1/me", tags=["self-service"])
 
 
-@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold, responses=there_already(OwnTold))
+_CREATED = {
+    **there_already(OwnTold),
+    HTTPStatus.CONFLICT.value: problem("`another-request-open`: a request of this person is open that asks otherwise"),
+}
+
+
+@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold, responses=_CREATED)
 async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish) -> Response:
-    """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200)."""
+    """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200).
+
+    Asked otherwise while that one is open, it is refused (409 `another-request-open`).
+    """
     own = _self_service(call)
     chosen = own.scopes.get(wish.scope)
     if chosen is None:
