@@ -15,16 +15,21 @@ import sqlalchemy as sa
 from httpx2 import Response
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
+from tests.acceptance.people import make_holder
+from tests.acceptance.probe import Probe
+from tests.acceptance.wrapped import Instead
 from tests.fixtures.api import GRACE, Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import audit, request, request_open
 from expunge_orchestrator.requests import starting
 from expunge_orchestrator.requests.records import Request
+from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import Workspace
 
 OWN = "/v1/me/erasure"
@@ -251,24 +256,63 @@ def test_two_workers(door: Door) -> None:
     assert rows(door, request.c.batch_id.is_not(None)) == 3
 
 
-def test_held_while_it_begins(door: Door) -> None:
-    """Either the hold came first and nothing of them is gone, or the answer says that it came too late."""
-    client = door.office.town.company.clients[3].id
-    operator = door.key(Role.OPERATOR)
-    on_postgres = door.office.workspace.ledger.dialect.name == "postgresql"
-    caller = str(door.office.town.company.callers_of(client)[20 + on_postgres])
-    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": caller}}
-    uid = door.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
-    hold = {"controller": f"client:{client}", "people": [{"caller_id": caller}], "ground": "4 C 17/26"}
-    placed, _ = at_once(posting(door, "/v1/holds", operator, hold), door.work)
+@pytest.mark.parametrize("moment", ["begin", "resolve", "count", "erase"])
+def test_held_while_it_begins(door: Door, probe: Probe, moment: str) -> None:
+    """Either the hold came first and nothing of them is gone, or the answer says that it came too late, and all is.
+
+    What is asked for lies in one store: there is one erasing step, and either it began or it did not. The step ends
+    after the hold was answered, so that too late is what runs, and not what is over.
+    """
+    ann, operator, workspace = make_holder(probe), door.key(Role.OPERATOR), door.office.workspace
+    had, due = ann.left(probe), {"main.messages"}
+    wish = {"controller": ann.controller, "identifiers": {"user_id": str(ann.id)}, "dataTypes": ["messages"]}
+    made = door.client.post("/v1/requests", json=wish, headers=once(operator))
+    assert made.status_code == 201, made.text
+    uid = made.json()["id"]
+    hold = {"controller": ann.controller, "people": [{"user_id": str(ann.id)}], "ground": "4 C 17/26"}
+    now, answered = threading.Event(), threading.Event()
+    main = workspace.stores["main"]
+
+    def reaching(verb: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            if verb == moment:
+                now.set()
+            if verb == "erase":
+                assert answered.wait(60)
+            return getattr(main, verb)(*arguments, **named)
+
+        return call
+
+    def counsel() -> Response:
+        assert now.wait(60)
+        try:
+            return posting(door, "/v1/holds", operator, hold)()
+        finally:
+            answered.set()
+
+    def work() -> None:
+        if moment == "begin":
+            now.set()
+        assert starting.start_due(workspace, door.at) == 1
+        gated = Instead(main, **{verb: reaching(verb) for verb in ("resolve", "count", "erase")})
+        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+            run(door.office.with_stores({"main": gated}), writer, Watch())  # type: ignore[dict-item]
+
+    placed, _ = at_once(counsel, work)
     assert isinstance(placed, Response)
-    assert placed.status_code == 201
-    door.work()
+    assert placed.status_code == 201, placed.text
     told = door.client.get(f"/v1/requests/{uid}", headers=operator).json()
-    assert told["state"] in {"on-hold", "erased"}
+    left = ann.left(probe)
+    outcome = (told["state"], placed.json()["tooLate"], {name for name in had if left[name] != had[name]})
+    assert outcome in [("on-hold", {}, set()), ("erased", {told["batch"]: 1}, due)]
+    if moment == "erase":
+        assert outcome[0] == "erased"
     assert door.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
     door.work()
     assert door.client.get(f"/v1/requests/{uid}", headers=operator).json()["state"] == "erased"
+    assert {name: number for name, number in ann.left(probe).items() if number} == {
+        name: number for name, number in had.items() if name not in due
+    }
 
 
 def test_killed_between_fence_and_plan_and_begin(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
