@@ -9,8 +9,9 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,8 @@ from tests.fixtures.calltrack import Town
 from expunge_config.apisettings import ApiSettings, Webhook
 from expunge_connectors.registry import installed
 from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.api.worker import Worker
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import notice
 from expunge_orchestrator.notices import delivering, noting, webhooks
@@ -199,6 +202,102 @@ def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 -
     assert receiver.told == [*["request.accepted"] * 3, "request.cancelled"]
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 2
     assert len({headers["webhook-signature"] for headers, _ in receiver.calls}) == 4
+
+
+@contextmanager
+def trickling() -> Iterator[Receiver]:
+    """A receiver that answers a byte of a header at a time, and is never done. `calls`: one for each connection."""
+    ended = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    made = Receiver(f"http://127.0.0.1:{listener.getsockname()[1]}/hook")
+
+    def answering(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 204 No Content\r\nX-Pad: ")
+            while not ended.wait(0.1):
+                connection.sendall(b"y")
+
+    def accepting() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                made.calls.append(({}, b""))
+                threading.Thread(target=answering, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accepting, daemon=True).start()
+    try:
+        yield made
+    finally:
+        ended.set()
+        listener.close()
+
+
+LATE = 15.0
+"""Seconds that no delivery takes whose time is one."""
+
+
+def test_an_answer_that_trickles_is_not_waited_for(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    with trickling() as slow:
+        began = time.monotonic()
+        with pytest.raises(webhooks.NotDeliveredError, match="no answer in time"):
+            _within(LATE, lambda: webhooks.post(hook(slow.url), "msg_1", {}, now()))
+        assert time.monotonic() - began < LATE
+        with told_to(town, tmp_path, slow) as door:
+            ask(door)
+            _within(LATE, lambda: deliver(door))
+            assert [one["failure"] for one in rows(door)] == ["no answer in time"]
+
+
+def test_who_is_slow_holds_nobody_up(
+    town: Town, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve notices for who trickles, due before those of the other: four are tried, then it is others' turn."""
+    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    with (
+        trickling() as slow,
+        opened_door(town, tmp_path, api={"webhooks": {"a": hook(slow.url), "b": hook(receiver.url)}}) as door,
+    ):
+        for _ in range(12):
+            ask(door)
+        _within(LATE, lambda: deliver(door))
+        assert len(receiver.calls) == 12
+        assert len(slow.calls) <= delivering.IN_PARALLEL
+        left = [one for one in rows(door) if one["channel"] == "webhook:a"]
+        assert sorted(one["attempts"] for one in left) == [0] * (12 - len(slow.calls)) + [1] * len(slow.calls)
+        tried = len(slow.calls)
+        _within(LATE, lambda: deliver(door))
+        assert tried < len(slow.calls) <= 2 * delivering.IN_PARALLEL, "at the next look it is the next ones' turn"
+
+
+def test_the_worker_stops_while_an_answer_trickles(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    with trickling() as slow, opened_door(town, tmp_path, api={"webhooks": {"app": hook(slow.url)}}) as door:
+        for _ in range(12):
+            ask(door)
+        worker = Worker(door.office.workspace, door.clock)
+        worker.start()
+        waited(lambda: bool(slow.calls))
+        _within(LATE, worker.stop)
+        assert {one["delivered_at"] for one in rows(door)} == {None}
+
+
+def _within(seconds: float, job: Callable[[], object]) -> None:
+    """Do it; that it takes for ever must not keep the test."""
+    failed: list[Exception] = []
+
+    def done() -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=done, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), "it does not end"
+    if failed:
+        raise failed[0]
 
 
 def test_given_up_after_three_days_and_seen(town: Town, tmp_path: Path) -> None:

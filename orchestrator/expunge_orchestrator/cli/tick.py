@@ -46,7 +46,8 @@ def tick(as_json: terminal.Json = False) -> None:
             terminal.notes().print("Another process is running this ledger; it does what is due.")
         starting.close_ended(workspace)
         noting.note_changes(workspace, now())
-        delivering.deliver_due(workspace, now)
+        while delivering.deliver_due(workspace, now):
+            pass  # slow receivers get a little each time; there is no next look here
         listings = copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             copies.record(connection, listings)

@@ -7,7 +7,8 @@ a process that dies meanwhile has sent it or not, and the next one sends it (aga
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ GIVE_UP_AFTER = timedelta(days=3)
 KEPT = timedelta(days=1)
 """Delivered notices are kept for so long, for who looks into a trouble."""
 AT_ONCE, IN_PARALLEL = 32, 4
+SLOW = 1.0
+"""Seconds. Who takes longer is told no more until the next look: others' notices do not wait for theirs."""
 
 NEVER = "9999-12-31T00:00:00Z"
 """`not_before` of what was given up. Who sets it to now has it tried again."""
@@ -63,14 +66,29 @@ class Outstanding:
 def deliver_due(
     workspace: Workspace, clock: Callable[[], datetime], stopped: Callable[[], bool] = lambda: False
 ) -> int:
-    """Deliver what is due. Returns how many were delivered; what was not says why in its row."""
+    """Deliver what is due, to slow receivers a little of it. Returns how many were delivered.
+
+    What was not says why in its row.
+    """
     delivered = 0
+    slow: set[str] = set()
+
+    def one_of_them(one: Notice) -> bool:
+        if stopped() or one.channel in slow:
+            _put_back(workspace, one, clock())
+            return False
+        began = time.monotonic()
+        done = _deliver(workspace, one, clock)
+        if time.monotonic() - began >= SLOW and one.channel != LETTER:
+            slow.add(one.channel)
+        return done
+
     with ThreadPoolExecutor(IN_PARALLEL, thread_name_prefix="expunge-notices") as hands:
         while not stopped():
-            claimed = _claim(workspace, clock())
+            claimed = _claim(workspace, clock(), slow)
             if not claimed:
                 break
-            delivered += sum(hands.map(lambda one: _deliver(workspace, one, clock), claimed))
+            delivered += sum(hands.map(one_of_them, claimed))
     _forget_delivered(workspace, clock())
     return delivered
 
@@ -86,7 +104,8 @@ def outstanding(connection: sa.Connection) -> Outstanding:
     return Outstanding(row.waiting, row.lost)
 
 
-def _claim(workspace: Workspace, at: datetime) -> list[Notice]:
+def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> list[Notice]:
+    """Claim what is due, but for these channels."""
     before = notice.alias()
     earlier = sa.select(before.c.id).where(
         before.c.request_id == notice.c.request_id,
@@ -97,7 +116,12 @@ def _claim(workspace: Workspace, at: datetime) -> list[Notice]:
     )
     query = (
         sa.select(notice)
-        .where(notice.c.delivered_at.is_(None), notice.c.not_before <= stamp(at), ~earlier.exists())
+        .where(
+            notice.c.delivered_at.is_(None),
+            notice.c.not_before <= stamp(at),
+            notice.c.channel.not_in(list(but)),
+            ~earlier.exists(),
+        )
         .order_by(notice.c.id)
         .limit(AT_ONCE)
     )
@@ -124,6 +148,11 @@ def _claim(workspace: Workspace, at: datetime) -> list[Notice]:
                 .values(attempts=notice.c.attempts + 1, not_before=stamp(at + CLAIM))
             ).rowcount
         ]
+
+
+def _put_back(workspace: Workspace, one: Notice, at: datetime) -> None:
+    """Claimed and not tried: as before, and due."""
+    _record(workspace, one, {"not_before": stamp(at), "attempts": one.attempts - 1})
 
 
 def _deliver(workspace: Workspace, one: Notice, clock: Callable[[], datetime]) -> bool:
