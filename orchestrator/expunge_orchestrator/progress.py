@@ -39,7 +39,8 @@ def told_state(batch: Batch, results: Mapping[str, int]) -> str:
             return BatchState.EXECUTING.value
         if not results.get(Result.ON_HOLD.value):
             return BatchState.SETTLING.value  # what came back to somebody who is erased
-    if batch.state is BatchState.ERASED or (batch.state is BatchState.SETTLED and nobody_but_ambiguous(results)):
+    settling = batch.state in {BatchState.SETTLING, BatchState.SETTLED}
+    if batch.state is BatchState.ERASED or (settling and nobody_but_ambiguous(results)):
         return summary(results).value
     return batch.state.value
 

@@ -10,17 +10,21 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 from httpx2 import Response
+from tests.acceptance.people import make_caller
+from tests.acceptance.probe import Probe
 from tests.fixtures.api import Door, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_config.apisettings import OpenDsr
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.errors import KeysError
+from expunge_orchestrator.ledger.schema import batch
 
 BASE = "/opendsr/v2"
 DOMAIN = "erasure.calltrack.example"
@@ -153,6 +157,10 @@ def test_withdrawn(door: Door) -> None:
         },
         {"subject_identities": [{"identity_type": "phone", "identity_value": "secret", "identity_format": "raw"}]},
         {"extensions": {DOMAIN: {"controller": "client:1000000"}}},
+        {"extensions": {DOMAIN: {"controller": 1000000}}},
+        {"extensions": {DOMAIN: {"controller": ["client:1000000"]}}},
+        {"extensions": {DOMAIN: {"controller": None}}},
+        {"extensions": {DOMAIN: "client:1000000"}},
     ],
 )
 def test_what_is_refused_in_its_own_form(door: Door, changed: dict[str, object]) -> None:
@@ -177,3 +185,38 @@ def test_a_certificate_of_another_domain_is_not_used(town: Town, tmp_path: Path)
     settings = certificate_in(tmp_path, "elsewhere.example")
     with pytest.raises(KeysError), opened_door(town, tmp_path, api={"opendsr": settings}):
         pass
+
+
+def test_pending_is_what_can_be_withdrawn(door: Door) -> None:
+    """A plan that waits for approval is not pending: to take it back would be refused."""
+    client, key = client_of(door)
+    asked = wanted(door, client, 6)
+    door.client.post(f"{BASE}/requests", json=asked, headers=key)
+    at = f"{BASE}/requests/{asked['subject_request_id']}"
+    door.work()
+    for state in ("planned", "awaiting-approval"):
+        with door.office.workspace.ledger.begin() as connection:
+            connection.execute(sa.update(batch).values(state=state))
+        told = checked(door, door.client.get(at, headers=key))
+        assert (told["request_status"], told["extensions"][DOMAIN]["state"]) == ("in_progress", state)  # type: ignore[index]
+        assert door.client.delete(at, headers=key).status_code == 409
+
+
+def test_several_people_behind_it_is_an_end(door: Door, probe: Probe) -> None:
+    """As the webhook and the receipt have it: denied, nothing was deleted."""
+    client, key = client_of(door)
+    one, other = make_caller(probe, client_id=client), make_caller(probe, client_id=client)
+    identities = [
+        {"identity_type": "controller_customer_id", "identity_value": str(one.id), "identity_format": "raw"},
+        {"identity_type": "phone", "identity_value": other.phone, "identity_format": "raw"},
+    ]
+    asked = wanted(door, client, 7, subject_identities=identities)
+    assert door.client.post(f"{BASE}/requests", json=asked, headers=key).status_code == 201
+    at = f"{BASE}/requests/{asked['subject_request_id']}"
+    door.work()
+    for _ in range(2):
+        told = checked(door, door.client.get(at, headers=key))
+        more = told["extensions"][DOMAIN]  # type: ignore[index]
+        assert (told["request_status"], more["state"], more["reason"]) == ("cancelled", "denied", "ambiguous")
+        assert more["receipt"].startswith("er_")
+        door.settle()

@@ -35,7 +35,7 @@ from expunge_orchestrator.api.opendsr.shapes import (
     Withdrawn,
 )
 from expunge_orchestrator.api.opendsr.signing import Processor
-from expunge_orchestrator.api.opendsr.statuses import status_of
+from expunge_orchestrator.api.opendsr.statuses import more_of, status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import members_of
@@ -182,10 +182,11 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
 
 def _scope(call: Call, processor: Processor, wanted: SubjectRequest) -> Scope:
     """For whom it is: who may speak for one controller only need not say it."""
-    own = wanted.extensions.get(processor.domain)
-    named = own.get("controller") if isinstance(own, dict) else None
-    if isinstance(named, str):
-        scope = parse_scope(named, call.office.workspace.data_map)
+    own = wanted.extensions.get(processor.domain, {})
+    if not isinstance(own, dict) or not isinstance(own.get("controller", ""), str):
+        raise _bad("your extension is an object, and its controller a text: {domain: {controller: client:42}}")
+    if "controller" in own:
+        scope = parse_scope(own["controller"], call.office.workspace.data_map)
         call.own(scope)
         return scope
     reaches = list(call.principal.controllers or ())
@@ -207,8 +208,8 @@ def _status(call: Call, processor: Processor, subject_request_id: UUID) -> Statu
     with call.reading() as connection:
         wanted = _found(call, connection, subject_request_id)
         members = members_of(connection, wanted)
-    # What the four words cannot say. The receipt is where it is proved.
-    more = {"state": members["state"], "request": wanted.uid, "receipt": members["receipt"], "reason": wanted.reason}
+    # The receipt is where it is proved.
+    more = {"request": wanted.uid, "receipt": members["receipt"], **more_of(members["state"], wanted.reason)}
     return StatusTold(
         controller_id=str(wanted.scope),
         expected_completion_time=_expected(wanted),
