@@ -85,6 +85,10 @@ class Call:
         """Write into the audit trail what was done."""
         audit.note(connection, self.at, self.principal.actor, self.operation.value, target, result)
 
+    def noting(self, target: str) -> Callable[[sa.Connection], None]:
+        """The same, for what has a transaction of its own: it is called in it."""
+        return lambda connection: self.note(connection, target)
+
     def needs_key(self) -> str:
         """The Idempotency-Key, where one is needed.
 

@@ -58,10 +58,11 @@ def of_batch(connection: sa.Connection, batch: Batch) -> dict[Place, Remainder]:
     return {place: Remainder(number, records[place]) for place, number in sorted(people.items())}
 
 
-def take_up(workspace: Workspace, batch: Batch, actor: str) -> Batch:
+def take_up(workspace: Workspace, batch: Batch, actor: str, also: states.Begun = states.nothing) -> Batch:
     """Let a batch that is over run again for what it left, and for nothing else; returns it as it is then.
 
-    One ledger transaction: keys, suppression entries and the work are durable together, before anything is erased.
+    One ledger transaction: keys, suppression entries, the work and what `also` writes are durable together, before
+    anything is erased.
 
     Raises:
         UsageError: It left nothing, or what it left cannot be stated on its receipts any more.
@@ -89,6 +90,7 @@ def take_up(workspace: Workspace, batch: Batch, actor: str) -> Batch:
             _cut_off(connection, batch, chunk_id, places, [row["id"] for row in people])
         update_items(connection, [_brought_back(row) for row in rows])
         _suppress_again(connection, [row["id"] for row in rows])
+        also(connection)
         return batch_by_uid(connection, batch.uid)
 
 

@@ -41,10 +41,14 @@ _NEXT_CLOCK = sa.select(sa.func.min(schema.chunk.c.settle_at)).where(
 
 
 Begun = Callable[[sa.Connection], None]
-"""Called in the transaction in which a batch begins: what it writes is there with the beginning, or not."""
+"""Called in the transaction in which a batch begins, or is changed: what it writes is there with that, or not."""
 
 
-def begin(workspace: Workspace, batch: Batch, begun: Begun = lambda _connection: None) -> bool:
+def nothing(_connection: sa.Connection) -> None:
+    """Of a change with which nothing else is written."""
+
+
+def begin(workspace: Workspace, batch: Batch, begun: Begun = nothing) -> bool:
     """Start a planned batch: set the cutoff of each store once, on the store's clock.
 
     A batch that was begun before is left as it is, so that resuming is the same command; so is one that is over.
@@ -127,10 +131,13 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     return {store: at for store, (_, at) in found.items()}
 
 
-def retry(workspace: Workspace, batch: Batch) -> int:
+def retry(workspace: Workspace, batch: Batch, also: Begun = nothing) -> int:
     """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
     with workspace.ledger.begin() as connection:
-        return bring_back(connection, batch, (ChunkState.FAILED,))
+        brought_back = bring_back(connection, batch, (ChunkState.FAILED,))
+        if brought_back:
+            also(connection)
+        return brought_back
 
 
 def bring_back(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:

@@ -1,6 +1,6 @@
 """Stopping a batch on somebody's word: pause and resume, cancel (ADR 6). Each is one ledger transaction.
 
-A step that is running is let end: its writes count. Nothing here asks a store.
+A step that is running is let end: its writes count. Nothing here asks a store. `also` writes in that transaction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
 
 
-def pause(ledger: sa.Engine, batch: Batch, actor: str) -> None:
+def pause(ledger: sa.Engine, batch: Batch, actor: str, also: states.Begun = states.nothing) -> None:
     """Let no further step of a batch begin, settling checks included. A paused batch stays as it is.
 
     Raises:
@@ -39,9 +39,10 @@ def pause(ledger: sa.Engine, batch: Batch, actor: str) -> None:
             raise UsageError(
                 f"This batch is {_told(connection, batch)}: there is nothing to pause.", remedy=_look(batch)
             )
+        also(connection)
 
 
-def resume(ledger: sa.Engine, batch: Batch, actor: str) -> Batch:
+def resume(ledger: sa.Engine, batch: Batch, actor: str, also: states.Begun = states.nothing) -> Batch:
     """Let a paused batch go on from where its chunks are; what was verified before is stale and asked again.
 
     Raises:
@@ -57,10 +58,11 @@ def resume(ledger: sa.Engine, batch: Batch, actor: str) -> Batch:
             raise UsageError(f"This batch is {_told(connection, batch)}, not paused.", remedy=_look(batch))
         states.bring_back(connection, batch, (ChunkState.READY,))
         states.follow(connection, [batch.id])
+        also(connection)
         return batch_by_uid(connection, batch.uid)
 
 
-def cancel(ledger: sa.Engine, batch: Batch, actor: str) -> bool:
+def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: states.Begun = states.nothing) -> bool:
     """Mark a batch as cancelled; the runner then withdraws or concludes its open chunks. False: it was so before.
 
     Chunks that are concluded stay so and settle by their own clocks.
@@ -90,6 +92,7 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str) -> bool:
         if marked:
             # A running chunk stays so: its step ends, and the next delivery sees the mark.
             states.bring_back(connection, batch, (ChunkState.PLANNED, ChunkState.HELD, ChunkState.FAILED))
+        also(connection)
     return bool(marked)
 
 

@@ -22,7 +22,14 @@ from expunge_orchestrator.workspace import Workspace
 NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 
 
-def retry_request(workspace: Workspace, wanted: Request, actor: str, at: datetime, confirmed: str | None) -> None:
+def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+    workspace: Workspace,
+    wanted: Request,
+    actor: str,
+    at: datetime,
+    confirmed: str | None,
+    also: states.Begun = states.nothing,
+) -> None:
     """Take up a request: what could not be planned is tried again at once, the rest is its batch's.
 
     Raises:
@@ -32,15 +39,23 @@ def retry_request(workspace: Workspace, wanted: Request, actor: str, at: datetim
     if wanted.state is RequestState.STARTING and wanted.failure is not None:
         with workspace.ledger.begin() as connection:
             starting.retry_now(connection, wanted)
+            also(connection)
         return
     if wanted.state is not RequestState.STARTED or wanted.batch_uid is None:
         raise UsageError(f"This request is {_word(wanted)}: nothing of it failed.", remedy="Look at its state first.")
     with reading(workspace.ledger) as connection:
         batch = batch_by_uid(connection, wanted.batch_uid)
-    retry_batch(workspace, batch, actor, at, confirmed)
+    retry_batch(workspace, batch, actor, at, confirmed, also)
 
 
-def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, confirmed: str | None) -> None:
+def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+    workspace: Workspace,
+    batch: Batch,
+    actor: str,
+    at: datetime,
+    confirmed: str | None,
+    also: states.Begun = states.nothing,
+) -> None:
     """Take up what can be taken up of a batch. What then runs is the runner's.
 
     Args:
@@ -49,6 +64,7 @@ def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, co
         actor: Who says so.
         at: When.
         confirmed: Of a batch that is over: its plan's digest, by somebody who saw what it left (ADR 8).
+        also: Writes in the transaction in which it is taken up.
 
     Raises:
         UsageError: There is nothing to take up.
@@ -65,37 +81,35 @@ def retry_batch(workspace: Workspace, batch: Batch, actor: str, at: datetime, co
                 "Nothing was touched: what this batch left goes on only if its plan's digest confirms it.",
                 remedy="Look at what it left (`left` of the batch), then send the digest of its plan.",
             )
-        remainders.take_up(workspace, batch, actor)
+        remainders.take_up(workspace, batch, actor, also)
     elif batch.state is BatchState.FAILED:
         if wanted is not None and drifted(workspace, wanted):
-            begin_after_all(workspace, wanted, batch, actor, at)
+            begin_after_all(workspace, wanted, batch, actor, at, also)
             return
         states.begin(workspace, batch)
-        if not states.retry(workspace, batch):
+        if not states.retry(workspace, batch, also):
             raise _nothing(workspace, batch)
     elif batch.state is BatchState.ON_HOLD:
         states.begin(workspace, batch)
-        with workspace.ledger.begin() as connection:
-            holding.release(connection)
-            still = batch_by_uid(connection, batch.uid).state is BatchState.ON_HOLD
-            told = told_now(connection, batch)
-        if still and told != BatchState.ON_HOLD:
-            raise _nothing(workspace, batch)
-        if still:
-            raise WaitingError(
-                "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
-            )
+        _let_go(workspace, batch, also)
     elif (
         batch.state in NOT_BEGUN
         and wanted is not None
         and (wanted.failure is not None or renewing.void(workspace, batch) is not None)
     ):
-        begin_after_all(workspace, wanted, batch, actor, at)
+        begin_after_all(workspace, wanted, batch, actor, at, also)
     else:
         raise _nothing(workspace, batch)
 
 
-def begin_after_all(workspace: Workspace, wanted: Request, batch: Batch, actor: str, at: datetime) -> Batch:
+def begin_after_all(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+    workspace: Workspace,
+    wanted: Request,
+    batch: Batch,
+    actor: str,
+    at: datetime,
+    also: states.Begun = states.nothing,
+) -> Batch:
     """Begin a request's plan; one that is void is replaced, also where another store answers: somebody looked at it.
 
     Raises:
@@ -106,16 +120,30 @@ def begin_after_all(workspace: Workspace, wanted: Request, batch: Batch, actor: 
     if because is not None:
         batch = renewing.renew(workspace, wanted, because, at, by=actor)
     try:
-        states.begin(workspace, batch)
+        states.begin(workspace, batch, also)
     except OtherStoreError:
         batch = renewing.renew(workspace, wanted, Because.STORE, at, by=actor)
-        states.begin(workspace, batch)
+        states.begin(workspace, batch, also)
     return batch
 
 
 def drifted(workspace: Workspace, wanted: Request) -> bool:
     """Whether its batch stopped before anything was deleted, because clearly more was there than was planned."""
     return wanted.uid in {one.uid for one in renewing.drifted(workspace)}
+
+
+def _let_go(workspace: Workspace, batch: Batch, also: states.Begun) -> None:
+    """Let those run whose hold is over."""
+    with workspace.ledger.begin() as connection:
+        holding.release(connection)
+        still = batch_by_uid(connection, batch.uid).state is BatchState.ON_HOLD
+        told = told_now(connection, batch)
+        if not still:
+            also(connection)
+    if still and told != BatchState.ON_HOLD:
+        raise _nothing(workspace, batch)
+    if still:
+        raise WaitingError("Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end.")
 
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:

@@ -154,7 +154,7 @@ def start(call: Annotated[Call, Depends(allowed(Operation.BATCH_START))], batch_
         raise ProblemError(
             HTTPStatus.CONFLICT, "not-confirmed", "Nothing was touched: the digest given is not the plan's."
         )
-    beginning.start(call.office.workspace, found, lambda connection: call.note(connection, found.uid))
+    beginning.start(call.office.workspace, found, call.noting(found.uid))
     call.office.wake()
     return _told(call, found)
 
@@ -164,8 +164,9 @@ def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_i
     """Let no further step begin."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    stopping.pause(call.office.workspace.ledger, found, call.principal.actor)
-    return _noted(call, found)
+    stopping.pause(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    call.office.wake()
+    return _told(call, found)
 
 
 @router.post("/{batch_id}/resume", response_model=BatchTold)
@@ -173,9 +174,10 @@ def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_
     """Let a paused batch go on; what was verified before is asked again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    resumed = stopping.resume(call.office.workspace.ledger, found, call.principal.actor)
+    resumed = stopping.resume(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
     states.begin(call.office.workspace, resumed)
-    return _noted(call, found)
+    call.office.wake()
+    return _told(call, found)
 
 
 @router.post("/{batch_id}/retry", response_model=BatchTold)
@@ -189,8 +191,10 @@ def retry(
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     confirmed = None if given is None else given.confirm
-    retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, confirmed)
-    return _noted(call, found)
+    note = call.noting(found.uid)
+    retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, confirmed, note)
+    call.office.wake()
+    return _told(call, found)
 
 
 @router.post("/{batch_id}/cancel", response_model=BatchTold)
@@ -198,8 +202,9 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_
     """Withdraw it: nothing further is erased, and the receipts say so."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    stopping.cancel(call.office.workspace.ledger, found, call.principal.actor)
-    return _noted(call, found)
+    stopping.cancel(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    call.office.wake()
+    return _told(call, found)
 
 
 @router.get("/{batch_id}/results", response_model=ResultPage)
@@ -256,13 +261,6 @@ def _look(call: Call, batch_id: str) -> BatchTold:
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     return _told(call, found)
-
-
-def _noted(call: Call, batch: Batch) -> BatchTold:
-    with call.writing() as connection:
-        call.note(connection, batch.uid)
-    call.office.wake()
-    return _told(call, batch)
 
 
 def _told(call: Call, batch: Batch) -> BatchTold:

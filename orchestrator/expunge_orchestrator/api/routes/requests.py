@@ -120,9 +120,9 @@ def retry(
     with call.reading() as connection:
         wanted = found(call, connection, request_id)
     confirmed = None if given is None else given.confirm
-    retrying.retry_request(workspace, wanted, call.principal.actor, call.at, confirmed)
-    with call.writing() as connection:
-        call.note(connection, wanted.uid)
+    note = call.noting(wanted.uid)
+    retrying.retry_request(workspace, wanted, call.principal.actor, call.at, confirmed, note)
+    with call.reading() as connection:
         told = RequestTold(**members_of(connection, records.by_uid(connection, request_id)))
     call.office.wake()
     return told

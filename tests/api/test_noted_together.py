@@ -1,0 +1,130 @@
+"""The audit trail and what it tells are one transaction: where it cannot be noted it is not done, and it is told so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from tests.acceptance.people import make_caller
+from tests.acceptance.probe import Probe, probe
+from tests.acceptance.test_leftovers import half_way
+from tests.acceptance.wrapped import Instead
+from tests.fixtures.api import Door, once
+
+from expunge_connectors.errors import TerminalError, TransientError
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import batch_by_uid
+from expunge_orchestrator.ledger.request_tables import audit, request
+from expunge_orchestrator.requests import starting
+
+__all__ = ["probe"]
+
+
+@contextmanager
+def no_notes(ledger: sa.Engine) -> Iterator[None]:
+    """The database itself refuses to add to the trail."""
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    yield
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+
+
+def ledgers_state(ledger: sa.Engine) -> list[Any]:
+    """Whatever these calls change."""
+    with reading(ledger) as connection:
+        tables = (schema.batch, schema.chunk, schema.item, schema.cutoff, request, audit)
+        return [connection.execute(sa.select(one)).all() for one in tables]
+
+
+def together(door: Door, call: str, body: Mapping[str, Any] | None = None) -> None:
+    """Refused where it cannot be noted, with everything as it was; then done and noted, once."""
+    ledger, operator = door.office.workspace.ledger, door.key(Role.OPERATOR)
+    before = ledgers_state(ledger)
+    with no_notes(ledger):
+        answer = door.client.post(call, json=body, headers=operator)
+        assert answer.status_code >= 500, answer.text
+        assert ledgers_state(ledger) == before
+    answer = door.client.post(call, json=body, headers=operator)
+    assert answer.status_code in {200, 202}, answer.text
+    *after, noted = ledgers_state(ledger)
+    assert after != before[:-1]
+    assert [one.target for one in noted[len(before[-1]) :]] == [call.split("/")[3]]
+
+
+def planned(door: Door, probe: Probe) -> tuple[str, str]:
+    """Where a planned list of one caller is, and the digest of its plan."""
+    ann = make_caller(probe)
+    query, operator = {"controller": ann.controller}, door.key(Role.OPERATOR)
+    made = door.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
+    return f"/v1/batches/{made['batch']}", made["digest"]
+
+
+def fails(door: Door, at: str) -> None:
+    """Carry a batch out on a database that refuses."""
+
+    def refuses(*_: object) -> int:
+        raise TerminalError("A trigger refused.")
+
+    office = door.office
+    with reading(office.workspace.ledger) as connection:
+        batch = batch_by_uid(connection, at.rpartition("/")[2])
+    broken = Instead(office.workspace.stores["main"], erase=refuses)
+    office.erase(batch, office.with_stores({"main": broken}))  # type: ignore[dict-item]
+
+
+def test_started_paused_resumed_cancelled(door: Door, probe: Probe) -> None:
+    at, digest = planned(door, probe)
+    together(door, f"{at}/start", {"digest": digest})
+    together(door, f"{at}/pause")
+    together(door, f"{at}/resume")
+    together(door, f"{at}/cancel")
+
+
+def test_what_failed_is_taken_up(door: Door, probe: Probe) -> None:
+    at, _ = planned(door, probe)
+    fails(door, at)
+    together(door, f"{at}/retry")
+
+
+def test_what_a_cancel_left_is_taken_up(door: Door, probe: Probe) -> None:
+    batch = half_way(door.office, make_caller(probe))
+    together(door, f"/v1/batches/{batch.uid}/retry", {"confirm": batch.plan_digest})
+
+
+def test_what_is_not_held_any_more_is_taken_up(door: Door, probe: Probe) -> None:
+    ann, operator = make_caller(probe), door.key(Role.OPERATOR)
+    wish = {"people": [{"caller_id": str(ann.id)}], "ground": "4 C 17/26", "controller": ann.controller}
+    assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    query = {"controller": ann.controller}
+    made = door.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
+    at = f"/v1/batches/{made['batch']}"
+    assert door.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
+    door.work()
+    assert door.client.get(at, headers=operator).json()["state"] == "on-hold"
+    with door.office.workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(schema.hold).values(until="2026-01-01")
+        )  # it has run out, and no worker looked yet
+    together(door, f"{at}/retry")
+
+
+def test_a_request_that_could_not_be_planned(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = make_caller(probe)
+    wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
+    made = door.client.post("/v1/requests", json=wish, headers=once(door.key(Role.OPERATOR))).json()
+    with monkeypatch.context() as patched:
+
+        def down(*_: object, **__: object) -> None:
+            raise TransientError("The store cannot be reached.")
+
+        patched.setattr("expunge_orchestrator.planning.make", down)
+        starting.start_due(door.office.workspace, door.at)
+    together(door, f"/v1/requests/{made['id']}/retry")
