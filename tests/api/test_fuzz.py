@@ -248,7 +248,7 @@ class Fuzz:
             "batch_id": (mine.batch, other.batch, self.stock.on_hold, self.stock.ended),
             "hold_id": (mine.hold, other.hold),
             "key_id": (mine.key, other.key),
-            "subject_request_id": (mine.uuid,),
+            "subject_request_id": (mine.subject_request,),
             "tile": (self.cells.tile, f"tile/{CANARY}"),
         }
         if "/me/" in label:
