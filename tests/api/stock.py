@@ -65,7 +65,7 @@ class Stock:
         if role == "person":
             return self.person(self.cells.mine.person)
         if role not in self._held:
-            self._held[role] = self.cells.credential(role, self._how)
+            self._held[role] = self.cells.credential(role, f"{self._how} of its own")
         return dict(self._held[role])
 
     def whole(self, role: str) -> dict[str, str]:

@@ -199,6 +199,10 @@ class Cells:
             return self.door.person(user_id=self.mine.person)
         if role == "follower":
             return bearer(self.follow[self.mine.person])
+        if how == "token of its own":
+            return self.door.staff(role, controllers=self.mine.controller, subject=f"{role} of one client")
+        if how == "key of its own":
+            return self.door.key(Role(role), controllers=(self.mine.controller,))
         if how in {"token", "token for all"}:
             return self.staff(role, self.mine.controller if how == "token" else "*")
         reaches = (self.mine.controller,) if how == "key" else None
