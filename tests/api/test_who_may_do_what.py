@@ -81,6 +81,7 @@ MAY = {
     "GET /openapi.json": EVERYBODY,
 }
 STAFF = (R, OP, P, A, ADMIN)
+SOMEBODY = "somebody of one client"
 ROLES = ("nobody", "person", "follower", *STAFF)
 # What belongs to nobody in particular is for those who speak for every controller.
 WHOLE = {"GET /v1/audit"}
@@ -172,7 +173,7 @@ class Cells:
 
     def staff(self, role: str, controllers: str) -> dict[str, str]:
         """Headers of the one member of staff, with one role."""
-        return self.door.staff(role, controllers=controllers, subject="somebody of one client")
+        return self.door.staff(role, controllers=controllers, subject=SOMEBODY)
 
     def made(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         answer = self.door.client.post(path, json=dict(body), headers=once(headers or self.anything))
@@ -199,14 +200,13 @@ class Cells:
             return self.door.person(user_id=self.mine.person)
         if role == "follower":
             return bearer(self.follow[self.mine.person])
-        if how == "token of its own":
-            return self.door.staff(role, controllers=self.mine.controller, subject=f"{role} of one client")
-        if how == "key of its own":
-            return self.door.key(Role(role), controllers=(self.mine.controller,))
-        if how in {"token", "token for all"}:
-            return self.staff(role, self.mine.controller if how == "token" else "*")
-        reaches = (self.mine.controller,) if how == "key" else None
-        return self.door.key(Role(role), controllers=reaches, holder=self.holder)
+        own = how.endswith(" of its own")
+        if how.startswith("token"):
+            controllers = "*" if how == "token for all" else self.mine.controller
+            subject = f"{role} of one client" if own else SOMEBODY
+            return self.door.staff(role, controllers=controllers, subject=subject)
+        reaches = (self.mine.controller,) if how in {"key", "key of its own"} else None
+        return self.door.key(Role(role), controllers=reaches, holder=None if own else self.holder)
 
     def call(self, name: str, things: Things, headers: Mapping[str, str]) -> Response:
         """Make a call about these things."""
