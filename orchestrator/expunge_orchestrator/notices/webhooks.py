@@ -52,6 +52,7 @@ def post(hook: Webhook, identifier: str, payload: Mapping[str, Any], at: datetim
     headers |= headers_of(hook.key, identifier, at, body)
 
     async def status_of_answer() -> int:
+        """Post it, and wait for the head of the answer."""
         async with (
             asyncio.timeout(TIMEOUT),
             httpx2.AsyncClient(timeout=None, follow_redirects=False) as client,

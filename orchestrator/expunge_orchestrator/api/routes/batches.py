@@ -246,9 +246,11 @@ async def events(
     first = await run_in_threadpool(_look, call, batch_id)
 
     async def look() -> BatchTold:
+        """What there is to tell now."""
         return await run_in_threadpool(_look, call, batch_id)
 
     async def over() -> bool:
+        """Nobody listens any more, or the server ends."""
         return bool(asked.app.state.ending()) or await asked.is_disconnected()
 
     watch = watching.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
