@@ -36,7 +36,7 @@ _TAGS_OF = sa.select(request_tag.c.tag).where(request_tag.c.request_id == sa.bin
 
 
 class AnotherOpenError(ExpungeError):
-    """The person has a request open, and this is another wish."""
+    """A request is open already, and what it asks for is not what is asked for now."""
 
     exit_code = 11
 
