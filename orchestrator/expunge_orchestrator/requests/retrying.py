@@ -133,23 +133,27 @@ def drifted(workspace: Workspace, wanted: Request) -> bool:
 
 
 def _let_go(workspace: Workspace, batch: Batch, also: states.Begun) -> None:
-    """Let those run whose hold is over."""
+    """Let those run whose hold is over. Where that is none of this batch, nothing is written."""
     with workspace.ledger.begin() as connection:
         holding.release(connection)
-        still = batch_by_uid(connection, batch.uid).state is BatchState.ON_HOLD
-        told = told_now(connection, batch)
-        if not still:
-            also(connection)
-    if still and told != BatchState.ON_HOLD:
-        raise _nothing(workspace, batch)
-    if still:
-        raise WaitingError("Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end.")
+        now = batch_by_uid(connection, batch.uid)
+        if now.state is BatchState.ON_HOLD:
+            told = told_now(connection, now)
+            if told != BatchState.ON_HOLD:
+                raise _nothing_failed(told)
+            raise WaitingError(
+                "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
+            )
+        also(connection)
 
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:
-    # A hold that may not be told looks like work in hand: nothing here says otherwise.
     with reading(workspace.ledger) as connection:
-        told = told_now(connection, batch_by_uid(connection, batch.uid))
+        return _nothing_failed(told_now(connection, batch_by_uid(connection, batch.uid)))
+
+
+def _nothing_failed(told: str) -> UsageError:
+    # A hold that may not be told looks like work in hand: nothing here says otherwise.
     return UsageError(f"This batch is {told}: nothing of it failed.", remedy="Look at its state first.")
 
 
