@@ -10,7 +10,7 @@ from datetime import datetime
 from expunge_config.errors import UsageError
 from expunge_orchestrator import leftovers
 from expunge_orchestrator.errors import NotConfirmedError, OtherStoreError, WaitingError
-from expunge_orchestrator.execution import holding, remainders, states
+from expunge_orchestrator.execution import beginning, holding, remainders, states
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.progress import told_now
@@ -120,10 +120,10 @@ def begin_after_all(  # noqa: PLR0913, PLR0917 - who takes up what, and what is 
     if because is not None:
         batch = renewing.renew(workspace, wanted, because, at, by=actor)
     try:
-        states.begin(workspace, batch, also)
+        beginning.start(workspace, batch, also)
     except OtherStoreError:
         batch = renewing.renew(workspace, wanted, Because.STORE, at, by=actor)
-        states.begin(workspace, batch, also)
+        beginning.start(workspace, batch, also)
     return batch
 
 
