@@ -86,9 +86,16 @@ def assert_nothing_is_left(place: Path, facts: dict[str, Any]) -> None:
 
 
 def sockets_of(facts: dict[str, Any]) -> list[Path]:
-    """Return what SeaweedFS left in /tmp, which it names after its ports."""
-    numbers = {str(port + offset) for port in facts["ports"] for offset in (0, 10000)}
-    return [path for path in Path("/tmp").glob("seaweedfs-*.sock") if path.stem.rpartition("-")[2] in numbers]
+    """Return what SeaweedFS left in /tmp, which it names after its parts and their ports.
+
+    The part counts too: somebody else's SeaweedFS may have left a socket of another part under one of these numbers.
+    """
+    parts = ("s3", "master", "volume", "filer", "admin")
+    paths = [
+        Path(f"/tmp/seaweedfs-{part}-grpc-{port + 10000}.sock")
+        for part, port in zip(parts, facts["ports"], strict=True)
+    ]
+    return [path for path in paths if path.exists()]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +117,7 @@ def test_nothing_is_left(place: Path, owner, ending: str, number: int | None, co
         if ending not in {"connected", "killed servers"}:
             assert len(processes_below(place)) >= 4  # three servers and the watchdog: the next look can see them
             assert facts["shared_memory"] in shared_memory_ids()
+            assert len(sockets_of(facts)) == len(facts["ports"])
         process.send_signal(number)
     assert process.wait(30) == code
     assert_nothing_is_left(place, facts)
