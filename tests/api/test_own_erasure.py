@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.fixtures.api import GRACE, Door, bearer, once
 
+from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.execution import states
 from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import starting
 
@@ -43,8 +46,52 @@ def test_repeated_it_is_the_same_request(door: Door) -> None:
     other_key = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder)))
     assert [one.status_code for one in (first, again, other_key)] == [201, 200, 200]
     assert len({one.json()["id"] for one in (first, again, other_key)}) == 1
-    assert first.json()["followUp"] is not None
-    assert again.json()["followUp"] is None
+    told = {one.json()["followUp"] for one in (first, again, other_key)}
+    assert len(told) == 1, "whoever could have made it and did not hear the answer is told again"
+    assert door.client.get("/v1/follow", headers=bearer(str(told.pop()))).json()["id"] == first.json()["id"]
+
+
+def test_an_answer_that_was_lost(door: Door) -> None:
+    """Without grace it runs by the time of the repeat, and is over by the next; told it is to nobody else."""
+    holder, other = door.office.town.take_holders(2)
+    key, wish = {"Idempotency-Key": "lost"}, {**ACCOUNT, "waiveGrace": True}
+    lost = door.client.post(URL, json=wish, headers={**door.person(user_id=holder), **key}).json()
+    door.work()
+    running = door.client.post(URL, json=wish, headers={**door.person(user_id=holder), **key}).json()
+    door.settle()
+    over = door.client.post(URL, json=wish, headers={**door.person(user_id=holder), **key}).json()
+    assert (over["id"], over["state"], running["id"]) == (lost["id"], "settled", lost["id"])
+    assert (running["followUp"], over["followUp"]) == (lost["followUp"], lost["followUp"])
+    assert door.client.get("/v1/follow/receipt", headers=bearer(over["followUp"])).status_code == 200
+    own = door.client.post(URL, json=wish, headers={**door.person(user_id=other), **key}).json()
+    assert own["id"] != lost["id"]
+    assert own["followUp"] != lost["followUp"]
+    looks = {URL: door.person(user_id=holder), "/v1/follow": bearer(lost["followUp"])}
+    looks |= {f"/v1/requests/{lost['id']}": door.key(Role.OPERATOR), "/v1/audit": door.key(Role.AUDITOR)}
+    for path, headers in looks.items():
+        looked = door.client.get(path, headers=headers)
+        assert looked.status_code == 200
+        assert secret_of(lost) not in looked.text, "to look is not to ask"
+
+
+def test_a_secret_that_was_made_otherwise(door: Door) -> None:
+    """Under other keys, or by an earlier version: what would open nothing is not told."""
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()
+    assert secret_of(made) not in str(kept(door, made["id"]))
+    with door.office.workspace.ledger.begin() as connection:
+        connection.execute(sa.update(request).where(request.c.uid == made["id"]).values(follow_up=bytes(32)))
+    again = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder)))
+    assert (again.status_code, again.json()["followUp"]) == (200, None)
+
+
+def secret_of(made: dict[str, Any]) -> str:
+    return str(made["followUp"]).split("_", 2)[2]
+
+
+def kept(door: Door, uid: str) -> dict[str, Any]:
+    with reading(door.office.workspace.ledger) as connection:
+        return dict(connection.execute(sa.select(request).where(request.c.uid == uid)).mappings().one())
 
 
 def test_a_token_is_good_for_one_call(door: Door) -> None:

@@ -1,7 +1,8 @@
-"""Handouts: secrets that are given once and kept as a hash, `<prefix>_<id>_<secret>`."""
+"""Handouts: secrets that are given out and kept as a hash, `<prefix>_<id>_<secret>`."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -26,8 +27,13 @@ class Given:
 
 def make(prefix: str, identifier: str) -> tuple[str, bytes]:
     """(what is handed out, what is kept). 256 random bits: a slow hash would protect nothing more."""
-    secret = secrets.token_urlsafe(32)
-    return f"{prefix}_{identifier}_{secret}", hashlib.sha256(secret.encode()).digest()
+    return of(prefix, identifier, secrets.token_bytes(32))
+
+
+def of(prefix: str, identifier: str, secret: bytes) -> tuple[str, bytes]:
+    """(what is handed out, what is kept) of 32 bytes that nobody can guess."""
+    text = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+    return f"{prefix}_{identifier}_{text}", hashlib.sha256(text.encode()).digest()
 
 
 def read(text: str) -> Given | None:

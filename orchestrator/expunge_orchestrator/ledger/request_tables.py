@@ -12,7 +12,7 @@ from expunge_orchestrator.ledger.schema import batch
 from expunge_orchestrator.ledger.schema import metadata as metadata  # noqa: PLC0414 - handed on, with these tables in it
 
 # One person's wish. `due_at`: when it is started. `data_types`: what it is limited to; null: everything. `told`: the
-# last event of which the person was informed. `follow_up`: SHA-256 of the secret that reads this one request.
+# last event of which the person was informed. `follow_up`: SHA-256 of the secret that reads and takes back this one.
 request = sa.Table(
     "request",
     metadata,

@@ -25,7 +25,7 @@ from expunge_reports import canonical
 from expunge_reports.keys import KeyRing
 
 FOLLOW_UP = "fu"
-"""Prefix of the secret that reads one request."""
+"""Prefix of the secret that reads one request, and takes it back."""
 
 # Made once: to put a statement together takes longer than to carry it out.
 _INSERT = sa.insert(request).returning(request.c.id)
@@ -75,24 +75,21 @@ class Intake:
         tags: Of the identifiers.
         open_tags: Of a person, under which they have one open request at a time; of a controller's wish none.
         asked: Under which Idempotency-Key, if under one.
-        follow_up: The secret that reads it, if it is a person's.
     """
 
     row: Mapping[str, Any] = field(repr=False)
     tags: Sequence[bytes] = field(repr=False)
     open_tags: Sequence[bytes] = field(repr=False)
     asked: Repeat | None
-    follow_up: str | None = field(repr=False)
     received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request, whether it is new, and, only then, the secret that reads it."""
+    """A request, and whether it is new."""
 
     request: Request
     created: bool
-    follow_up: str | None = field(default=None, repr=False)
 
 
 def prepare(wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> Intake:
@@ -109,13 +106,12 @@ def prepare(wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> In
     open_tags = person_tags(wish.identifiers, wish.scope, ring, data_map) if person else []
     # Two people's applications may well make up the same key.
     whose = open_tags[0].hex() if person else wish.asked_by
-    follow_up, kept = handouts.make(FOLLOW_UP, identifier) if person else (None, None)
+    kept = _handout(identifier, ring)[1] if person else None
     return Intake(
         row=_row(wish, f"rq_{identifier}", kept, Seal(ring.wrapping)),
         tags=sorted(identifier_tag(one, ring) for one in wish.identifiers),
         open_tags=open_tags,
         asked=None if key is None else Repeat.of(whose, key, _encoded(wish), ring),
-        follow_up=follow_up,
         received_at=wish.received_at,
     )
 
@@ -152,7 +148,19 @@ def receive(connection: sa.Connection, intake: Intake) -> Received:
     connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
     if intake.open_tags:
         connection.execute(_OPEN, [{"tag": tag, "request_id": number} for tag in intake.open_tags])
-    return Received(records.new(number, intake.row), created=True, follow_up=intake.follow_up)
+    return Received(records.new(number, intake.row), created=True)
+
+
+def follow_up(there: Request, ring: KeyRing) -> str | None:
+    """The secret that reads and takes back a person's request: for whoever asked for it, as often as they ask.
+
+    It follows from the request's id and the look-up key, so that an answer that was lost can be given again.
+
+    Returns:
+        None where it is not the one that was handed out: the keys are others, or it is no person's request.
+    """
+    text, digest = _handout(there.uid.removeprefix("rq_"), ring)
+    return text if there.follow_up is not None and hmac.compare_digest(digest, there.follow_up) else None
 
 
 def found_by(
@@ -251,6 +259,10 @@ def _encoded(wish: Wish) -> bytes:
             "evidence": dict(wish.evidence) if wish.evidence and wish.origin is Origin.CONTROLLER else None,
         }
     )
+
+
+def _handout(identifier: str, ring: KeyRing) -> tuple[str, bytes]:
+    return handouts.of(FOLLOW_UP, identifier, _keyed(ring, "follow-up", identifier))
 
 
 def _keyed(ring: KeyRing, purpose: str, text: str) -> bytes:

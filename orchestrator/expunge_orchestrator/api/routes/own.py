@@ -38,6 +38,8 @@ _CREATED = {
 async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish) -> Response:
     """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200).
 
+    `followUp` stands in the repeated answer, too: the first one may have been lost.
+
     Asked otherwise while that one is open, it is refused (409 `another-request-open`).
     """
     own = _self_service(call)
@@ -68,7 +70,8 @@ async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], 
     if received.created and wish.waive_grace:
         call.office.wake()
     status = HTTPStatus.CREATED if received.created else HTTPStatus.OK
-    return answered(OwnTold(**members, follow_up=received.follow_up), status)
+    follow_up = receiving.follow_up(received.request, workspace.keys)
+    return answered(OwnTold(**members, follow_up=follow_up), status)
 
 
 @router.get("/erasure", response_model=list[PersonTold])

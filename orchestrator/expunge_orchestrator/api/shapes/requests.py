@@ -102,11 +102,12 @@ class PersonTold(RequestTold):
 
 
 class OwnTold(PersonTold):
-    """The same with the secret that reads this one request later, without an account."""
+    """The same with the secret that reads and takes back this one request later, without an account."""
 
     follow_up: str | None = Field(
         default=None,
-        description="Only in the answer that made it. Keep it: after the deletion nobody can sign in any more.",
+        description="Only in answers to whoever asks for it. Keep it: after the deletion nobody can sign in any more. "
+        "The same in every answer; null where the installation's keys are no longer those that it was made with.",
     )
 
 
