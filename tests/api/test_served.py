@@ -15,9 +15,10 @@ import pytest
 from tests.api.test_opendsr import certificate_in
 from tests.chaos.ledgers import FILE as LEDGER
 from tests.fixtures.calltrack import Town
-from tests.fixtures.served import Answer, Served, read, served
+from tests.fixtures.served import PATIENT, Answer, Served, read, served
 
 from expunge_orchestrator.cli import serve
+from expunge_orchestrator.embedded.ports import LOOPBACK
 
 CALLS, UNKNOWN = 60, 300
 UPLOAD = 200_000
@@ -220,6 +221,43 @@ def test_a_head_that_trickles_is_not_waited_for(server: Served, first: bytes) ->
         assert trickled(connection, PIECES, head[30:]) < PIECES, "it was read to its end"
         assert ended(connection)
         assert ended(silent)
+
+
+MANY = 100
+"""Answers of ten megabytes in all: more than the kernel keeps for somebody who does not read."""
+
+
+def test_an_answer_that_nobody_takes_is_not_kept(server: Served) -> None:
+    """However much was asked for: what is not taken goes with the connection (more of it: test_readers.py)."""
+    with unread(server) as reader:
+        deadline = time.monotonic() + SOON
+        assert open_at(server, reader)
+        while open_at(server, reader):
+            assert time.monotonic() < deadline, "the server waits for somebody who reads nothing"
+            time.sleep(0.1)
+
+
+def unread(server: Served, last: str = "") -> socket.socket:
+    """A connection on which much was asked for and nothing is read."""
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.settimeout(PATIENT)
+    reader.connect((LOOPBACK, server.port))
+    one = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n"
+    reader.sendall((MANY * f"{one}\r\n" + f"{one}{last}\r\n").encode())
+    reader.recv(1, socket.MSG_PEEK)
+    return reader
+
+
+def open_at(server: Served, connection: socket.socket) -> bool:
+    """Whether a process still has the server's end: a socket without one has no inode (proc(5), /proc/net/tcp)."""
+    port = connection.getsockname()[1]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        ends = [int(end.rpartition(":")[2], 16) for end in fields[1:3]]
+        if ends == [server.port, port]:
+            return fields[9] != "0"
+    return False
 
 
 def trickled(connection: socket.socket, pieces: int, text: bytes = b"") -> int:
@@ -436,8 +474,16 @@ def test_it_ends_while_a_batch_is_watched(town: Town, tmp_path: Path) -> None:
 
 
 def test_it_ends_while_a_call_takes_longer_than_it_waits(town: Town, tmp_path: Path) -> None:
-    """A call may take a minute here; who is in the middle of one is told to come again, and nothing is logged of it."""
-    with served(town, tmp_path, CALL_TIMEOUT="PT60S") as made, made.connected() as connection:
+    """A call may take a minute here; who is in the middle of one is told to come again, and nothing is logged of it.
+
+    Two others read nothing of what they asked for.
+    """
+    with (
+        served(town, tmp_path, CALL_TIMEOUT="PT60S") as made,
+        made.connected() as connection,
+        unread(made),
+        unread(made, "Connection: close\r\n"),
+    ):
         key = made.key("operator")["Authorization"]
         head = f"POST /v1/locate HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 9\r\n\r\n"
         connection.sendall(head.encode())
