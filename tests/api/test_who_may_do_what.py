@@ -358,6 +358,27 @@ def test_for_another_client_nothing_is_made_or_told(cells: Cells, role: str, how
     assert not wrong
 
 
+@pytest.mark.parametrize("how", ["key", "token"])
+def test_no_key_for_another_clients_holder(cells: Cells, how: str) -> None:
+    """Nor for one who also speaks for others, and the answer is that of a holder who never was."""
+    url, admin, every = "/v1/access/keys", cells.credential("admin", how), cells.credential("admin", "key for all")
+    holders = {one["id"]: one["holder"] for one in cells.door.client.get(url, headers=every).json()}
+
+    def issue(holder: str, headers: Mapping[str, str] = admin) -> Response:
+        wish = {"roles": ["auditor"], "controllers": [cells.mine.controller], "holder": holder}
+        return cells.door.client.post(url, json=wish, headers=headers)
+
+    nobodys = issue(f"ak_{secrets.token_hex(6)}")
+    assert slug(nobodys) == "not-possible-now"
+    for holder in (holders[cells.other.key], cells.holder):
+        refused = issue(holder)
+        assert (refused.status_code, refused.content, {*refused.headers}) == (409, nobodys.content, {*nobodys.headers})
+    assert len(cells.door.client.get(url, headers=every).json()) == len(holders)
+    own = holders[cells.mine.key]
+    assert (issue(own).status_code, issue(own).json()["holder"]) == (201, own)
+    assert issue(holders[cells.other.key], every).json()["holder"] == holders[cells.other.key]
+
+
 @pytest.mark.parametrize("role", STAFF)
 @pytest.mark.parametrize("how", ["key for all", "token for all"])
 def test_who_speaks_for_all_reaches_all(cells: Cells, role: str, how: str) -> None:

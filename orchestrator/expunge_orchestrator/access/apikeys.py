@@ -66,7 +66,7 @@ def issue(  # noqa: PLR0913 - what a key says
         )
     known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
     if holder is not None and connection.execute(known).first() is None:
-        raise UsageError("No key was ever issued to that holder.", remedy="`expunge access list` names the holders.")
+        raise no_such_holder()
     uid = secrets.token_hex(8)
     secret, digest = handouts.make(PREFIX, uid)
     kept = ApiKey(
@@ -92,6 +92,11 @@ def issue(  # noqa: PLR0913 - what a key says
         )
     )
     return secret, kept
+
+
+def no_such_holder() -> UsageError:
+    """No key was ever issued to them; or none that whoever asks may know of: the same answer."""
+    return UsageError("No key was ever issued to that holder.", remedy="`expunge access list` names the holders.")
 
 
 def listed(connection: sa.Connection) -> list[ApiKey]:

@@ -22,7 +22,10 @@ router = APIRouter(prefix="/v1/access/keys", tags=["access"])
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=IssuedKey)
 def issue(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], wish: KeyWish) -> IssuedKey:
-    """Issue a key. The secret stands in this answer and nowhere else."""
+    """Issue a key. The secret stands in this answer and nowhere else.
+
+    A further key for somebody (`holder`) can be issued by whoever may know all of theirs.
+    """
     data_map = call.office.workspace.data_map
     reaches = None if wish.controllers is None else [apikeys.reach(one, data_map) for one in wish.controllers]
     for reach in reaches or ():
@@ -30,6 +33,8 @@ def issue(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], wish
     if reaches is None and call.principal.controllers is not None:
         raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "Name controllers: yours, or some of them.")
     with call.writing() as connection:
+        if wish.holder is not None:
+            _own_holder(call, connection, wish.holder)
         secret, made = apikeys.issue(
             connection,
             roles=[Role(one) for one in wish.roles],
@@ -61,12 +66,26 @@ def revoke(call: Annotated[Call, Depends(allowed(Operation.ACCESS_MANAGE))], key
     return KeyTold(**_members(ended))
 
 
+def _own_holder(call: Call, connection: sa.Connection, holder: str) -> None:
+    """Refuse a holder who has, or had, a key beyond the caller's reach as if there were none.
+
+    What is done with a key stands under its holder's name, and OpenDSR's requests are found by it.
+
+    Raises:
+        UsageError: There is no such holder, or not for this caller.
+    """
+    theirs = [one for one in apikeys.listed(connection) if one.actor == holder]
+    if not all(_reached(call, one) for one in theirs):
+        raise apikeys.no_such_holder()
+
+
 def _within_reach(call: Call, connection: sa.Connection) -> list[ApiKey]:
-    """Keys that speak for the caller's controllers and for no other."""
-    data_map = call.office.workspace.data_map
-    return [
-        one for one in apikeys.listed(connection) if call.principal.speaks_for_all_of(apikeys.reaches_of(one, data_map))
-    ]
+    return [one for one in apikeys.listed(connection) if _reached(call, one)]
+
+
+def _reached(call: Call, key: ApiKey) -> bool:
+    """Whether a key speaks for the caller's controllers and for no other."""
+    return call.principal.speaks_for_all_of(apikeys.reaches_of(key, call.office.workspace.data_map))
 
 
 def _members(key: ApiKey) -> dict[str, Any]:
