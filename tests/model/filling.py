@@ -144,9 +144,11 @@ class Filler:
             case "note":
                 return dice.pick(values.NOTES)
             case "tenant":
-                return str(dice.pick([1, 10]))
+                return dice.pick(values.TENANTS)
             case "within":
-                return str(dice.pick([1, 10, 11, 2]))
+                return dice.pick(values.WITHIN)
+            case "month":
+                return dice.pick(values.MONTHS)
             case "number":
                 return str(dice.number(0, 3))
             case "day":

@@ -46,12 +46,20 @@ _POOLS = {
 }
 NOTES = ("note", "it's", 'a "b"', "100%s", "c:\\d", "e\nf", "größe", "*", "1", "'; DROP TABLE x; --", "{}", "ann")
 NO_ADDRESSES = ("unknown", "", "a@b", "%@mail.example", "p1@mail.example, p2@mail.example", "n/a")
+TENANTS = ("1", "10")
+WITHIN = ("1", "10", "11", "2")
+MONTHS = ("2025-12-01", "2026-01-31", "2026-02-01", "2026-07-01")
 MEMBERS = ("1", "10", "11", "2")
 
 
 def pool(kind: str) -> tuple[str, ...]:
     """Twenty different values of a type, as text."""
     return _POOLS[kind]
+
+
+def held(fills: str, kind: str) -> tuple[str, ...]:
+    """Values of which some stand in a key's column: where a partition may end."""
+    return {"tenant": TENANTS, "within": WITHIN, "month": MONTHS}.get(fills) or pool(kind)
 
 
 def normaliser(kind: str) -> str:

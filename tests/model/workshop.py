@@ -7,7 +7,7 @@ from typing import Any
 from tests.model import values
 from tests.model.dice import Dice
 from tests.model.plan import PERIODS, Part
-from tests.model.world import Column, ForeignKey, Table, quoted
+from tests.model.world import Column, ForeignKey, Table, quoted, text
 
 _SCHEMAS = ("public", "app", "Sales Dept", "o'schema")
 _TABLES = ("people", "items", "Order Lines", "user", 'we"ird', "per%cent", "größe", "select", "{x}", "It's")
@@ -28,6 +28,7 @@ _COLUMNS = {
     "owner": ("client_id", "Owner"),
     "token": ("token", "Token"),
     "length": ("length", "Len"),
+    "month": ("month", "In Month"),
 }
 
 
@@ -132,24 +133,51 @@ class Workshop:
         dice = self._dice
         if any(one.unique for one in table.columns) or table.uniques or not dice.chance(20):
             return
-        if "partitioned" in self._shapes and dice.chance(60):
-            key = quoted(table.primary_key[-1])
-            table.partitioned = f" PARTITION BY HASH ({key})"
-            names = [f"{table.name} p{number}" for number in range(3)]
-            of = f"PARTITION OF {table.sql} FOR VALUES WITH"
-            table.leaves = [
-                (names[0], f"{of} (MODULUS 2, REMAINDER 0)"),
-                (names[1], f"{of} (MODULUS 2, REMAINDER 1) PARTITION BY HASH ({key})"),
-                (names[2], f"PARTITION OF {quoted(table.schema, names[1])} FOR VALUES WITH (MODULUS 1, REMAINDER 0)"),
-            ]
-            return
         part = next((one for one in self.parts if one.table is table), None)
+        if "partitioned" in self._shapes and dice.chance(60):
+            self._partitioned(table, part)
+            return
         # What is tied to a table with others below it is refused: its key says nothing about their rows.
         led = {str(tie.get("of", "")).partition(".")[0] for one in self.parts for tie in one.ties}
         if "inherited" in self._shapes and (part is None or (part.person is None and part.name not in led)):
             table.inherited = True
             key = ", ".join(quoted(one) for one in table.primary_key)
             table.leaves = [(f"{table.name} below", f"(PRIMARY KEY ({key})) INHERITS ({table.sql})")]
+
+    def _partitioned(self, table: Table, part: Part | None) -> None:
+        """Two partitions, of which one is parted again: by hash, by range or by list, of the key or of a month."""
+        dice = self._dice
+        names = [f"{table.name} p{number}" for number in range(3)]
+        if part is not None and self._alone(table, part) and dice.chance(40):
+            # As events are: the time belongs to the key, so that months can be dropped.
+            table.primary_key = (*table.primary_key, self.column(table, "month", "date").name)
+        key = table.column(table.primary_key[-1])
+        method = dice.pick(["HASH", "RANGE", "RANGE", "LIST"]) if key.fills != "month" else "RANGE"
+        columns = [key]
+        if method == "HASH":
+            parted = "WITH (MODULUS 2, REMAINDER 0)", "WITH (MODULUS 2, REMAINDER 1)"
+        elif method == "RANGE":
+            if dice.chance(30):
+                columns = [table.column(one) for one in reversed(table.primary_key)]
+            bound = ", ".join(text(dice.pick(values.held(one.fills, one.type)[:5])) for one in columns)
+            least, most = (", ".join([end] * len(columns)) for end in ("MINVALUE", "MAXVALUE"))
+            parted = f"FROM ({least}) TO ({bound})", f"FROM ({bound}) TO ({most})"
+        else:
+            listed = dice.some(values.held(key.fills, key.type), 1, 6)
+            parted = f"IN ({', '.join(map(text, listed))})", "DEFAULT"
+        table.partitioned = f" PARTITION BY {method} ({', '.join(quoted(one.name) for one in columns)})"
+        first, second = ("DEFAULT" if one == "DEFAULT" else f"FOR VALUES {one}" for one in parted)
+        of = f"PARTITION OF {table.sql}"
+        table.leaves = [
+            (names[0], f"{of} {first}"),
+            (names[1], f"{of} {second} PARTITION BY HASH ({quoted(key.name)})"),
+            (names[2], f"PARTITION OF {quoted(table.schema, names[1])} FOR VALUES WITH (MODULUS 1, REMAINDER 0)"),
+        ]
+
+    def _alone(self, table: Table, part: Part) -> bool:
+        """Nothing is tied to it, or points to it: its key may be another one."""
+        led = {str(tie.get("of", "")).partition(".")[0] for one in self.parts for tie in one.ties}
+        return part.name not in led and not any(key.parent is table for one in self.tables for key in one.foreign_keys)
 
     def refer(self, table: Table, column: Column, parent: Part) -> None:
         """A foreign key, where the parent's columns allow one."""
