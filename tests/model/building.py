@@ -290,6 +290,8 @@ class Builder:
         else:
             self._shop.keyed(part)
             table.uniques.append(part.pair)
+        if "composite-self" in self._shapes and dice.chance(60):
+            self._shop.within(part)
         self._shop.filling(part)
         below = self._shop.part(f"pointing-{len(self.parts)}", family, self._shop.table(), "")
         if dice.chance(60):

@@ -99,12 +99,14 @@ class Filler:
             # Mostly to a row of the same person.
             alike = [one for one in candidates if all(one[name] == cell for name, cell in cells.items())]
             part = self._parts.get(id(table))
-            tied = part is not None and any(tie.get("column") == key.columns[0] for tie in part.ties)
+            own = {key.columns, key.columns[:1]}
+            tied = part is not None and any(tuple(tie.get("columns", (tie.get("column"),))) in own for tie in part.ties)
             candidates = alike if not dice.chance(70 if tied else 25) else candidates
-        nullable = all(table.column(one).nullable for one in key.columns)
-        if not candidates or (nullable and dice.chance(20)):
-            cells.update(dict.fromkeys(key.columns))
-            return nullable
+        # With one column empty the others point nowhere, and hold whatever they would.
+        empty = [one for one in key.columns if table.column(one).nullable]
+        if not candidates or (empty and dice.chance(20)):
+            cells.update(dict.fromkeys(empty))
+            return bool(empty)
         row = candidates[dice.number(0, len(candidates) - 1)]
         for ours, theirs in zip(key.columns, key.parent_columns, strict=True):
             cells[ours] = row[theirs]

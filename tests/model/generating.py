@@ -20,6 +20,7 @@ SHAPES = frozenset(
         "json",
         "arrays",
         "composite",
+        "composite-self",
         "self-tie",
         "partitioned",
         "inherited",

@@ -128,6 +128,23 @@ class Workshop:
             part.table.foreign_keys.append(ForeignKey(tuple(names), lead.table, tuple(theirs), dice.pick(effects)))
         part.ties.append({"columns": names, "of": lead.name, "of_columns": theirs})
 
+    def within(self, part: Part) -> None:
+        """Two columns that name another row of the same table: its own first one with a further one, or two others."""
+        dice, table = self._dice, part.table
+        assert part.pair is not None
+        first, second = (table.column(one) for one in part.pair)
+        shared = dice.chance(50)
+        above = [first if shared else self.column(table, "self", first.type, nullable=True)]
+        above.append(self.column(table, "self", second.type, nullable=True))
+        pairs = list(zip((one.name for one in above), part.pair, strict=True))
+        if dice.chance(30):
+            pairs.reverse()
+        ours, theirs = tuple(one for one, _ in pairs), tuple(other for _, other in pairs)
+        effect = dice.pick(["NO ACTION", "CASCADE", "RESTRICT", *([] if shared else ["SET NULL"])])
+        table.foreign_keys.append(ForeignKey(ours, table, theirs, effect, dice.pick(["", "DEFERRABLE"])))
+        if dice.chance(60):
+            part.ties.append({"columns": list(ours), "of": part.name, "of_columns": list(theirs)})
+
     def split(self, table: Table) -> None:
         """Let the rows stand in tables below it."""
         dice = self._dice
