@@ -106,6 +106,11 @@ class Builder:
         part.person = identity
         part.yields[identity] = key.name
         part.ties.append({"column": key.name, "identity": identity})
+        if "referred" in self._shapes and dice.chance(25):
+            referred = self._shop.column(table, "self", kind, nullable=True)
+            self._shop.refer(table, referred, part)
+            if dice.chance(15):
+                part.ties.append({"column": referred.name, "of": f"{part.name}.{part.lead}"})
         if dice.chance(80):
             self._shop.identified(part, "email", yielded=dice.chance(70))
         if dice.chance(40):

@@ -77,6 +77,17 @@ class Filler:
         for column in table.columns:
             if column.computed is None and column.name not in cells:
                 cells[column.name] = self._cell(table, part, column, number, cells)
+        if self._fitted(table, cells):
+            self._rows[id(table)].append(cells)
+            self.rows.append((table, leaf, cells))
+
+    def _fitted(self, table: Table, cells: dict[str, Cell]) -> bool:
+        """Point to itself now and then, and give up what another row has already; False if the row cannot be."""
+        for key in table.foreign_keys:
+            if key.parent is table and not key.late and self._dice.chance(6):
+                cells.update(
+                    {ours: cells[theirs] for ours, theirs in zip(key.columns, key.parent_columns, strict=True)}
+                )
         rows = self._rows[id(table)]
         taken = [table.primary_key, *table.uniques, *((one.name,) for one in table.columns if one.unique)]
         for columns in taken:
@@ -87,9 +98,8 @@ class Filler:
                 elif columns != table.primary_key and all(table.column(one).nullable for one in columns):
                     cells.update(dict.fromkeys(columns))
                 else:
-                    return
-        rows.append(cells)
-        self.rows.append((table, leaf, cells))
+                    return False
+        return True
 
     def _refer(self, table: Table, key: ForeignKey, cells: dict[str, Cell]) -> bool:
         """A reference to a row that is there, or none; False if the row cannot be."""

@@ -22,6 +22,7 @@ SHAPES = frozenset(
         "composite",
         "composite-self",
         "self-tie",
+        "referred",
         "partitioned",
         "inherited",
         "circle",
