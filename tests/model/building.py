@@ -311,7 +311,7 @@ class Builder:
             kinds = [below.table.column(one).type for one in below.table.primary_key]
             names = tuple(self._shop.column(table, "lead", kind, nullable=True).name for kind in kinds)
             table.uniques.append(names)
-            table.foreign_keys.append(ForeignKey(names, below.table, below.table.primary_key))
+            table.foreign_keys.append(self._shop.whole(table, ForeignKey(names, below.table, below.table.primary_key)))
             below.ties.append({"columns": list(below.table.primary_key), "of": part.name, "of_columns": list(names)})
         self._shop.filling(below)
 

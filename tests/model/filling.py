@@ -115,6 +115,8 @@ class Filler:
         # With one column empty the others point nowhere, and hold whatever they would.
         empty = [one for one in key.columns if table.column(one).nullable]
         if not candidates or (empty and dice.chance(20)):
+            if len(empty) > 1 and not key.full and dice.chance(40):
+                empty = [dice.pick(empty)]
             cells.update(dict.fromkeys(empty))
             return bool(empty)
         row = candidates[dice.number(0, len(candidates) - 1)]

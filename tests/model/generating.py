@@ -21,6 +21,8 @@ SHAPES = frozenset(
         "arrays",
         "composite",
         "composite-self",
+        "match-full",
+        "set-default",
         "self-tie",
         "referred",
         "partitioned",

@@ -125,8 +125,15 @@ class Workshop:
             theirs.reverse()
         if dice.chance(85):
             effects = ["NO ACTION", "CASCADE", *(["SET NULL"] if all(one.nullable for one in columns) else [])]
-            part.table.foreign_keys.append(ForeignKey(tuple(names), lead.table, tuple(theirs), dice.pick(effects)))
+            key = ForeignKey(tuple(names), lead.table, tuple(theirs), dice.pick(effects))
+            part.table.foreign_keys.append(self.whole(part.table, key))
         part.ties.append({"columns": names, "of": lead.name, "of_columns": theirs})
+
+    def whole(self, table: Table, key: ForeignKey) -> ForeignKey:
+        """Perhaps MATCH FULL, where its columns can be empty together, or never are."""
+        alike = len({table.column(one).nullable for one in key.columns}) == 1
+        key.full = "match-full" in self._shapes and alike and self._dice.chance(40)
+        return key
 
     def within(self, part: Part) -> None:
         """Two columns that name another row of the same table: its own first one with a further one, or two others."""
@@ -141,7 +148,8 @@ class Workshop:
             pairs.reverse()
         ours, theirs = tuple(one for one, _ in pairs), tuple(other for _, other in pairs)
         effect = dice.pick(["NO ACTION", "CASCADE", "RESTRICT", *([] if shared else ["SET NULL"])])
-        table.foreign_keys.append(ForeignKey(ours, table, theirs, effect, dice.pick(["", "DEFERRABLE"])))
+        key = ForeignKey(ours, table, theirs, effect, dice.pick(["", "DEFERRABLE"]))
+        table.foreign_keys.append(self.whole(table, key))
         if dice.chance(60):
             part.ties.append({"columns": list(ours), "of": part.name, "of_columns": list(theirs)})
 
@@ -203,6 +211,10 @@ class Workshop:
             return
         effects = ["NO ACTION", "CASCADE", "RESTRICT", *(["SET NULL"] if column.nullable else [])]
         effect = dice.pick(effects)
+        if "set-default" in self._shapes and dice.chance(15):
+            effect = "SET DEFAULT"
+            if not column.nullable or dice.chance(70):
+                column.extra = f"DEFAULT {text(dice.pick(values.pool(column.type)[:6]))}::{column.type}"
         timing = dice.pick(["", "", "DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED"])
         table.foreign_keys.append(ForeignKey((column.name,), parent.table, (parent.lead,), effect, timing))
 

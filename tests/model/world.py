@@ -60,6 +60,7 @@ class ForeignKey:
     Attributes:
         timing: The DEFERRABLE clause.
         late: It closes a circle: its column is filled when all rows are there.
+        full: MATCH FULL: all of its columns are empty, or none.
     """
 
     columns: tuple[str, ...]
@@ -68,6 +69,7 @@ class ForeignKey:
     on_delete: str = "NO ACTION"
     timing: str = ""
     late: bool = False
+    full: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +124,7 @@ class Table:
         """The statements that add its foreign keys."""
         return [
             f"ALTER TABLE {self.sql} ADD FOREIGN KEY ({_list(one.columns)}) REFERENCES {one.parent.sql}"
-            f" ({_list(one.parent_columns)}) ON DELETE {one.on_delete} {one.timing}".rstrip()
+            f" ({_list(one.parent_columns)}){' MATCH FULL' * one.full} ON DELETE {one.on_delete} {one.timing}".rstrip()
             for one in self.foreign_keys
         ]
 
