@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, model_validator
 
 Span = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
 """A time span of settings: not negative, and short enough to be added to any date of today."""
@@ -112,7 +112,9 @@ class ApiSettings(_Part):
     Attributes:
         issuers: Name -> who signs tokens.
         max_body: Bytes of a call's body; of an uploaded list `max_upload`.
-        calls_per_minute: Per actor. Before a credential was accepted: per address, `calls_per_minute_unknown`.
+        calls_per_minute: Per actor. Before a credential was accepted: per address, `calls_per_minute_unknown`; of what
+            needs none (the log, the metrics, descriptions): per address, `calls_per_minute_public`.
+        proxies: Addresses or networks of the reverse proxies whose `X-Forwarded-For` is believed; nobody else's is.
         call_timeout: Time for one call.
         events_for: How long somebody watches a batch before they have to come again.
         tick: How often the worker looks for what has come due.
@@ -127,6 +129,8 @@ class ApiSettings(_Part):
     max_upload: int = Field(default=64 * 1024 * 1024, ge=1024)
     calls_per_minute: int = Field(default=6000, ge=1)
     calls_per_minute_unknown: int = Field(default=600, ge=1)
+    calls_per_minute_public: int = Field(default=6000, ge=1)
+    proxies: tuple[IPvAnyNetwork, ...] = ()
     call_timeout: Span = timedelta(seconds=30)
     events_for: Span = timedelta(minutes=5)
     tick: Span = timedelta(seconds=2)

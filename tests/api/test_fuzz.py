@@ -97,7 +97,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def cells(kind: str, request: pytest.FixtureRequest, town: Town, tmp_path: Path) -> Iterator[Cells]:
     """With a map in which two people in one batch need a second pair of eyes."""
-    limits = {"calls_per_minute": 10**7, "calls_per_minute_unknown": 10**7}
+    limits = {f"calls_per_minute{of}": 10**7 for of in ("", "_unknown", "_public")}
     more: dict[str, Any] = {"api": {"opendsr": certificate_in(tmp_path), **limits}}
     if "Postgres" in kind:
         url = str(request.getfixturevalue("database"))

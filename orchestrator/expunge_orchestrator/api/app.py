@@ -55,16 +55,16 @@ def build(office: Office) -> FastAPI:
     app.state.office = office
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
-    app.state.limiter = Limiter(settings)
+    app.state.limiter = limiter = Limiter(settings)
     app.state.field_names = frozenset(_field_names())
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=_PROBLEMS if router.prefix else None)
     if settings.opendsr is not None:
         controllers = opendsr.build(settings.opendsr)
-        controllers.state.office, controllers.state.limiter = office, app.state.limiter
+        controllers.state.office, controllers.state.limiter = office, limiter
         app.mount(opendsr.PATH, controllers)
-    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    app.add_middleware(Guard, settings=settings, metrics=metrics, limiter=limiter)
     _describe(app)
     return app
 

@@ -122,6 +122,7 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
         office: Office = request.app.state.office
         limiter: Limiter = request.app.state.limiter
         address = request.client.host if request.client is not None else ""
+        limiter.refuse_guessers(address)
         at = office.clock()
         key = request.headers.get("idempotency-key")
         if key is not None and (not _KEY_LENGTH[0] <= len(key) <= _KEY_LENGTH[1] or not key.isprintable()):

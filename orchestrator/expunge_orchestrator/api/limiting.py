@@ -13,16 +13,23 @@ from http import HTTPStatus
 from expunge_config.apisettings import ApiSettings
 from expunge_orchestrator.api.problems import ProblemError
 
+FOR_ALL = 10
+"""So many times as many guesses as are answered, and nobody is listened to at that address for the rest of the minute.
+
+So many, because several may share it, as behind a proxy that is not named in the settings.
+"""
+
 WINDOW = 60.0
 """Seconds; a window begins with the minute, and everything counted is forgotten with it."""
 
 
 class Limiter:
-    """Counts calls of actors, and of addresses that bring no credential that is accepted."""
+    """Counts calls of actors, and of addresses that bring no credential that is accepted, or need none."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._known = settings.calls_per_minute
         self._unknown = settings.calls_per_minute_unknown
+        self._public = settings.calls_per_minute_public
         self._lock = threading.Lock()
         self._window = 0
         self._calls: Counter[tuple[str, str]] = Counter()
@@ -43,6 +50,26 @@ class Limiter:
         """
         self._count(("address", address), self._unknown)
 
+    def count_public(self, address: str) -> None:
+        """Count a call that needs no credential.
+
+        Raises:
+            ProblemError: 429 with Retry-After.
+        """
+        self._count(("public", address), self._public)
+
+    def refuse_guessers(self, address: str) -> None:
+        """Refuse whoever calls from where far too many guesses came from, before their credential is looked at.
+
+        Raises:
+            ProblemError: 429 with Retry-After.
+        """
+        if self._calls.get(("address", address), 0) <= FOR_ALL * self._unknown:  # nearly always, and without the lock
+            return
+        moment = time.monotonic()
+        if int(moment // WINDOW) == self._window:
+            raise _too_many(moment)
+
     def _count(self, who: tuple[str, str], allowed: int) -> None:
         moment = time.monotonic()
         window = int(moment // WINDOW)
@@ -53,9 +80,13 @@ class Limiter:
             self._calls[who] += 1
             over = self._calls[who] > allowed
         if over:
-            raise ProblemError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "too-many-calls",
-                "Too many calls in this minute.",
-                headers={"Retry-After": str(int(WINDOW - moment % WINDOW) + 1)},
-            )
+            raise _too_many(moment)
+
+
+def _too_many(moment: float) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too-many-calls",
+        "Too many calls in this minute.",
+        headers={"Retry-After": str(int(WINDOW - moment % WINDOW) + 1)},
+    )

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.apisettings import ApiSettings
+from expunge_orchestrator.api.limiting import Limiter
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer
 
@@ -33,6 +34,11 @@ SLOWEST = 16 * 1024
 
 WATCHED = re.compile(r"/v1/batches/[^/]+/events")
 """Answers as long as somebody watches; until the answer begins it is a call as any other."""
+
+PUBLIC = re.compile(
+    r"/metrics|/openapi\.json|/v1/(trust|log/.*)|/opendsr/v2/(discovery|certificate\.pem|openapi\.json)"
+)
+"""Needs no credential. Health checks do not either, but whoever watches over the server is not to be told wrong."""
 
 _MOST_DIGITS = 15
 _TOO_LARGE = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
@@ -51,10 +57,11 @@ class _TooLargeError(HTTPException):
 class Guard:
     """Bounds size and time of a call, and writes one line about it: never a path, a query, a body or an address."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics, limiter: Limiter) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
@@ -114,7 +121,7 @@ class Guard:
                 raise _TooLargeError
             return message
 
-        refused = _refusal(scope, limit)
+        refused = self._refusal(scope, limit)
         if refused is not None:
             await answer(refused)(scope, receive, send)
             return
@@ -145,15 +152,19 @@ class Guard:
 
         return sending
 
-
-def _refusal(scope: Scope, limit: int) -> ProblemError | None:
-    """Why a call is refused before anybody looks at it."""
-    if _declared(scope) > limit:
-        return _TOO_LARGE
-    # No name holds one, and Postgres takes no text with it: a ledger there would seem to be down.
-    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        return _NUL
-    return None
+    def _refusal(self, scope: Scope, limit: int) -> ProblemError | None:
+        """Why a call is refused before anybody looks at it."""
+        if _declared(scope) > limit:
+            return _TOO_LARGE
+        # No name holds one, and Postgres takes no text with it: a ledger there would seem to be down.
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            return _NUL
+        if PUBLIC.fullmatch(scope["path"]):
+            try:
+                self._limiter.count_public(scope["client"][0] if scope["client"] else "")
+            except ProblemError as many:
+                return many
+        return None
 
 
 async def _refuse(scope: Scope) -> None:

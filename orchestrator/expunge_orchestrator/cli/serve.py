@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -15,6 +15,12 @@ from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.workspace import opened
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+    from expunge_config.apisettings import ApiSettings
 
 GRACE = 10
 """Seconds that calls have to end when the server is told to. Whoever watches a batch is let go at once."""
@@ -44,7 +50,6 @@ def serve(
 
         from expunge_orchestrator.api import app as application  # noqa: PLC0415
         from expunge_orchestrator.api.office import office_of  # noqa: PLC0415
-        from expunge_orchestrator.api.patience import patient  # noqa: PLC0415
         from expunge_orchestrator.api.worker import Worker  # noqa: PLC0415
     except ImportError:
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
@@ -53,19 +58,7 @@ def serve(
         workspace.refuse_errors()
         hands = Worker(workspace)
         built = application.build(office_of(workspace, wake=hands.wake if worker else lambda: None))
-        # Nothing here speaks WebSocket. Its own access log would hold addresses and queries; ours holds neither.
-        config = uvicorn.Config(
-            built,
-            host=host,
-            port=port,
-            http=patient(workspace.settings.api.call_timeout.total_seconds()),
-            ws="none",
-            server_header=False,
-            access_log=False,
-            log_level="info",
-            timeout_graceful_shutdown=GRACE,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(configured(built, host, port, workspace.settings.api))
         built.state.ending = lambda: server.should_exit
         if worker:
             hands.start()
@@ -75,6 +68,31 @@ def serve(
         finally:
             if worker:
                 hands.stop()
+
+
+def configured(application: ASGIApp, host: str, port: int, settings: ApiSettings) -> uvicorn.Config:
+    """How the server behaves.
+
+    Nothing here speaks WebSocket. Its own access log would hold addresses and queries; ours holds neither. By itself it
+    believes what a proxy on this machine passes on, also what callers made up.
+    """
+    import uvicorn  # noqa: PLC0415 - an extra
+
+    from expunge_orchestrator.api.patience import patient  # noqa: PLC0415
+
+    return uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        http=patient(settings.call_timeout.total_seconds()),
+        ws="none",
+        server_header=False,
+        access_log=False,
+        log_level="info",
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=[str(one) for one in settings.proxies],
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
 @contextmanager

@@ -62,7 +62,7 @@ _REFUSED: tuple[tuple[int, str, bool], ...] = (
     (404, "Not there, or not yours", False),
     (409, "Not possible as things stand", False),
     (413, "Too large", True),
-    (429, "Too many calls", False),
+    (429, "Too many calls", True),
     (503, "The installation cannot do it now", True),
 )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.office import Office
+from expunge_orchestrator.api.shapes.common import problem
 from expunge_orchestrator.ledger.database import reading
 
 router = APIRouter(tags=["health"])
@@ -28,7 +31,11 @@ def ready(request: Request) -> str:
     return "ready\n"
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={HTTPStatus.TOO_MANY_REQUESTS.value: problem("Too many calls")},
+)
 def metrics(request: Request) -> Response:
     """Numbers for Prometheus."""
     office: Office = request.app.state.office

@@ -1,0 +1,112 @@
+"""Limits by address: what is public, and guesses, before they cost anything. Health checks are always answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from starlette.types import Receive, Scope, Send
+from tests.api.test_opendsr import certificate_in
+from tests.api.test_who_may_do_what import EVERYBODY, MAY
+from tests.fixtures.api import Door, bearer, opened_door
+from tests.fixtures.calltrack import Town
+
+from expunge_config.apisettings import ApiSettings
+from expunge_orchestrator.api.limiting import FOR_ALL
+from expunge_orchestrator.cli.serve import configured
+
+PUBLIC, UNKNOWN = 20, 2
+HEALTH = ("/healthz", "/readyz")
+OPEN = [
+    path
+    for name, may in MAY.items()
+    if may == EVERYBODY and (path := name.split()[1].format(tile="tile/0/000")) not in HEALTH
+]
+GUESS = bearer("xk_0123456789ab_guess")
+
+
+@pytest.fixture(scope="module")
+def door(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    home = tmp_path_factory.mktemp("limits")
+    limits = {"calls_per_minute_public": PUBLIC, "calls_per_minute_unknown": UNKNOWN}
+    with opened_door(town, home, api={"opendsr": certificate_in(home), **limits}) as made:
+        yield made
+
+
+def at(door: Door, address: str) -> TestClient:
+    """Somebody who calls from there."""
+    app = door.client.app
+    assert isinstance(app, FastAPI)
+    return TestClient(app, raise_server_exceptions=False, client=(address, 50000))
+
+
+def last_of(client: TestClient, path: str, number: int, headers: dict[str, str] | None = None) -> Response:
+    """The first answer that refuses, of so many calls a minute twice over: a minute may end among them."""
+    for _ in range(2 * number + 1):
+        answer = client.get(path, headers=headers)
+        if answer.status_code == 429:
+            break
+    return answer
+
+
+def assert_refused(answer: Response) -> None:
+    assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
+    assert answer.json()["type"].endswith("/too-many-calls")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+@pytest.mark.parametrize("path", [*OPEN, "/opendsr/v2/openapi.json"])
+def test_what_is_public_is_limited_by_address(door: Door, path: str) -> None:
+    """A credential that nobody looks at makes no difference; others, and health checks, are answered."""
+    here, elsewhere = at(door, f"10.0.0.{OPEN.index(path) if path in OPEN else 99}"), at(door, "10.0.1.1")
+    assert_refused(last_of(here, path, PUBLIC, GUESS))
+    assert elsewhere.get("/v1/trust").status_code == 200
+    for health in HEALTH:
+        assert last_of(here, health, PUBLIC).status_code == 200
+    operator = door.staff("operator")
+    assert here.get("/v1/requests", headers=operator).status_code == 200
+
+
+def test_many_guesses_are_not_even_looked_at(door: Door) -> None:
+    """Also the good credential that comes from there: to find out that it is one is what costs."""
+    here, elsewhere = at(door, "10.0.2.1"), at(door, "10.0.2.2")
+    operator = door.staff("operator")
+    assert_refused(last_of(here, "/v1/requests", UNKNOWN, GUESS))
+    assert here.get("/v1/requests", headers=operator).status_code == 200, "a few guesses are nobody else's trouble"
+    for _ in range(2 * FOR_ALL * UNKNOWN + 4):
+        here.get("/v1/requests", headers=GUESS)
+        answer = here.get("/v1/requests", headers=operator)
+        if answer.status_code == 429:
+            break
+    assert_refused(answer)
+    assert elsewhere.get("/v1/requests", headers=operator).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "expected"),
+    [
+        ((), "127.0.0.1", "127.0.0.1"),
+        (("10.0.0.0/8",), "127.0.0.1", "127.0.0.1"),
+        (("10.0.0.0/8", "127.0.0.1"), "10.1.2.3", "192.0.2.7"),
+        (("127.0.0.1",), "127.0.0.1", "192.0.2.7"),
+    ],
+)
+def test_only_named_proxies_say_for_whom_they_call(
+    monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], peer: str, expected: str
+) -> None:
+    """Whatever the server's library takes from the environment, or believes by itself."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    seen: list[str] = []
+
+    async def looking(scope: Scope, _receive: Receive, send: Send) -> None:
+        seen.append(scope["client"][0])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    config = configured(looking, "127.0.0.1", 0, ApiSettings.model_validate({"proxies": proxies}))
+    config.load()
+    TestClient(config.loaded_app, client=(peer, 1)).get("/", headers={"X-Forwarded-For": "1.1.1.1, 192.0.2.7"})
+    assert seen == [expected]
