@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import version
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
@@ -72,7 +73,8 @@ def build(office: Office) -> FastAPI:
 def _field_names() -> Iterator[str]:
     """Every name that a validation error may repeat."""
     yield from ("body", "query", "path", "header", "cursor", "limit", "state", "due_before", "request_id")
-    for shape in vars(shapes).values():
+    modules = [module for module in vars(shapes).values() if isinstance(module, ModuleType)]
+    for shape in (one for module in modules for one in vars(module).values()):
         if isinstance(shape, type) and issubclass(shape, BaseModel):
             for name, field in shape.model_fields.items():
                 yield name

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api.calls import Call, allowed
 from expunge_orchestrator.api.identifying import identifiers_of
+from expunge_orchestrator.api.shapes import examples
 from expunge_orchestrator.api.shapes.holds import Sought
 from expunge_orchestrator.describing import location_told
 from expunge_orchestrator.locating import locate
@@ -17,7 +18,7 @@ from expunge_orchestrator.scope import parse_scope
 router = APIRouter(prefix="/v1/locate", tags=["access requests"])
 
 
-@router.post("")
+@router.post("", responses={200: {"content": {"application/json": {"example": examples.LOCATION}}}})
 def located(call: Annotated[Call, Depends(allowed(Operation.LOCATE))], sought: Sought) -> dict[str, Any]:
     """What `expunge locate --json` says, for one person and one controller. Nothing is written to any store."""
     workspace = call.office.workspace

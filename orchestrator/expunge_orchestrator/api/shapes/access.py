@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_config.apisettings import RoleName
+from expunge_orchestrator.api.shapes import examples
 from expunge_orchestrator.api.shapes.common import Moment, Shape
+from expunge_orchestrator.api.shapes.examples import shown
 
 
 class AuditTold(Shape):
     """An entry of the audit trail."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.ENTRY))
 
     id: int
     at: datetime
@@ -25,12 +29,16 @@ class AuditTold(Shape):
 class AuditPage(Shape):
     """One page of the audit trail."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.TRAIL))
+
     items: tuple[AuditTold, ...]
     next: str | None
 
 
 class KeyWish(Shape):
     """A key to be issued."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.KEY_WISH))
 
     roles: tuple[RoleName, ...] = Field(min_length=1, max_length=5)
     controllers: tuple[Annotated[str, StringConstraints(min_length=1, max_length=264)], ...] | None = Field(
@@ -43,6 +51,8 @@ class KeyWish(Shape):
 class KeyTold(Shape):
     """An API key."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.KEY))
+
     id: str
     holder: str
     roles: tuple[str, ...]
@@ -54,5 +64,7 @@ class KeyTold(Shape):
 
 class IssuedKey(KeyTold):
     """A key and its secret, which is nowhere else."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.ISSUED))
 
     secret: str

@@ -7,17 +7,23 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from expunge_orchestrator.api.shapes import examples
 from expunge_orchestrator.api.shapes.common import Shape
+from expunge_orchestrator.api.shapes.examples import shown
 
 
 class Digest(Shape):
     """Exactly one plan."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.DIGEST))
 
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Confirmation(Shape):
     """Somebody's word for what a batch that is over left."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.CONFIRMATION))
 
     confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         default=None, description="The digest of the batch's plan, by somebody who saw what it left."
@@ -27,7 +33,7 @@ class Confirmation(Shape):
 class PlanTold(Shape):
     """What a batch was planned to do, counted before anything was touched."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.PLAN))
 
     batch: str
     controller: str
@@ -51,7 +57,7 @@ class PlanTold(Shape):
 class BatchTold(Shape):
     """How far a batch is, what was found and what is left."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.BATCH))
 
     batch: str
     controller: str
@@ -75,12 +81,16 @@ class BatchTold(Shape):
 class BatchPage(Shape):
     """One page of batches."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.BATCHES))
+
     items: tuple[BatchTold, ...]
     next: str | None
 
 
 class ResultTold(Shape):
     """The outcome of one line of a list; null while it is open."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.RESULT))
 
     line: int
     outcome: str | None
@@ -90,6 +100,8 @@ class ResultTold(Shape):
 
 class ResultPage(Shape):
     """One page of outcomes."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.RESULTS))
 
     items: tuple[ResultTold, ...]
     next: str | None

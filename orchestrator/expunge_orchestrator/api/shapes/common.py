@@ -8,6 +8,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from expunge_orchestrator.api.shapes import examples
+from expunge_orchestrator.api.shapes.examples import shown
+
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 NameText = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
@@ -46,5 +49,7 @@ def problem(told: str) -> dict[str, Any]:
 
 class Asserted(Shape):
     """Identifiers of one person."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.IDENTIFIERS))
 
     identifiers: dict[NameText, Identifier] = Field(min_length=1, max_length=20)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
+from expunge_orchestrator.api.shapes import examples
 from expunge_orchestrator.api.shapes.common import Asserted, Identifier, NameText, Shape
+from expunge_orchestrator.api.shapes.examples import shown
 
 
 class HoldWish(Shape):
     """A hold to be placed: all that is named must agree."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
 
     kind: Literal["hold", "exemption"] = "hold"
     people: tuple[dict[NameText, Identifier], ...] = Field(default=(), max_length=1000)
@@ -28,6 +32,8 @@ class HoldWish(Shape):
 class HoldTold(Shape):
     """A hold. `people`: how many it was placed for."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.HOLD))
+
     id: str
     kind: str
     people: int
@@ -43,10 +49,14 @@ class HoldTold(Shape):
 class PlacedHold(HoldTold):
     """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.PLACED))
+
     too_late: dict[str, int]
 
 
 class Sought(Asserted):
     """One person, and for whom the request speaks."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.SOUGHT))
 
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]

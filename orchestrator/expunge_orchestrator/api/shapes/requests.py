@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from expunge_orchestrator.api.shapes import examples
 from expunge_orchestrator.api.shapes.common import Identifier, Moment, NameText, Shape
+from expunge_orchestrator.api.shapes.examples import shown
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.records import Batch
-from expunge_orchestrator.notices.words import CLIENTS_DATA
 from expunge_orchestrator.requests import life
 from expunge_orchestrator.requests.records import Request
 
@@ -67,6 +68,8 @@ class Wish(Shape):
 class RequestTold(Shape):
     """A request as it stands."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.REQUEST))
+
     id: str = Field(examples=["rq_1f0c3a5b7d9e1f0c3a5b7d9e"])
     state: str = Field(
         description="scheduled, planning, then as its batch: planned, awaiting-approval, executing, on-hold, erased, "
@@ -94,15 +97,18 @@ class RequestTold(Shape):
 class PersonTold(RequestTold):
     """The same for the person: it also says whom to ask for what is not this company's to erase."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.PERSON))
+
     elsewhere: str = Field(
         description="Where to ask for what this request does not cover.",
-        default=f"{CLIENTS_DATA} Log files are not "
-        "affected. Copies may remain in back-up storage for some time; the receipt says until when.",
+        default=examples.REST,
     )
 
 
 class OwnTold(PersonTold):
     """The same with the secret that reads and takes back this one request later, without an account."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.OWN))
 
     follow_up: str | None = Field(
         default=None,
@@ -113,6 +119,8 @@ class OwnTold(PersonTold):
 
 class Reason(Shape):
     """Why a request is denied."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.DENIAL))
 
     reason: Literal[
         "identity-not-proven", "not-covered", "manifestly-unfounded", "excessive", "legal-obligation", "fraud-suspected"
@@ -134,11 +142,15 @@ class Extension(Shape):
 class Openings(Shape):
     """Opening files by identity. Each holds its identifier: hand it to the person, keep none."""
 
+    model_config = ConfigDict(json_schema_extra=shown(examples.OPENINGS))
+
     openings: dict[str, dict[str, Any]]
 
 
 class Page(Shape):
     """One page of a list."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.REQUESTS))
 
     items: tuple[RequestTold, ...]
     next: str | None = Field(description="The cursor of the next page.")
