@@ -144,6 +144,10 @@ class Builder:
             self._shop.led(part, leads[dice.number(0, len(leads) - 1)])
         if dice.chance(20):
             self._shop.identified(part, "email", yielded=dice.chance(30))
+        if "keys-inside" in self._shapes and dice.chance(20):
+            self._shop.owned(part)
+            kind = self._person_of(family).column(self._part_of(family).lead).type
+            part.ties.append({**self._shop.inside(table, "persons", kind), "identity": FAMILIES[family]})
         self._mentions(part)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._shop.column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
@@ -159,15 +163,18 @@ class Builder:
         dice = self._dice
         table = self._shop.table()
         part = self._shop.part(f"direct-{len(self.parts)}", family, table, "")
-        how = dice.pick(["email", "phone", "person", "postal"])
+        how = dice.pick(["email", "phone", "person", "person", "postal"])
         if how == "person":
             identity = FAMILIES[family]
             kind = self._person_of(family).column(self._part_of(family).lead).type
-            column = self._shop.column(table, "lead", kind, nullable=dice.chance(30))
+            if "keys-inside" in self._shapes and dice.chance(70):
+                place = self._shop.inside(table, "persons", kind)
+            else:
+                place = {"column": self._shop.column(table, "lead", kind, nullable=dice.chance(30)).name}
             self._shop.owned(part)
-            part.ties.append({"column": column.name, "identity": identity})
+            part.ties.append({**place, "identity": identity})
             if dice.chance(30):
-                part.yields[identity] = column.name
+                part.yields[identity] = place
         elif how == "email" and dice.chance(25):
             column = self._shop.column(table, "email", "text")
             self._shop.owned(part)
@@ -262,16 +269,21 @@ class Builder:
         dice = self._dice
         owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
         owner = owners[dice.number(0, len(owners) - 1)]
-        if "token" not in owner.yields:
+        if "token" not in owner.yields and "keys-inside" in self._shapes and dice.chance(35):
+            approved = {"reason": "They count up", "approved_by": "an officer"}
+            owner.yields["token"] = {**self._shop.inside(owner.table, "tokens", "text"), "never_shared": approved}
+        elif "token" not in owner.yields:
             column = self._shop.column(owner.table, "token", "text", nullable=True)
             column.unique = True
             owner.yields["token"] = column.name
         table = self._shop.table()
         part = self._shop.part(f"token-{len(self.parts)}", family, table, "")
         self._shop.keyed(part)
-        part.ties.append(
-            {"column": self._shop.column(table, "token", "text", nullable=dice.chance(30)).name, "identity": "token"}
-        )
+        if "keys-inside" in self._shapes and dice.chance(50):
+            place = self._shop.inside(table, "tokens", "text")
+        else:
+            place = {"column": self._shop.column(table, "token", "text", nullable=dice.chance(30)).name}
+        part.ties.append({**place, "identity": "token"})
         self._shop.filling(part)
 
     def _stranger(self) -> None:

@@ -24,6 +24,7 @@ class Filler:
         self._parts = {id(part.table): part for part in builder.parts}
         self._people = dice.pick([3, 2, 5, 7])
         self._rows: dict[int, list[dict[str, Cell]]] = {id(table): [] for table in builder.tables}
+        self._tokens: dict[int, int] = {}
         self.rows: list[tuple[Table, str, dict[str, Cell]]] = []
 
     def fill(self) -> None:
@@ -141,12 +142,13 @@ class Filler:
             return None
         if column.type.endswith("[]"):
             return [
-                self._single(column, number if part and part.person else None) for _ in range(dice.pick([1, 0, 2, 3]))
+                self._single(table, column, number if part and part.person else None)
+                for _ in range(dice.pick([1, 0, 2, 3]))
             ]
         if column.path:
-            leaf = self._single(column, number if part and part.person else None)
+            leaf = self._single(table, column, number if part and part.person else None)
             nested = values.nested(column.path, leaf, dice.number(0, 1 + len(column.path)))
-            return nested if dice.chance(85) else dice.pick([{}, leaf, [], 12])
+            return nested if dice.chance(85) else dice.pick([{}, {} if leaf is None else leaf, [], 12])
         match column.fills:
             case "key":
                 pool = values.pool(column.type)
@@ -154,7 +156,7 @@ class Filler:
             case "lead" | "self":
                 return self._loose(table, part, column)
             case "email" | "phone" | "postal":
-                return self._single(column, number if part and part.person else None)
+                return self._single(table, column, number if part and part.person else None)
             case "note":
                 return dice.pick(values.NOTES)
             case "tenant":
@@ -188,15 +190,40 @@ class Filler:
 
     def _holder(self, table: Table, column: Column) -> int:
         """Whose token: no two tables that name tokens name the same one, a token is one thing's."""
-        holders = {place: one for place, one in enumerate(self._builder.parts) if "token" in one.yields}
-        for place, one in holders.items():
-            if one.table is table and one.yields["token"] == column.name:
-                return place
-        return self._dice.pick(list(holders))
+        own = self._own(table, column)
+        return own if own is not None else self._dice.pick(list(self._holders()))
 
-    def _single(self, column: Column, human: int | None) -> str:
+    def _own(self, table: Table, column: Column) -> int | None:
+        """The number of the part that names tokens in this column."""
+        for place, one in self._holders().items():
+            named = one.yields["token"]
+            if one.table is table and column.name == (named["column"] if isinstance(named, dict) else named):
+                return place
+        return None
+
+    def _holders(self) -> dict[int, Part]:
+        return {place: one for place, one in enumerate(self._builder.parts) if "token" in one.yields}
+
+    def _key(self, table: Table, column: Column) -> Cell:
+        """One key of those in a JSON column or an array."""
+        dice = self._dice
+        if column.fills == "tokens":
+            if (own := self._own(table, column)) is None:
+                return f"t{self._holder(table, column)}.{dice.number(0, 8)}"
+            self._tokens[own] = self._tokens.get(own, -1) + 1  # none stands in two rows
+            return f"t{own}.{self._tokens[own]}"
+        if dice.chance(8):
+            return None
+        key = values.pool(column.inside)[dice.number(0, self._people)]
+        counts = column.inside in {"integer", "bigint", "smallint"}
+        # In JSON a number is written either way.
+        return int(key) if counts and (column.type.endswith("[]") or dice.chance(60)) else key
+
+    def _single(self, table: Table, column: Column, human: int | None) -> Cell:
         """One e-mail address, phone number or house: mostly the person's own in a person's row."""
         dice = self._dice
+        if column.inside:
+            return self._key(table, column)
         if column.fills == "postal":
             return values.house(dice.number(1, 3))
         if column.fills == "email" and dice.chance(10):

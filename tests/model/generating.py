@@ -19,6 +19,7 @@ SHAPES = frozenset(
         values.CITEXT,
         "json",
         "arrays",
+        "keys-inside",
         "composite",
         "composite-self",
         "match-full",

@@ -139,7 +139,7 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
     free = [
         one
         for one in part.table.columns
-        if one.fills in {"email", "phone", "postal", "note", "number", "day", "token"}
+        if one.fills in {"email", "phone", "postal", "note", "number", "day", "token", "persons", "tokens"}
         and one.name not in part.table.primary_key
         and one.name not in referenced
         and one.name not in {part.created, part.owner, part.start}

@@ -68,7 +68,9 @@ def literal(column: Column, cell: Cell) -> str | None:
         return None if cell is None else str(cell)
     if column.type.startswith("json"):
         return json.dumps(cell)
-    elements = ("NULL" if one is None else '"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in cell)
+    elements = (
+        "NULL" if one is None else '"' + str(one).replace("\\", "\\\\").replace('"', '\\"') + '"' for one in cell
+    )
     return "{" + ",".join(elements) + "}"
 
 

@@ -28,6 +28,8 @@ _COLUMNS = {
     "owner": ("client_id", "Owner"),
     "token": ("token", "Token"),
     "length": ("length", "Len"),
+    "persons": ("members", "Members"),
+    "tokens": ("tokens", "Tokens"),
     "month": ("month", "In Month"),
 }
 
@@ -238,6 +240,18 @@ class Workshop:
             column.unique = dice.chance(15)
             if dice.chance(15):
                 self.measured(part.table, column.name)
+
+    def inside(self, table: Table, fills: str, kind: str) -> dict[str, Any]:
+        """A JSON column or an array with keys of persons or of things, and the place as the map writes it."""
+        dice = self._dice
+        array = dice.chance(50)
+        type_ = f"{kind}[]" if array else dice.pick(["jsonb", "jsonb", "json"])
+        column = self.column(table, fills, type_, nullable=dice.chance(40))
+        column.inside = kind
+        if array:
+            return {"column": column.name, "each": True}
+        column.path = dice.pick(values.PATHS)
+        return {"column": column.name, "path": list(column.path)}
 
     def measured(self, table: Table, source: str) -> None:
         """A generated column."""

@@ -36,6 +36,7 @@ class Column:
         extra: The rest of its definition (GENERATED ...).
         computed: For a generated column, its value from the row's other cells.
         path: Where in a JSON column the identity stands that `fills` names.
+        inside: The type of the keys in a JSON column or an array.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Column:
     extra: str = ""
     computed: Callable[[Cells], Cell] | None = None
     path: tuple[str, ...] = ()
+    inside: str = ""
 
     @property
     def structured(self) -> bool:
