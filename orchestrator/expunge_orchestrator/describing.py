@@ -13,6 +13,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.locating import Located, Location
 from expunge_orchestrator.progress import (
+    at_work_seemingly,
     chunk_states,
     outcomes_of,
     reasons_of,
@@ -46,7 +47,7 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "batch": batch.uid,
             "controller": str(batch.scope),
             **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
-            "state": told_state(batch, results),
+            "state": told_state(batch, results, seemingly=at_work_seemingly(connection, batch)),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
             "outcomes": results,

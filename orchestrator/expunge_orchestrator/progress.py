@@ -32,8 +32,29 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
     return {row.outcome or "open": row.number for row in rows}
 
 
-def told_state(batch: Batch, results: Mapping[str, int]) -> str:
-    """The batch's state as people and machines are told: never plain `erased` where something was kept or refused."""
+_UNTOLD = sa.and_(schema.chunk.c.state == ChunkState.HELD.value, schema.chunk.c.failure.is_(None))
+"""Chunks that wait for a hold that may not be told (`holding.set_aside`)."""
+
+
+def at_work_seemingly(connection: sa.Connection, batch: Batch) -> bool:
+    """Whether a batch that has failed has people, too, whose hold may not be told: they look like work in hand."""
+    if batch.state is not BatchState.FAILED:
+        return False
+    found = sa.select(schema.chunk.c.id).where(schema.chunk.c.batch_id == batch.id, _UNTOLD)
+    return connection.execute(found.limit(1)).first() is not None
+
+
+def told_state(batch: Batch, results: Mapping[str, int], *, seemingly: bool = False) -> str:
+    """The batch's state as people and machines are told: never plain `erased` where something was kept or refused.
+
+    Args:
+        batch: The batch.
+        results: Its outcomes.
+        seemingly: `at_work_seemingly`; never of a single request's batch, whose one person fails or is held.
+    """
+    # Where work is in hand a batch is not `failed` yet, whatever has failed in it (`states.derived`).
+    if seemingly:
+        return BatchState.EXECUTING.value
     if batch.state is BatchState.ON_HOLD:  # a hold that may not be told looks like work in hand
         if results.get("open"):
             return BatchState.EXECUTING.value
@@ -47,7 +68,7 @@ def told_state(batch: Batch, results: Mapping[str, int]) -> str:
 
 def told_now(connection: sa.Connection, batch: Batch) -> str:
     """The same, where the outcomes are not at hand."""
-    return told_state(batch, outcomes_of(connection, batch))
+    return told_state(batch, outcomes_of(connection, batch), seemingly=at_work_seemingly(connection, batch))
 
 
 def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
@@ -81,7 +102,8 @@ def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, obje
     return [
         {
             "chunk": row.id,
-            # A hold that may not be told looks like a chunk whose turn has not come.
+            # A hold that may not be told looks like a chunk whose turn has not come. Such chunks stand in batches that
+            # are executing, as this one is told to be (`told_state`), or that were paused before their turn came.
             "state": "ready" if row.state == ChunkState.HELD and row.failure is None else row.state,
             "next": batch.pipeline[row.step] if row.step < len(batch.pipeline) else None,
             "attempts": row.attempts,

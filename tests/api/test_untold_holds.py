@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from httpx2 import Response
+from tests.acceptance.crowd import make_crowd, poisoned
 from tests.acceptance.people import make_caller, make_holder
 from tests.acceptance.probe import Probe
 from tests.api.test_opendsr import certificate_in
@@ -187,6 +188,39 @@ def test_one_that_may_be_told_gives_no_other_away(door: Door, probe: Probe) -> N
     door.work()
     told = door.client.get(at, headers=door.key(Role.REQUESTER, controllers=CLIENT)).json()
     assert (told["state"], told["outcomes"]) == ("executing", {"on-hold": 1, "open": 1})
+
+
+def test_what_fails_beside_it_does_not_give_it_away(town: Town, probe: Probe, tmp_path: Path) -> None:
+    """A chunk whose turn has not come stands in no batch that has stopped: all of it looks like work in hand.
+
+    What failed is seen as ever, and taken up by `retry`. A batch that is paused has such chunks by itself.
+    """
+    crowd = make_crowd(probe, 3)
+    with opened_door(town, tmp_path, chunk_size=1) as door:
+        operator, reader = door.key(Role.OPERATOR), door.key(Role.REQUESTER, controllers=("calltrack",))
+        wish = {"people": [{"user_id": str(crowd.ids[0])}], "ground": GROUND, "undisclosed": True}
+        assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+        query = {"controller": "calltrack"}
+        made = door.client.post("/v1/batches", params=query, content=crowd.csv, headers=once(operator)).json()
+        at = f"/v1/batches/{made['batch']}"
+
+        def told() -> tuple[str, dict[str, int], list[str]]:
+            answer = door.client.get(at, headers=reader).json()
+            assert door.client.get(f"{at}/plan", headers=reader).json()["state"] == answer["state"]
+            return answer["state"], answer["outcomes"], sorted(one["state"] for one in answer["chunks"])
+
+        with poisoned(probe, [crowd.ids[1]]):
+            door.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator)
+            door.work()
+        stopped = ({"open": 1, "failed": 1, "erased": 1}, ["failed", "ready", "waiting"])
+        assert told() == ("executing", *stopped)
+        assert door.client.post(f"{at}/pause", headers=operator).json()["state"] == "paused"
+        assert told() == ("paused", *stopped)
+        assert door.client.post(f"{at}/resume", headers=operator).json()["state"] == "executing"
+        assert told() == ("executing", *stopped)
+        assert door.client.post(f"{at}/retry", headers=operator).status_code == 200
+        door.work()
+        assert told() == ("executing", {"open": 1, "erased": 2}, ["ready", "waiting", "waiting"])
 
 
 def test_a_plan_never_says_plain_erased_of_what_was_not(door: Door, probe: Probe) -> None:

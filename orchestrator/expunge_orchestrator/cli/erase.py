@@ -20,7 +20,7 @@ from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotE
 from expunge_orchestrator.execution import holding, pipeline, states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, batch_by_uid
+from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.progress import chunks_of
 from expunge_orchestrator.trusting import open_log
@@ -109,9 +109,12 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
             remedy="When the hold is lifted or has run out, `expunge tick` goes on.",
         )
     if told["state"] in RUNNING:
+        stuck = any(one["state"] == ChunkState.FAILED for one in told["chunks"])
         raise NotErasedError(
             f"Batch {uid} is not finished: {terminal.people(outcomes.get('open', 0))} open.",
-            remedy="`expunge tick` goes on with it as soon as it can.",
+            remedy=f"Mend what the failure names, then: expunge retry {uid}"
+            if stuck
+            else "`expunge tick` goes on with it as soon as it can.",
         )
     if told["state"] == BatchState.FAILED:
         raise NotErasedError(

@@ -14,7 +14,7 @@ from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.describing import batch_told, plan_told
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batch_by_uid, batches
-from expunge_orchestrator.progress import outcomes_of, told_state
+from expunge_orchestrator.progress import at_work_seemingly, outcomes_of, told_state
 from expunge_orchestrator.requests import starting
 from expunge_orchestrator.workspace import opened
 
@@ -53,7 +53,7 @@ def status(
                     "batch": one.uid,
                     "controller": str(one.scope),
                     **({} if one.data_types is None else {"dataTypes": sorted(one.data_types)}),
-                    "state": told_state(one, results),
+                    "state": told_state(one, results, seemingly=at_work_seemingly(connection, one)),
                     "people": one.plan["people"],
                     "created": one.created_at,
                     "settlesAt": one.settle_at,
