@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pytest
@@ -15,14 +16,17 @@ import sqlalchemy as sa
 from httpx2 import Response
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
-from tests.acceptance.people import make_holder
+from tests.acceptance.people import make_caller, make_holder
 from tests.acceptance.probe import Probe
 from tests.acceptance.wrapped import Instead
 from tests.fixtures.api import GRACE, Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
+from expunge_connectors.errors import TransientError
+from expunge_orchestrator import planning
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -370,6 +374,73 @@ def test_one_that_cannot_be_planned_keeps_nobody_waiting(door: Door, monkeypatch
     ]
     assert [one["state"] for one in told] == ["planning", "partially-erased"]
     assert told[0]["failure"] == "A defect of Expunge (RuntimeError)."
+
+
+@pytest.mark.parametrize("void", [False, True])
+def test_a_plan_is_cancelled_while_it_is_retried(
+    door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch, *, void: bool
+) -> None:
+    """One that could not be begun, and is void or not. Whoever reads that it is withdrawn is right, whoever reads that
+    it goes on was no later than that; the first one's cancel comes in the midst of the retry."""
+    operator, workspace = door.key(Role.OPERATOR), door.office.workspace
+    people = [make_caller(probe) for _ in range(4)]
+    had = [one.left(probe) for one in people]
+    wishes = [{"controller": one.controller, "identifiers": {"caller_id": str(one.id)}} for one in people]
+    made = [door.client.post("/v1/requests", json=one, headers=once(operator)).json()["id"] for one in wishes]
+    with monkeypatch.context() as patched:
+        patched.setattr("expunge_orchestrator.requests.starting.states.begin", unreachable)
+        starting.start_due(workspace, door.at)
+    plans = [door.client.get(f"/v1/requests/{uid}", headers=operator).json()["batch"] for uid in made]
+    if void:
+        with workspace.ledger.begin() as connection:
+            connection.execute(sa.update(schema.batch).values(map_digest="0" * 64))
+    jobs = [
+        (posting(door, f"/v1/requests/{uid}/retry", operator), posting(door, f"/v1/batches/{plan}/cancel", operator))
+        for uid, plan in zip(made, plans, strict=True)
+    ]
+    where, name = (planning, "make") if void else (states, "_ground")
+    answers = [[*in_the_midst(monkeypatch, where, name, *jobs[0])], *(at_once(*one) for one in jobs[1:-1])]
+    answers.append([job() for job in jobs[-1]])
+    door.work()
+    for ann, uid, plan, was, (retried, withdrawn) in zip(people, made, plans, had, answers, strict=True):
+        told = door.client.get(f"/v1/requests/{uid}", headers=operator).json()
+        assert {retried.status_code, withdrawn.status_code} <= {200, 409}, (retried.text, withdrawn.text)
+        if withdrawn.status_code == 200:
+            assert (told["state"], told["batch"], ann.left(probe)) == ("cancelled", plan, was)
+        else:
+            assert (retried.status_code, told["state"]) == (200, "erased")
+            assert not any(ann.left(probe).values())
+        begun = [(one["action"], one["target"]) for one in trail(door) if one["result"] == "done"]
+        assert begun.count(("request.retry", uid)) == (retried.status_code == 200)
+        assert begun.count(("batch.stop", plan)) == (withdrawn.status_code == 200)
+    assert [one.status_code for one in answers[0]] == [409, 200]
+    assert [one.status_code for one in answers[-1]] == [200, 409 if void else 200], "it is another plan that runs"
+
+
+def unreachable(*_: object, **__: object) -> None:
+    raise TransientError("The store cannot be reached.")
+
+
+def trail(door: Door) -> list[dict[str, Any]]:
+    return list(door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"])
+
+
+def in_the_midst(
+    monkeypatch: pytest.MonkeyPatch, where: ModuleType, name: str, call: Callable[[], T], other: Callable[[], T]
+) -> tuple[T, T]:
+    """Make a call, and the other one where the first comes to this."""
+    meant, heard = getattr(where, name), []
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        if not heard:
+            heard.append(other())
+        return meant(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, name, meanwhile)
+        answer = call()
+    (told,) = heard
+    return answer, told
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

@@ -68,6 +68,7 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: states.Begun = sta
     Chunks that are concluded stay so and settle by their own clocks.
 
     Raises:
+        UsageError: Its plan was replaced by another one: what was asked for goes on by that.
         WaitingError: Nobody's erasure is open any more. The batch stays what it is.
     """
     with ledger.begin() as connection:
@@ -89,6 +90,11 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: states.Begun = sta
                 changed_by=actor,
             )
         ).rowcount
+        if not marked and _replaced(connection, batch):
+            raise UsageError(
+                "Nothing was withdrawn: this plan had been replaced by another one.",
+                remedy="Look which batch the request has now (`batch`), and cancel that.",
+            )
         if marked:
             # A running chunk stays so: its step ends, and the next delivery sees the mark.
             states.bring_back(connection, batch, (ChunkState.PLANNED, ChunkState.HELD, ChunkState.FAILED))
@@ -111,6 +117,12 @@ def refuse_too_late(connection: sa.Connection, batch: Batch) -> None:
 
 def _too_late(batch: Batch) -> WaitingError:
     return WaitingError("Everything of this batch is done: nothing is left to cancel.", remedy=_look(batch))
+
+
+def _replaced(connection: sa.Connection, batch: Batch) -> bool:
+    """Whether another plan of the same request counts instead (ADR 11)."""
+    former = schema.batch.c.plan["replaces", "batch"].as_string()
+    return connection.execute(sa.select(schema.batch.c.id).where(former == batch.uid).limit(1)).first() is not None
 
 
 def _open(connection: sa.Connection, batch: Batch) -> bool:

@@ -16,7 +16,7 @@ from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.progress import told_now
 from expunge_orchestrator.requests import records, renewing, starting
 from expunge_orchestrator.requests.records import Request, RequestState
-from expunge_orchestrator.requests.renewing import Because
+from expunge_orchestrator.requests.renewing import Because, OvertakenError
 from expunge_orchestrator.workspace import Workspace
 
 NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
@@ -114,17 +114,34 @@ def begin_after_all(  # noqa: PLR0913, PLR0917 - who takes up what, and what is 
 
     Raises:
         WaitingError: The plan waits for an approval.
+        UsageError: It was withdrawn at this moment.
         ExpungeError: It cannot be begun now.
     """
     because = Because.DRIFT if drifted(workspace, wanted) else renewing.void(workspace, batch)
     if because is not None:
-        batch = renewing.renew(workspace, wanted, because, at, by=actor)
+        batch = _renewed(workspace, wanted, because, at, actor)
     try:
         beginning.start(workspace, batch, also)
     except OtherStoreError:
-        batch = renewing.renew(workspace, wanted, Because.STORE, at, by=actor)
+        batch = _renewed(workspace, wanted, Because.STORE, at, actor)
         beginning.start(workspace, batch, also)
     return batch
+
+
+def _renewed(workspace: Workspace, wanted: Request, because: Because, at: datetime, actor: str) -> Batch:
+    """The plan that counts: a new one, or that of somebody who was as quick.
+
+    Raises:
+        UsageError: The old plan was withdrawn, or begun, at this moment.
+    """
+    try:
+        return renewing.renew(workspace, wanted, because, at, by=actor)
+    except OvertakenError:
+        with reading(workspace.ledger) as connection:
+            counts = batch_by_uid(connection, str(records.by_uid(connection, wanted.uid).batch_uid))
+        if counts.uid == wanted.batch_uid:
+            raise _nothing(workspace, counts) from None
+        return counts
 
 
 def drifted(workspace: Workspace, wanted: Request) -> bool:
