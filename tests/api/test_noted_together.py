@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.people import make_caller
+from pydantic import SecretStr
+from tests.acceptance.people import make_caller, make_holder
 from tests.acceptance.probe import Probe, probe
 from tests.acceptance.test_leftovers import half_way
 from tests.acceptance.wrapped import Instead
-from tests.fixtures.api import Door, once
+from tests.api.test_void_plans import ask, plan_only, planned_under_another_map, plans_of
+from tests.fixtures.api import Door, once, opened_door
+from tests.fixtures.calltrack import Town
 
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.access.principals import Role
@@ -25,26 +29,45 @@ from expunge_orchestrator.requests import starting
 __all__ = ["probe"]
 
 
+REFUSING = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER full_trail BEFORE INSERT ON audit WHEN new.action LIKE '{}'"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        ),
+        "DROP TRIGGER full_trail",
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION full_trail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$;"
+            " CREATE TRIGGER full_trail BEFORE INSERT ON audit FOR EACH ROW WHEN (new.action LIKE '{}')"
+            " EXECUTE FUNCTION full_trail()"
+        ),
+        "DROP FUNCTION full_trail CASCADE",
+    ),
+}
+"""What makes a ledger refuse notes, and what lets it take them again."""
+
+
 @contextmanager
-def no_notes(ledger: sa.Engine) -> Iterator[None]:
+def no_notes(ledger: sa.Engine, action: str = "%") -> Iterator[None]:
     """The database itself refuses to add to the trail."""
+    refuse, take = REFUSING[ledger.dialect.name]
     with ledger.begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END"
-        )
+        connection.execute(sa.text(refuse.format(action)))
     yield
     with ledger.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER full")
+        connection.execute(sa.text(take))
 
 
 def ledgers_state(ledger: sa.Engine) -> list[Any]:
     """Whatever these calls change."""
     with reading(ledger) as connection:
         tables = (schema.batch, schema.chunk, schema.item, schema.cutoff, request, audit)
-        return [connection.execute(sa.select(one)).all() for one in tables]
+        return [connection.execute(sa.select(one).order_by(*one.primary_key)).all() for one in tables]
 
 
-def together(door: Door, call: str, body: Mapping[str, Any] | None = None) -> None:
+def together(door: Door, call: str, body: Mapping[str, Any] | None = None, notes: int = 1) -> None:
     """Refused where it cannot be noted, with everything as it was; then done and noted, once."""
     ledger, operator = door.office.workspace.ledger, door.key(Role.OPERATOR)
     before = ledgers_state(ledger)
@@ -56,7 +79,7 @@ def together(door: Door, call: str, body: Mapping[str, Any] | None = None) -> No
     assert answer.status_code in {200, 202}, answer.text
     *after, noted = ledgers_state(ledger)
     assert after != before[:-1]
-    assert [one.target for one in noted[len(before[-1]) :]] == [call.split("/")[3]]
+    assert [one.target for one in noted[len(before[-1]) :]] == notes * [call.split("/")[3]]
 
 
 def planned(door: Door, probe: Probe) -> tuple[str, str]:
@@ -128,3 +151,43 @@ def test_a_request_that_could_not_be_planned(door: Door, probe: Probe, monkeypat
         patched.setattr("expunge_orchestrator.planning.make", down)
         starting.start_due(door.office.workspace, door.at)
     together(door, f"/v1/requests/{made['id']}/retry")
+
+
+def void(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A request whose plan was made and not begun, and is void by now."""
+    uid = ask(door, make_holder(probe).id)
+    plan_only(door, monkeypatch)
+    planned_under_another_map(door, uid)
+    return uid
+
+
+def test_a_void_plan_is_replaced_and_begun(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two notes: of the plan that was replaced, and of what was taken up."""
+    together(door, f"/v1/requests/{void(door, probe, monkeypatch)}/retry", notes=2)
+
+
+def test_a_void_plan_is_replaced_and_cannot_be_begun(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the two is there with its note, or not at all. The new plan is in force: the worker begins it, as any."""
+    ledger, uid = door.office.workspace.ledger, void(door, probe, monkeypatch)
+    call, operator = f"/v1/requests/{uid}/retry", door.key(Role.OPERATOR)
+    noted = len(ledgers_state(ledger)[-1])
+    with no_notes(ledger, "request.retry"):
+        assert door.client.post(call, headers=operator).status_code >= 500
+        assert [state for _, state in plans_of(door)] == ["cancelled", "planned"]
+        with reading(ledger) as connection:
+            assert not connection.execute(sa.select(schema.cutoff)).all()
+    door.work()
+    assert [state for _, state in plans_of(door)] == ["cancelled", "erased"]
+    trail = ledgers_state(ledger)[-1][noted:]
+    assert [(one.action, one.target) for one in trail] == [("plan.replace", uid)], "nobody's retry began it"
+
+
+def test_all_of_it_with_the_ledger_on_postgres(
+    town: Town, probe: Probe, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = SecretStr(database.replace("postgresql://", "postgresql+psycopg://", 1))
+    with opened_door(town, tmp_path, ledger_url=url) as door:
+        test_started_paused_resumed_cancelled(door, probe)
+        test_what_failed_is_taken_up(door, probe)
+        test_what_a_cancel_left_is_taken_up(door, probe)
+        together(door, f"/v1/requests/{void(door, probe, monkeypatch)}/retry", notes=2)
