@@ -169,6 +169,8 @@ class Builder:
             kind = self._person_of(family).column(self._part_of(family).lead).type
             if "keys-inside" in self._shapes and dice.chance(70):
                 place = self._shop.inside(table, "persons", kind)
+            elif "generated-tie" in self._shapes and dice.chance(50):
+                place = {"column": self._shop.generated(table, kind, nullable=dice.chance(30)).name}
             else:
                 place = {"column": self._shop.column(table, "lead", kind, nullable=dice.chance(30)).name}
             self._shop.owned(part)

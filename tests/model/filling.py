@@ -78,7 +78,9 @@ class Filler:
         for column in table.columns:
             if column.computed is None and column.name not in cells:
                 cells[column.name] = self._cell(table, part, column, number, cells)
+        _compute(table, cells)
         if self._fitted(table, cells):
+            _compute(table, cells)
             self._rows[id(table)].append(cells)
             self.rows.append((table, leaf, cells))
 
@@ -118,11 +120,12 @@ class Filler:
         if not candidates or (empty and dice.chance(20)):
             if len(empty) > 1 and not key.full and dice.chance(40):
                 empty = [dice.pick(empty)]
-            cells.update(dict.fromkeys(empty))
+            for one in empty:
+                _put(table, cells, one, None)
             return bool(empty)
         row = candidates[dice.number(0, len(candidates) - 1)]
         for ours, theirs in zip(key.columns, key.parent_columns, strict=True):
-            cells[ours] = row[theirs]
+            _put(table, cells, ours, row[theirs])
         self._inherit(table, key, row, cells)
         return True
 
@@ -155,6 +158,10 @@ class Filler:
                 return pool[number if part is not None and part.person else dice.number(0, len(pool) - 1)]
             case "lead" | "self":
                 return self._loose(table, part, column)
+            case "document":
+                derived = next(one for one in table.columns if one.source == column.name)
+                assert derived.stored is not None
+                return derived.stored(self._loose(table, part, derived))
             case "email" | "phone" | "postal":
                 return self._single(table, column, number if part and part.person else None)
             case "note":
@@ -215,7 +222,7 @@ class Filler:
         if dice.chance(8):
             return None
         key = values.pool(column.inside)[dice.number(0, self._people)]
-        counts = column.inside in {"integer", "bigint", "smallint"}
+        counts = column.inside in values.COUNTS
         # In JSON a number is written either way.
         return int(key) if counts and (column.type.endswith("[]") or dice.chance(60)) else key
 
@@ -238,8 +245,9 @@ class Filler:
         dice = self._dice
         pool = values.pool(column.type)
         choices: list[Cell] = []
+        names = {column.name, *(one.name for one in table.columns if one.source == column.name)}
         for tie in part.ties if part is not None else ():
-            if tie.get("column") == column.name and "of" in tie:
+            if tie.get("column") in names and "of" in tie:
                 lead, _, theirs = tie["of"].partition(".")
                 parent = next(one for one in self._builder.parts if one.name == lead)
                 choices += [row[theirs] for row in self._rows[id(parent.table)]]
@@ -285,6 +293,19 @@ class Filler:
         phone = ("phone", values.telephone(human))
         house = ("postal", spelt("postal/1", values.house(1)) or "")
         return dice.pick([*[(person,), (person,), (email,)] * 3, (phone,), (person, email), (email, house), (house,)])
+
+
+def _put(table: Table, cells: dict[str, Cell], name: str, value: Cell) -> None:
+    """Let a column have a value: through what the server computes it from."""
+    column = table.column(name)
+    if column.stored is None:
+        cells[name] = value
+    else:
+        cells[column.source] = column.stored(value)
+
+
+def _compute(table: Table, cells: dict[str, Cell]) -> None:
+    cells.update({one.name: one.computed(cells) for one in table.columns if one.computed is not None})
 
 
 def _folded(cell: Cell) -> Cell:

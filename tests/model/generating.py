@@ -20,6 +20,7 @@ SHAPES = frozenset(
         "json",
         "arrays",
         "keys-inside",
+        "generated-tie",
         "composite",
         "composite-self",
         "match-full",

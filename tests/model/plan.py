@@ -108,12 +108,17 @@ def _narrowed(child: Part, key: ForeignKey) -> bool:
         child.table.foreign_keys.remove(key)
         return True
     before = len(child.allowed)
-    if all(child.table.column(one).nullable and one not in child.table.primary_key for one in key.columns):
+    if all(_can_be_emptied(child.table, one) for one in key.columns):
         child.emptied.update(key.columns)
         child.allowed.discard("retain")
     else:
         child.allowed &= {"delete"}
     return len(child.allowed) != before
+
+
+def _can_be_emptied(table: Table, name: str) -> bool:
+    column = table.column(name)
+    return column.nullable and column.computed is None and name not in table.primary_key
 
 
 def _kept(child: Part, key: ForeignKey, parent: Part) -> bool:
@@ -150,6 +155,8 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
         for identity, place in part.yields.items()
         if identity in {"email", "phone", "postal"}
     }
+    # What the server computes follows what it is computed from.
+    identifying |= {part.table.column(one).source for one in identifying}
     chosen = {one.name for one in dice.some(free, 1, len(free))} | identifying
     for one in (one for one in free if one.name in chosen):
         if one.path and dice.chance(70):

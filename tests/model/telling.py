@@ -11,7 +11,7 @@ def told(world: World) -> str:
     """Everything needed to see it again."""
     lines = [f"{one};" for one in script(world)]
     for table, leaf, cells in world.rows:
-        columns = [one for one in table.columns if one.name in cells]
+        columns = [one for one in table.columns if one.computed is None]
         texts = (literal(one, cells[one.name]) for one in columns)
         shown = ", ".join("NULL" if one is None else "'" + one.replace("'", "''") + "'" for one in texts)
         names = ", ".join(quoted(one.name) for one in columns)

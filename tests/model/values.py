@@ -62,9 +62,12 @@ def held(fills: str, kind: str) -> tuple[str, ...]:
     return {"tenant": TENANTS, "within": WITHIN, "month": MONTHS}.get(fills) or pool(kind)
 
 
+COUNTS = frozenset({"integer", "bigint", "smallint"})
+
+
 def normaliser(kind: str) -> str:
     """The spelling rule for an identity of this type."""
-    return "integer/1" if kind in {"integer", "bigint", "smallint"} else "uuid/1" if kind == "uuid" else "exact/1"
+    return "integer/1" if kind in COUNTS else "uuid/1" if kind == "uuid" else "exact/1"
 
 
 _ADDRESSES = (

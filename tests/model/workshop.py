@@ -30,6 +30,8 @@ _COLUMNS = {
     "length": ("length", "Len"),
     "persons": ("members", "Members"),
     "tokens": ("tokens", "Tokens"),
+    "derived": ("derived", "Derived"),
+    "document": ("document", "Raw"),
     "month": ("month", "In Month"),
 }
 
@@ -108,10 +110,38 @@ class Workshop:
     def led(self, part: Part, lead: Part) -> Column:
         """A column that names a row of `lead`, the tie, and nearly always the foreign key."""
         dice = self._dice
-        column = self.column(part.table, "lead", lead.table.column(lead.lead).type, nullable=dice.chance(35))
+        kind, nullable = lead.table.column(lead.lead).type, dice.chance(35)
+        if "generated-tie" in self._shapes and dice.chance(15):
+            column = self.generated(part.table, kind, nullable=nullable)
+        else:
+            column = self.column(part.table, "lead", kind, nullable=nullable)
         if dice.chance(88):
-            self.refer(part.table, column, lead)
+            plain = column.type == part.table.column(column.source or column.name).type
+            self.refer(
+                part.table,
+                part.table.column(column.source) if plain and column.source and dice.chance(40) else column,
+                lead,
+            )
         part.ties.append({"column": column.name, "of": f"{lead.name}.{lead.lead}"})
+        return column
+
+    def generated(self, table: Table, kind: str, *, nullable: bool) -> Column:
+        """A column that the server computes: from another one of its type, or out of a document."""
+        # Of these the server reads a text by rules that may change.
+        plain = kind in {values.ENUM, values.DOMAIN, values.CITEXT}
+        if plain or self._dice.chance(50):
+            source = self.column(table, "lead", kind, nullable=nullable)
+            column = self.column(table, "derived", kind, nullable=nullable)
+            column.extra = f"GENERATED ALWAYS AS ({quoted(source.name)}) STORED"
+            column.computed, column.stored = lambda cells: cells[source.name], lambda value: value
+        else:
+            source = self.column(table, "document", "jsonb")
+            column = self.column(table, "derived", kind, nullable=True)
+            column.extra = f"GENERATED ALWAYS AS (({quoted(source.name)} ->> 'of')::{kind}) STORED"
+            counts = kind in values.COUNTS
+            column.computed = lambda cells: None if (of := cells[source.name]["of"]) is None else str(of)
+            column.stored = lambda value: {"of": int(value) if counts and value is not None else value, "kept": [1]}
+        column.source = source.name
         return column
 
     def paired(self, part: Part, lead: Part) -> None:
@@ -160,6 +190,8 @@ class Workshop:
         dice = self._dice
         if any(one.unique for one in table.columns) or table.uniques or not dice.chance(20):
             return
+        if any(table.column(one).computed is not None for one in table.primary_key):
+            return  # the server parts no table by what it computes
         part = next((one for one in self.parts if one.table is table), None)
         if "partitioned" in self._shapes and dice.chance(60):
             self._partitioned(table, part)
@@ -211,9 +243,10 @@ class Workshop:
         dice = self._dice
         if (parent.lead,) != parent.table.primary_key and not parent.table.column(parent.lead).unique:
             return
-        effects = ["NO ACTION", "CASCADE", "RESTRICT", *(["SET NULL"] if column.nullable else [])]
+        computed = column.computed is not None
+        effects = ["NO ACTION", "CASCADE", "RESTRICT", *(["SET NULL"] if column.nullable and not computed else [])]
         effect = dice.pick(effects)
-        if "set-default" in self._shapes and dice.chance(15):
+        if "set-default" in self._shapes and not computed and dice.chance(15):
             effect = "SET DEFAULT"
             if not column.nullable or dice.chance(70):
                 column.extra = f"DEFAULT {text(dice.pick(values.pool(column.type)[:6]))}::{column.type}"
@@ -227,6 +260,9 @@ class Workshop:
         form = dice.pick(["text", "text", *(one for one in ("json", "json", "arrays") if one in self._shapes)])
         kind = {"text": "text", "arrays": "text[]"}.get(form) or dice.pick(["jsonb", "jsonb", "json"])
         column = self.column(part.table, identity, kind, nullable=dice.chance(50))
+        if form == "text" and identity == "email" and "generated-tie" in self._shapes and dice.chance(20):
+            self.stripped(part, column, yielded=yielded)
+            return
         place: Any = column.name
         if form == "json":
             column.path = dice.pick(values.PATHS)
@@ -240,6 +276,16 @@ class Workshop:
             column.unique = dice.chance(15)
             if dice.chance(15):
                 self.measured(part.table, column.name)
+
+    def stripped(self, part: Part, source: Column, *, yielded: bool) -> None:
+        """A tie by a generated column: the address without its tag."""
+        column = self.column(part.table, "derived", "text", nullable=source.nullable)
+        column.source = source.name
+        column.extra = f"GENERATED ALWAYS AS (replace({quoted(source.name)}, '+tag', '')) STORED"
+        column.computed = lambda cells: None if (of := cells[source.name]) is None else of.replace("+tag", "")
+        part.ties.append({"column": column.name, "identity": "email"})
+        if yielded and "email" not in part.yields:
+            part.yields["email"] = self._dice.pick([column.name, source.name])
 
     def inside(self, table: Table, fills: str, kind: str) -> dict[str, Any]:
         """A JSON column or an array with keys of persons or of things, and the place as the map writes it."""

@@ -36,6 +36,7 @@ class Column:
         extra: The rest of its definition (GENERATED ...).
         computed: For a generated column, its value from the row's other cells.
         path: Where in a JSON column the identity stands that `fills` names.
+        source: Of a generated column that ties rows: what it is computed from; `stored`: what stands there for a value.
         inside: The type of the keys in a JSON column or an array.
     """
 
@@ -47,6 +48,8 @@ class Column:
     extra: str = ""
     computed: Callable[[Cells], Cell] | None = None
     path: tuple[str, ...] = ()
+    source: str = ""
+    stored: Callable[[Cell], Cell] | None = None
     inside: str = ""
 
     @property
