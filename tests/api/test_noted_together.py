@@ -39,7 +39,8 @@ REFUSING = {
     ),
     "postgresql": (
         (
-            "CREATE FUNCTION full_trail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$;"
+            "CREATE FUNCTION full_trail() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$;"
             " CREATE TRIGGER full_trail BEFORE INSERT ON audit FOR EACH ROW WHEN (new.action LIKE '{}')"
             " EXECUTE FUNCTION full_trail()"
         ),
