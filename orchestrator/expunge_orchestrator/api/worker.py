@@ -102,7 +102,7 @@ class Worker:
             suppress(LedgerBusyError),  # another process of this ledger is at it
             open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
         ):
-            run(workspace, writer, Watch())
+            run(workspace, writer, Watch(told_to_stop=self._stop.is_set))
         at = self._clock()
         if self._copies_at is None or (at - self._copies_at).total_seconds() >= COPIES_EVERY:
             self._copies_at = at

@@ -91,16 +91,22 @@ _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a caller may watch: a finished step of a chunk, and a beat inside a long one. For progress bars."""
+    """What a caller may watch: a finished step of a chunk, and a beat inside a long one. For progress bars.
+
+    Attributes:
+        told_to_stop: Whether no further step is to be begun. Those that run are let end.
+    """
 
     step_done: Callable[[int, str], None] = field(default=lambda _chunk, _step: None)
     beat: Beat = no_beat
+    told_to_stop: Callable[[], bool] = field(default=lambda: False)
 
 
 def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2, *, only: int | None = None) -> None:
     """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
+    Told to stop (`watch`), it ends with the steps that run; another run takes up the rest.
 
     Raises:
         LedgerBusyError: Another process is running this ledger.
@@ -120,7 +126,8 @@ def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2,
             if news and not flight:
                 _publish(workspace, writer)
                 news = False
-            ready, pause = _open_chunks(workspace.ledger, set(flight.values()), only)
+            stops = watch.told_to_stop()
+            ready, pause = ([], None) if stops else _open_chunks(workspace.ledger, set(flight.values()), only)
             for chunk_id in ready[: workers - len(flight)]:
                 flight[pool.submit(_drive, workspace, chunk_id, watch)] = chunk_id
             if news:  # the worker that brought them is at its next chunk by now
@@ -180,7 +187,7 @@ def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
 def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
     """Run a step, and take the next one in the transaction that finishes it.
 
-    None: nothing more to do for now (done, waiting, failed, paused or overtaken).
+    None: nothing more to do for now (done, waiting, failed, paused, overtaken, or told to stop).
     """
     context, epoch, step = delivery.context, delivery.epoch, delivery.step
     try:
@@ -200,7 +207,8 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
         bisecting.passed(connection, context.chunk_id, owned.bisection_id, step)
         logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
         connection.execute(_LOGGED, logged | {"epoch": epoch, "at": stamp(now())})
-        following = taken(connection, context) if onward.state is ChunkState.READY else None
+        goes_on = onward.state is ChunkState.READY and not watch.told_to_stop()
+        following = taken(connection, context) if goes_on else None
     watch.step_done(context.chunk_id, delivery.name)
     return following
 

@@ -1,0 +1,98 @@
+"""The worker of a server: a round that failed ends nothing, and told to stop it does no step more."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.people import make_caller
+from tests.acceptance.probe import Probe
+from tests.acceptance.wrapped import Instead
+from tests.api.test_notices import waited
+from tests.fixtures.api import Door, once, opened_door
+
+from expunge_connectors.errors import TransientError
+from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.api.worker import Worker
+from expunge_orchestrator.execution import states
+from expunge_orchestrator.requests import starting
+from expunge_orchestrator.workspace import Workspace
+
+OFTEN = {"tick": timedelta(milliseconds=50)}
+
+
+def ask(door: Door, caller: int) -> Callable[[], str]:
+    """Ask for a caller's erasure; how it stands, as often as one looks."""
+    wish = {"controller": "client:42", "identifiers": {"caller_id": str(caller)}}
+    made = door.client.post("/v1/requests", json=wish, headers=once(door.key(Role.REQUESTER)))
+    assert made.status_code == 201, made.text
+    auditor = door.key(Role.AUDITOR)
+    return lambda: str(door.client.get(f"/v1/requests/{made.json()['id']}", headers=auditor).json()["state"])
+
+
+def test_it_goes_on_after_rounds_that_failed(
+    probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the starter and of the runner, whether it was foreseen or not. What failed is told by its kind alone."""
+    failures = [RuntimeError("ann.secret@mail.example"), TransientError("ann.secret@mail.example")]
+    start, wake = starting.start_due, states.wake
+    starter, runner = list(failures), list(failures)
+
+    def starts(workspace: Workspace, at: datetime) -> int:
+        if starter:
+            raise starter.pop()
+        return start(workspace, at)
+
+    def wakes(workspace: Workspace) -> int:
+        if runner:
+            raise runner.pop()
+        return wake(workspace)
+
+    monkeypatch.setattr(starting, "start_due", starts)
+    monkeypatch.setattr(states, "wake", wakes)
+    with caplog.at_level(logging.INFO, "expunge.worker"), opened_door(probe.town, tmp_path, api=OFTEN) as door:
+        state = ask(door, make_caller(probe).id)
+        worker = Worker(door.office.workspace, door.clock)
+        worker.start()
+        try:
+            waited(lambda: state() in {"erased", "settled"})
+        finally:
+            worker.stop()
+    assert sorted(caplog.messages) == ["defect: RuntimeError"] * 2 + ["put off: TransientError"] * 2
+    assert "ann.secret" not in caplog.text
+
+
+def test_told_to_stop_it_ends_with_the_step_that_runs(probe: Probe, tmp_path: Path) -> None:
+    """Nothing further is begun, of these batches or of the one behind them; the next process does it."""
+    with opened_door(probe.town, tmp_path, api=OFTEN) as door:
+        people = [make_caller(probe) for _ in range(3)]
+        asked = [ask(door, one.id) for one in people]
+        assert starting.start_due(door.office.workspace, door.at) == 3
+        main = door.office.workspace.stores["main"]
+        reached, released = threading.Semaphore(0), threading.Event()
+
+        def erase(*arguments: Any, **named: Any) -> Any:
+            reached.release()
+            assert released.wait(60)
+            return main.erase(*arguments, **named)
+
+        worker = Worker(door.office.with_stores({"main": Instead(main, erase=erase)}), door.clock)  # type: ignore[dict-item]
+        worker.start()
+        assert reached.acquire(timeout=60)
+        assert reached.acquire(timeout=60)
+        ending = threading.Thread(target=worker.stop)
+        ending.start()
+        ending.join(0.3)
+        assert ending.is_alive(), "a step that runs is let end"
+        released.set()
+        ending.join(60)
+        assert not ending.is_alive()
+        assert [state() for state in asked] == ["executing"] * 3
+        assert [ann.left(probe)["main.callers"] for ann in people] == [0, 0, 1]
+        door.work()
+        assert [state() for state in asked] == ["erased"] * 3
