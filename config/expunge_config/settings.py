@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         keys_dir: The keys. The wrapping key must not lie in the ledger's backups.
         log_dir: The transparency log's tiles and checkpoint.
         stores: Store or backup name -> connection settings, as its connector defines them.
-        chunk_size: People per chunk.
+        chunk_size: People per chunk, at the most.
         settling: Time between erasure and the settling check.
         plan_lifetime: Age at which a plan that nobody carried out is cancelled and its identifiers destroyed.
         inspection_holds: How long an inspection without errors is good for in the process that made it (ADR 7).

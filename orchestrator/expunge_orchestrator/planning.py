@@ -23,8 +23,8 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import count, islice
-from typing import Any, Protocol, TypeVar
+from itertools import count
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -33,6 +33,7 @@ from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
 from expunge_orchestrator import asking, closure, holds, leftovers, limits, standing
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.cutting import cut
 from expunge_orchestrator.execution.pipeline import pipeline_for
 from expunge_orchestrator.garbage import collected_seldom
 from expunge_orchestrator.ledger import schema
@@ -47,8 +48,6 @@ from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, opening
 from expunge_reports.statement import new_series
-
-T = TypeVar("T")
 
 Progress = Callable[[int], None]
 """Called with the number of people looked at so far."""
@@ -113,7 +112,7 @@ def make(  # noqa: PLR0913 - what a plan is made of
     totals = _Totals(actions, chosen)
     done, planned = 0, []
     with collected_seldom():
-        for part in _chunks(people, workspace.settings.chunk_size):
+        for part in cut(people, len(people), workspace.settings.chunk_size):
             planned.append(totals.add(dict(enumerate(part)), workspace, scope, clocks))
             clocks = None  # of the first chunk: later ones begin later
             done += len(part)
@@ -151,12 +150,6 @@ def make(  # noqa: PLR0913 - what a plan is made of
     _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
     with workspace.ledger.begin() as connection:
         return batch_by_uid(connection, uid)
-
-
-def _chunks(listed: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(listed)
-    while part := list(islice(rest, size)):
-        yield part
 
 
 class _Totals:
@@ -320,7 +313,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
             )
             .returning(schema.batch.c.id)
         ).scalar_one()
-        for part, expected in zip(_chunks(people, workspace.settings.chunk_size), planned, strict=True):
+        for part, expected in zip(cut(people, plan["people"], workspace.settings.chunk_size), planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(schema.chunk)
                 .values(

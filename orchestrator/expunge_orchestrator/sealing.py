@@ -19,6 +19,7 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.errors import KeysError
 
 _NONCE = 12
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: a chunk seals thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Seal:
 
     def close(self, wrapped: bytes, series: str, keys: Iterable[SubjectKey]) -> bytes:
         """Seal keys. `series` is bound in: a sealed value moved to another item does not open."""
-        plain = json.dumps([[key.namespace, key.value] for key in sorted(keys)], separators=(",", ":")).encode()
+        plain = _ENCODE(sorted(keys)).encode()  # a key is a tuple: namespace, value
         nonce = os.urandom(_NONCE)
         return nonce + AESGCM(self._unwrap(wrapped)).encrypt(nonce, plain, series.encode())
 

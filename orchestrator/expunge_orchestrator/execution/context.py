@@ -27,6 +27,10 @@ Opened = dict[bytes, frozenset[SubjectKey]]
 """Sealed -> the keys in it."""
 
 
+Actions = Mapping[str, Mapping[str, Action]]
+"""Store -> collection -> what is done there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """Where a chunk goes after a step: on by default, or back to `step` for another round."""
@@ -51,6 +55,7 @@ class Context:
         held: Item -> what must not be erased of it, as of the transaction that took the step.
         touched: A store was asked to erase something of the chunk.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
+        actions: What the chunk is for: store -> collection -> action.
         remainder: Store -> collections in which a cancelled request left something, where the chunk takes that up: then
             these are all that it looks at and touches.
         unchecked: It is such a remainder, and was not held against what was left yet: nothing of it was touched.
@@ -69,19 +74,9 @@ class Context:
     held: Mapping[int, Held] = field(repr=False)
     opened: Opened = field(repr=False)
     ahead: Ahead = field(repr=False)
+    actions: Actions
     remainder: Mapping[str, Sequence[str]] | None = None
     unchecked: bool = False
-
-    @property
-    def actions(self) -> dict[str, dict[str, Action]]:
-        """What the chunk is for: store -> collection -> action."""
-        if self.remainder is None:
-            return self.batch.actions
-        return {
-            store: {name: action for name, action in collections.items() if name in self.remainder[store]}
-            for store, collections in self.batch.actions.items()
-            if store in self.remainder
-        }
 
     @property
     def active(self) -> list[Item]:

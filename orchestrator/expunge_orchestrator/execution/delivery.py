@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Beat
 from expunge_orchestrator.execution import pipeline, withdrawing
 from expunge_orchestrator.execution.ahead import Ahead
-from expunge_orchestrator.execution.context import Context, Opened
+from expunge_orchestrator.execution.context import Actions, Context, Opened
 from expunge_orchestrator.holds import held_in_chunk
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import one_at_a_time
@@ -76,12 +76,20 @@ def take(workspace: Workspace, chunk_id: int, beat: Beat) -> Delivery | None:
         one_at_a_time(connection)  # with the placing of holds
         batch = records.batch_of_chunk(connection, chunk_id)
         cutoffs = records.cutoffs(connection, batch.id)
-        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, Ahead()), chunk_id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, Ahead(), batch.actions), chunk_id)
 
 
 def taken(connection: sa.Connection, context: Context) -> Delivery | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
-    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened, context.ahead)
+    source = _Source(
+        context.workspace,
+        context.batch,
+        context.cutoffs,
+        context.beat,
+        context.opened,
+        context.ahead,
+        context.batch.actions,
+    )
     return _take(connection, source, context.chunk_id)
 
 
@@ -94,6 +102,18 @@ class _Source(NamedTuple):
     beat: Beat
     opened: Opened
     ahead: Ahead
+    actions: Actions
+
+
+def _of_chunk(actions: Actions, remainder: Mapping[str, Sequence[str]] | None) -> Actions:
+    """What a chunk is for: all that was approved, or what is left of it where a cancelled request ended."""
+    if remainder is None:
+        return actions
+    return {
+        store: {name: action for name, action in collections.items() if name in remainder[store]}
+        for store, collections in actions.items()
+        if store in remainder
+    }
 
 
 def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery | None:
@@ -141,6 +161,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         beat=source.beat,
         opened=source.opened,
         ahead=source.ahead,
+        actions=_of_chunk(source.actions, seen.remainder),
         held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
         remainder=seen.remainder,
         unchecked=unchecked,

@@ -25,6 +25,7 @@ from expunge_orchestrator.resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.tags import Tagger
 
 # Built once, for one person's step does it as well.
+_ENTERED = sa.insert(schema.suppression)
 _FORGOTTEN = sa.delete(schema.suppression).where(schema.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
 
 
@@ -85,7 +86,7 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
         update_items(connection, sealed)
         connection.execute(_FORGOTTEN, {"of": [item["id"] for item in sealed]})
         if entries:
-            connection.execute(sa.insert(schema.suppression), entries)
+            connection.execute(_ENTERED, entries)
         return Next()
 
     return write

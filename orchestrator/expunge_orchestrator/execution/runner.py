@@ -17,6 +17,7 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
+from expunge_orchestrator.cutting import WORKERS
 from expunge_orchestrator.errors import of_the_ledger
 from expunge_orchestrator.execution import bisecting, pipeline, resolving, settling, states, steps, withdrawing
 from expunge_orchestrator.execution.context import Context, Next, Write
@@ -102,7 +103,9 @@ class Watch:
     told_to_stop: Callable[[], bool] = field(default=lambda: False)
 
 
-def run(workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = 2, *, only: int | None = None) -> None:
+def run(
+    workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = WORKERS, *, only: int | None = None
+) -> None:
     """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.

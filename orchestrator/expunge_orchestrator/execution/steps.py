@@ -35,6 +35,7 @@ from expunge_orchestrator.ledger.records import (
     ChunkState,
     Item,
     counted_at,
+    update_alike,
     update_items,
     verified_at,
     verified_since_count,
@@ -233,7 +234,7 @@ def conclude(context: Context) -> Write:
         ended += [
             {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
         ]
-        update_items(connection, ended)
+        update_alike(connection, ended)
         aside = holding.set_aside(connection, context, kept, cited, at, verified)
         if aside is not None:
             return aside
@@ -274,9 +275,10 @@ def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
 
 def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:
     """Add one store's counts to a count record of each item: those of the collections that the chunk is for."""
+    names = context.actions[context.store]
 
     def recorded(before: Record, seen: Mapping[str, Tally]) -> dict[str, Any]:
-        packed = outcomes.pack(seen, context.actions[context.store])
+        packed = outcomes.pack(seen, names)
         if context.remainder is not None:
             packed = {**before.get(context.store, {}), **packed}
         return {**before, context.store: packed}
@@ -285,7 +287,7 @@ def record_counts(context: Context, items: list[Item], counts: Counts, column: s
     rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]
 
     def write(connection: sa.Connection) -> Next:
-        update_items(connection, rows)
+        update_alike(connection, rows)
         return _ON
 
     return write

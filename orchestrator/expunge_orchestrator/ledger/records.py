@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -97,11 +97,11 @@ class Batch:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One person of a batch.
+class Item(NamedTuple):
+    """One person of a batch, in the order of `_ITEMS`.
 
     What the ledger holds as JSON is kept as text and decoded when it is read: most steps read one record of it or none.
+    A tuple, because every step of a chunk makes thousands of them; `repr` hides what is sealed.
     """
 
     id: int
@@ -109,14 +109,17 @@ class Item:
     series: str
     outcome: str | None
     reason: str | None
-    wrapped_key: bytes | None = field(repr=False)
-    sealed_identifiers: bytes | None = field(repr=False)
-    sealed_keys: bytes | None = field(repr=False)
+    wrapped_key: bytes | None
+    sealed_identifiers: bytes | None
+    sealed_keys: bytes | None
     subjects_text: str
     found_text: str | None
     verified_text: str | None
     reviewed_text: str | None
     reverified_text: str | None
+
+    def __repr__(self) -> str:
+        return f"Item(id={self.id})"
 
     @property
     def subjects(self) -> Sequence[str]:
@@ -209,6 +212,13 @@ def _updating(names: tuple[str, ...]) -> sa.Update:
     return sa.update(schema.item).where(schema.item.c.id == sa.bindparam("new_id")).values(new)
 
 
+@cache
+def _updating_alike(names: tuple[str, ...]) -> sa.Update:
+    """An update of these columns of many items to the same values."""
+    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    return sa.update(schema.item).where(schema.item.c.id.in_(sa.bindparam("alike", expanding=True))).values(new)
+
+
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
     """The batch of that name.
 
@@ -267,7 +277,7 @@ def _batch(row: sa.Row[Any]) -> Batch:
 def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     """The people of a chunk, in order."""
     rows = connection.execute(_ITEMS, {"chunk": chunk_id})
-    return [Item(*row) for row in rows]
+    return list(map(Item._make, rows.fetchall()))
 
 
 def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
@@ -283,6 +293,30 @@ def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]
         _updating(tuple(name for name in rows[0] if name != "id")),
         [{f"new_{name}": value for name, value in row.items()} for row in rows],
     )
+
+
+def update_alike(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """The same where most items get the same values, as after a verification: one statement for all that are alike.
+
+    Args:
+        connection: In the transaction of the step.
+        rows: As for `update_items`.
+    """
+    alike: dict[tuple[object, ...], list[Mapping[str, object]]] = {}
+    for row in rows:
+        values = tuple(
+            json.dumps(value) if isinstance(value, dict) else value for name, value in row.items() if name != "id"
+        )
+        alike.setdefault(values, []).append(row)
+    update_items(connection, [group[0] for group in alike.values() if len(group) == 1])
+    for group in alike.values():
+        if len(group) > 1:
+            first, *_ = group
+            connection.execute(
+                _updating_alike(tuple(name for name in first if name != "id")),
+                {f"new_{name}": value for name, value in first.items() if name != "id"}
+                | {"alike": [row["id"] for row in group]},
+            )
 
 
 def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
