@@ -311,6 +311,8 @@ class Builder:
             table.uniques.append(part.pair)
         if "composite-self" in self._shapes and dice.chance(60):
             self._shop.within(part)
+            if dice.chance(60):
+                part.allowed = {"delete"}  # else what points to it nearly always keeps it
         self._shop.filling(part)
         below = self._shop.part(f"pointing-{len(self.parts)}", family, self._shop.table(), "")
         if dice.chance(60):

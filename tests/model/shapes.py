@@ -12,6 +12,7 @@ RARE = (
     "partitions by list",
     "a person that points to one",
     "its own table by two columns",
+    "SET NULL of one column",
     "SET DEFAULT",
     "MATCH FULL",
     "keys in an array",
@@ -41,6 +42,8 @@ def _of_key(table: Table, key: ForeignKey, *, person: bool) -> Iterator[str]:
         yield "a person that points to one"
     if key.parent is table and len(key.columns) > 1:
         yield "its own table by two columns"
+    if key.on_delete.startswith("SET NULL ("):
+        yield "SET NULL of one column"
     if key.on_delete == "SET DEFAULT":
         yield "SET DEFAULT"
     if key.full:

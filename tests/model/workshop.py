@@ -179,7 +179,8 @@ class Workshop:
         if dice.chance(30):
             pairs.reverse()
         ours, theirs = tuple(one for one, _ in pairs), tuple(other for _, other in pairs)
-        effect = dice.pick(["NO ACTION", "CASCADE", "RESTRICT", *([] if shared else ["SET NULL"])])
+        emptied = f"SET NULL ({quoted(above[1].name)})" if shared else "SET NULL"
+        effect = dice.pick(["NO ACTION", "CASCADE", "RESTRICT", emptied, emptied])
         key = ForeignKey(ours, table, theirs, effect, dice.pick(["", "DEFERRABLE"]))
         table.foreign_keys.append(self.whole(table, key))
         if dice.chance(60):
