@@ -166,7 +166,8 @@ def own(eaves: Eaves, holder: Made, contact: str, stranger: str) -> str:
     made = eaves.call("own", "POST", path, first, status=201, hands_out=True, scope="account", waiveGrace=True)
     follow = str(json.loads(made.body)["followUp"])
     eaves.birds |= {"follow-up": follow, "what is secret in it": secret_part(follow)}
-    eaves.call("repeated", "POST", path, first, status=200, scope="account", waiveGrace=True)
+    again = eaves.call("repeated", "POST", path, first, status=200, hands_out=True, scope="account", waiveGrace=True)
+    assert json.loads(again.body)["followUp"] == follow
     eaves.call("replayed", "POST", path, first, status=401, scope="information")
     eaves.call("another wish", "POST", path, {**first, **token(**known)}, status=422, scope="information")
     uid = json.loads(made.body)["id"]
