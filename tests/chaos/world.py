@@ -18,6 +18,7 @@ from tests.chaos import databases, ledgers, pictures
 from tests.chaos.databases import named
 from tests.chaos.ledgers import LedgerServer
 from tests.chaos.pictures import Picture
+from tests.fixtures.embedded import in_memory
 
 from expunge_config import settings as settings_module
 from expunge_config.examples.calltrack import Company
@@ -225,7 +226,7 @@ class World:
 @contextmanager
 def built(directory: Path) -> Iterator[World]:
     """Start servers and load the company."""
-    with embedded.stack() as stack:
+    with embedded.stack(in_memory()) as stack:
         # The company is loaded into the default database; runs work in copies of it.
         company = Company(seed=SEED, people=PEOPLE, now=datetime.now(UTC))
         loaded = loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from tests.fixtures.embedded import in_memory
 from tests.integration.postgres.company import CUTOFF, actions, execute, opened, resolved, subject
 from tests.integration.postgres.shapes import ACME, shape
 
@@ -36,7 +37,7 @@ def logging(servers):
     if servers.log_files:
         yield servers
         return
-    with embedded.stack() as stack:
+    with embedded.stack(in_memory()) as stack:
         yield stack.endpoints
 
 

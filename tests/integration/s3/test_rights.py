@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tenacity import wait_none
 from tests.contract.maps import data_map
+from tests.fixtures.embedded import in_memory
 from tests.fixtures.seaweed import grant, new_account
 from tests.fixtures.servers import s3_client
 from tests.integration.s3.world import ACTIONS, SCOPE, World, connection, person, spec
@@ -24,7 +25,7 @@ REFUSED, FREE = "rec/1.ogg", ("users/1/a.csv", "users/1/b.csv")
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """Servers of their own: the accounts of the session's are not to change under other tests."""
-    with embedded.stack() as made:
+    with embedded.stack(in_memory()) as made:
         yield made
 
 
