@@ -379,6 +379,20 @@ def test_no_key_for_another_clients_holder(cells: Cells, how: str) -> None:
     assert issue(holders[cells.other.key], every).json()["holder"] == holders[cells.other.key]
 
 
+@pytest.mark.parametrize("how", ["key", "token"])
+def test_a_key_for_a_controller_that_the_map_has_lost_is_nobodys_but_theirs_who_speak_for_all(
+    cells: Cells, how: str
+) -> None:
+    url, admin, every = "/v1/access/keys", cells.credential("admin", how), cells.credential("admin", "key for all")
+    wish = {"roles": ["auditor"], "controllers": [cells.other.controller]}
+    uid = cells.door.client.post(url, json=wish, headers=every).json()["id"]
+    with cells.door.office.workspace.ledger.begin() as connection:
+        connection.execute(sa.update(api_key).where(api_key.c.uid == uid).values(controllers=["gone:1"]))
+    for headers, seen in ((admin, False), (every, True)):
+        assert (uid in {one["id"] for one in cells.door.client.get(url, headers=headers).json()}) is seen
+        assert (cells.door.client.post(f"{url}/{uid}/revoke", headers=headers).status_code == 200) is seen
+
+
 @pytest.mark.parametrize("role", STAFF)
 @pytest.mark.parametrize("how", ["key for all", "token for all"])
 def test_who_speaks_for_all_reaches_all(cells: Cells, role: str, how: str) -> None:

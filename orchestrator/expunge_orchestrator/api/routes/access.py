@@ -84,8 +84,13 @@ def _within_reach(call: Call, connection: sa.Connection) -> list[ApiKey]:
 
 
 def _reached(call: Call, key: ApiKey) -> bool:
-    """Whether a key speaks for the caller's controllers and for no other."""
-    return call.principal.speaks_for_all_of(apikeys.reaches_of(key, call.office.workspace.data_map))
+    """Whether a key speaks for the caller's controllers and for no other.
+
+    One that speaks for a controller that the map does not know any more is reached by whoever speaks for all.
+    """
+    reaches = apikeys.reaches_of(key, call.office.workspace.data_map)
+    unknown = reaches is not None and key.controllers is not None and len(reaches) < len(set(key.controllers))
+    return call.principal.speaks_for_all_of(None if unknown else reaches)
 
 
 def _members(key: ApiKey) -> dict[str, Any]:
