@@ -194,7 +194,7 @@ class _Totals:
         self.persons += _named(part, seen.resolved, leftovers.person_identities(workspace))
         self.ambiguous += len(seen.resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope, self.chosen)
-        self.also_in.update(_also_in(subjects, workspace))
+        self.also_in.update(_also_in(subjects, workspace, scope))
         found: set[int] = set()
         rows: Counter[int] = Counter()
         for name, answer in seen.counts(self.actions):
@@ -238,8 +238,11 @@ def _sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int
     }
 
 
-def _also_in(subjects: Sequence[Subject], workspace: Workspace) -> Counter[str]:
-    """Batches that are at work on some of these people at this moment, and on how many. Both may go on."""
+def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) -> Counter[str]:
+    """Batches of this controller that are at work on some of these people at this moment, and on how many.
+
+    Both may go on. Of another controller's nothing is told: an address would do to learn who asks to be erased there.
+    """
     tagger = Tagger(workspace.keys.suppression)
     found: Counter[str] = Counter()
     with reading(workspace.ledger) as connection:
@@ -250,7 +253,11 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace) -> Counter[str]:
             sa.select(schema.suppression.c.tag, schema.batch.c.uid)
             .join(schema.item, schema.item.c.id == schema.suppression.c.item_id)
             .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
-            .where(at_work, sa.or_(schema.item.c.outcome.is_(None), schema.item.c.outcome == Result.FAILED.value))
+            .where(
+                at_work,
+                leftovers.of_scope(scope),
+                sa.or_(schema.item.c.outcome.is_(None), schema.item.c.outcome == Result.FAILED.value),
+            )
         )
         if connection.execute(open_items.limit(1)).first() is None:
             return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tests.acceptance.crowd import poisoned
+from tests.acceptance.people import make_holder
+from tests.acceptance.probe import Probe
 from tests.fixtures.api import Door, once
 
 from expunge_orchestrator.access.principals import Role
@@ -35,6 +38,25 @@ def test_planned_started_watched_told(door: Door) -> None:
         (n, "erased") for n in (1, 2, 3)
     ]
     assert rest["next"] is None
+
+
+def test_a_plan_names_no_batch_of_another_controller(door: Door, probe: Probe) -> None:
+    """Whoever names an address in a plan of one client is not told that its owner deletes their account just now."""
+    holder = make_holder(probe)
+    with poisoned(probe, [holder.id]):
+        wish = {"scope": "account", "waiveGrace": True}
+        door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=holder.id)))
+        door.work()
+    client, operator = door.key(Role.REQUESTER, controllers=("client:44",)), door.key(Role.OPERATOR)
+
+    def also_in(headers: dict[str, str], controller: str, people: str) -> list[int]:
+        query = {"controller": controller}
+        answer = door.client.post("/v1/batches", params=query, content=people, headers=once(headers))
+        return list(answer.json()["alsoIn"].values())
+
+    ways = (f"email\n{holder.email}\n", f"phone\n{holder.phone}\n")
+    assert [also_in(who, "client:44", one) for who in (client, operator) for one in ways] == [[]] * 4
+    assert also_in(operator, "calltrack", ways[0]) == [1]
 
 
 def test_whoever_asked_cannot_approve(door: Door) -> None:

@@ -48,7 +48,9 @@ class PlanTold(Shape):
     ambiguous: int
     not_found: int
     on_hold: int
-    also_in: dict[str, int]
+    also_in: dict[str, int] = Field(
+        description="The same controller's batches that are at work on some of these people now, and on how many."
+    )
     most_per_person: int
     exceeded: tuple[dict[str, Any], ...]
     stores: dict[str, dict[str, Any]]
