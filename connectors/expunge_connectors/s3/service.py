@@ -234,20 +234,26 @@ def _end(begun: Iterable[Future[Any]]) -> None:
 
 
 @cache
-def _descriptions() -> Loader:
-    """What botocore reads from its files about S3: once for all clients, as it takes ten times as long as the rest."""
+def _descriptions() -> tuple[Loader, int]:
+    """What botocore reads from its files about S3: once for all clients, as it takes ten times as long as the rest.
+
+    With the number of places that it is looked for in.
+    """
     loader: Loader = botocore.session.get_session().get_component("data_loader")
-    return loader
+    return loader, len(loader.search_paths)
 
 
 def _new_client(connection: S3Connection) -> S3Client:
     def shown(secret: Any) -> str | None:  # noqa: ANN401 - a SecretStr or nothing
         return None if secret is None else secret.get_secret_value()
 
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _descriptions())
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=instant)
-    return boto3.session.Session(botocore_session=session).client(
+    loader, places = _descriptions()
+    botocore_session = botocore.session.get_session()
+    botocore_session.register_component("data_loader", loader)
+    botocore_session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=instant)
+    session = boto3.session.Session(botocore_session=botocore_session)
+    del loader.search_paths[places:]  # each session of boto3 adds one, for what is not used here
+    return session.client(
         "s3",
         endpoint_url=shown(connection.endpoint_url),
         region_name=connection.region,
