@@ -70,6 +70,15 @@ def test_what_is_public_is_limited_by_address(door: Door, path: str) -> None:
     assert here.get("/v1/requests", headers=operator).status_code == 200
 
 
+@pytest.mark.parametrize("path", [*OPEN, *HEALTH, "/openapi.json", "/opendsr/v2/openapi.json", "/v1/batches"])
+@pytest.mark.parametrize("more", ["%0A", "%0D", "%00", "%7F"])
+def test_no_path_of_ours_holds_a_control_character(door: Door, path: str, more: str) -> None:
+    """A router's `$` matches before a last newline, so that what is public would be answered without a limit."""
+    for wrong in (f"{path}{more}", f"{path[:2]}{more}{path[2:]}"):
+        answer = door.client.post(wrong) if path == "/v1/batches" else door.client.get(wrong)
+        assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (404, "not-found"), wrong
+
+
 def test_many_guesses_are_not_even_looked_at(door: Door) -> None:
     """Also the good credential that comes from there: to find out that it is one is what costs."""
     here, elsewhere = at(door, "10.0.2.1"), at(door, "10.0.2.2")

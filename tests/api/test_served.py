@@ -316,6 +316,8 @@ ODD = (
     b"/v1/requests/%2F",
     b"/v1/requests/..%2f..%2fetc",
     b"/v1/requests/%00",
+    b"/v1/requests%0A",
+    b"/v1/batches/bt_0/events%0A",
     b"/v1/requests?cursor=%00",
     b"/v1/requests/%zz",
     b"/v1/requests/%ff%fe",

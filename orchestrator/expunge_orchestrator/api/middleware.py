@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from expunge_config.apisettings import ApiSettings
 from expunge_orchestrator.api.limiting import Limiter
 from expunge_orchestrator.api.metrics import Metrics
-from expunge_orchestrator.api.problems import ProblemError, answer
+from expunge_orchestrator.api.problems import ProblemError, answer, not_there
 
 _ACCESS = logging.getLogger("expunge.access")
 
@@ -40,10 +40,13 @@ PUBLIC = re.compile(
 )
 """Needs no credential. Health checks do not either, but whoever watches over the server is not to be told wrong."""
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+"""No path of ours holds one; Starlette's `$` matches before a last newline, and would answer `/metrics%0A`."""
+
 _MOST_DIGITS = 15
 _TOO_LARGE = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
 _LATE = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "took-too-long", "The call took too long.")
-_NUL = ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The address holds a NUL character.")
+_NUL = ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The query holds a NUL character.")
 _DEFECT = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", "A defect of Expunge.")
 
 
@@ -156,8 +159,10 @@ class Guard:
         """Why a call is refused before anybody looks at it."""
         if _declared(scope) > limit:
             return _TOO_LARGE
-        # No name holds one, and Postgres takes no text with it: a ledger there would seem to be down.
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        if _CONTROLS.search(scope["path"]):
+            return not_there()
+        # Postgres takes no text with it: a ledger there would seem to be down.
+        if b"%00" in scope["query_string"]:
             return _NUL
         if PUBLIC.fullmatch(scope["path"]):
             try:
