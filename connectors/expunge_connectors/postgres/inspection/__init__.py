@@ -7,6 +7,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres import catalogue
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
+    clocks,
     collations,
     constraints,
     declared,
@@ -43,6 +44,7 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *server.findings(connection, inspection),
         *recording.findings(connection, inspection),
         *structure.findings(inspection),
+        *clocks.findings(connection, inspection),
         *ties.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *internals.findings(connection, inspection),
