@@ -32,7 +32,7 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
     return {row.outcome or "open": row.number for row in rows}
 
 
-_UNTOLD = sa.and_(schema.chunk.c.state == ChunkState.HELD.value, schema.chunk.c.failure.is_(None))
+UNTOLD = sa.and_(schema.chunk.c.state == ChunkState.HELD.value, schema.chunk.c.failure.is_(None))
 """Chunks that wait for a hold that may not be told (`holding.set_aside`)."""
 
 
@@ -40,7 +40,7 @@ def at_work_seemingly(connection: sa.Connection, batch: Batch) -> bool:
     """Whether a batch that has failed has people, too, whose hold may not be told: they look like work in hand."""
     if batch.state is not BatchState.FAILED:
         return False
-    found = sa.select(schema.chunk.c.id).where(schema.chunk.c.batch_id == batch.id, _UNTOLD)
+    found = sa.select(schema.chunk.c.id).where(schema.chunk.c.batch_id == batch.id, UNTOLD)
     return connection.execute(found.limit(1)).first() is not None
 
 
@@ -64,6 +64,20 @@ def told_state(batch: Batch, results: Mapping[str, int], *, seemingly: bool = Fa
     if batch.state is BatchState.ERASED or (settling and nobody_but_ambiguous(results)):
         return summary(results).value
     return batch.state.value
+
+
+def seen_state() -> sa.ColumnElement[str]:
+    """The same of rows of `schema.batch`, for queries; but it has no word for how a batch ended that is erased."""
+    batch, item = schema.batch.c, schema.item.c
+    people = sa.exists().where(item.batch_id == batch.id).correlate(schema.batch)
+    untold = sa.exists().where(schema.chunk.c.batch_id == batch.id, UNTOLD).correlate(schema.batch)
+    on_hold = batch.state == BatchState.ON_HOLD.value
+    return sa.case(
+        (sa.and_(batch.state == BatchState.FAILED.value, untold), BatchState.EXECUTING.value),
+        (sa.and_(on_hold, people.where(item.outcome.is_(None))), BatchState.EXECUTING.value),
+        (sa.and_(on_hold, ~people.where(item.outcome == Result.ON_HOLD.value)), BatchState.SETTLING.value),
+        else_=batch.state,
+    )
 
 
 def told_now(connection: sa.Connection, batch: Batch) -> str:

@@ -161,6 +161,35 @@ def test_it_looks_like_work_in_hand(held: Held) -> None:
     assert held.send("POST /v1/batches", "requester").json()["alsoIn"] == {held.paths["batch_id"]: 1}
 
 
+def test_what_came_back_and_is_held_is_answered_all_the_same(door: Door, probe: Probe) -> None:
+    """Told to be settling, it is neither due, nor extended, nor cancelled: as without the hold."""
+    ann, client = make_caller(probe), door.key(Role.REQUESTER, controllers=CLIENT)
+    operator = door.key(Role.OPERATOR)
+    asked = {"controller": CLIENT[0], "identifiers": {"caller_id": str(ann.id)}}
+    at = f"/v1/requests/{door.client.post('/v1/requests', json=asked, headers=once(client)).json()['id']}"
+    door.work()
+
+    def answers() -> tuple[int, list[tuple[int, str]]]:
+        before = {"due_before": (door.at + timedelta(days=800)).isoformat()}
+        listed = door.client.get("/v1/requests", params=before, headers=client).json()["items"]
+        batch = door.client.get(at, headers=client).json()["batch"]
+        refused = (
+            door.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=client),
+            door.client.post(f"/v1/batches/{batch}/cancel", headers=door.key(Role.OPERATOR, controllers=CLIENT)),
+        )
+        return len(listed), [(one.status_code, one.json().get("type", "").rsplit("/", 1)[-1]) for one in refused]
+
+    without = (0, [(409, "already-over"), (409, "waits-for-somebody")])
+    assert answers() == without
+    wish = {"people": [asked["identifiers"]], "ground": GROUND, "undisclosed": True}
+    assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    with probe.redis() as cache:
+        cache.hset(f"cache:caller:{ann.id}", mapping={"phone": ann.phone})
+    door.settle()
+    assert door.client.get(at, headers=client).json()["state"] == "settling"
+    assert answers() == without
+
+
 def test_whoever_stops_or_retries_it_is_told_the_same(held: Held) -> None:
     """An operator of some controllers does not see every hold that concerns them; one who does asks for the holds."""
     operator, batch = held.door.key(Role.OPERATOR, controllers=CLIENT), held.paths["batch_id"]

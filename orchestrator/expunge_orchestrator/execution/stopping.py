@@ -14,7 +14,7 @@ from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ENDED, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.outcomes import Result
-from expunge_orchestrator.progress import told_now
+from expunge_orchestrator.progress import UNTOLD, told_now
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
@@ -126,13 +126,16 @@ def _replaced(connection: sa.Connection, batch: Batch) -> bool:
 
 
 def _open(connection: sa.Connection, batch: Batch) -> bool:
-    """Whether somebody's erasure has not ended: a settling check alone is nothing that could be withdrawn."""
+    """Whether somebody's erasure has not ended: a settling check alone is nothing that could be withdrawn.
+
+    One that waits for a hold that may not be told is told to be running.
+    """
     chunk = schema.chunk.c
-    at_work = sa.and_(
-        chunk.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-        chunk.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE),
+    erasing = chunk.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
+    at_work = sa.and_(sa.or_(chunk.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]), UNTOLD), erasing)
+    stopped = sa.and_(
+        chunk.state.in_([ChunkState.PLANNED.value, ChunkState.HELD.value, ChunkState.FAILED.value]), ~UNTOLD
     )
-    stopped = chunk.state.in_([ChunkState.PLANNED.value, ChunkState.HELD.value, ChunkState.FAILED.value])
     found = sa.select(chunk.id).where(chunk.batch_id == batch.id, sa.or_(at_work, stopped))
     return connection.execute(found.limit(1)).first() is not None
 

@@ -16,6 +16,7 @@ from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import one_at_a_time
 from expunge_orchestrator.ledger.records import BatchState
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.progress import seen_state
 from expunge_orchestrator.requests import records
 from expunge_orchestrator.requests.records import Request, RequestState
 from expunge_orchestrator.requests.taking_back import AlreadyOverError
@@ -35,7 +36,7 @@ ANSWER_BY = request.c.deadlines["answerBy"].as_string()
 """When what ends first is over; null where no clock runs."""
 
 ANSWERED = (BatchState.ERASED, BatchState.SETTLING, BatchState.SETTLED, BatchState.CANCELLED)
-"""States of a request's batch in which the person has an answer."""
+"""States of a request's batch, as they are told, in which the person has an answer."""
 
 
 def clocks_of(
@@ -80,7 +81,7 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
     """
     one_at_a_time(connection)  # of two extensions the second sees the first
     now = records.by_uid(connection, wanted.uid)
-    if now.state in {RequestState.CANCELLED, RequestState.DENIED} or now.batch_state in set(ANSWERED):
+    if now.state in {RequestState.CANCELLED, RequestState.DENIED} or _answered(connection, now):
         raise AlreadyOverError
     if now.deadlines is None:
         raise ExtensionRefusedError(
@@ -106,7 +107,7 @@ def due(moment: datetime) -> sa.ColumnElement[bool]:
         request.c.state.in_([RequestState.SCHEDULED.value, RequestState.STARTING.value]),
         sa.and_(
             request.c.state == RequestState.STARTED.value,
-            schema.batch.c.state.not_in([state.value for state in ANSWERED]),
+            seen_state().not_in([state.value for state in ANSWERED]),
         ),
     )
     return sa.and_(waiting, stamp(moment) >= ANSWER_BY)
@@ -120,6 +121,11 @@ def how_many_due(connection: sa.Connection, moment: datetime) -> int:
         .where(due(moment))
     )
     return int(connection.execute(waiting).scalar_one())
+
+
+def _answered(connection: sa.Connection, wanted: Request) -> bool:
+    seen = connection.scalar(sa.select(seen_state()).where(schema.batch.c.id == wanted.batch_id))
+    return seen in set(ANSWERED)
 
 
 def _spec(scope: Scope, data_map: DataMap) -> DeadlineSpec | None:

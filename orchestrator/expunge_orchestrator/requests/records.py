@@ -38,7 +38,7 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as the ledger holds it, with its batch's name and state where it has one.
+    """A request as the ledger holds it, with its batch's name where it has one.
 
     Attributes:
         due_at: When it is started.
@@ -70,7 +70,6 @@ class Request:
     told: str | None
     batch_id: int | None
     batch_uid: str | None
-    batch_state: str | None
     wrapped_key: bytes | None = field(repr=False)
     sealed_identifiers: bytes | None = field(repr=False)
     contact_key: bytes | None = field(repr=False)
@@ -104,7 +103,7 @@ _OWN = (
     "follow_up",
 )
 
-QUERY = sa.select(request, schema.batch.c.uid.label("batch_uid"), schema.batch.c.state.label("batch_state")).outerjoin(
+QUERY = sa.select(request, schema.batch.c.uid.label("batch_uid")).outerjoin(
     schema.batch, schema.batch.c.id == request.c.batch_id
 )
 """Every request with its batch."""
@@ -119,12 +118,11 @@ def one(row: sa.RowMapping | Mapping[str, Any]) -> Request:
         scope=Scope(row["controller"], row["member"]),
         state=RequestState(row["state"]),
         batch_uid=row["batch_uid"],
-        batch_state=row["batch_state"],
         **{name: row[name] for name in _OWN},
     )
 
 
-_NOTHING = dict.fromkeys((*_OWN, "batch_uid", "batch_state")) | {"attempts": 0}
+_NOTHING = dict.fromkeys((*_OWN, "batch_uid")) | {"attempts": 0}
 
 
 def new(number: int, row: Mapping[str, Any]) -> Request:
