@@ -21,6 +21,8 @@ from expunge_connectors.contract import SubjectKey
 
 MAX_COMPLAINTS = 20
 MAX_FIELD = 1000
+MAX_LINE = 64 * 1024
+"""Characters of one person. The parser takes a line in one go, and the whole process waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,20 @@ def _text(stream: BinaryIO) -> str:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    taken = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+            taken += len(line)
+            if taken > MAX_LINE:
+                raise InputError(f"The list is too long in line {number}.", remedy="Give one person per line.")
+            yield line
+
+    reader = csv.reader(lines(), strict=True)
     try:
         for fields in reader:
+            taken = 0
             if fields:
                 yield reader.line_num, fields
     except csv.Error:

@@ -9,7 +9,7 @@ import pytest
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_config.errors import InputError
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.intake import checked_people, read_people
+from expunge_orchestrator.intake import MAX_LINE, checked_people, read_people
 
 
 @pytest.fixture
@@ -70,6 +70,9 @@ def test_the_same_person_is_the_same_in_any_spelling(data_map: DataMap) -> None:
         (b"user_id\n7\n7\n", "line 3: the same person as line 2"),
         (b'email\n"ann@mail.example\n', "not CSV"),
         (b"email\n" + b"a" * 2000 + b"@b.example\n", "longer than"),
+        (b"email\nann@mail.example\n" + b"," * MAX_LINE + b"\n", "too long in line 3"),
+        (b"email\n" + b'"\n",' * MAX_LINE, "too long in line"),
+        (b"email," * MAX_LINE, "too long in line 1"),
     ],
 )
 def test_what_is_refused(content: bytes, told: str, data_map: DataMap) -> None:
