@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 
 import pytest
 from fastapi import FastAPI
@@ -15,7 +16,8 @@ from tests.fixtures.api import Door, bearer, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_config.apisettings import ApiSettings
-from expunge_orchestrator.api.limiting import FOR_ALL
+from expunge_orchestrator.api.limiting import FOR_ALL, Limiter
+from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.cli.serve import configured
 
 PUBLIC, UNKNOWN = 20, 2
@@ -92,6 +94,39 @@ def test_many_guesses_are_not_even_looked_at(door: Door) -> None:
             break
     assert_refused(answer)
     assert elsewhere.get("/v1/requests", headers=operator).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:0:0:1", True),
+        ("2001:DB8:0:0::5", "2001:db8::1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.8", False),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("", "unknown", True),
+        ("unknown", "0" * 10_000, True),
+    ],
+)
+def test_whom_an_address_is_counted_as(one: str, other: str, *, together: bool) -> None:
+    """Whoever has a network of IPv6 has 2**64 addresses."""
+    limiter = Limiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1, "calls_per_minute_public": 1}))
+    for count in (limiter.count_unknown, limiter.count_public):
+        count(one)
+        with pytest.raises(ProblemError) if together else nullcontext():
+            count(other)
+
+
+def test_guessers_of_one_network_are_not_listened_to() -> None:
+    limiter = Limiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1}))
+    for number in range(3 * FOR_ALL):
+        with suppress(ProblemError):
+            limiter.count_unknown(f"2001:db8::{number:x}")
+    with pytest.raises(ProblemError):
+        limiter.refuse_guessers("2001:db8::ffff")
+    limiter.refuse_guessers("2001:db8:0:1::1")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from functools import lru_cache
 from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from expunge_config.apisettings import ApiSettings
 from expunge_orchestrator.api.problems import ProblemError
@@ -21,6 +23,10 @@ So many, because several may share it, as behind a proxy that is not named in th
 
 WINDOW = 60.0
 """Seconds; a window begins with the minute, and everything counted is forgotten with it."""
+
+
+_LONGEST = 64
+"""Characters of an address; what is longer is none, and is not kept."""
 
 
 class Limiter:
@@ -48,7 +54,7 @@ class Limiter:
         Raises:
             ProblemError: 429 with Retry-After: the guess is not even answered.
         """
-        self._count(("address", address), self._unknown)
+        self._count(("address", _counted_as(address)), self._unknown)
 
     def count_public(self, address: str) -> None:
         """Count a call that needs no credential.
@@ -56,7 +62,7 @@ class Limiter:
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        self._count(("public", address), self._public)
+        self._count(("public", _counted_as(address)), self._public)
 
     def refuse_guessers(self, address: str) -> None:
         """Refuse whoever calls from where far too many guesses came from, before their credential is looked at.
@@ -64,7 +70,8 @@ class Limiter:
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        if self._calls.get(("address", address), 0) <= FOR_ALL * self._unknown:  # nearly always, and without the lock
+        guesses = self._calls.get(("address", _counted_as(address)), 0)
+        if guesses <= FOR_ALL * self._unknown:  # nearly always, and without the lock
             return
         moment = time.monotonic()
         if int(moment // WINDOW) == self._window:
@@ -81,6 +88,25 @@ class Limiter:
             over = self._calls[who] > allowed
         if over:
             raise _too_many(moment)
+
+
+def _counted_as(address: str) -> str:
+    """Under what the calls from an address are counted; what is none is all one."""
+    return _network(address) if len(address) <= _LONGEST else ""
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str) -> str:
+    """An IPv4 address, also one mapped into IPv6; of IPv6 the /64, which one subscriber has at least (RFC 6177)."""
+    try:
+        there = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(there, IPv4Address):
+        return str(there)
+    if there.ipv4_mapped is not None:
+        return str(there.ipv4_mapped)
+    return str(IPv6Network((int(there), 64), strict=False))
 
 
 def _too_many(moment: float) -> ProblemError:
