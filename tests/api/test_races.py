@@ -30,8 +30,9 @@ from expunge_orchestrator.execution import states
 from expunge_orchestrator.execution.runner import Watch, run
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.ledger.request_tables import audit, request, request_open
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.requests import retrying, starting
 from expunge_orchestrator.requests.records import Request
 from expunge_orchestrator.trusting import open_log
 from expunge_orchestrator.workspace import Workspace
@@ -429,11 +430,11 @@ def in_the_midst(
     monkeypatch: pytest.MonkeyPatch, where: ModuleType, name: str, call: Callable[[], T], other: Callable[[], T]
 ) -> tuple[T, T]:
     """Make a call, and the other one where the first comes to this."""
-    meant, heard = getattr(where, name), []
+    meant, heard, coming = getattr(where, name), [], [other]
 
     def meanwhile(*arguments: Any, **named: Any) -> Any:
-        if not heard:
-            heard.append(other())
+        if coming:  # the other one may come to this too
+            heard.append(coming.pop()())
         return meant(*arguments, **named)
 
     with monkeypatch.context() as patched:
@@ -441,6 +442,74 @@ def in_the_midst(
         answer = call()
     (told,) = heard
     return answer, told
+
+
+def test_what_is_held_or_failed_is_stopped_while_it_is_retried(
+    door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a cancel, a pause or the same call: whoever was first is told 200, the retry 409, and it is not noted."""
+    cases = [(held, verb) for held in (True, False) for verb in ("cancel", "pause", "retry")]
+    batches = [held_no_more(door, probe) if held else failed(door, probe) for held, _ in cases]
+    before = len(trail(door))
+    for url, (held, verb) in zip(batches, cases, strict=True):
+        jobs = [posting(door, f"{url}/{one}", door.key(Role.OPERATOR)) for one in ("retry", verb)]
+        lost, won = in_the_midst(monkeypatch, states, "begin", *jobs)
+        assert (lost.status_code, won.status_code) == (409, 200), (held, verb, lost.text, won.text)
+        if verb == "retry":
+            assert won.json()["state"] == "executing"
+    noted = [one["target"] for one in trail(door)[before:]]
+    assert noted == [url.rpartition("/")[2] for url in batches]
+
+
+def test_a_request_is_planned_while_it_is_retried(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, operator = make_caller(probe), door.key(Role.OPERATOR)
+    wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
+    uid = door.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
+    with monkeypatch.context() as patched:
+        patched.setattr(planning, "make", unreachable)
+        starting.start_due(door.office.workspace, door.at)
+    with door.office.workspace.ledger.begin() as connection:
+        connection.execute(sa.update(request).values(not_before=None))
+    late, begun = in_the_midst(
+        monkeypatch,
+        retrying,
+        "retry_request",
+        posting(door, f"/v1/requests/{uid}/retry", operator),
+        lambda: starting.start_due(door.office.workspace, door.at),
+    )
+    assert (late.status_code, begun) == (409, 1)
+    assert not [one for one in trail(door) if (one["action"], one["result"]) == ("request.retry", "done")]
+
+
+def begun(door: Door, probe: Probe) -> str:
+    """Where a batch of one is that was begun, and of which no step has run."""
+    ann, operator = make_caller(probe), door.key(Role.OPERATOR)
+    query = {"controller": ann.controller}
+    made = door.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
+    url = f"/v1/batches/{made['batch']}"
+    assert door.client.post(f"{url}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
+    return url
+
+
+def failed(door: Door, probe: Probe) -> str:
+    """A batch all of which failed."""
+    url = begun(door, probe)
+    with door.office.workspace.ledger.begin() as connection:
+        number = batch_by_uid(connection, url.rpartition("/")[2]).id
+        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.batch_id == number).values(state="failed"))
+        states.follow(connection, [number])
+    return url
+
+
+def held_no_more(door: Door, probe: Probe) -> str:
+    """A batch that a hold kept, which is lifted; nobody looked since."""
+    url = begun(door, probe)
+    with door.office.workspace.ledger.begin() as connection:
+        number = batch_by_uid(connection, url.rpartition("/")[2]).id
+        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.batch_id == number).values(state="held"))
+        connection.execute(sa.update(schema.item).where(schema.item.c.batch_id == number).values(held=["hd_lifted"]))
+        states.follow(connection, [number])
+    return url
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

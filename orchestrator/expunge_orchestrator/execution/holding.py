@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -147,6 +147,11 @@ def release(connection: sa.Connection) -> int:
     Returns:
         How many people.
     """
+    return sum(let_go(connection).values())
+
+
+def let_go(connection: sa.Connection) -> Counter[int]:
+    """The same. Returns how many people of which batch (its id): those alone whom nobody else took up meanwhile."""
     rows = connection.execute(
         sa.select(schema.item.c.id, schema.item.c.held, schema.item.c.outcome, schema.item.c.chunk_id)
         .join(schema.chunk, schema.chunk.c.id == schema.item.c.chunk_id)
@@ -156,17 +161,21 @@ def release(connection: sa.Connection) -> int:
             schema.batch.c.state.not_in([state.value for state in STOPPED]),
         )
     ).all()
+    freed: Counter[int] = Counter()
     if not rows:
-        return 0
+        return freed
     valid = {one.uid for one in holds.in_force(connection)}
     by_chunk: dict[int, list[int]] = defaultdict(list)
     for row in rows:
         if not set(row.held or ()) <= valid:
             by_chunk[row.chunk_id].append(row.id)
-    batches = set()
     for chunk_id, people in by_chunk.items():
-        chunk = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == chunk_id)).one()
-        batches.add(chunk.batch_id)
+        still = schema.chunk.c.state == ChunkState.HELD.value
+        found = sa.select(schema.chunk).where(schema.chunk.c.id == chunk_id, still).with_for_update()
+        chunk = connection.execute(found).one_or_none()
+        if chunk is None:
+            continue  # cancelled, or taken up by somebody else, since it was read
+        freed[chunk.batch_id] += len(people)
         ready = {"state": ChunkState.READY.value, "failure": None}
         if len(people) == sum(row.chunk_id == chunk_id for row in rows):
             connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == chunk_id).values(**ready))
@@ -178,5 +187,5 @@ def release(connection: sa.Connection) -> int:
             .where(schema.item.c.id.in_(people), schema.item.c.outcome == Result.ON_HOLD.value)
             .values(outcome=None, reason=None)
         )
-    states.follow(connection, batches)
-    return sum(map(len, by_chunk.values()))
+    states.follow(connection, list(freed))
+    return freed

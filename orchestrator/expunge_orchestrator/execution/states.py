@@ -131,21 +131,21 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     return {store: at for store, (_, at) in found.items()}
 
 
-def retry(workspace: Workspace, batch: Batch, also: Begun = nothing) -> int:
+def retry(workspace: Workspace, batch: Batch) -> int:
     """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
     with workspace.ledger.begin() as connection:
-        brought_back = bring_back(connection, batch, (ChunkState.FAILED,))
-        if brought_back:
-            also(connection)
-        return brought_back
+        return bring_back(connection, batch, (ChunkState.FAILED,))
 
 
 def bring_back(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
-    """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many."""
+    """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many.
+
+    Chunks that somebody else brought back at this moment are theirs.
+    """
     rows = connection.execute(
-        sa.select(schema.chunk.c.id, schema.chunk.c.step).where(
-            schema.chunk.c.batch_id == batch.id, schema.chunk.c.state.in_([state.value for state in states])
-        )
+        sa.select(schema.chunk.c.id, schema.chunk.c.step)
+        .where(schema.chunk.c.batch_id == batch.id, schema.chunk.c.state.in_([state.value for state in states]))
+        .with_for_update()
     ).all()
     for row in rows:
         connection.execute(

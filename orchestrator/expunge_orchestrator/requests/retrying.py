@@ -5,14 +5,17 @@ Whoever asks is told truthfully: either something was taken up, or an error says
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+
+import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator import leftovers
 from expunge_orchestrator.errors import NotConfirmedError, OtherStoreError, WaitingError
 from expunge_orchestrator.execution import beginning, holding, remainders, states
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.progress import told_now
 from expunge_orchestrator.requests import records, renewing, starting
 from expunge_orchestrator.requests.records import Request, RequestState
@@ -38,7 +41,8 @@ def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is wr
     """
     if wanted.state is RequestState.STARTING and wanted.failure is not None:
         with workspace.ledger.begin() as connection:
-            starting.retry_now(connection, wanted)
+            if not starting.retry_now(connection, wanted):
+                raise UsageError("This request was planned at this moment.", remedy="Look at its state first.")
             also(connection)
         return
     if wanted.state is not RequestState.STARTED or wanted.batch_uid is None:
@@ -87,11 +91,10 @@ def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is writ
             begin_after_all(workspace, wanted, batch, actor, at, also)
             return
         states.begin(workspace, batch)
-        if not states.retry(workspace, batch, also):
-            raise _nothing(workspace, batch)
+        _take_up(workspace, batch, _failed, also)
     elif batch.state is BatchState.ON_HOLD:
         states.begin(workspace, batch)
-        _let_go(workspace, batch, also)
+        _take_up(workspace, batch, _held, also)
     elif (
         batch.state in NOT_BEGUN
         and wanted is not None
@@ -149,19 +152,34 @@ def drifted(workspace: Workspace, wanted: Request) -> bool:
     return wanted.uid in {one.uid for one in renewing.drifted(workspace)}
 
 
-def _let_go(workspace: Workspace, batch: Batch, also: states.Begun) -> None:
-    """Let those run whose hold is over. Where that is none of this batch, nothing is written."""
+def _take_up(
+    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: states.Begun
+) -> None:
+    """Let these of a batch run again and write it down; or write nothing, because somebody else was first.
+
+    Raises:
+        UsageError: It was paused, withdrawn or taken up since it was read.
+        WaitingError: A hold is still in force.
+    """
     with workspace.ledger.begin() as connection:
-        holding.release(connection)
+        taken_up = which(connection, batch)
         now = batch_by_uid(connection, batch.uid)
-        if now.state is BatchState.ON_HOLD:
-            told = told_now(connection, now)
-            if told != BatchState.ON_HOLD:
-                raise _nothing_failed(told)
+        if not taken_up and now.state is BatchState.ON_HOLD and told_now(connection, now) == BatchState.ON_HOLD:
             raise WaitingError(
                 "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
             )
+        if not taken_up or now.state is BatchState.PAUSED or (now.cancelled and not batch.cancelled):
+            raise _nothing_failed(told_now(connection, now))
         also(connection)
+
+
+def _failed(connection: sa.Connection, batch: Batch) -> int:
+    return states.bring_back(connection, batch, (ChunkState.FAILED,))
+
+
+def _held(connection: sa.Connection, batch: Batch) -> int:
+    """Those whose hold is over; others' as well, as whenever somebody looks."""
+    return holding.let_go(connection)[batch.id]
 
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:

@@ -185,13 +185,14 @@ def _pause(workspace: Workspace, wanted: Request) -> timedelta:
     return min(doubled, LONGEST_PAUSE)
 
 
-def retry_now(connection: sa.Connection, wanted: Request) -> None:
-    """Let a request that could not be planned be tried again at once."""
-    connection.execute(
+def retry_now(connection: sa.Connection, wanted: Request) -> bool:
+    """Let a request that could not be planned be tried again at once. False: it was planned since it was read."""
+    changed = connection.execute(
         sa.update(request)
         .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
         .values(not_before=None, attempts=0)
     )
+    return bool(changed.rowcount)
 
 
 def put_off(connection: sa.Connection) -> list[Request]:
