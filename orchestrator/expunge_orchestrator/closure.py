@@ -46,10 +46,10 @@ def chosen_types(scope: Scope, data_map: DataMap, wanted: Iterable[str] | None) 
     remedy = f"Data types of {scope.controller} are {', '.join(sorted(known))}."
     if not names:
         raise UsageError("No data type is named.", remedy=remedy)
-    if unknown := names - known:
+    if not names <= known:
+        # What was named may be anything, a person's name too: it is not repeated here.
         raise UsageError(
-            f"{scope.controller} has no data of the type {', '.join(sorted(unknown))}; nothing was touched.",
-            remedy=remedy,
+            f"A data type is named that {scope.controller} has none of; nothing was touched.", remedy=remedy
         )
     return None if names == known else names
 

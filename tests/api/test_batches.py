@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from httpx2 import Response
 from tests.acceptance.crowd import poisoned
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe
@@ -57,6 +58,24 @@ def test_a_plan_names_no_batch_of_another_controller(door: Door, probe: Probe) -
     ways = (f"email\n{holder.email}\n", f"phone\n{holder.phone}\n")
     assert [also_in(who, "client:44", one) for who in (client, operator) for one in ways] == [[]] * 4
     assert also_in(operator, "calltrack", ways[0]) == [1]
+
+
+def test_a_data_type_that_was_made_up_is_not_repeated(door: Door) -> None:
+    """It may be somebody's name or address. Which types there are stands in the remedy."""
+    operator, controller = door.key(Role.OPERATOR), listed(door, 0, 1)[0]
+    wish = {"controller": controller, "identifiers": {"caller_id": "1"}, "dataTypes": ["calls", "ann_secret"]}
+
+    def planned(*types: str) -> Response:
+        query = {"controller": controller, "data_type": list(types)}
+        return door.client.post(URL, params=query, content="email\na@b.example\n", headers=once(operator))
+
+    by_name = planned("calls", "ann_secret"), door.client.post("/v1/requests", json=wish, headers=once(operator))
+    by_address = planned("calls", "ann.secret@mail.example")
+    for refused, status in (*((one, 409) for one in by_name), (by_address, 422)):
+        assert refused.status_code == status, refused.text
+        assert "secret" not in refused.text
+    assert by_address.json()["errors"][0]["at"] == "query.data_type.1"
+    assert {one.json()["remedy"] for one in by_name} == {"Data types of client are calls, leads."}
 
 
 def test_whoever_asked_cannot_approve(door: Door) -> None:

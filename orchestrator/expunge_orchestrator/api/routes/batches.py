@@ -27,7 +27,7 @@ from expunge_orchestrator.api.shapes.batches import (
     ResultPage,
     ResultTold,
 )
-from expunge_orchestrator.api.shapes.common import problem, there_already
+from expunge_orchestrator.api.shapes.common import NameText, problem, there_already
 from expunge_orchestrator.execution import beginning, states, stopping
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
@@ -49,7 +49,7 @@ async def create(
     asked: Request,
     answer: Response,
     controller: Annotated[str, Query(min_length=1, max_length=264)],
-    data_type: Annotated[list[str] | None, Query(max_length=100, description="Nothing else is touched.")] = None,
+    data_type: Annotated[list[NameText] | None, Query(max_length=100, description="Nothing else is touched.")] = None,
 ) -> PlanTold:
     """Plan a list (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
 
