@@ -161,6 +161,13 @@ def test_it_looks_like_work_in_hand(held: Held) -> None:
     assert held.send("POST /v1/batches", "requester").json()["alsoIn"] == {held.paths["batch_id"]: 1}
 
 
+def test_the_numbers_do_not_have_it(held: Held) -> None:
+    """They are told to everybody."""
+    numbers = held.door.client.get("/metrics").text
+    assert 'expunge_batches{state="executing"} 2.0' in numbers
+    assert 'expunge_batches{state="on-hold"}' not in numbers
+
+
 def test_what_came_back_and_is_held_is_answered_all_the_same(door: Door, probe: Probe) -> None:
     """Told to be settling, it is neither due, nor extended, nor cancelled: as without the hold."""
     ann, client = make_caller(probe), door.key(Role.REQUESTER, controllers=CLIENT)

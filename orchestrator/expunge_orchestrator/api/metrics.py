@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.notices import delivering
+from expunge_orchestrator.progress import seen_state
 from expunge_orchestrator.requests import answering
 
 SOON = timedelta(days=3)
@@ -43,9 +44,15 @@ class Metrics:
 
     def text(self, connection: sa.Connection, at: datetime) -> bytes:
         """Everything, in Prometheus's text format, as of now."""
-        for gauge, column in ((self._requests, request.c.state), (self._batches, schema.batch.c.state)):
+        for gauge, table, seen in (
+            (self._requests, request, request.c.state),
+            (self._batches, schema.batch, seen_state()),  # whoever reads this may not know of every hold
+        ):
+            states = sa.select(seen.label("state")).select_from(table).subquery()
             gauge.clear()
-            for state, number in connection.execute(sa.select(column, sa.func.count()).group_by(column)):
+            for state, number in connection.execute(
+                sa.select(states.c.state, sa.func.count()).group_by(states.c.state)
+            ):
                 gauge.labels(state).set(number)
         self._due.labels("overdue").set(answering.how_many_due(connection, at))
         self._due.labels("within-3-days").set(answering.how_many_due(connection, at + SOON))
