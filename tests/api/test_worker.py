@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,10 @@ def test_it_goes_on_after_rounds_that_failed(
     start, wake = starting.start_due, states.wake
     starter, runner = list(failures), list(failures)
 
-    def starts(workspace: Workspace, at: datetime) -> int:
+    def starts(*given: Any) -> int:
         if starter:
             raise starter.pop()
-        return start(workspace, at)
+        return start(*given)
 
     def wakes(workspace: Workspace) -> int:
         if runner:
@@ -96,3 +96,35 @@ def test_told_to_stop_it_ends_with_the_step_that_runs(probe: Probe, tmp_path: Pa
         assert [ann.left(probe)["main.callers"] for ann in people] == [0, 0, 1]
         door.work()
         assert [state() for state in asked] == ["erased"] * 3
+
+
+def test_told_to_stop_it_plans_no_further_request(
+    probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many that are due it ends with the one that it plans; the next process plans the others."""
+    plan, reached, released = starting._plan, threading.Event(), threading.Event()
+    planned: list[str] = []
+
+    def planning(*given: Any) -> str:
+        reached.set()
+        assert released.wait(60)
+        planned.append(plan(*given))
+        return planned[-1]
+
+    monkeypatch.setattr(starting, "_plan", planning)
+    with opened_door(probe.town, tmp_path, api=OFTEN) as door:
+        asked = [ask(door, 10**6 + number) for number in range(3)]
+        worker = Worker(door.office.workspace, door.clock)
+        worker.start()
+        assert reached.wait(60)
+        ending = threading.Thread(target=worker.stop)
+        ending.start()
+        ending.join(0.3)
+        assert ending.is_alive(), "the request that it is at is planned"
+        released.set()
+        ending.join(60)
+        assert not ending.is_alive()
+        assert len(planned) == 1
+        assert [state() for state in asked[1:]] == ["planning"] * 2
+        door.work()
+        assert len(planned) == 3

@@ -82,7 +82,7 @@ class Worker:
 
     def _start(self) -> None:
         at = self._clock()
-        if starting.start_due(self._workspace, at):
+        if starting.start_due(self._workspace, at, self._stop.is_set):
             self._begun.set()
         starting.close_ended(self._workspace)
         with self._workspace.ledger.begin() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import sqlalchemy as sa
 
@@ -39,16 +40,17 @@ _EARLIEST_FIRST = (ANSWER_BY.nulls_last(), request.c.due_at, request.c.id)
 """By when it is to be answered; then since when it is due."""
 
 
-def start_due(workspace: Workspace, at: datetime) -> int:
+def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = lambda: False) -> int:
     """Plan and begin every request whose time has come. Returns how many were begun.
 
     A plan that is void is replaced first. What cannot be planned now keeps its state, says why, and is tried again
-    after a pause that doubles.
+    after a pause that doubles. Told to stop, it ends with the request that it is at; the others stay due.
     """
     fence(workspace, at)
-    for one in renewing.drifted(workspace, at):
+    for one in takewhile(lambda _: not stopped(), renewing.drifted(workspace, at)):
         _attempt(workspace, one, at, _plan_after_drift)
-    return sum(_attempt(workspace, one, at, _start) for one in _to_start(workspace, at))
+    to_start = takewhile(lambda _: not stopped(), _to_start(workspace, at))
+    return sum(_attempt(workspace, one, at, _start) for one in to_start)
 
 
 def fence(workspace: Workspace, at: datetime) -> int:
