@@ -112,6 +112,23 @@ def test_started_paused_resumed_cancelled(door: Door, probe: Probe) -> None:
     together(door, f"{at}/cancel")
 
 
+def test_what_cannot_be_resumed_stays_paused(door: Door, probe: Probe) -> None:
+    """A table that the map does not know came in the meantime: nothing is changed, and nothing is noted as done."""
+    at, digest = planned(door, probe)
+    operator, ledger = door.key(Role.OPERATOR), door.office.workspace.ledger
+    door.client.post(f"{at}/start", json={"digest": digest}, headers=operator)
+    door.client.post(f"{at}/pause", headers=operator)
+    before = ledgers_state(ledger)
+    probe.sql("CREATE TABLE of_callers (id bigint PRIMARY KEY, caller_id bigint REFERENCES callers (id))")
+    try:
+        refused = door.client.post(f"{at}/resume", headers=operator)
+    finally:
+        probe.sql("DROP TABLE of_callers")
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "findings-block")
+    assert ledgers_state(ledger) == before
+    assert door.client.post(f"{at}/resume", headers=operator).json()["state"] == "executing"
+
+
 def test_what_failed_is_taken_up(door: Door, probe: Probe) -> None:
     at, _ = planned(door, probe)
     fails(door, at)

@@ -11,7 +11,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.execution import beginning
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.workspace import opened
@@ -35,7 +35,7 @@ def resume(batch: Batch, as_json: terminal.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        resumed = stopping.resume(workspace.ledger, chosen, actor_of(settings))
+        resumed = beginning.resume(workspace, chosen, actor_of(settings))
         erase_verb.carry_out(workspace, resumed)
         told = erase_verb.report(workspace, resumed, as_json=as_json)
     erase_verb.refuse_unfinished(told)

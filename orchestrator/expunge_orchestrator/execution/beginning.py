@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from expunge_config.errors import UsageError
-from expunge_orchestrator.execution import states
+from expunge_orchestrator.execution import states, stopping
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.progress import told_now
@@ -33,3 +35,17 @@ def start(workspace: Workspace, batch: Batch, begun: states.Begun) -> None:
             f"Nothing was started: this batch is {told}.",
             remedy="What failed, and what a batch left, is taken up by `retry`; what is over is planned anew.",
         )
+
+
+def resume(workspace: Workspace, batch: Batch, actor: str, also: states.Begun = states.nothing) -> Batch:
+    """Let a paused batch go on, checked as a beginning is. Where that is refused it stays paused.
+
+    Raises:
+        UsageError: It is not paused.
+        PlanChangedError, FindingsError, LedgerBehindError, ConnectorError: It cannot go on now.
+    """
+    if batch.state is BatchState.PAUSED:
+        with reading(workspace.ledger) as connection:
+            going_on = replace(batch, state=states.without_pause(connection, batch))
+        states.begin(workspace, going_on)  # changes nothing: it was begun before
+    return stopping.resume(workspace.ledger, batch, actor, also)

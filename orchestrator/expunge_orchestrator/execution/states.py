@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -188,11 +188,7 @@ def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
         batch = connection.execute(_BATCH, {"of": batch_id}).one()
         if batch.state in STOPPED:
             continue
-        concluding = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
-        chunks = {
-            (ChunkState(row.state), bool(row.erasing))
-            for row in connection.execute(_CHUNK_STATES, {"of": batch_id, "concluding": concluding})
-        }
+        chunks = _chunks(connection, batch_id, batch.pipeline)
         state = derived(chunks, cancelled=batch.cancelled_at is not None)
         if state in ENDED:
             state = derived(chunks, cancelled=_somebody_withdrawn(connection, batch_id))
@@ -205,6 +201,17 @@ def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
             connection.execute(
                 sa.update(schema.batch).where(schema.batch.c.id == batch_id).values(settle_at=next_clock)
             )
+
+
+def _chunks(connection: sa.Connection, batch_id: int, steps: Sequence[str]) -> set[tuple[ChunkState, bool]]:
+    concluding = pipeline.first(steps, pipeline.CONCLUDE)
+    rows = connection.execute(_CHUNK_STATES, {"of": batch_id, "concluding": concluding})
+    return {(ChunkState(row.state), bool(row.erasing)) for row in rows}
+
+
+def without_pause(connection: sa.Connection, batch: Batch) -> BatchState:
+    """The state that a paused batch would have if it went on now."""
+    return derived(_chunks(connection, batch.id, batch.pipeline), cancelled=batch.cancelled)
 
 
 def _somebody_withdrawn(connection: sa.Connection, batch_id: int) -> bool:

@@ -27,8 +27,13 @@ from expunge_orchestrator.api.shapes.batches import (
     ResultPage,
     ResultTold,
 )
+<<<<<<< HEAD
 from expunge_orchestrator.api.shapes.common import NameText, problem, there_already
 from expunge_orchestrator.execution import beginning, states, stopping
+=======
+from expunge_orchestrator.api.shapes.common import problem, there_already
+from expunge_orchestrator.execution import beginning, stopping
+>>>>>>> 174f93d (Resume: refused before anything is written, not afterwards)
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
@@ -174,8 +179,7 @@ def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_
     """Let a paused batch go on; what was verified before is asked again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    resumed = stopping.resume(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
-    states.begin(call.office.workspace, resumed)
+    beginning.resume(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
     return _told(call, found)
 
