@@ -119,6 +119,17 @@ def test_holds_and_what_is_held(door: Door) -> None:
     assert door.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "erased"
 
 
+def test_a_hold_of_nobody_is_refused(door: Door) -> None:
+    """Whoever is told that people are held relies on it: of each there is something to know them by."""
+    operator = door.key(Role.OPERATOR)
+    for people in ([{}], [{"caller_id": "1"}, {}]):
+        wish = {"people": people, "ground": "Court order 4 C 17/26"}
+        refused = door.client.post("/v1/holds", json=wish, headers=operator)
+        assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "call-unusable")
+        assert refused.json()["errors"] == [{"at": f"body.people.{len(people) - 1}", "error": "too_short"}]
+    assert door.client.get("/v1/holds", headers=operator).json() == []
+
+
 def test_located(door: Door) -> None:
     controller, _ = listed(door, 8, 1)
     caller = door.office.town.company.callers_of(int(controller.partition(":")[2]))[8]

@@ -18,7 +18,7 @@ class HoldWish(Shape):
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
 
     kind: Literal["hold", "exemption"] = "hold"
-    people: tuple[dict[NameText, Identifier], ...] = Field(default=(), max_length=1000)
+    people: tuple[Annotated[dict[NameText, Identifier], Field(min_length=1)], ...] = Field(default=(), max_length=1000)
     data_type: NameText | None = None
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
     # Postgres takes no text with a NUL character in it.
