@@ -27,13 +27,8 @@ from expunge_orchestrator.api.shapes.batches import (
     ResultPage,
     ResultTold,
 )
-<<<<<<< HEAD
 from expunge_orchestrator.api.shapes.common import NameText, problem, there_already
-from expunge_orchestrator.execution import beginning, states, stopping
-=======
-from expunge_orchestrator.api.shapes.common import problem, there_already
 from expunge_orchestrator.execution import beginning, stopping
->>>>>>> 174f93d (Resume: refused before anything is written, not afterwards)
 from expunge_orchestrator.intake import checked_people
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import reading
