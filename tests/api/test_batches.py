@@ -122,7 +122,8 @@ def test_holds_and_what_is_held(door: Door) -> None:
 def test_a_hold_of_nobody_is_refused(door: Door) -> None:
     """Whoever is told that people are held relies on it: of each there is something to know them by."""
     operator = door.key(Role.OPERATOR)
-    for people in ([{}], [{"caller_id": "1"}, {}]):
+    somebody, nobody = {"caller_id": "1"}, dict[str, str]()
+    for people in ([nobody], [somebody, nobody]):
         wish = {"people": people, "ground": "Court order 4 C 17/26"}
         refused = door.client.post("/v1/holds", json=wish, headers=operator)
         assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "call-unusable")
