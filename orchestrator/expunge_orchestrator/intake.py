@@ -165,12 +165,22 @@ def _keys(
             complaints.append(f"line {line}, column {column}: longer than {MAX_FIELD} characters")
             continue
         try:
-            value = data_map.identities[column].rule.normalise(text)
-            if value.strip() != value or not unicodedata.is_normalized("NFC", value):
-                raise NotNormalisable("it has white space at its edges or is not in Unicode NFC")  # noqa: TRY301
-            value.encode()
-            yield SubjectKey(column, value)
-        except UnicodeEncodeError:
-            complaints.append(f"line {line}, column {column}: it holds half a character")
+            yield key_of(column, text, data_map)
         except NotNormalisable as reason:
             complaints.append(f"line {line}, column {column}: {reason}")
+
+
+def key_of(identity: str, text: str, data_map: DataMap) -> SubjectKey:
+    """One identifier, normalised by the map, wherever it came from: as a receipt can state it, or refused.
+
+    Raises:
+        NotNormalisable: It cannot be used. The value is not repeated.
+    """
+    value = data_map.identities[identity].rule.normalise(text)
+    if value.strip() != value or not unicodedata.is_normalized("NFC", value):
+        raise NotNormalisable("it has white space at its edges or is not in Unicode NFC")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise NotNormalisable("it holds half a character") from None
+    return SubjectKey(identity, value)

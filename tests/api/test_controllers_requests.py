@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
+from pathlib import Path
 
-from tests.fixtures.api import Door, once
+from tests.api.test_tokens import signed_by_hand
+from tests.fixtures.api import Door, bearer, once, opened_door
+from tests.fixtures.calltrack import Town
 
 from expunge_orchestrator.access.principals import Role
 
@@ -101,6 +105,23 @@ def test_no_identifier_comes_back(door: Door) -> None:
     refused = door.client.post(URL, json=strange, headers=once(door.key(Role.REQUESTER)))
     assert (refused.status_code, "secret" in refused.text) == (422, False), refused.text
     assert json.loads(refused.text)["errors"]
+
+
+def test_what_no_receipt_can_state_is_refused(town: Town, tmp_path: Path) -> None:
+    """Where the map's normaliser keeps every character; by a body and by a token, as by a list."""
+    text = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
+    (tmp_path / "map.yaml").write_text(text.replace("normaliser: email/2", "normaliser: exact/1"))
+    with opened_door(town, tmp_path / "home", data_map=tmp_path / "map.yaml") as door:
+        operator = {**door.key(Role.OPERATOR), "Content-Type": "application/json"}
+        for value in (" secret", "secret\u2003", "secre\u0301t", "\ud800secret"):
+            asked = json.dumps({"controller": "client:42", "identifiers": {"email": value}})
+            answers = [door.client.post(one, content=asked, headers=once(operator)) for one in (URL, "/v1/locate")]
+            claims = door.claims(user_id="1", email=value)
+            token = signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, claims, door.app.key)
+            answers.append(door.client.get("/v1/me/erasure", headers=bearer(token)))
+            assert [one.status_code for one in answers] == [422, 422, 401], [one.text for one in answers]
+            assert not [one for one in answers if "secre" in one.text]
+        assert door.client.get(URL, headers=operator).json()["items"] == []
 
 
 def test_some_data_types_only(door: Door) -> None:

@@ -24,6 +24,7 @@ from expunge_orchestrator.access.apikeys import reach
 from expunge_orchestrator.access.principals import PERSON_ACTOR, Principal, Role, Token
 from expunge_orchestrator.access.refusals import NotAuthenticatedError, not_accepted
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.intake import key_of
 
 LONGEST_LIFE = timedelta(minutes=5)
 """Of a person's token, from `iat` to `exp`."""
@@ -206,7 +207,7 @@ def _identifiers(told: object, accepted: frozenset[str], data_map: DataMap) -> f
         if not isinstance(value, str) or not value.strip() or len(value) > _MAX_VALUE:
             raise not_accepted()
         try:
-            keys.add(SubjectKey(name, data_map.identities[name].rule.normalise(value)))
+            keys.add(key_of(name, value, data_map))
         except NotNormalisable:
             raise not_accepted() from None
     if not any(data_map.identities[key.namespace].kind is IdentityKind.PERSON for key in keys):

@@ -9,6 +9,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.intake import key_of
 
 
 def identifiers_of(given: Mapping[str, str], data_map: DataMap) -> frozenset[SubjectKey]:
@@ -24,7 +25,7 @@ def identifiers_of(given: Mapping[str, str], data_map: DataMap) -> frozenset[Sub
             complaints.append({"at": f"identifiers.{number}", "error": "no identity of the data map"})
             continue
         try:
-            keys.add(SubjectKey(name, identity.rule.normalise(text)))
+            keys.add(key_of(name, text, data_map))
         except NotNormalisable as reason:
             complaints.append({"at": f"identifiers.{number}", "error": str(reason)})
     if complaints:
