@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Tally
+from expunge_orchestrator.outcomes import SHARED
 
 # Reasons that lie in the record itself, not in its data type; connectors give them as codes.
 _REASONS = {
-    "shared": "Other people are left to whom the record belongs as well",
+    SHARED: "It goes with the last record that leads to it, and there still is one",
     "object-lock": "Object Lock: the storage refuses to delete it before that day",
     "legal-hold": "Legal hold on the object: the storage refuses to delete it",
 }

@@ -42,6 +42,9 @@ BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 """Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
 
 
+SHARED = "shared"
+"""Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
+
 Record = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground]}}."""
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from tests.acceptance.desk import Desk
-from tests.acceptance.people import make_caller, make_holder
+from tests.acceptance.people import Made, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_holds import key, lift, place
 from tests.acceptance.test_late_writers import assert_chain_intact
@@ -226,6 +226,98 @@ def test_what_only_an_email_led_to_is_not_called_gone(office: Office, probe: Pro
     assert "every identifier" in office.failures(batch)
     assert probe.one("SELECT count(*) FROM leads WHERE id = %s", lead) == 1
     assert leftovers(office)[0] == 1
+
+
+# Shared rows ---------------------------------------------------------------------------------------------------------
+
+
+LINKED = {"user_addresses", "addresses"}
+
+
+def link_left(office: Office, person: Made) -> Batch:
+    """A request that is cancelled while the database erases, before it comes to the person's address."""
+    batch = office.plan(person.csv)
+    main = office.workspace.stores["main"]
+
+    def all_but_linked(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
+        kept = {name: action for name, action in actions.items() if name not in LINKED}
+        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        return main.erase(subjects, kept, scope, cutoff, beat)
+
+    ended = office.erase(batch, office.with_stores({"main": Instead(main, erase=all_but_linked)}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.CANCELLED, office.failures(batch)
+    (said,) = statements_of(office, batch, "cancelled")
+    told = lines_of(said.body)
+    assert {told[f"main.{name}"] for name in LINKED} == {("left", 1, 1)}, told
+    assert said.open.items >= len(LINKED)
+    return batch
+
+
+def household(probe: Probe) -> tuple[Made, Made, int]:
+    """Two who live at one address."""
+    ann, bob = make_holder(probe), make_holder(probe)
+    home = probe.one("SELECT address_id FROM user_addresses WHERE user_id = %s", ann.id)
+    theirs = probe.one("SELECT address_id FROM user_addresses WHERE user_id = %s", bob.id)
+    probe.sql("UPDATE user_addresses SET address_id = %s WHERE user_id = %s", home, bob.id)
+    probe.sql("DELETE FROM addresses WHERE id = %s", theirs)
+    return ann, bob, home
+
+
+def addresses(probe: Probe, number: int) -> int:
+    return probe.one("SELECT count(*) FROM addresses WHERE id = %s", number)
+
+
+def test_a_shared_row_goes_with_its_last_owner_who_was_left(office: Office, probe: Probe) -> None:
+    """While the person's own row was left, verification kept the address for it."""
+    ann = make_holder(probe)
+    first = link_left(office, ann)
+    assert taken_up(office, first).state is BatchState.ERASED, office.failures(first)
+    (said,) = statements_of(office, first, "erased")
+    assert lines_of(said.body)["main.addresses"] == ("erased", 1, 0)
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)
+
+
+def test_a_shared_row_stays_for_those_who_have_it_as_well(office: Office, probe: Probe) -> None:
+    ann, bob, home = household(probe)
+    first = link_left(office, ann)
+    assert taken_up(office, first).state is BatchState.ERASED, office.failures(first)
+    (said,) = statements_of(office, first, "partially-erased")
+    told = lines_of(said.body)
+    assert (told["main.user_addresses"], told["main.addresses"]) == (("erased", 1, 0), ("retained", 1, 0))
+    assert probe.sql("SELECT user_id FROM user_addresses WHERE address_id = %s", home) == [(bob.id,)]
+    assert addresses(probe, home) == 1
+    assert leftovers(office) == (0, 0)  # it is no debt of hers any more
+    office.erase(office.plan(bob.csv))
+    assert addresses(probe, home) == 0
+
+
+def test_a_shared_row_goes_if_those_who_had_it_as_well_went_meanwhile(office: Office, probe: Probe) -> None:
+    ann, bob, home = household(probe)
+    first = link_left(office, ann)
+    second = office.plan(bob.csv)
+    office.erase(second)
+    assert office.outcomes(second) == {"partially-erased": 1}  # her row leads there
+    assert addresses(probe, home) == 1
+    assert taken_up(office, first).state is BatchState.ERASED, office.failures(first)
+    assert addresses(probe, home) == 0
+    assert not any(ann.left(probe).values())
+
+
+def test_a_shared_row_that_came_back_and_was_left_at_the_settling_check(office: Office, probe: Probe) -> None:
+    ann = make_holder(probe)
+    first = office.plan(ann.csv)
+    assert office.erase(first).state is BatchState.ERASED, office.failures(first)
+    home = probe.one("INSERT INTO addresses (street, postcode, city) VALUES ('s', '1', 'X') RETURNING id")
+    probe.sql("INSERT INTO user_addresses VALUES (%s, %s)", ann.id, home)
+    placed = place(office, [key("user_id", ann.id)], data_type="account")
+    office.settle()
+    assert cancel(office, first).state is BatchState.CANCELLED, office.failures(first)
+    lift(office, placed)
+    assert taken_up(office, first).state is BatchState.ERASED, office.failures(first)
+    assert addresses(probe, home) == 0
+    assert not any(ann.left(probe).values())
+    assert leftovers(office) == (0, 0)
 
 
 # Stopped in the middle -----------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from expunge_connectors.errors import TerminalError
@@ -14,7 +16,7 @@ from expunge_orchestrator.execution.steps import record_counts
 from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at
-from expunge_orchestrator.outcomes import Outcome, Result
+from expunge_orchestrator.outcomes import Line, Outcome, Result
 
 
 def review(context: Context) -> Write:
@@ -81,7 +83,7 @@ def settle(context: Context) -> Write:
     lists what is left, and the keys are destroyed all the same.
     """
     again = {item.id for item in returned(context)}
-    lines = {
+    lines: dict[int, Sequence[Line]] = {
         item.id: outcomes.lines(context.actions, item.reviewed, item.reverified if item.id in again else item.reviewed)
         for item in context.concluded
     }
@@ -93,6 +95,7 @@ def settle(context: Context) -> Write:
     if context.batch.cancelled:
         withdrawn = [item for item in failed if all(line.verified is not None for line in lines[item.id])]
         failed = [item for item in failed if item not in withdrawn]
+        lines |= {item.id: withdrawing.with_undecided(context, lines[item.id]) for item in withdrawn}
     aside |= {item.id for item in (*failed, *withdrawn)}
     over = [item for item in context.concluded if item.id not in aside]
     at = now()

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from expunge_connectors.contract import Tally
 from expunge_orchestrator import issuing, leftovers, outcomes
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import bodies, receipt
@@ -14,7 +15,7 @@ from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.grounds import Grounds
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.records import ChunkState, Item
-from expunge_orchestrator.outcomes import Line, Result
+from expunge_orchestrator.outcomes import Line, Outcome, Result
 from expunge_reports.statement import Open
 
 WITHDRAW = "withdraw"
@@ -69,7 +70,7 @@ def said(  # noqa: PLR0913, PLR0917 - what their statements say
     """What is stated of people whose erasing had begun: what is gone, and what is left."""
     drafts = []
     for item in people:
-        lines = judged[item.id]
+        lines = with_undecided(context, judged[item.id])
         some = some_gone(context, lines)
         body = bodies.cancelled(
             context.batch, lines, some=some, cutoffs=context.cutoffs, grounds=grounds, at=at, context=cited
@@ -88,8 +89,9 @@ def leave(
 ) -> None:
     """End what was cancelled half-way: where something has gone, the way to the rest is kept (ADR 8)."""
     for item in people:
-        if some_gone(context, judged[item.id]):
-            places = left_in(context, judged[item.id])
+        lines = with_undecided(context, judged[item.id])
+        if some_gone(context, lines):
+            places = left_in(context, lines)
             leftovers.keep(connection, context.workspace, item, places, context.unsealed(item))
     forget(connection, people)
 
@@ -119,6 +121,32 @@ def left_in(context: Context, lines: Sequence[Line]) -> list[leftovers.Place]:
 def due(lines: Sequence[Line]) -> list[leftovers.Place]:
     """The collections in which something due is left."""
     return [(line.store, line.collection) for line in lines if line.verified is not None and line.verified.due]
+
+
+def with_undecided(context: Context, lines: Sequence[Line]) -> Sequence[Line]:
+    """The lines of somebody withdrawn, with shared records as left while something of theirs is left that leads there.
+
+    Verification keeps a shared record for any row that points to it, also one of the person's own. Whether somebody
+    else has it as well shows only when that row goes: whoever takes the row up has to look at the record, too.
+    """
+    return [_undecided(line) if _leads_on(context, line, lines) else line for line in lines]
+
+
+def _leads_on(context: Context, shared: Line, lines: Sequence[Line]) -> bool:
+    if shared.verified is None or not shared.verified.retained or shared.verified.ground != outcomes.SHARED:
+        return False
+    data_map = context.workspace.data_map
+    ways = data_map.stores[shared.store].ways(shared.store, data_map)
+    return any(
+        store == shared.store and (ways is None or bool(ways[name].tells & ways[shared.collection].found_by))
+        for store, name in due(lines)
+    )
+
+
+def _undecided(line: Line) -> Line:
+    assert line.verified is not None
+    seen = line.verified
+    return line._replace(verified=Tally(due=seen.due + seen.retained, newer=seen.newer), outcome=Outcome.FAILED)
 
 
 def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
