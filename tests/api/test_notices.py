@@ -336,6 +336,74 @@ def test_frozen_at_acceptance_and_unfrozen_by_undo(town: Town, tmp_path: Path, r
     assert receiver.told[2:] == ["account.freeze", "account.unfreeze"]
 
 
+def asked_by(door: Door, holder: int) -> str:
+    made = door.client.post(URL, json={"scope": "account"}, headers=once(door.person(user_id=holder)))
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def taken_back(door: Door, holder: int, request: str) -> None:
+    assert door.client.post(f"{URL}/{request}/cancel", headers=door.person(user_id=holder)).status_code == 200
+
+
+def test_frozen_is_the_account_of_who_undoes_and_asks_anew(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    """The receiver was down for a moment: the second request does not overtake the first; others do not wait."""
+    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
+        holder, first = ask(door)
+        deliver(door)
+        taken_back(door, holder, first)
+        receiver.answers = [503]
+        deliver(door)
+        second = asked_by(door, holder)
+        _, other = ask(door)
+        deliver(door)
+        assert receiver.told == ["account.freeze", "account.unfreeze", "account.freeze"]
+        assert receiver.data(2)["request"] == other
+        door.at += delivering.FIRST_PAUSE
+        deliver(door)
+    assert receiver.told[3:] == ["account.unfreeze", "account.freeze"]
+    assert [receiver.data(place)["request"] for place in (3, 4)] == [first, second]
+
+
+def test_frozen_is_the_account_also_where_the_undoing_was_given_up(
+    town: Town, tmp_path: Path, receiver: Receiver
+) -> None:
+    """What was given up keeps nobody waiting."""
+    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
+        holder, first = ask(door)
+        deliver(door)
+        taken_back(door, holder, first)
+        receiver.answers = [503, 503]
+        deliver(door)
+        door.at += delivering.GIVE_UP_AFTER
+        asked_by(door, holder)
+        deliver(door)
+    assert receiver.told == ["account.freeze", *["account.unfreeze"] * 2, "account.freeze"]
+
+
+def test_undone_and_asked_anew_while_others_are_noted(
+    town: Town, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two pages of those with news: the end of the first request is told before the beginning of the second."""
+    monkeypatch.setattr(noting, "_AT_ONCE", 1)
+    note = noting._note
+    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
+        holder, first = ask(door)
+        deliver(door)
+        ask(door)
+
+        def meanwhile(*given: Any) -> bool:
+            monkeypatch.setattr(noting, "_note", note)
+            taken_back(door, holder, first)
+            asked_by(door, holder)
+            return note(*given)
+
+        monkeypatch.setattr(noting, "_note", meanwhile)
+        deliver(door)
+        deliver(door)
+    assert receiver.told == ["account.freeze"] * 2 + ["account.unfreeze", "account.freeze"]
+
+
 def test_only_whose_requests_it_is_told_of(town: Town, tmp_path: Path, receiver: Receiver) -> None:
     mine, other = (one.id for one in town.company.clients[:2])
     with told_to(town, tmp_path, receiver, controller=f"client:{mine}") as door:

@@ -1,5 +1,7 @@
 """Delivering: at least once, in order per request and channel, tried again with pauses that double, given up visibly.
 
+What is told of accounts is in order per person: of who takes a deletion back and asks anew, the account stays frozen.
+
 No transaction of the ledger is open while a receiver is waited for. A notice is claimed for a while before it is sent:
 a process that dies meanwhile has sent it or not, and the next one sends it (again) when the claim has run out.
 """
@@ -18,9 +20,9 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.request_tables import notice
+from expunge_orchestrator.ledger.request_tables import notice, request_tag
 from expunge_orchestrator.notices import letters, webhooks
-from expunge_orchestrator.notices.events import FINAL, Event
+from expunge_orchestrator.notices.events import FINAL, OF_ACCOUNTS, Event
 from expunge_orchestrator.notices.noting import LETTER, WEBHOOK, forget_contact
 from expunge_orchestrator.notices.webhooks import NotDeliveredError
 from expunge_orchestrator.workspace import Workspace
@@ -107,8 +109,23 @@ def outstanding(connection: sa.Connection) -> Outstanding:
 def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> list[Notice]:
     """Claim what is due, but for these channels."""
     before = notice.alias()
+    ours, theirs = request_tag.alias(), request_tag.alias()
+    of_the_person = (
+        sa.select(theirs.c.request_id)
+        .join(ours, ours.c.tag == theirs.c.tag)
+        .where(ours.c.request_id == notice.c.request_id)
+        .correlate(notice)
+    )
+    of_accounts = sorted(one.value for one in OF_ACCOUNTS)
     earlier = sa.select(before.c.id).where(
-        before.c.request_id == notice.c.request_id,
+        sa.or_(
+            before.c.request_id == notice.c.request_id,
+            sa.and_(
+                notice.c.event.in_(of_accounts),
+                before.c.event.in_(of_accounts),
+                before.c.request_id.in_(of_the_person),
+            ),
+        ),
         before.c.channel == notice.c.channel,
         before.c.id < notice.c.id,
         before.c.delivered_at.is_(None),

@@ -37,6 +37,9 @@ FINAL = frozenset({Event.CANCELLED, Event.DENIED, Event.CLOSED})
 IN_LETTERS = frozenset({Event.ACCEPTED, Event.ERASED, Event.CANCELLED, Event.DENIED, Event.CLOSED})
 """What a person is written of. A failure is mended first, a hold is told by whoever placed it."""
 
+OF_ACCOUNTS = frozenset({Event.FREEZE, Event.UNFREEZE})
+"""The last of them is how the account is to be: they keep their order over all requests of a person."""
+
 ACCOUNT = "account"
 """The choice of the map's `self_service.scopes` that means the account itself."""
 

@@ -16,12 +16,12 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
-from expunge_orchestrator.ledger.request_tables import notice, request
+from expunge_orchestrator.ledger.request_tables import notice, request, request_tag
 from expunge_orchestrator.notices import events
 from expunge_orchestrator.notices.events import FINAL, IN_LETTERS, Event, Told
 from expunge_orchestrator.progress import outcomes_of
 from expunge_orchestrator.requests import life, records
-from expunge_orchestrator.requests.records import Request, RequestState
+from expunge_orchestrator.requests.records import Origin, Request, RequestState
 from expunge_orchestrator.scope import parse_scope
 from expunge_orchestrator.workspace import Workspace
 
@@ -32,6 +32,11 @@ WEBHOOK = "webhook:"
 _AT_ONCE = 200
 _TOLD = sorted(one.told for one in FINAL)
 _ENDS = (BatchState.ERASED, BatchState.SETTLING)
+_OVER = sa.or_(
+    request.c.state.in_([RequestState.CANCELLED.value, RequestState.DENIED.value]),
+    schema.batch.c.state.in_([BatchState.CANCELLED.value, BatchState.SETTLED.value]),
+)
+"""From then on the person can ask anew."""
 
 
 def note_changes(workspace: Workspace, at: datetime) -> int:
@@ -53,8 +58,7 @@ def _with_news(connection: sa.Connection, after: int) -> list[Request]:
     """Candidates; `events.due` decides. What was told its end is not looked at again."""
     state, told = schema.batch.c.state, request.c.told
     ended = sa.or_(
-        request.c.state.in_([RequestState.CANCELLED.value, RequestState.DENIED.value]),
-        state.in_([BatchState.CANCELLED.value, BatchState.SETTLED.value]),
+        _OVER,
         sa.and_(state.in_([one.value for one in _ENDS]), told != Event.ERASED.told),
         sa.and_(state == BatchState.FAILED.value, told != Event.FAILED.told),
         sa.and_(state == BatchState.ON_HOLD.value, told != Event.ON_HOLD.told),
@@ -67,13 +71,35 @@ def _with_news(connection: sa.Connection, after: int) -> list[Request]:
     return [records.one(row) for row in connection.execute(query).mappings()]
 
 
+def _waits(connection: sa.Connection, wanted: Request) -> bool:
+    """Whether the end of an earlier request of this person is to be told first: it came while others were noted."""
+    if wanted.told is not None or wanted.origin is not Origin.PERSON:
+        return False
+    ours, theirs = request_tag.alias(), request_tag.alias()
+    query = (
+        sa.select(request.c.id)
+        .join(theirs, theirs.c.request_id == request.c.id)
+        .join(ours, ours.c.tag == theirs.c.tag)
+        .outerjoin(schema.batch, schema.batch.c.id == request.c.batch_id)
+        .where(
+            ours.c.request_id == wanted.id,
+            request.c.id < wanted.id,
+            request.c.origin == Origin.PERSON.value,
+            _OVER,
+            sa.or_(request.c.told.is_(None), request.c.told.not_in(_TOLD)),
+        )
+        .limit(1)
+    )
+    return connection.scalar(query) is not None
+
+
 def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
     with workspace.ledger.begin() as connection:
         wanted = records.by_uid(connection, candidate.uid)
         batch = None if wanted.batch_uid is None else batch_by_uid(connection, wanted.batch_uid)
         results = {} if batch is None else dict(outcomes_of(connection, batch))
         news = events.due(wanted, batch, results)
-        if not news:
+        if not news or _waits(connection, wanted):
             return False
         moved = connection.execute(
             sa.update(request)
