@@ -91,6 +91,7 @@ class ForeignKey:
     A partition, or an inheriting table, of a table that was asked for stands here under that table's name.
 
     Attributes:
+        enforced: The server sees to it that no row written from now on breaks it: its own triggers are on.
         sound: It holds for every row of both tables: validated, enforced, and for no part of a table only.
         whole: It is the child's own, not one of a table below it.
         on_delete: `pg_constraint.confdeltype`: a no action, r restrict, c cascade, n set null, d set default.
@@ -102,6 +103,7 @@ class ForeignKey:
     parent: str
     parent_columns: tuple[str, ...]
     on_delete: str
+    enforced: bool = True
     sound: bool = True
     whole: bool = True
 
@@ -176,7 +178,23 @@ SELECT a.attrelid::bigint, a.attname::text,
 """
 
 # conparentid: a partition's own copy of its parent's constraint says nothing new.
+# What holds a foreign key are triggers of the server, on both tables and on each partition; they can be switched off,
+# and do not fire in sessions with session_replication_role = replica.
 _FOREIGN_KEYS = """
+WITH RECURSIVE off (oid, above) AS (
+    SELECT k.oid, k.conparentid
+      FROM pg_catalog.pg_trigger g
+      JOIN pg_catalog.pg_constraint k ON k.oid = g.tgconstraint AND k.contype = 'f'
+     WHERE g.tgenabled IN ('D', 'R')
+        OR g.tgenabled = 'O'
+           AND (pg_catalog.current_setting('session_replication_role') = 'replica'
+                OR EXISTS (SELECT FROM pg_catalog.pg_db_role_setting d
+                             JOIN pg_catalog.pg_database b ON d.setdatabase IN (0, b.oid)
+                            WHERE b.datname = pg_catalog.current_database()
+                              AND 'session_replication_role=replica' = ANY (d.setconfig)))
+    UNION
+    SELECT k.oid, k.conparentid FROM off JOIN pg_catalog.pg_constraint k ON k.oid = off.above
+)
 SELECT f.conname::text,
        cn.nspname || '.' || c.relname,
        ARRAY(SELECT a.attname::text
@@ -189,7 +207,8 @@ SELECT f.conname::text,
                JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum
               ORDER BY k.position),
        f.confdeltype::text,
-       f.convalidated AND coalesce((pg_catalog.to_jsonb(f) ->> 'conenforced')::boolean, true)
+       f.convalidated,
+       coalesce((pg_catalog.to_jsonb(f) ->> 'conenforced')::boolean, true) AND f.oid NOT IN (SELECT off.oid FROM off)
   FROM pg_catalog.pg_constraint f
   JOIN pg_catalog.pg_class c ON c.oid = f.conrelid
   JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
@@ -227,9 +246,9 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
     partly = roots.keys() | trees
 
     def foreign_key(row: tuple[Any, ...]) -> ForeignKey:
-        name, child, ours, parent, theirs, on_delete, holds = row
+        name, child, ours, parent, theirs, on_delete, validated, enforced = row
         below, above = str(child), str(parent)
-        sound = holds and child not in partly and parent not in partly
+        sound = validated and enforced and child not in partly and parent not in partly
         return ForeignKey(
             name,
             roots.get(below, below),
@@ -237,6 +256,7 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
             roots.get(above, above),
             tuple(theirs),
             on_delete,
+            enforced,
             sound,
             child not in roots,
         )

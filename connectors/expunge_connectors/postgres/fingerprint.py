@@ -47,15 +47,23 @@ SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.te
       FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT o.oid, 'time zone', z.told
+    SELECT o.oid, s.what, z.told
       FROM unnest(%(oids)s::oid[]) AS o (oid)
-     CROSS JOIN (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', d.setrole, d.setdatabase, c), ',' ORDER BY
-                          d.setrole, d.setdatabase)
-                   FROM pg_catalog.pg_db_role_setting d
-                  CROSS JOIN LATERAL unnest(d.setconfig) AS c
-                  WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_catalog.pg_database b
-                                               WHERE b.datname = pg_catalog.current_database()))
-                    AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = 'timezone') AS z (told)
+     CROSS JOIN (VALUES ('time zone', 'timezone'), ('foreign keys', 'session_replication_role')) AS s (what, setting)
+     CROSS JOIN LATERAL (
+             SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', d.setrole, d.setdatabase, c), ',' ORDER BY
+                      d.setrole, d.setdatabase)
+               FROM pg_catalog.pg_db_role_setting d
+              CROSS JOIN LATERAL unnest(d.setconfig) AS c
+              WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_catalog.pg_database b
+                                           WHERE b.datname = pg_catalog.current_database()))
+                AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = s.setting) AS z (told)
+     WHERE z.told IS NOT NULL
+    UNION ALL
+    SELECT g.tgrelid, 'foreign keys', pg_catalog.concat_ws(' ', g.oid, g.tgenabled)
+      FROM pg_catalog.pg_trigger g
+      JOIN pg_catalog.pg_constraint k ON k.oid = g.tgconstraint AND k.contype = 'f'
+     WHERE g.tgrelid = ANY (%(oids)s::oid[]) AND g.tgisinternal AND g.tgenabled <> 'O'
     UNION ALL
     SELECT k.conrelid, CASE k.contype WHEN 'f' THEN 'foreign keys' ELSE 'constraints' END,
            pg_catalog.concat_ws(' ', k.oid, k.contype, k.convalidated, k.condeferrable, k.confdeltype, k.confupdtype,

@@ -34,6 +34,17 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text CO
       FROM pg_catalog.pg_constraint f
      WHERE f.contype = 'f'
     UNION ALL
+    SELECT pg_catalog.concat_ws(' ', 'off', g.oid, g.tgenabled)
+      FROM pg_catalog.pg_trigger g
+     WHERE g.tgrelid = ANY (ARRAY(SELECT unnest(%(oids)s::oid[]) UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i))
+       AND g.tgisinternal AND g.tgenabled <> 'O'
+    UNION ALL
+    SELECT pg_catalog.concat_ws(' ', 'replica', d.setdatabase, d.setrole)
+      FROM pg_catalog.pg_db_role_setting d
+     WHERE 'session_replication_role=replica' = ANY (d.setconfig)
+    UNION ALL
+    SELECT pg_catalog.current_setting('session_replication_role')
+    UNION ALL
     SELECT pg_catalog.concat_ws(' ', 'below', i.inhrelid, i.inhparent) FROM pg_catalog.pg_inherits i
     UNION ALL
     SELECT pg_catalog.concat_ws(' ', 'label', e.oid, e.xmin) FROM pg_catalog.pg_enum e

@@ -14,8 +14,9 @@ _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets colum
 
 
 def findings(inspection: Inspection) -> Iterator[Finding]:
-    """Undeclared tables, cascades, children that stay behind, circles."""
+    """Undeclared tables, keys that are off, cascades, children that stay behind, circles."""
     yield from _undeclared(inspection)
+    yield from _off(inspection)
     for key in inspection.catalogue.foreign_keys:
         parent = inspection.collection_of(key.parent)
         if parent is not None and inspection.deletes(inspection.spec.collections[parent]):
@@ -38,6 +39,20 @@ def _undeclared(inspection: Inspection) -> Iterator[Finding]:
             f"{table} points to {via.parent} (constraint {via.name}), but the map does not name it.",
             "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver.",
         )
+
+
+def _off(inspection: Inspection) -> Iterator[Finding]:
+    for key in inspection.catalogue.foreign_keys:
+        child = inspection.collection_of(key.child)
+        if child is not None and inspection.collection_of(key.parent) is not None and not key.enforced:
+            yield inspection.warning(
+                "foreign-key-off",
+                child,
+                f"The server does not hold constraint {key.name} from {key.child} to {key.parent}: it is NOT ENFORCED,"
+                " its triggers are disabled, or sessions have session_replication_role = replica. It is not relied on.",
+                f"Make {key.name} anew (DROP CONSTRAINT, ADD CONSTRAINT), which looks at the rows of meanwhile; set"
+                " session_replication_role for no database and no role.",
+            )
 
 
 def _child(inspection: Inspection, key: ForeignKey, parent: str) -> Iterator[Finding]:

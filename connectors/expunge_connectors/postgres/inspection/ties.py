@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec, Tie
 
 _UNIQUE = """
@@ -30,6 +30,8 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
+        if spec.sharing is not None:
+            yield from _unguarded(inspection, name, spec)
         if spec.person is not None and not any(_sure(inspection, tie) for tie in spec.ties):
             yield inspection.error(
                 "person-unreachable",
@@ -128,3 +130,36 @@ def _unscoped(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Fi
                 " owner is inherited: nothing keeps the rows of another one apart.",
                 "Give the owner a `column`, or tie the table with `of` to one that has it.",
             )
+
+
+def _unguarded(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """A shared row that nothing leads to is deleted; a foreign key alone keeps links from being made at that moment."""
+    for tie in spec.ties:
+        if tie.lead is None:
+            continue
+        lead, columns = tie.lead
+        table = inspection.spec.collections[lead].table
+        pairs = set(zip(columns, tie.names, strict=True))
+        same = [
+            key
+            for key in inspection.catalogue.foreign_keys
+            if (key.child, key.parent, key.whole) == (table, spec.table, True)
+            and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
+        ]
+        if any(key.enforced for key in same):
+            continue
+        constraint = quoted(f"{table.partition('.')[2]}_{'_'.join(columns)}_shared"[:63])
+        alter = f"ALTER TABLE {quoted_table(table)}"
+        live = inspection.catalogue.tables.get(table)
+        later = "" if live is not None and live.kind == "p" else " NOT VALID"  # of partitioned tables: from 18 on
+        yield inspection.warning(
+            "shared-unguarded",
+            name,
+            f"No foreign key holds {table}.{', '.join(columns)} to the shared rows of {spec.table}: one that somebody"
+            " links to at the moment when its last owner is erased is deleted all the same.",
+            f"Make {same[0].name} anew: it is off."
+            if same
+            else f"{alter} ADD CONSTRAINT {constraint} FOREIGN KEY ({', '.join(map(quoted, columns))}) REFERENCES"
+            f" {quoted_table(spec.table)} ({', '.join(map(quoted, tie.names))}){later};"
+            f" {alter} VALIDATE CONSTRAINT {constraint}",
+        )
