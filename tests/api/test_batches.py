@@ -98,7 +98,7 @@ def test_auditors_read_and_write_nothing(door: Door) -> None:
     trail = door.client.get("/v1/audit", headers=auditor).json()["items"]
     assert [(one["action"], one["result"]) for one in trail[-2:]] == [
         ("batch.create", "done"),
-        ("batch.stop", "role-missing"),
+        ("batch.cancel", "role-missing"),
     ]
     assert door.client.get("/v1/audit", headers=operator).status_code == 403
 

@@ -110,6 +110,8 @@ def test_started_paused_resumed_cancelled(door: Door, probe: Probe) -> None:
     together(door, f"{at}/pause")
     together(door, f"{at}/resume")
     together(door, f"{at}/cancel")
+    noted = [one.action for one in ledgers_state(door.office.workspace.ledger)[-1][-4:]]
+    assert noted == ["batch.start", "batch.pause", "batch.resume", "batch.cancel"]
 
 
 def test_what_cannot_be_resumed_stays_paused(door: Door, probe: Probe) -> None:

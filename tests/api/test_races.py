@@ -413,7 +413,7 @@ def test_a_plan_is_cancelled_while_it_is_retried(
             assert not any(ann.left(probe).values())
         begun = [(one["action"], one["target"]) for one in trail(door) if one["result"] == "done"]
         assert begun.count(("request.retry", uid)) == (retried.status_code == 200)
-        assert begun.count(("batch.stop", plan)) == (withdrawn.status_code == 200)
+        assert begun.count(("batch.cancel", plan)) == (withdrawn.status_code == 200)
     assert [one.status_code for one in answers[0]] == [409, 200]
     assert [one.status_code for one in answers[-1]] == [200, 409 if void else 200], "it is another plan that runs"
 
@@ -457,8 +457,8 @@ def test_what_is_held_or_failed_is_stopped_while_it_is_retried(
         assert (lost.status_code, won.status_code) == (409, 200), (held, verb, lost.text, won.text)
         if verb == "retry":
             assert won.json()["state"] == "executing"
-    noted = [one["target"] for one in trail(door)[before:]]
-    assert noted == [url.rpartition("/")[2] for url in batches]
+    noted = [(one["action"], one["target"]) for one in trail(door)[before:]]
+    assert noted == [(f"batch.{verb}", url.rpartition("/")[2]) for url, (_, verb) in zip(batches, cases, strict=True)]
 
 
 def test_a_request_is_planned_while_it_is_retried(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,9 @@ def test_nothing_to_take_up_is_said(door: Door, probe: Probe) -> None:
     assert told["state"] == "erased"
     for path in (at, f"/v1/batches/{told['batch']}"):
         assert slug(door.client.post(f"{path}/retry", headers=operator)) == (409, "not-possible-now")
-    assert (audited(door, "request.retry"), audited(door, "batch.stop")) == (0, 0), "the audit trail says what was done"
+    assert (audited(door, "request.retry"), audited(door, "batch.retry")) == (0, 0), (
+        "the audit trail says what was done"
+    )
 
 
 def test_what_could_not_be_planned_is_tried_at_once(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,10 @@ class Operation(StrEnum):
     BATCH_CREATE = "batch.create"
     BATCH_READ = "batch.read"
     BATCH_START = "batch.start"
-    BATCH_STOP = "batch.stop"
+    BATCH_PAUSE = "batch.pause"
+    BATCH_RESUME = "batch.resume"
+    BATCH_RETRY = "batch.retry"
+    BATCH_CANCEL = "batch.cancel"
     BATCH_APPROVE = "batch.approve"
     HOLD_PLACE = "hold.place"
     HOLD_READ = "hold.read"
@@ -60,7 +63,10 @@ ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
         Operation.BATCH_CREATE: frozenset({_R, _O}),
         Operation.BATCH_READ: frozenset({_R, _O, _P, _A}),
         Operation.BATCH_START: frozenset({_O}),
-        Operation.BATCH_STOP: frozenset({_O}),
+        Operation.BATCH_PAUSE: frozenset({_O}),
+        Operation.BATCH_RESUME: frozenset({_O}),
+        Operation.BATCH_RETRY: frozenset({_O}),
+        Operation.BATCH_CANCEL: frozenset({_O}),
         Operation.BATCH_APPROVE: frozenset({_P}),
         Operation.HOLD_PLACE: frozenset({_O}),
         Operation.HOLD_READ: frozenset({_O, _A}),

@@ -160,7 +160,7 @@ def start(call: Annotated[Call, Depends(allowed(Operation.BATCH_START))], batch_
 
 
 @router.post("/{batch_id}/pause", response_model=BatchTold)
-def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_PAUSE))], batch_id: str) -> BatchTold:
     """Let no further step begin."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
@@ -170,7 +170,7 @@ def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_i
 
 
 @router.post("/{batch_id}/resume", response_model=BatchTold)
-def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_RESUME))], batch_id: str) -> BatchTold:
     """Let a paused batch go on; what was verified before is asked again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
@@ -181,7 +181,7 @@ def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_
 
 @router.post("/{batch_id}/retry", response_model=BatchTold)
 def retry(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str, given: Confirmation | None = None
+    call: Annotated[Call, Depends(allowed(Operation.BATCH_RETRY))], batch_id: str, given: Confirmation | None = None
 ) -> BatchTold:
     """Take up what failed, people whose hold is over, or (confirmed) what a batch that is over left. 409: nothing was.
 
@@ -197,7 +197,7 @@ def retry(
 
 
 @router.post("/{batch_id}/cancel", response_model=BatchTold)
-def cancel(call: Annotated[Call, Depends(allowed(Operation.BATCH_STOP))], batch_id: str) -> BatchTold:
+def cancel(call: Annotated[Call, Depends(allowed(Operation.BATCH_CANCEL))], batch_id: str) -> BatchTold:
     """Withdraw it: nothing further is erased, and the receipts say so."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
