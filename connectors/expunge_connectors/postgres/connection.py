@@ -24,7 +24,7 @@ class Connections:
     """A stack of idle connections; a call takes one or opens one. Safe for any number of threads.
 
     Connections are in autocommit mode, so that a transaction is always a visible `with` block, and never prepare
-    statements, so that a pooler in between does no harm.
+    statements. A pooler in between must pool sessions, not transactions: what `_open` sets is of the session.
 
     Args:
         store: Name of the store, for messages.
