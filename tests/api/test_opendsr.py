@@ -220,3 +220,12 @@ def test_several_people_behind_it_is_an_end(door: Door, probe: Probe) -> None:
         assert (told["request_status"], more["state"], more["reason"]) == ("cancelled", "denied", "ambiguous")
         assert more["receipt"].startswith("er_")
         door.settle()
+
+
+def test_what_is_refused_before_it_is_known_to_be_of_opendsr_is_documented(door: Door) -> None:
+    _, key = client_of(door)
+    paths = door.client.get(f"{BASE}/openapi.json").json()["paths"]
+    answer = door.client.get(f"{BASE}/requests/%02", headers=key)
+    documented = paths["/requests/{subject_request_id}"]["get"]["responses"][str(answer.status_code)]["content"]
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] in documented

@@ -59,7 +59,7 @@ _REFUSED: tuple[tuple[int, str, bool], ...] = (
     (400, "Not of the specified form, or not supported", False),
     (401, "No credential that is accepted", False),
     (403, "None of your roles allows it", False),
-    (404, "Not there, or not yours", False),
+    (404, "Not there, or not yours", True),
     (409, "Not possible as things stand", False),
     (413, "Too large", True),
     (429, "Too many calls", True),
