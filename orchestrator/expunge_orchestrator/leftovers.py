@@ -18,7 +18,7 @@ from expunge_orchestrator import standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Item
+from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import Workspace

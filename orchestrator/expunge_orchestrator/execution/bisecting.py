@@ -15,7 +15,8 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import pipeline
 from expunge_orchestrator.execution.context import Context, Next
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.records import ChunkState
 from expunge_orchestrator.outcomes import Result
 
 _ALMOST = 40

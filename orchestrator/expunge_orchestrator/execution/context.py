@@ -8,13 +8,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import Action
 from expunge_connectors.contract import Beat, Subject, SubjectKey
 from expunge_orchestrator import standing
 from expunge_orchestrator.execution.ahead import Ahead
 from expunge_orchestrator.holds import Held
-from expunge_orchestrator.ledger.records import Batch, ChunkState, Item
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.records import Batch, ChunkState
 from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.scope import Actions
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
 
@@ -25,10 +26,6 @@ REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
 
 Opened = dict[bytes, frozenset[SubjectKey]]
 """Sealed -> the keys in it."""
-
-
-Actions = Mapping[str, Mapping[str, Action]]
-"""Store -> collection -> what is done there."""
 
 
 @dataclass(frozen=True, slots=True)

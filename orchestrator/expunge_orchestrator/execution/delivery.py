@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Beat
 from expunge_orchestrator.execution import pipeline, withdrawing
 from expunge_orchestrator.execution.ahead import Ahead
-from expunge_orchestrator.execution.context import Actions, Context, Opened
+from expunge_orchestrator.execution.context import Context, Opened
 from expunge_orchestrator.holds import held_in_chunk
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.records import STOPPED, Batch, BatchState, ChunkState
+from expunge_orchestrator.scope import Actions
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -76,20 +78,12 @@ def take(workspace: Workspace, chunk_id: int, beat: Beat) -> Delivery | None:
         one_at_a_time(connection)  # with the placing of holds
         batch = records.batch_of_chunk(connection, chunk_id)
         cutoffs = records.cutoffs(connection, batch.id)
-        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, Ahead(), batch.actions), chunk_id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, Ahead()), chunk_id)
 
 
 def taken(connection: sa.Connection, context: Context) -> Delivery | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
-    source = _Source(
-        context.workspace,
-        context.batch,
-        context.cutoffs,
-        context.beat,
-        context.opened,
-        context.ahead,
-        context.batch.actions,
-    )
+    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened, context.ahead)
     return _take(connection, source, context.chunk_id)
 
 
@@ -102,7 +96,6 @@ class _Source(NamedTuple):
     beat: Beat
     opened: Opened
     ahead: Ahead
-    actions: Actions
 
 
 def _of_chunk(actions: Actions, remainder: Mapping[str, Sequence[str]] | None) -> Actions:
@@ -147,7 +140,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
     ).rowcount
     if not moved:
         return None
-    items = records.items_of_chunk(connection, chunk_id)
+    items = items_of_chunk(connection, chunk_id)
     context = Context(
         workspace=source.workspace,
         batch=batch,
@@ -161,7 +154,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         beat=source.beat,
         opened=source.opened,
         ahead=source.ahead,
-        actions=_of_chunk(source.actions, seen.remainder),
+        actions=_of_chunk(batch.actions, seen.remainder),
         held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
         remainder=seen.remainder,
         unchecked=unchecked,

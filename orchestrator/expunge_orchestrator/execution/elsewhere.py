@@ -20,7 +20,8 @@ from expunge_orchestrator import leftovers, outcomes, standing
 from expunge_orchestrator.execution.context import Context
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import RUNNING, ChunkState, Item
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.records import RUNNING, ChunkState
 from expunge_orchestrator.leftovers import Leftover, Place
 from expunge_orchestrator.outcomes import Line, Outcome, Record, Result
 from expunge_orchestrator.tags import Tagger

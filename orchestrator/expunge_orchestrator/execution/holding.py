@@ -17,7 +17,8 @@ from expunge_orchestrator.execution.context import Context, Next
 from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.holds import Held
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import STOPPED, ChunkState, Item
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.records import STOPPED, ChunkState
 from expunge_orchestrator.outcomes import Line, Outcome, Result
 from expunge_reports.statement import Open
 

@@ -21,7 +21,8 @@ from expunge_orchestrator.execution import bisecting, bodies, pipeline, sameness
 from expunge_orchestrator.execution.context import Context, Next
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import one_at_a_time, reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, Item, batch_by_uid, update_items
+from expunge_orchestrator.ledger.items import Item, update_items
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.leftovers import Place
 from expunge_orchestrator.outcomes import Line, Record, Result
 from expunge_orchestrator.workspace import Workspace

@@ -19,7 +19,7 @@ from expunge_orchestrator import leftovers, outcomes, standing
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import Item, update_items
+from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.tags import Tagger

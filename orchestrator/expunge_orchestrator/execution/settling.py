@@ -15,7 +15,8 @@ from expunge_orchestrator.execution.sameness import refuse_other_store
 from expunge_orchestrator.execution.steps import record_counts
 from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item, verified_at
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.records import ChunkState, verified_at
 from expunge_orchestrator.outcomes import Line, Outcome, Result
 
 

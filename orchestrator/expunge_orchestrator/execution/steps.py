@@ -31,15 +31,8 @@ from expunge_orchestrator.execution.sameness import refuse_other_store
 from expunge_orchestrator.grounds import grounds_of
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import (
-    ChunkState,
-    Item,
-    counted_at,
-    update_alike,
-    update_items,
-    verified_at,
-    verified_since_count,
-)
+from expunge_orchestrator.ledger.items import Item, update_alike, update_items
+from expunge_orchestrator.ledger.records import ChunkState, counted_at, verified_at, verified_since_count
 from expunge_orchestrator.outcomes import Record, Result
 from expunge_orchestrator.scope import asked_for
 from expunge_reports.statement import NOTHING_OPEN

@@ -14,7 +14,8 @@ from expunge_orchestrator.execution import bodies, receipt
 from expunge_orchestrator.execution.context import Context, Next, Write
 from expunge_orchestrator.grounds import Grounds
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import ChunkState, Item
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.records import ChunkState
 from expunge_orchestrator.outcomes import Line, Outcome, Result
 from expunge_reports.statement import Open
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -97,86 +95,6 @@ class Batch:
         }
 
 
-class Item(NamedTuple):
-    """One person of a batch, in the order of `_ITEMS`.
-
-    What the ledger holds as JSON is kept as text and decoded when it is read: most steps read one record of it or none.
-    A tuple, because every step of a chunk makes thousands of them; `repr` hides what is sealed.
-    """
-
-    id: int
-    line: int
-    series: str
-    outcome: str | None
-    reason: str | None
-    wrapped_key: bytes | None
-    sealed_identifiers: bytes | None
-    sealed_keys: bytes | None
-    subjects_text: str
-    found_text: str | None
-    verified_text: str | None
-    reviewed_text: str | None
-    reverified_text: str | None
-
-    def __repr__(self) -> str:
-        return f"Item(id={self.id})"
-
-    @property
-    def subjects(self) -> Sequence[str]:
-        """Digests of the openings of the request's identifiers."""
-        return list(json.loads(self.subjects_text))
-
-    @property
-    def found(self) -> Mapping[str, Any]:
-        """Count record: at the cutoff, before anything was deleted."""
-        return _record(self.found_text)
-
-    @property
-    def verified(self) -> Mapping[str, Any]:
-        """Count record: after erasing."""
-        return _record(self.verified_text)
-
-    @property
-    def reviewed(self) -> Mapping[str, Any]:
-        """Count record: after the settling time."""
-        return _record(self.reviewed_text)
-
-    @property
-    def reverified(self) -> Mapping[str, Any]:
-        """Count record: after erasing again."""
-        return _record(self.reverified_text)
-
-
-def _record(text: str | None) -> dict[str, Any]:
-    return {} if text is None else dict(json.loads(text) or {})
-
-
-# In the order of the fields of `Item`.
-_ITEMS = (
-    sa.select(
-        *(
-            schema.item.c[name]
-            for name in (
-                "id",
-                "line",
-                "series",
-                "outcome",
-                "reason",
-                "wrapped_key",
-                "sealed_identifiers",
-                "sealed_keys",
-            )
-        ),
-        *(
-            sa.cast(schema.item.c[name], sa.Text)
-            for name in ("subjects", "found", "verified", "reviewed", "reverified")
-        ),
-    )
-    .where(schema.item.c.chunk_id == sa.bindparam("chunk"))
-    .order_by(schema.item.c.id)
-)
-
-
 # Built once: a step of one person asks the ledger as often as a step of thousands.
 _BY_UID = sa.select(schema.batch).where(schema.batch.c.uid == sa.bindparam("uid"))
 _OF_CHUNK = (
@@ -203,20 +121,6 @@ _LATEST = (
     .subquery()
 )
 _VERIFIED = sa.select(sa.func.min(_LATEST.c.at))
-
-
-@cache
-def _updating(names: tuple[str, ...]) -> sa.Update:
-    """An update of these columns of one item."""
-    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    return sa.update(schema.item).where(schema.item.c.id == sa.bindparam("new_id")).values(new)
-
-
-@cache
-def _updating_alike(names: tuple[str, ...]) -> sa.Update:
-    """An update of these columns of many items to the same values."""
-    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    return sa.update(schema.item).where(schema.item.c.id.in_(sa.bindparam("alike", expanding=True))).values(new)
 
 
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
@@ -272,51 +176,6 @@ def _batch(row: sa.Row[Any]) -> Batch:
         requested_by=row.requested_by,
         cancelled=row.cancelled_at is not None,
     )
-
-
-def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
-    """The people of a chunk, in order."""
-    rows = connection.execute(_ITEMS, {"chunk": chunk_id})
-    return list(map(Item._make, rows.fetchall()))
-
-
-def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write some columns of many items in one statement.
-
-    Args:
-        connection: In the transaction of the step.
-        rows: `id` and the columns' new values; every row names the same columns.
-    """
-    if not rows:
-        return
-    connection.execute(
-        _updating(tuple(name for name in rows[0] if name != "id")),
-        [{f"new_{name}": value for name, value in row.items()} for row in rows],
-    )
-
-
-def update_alike(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """The same where most items get the same values, as after a verification: one statement for all that are alike.
-
-    Args:
-        connection: In the transaction of the step.
-        rows: As for `update_items`.
-    """
-    alike: dict[tuple[object, ...], list[Mapping[str, object]]] = {}
-    for row in rows:
-        values = tuple(
-            json.dumps(value) if isinstance(value, dict) else value for name, value in row.items() if name != "id"
-        )
-        alike.setdefault(values, []).append(row)
-    update_items(connection, [group[0] for group in alike.values() if len(group) == 1])
-    for group in alike.values():
-        if len(group) > 1:
-            first, *_ = group
-            connection.execute(
-                _updating_alike(tuple(name for name in first if name != "id")),
-                {f"new_{name}": value for name, value in first.items() if name != "id"}
-                | {"alike": [row["id"] for row in group]},
-            )
 
 
 def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:

@@ -20,7 +20,8 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import pipeline, states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid, items_of_chunk
+from expunge_orchestrator.ledger.items import items_of_chunk
+from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.requests import records
