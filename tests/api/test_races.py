@@ -494,22 +494,24 @@ def begun(door: Door, probe: Probe) -> str:
 def failed(door: Door, probe: Probe) -> str:
     """A batch all of which failed."""
     url = begun(door, probe)
-    with door.office.workspace.ledger.begin() as connection:
-        number = batch_by_uid(connection, url.rpartition("/")[2]).id
-        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.batch_id == number).values(state="failed"))
-        states.follow(connection, [number])
+    stand(door, url, "failed", held=None)
     return url
 
 
 def held_no_more(door: Door, probe: Probe) -> str:
     """A batch that a hold kept, which is lifted; nobody looked since."""
     url = begun(door, probe)
+    stand(door, url, "held", held=["hd_lifted"])
+    return url
+
+
+def stand(door: Door, url: str, state: str, held: list[str] | None) -> None:
+    """Put all chunks of a batch into a state."""
     with door.office.workspace.ledger.begin() as connection:
         number = batch_by_uid(connection, url.rpartition("/")[2]).id
-        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.batch_id == number).values(state="held"))
-        connection.execute(sa.update(schema.item).where(schema.item.c.batch_id == number).values(held=["hd_lifted"]))
+        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.batch_id == number).values(state=state))
+        connection.execute(sa.update(schema.item).where(schema.item.c.batch_id == number).values(held=held))
         states.follow(connection, [number])
-    return url
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

@@ -85,17 +85,22 @@ def test_told_to_stop_it_ends_with_the_step_that_runs(probe: Probe, tmp_path: Pa
         worker.start()
         assert reached.acquire(timeout=60)
         assert reached.acquire(timeout=60)
-        ending = threading.Thread(target=worker.stop)
-        ending.start()
-        ending.join(0.3)
-        assert ending.is_alive(), "a step that runs is let end"
-        released.set()
-        ending.join(60)
-        assert not ending.is_alive()
+        stop_while_at_work(worker, released)  # a step that runs is let end
         assert [state() for state in asked] == ["executing"] * 3
         assert [ann.left(probe)["main.callers"] for ann in people] == [0, 0, 1]
         door.work()
         assert [state() for state in asked] == ["erased"] * 3
+
+
+def stop_while_at_work(worker: Worker, released: threading.Event) -> None:
+    """It ends, but not before what it is at is released and done."""
+    ending = threading.Thread(target=worker.stop)
+    ending.start()
+    ending.join(0.3)
+    assert ending.is_alive()
+    released.set()
+    ending.join(60)
+    assert not ending.is_alive()
 
 
 def test_told_to_stop_it_plans_no_further_request(
@@ -117,13 +122,7 @@ def test_told_to_stop_it_plans_no_further_request(
         worker = Worker(door.office.workspace, door.clock)
         worker.start()
         assert reached.wait(60)
-        ending = threading.Thread(target=worker.stop)
-        ending.start()
-        ending.join(0.3)
-        assert ending.is_alive(), "the request that it is at is planned"
-        released.set()
-        ending.join(60)
-        assert not ending.is_alive()
+        stop_while_at_work(worker, released)  # the request that it is at is planned
         assert len(planned) == 1
         assert [state() for state in asked[1:]] == ["planning"] * 2
         door.work()
