@@ -135,14 +135,25 @@ def reasons_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
     return Counter(rows)
 
 
-def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int]]:
-    """`store.collection` -> found, due, retained, newer, summed over the people of the batch."""
+def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int | None]]:
+    """`store.collection` -> found, due, retained, newer, summed over the people of the batch.
+
+    Of whom something was found, and who was not verified there, nobody knows what is left: all but `found` is None.
+    """
     sums: dict[str, Counter[str]] = {}
+    unknown: set[str] = set()
     rows = connection.execute(
         sa.select(schema.item.c.found, schema.item.c.verified).where(schema.item.c.batch_id == batch.id)
     )
     for row in rows:
-        for column, record in (("found", row.found or {}), ("verified", row.verified or {})):
+        found, verified = row.found or {}, row.verified or {}
+        unknown |= {
+            f"{store}.{name}"
+            for store, collections in found.items()
+            for name in collections
+            if name not in verified.get(store, {})
+        }
+        for column, record in (("found", found), ("verified", verified)):
             for store, collections in record.items():
                 for name, (due, retained, newer, _until, _ground) in collections.items():
                     total = sums.setdefault(f"{store}.{name}", Counter())
@@ -150,4 +161,10 @@ def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str
                         total["found"] += due + retained
                     else:
                         total.update({"due": due, "retained": retained, "newer": newer})
-    return {name: {key: total[key] for key in ("found", "due", "retained", "newer")} for name, total in sums.items()}
+    return {
+        name: {
+            key: None if name in unknown and key != "found" else total[key]
+            for key in ("found", "due", "retained", "newer")
+        }
+        for name, total in sums.items()
+    }

@@ -20,6 +20,8 @@ from tests.fixtures.servers import wait_until
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import StillReferencedError, TerminalError
+from expunge_orchestrator.api.shapes.batches import BatchTold
+from expunge_orchestrator.cli.erase import report
 from expunge_orchestrator.execution import bisecting, states
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -67,6 +69,25 @@ def test_one_poison_item_among_a_thousand(office: Office, probe: Probe) -> None:
     office.settle()
     assert office.again(batch).state is BatchState.SETTLED
     assert crowd.messages(probe) == []
+
+
+def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
+    office: Office, probe: Probe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crowd = make_crowd(probe, 2)
+    batch = office.plan(crowd.csv)
+    with poisoned(probe, [crowd.ids[1]]):
+        office.erase(batch)
+        told = report(office.workspace, batch, as_json=False)
+    assert told["collections"]["main.messages"] == {"found": 2, "due": None, "retained": None, "newer": None}
+    assert BatchTold.model_validate(told).collections["main.messages"].due is None
+    said = " ".join(capsys.readouterr().out.split())
+    assert "│ main.messages │ 2 │ ? │ ? │ ? │" in said
+    assert "?: not known, since somebody of whom this was found has not been verified" in said
+    office.erase(batch)
+    told = report(office.workspace, batch, as_json=False)
+    assert told["collections"]["main.messages"] == {"found": 2, "due": 0, "retained": 0, "newer": 0}
+    assert "?" not in capsys.readouterr().out
 
 
 def test_several_poison_items_are_all_found(office: Office, probe: Probe) -> None:

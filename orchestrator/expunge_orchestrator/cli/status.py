@@ -95,11 +95,14 @@ def show(report: dict[str, Any]) -> None:
     """A batch for people."""
     out = terminal.console()
     rows = [
-        (name, one["found"], one["due"], one["retained"], one["newer"]) for name, one in report["collections"].items()
+        (name, one["found"], *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer")))
+        for name, one in report["collections"].items()
     ]
     title = f"Batch {report['batch']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
     if rows:
         out.print(terminal.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
+        if any("?" in row for row in rows):
+            out.print("?: not known, since somebody of whom this was found has not been verified")
     else:
         out.print(f"[bold]{escape(title)}[/]")
     told = ", ".join(f"{number} {name}" for name, number in sorted(report["outcomes"].items()))

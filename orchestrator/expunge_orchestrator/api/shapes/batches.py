@@ -56,6 +56,17 @@ class PlanTold(Shape):
     stores: dict[str, dict[str, Any]]
 
 
+class CollectionTold(Shape):
+    """What was found in one collection, and what is there now, of all people of a batch."""
+
+    found: int
+    due: int | None = Field(
+        description="Null, as `retained` and `newer`: somebody of whom this was found has not been verified."
+    )
+    retained: int | None
+    newer: int | None
+
+
 class BatchTold(Shape):
     """How far a batch is, what was found and what is left."""
 
@@ -69,7 +80,7 @@ class BatchTold(Shape):
     people: int
     outcomes: dict[str, int]
     reasons: dict[str, int]
-    collections: dict[str, dict[str, int]]
+    collections: dict[str, CollectionTold]
     settles_at: datetime | None
     settling: bool
     settled: int
