@@ -46,6 +46,7 @@ class StoreDraft:
         identities: Name -> kind, normaliser and so on, as in the map.
         members: Controllers of which there are many, by the tables that tell them apart: name -> explanation.
         notes: Comments about the whole store: what was left out, and why.
+        questions: What is to be decided about something that was left out.
     """
 
     store: str
@@ -54,6 +55,7 @@ class StoreDraft:
     collections: tuple[DraftCollection, ...]
     members: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -168,6 +168,7 @@ def _store(draft: StoreDraft) -> Iterator[str]:
     if draft.notes:
         yield "    # Left out:"
         yield from (f"    # - {_comment(note)}" for note in draft.notes)
+    yield from (f"    # DECIDE: {_comment(question)}" for question in draft.questions)
     yield ""
 
 

@@ -181,6 +181,45 @@ def test_other_shapes_of_databases(database):
     assert not {"public.parts_1"} & set(told)
 
 
+def test_what_persons_point_to_is_shared_a_controller_or_a_question(database, tmp_path):
+    execute(
+        database,
+        """
+        CREATE TABLE addresses (id int PRIMARY KEY, street text, postcode text, city text);
+        CREATE TABLE depots (shop text, no int, street text, PRIMARY KEY (shop, no));
+        CREATE TABLE countries (code char(2) PRIMARY KEY, name text);
+        CREATE TABLE "Tenants" (id int PRIMARY KEY, name text, contact_email text);
+        CREATE TABLE customers (id int PRIMARY KEY, email text, shop text, depot int,
+            ships_to int REFERENCES addresses, bills_to int NOT NULL REFERENCES addresses,
+            country char(2) REFERENCES countries, tenant int REFERENCES "Tenants",
+            FOREIGN KEY (shop, depot) REFERENCES depots);
+        CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers,
+            ship_to int REFERENCES addresses);
+        """,
+    )
+    drafted = draft(database)
+    found = collections(drafted)
+    assert found["addresses"].entries["sharing"] == "last_owner"
+    assert found["addresses"].entries["ties"] == [
+        {"column": "id", "of": "customers.bills_to"},
+        {"column": "id", "of": "customers.ships_to"},
+        {"column": "id", "of": "orders.ship_to"},
+    ]
+    assert found["depots"].entries["ties"] == [
+        {"columns": ["shop", "no"], "of": "customers", "of_columns": ["shop", "depot"]}
+    ]
+    assert set(drafted.members) == {"tenant"}, "by its name; a country is no controller, nor is an address"
+    assert "tenant" in found["customers"].questions["owner"]
+    (asked,) = drafted.questions
+    assert "public.countries (public.customers points to it)" in asked
+    assert f"    # DECIDE: {asked}" in written([drafted]).splitlines()
+    later = found["customers"].later
+    assert '  ships_to: "NULL"' in later, "else the row that stays would keep the address"
+    assert not [line for line in later if "bills_to" in line], "the server takes no NULL there"
+    with opened(database, loaded(answered(written([drafted])), tmp_path)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
 def test_an_empty_database_is_said_to_have_no_persons(database):
     assert any("No table looks like one row for each person" in note for note in draft(database).notes)
 

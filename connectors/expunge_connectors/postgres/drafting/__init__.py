@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_connectors.drafting import ANCHOR, COMPANY, PERSONAL, DraftCollection, StoreDraft
 from expunge_connectors.postgres import catalogue
 from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.drafting.columns import Kind, Kinds, kinds
+from expunge_connectors.postgres.drafting import leavings
+from expunge_connectors.postgres.drafting.columns import Kind, Kinds, kinds, told
 from expunge_connectors.postgres.drafting.picture import Picture, kept_like, log_like, picture, singular
 from expunge_connectors.postgres.inspection import sampling
-from expunge_connectors.postgres.spec import Tie
 
 __all__ = ["draft"]
 
@@ -25,7 +25,6 @@ _ADDRESS: tuple[str, Mapping[str, object]] = (
     "postal_address",
     {"kind": "nominating", "normaliser": "postal/1", "shareable": True},
 )
-_COMPOSITE = "columns" in Tie.model_fields
 
 
 def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
@@ -76,7 +75,15 @@ class _Drafter:
         members = {
             singular(table): f"told apart by {table}; as {singular(table)}:<id>" for table in self.picture.members
         }
-        return StoreDraft(self.store, "postgres", identities, collections, members, tuple(self._notes()))
+        return StoreDraft(
+            self.store,
+            "postgres",
+            identities,
+            collections,
+            members,
+            tuple(leavings.notes(self.picture, self.kinds)),
+            tuple(leavings.questions(self.picture, self.kinds)),
+        )
 
     def _person(self, table: str) -> DraftCollection:
         identity, key = self._identity(table), self._key(table).name
@@ -100,17 +107,7 @@ class _Drafter:
         return DraftCollection(self._name(table), entries, questions, self._seen(table), later)
 
     def _tied(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
-        ties: list[dict[str, object]] = []
-        notes: list[str] = []
-        for key in keys:
-            lead = self._name(key.parent)
-            if len(key.columns) == 1:
-                ties.append({"column": key.columns[0], "of": f"{lead}.{key.parent_columns[0]}"})
-            elif _COMPOSITE:
-                theirs = list(key.parent_columns)
-                ties.append({"columns": list(key.columns), "of": lead, "of_columns": theirs})
-            else:
-                notes.append(f"{key.name} points to {key.parent} by several columns: this cannot be written here.")
+        ties = [self._of(key.columns, key.parent, key.parent_columns) for key in keys]
         columns = self.tables[table].columns
         if not any(all(columns[one].not_null for one in key.columns) for key in keys):
             ties += self._nominating(table)  # rows without a parent would not be found otherwise
@@ -125,18 +122,16 @@ class _Drafter:
             entries |= self._created(table)
         entries |= self._yields(table)
         own = [key for key in self.live.foreign_keys if key.child == key.parent == table]
-        notes += [f"{', '.join(key.columns)} points to other rows of the table: answers of others?" for key in own]
+        notes = [f"{', '.join(key.columns)} points to other rows of the table: answers of others?" for key in own]
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes))
 
     def _shared(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
-        ties = [
-            {"column": key.parent_columns[0], "of": f"{self._name(key.child)}.{key.columns[0]}"}
-            for key in keys
-            if len(key.columns) == 1
-        ]
+        ties = [self._of(key.parent_columns, key.child, key.columns) for key in keys]
         entries = {**self._head(table), "ties": ties, "sharing": "last_owner"}
         questions = self._questions(table)
-        questions["sharing"] = "several people may share a row: does it go with the last of them?"
+        questions["sharing"] = (
+            "several people may share a row: does it go with the last of them? If it is nobody's, leave the table out"
+        )
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
 
     def _loose(self, table: str) -> DraftCollection:
@@ -151,6 +146,13 @@ class _Drafter:
         if not ties:
             entries["ties"], questions["ties"] = None, "how does a row belong to a person?"
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
+
+    def _of(self, columns: Sequence[str], other: str, theirs: Sequence[str]) -> dict[str, object]:
+        """A tie by a foreign key, from whichever of its ends."""
+        lead = self._name(other)
+        if len(columns) == 1:
+            return {"column": columns[0], "of": f"{lead}.{theirs[0]}"}
+        return {"columns": list(columns), "of": lead, "of_columns": list(theirs)}
 
     def _head(self, table: str) -> dict[str, object]:
         undecided = log_like(table) or kept_like(table)
@@ -220,27 +222,14 @@ class _Drafter:
                 yield f"  {_word(column)}: \"'erased-' || {_sql(key.name)} || '@erased.invalid'\""
             else:
                 yield f"  {_word(column)}: " + ("\"'erased'\"" if column in taken else '"NULL"')
+        leading = [lead for leads in self.picture.shared.values() for lead in leads if lead.child == table]
+        for column in dict.fromkeys(column for lead in leading for column in lead.columns):
+            if column not in taken:
+                yield f'  {_word(column)}: "NULL"'
 
     def _seen(self, table: str) -> tuple[str, ...]:
         seen = self.kinds[table]
-        return (f"Seems to hold: {'; '.join(f'{column} ({kind})' for column, kind in seen.items())}.",) if seen else ()
-
-    def _notes(self) -> Iterator[str]:
-        if not self.picture.persons:
-            yield "No table looks like one row for each person: name it, with `person`, and tie the others to it."
-        for table in self.picture.members:
-            yield f"{table} seems to tell controllers apart; if its rows are persons too, map it."
-        for table in self.picture.others:
-            content = {column: kind for column, kind in self.kinds[table].items() if column != "name"}
-            if log_like(table) and not content:
-                yield f"{table}: nothing personal was seen; a candidate for a log, if somebody approves it as one."
-            elif content:
-                yield (
-                    f"{table} leads to no person, but seems to hold"
-                    f" {'; '.join(f'{column} ({kind})' for column, kind in content.items())}: look at it."
-                )
-            else:
-                yield f"{table}: nothing personal was seen."
+        return (f"Seems to hold: {told(seen)}.",) if seen else ()
 
     def _identity(self, person: str) -> str:
         return f"{singular(person)}_id"

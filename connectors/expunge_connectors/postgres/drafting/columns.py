@@ -95,3 +95,8 @@ def kinds(connection: Connection, table: SampledTable, rows: int) -> Kinds:
 def personal(found: Kinds) -> Kinds:
     """Those that say something about a person by themselves; a bare `name` may be anybody's or anything's."""
     return {column: kind for column, kind in found.items() if kind in _PERSONAL and column != "name"}
+
+
+def told(found: Kinds) -> str:
+    """`email (e-mail address); birth_date (birth)`."""
+    return "; ".join(f"{column} ({kind})" for column, kind in found.items())

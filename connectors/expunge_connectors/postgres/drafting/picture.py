@@ -16,6 +16,12 @@ _PEOPLE = frozenset(
     patient person resident respondent staff student subscriber teacher user visitor voter worker
     """.split()  # noqa: SIM905 - reads as a text
 )
+_CONTROLLERS = frozenset(
+    """
+    account agency business client company employer institution merchant org organisation organization school tenant
+    workspace
+    """.split()  # noqa: SIM905 - reads as a text
+)
 _LOG = re.compile(r"(^|_)(log|logs|audit|audits|audit_trail|access|events?|history|journal|trace|traces)$")
 _KEPT = re.compile(r"(^|_)(invoice|order|payment|transaction|receipt|booking|ledger|tax|contract|refund|payout)s?(_|$)")
 
@@ -27,9 +33,11 @@ class Picture:
     Attributes:
         persons: Tables with a row for each person.
         tied: Tables whose rows lead to a person along foreign keys, in the order they were reached -> the keys.
-        shared: Parents with personal columns that rows of `tied` point to -> the keys.
+        shared: Parents with personal columns that rows of persons or of `tied` point to -> the keys.
         loose: Tables with e-mail addresses, phone numbers or an id of a person, which no foreign key ties.
-        members: Tables that tell controllers apart, by what points to them: a client, a tenant, an organisation.
+        members: Tables that tell controllers apart: persons point to them, and their name is that of a client, a
+            tenant, an organisation.
+        lookups: Other parents of persons, with nothing personal -> the keys: a country, or a controller after all.
         others: Everything else.
     """
 
@@ -38,6 +46,7 @@ class Picture:
     shared: Mapping[str, tuple[ForeignKey, ...]]
     loose: tuple[str, ...]
     members: tuple[str, ...]
+    lookups: Mapping[str, tuple[ForeignKey, ...]]
     others: tuple[str, ...]
 
 
@@ -83,24 +92,28 @@ def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapp
         tied[child] = tuple(key for key in known if key.child == child and key.parent in earlier)
     shared: dict[str, tuple[ForeignKey, ...]] = {}
     members: list[str] = []
+    lookups: dict[str, tuple[ForeignKey, ...]] = {}
     for table in tables:
-        pointing = [key for key in known if key.parent == table and key.child in reached]
+        pointing = tuple(key for key in known if key.parent == table and key.child in reached)
         if table in reached or not pointing:
             continue
-        if any(key.child in persons for key in pointing):
+        of_persons = any(key.child in persons for key in pointing)
+        if of_persons and _last_word(table) in _CONTROLLERS:
             members.append(table)
         elif personal(kinds.get(table, {})):
-            shared[table] = tuple(key for key in pointing if key.child in tied)
-    rest = [table for table in tables if table not in reached and table not in shared and table not in members]
+            shared[table] = pointing
+        elif of_persons:
+            lookups[table] = pointing
+    placed = {*reached, *shared, *members, *lookups}
+    rest = [table for table in tables if table not in placed]
     ids = {f"{singular(person)}_id" for person in persons}
     loose = tuple(
         table
         for table in rest
         if {Kind.EMAIL, Kind.PHONE} & set(kinds.get(table, {}).values()) or ids & set(tables[table].columns)
     )
-    return Picture(
-        tuple(persons), tied, shared, loose, tuple(members), tuple(table for table in rest if table not in loose)
-    )
+    others = tuple(table for table in rest if table not in loose)
+    return Picture(tuple(persons), tied, shared, loose, tuple(members), lookups, others)
 
 
 def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> list[str]:
@@ -132,4 +145,8 @@ def _hangs_on(table: str, others: Iterable[str], edges: list[tuple[str, str]]) -
 
 
 def _says_person(table: str) -> bool:
-    return singular(table).rpartition("_")[2] in _PEOPLE
+    return _last_word(table) in _PEOPLE
+
+
+def _last_word(table: str) -> str:
+    return singular(table).rpartition("_")[2]
