@@ -237,10 +237,12 @@ class Adoptable(Protocol):
 
 @runtime_checkable
 class Sweepable(Protocol):
-    """A store that can be searched for identifiers in places that the map does not name (`expunge check --sample`)."""
+    """A store of which samples can be looked at: what the map does not name, or would not find (`check --sample`)."""
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Look at samples of unmapped places: what looks like an identifier, where, and how often. Never a value.
+
+        And, where a record can only be found by its exact name, at names in another spelling than is looked for.
 
         Reads only, in bounded time: what could not be looked at in time, or at all, is a finding of its own.
 

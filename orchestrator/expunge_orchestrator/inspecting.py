@@ -40,7 +40,7 @@ def inspect_all(
 
 
 def sweep_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
-    """What looks like an identifier in places that the map does not name, errors first.
+    """What samples show: identifiers in places that the map does not name, names that it would not find. Errors first.
 
     Args:
         stores: The connectors by name.

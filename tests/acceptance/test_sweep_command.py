@@ -11,10 +11,21 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.acceptance.desk import Desk
+from tests.contract.maps import data_map
+from tests.fixtures.servers import Keyspace
 from tests.integration.postgres.company import execute, populate
+from tests.integration.redis.world import DATA
 
 from expunge_connectors.contract import Severity
+from expunge_connectors.redis import RedisSpec
 from expunge_orchestrator.inspecting import sweep_all
+
+
+def environment() -> dict[str, str]:
+    """What a command finds around it, without settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")} | {
+        "PYTHONPATH": ":".join(sys.path)
+    }
 
 
 @pytest.fixture
@@ -27,9 +38,7 @@ def desk(database: str, tmp_path: Path) -> Desk:
     document["backups"] = {}
     del document["self_service"]  # it names data types of the stores that are left out
     (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    environment |= {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database}
-    return Desk(tmp_path, environment)
+    return Desk(tmp_path, environment() | {"EXPUNGE_STORES__MAIN__URL": database})
 
 
 def test_samples_are_looked_at_only_when_asked_for(desk: Desk) -> None:
@@ -56,3 +65,24 @@ def test_a_size_without_a_sample_is_a_mistake(desk: Desk) -> None:
 def test_a_connector_that_cannot_search_leaves_it_unknown() -> None:
     [found] = sweep_all({"other": object()}, 10)  # type: ignore[dict-item] - no method is needed for this
     assert (found.severity, found.code, found.store) == (Severity.INFO, "sweep-unread", "other")
+
+
+def test_names_as_they_were_typed_are_an_error_of_the_sample_that_blocks_nothing(
+    keyspace: Keyspace, tmp_path: Path
+) -> None:
+    mail = {"key": "mail:{email}", "type": "string", "undated": "erase", **DATA}
+    spec = RedisSpec.model_validate({"connector": "redis", "collections": {"mail": mail}})
+    written = data_map({"cache": spec}).model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
+    desk = Desk(tmp_path, environment() | {"EXPUNGE_STORES__CACHE__URL": keyspace.url})
+    desk.run("adopt", "cache")
+    keyspace.client.set("mail:Ada@X.example", "x")
+    answer = desk.run("check")
+    assert answer.code == 0
+    assert "(spelling-unknown)" in answer.told
+    answer = desk.run("check", "--sample")
+    assert answer.code == 5
+    assert "1 of 1 names" in answer.told
+    assert "1 error" in answer.told
+    assert "nothing blocks them" in answer.told
+    assert "ada@" not in answer.told.lower()

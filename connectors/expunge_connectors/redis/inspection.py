@@ -14,6 +14,7 @@ from expunge_connectors.redis import rights
 from expunge_connectors.redis.conversation import Conversation
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import RedisSpec
+from expunge_connectors.spellings import unknown_spellings
 
 _LOGS = {
     "slowlog-log-slower-than": "the slow log",
@@ -30,11 +31,13 @@ def findings(conversation: Conversation, data_map: DataMap, spec: RedisSpec) -> 
     """
     conversation.one("PING")
     notes = _Notes(conversation.store)
+    named = ((name, keys, keys.namespace) for name, keys in spec.collections.items())
     return [
         *_server(conversation, notes),
         *_recorders(conversation, notes),
         *_rights(conversation, notes, data_map, spec),
         *overlaps(conversation.store, data_map, spec.namings()),
+        *unknown_spellings(conversation.store, data_map, named),
     ]
 
 

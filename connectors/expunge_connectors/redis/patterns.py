@@ -80,6 +80,16 @@ class Pattern:
 
         return search
 
+    def reader(self) -> Callable[[bytes], bytes | None]:
+        """What stands in the identity's place of a key, empty if the template names none; None if it does not fit."""
+        match, valued = re.compile(self._expression(), re.DOTALL).fullmatch, _VALUE in self.pieces
+
+        def read(key: bytes) -> bytes | None:
+            found = match(key)
+            return None if found is None else found[1] if valued else b""
+
+        return read
+
     def _expression(self) -> bytes:
         expression, rest = b"", REST in self.pieces
         before = _VALUE in self.pieces

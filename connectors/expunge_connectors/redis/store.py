@@ -91,7 +91,7 @@ class RedisStore:
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Hold the names of a sample of keys against the map's templates."""
-        return list(sweep.findings(self._conversation(), self._spec, rows))
+        return list(sweep.findings(self._conversation(), self._map, self._spec, rows))
 
     def identity(self) -> StoreIdentity:
         """The sentinel that `adopt` planted, and the number of the database.

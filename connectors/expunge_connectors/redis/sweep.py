@@ -1,37 +1,46 @@
-"""A sample of the keyspace: names of keys that no template of the map names. SCAN only, values are not read."""
+"""A sample of the keyspace: names that no template of the map names, and names and parts in another spelling.
+
+SCAN, and of some keys the parts that belong to a person. Other values are not looked at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keynames import KeyNames
 from expunge_connectors.redis.conversation import Conversation
+from expunge_connectors.redis.parts import Parts, key_reader
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import RedisSpec
 from expunge_connectors.shapes import names_pattern
+from expunge_connectors.spellings import Named, Spellings, readable
 
 _COUNT = 1000
 
 
-def findings(conversation: Conversation, spec: RedisSpec, names: int) -> Iterator[Finding]:
+def findings(conversation: Conversation, data_map: DataMap, spec: RedisSpec, names: int) -> Iterator[Finding]:
     """What a sample of the names says.
 
     Raises:
         TransientError: The server does not answer.
     """
-    templates = tuple(keys.key for keys in spec.collections.values())
-    patterns = [names_pattern(template, ":") for template in templates]
-    known = KeyNames(
-        conversation.store,
-        spec,
-        "",
-        templates,
-        lambda name: name == SENTINEL or any(pattern.fullmatch(name) for pattern in patterns),
-    )
+    spelt = _spelt(data_map, spec)
+    spellings = Spellings(conversation.store, list(spelt.values()))
+    parts = Parts(conversation, data_map, spec, names)
+    logs = [names_pattern(keys.key, ":") for keys in spec.collections.values() if keys.log is not None]
+
+    def looked_at() -> Iterator[str]:
+        for name in sample(conversation, names):
+            if not any(log.fullmatch(name) for log in logs):
+                spellings.see([name])
+                parts.note(name)
+            yield name
+
     try:
-        yield from known.findings(sample(conversation, names))
+        yield from _known(conversation.store, spec, spelt).findings(looked_at())
     except TerminalError:
         yield Finding(
             Severity.INFO,
@@ -41,6 +50,29 @@ def findings(conversation: Conversation, spec: RedisSpec, names: int) -> Iterato
             "The user may not run SCAN: what other keys there are is unknown, not fine.",
             "Allow SCAN (read-only), or look at the server yourself.",
         )
+    yield from spellings.findings()
+    yield from parts.findings()
+
+
+def _spelt(data_map: DataMap, spec: RedisSpec) -> dict[str, Named]:
+    """The collections whose keys are named by an identifier."""
+    return {
+        name: Named.of(name, keys, data_map, keys.templates[0], key_reader(keys.templates[0]))
+        for name, keys in spec.collections.items()
+        if keys.log is None and readable(keys.templates[0])
+    }
+
+
+def _known(store: str, spec: RedisSpec, spelt: dict[str, Named]) -> KeyNames:
+    """What the map names: a key that fits a template, and holds an identifier where it is to hold one."""
+    patterns = [(names_pattern(keys.key, ":"), spelt.get(name)) for name, keys in spec.collections.items()]
+
+    def named(name: str) -> bool:
+        return name == SENTINEL or any(
+            pattern.fullmatch(name) and (one is None or one.normalised(name) is not None) for pattern, one in patterns
+        )
+
+    return KeyNames(store, spec, "", tuple(keys.key for keys in spec.collections.values()), named)
 
 
 def sample(conversation: Conversation, names: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from expunge_connectors.s3.listing import NO_LOCK
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.spec import S3Spec
 from expunge_connectors.s3.targets import overlapping
+from expunge_connectors.spellings import unknown_spellings
 
 NO_LIFECYCLE = ("NoSuchLifecycleConfiguration",)
 NO_REPLICATION = ("ReplicationConfigurationNotFoundError",)
@@ -29,7 +30,12 @@ def findings(service: Service, data_map: DataMap, spec: S3Spec) -> Sequence[Find
         TransientError: The service does not answer.
     """
     data = {objects.bucket for objects in spec.collections.values() if objects.log is None}
-    found = [*_overlaps(service.name, spec), *overlaps(service.name, data_map, spec.namings())]
+    named = ((name, objects, objects.template.namespace) for name, objects in spec.collections.items())
+    found = [
+        *_overlaps(service.name, spec),
+        *overlaps(service.name, data_map, spec.namings()),
+        *unknown_spellings(service.name, data_map, named),
+    ]
     for bucket in dict.fromkeys(objects.bucket for objects in spec.collections.values()):
         here = BucketFindings(service, bucket)
         if (closed := here.closed()) is not None:

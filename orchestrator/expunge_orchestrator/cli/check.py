@@ -20,7 +20,9 @@ from expunge_orchestrator.workspace import connected, load_map
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
-Sample = Annotated[bool, typer.Option("--sample", help="Search samples of what the map does not name as well.")]
+Sample = Annotated[
+    bool, typer.Option("--sample", help="Search samples as well: what the map does not name, and other spellings.")
+]
 Rows = Annotated[
     int | None,
     typer.Option(
@@ -40,7 +42,8 @@ def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = Fa
 
     Errors block `plan`, `erase` and `locate` (exit code 5); each finding says what to do. With --sample, tables,
     columns, keys and objects that the map does not name are searched for e-mail addresses, phone numbers, IP addresses
-    and ids of people; what is printed is where, which kind and how often, never a value.
+    and ids of people, and names of keys and objects for other spellings than the one that is looked for; what is
+    printed is where, which kind and how often, never a value. An error of the sample gives exit code 5 here alone.
 
     Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
     """
@@ -52,23 +55,36 @@ def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = Fa
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
         findings = inspect_all(data_map, stores, backups, settings.stores_at_once)
+        blocking = _errors(findings)
         if sample:
             findings += sweep_all(stores, rows)
-    errors = sum(one.severity is Severity.ERROR for one in findings)
+    errors = _errors(findings)
     if as_json:
         looked_at = {"rows": rows} if sample else None
         terminal.emit({"findings": [asdict(one) for one in findings], "errors": errors, "sample": looked_at})
     else:
-        _show(findings, errors)
+        _show(findings, errors, blocking)
     if errors:
         raise typer.Exit(FindingsError.exit_code)
 
 
-def _show(findings: list[Finding], errors: int) -> None:
+def _errors(findings: list[Finding]) -> int:
+    return sum(one.severity is Severity.ERROR for one in findings)
+
+
+def _show(findings: list[Finding], errors: int, blocking: int) -> None:
     out = terminal.console()
     for one in findings:
         place = one.store if one.collection is None else f"{one.store}.{one.collection}"
         out.print(f"[{_COLOURS[one.severity]}]{one.severity.value:7}[/] [bold]{escape(place)}[/] {escape(one.message)}")
         out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]", soft_wrap=True)
     counted = f"{terminal.number_of(errors, 'error')}, {terminal.number_of(len(findings) - errors, 'other finding')}"
-    out.print(f"{counted}. {'Errors block plan, erase and locate.' if errors else 'Nothing blocks.'}")
+    out.print(f"{counted}. {_consequence(errors, blocking)}")
+
+
+def _consequence(errors: int, blocking: int) -> str:
+    if blocking:
+        return "Errors block plan, erase and locate."
+    if errors:
+        return "Plan, erase and locate read no sample, so nothing blocks them: they leave behind what is said above."
+    return "Nothing blocks."

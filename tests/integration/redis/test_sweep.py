@@ -12,9 +12,11 @@ from expunge_connectors.contract import Finding, Severity, Sweepable
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 
 
-def swept(keyspace: Keyspace, *free: str, rows: int = 1000) -> list[Finding]:
+def swept(
+    keyspace: Keyspace, *free: str, rows: int = 1000, collections: dict[str, dict[str, object]] = COLLECTIONS
+) -> list[Finding]:
     declared = [{"place": one, "reason": "made up", "approved_by": "nobody"} for one in free]
-    spec = RedisSpec.model_validate({"connector": "redis", "collections": COLLECTIONS, "unmapped_ok": declared})
+    spec = RedisSpec.model_validate({"connector": "redis", "collections": collections, "unmapped_ok": declared})
     store = RedisStore("cache", data_map({"cache": spec}), RedisConnection.model_validate({"url": keyspace.url}))
     try:
         assert isinstance(store, Sweepable)

@@ -47,7 +47,11 @@ def test_object_lock_is_said(locking: World, versioned: World) -> None:
 
 def test_a_missing_bucket_is_an_error(s3: S3Client, servers: Endpoints) -> None:
     made = world(s3, servers, "no-such-bucket-here")
-    assert found(made) == {"s3-bucket": Severity.ERROR, "template-overlap": Severity.WARNING}
+    assert found(made) == {
+        "s3-bucket": Severity.ERROR,
+        "template-overlap": Severity.WARNING,
+        "spelling-unknown": Severity.INFO,
+    }
     made.connector.close()
 
 
@@ -119,4 +123,5 @@ def test_replication_and_access_logs_are_warnings(servers: Endpoints) -> None:
         "s3-access-log": Severity.WARNING,
         "s3-unknown": Severity.INFO,
         "template-overlap": Severity.WARNING,
+        "spelling-unknown": Severity.INFO,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tenacity import wait_none
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def swept(servers: Endpoints, bucket: str, *free: str, rows: int = 1000) -> list[Finding]:
+def swept(
+    servers: Endpoints, bucket: str, *free: str, rows: int = 1000, more: Mapping[str, object] | None = None
+) -> list[Finding]:
     declared = [{"place": one, "reason": "made up", "approved_by": "nobody"} for one in free]
     collections = {
         "folders": {"bucket": bucket, "prefix": "users/{user_id}/", **DATA},
         "faces": {"bucket": bucket, "key": "face/{email}.jpg", **DATA},
+        **(more or {}),
     }
     spec = S3Spec.model_validate({"connector": "s3", "collections": collections, "unmapped_ok": declared})
     store = S3Store("objects", data_map({"objects": spec}), connection(servers), wait=wait_none())
