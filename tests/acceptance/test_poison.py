@@ -54,6 +54,7 @@ def test_one_poison_item_among_a_thousand(office: Office, probe: Probe) -> None:
         ((reason, number),) = office.reasons(batch).items()
         assert number == 1
         assert reason.startswith("erase:main: store main, collection messages")
+        assert reason.endswith("SQLSTATE P0001.")
         assert POISON not in reason + office.failures(batch)
         assert sorted(chunks(office, batch)).count((ChunkState.FAILED.value, 1)) == 1
         assert [state for state, _ in chunks(office, batch)].count(ChunkState.FAILED.value) == 1
@@ -114,6 +115,7 @@ def test_a_trouble_of_the_whole_store_is_not_searched_for_a_person(office: Offic
         probe.sql("GRANT DELETE ON public.messages TO expunge_app")
     assert ended.state is BatchState.FAILED
     assert len(calls) <= 2 * 8 + 3
+    assert "permission denied (SQLSTATE 42501). Grant the right that `expunge check` names." in office.failures(batch)
     assert "no single person is the reason" in office.failures(batch)
     assert office.outcomes(batch).keys() <= {"open", "failed"}
     assert {state for state, _ in chunks(office, batch)} == {ChunkState.FAILED.value}

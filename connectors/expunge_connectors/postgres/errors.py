@@ -67,8 +67,10 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
         return _without_state(error, where, store)
     meaning = _MEANING.get(state)
     text = f"{where}: {meaning} (SQLSTATE {state})" if meaning else f"{where}: SQLSTATE {state}"
-    if error.diag.constraint_name is not None:
-        text += f", constraint {error.diag.constraint_name} of table {error.diag.schema_name}.{error.diag.table_name}"
+    if error.diag.constraint_name:  # a field that PL/pgSQL raises without is empty, not absent
+        text += f", constraint {error.diag.constraint_name}"
+        if error.diag.table_name:
+            text += f" of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
         return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.")
     kind = StillReferencedError if state in _REFERENCED else TerminalError

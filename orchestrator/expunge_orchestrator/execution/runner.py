@@ -236,15 +236,17 @@ def _move(connection: sa.Connection, context: Context, step: int, onward: Next) 
 def _stop(context: Context, epoch: int, step: int, error: Exception) -> None:
     """What a failure of a step means: a passing trouble, one of the whole installation, or perhaps of one person."""
     name = context.batch.pipeline[step]
+    remedy = error.remedy if isinstance(error, ExpungeError) else None
+    why = f"{name}: {error} {remedy}" if remedy else f"{name}: {error}"  # who reads it later has nothing but this
     match error:
         case TransientError():
-            _put_off(context.workspace, context, epoch, step, f"{name}: {error.message}")
+            _put_off(context.workspace, context, epoch, step, why)
         case StillReferencedError() if _first_time(context, epoch):
-            _put_off(context.workspace, context, epoch, step, f"{name}: {error}")
+            _put_off(context.workspace, context, epoch, step, why)
         case TerminalError() if not isinstance(error, IdentityChangedError):
-            bisecting.narrow(context, epoch, step, f"{name}: {error}")
+            bisecting.narrow(context, epoch, step, why)
         case ExpungeError() | ReportError():
-            _fail(context.workspace, context.chunk_id, epoch, f"{name}: {error}")
+            _fail(context.workspace, context.chunk_id, epoch, why)
         case _:
             bisecting.narrow(context, epoch, step, f"{name}: internal error {type(error).__name__}")
 
