@@ -111,6 +111,8 @@ class Connections:
             "search_path": "",
             # Where a policy hides rows, a statement fails instead of finding nothing: hidden is not gone.
             "row_security": "off",
+            # Names of types are compared as the server spells them.
+            "quote_all_identifiers": "off",
             # Days are UTC days, whatever the server's zone.
             "TimeZone": "UTC",
         }

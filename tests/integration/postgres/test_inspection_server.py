@@ -49,6 +49,27 @@ def test_the_remedies_for_missing_rights_can_be_pasted(company):
         assert [one for one in findings(url, loaded) if one.code == "role-attributes"] == []
 
 
+def test_types_in_a_schema_that_the_role_may_not_use_are_named(company):
+    execute(
+        company,
+        "CREATE SCHEMA extra; CREATE EXTENSION citext SCHEMA extra; CREATE TYPE extra.colour AS ENUM ('red');"
+        "CREATE DOMAIN mail AS extra.citext; ALTER TABLE users ALTER email TYPE mail, ADD shade extra.colour",
+    )
+    with role(company, *ENOUGH) as url:
+        found = [one for one in findings(url) if one.code == "right-missing"]
+        assert [one.severity for one in found] == [Severity.ERROR]
+        # What no statement names (users.shade) needs none.
+        assert "SCHEMA extra, in which the type of public.users.email is" in found[0].message
+        execute(company, found[0].remedy)
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+
+
+def test_a_server_that_quotes_all_names_changes_nothing(company):
+    execute(company, f"ALTER DATABASE {database(company)} SET quote_all_identifiers = on")
+    with role(company, *ENOUGH) as url:
+        assert [one.code for one in findings(url) if one.severity is Severity.ERROR] == []
+
+
 def test_too_many_rights_on_a_log_are_a_warning(company):
     with role(company, *ENOUGH, "GRANT INSERT, DELETE, UPDATE (url) ON access_log TO {role}") as url:
         found = [one for one in findings(url) if one.code == "right-excessive"]

@@ -45,6 +45,26 @@ FOUND = [
         "n.body",
         "e-mail",
     ),
+    (
+        "CREATE EXTENSION citext; CREATE TABLE n (body citext); INSERT INTO n VALUES ('ann@mail.example')",
+        "n.body",
+        "e-mail",
+    ),
+    (
+        (
+            "CREATE DOMAIN a AS text; CREATE DOMAIN b AS a; CREATE DOMAIN c AS b[]; CREATE TABLE n (body c);"
+            "INSERT INTO n VALUES ('{ann@mail.example}')"
+        ),
+        "n.body",
+        "e-mail",
+    ),
+    ("CREATE TABLE n (body name); INSERT INTO n VALUES ('ann@mail.example')", "n.body", "e-mail"),
+    (
+        "CREATE TYPE t AS (a int, b text); CREATE TABLE n (body t); INSERT INTO n VALUES ((1, 'ann@mail.example'))",
+        "n.body",
+        "e-mail",
+    ),
+    ("CREATE TABLE n (body bytea); INSERT INTO n VALUES ('\\x00ff' || 'ann@mail.example'::bytea)", "n.body", "e-mail"),
     ("CREATE MATERIALIZED VIEW n AS SELECT email FROM users", "n.email", "e-mail"),
     ("ALTER TABLE users ADD note text; UPDATE users SET note = 'mail ann@mail.example'", "users.note", "e-mail"),
 ]

@@ -24,6 +24,7 @@ from expunge_connectors.postgres.inspection import (
     ties,
     tombstones,
     triggers,
+    typerights,
 )
 from expunge_connectors.postgres.inspection.subject import Inspection
 from expunge_connectors.postgres.mapped import store_spec
@@ -52,6 +53,7 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *tombstones.findings(connection, inspection),
         *constraints.findings(connection, inspection),
         *rights.findings(connection, inspection),
+        *typerights.findings(connection, inspection),
         *triggers.findings(connection, inspection),
         *elsewhere.findings(connection, inspection),
         *declared.findings(connection, inspection),

@@ -16,11 +16,37 @@ SECONDS_IN_ALL = 120
 LONGEST_TEXT = 10_000  # characters of a value that are searched
 _MANY = 10  # times the sample: below, a table is read from its beginning
 _PAGES = 20
+_TEXTUAL = frozenset({"text", "character varying", "character", "name", "citext", "json", "jsonb", "xml", "hstore"})
+_TEXTLESS = frozenset(
+    {
+        *("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "boolean", "oid", "uuid"),
+        *("date", "interval", "time without time zone", "time with time zone"),
+        *("timestamp without time zone", "timestamp with time zone", "inet", "cidr", "macaddr", "macaddr8"),
+        *("bit", "bit varying", "point", "line", "lseg", "box", "path", "polygon", "circle", "pg_lsn"),
+    }
+)
 
 # Partitions and children are looked at through their roots, but for their own columns; tables of extensions not at all.
+# A domain may be over an array of domains. A type of an extension is told without its schema, which may be any.
 _COLUMNS = """
 SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint, c.relpages, a.attname::text,
-       pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL),
+       (WITH RECURSIVE below (oid, many, depth) AS (
+          SELECT a.atttypid, false, 0
+          UNION ALL
+          SELECT CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.typelem END,
+                 below.many OR y.typtype <> 'd', below.depth + 1
+            FROM below
+            JOIN pg_catalog.pg_type y ON y.oid = below.oid
+           WHERE y.typtype = 'd' OR y.typcategory = 'A' AND y.typelem <> 0
+        )
+        SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_depend d
+                                  WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = y.oid
+                                    AND d.deptype = 'e')
+                    THEN y.typname::text ELSE pg_catalog.format_type(y.oid, NULL) END
+               || CASE WHEN below.many THEN '[]' ELSE '' END
+          FROM below
+          JOIN pg_catalog.pg_type y ON y.oid = below.oid
+         ORDER BY below.depth DESC LIMIT 1),
        a.attnotnull,
        EXISTS (SELECT FROM pg_catalog.pg_constraint f
                 WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = ANY (f.conkey)),
@@ -44,7 +70,6 @@ SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint, c.rel
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE c.relkind IN ('r', 'p', 'm') AND a.attinhcount = 0 AND c.relpersistence <> 't'
    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
    AND a.attnum > 0 AND NOT a.attisdropped
@@ -59,7 +84,7 @@ class SampledColumn:
     """A column of any table of the database.
 
     Attributes:
-        base: Its type, without length, a domain replaced by what it is over.
+        base: Its type, without length, domains replaced by what they are over: `citext`, `text[]`, `public.colour`.
         foreign: It is part of a foreign key.
         key: It is part of the primary key.
     """
@@ -74,8 +99,12 @@ class SampledColumn:
     @property
     def textual(self) -> bool:
         """Text, or something with text inside."""
-        plain = self.base.removesuffix("[]")
-        return plain in {"text", "character varying", "character", "citext", "json", "jsonb", "xml", "hstore"}
+        return self.base.removesuffix("[]") in _TEXTUAL
+
+    @property
+    def searchable(self) -> bool:
+        """Text may stand in it: all but what is known to hold none. So composites, and types that nobody foresaw."""
+        return self.base.removesuffix("[]") not in _TEXTLESS and self.base != "bytea[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +174,12 @@ def counted(
     return None if row is None else (row[0], dict(zip(conditions, row[1:], strict=True)))
 
 
-def value(column: SampledColumn) -> sql.Identifier:
-    """What stands in the column."""
+def value(column: SampledColumn) -> sql.Composable:
+    """What stands in the column; of bytes those that are letters and signs, as a text."""
+    if column.base == "bytea":
+        return sql.SQL("pg_catalog.encode(pg_catalog.substring({}, 1, {}), 'escape')").format(
+            sql.Identifier("s", column.name), sql.Literal(LONGEST_TEXT)
+        )
     return sql.Identifier("s", column.name)
 
 

@@ -136,7 +136,7 @@ def _conditions(
     for column in columns:
         value = left.get(column.name, sampling.value(column))
         yield f"{column.name}:filled", sampling.filled(column)
-        if column.textual:
+        if column.searchable:
             for words, pattern in IN_TEXT.items():
                 yield f"{column.name}:{words}", sampling.matches(value, pattern)
         for one in persons:
@@ -152,7 +152,7 @@ def _comparable(column: SampledColumn, persons: _Persons) -> bool:
     if column.foreign or column.key:
         return False
     if persons.base == "uuid":
-        return column.textual or column.base.removesuffix("[]") == "uuid"
+        return column.searchable or column.base.removesuffix("[]") == "uuid"
     return bool(_ID_LIKE.search(column.name.lower())) and (column.textual or column.base in _NUMBERED)
 
 

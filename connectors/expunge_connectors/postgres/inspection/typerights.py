@@ -1,0 +1,69 @@
+"""Rights on the schemas of columns' types: a statement that names a type (citext, an enum, a domain) needs them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalogue import Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.subject import Inspection, quoted
+from expunge_connectors.postgres.spec import TableSpec
+
+# The type itself, what a domain is over, and the elements of an array.
+_UNUSABLE = """
+WITH RECURSIVE used (relation, name, oid) AS (
+    SELECT a.attrelid, a.attname, a.atttypid
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION
+    SELECT used.relation, used.name, below.oid
+      FROM used
+      JOIN pg_catalog.pg_type t ON t.oid = used.oid
+      JOIN pg_catalog.pg_type below ON below.oid IN (t.typbasetype, t.typelem)
+)
+SELECT used.relation::bigint, used.name::text, n.nspname::text
+  FROM used
+  JOIN pg_catalog.pg_type t ON t.oid = used.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+ ORDER BY 3, 1, 2
+"""
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """A schema each that the role may not use, with the columns for whose types it is needed."""
+    named = {
+        (table.oid, column): f"{table.text}.{column}"
+        for name, spec, table in inspection.live_data()
+        for column in _used(inspection, name, spec, table)
+    }
+    oids = sorted({oid for oid, _ in named})
+    places: dict[str, list[str]] = defaultdict(list)
+    for oid, column, schema in connection.execute(_UNUSABLE, (oids,)).fetchall():
+        if (oid, column) in named:
+            places[schema].append(named[oid, column])
+    for schema, columns in places.items():
+        yield inspection.error(
+            "right-missing",
+            None,
+            f"The role has no USAGE ON SCHEMA {schema}, in which the type of {', '.join(columns)} is.",
+            f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(inspection.role)};",
+        )
+
+
+def _used(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[str]:
+    """The columns that statements of ours name."""
+    yield from table.primary_key
+    yield from spec.tombstone
+    yield from (source.column for source in spec.yields.values())
+    yield from (one for one in (spec.created, spec.start) if one is not None)
+    if spec.owner is not None and spec.owner.column is not None:
+        yield spec.owner.column
+    for tie in spec.ties:
+        yield from tie.names
+    for _, other in inspection.data():
+        for tie in other.ties:
+            if tie.lead is not None and tie.lead[0] == name:
+                yield from tie.lead[1]
