@@ -17,7 +17,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapped import MappedStore
+from expunge_connectors.postgres.mapped import MappedStore, MappedTable
 
 # One row a table that was written, and at least one row, so that the switch of the counters is always told.
 # `gone`: tables that this transaction can see no more and holds a lock on that shuts everybody out: it dropped them.
@@ -64,6 +64,7 @@ SELECT always.*, w.*
               pg_catalog.array_agg(
                 CASE WHEN a.oid = 'pg_catalog.pg_largeobject_metadata'::regclass THEN 'pg_catalog.pg_largeobject'
                      ELSE an.nspname || '.' || a.relname END
+                ORDER BY a.oid <> c.oid
               ) AS names
          FROM above
          JOIN pg_catalog.pg_class a ON a.oid = above.oid
@@ -161,11 +162,13 @@ class RowWatch:
             self._refuse_dropping(written.gone)
         changed: dict[str, Rows] = {}
         for table in self._changes(written.tables):
+            mapped = [one for one in self.store.collections.values() if one.table.oid in table.oids]
+            self._refuse_sharing(table, mapped)
             if table.locked is not None and not self._accepted(table):
                 raise self._refusal(None, f"{table.locked} {table.names[0]}")
-            mapped = next((one for one in self.store.collections.values() if one.table.oid in table.oids), None)
-            if mapped is not None:
-                changed[mapped.name] = changed.get(mapped.name, Rows()).plus(table.rows)
+            if mapped:
+                [whole] = mapped
+                changed[whole.name] = changed.get(whole.name, Rows()).plus(table.rows)
             elif not self._accepted(table):
                 raise self._refusal(None, f"changed rows of {table.names[0]}, which the data map does not name")
         for name in changed:
@@ -192,20 +195,36 @@ class RowWatch:
             if not self._accepted(_Table(frozenset({oid}), (name,), locked=None, rows=Rows())):
                 raise self._refusal(None, f"dropped {name}")
 
+    def _refuse_sharing(self, table: _Table, mapped: Sequence[MappedTable]) -> None:
+        """Refuse what is a log, or a part of one, though it is a part of a collection too; and what is one of two."""
+        if mapped:
+            self._refuse_log(table)
+        if len(mapped) > 1:
+            both = " and of ".join(one.table.text for one in mapped)
+            raise TerminalError(
+                f"store {self.store.name}, collection {mapped[1].name}: erasing changed rows of {table.names[0]}, which"
+                f" is a part of {both}; it was rolled back.",
+                remedy="Take it out of one of them (NO INHERIT).",
+            )
+
     def _accepted(self, table: _Table) -> bool:
         """The map allows that rows of this table change by themselves. Of a log it cannot.
 
         Raises:
             TerminalError: It is a log.
         """
+        self._refuse_log(table)
+        return not self.store.may_change.isdisjoint(table.names)
+
+    def _refuse_log(self, table: _Table) -> None:
         log = next((name for name, (_, oid) in self.store.logs.items() if oid in table.oids), None)
         if log is not None:
             raise TerminalError(
                 f"store {self.store.name}, collection {log}: erasing wrote into the log {self.store.logs[log][0]}, by a"
-                " trigger or a foreign key; it was rolled back.",
-                remedy="Make the trigger leave the log alone, or tombstone the collection that fires it.",
+                " trigger or a foreign key, or as a part of another table; it was rolled back.",
+                remedy="Make the trigger leave the log alone, or tombstone the collection that fires it; take a log"
+                " that is a part of another table out of that one.",
             )
-        return not self.store.may_change.isdisjoint(table.names)
 
     def _refusal(self, collection: str | None, what: str) -> TerminalError:
         where = (

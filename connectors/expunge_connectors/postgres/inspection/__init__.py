@@ -23,6 +23,7 @@ from expunge_connectors.postgres.inspection import (
     sweep,
     ties,
     tombstones,
+    trees,
     triggers,
     typerights,
 )
@@ -45,6 +46,7 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *server.findings(connection, inspection),
         *recording.findings(connection, inspection),
         *structure.findings(inspection),
+        *trees.findings(connection, inspection),
         *clocks.findings(connection, inspection),
         *ties.findings(connection, inspection),
         *collations.findings(connection, inspection),
