@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from urllib.parse import urlsplit
 
 import pytest
 from tests.integration.postgres.company import data_map, execute, opened
@@ -218,6 +219,86 @@ def test_what_persons_point_to_is_shared_a_controller_or_a_question(database, tm
     assert not [line for line in later if "bills_to" in line], "the server takes no NULL there"
     with opened(database, loaded(answered(written([drafted])), tmp_path)) as store:
         assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+DOCUMENTS = """
+CREATE TABLE customers (id int PRIMARY KEY, email text, prefs jsonb, tags text[], extra json NOT NULL,
+    details jsonb NOT NULL DEFAULT '{"mail": "a@mail.example", "said": "Call +49 30 1000001"}');
+INSERT INTO customers SELECT i, 'c' || i || '@mail.example',
+    jsonb_build_object('backup_email', 'alt' || i || '@alt.example', 'seen', '2026-01-01T00:00:00+02:00'),
+    ARRAY['blue', 'red'], json_build_object('reach', json_build_array(json_build_object('tel', '+49 30 100000' || i)))
+  FROM generate_series(1, 9) AS i;
+CREATE TABLE notes_of (id int PRIMARY KEY, customer_id int REFERENCES customers, doc jsonb);
+INSERT INTO notes_of SELECT i, NULL, jsonb_build_object('mail', 'c' || i || '@mail.example')
+  FROM generate_series(1, 5) AS i;
+CREATE TABLE reviews (id int PRIMARY KEY, doc jsonb NOT NULL, created_at timestamptz NOT NULL);
+INSERT INTO reviews SELECT i, jsonb_build_object('stars', 4, 'author', jsonb_build_object(
+    'email', upper('c' || i || '@mail.example'), 'id', i)), now() FROM generate_series(1, 9) AS i;
+CREATE TABLE rounds (id int PRIMARY KEY, told text[]);
+INSERT INTO rounds SELECT i, ARRAY['c' || i || '@mail.example', 'd@mail.example'] FROM generate_series(1, 9) AS i;
+INSERT INTO rounds VALUES (10, '{}'), (11, NULL);
+CREATE TABLE circles (id int PRIMARY KEY, doc jsonb);
+INSERT INTO circles SELECT i, jsonb_build_object('Magdalena' || i, 'c' || i || '@mail.example')
+  FROM generate_series(1, 9) AS i;
+CREATE TABLE single (id int PRIMARY KEY, doc jsonb);
+INSERT INTO single VALUES (1, '{"Magdalena": {"mail": "m@mail.example"}}');
+CREATE TABLE colours (id int PRIMARY KEY, doc jsonb);
+CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers);
+INSERT INTO colours VALUES (1, '{"shade": "blue"}'), (2, '["red", 3, null]'), (3, '"grey"');
+"""
+
+
+def test_documents_and_arrays_are_looked_into(database, tmp_path):
+    execute(database, DOCUMENTS)
+    drafted = draft(database)
+    found = collections(drafted)
+    assert set(found) == {"customers", "notes_of", "orders", "reviews", "rounds"}
+    assert found["reviews"].entries["ties"] == [{"column": "doc", "path": ["author", "email"], "identity": "email"}]
+    assert found["reviews"].notes == ("Seems to hold: doc.author.email (e-mail address).",)
+    assert found["reviews"].entries["data_type"] is None, "a question"
+    assert found["rounds"].entries["ties"] == [{"column": "told", "each": True, "identity": "email"}]
+    assert {"column": "doc", "path": ["mail"], "identity": "email"} in found["notes_of"].entries["ties"]
+    customers = found["customers"]
+    assert "prefs.backup_email (e-mail address)" in customers.notes[0]
+    assert "tags" not in customers.notes[0]
+    assert customers.entries["ties"] == [
+        {"column": "id", "identity": "customer_id"},
+        {"column": "email", "identity": "email"},
+        {"column": "extra", "path": ["reach", "tel"], "identity": "phone"},
+    ]
+    assert customers.entries["yields"]["phone"] == {"column": "extra", "path": ["reach", "tel"]}
+    assert "  prefs: {remove: [[backup_email]]}" in customers.later, "the rest of the document stays"
+    assert "  extra: {remove: [[reach, tel]]}" in customers.later
+    assert "details.mail (e-mail address)" in customers.notes[0]
+    assert "details (phone number inside)" in customers.notes[0]
+    assert "  details: \"'{}'\"" in customers.later
+    # Where a name in a document may be somebody's, the place is not told; that there is something is asked.
+    asked = {question.partition(" ")[0]: question for question in drafted.questions}
+    assert asked.keys() == {"public.circles", "public.single"}
+    assert all("doc (e-mail address inside)" in question for question in asked.values())
+    assert "public.colours: nothing personal was seen." in drafted.notes
+    text = written([drafted])
+    assert "Magdalena" not in text
+    assert "alt.example" not in text
+    with opened(database, loaded(answered(text), tmp_path)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+def test_what_may_not_be_read_is_unknown(database):
+    execute(database, DOCUMENTS)
+    role = f"reader_{secrets.token_hex(4)}"
+    execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT (id, email) ON customers TO {role}")
+    server = urlsplit(database)
+    netloc = f"{role}:x@{server.hostname}:{server.port}"
+    try:
+        drafted = draft(server._replace(netloc=netloc).geturl())
+    finally:
+        execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
+    told = {question.partition(" ")[0]: question for question in drafted.questions}
+    assert told.keys() == {"public.reviews", "public.rounds", "public.circles", "public.single", "public.colours"}
+    assert "doc could not be read: unknown" in told["public.reviews"]
+    assert not [note for note in drafted.notes if "nothing personal was seen" in note]
+    assert "prefs, tags, extra, details could not be read: unknown." in collections(drafted)["customers"].notes
 
 
 def test_an_empty_database_is_said_to_have_no_persons(database):

@@ -10,7 +10,7 @@ from expunge_connectors.postgres import catalogue
 from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.drafting import leavings
-from expunge_connectors.postgres.drafting.columns import Kind, Kinds, kinds, told
+from expunge_connectors.postgres.drafting.columns import Kind, Seen, contacts, look, told
 from expunge_connectors.postgres.drafting.picture import Picture, kept_like, log_like, picture, singular
 from expunge_connectors.postgres.inspection import sampling
 
@@ -42,8 +42,9 @@ def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
         for text, one in sampled.items()
         if one.root == text and text in live.tables and live.tables[text].kind in "rp"
     }
-    found = {text: kinds(connection, sampled[text], rows) for text in tables}
-    return _Drafter(store, live, tables, found, picture(tables, live.foreign_keys, found)).draft()
+    seen = {text: look(connection, sampled[text], rows) for text in tables}
+    found = {text: one.kinds for text, one in seen.items()}
+    return _Drafter(store, live, tables, seen, picture(tables, live.foreign_keys, found)).draft()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class _Drafter:
     store: str
     live: Catalogue
     tables: Mapping[str, Table]
-    kinds: Mapping[str, Kinds]
+    seen: Mapping[str, Seen]
     picture: Picture
 
     def draft(self) -> StoreDraft:
@@ -81,15 +82,15 @@ class _Drafter:
             identities,
             collections,
             members,
-            tuple(leavings.notes(self.picture, self.kinds)),
-            tuple(leavings.questions(self.picture, self.kinds)),
+            tuple(leavings.notes(self.picture, self.seen)),
+            tuple(leavings.questions(self.picture, self.seen)),
         )
 
     def _person(self, table: str) -> DraftCollection:
         identity, key = self._identity(table), self._key(table).name
         ties: list[dict[str, object]] = [{"column": key, "identity": identity}, *self._nominating(table)]
         entries = {**self._head(table), "person": identity, "ties": ties, **self._created(table)}
-        entries["yields"] = {identity: key, **{str(tie["identity"]): tie["column"] for tie in ties[1:]}}
+        entries["yields"] = {identity: key, **{str(tie["identity"]): _source(tie) for tie in ties[1:]}}
         questions = self._questions(table)
         staying = [
             child
@@ -190,19 +191,16 @@ class _Drafter:
         return questions
 
     def _nominating(self, table: str) -> list[dict[str, object]]:
-        ties: list[dict[str, object]] = [
-            {"column": column, "identity": _NOMINATING[kind][0]}
-            for column, kind in self.kinds[table].items()
-            if kind in _NOMINATING
-        ]
-        # One identity, one tie: of several columns the first; the others are told among what was noticed.
-        first: dict[object, dict[str, object]] = {}
-        for tie in ties:
-            first.setdefault(tie["identity"], tie)
-        if first:
-            address = [column for column, kind in self.kinds[table].items() if kind is Kind.ADDRESS]
-            if address:
-                first[_ADDRESS[0]] = {"column": address[0], "identity": _ADDRESS[0]}
+        kinds = self.seen[table].kinds
+        # One identity, one tie: of several places the first column; the others are told among what was noticed.
+        places = sorted(contacts(kinds).items(), key=lambda found: bool(found[0].path))
+        first: dict[str, dict[str, object]] = {}
+        for place, kind in places:
+            identity = _NOMINATING[kind][0]
+            first.setdefault(identity, {**place.source, "identity": identity})
+        address = [place.column for place, kind in kinds.items() if kind is Kind.ADDRESS and place.plain]
+        if first and address:
+            first[_ADDRESS[0]] = {"column": address[0], "identity": _ADDRESS[0]}
         return list(first.values())
 
     def _created(self, table: str) -> dict[str, object]:
@@ -211,25 +209,34 @@ class _Drafter:
         return {"created": found} if found is not None else {"undated": None}
 
     def _yields(self, table: str) -> dict[str, object]:
-        objects = [column for column, kind in self.kinds[table].items() if kind is Kind.OBJECT]
+        seen = self.seen[table].kinds.items()
+        objects = [place.column for place, kind in seen if kind is Kind.OBJECT and place.plain]
         return {"yields": {f"{singular(table)}_object": objects[0]}} if objects else {}
 
     def _tombstone(self, table: str) -> Iterator[str]:
         key = self._key(table)
         taken = {one.name for one in self.tables[table].columns.values() if one.not_null}
-        for column, kind in self.kinds[table].items():
-            if kind is Kind.EMAIL:
-                yield f"  {_word(column)}: \"'erased-' || {_sql(key.name)} || '@erased.invalid'\""
+        kinds = self.seen[table].kinds
+        for column in dict.fromkeys(place.column for place in kinds):
+            places = {place: kind for place, kind in kinds.items() if place.column == column}
+            base = self.tables[table].columns[column].base
+            if all(place.path for place in places):
+                expression = f"{{remove: {[list(place.path) for place in places]}}}".replace("'", "")
+            elif base in {"json", "jsonb"} or base.endswith("[]"):
+                expression = "\"'{}'\"" if column in taken else '"NULL"'
+            elif Kind.EMAIL in places.values():
+                expression = f"\"'erased-' || {_sql(key.name)} || '@erased.invalid'\""
             else:
-                yield f"  {_word(column)}: " + ("\"'erased'\"" if column in taken else '"NULL"')
+                expression = "\"'erased'\"" if column in taken else '"NULL"'
+            yield f"  {_word(column)}: {expression}"
         leading = [lead for leads in self.picture.shared.values() for lead in leads if lead.child == table]
         for column in dict.fromkeys(column for lead in leading for column in lead.columns):
             if column not in taken:
                 yield f'  {_word(column)}: "NULL"'
 
     def _seen(self, table: str) -> tuple[str, ...]:
-        seen = self.kinds[table]
-        return (f"Seems to hold: {told(seen)}.",) if seen else ()
+        seen = self.seen[table]
+        return (*((f"Seems to hold: {told(seen.kinds)}.",) if seen.kinds else ()), *seen.unknown)
 
     def _identity(self, person: str) -> str:
         return f"{singular(person)}_id"
@@ -243,6 +250,12 @@ class _Drafter:
         name = _word(table.partition(".")[2])
         same = [one for one in self.tables if _word(one.partition(".")[2]) == name]
         return name if len(same) == 1 else _word(table)
+
+
+def _source(tie: Mapping[str, object]) -> object:
+    """Where a tie's identity stands, as `yields` says it."""
+    source = {key: value for key, value in tie.items() if key != "identity"}
+    return source if len(source) > 1 else source["column"]
 
 
 def _normaliser(column: Column) -> str:

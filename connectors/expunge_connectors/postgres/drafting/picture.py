@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from expunge_connectors.postgres.catalogue import ForeignKey, Table
-from expunge_connectors.postgres.drafting.columns import Kind, Kinds, personal
+from expunge_connectors.postgres.drafting.columns import Kinds, Place, contacts, personal
 from expunge_connectors.postgres.graph import reaches
 
 _PEOPLE = frozenset(
@@ -107,11 +107,7 @@ def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapp
     placed = {*reached, *shared, *members, *lookups}
     rest = [table for table in tables if table not in placed]
     ids = {f"{singular(person)}_id" for person in persons}
-    loose = tuple(
-        table
-        for table in rest
-        if {Kind.EMAIL, Kind.PHONE} & set(kinds.get(table, {}).values()) or ids & set(tables[table].columns)
-    )
+    loose = tuple(table for table in rest if contacts(kinds.get(table, {})) or ids & set(tables[table].columns))
     others = tuple(table for table in rest if table not in loose)
     return Picture(tuple(persons), tied, shared, loose, tuple(members), lookups, others)
 
@@ -124,8 +120,8 @@ def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Map
         table
         for table, live in tables.items()
         if len(live.primary_key) == 1
-        and {Kind.EMAIL, Kind.PHONE} & set(kinds.get(table, {}).values())
-        and live.primary_key[0] not in kinds.get(table, {})
+        and any(not place.path for place in contacts(kinds.get(table, {})))
+        and Place(live.primary_key[0]) not in kinds.get(table, {})
         and (table in parents or _says_person(table))
     ]
     strong = [table for table in candidates if _says_person(table)]

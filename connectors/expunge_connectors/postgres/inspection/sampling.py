@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -151,27 +152,41 @@ def counted(
     Returns:
         The size of the sample, and the number for each name; None if the server would not, or not in time.
     """
-    # TABLESAMPLE SYSTEM takes whole pages, each with this chance: so many that none at all is out of the question.
-    chance = max(rows / table.rows, _PAGES / max(table.pages, 1)) if table.rows > _MANY * rows else 1.0
-    percent = None if chance >= 1 else 100 * chance
-    sample = sql.SQL("") if percent is None else sql.SQL(" TABLESAMPLE SYSTEM ({})").format(sql.Literal(percent))
-    columns = sql.SQL(", ").join(sql.Identifier(one.name) for one in table.columns if one.readable)
     counts: Iterable[sql.Composable] = (
         sql.SQL(", count(*) FILTER (WHERE {})").format(condition) for condition in conditions.values()
     )
-    statement = sql.SQL("SELECT count(*){} FROM (SELECT {} FROM {}{} LIMIT {}) AS s").format(
-        sql.SQL("").join(counts), columns, sql.Identifier(table.schema, table.name), sample, sql.Literal(rows)
+    answer = asked(
+        connection,
+        sql.SQL("SELECT count(*){} FROM {}").format(
+            sql.SQL("").join(counts), sample(table, rows, [one.name for one in table.columns if one.readable])
+        ),
     )
+    return None if answer is None else (answer[0][0], dict(zip(conditions, answer[0][1:], strict=True)))
+
+
+def sample(table: SampledTable, rows: int, columns: Iterable[str]) -> sql.Composed:
+    """These columns of a sample, as `s`."""
+    # TABLESAMPLE SYSTEM takes whole pages, each with this chance: so many that none at all is out of the question.
+    chance = max(rows / table.rows, _PAGES / max(table.pages, 1)) if table.rows > _MANY * rows else 1.0
+    return sql.SQL("(SELECT {} FROM {}{} LIMIT {}) AS s").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(table.schema, table.name),
+        sql.SQL("") if chance >= 1 else sql.SQL(" TABLESAMPLE SYSTEM ({})").format(sql.Literal(100 * chance)),
+        sql.Literal(rows),
+    )
+
+
+def asked(connection: Connection, statement: sql.Composed) -> list[tuple[Any, ...]] | None:
+    """What a statement about a sample answers; None if the server would not, or not in time."""
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION READ ONLY")
             connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(f"{SECONDS_A_TABLE}s")))
-            row = connection.execute(statement).fetchone()
+            return connection.execute(statement).fetchall()
     except psycopg.Error as error:
         if error.sqlstate is None or connection.closed:
             raise
         return None
-    return None if row is None else (row[0], dict(zip(conditions, row[1:], strict=True)))
 
 
 def value(column: SampledColumn) -> sql.Composable:
