@@ -85,6 +85,19 @@ ERRORS = [
     ("tombstone-unique", "users", "CREATE UNIQUE INDEX ON users (full_name) WHERE status = 'closed'", None),
     ("tombstone-unique", "users", "CREATE UNIQUE INDEX ON users (phone) NULLS NOT DISTINCT", None),
     (
+        "tombstone-unique",
+        "users",
+        "ALTER TABLE users ADD key text GENERATED ALWAYS AS (lower(full_name)) STORED UNIQUE",
+        None,
+    ),
+    (
+        "tombstone-check",
+        "users",
+        "ALTER TABLE users ADD key text GENERATED ALWAYS AS (lower(email)) STORED CHECK (key LIKE '%@mail.example')",
+        None,
+    ),
+    ("tombstone-unique", "users", "ALTER TABLE users ADD EXCLUDE USING btree (full_name WITH =)", None),
+    (
         "tombstone-foreign-key",
         "users",
         (

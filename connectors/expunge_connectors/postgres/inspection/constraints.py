@@ -5,12 +5,7 @@ When a constraint refuses an UPDATE, the server quotes the row in its own log: s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-import psycopg
-from psycopg import sql
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
@@ -18,13 +13,8 @@ from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.trial import Trial
 from expunge_connectors.postgres.spec import Removal, TableSpec
-from expunge_connectors.postgres.tombstones import without
-from expunge_connectors.postgres.wording import raw
-
-ROWS_TRIED = 1000
-# Quoted names, texts (passed over whole) and words.
-_TOKENS = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w$]+""")
 
 # conenforced came with 18.
 _CHECKS = """
@@ -35,20 +25,29 @@ SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid)
  ORDER BY 1
 """
 
-# indnullsnotdistinct came with 15.
+# indnullsnotdistinct came with 15. An EXCLUDE constraint forbids two rows with equal values where it compares
+# by = or && (of what is not empty); what others compare is not judged.
 _UNIQUES = """
 SELECT i.relname::text,
        ARRAY(SELECT pg_catalog.pg_get_indexdef(x.indexrelid, n, true) FROM generate_series(1, x.indnkeyatts) n),
        pg_catalog.pg_get_expr(x.indpred, x.indrelid),
-       coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+       coalesce((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
+       x.indisunique
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
- WHERE x.indrelid = %s AND x.indisunique
+  LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.indexrelid AND k.contype = 'x'
+ WHERE x.indrelid = %s
+   AND (x.indisunique
+        OR NOT EXISTS (SELECT FROM pg_catalog.pg_operator o
+                        WHERE o.oid = ANY (k.conexclop) AND o.oprname NOT IN ('=', '&&')) AND x.indisexclusion)
  ORDER BY x.indnkeyatts, 1
 """
 
 _COMPUTED = """
 SELECT a.attname::text,
+       CASE WHEN a.attgenerated <> ''
+            THEN (SELECT pg_catalog.pg_get_expr(f.adbin, f.adrelid)
+                    FROM pg_catalog.pg_attrdef f WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum) END,
        ARRAY(SELECT o.attname::text
                FROM pg_catalog.pg_attrdef f
                JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
@@ -65,7 +64,12 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
     for name, spec, table in inspection.live_data():
         if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
             continue
-        computed = {column: set(of) for column, of in connection.execute(_COMPUTED, (table.oid,)).fetchall()}
+        formulas: dict[str, str] = {}
+        computed: dict[str, set[str]] = {}
+        for column, formula, of in connection.execute(_COMPUTED, (table.oid,)).fetchall():
+            computed[column] = set(of)
+            if formula is not None:
+                formulas[column] = formula
         yield from _left(inspection, name, spec, table, computed)
         for column in sorted(computed.keys() & spec.tombstone.keys()):
             yield inspection.error(
@@ -86,7 +90,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             and column in table.columns
             and table.columns[column].base in {"json", "jsonb"}
         }
-        trial = _Trial(connection, table, expressions, removals)
+        trial = Trial(connection, table, expressions, removals, formulas)
         yield from _checks(connection, inspection, name, trial)
         yield from _uniques(connection, inspection, name, trial)
         yield from _references(inspection, name, trial)
@@ -122,85 +126,7 @@ def _covered(spec: TableSpec, column: str, path: tuple[str, ...] | None) -> bool
     return path is not None and any(path[: len(one)] == one for one in wanted.remove)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """One table, with what its tombstone would put where. Only booleans come back from the server."""
-
-    connection: Connection
-    table: Table
-    expressions: dict[str, str]
-    removals: dict[str, Removal]
-
-    def touched(self, text: str) -> set[str]:
-        """The tombstoned columns that stand in an expression."""
-        return {column for column in (*self.expressions, *self.removals) if _mentions(text, column)}
-
-    def others(self, text: str) -> set[str]:
-        """Further columns of it, whose values differ from row to row."""
-        fixed = {*self.expressions, *self.table.primary_key}
-        return {column for column in self.table.columns if column not in fixed and _mentions(text, column)}
-
-    def ask(self, what: str, source: sql.Composable, condition: str = "true") -> bool | None:
-        """Whether `what` is true of some tombstone over the source's rows; None: it cannot be computed."""
-        overwritten = sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(self._after(column, live.type), sql.Identifier(column))
-            for column, live in self.table.columns.items()
-        )
-        statement = sql.SQL(
-            "SELECT coalesce(bool_or(tried.answer), false)"
-            " FROM (SELECT ({}) AS answer FROM (SELECT {} FROM {} AS t) AS made WHERE {}) AS tried"
-        ).format(raw(what), overwritten, source, raw(condition))
-        try:
-            with self.connection.transaction(force_rollback=True):
-                row = self.connection.execute(statement).fetchone()
-        except psycopg.Error as error:
-            if error.sqlstate is None:
-                raise
-            return None
-        return bool(row and row[0])
-
-    def _after(self, column: str, type_: str) -> sql.Composable:
-        """What stands in a column once the row is a tombstone."""
-        before = sql.SQL("t.{}").format(sql.Identifier(column))
-        if column in self.removals:
-            return without(before, self.removals[column], type_)
-        if column in self.expressions:
-            return sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key)").format(
-                raw(self.expressions[column]), raw(type_), self._key()
-            )
-        return before
-
-    def rows(self) -> sql.Composed:
-        """Some live rows."""
-        return sql.SQL("(SELECT * FROM {} LIMIT {})").format(self.table.identifier, sql.Literal(ROWS_TRIED))
-
-    def paper(self, *seconds: str | None) -> sql.Composed:
-        """Rows that nobody has: a key and nothing else; `seconds` names, for each row, the column that is another."""
-        return sql.SQL("({})").format(
-            sql.SQL(" UNION ALL ").join(
-                sql.SQL("SELECT {}").format(
-                    sql.SQL(", ").join(
-                        sql.SQL("{}::{} AS {}").format(
-                            sql.Literal(
-                                (SECOND if column == second else FIRST).get(live.base)
-                                if column in self.table.primary_key
-                                else None
-                            ),
-                            raw(live.type),
-                            sql.Identifier(column),
-                        )
-                        for column, live in self.table.columns.items()
-                    )
-                )
-                for second in seconds
-            )
-        )
-
-    def _key(self) -> sql.Composed:
-        return sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(one)) for one in self.table.primary_key)
-
-
-def _checks(connection: Connection, inspection: Inspection, name: str, trial: _Trial) -> Iterator[Finding]:
+def _checks(connection: Connection, inspection: Inspection, name: str, trial: Trial) -> Iterator[Finding]:
     for constraint, text in connection.execute(_CHECKS, (trial.table.oid,)).fetchall():
         if not trial.touched(text):
             continue
@@ -219,14 +145,16 @@ def _checks(connection: Connection, inspection: Inspection, name: str, trial: _T
             )
 
 
-def _uniques(connection: Connection, inspection: Inspection, name: str, trial: _Trial) -> Iterator[Finding]:
+def _uniques(connection: Connection, inspection: Inspection, name: str, trial: Trial) -> Iterator[Finding]:
     """Two rows with different keys whose tombstones would collide."""
     indexes = connection.execute(_UNIQUES, (trial.table.oid,)).fetchall()
-    plain = [{part.strip('"') for part in parts} for _, parts, predicate, _ in indexes if predicate is None]
+    plain = [
+        {part.strip('"') for part in parts} for _, parts, predicate, _, whole in indexes if whole and not predicate
+    ]
     if not all(trial.table.columns[key].base in SECOND for key in trial.table.primary_key):
         return
     pairs = [trial.paper(None, column) for column in trial.table.primary_key]
-    for index, parts, predicate, nulls_collide in indexes:
+    for index, parts, predicate, nulls_collide, unique in indexes:
         changed = [part for part in parts if trial.touched(part)]
         kept = {part.strip('"') for part in parts if part not in changed}
         if not changed or any(one <= kept for one in plain):
@@ -239,13 +167,13 @@ def _uniques(connection: Connection, inspection: Inspection, name: str, trial: _
             yield inspection.error(
                 "tombstone-unique",
                 name,
-                f"The tombstones of two rows of {trial.table.text} would be equal, which the unique index {index}"
-                " forbids.",
+                f"The tombstones of two rows of {trial.table.text} would be equal, which the"
+                f" {'unique index' if unique else 'EXCLUDE constraint'} {index} forbids.",
                 "Let the expression hold the primary key, as in 'erased-' || id; or NULL, where the column allows it.",
             )
 
 
-def _references(inspection: Inspection, name: str, trial: _Trial) -> Iterator[Finding]:
+def _references(inspection: Inspection, name: str, trial: Trial) -> Iterator[Finding]:
     """A foreign key of the row itself must still point to something."""
     for key in inspection.catalogue.foreign_keys:
         changed = [column for column in key.columns if column in trial.expressions]
@@ -266,9 +194,3 @@ def _references(inspection: Inspection, name: str, trial: _Trial) -> Iterator[Fi
                 f" (constraint {key.name}).",
                 "Put NULL there, or leave the column out.",
             )
-
-
-def _mentions(text: str, column: str) -> bool:
-    """The column's name stands in an expression as the server writes it, quoted or not: `No` does not in `"No."`."""
-    quoted_name = column.replace('"', '""')
-    return any(token in {column, f'"{quoted_name}"'} for token in _TOKENS.findall(text))
