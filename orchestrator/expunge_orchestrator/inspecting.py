@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
-from expunge_orchestrator import asking, closure
+from expunge_orchestrator import asking, closure, reachability
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.scope import ownerless
 
@@ -33,7 +33,7 @@ def inspect_all(
     """
     looks = {f"store {name}": one.inspect for name, one in stores.items()}
     looks |= {f"backups {name}": one.inspect for name, one in backups.items()}
-    found = [*ownerless(data_map), *closure.findings(data_map, stores)]
+    found = [*ownerless(data_map), *reachability.findings(data_map), *closure.findings(data_map, stores)]
     for findings in asking.each(looks, lambda place: looks[place](), at_once).values():
         found.extend(findings)
     return _in_order(found)

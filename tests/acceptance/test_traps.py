@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.acceptance.people import CLIENT, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.acceptance.wrapped import before
-from tests.fixtures.calltrack import Office
+from tests.fixtures.calltrack import Office, founded
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.registry import installed
+from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.ledger.records import BatchState
 from expunge_orchestrator.workspace import opened
 
@@ -134,6 +137,28 @@ def test_a_store_that_is_not_configured_is_not_done(
     with pytest.raises(ExpungeError, match=store), opened(settings, installed()) as workspace:
         office.plan(holder.csv, workspace=workspace)
     assert changed(was, probe.contents()) == {}
+
+
+def test_a_key_that_no_request_ever_leads_to_is_not_called_not_found(probe: Probe, tmp_path: Path) -> None:
+    """Nobody yields the cart's id: it would never be looked for, and the receipt would say that it is not there."""
+    document = yaml.safe_load((files("expunge_config.examples.calltrack") / "datamap.yaml").read_text())
+    document["identities"]["cart_id"] = {"kind": "internal"}
+    sessions = document["stores"]["cache"]["collections"]["sessions"]
+    document["stores"]["cache"]["collections"]["carts"] = {
+        **sessions,
+        "key": "cart:{cart_id}",
+        "owner": {**sessions["owner"]},
+    }
+    path = tmp_path / "datamap.yaml"
+    path.write_text(yaml.safe_dump(document))
+    holder = make_holder(probe)
+    with probe.redis() as client:
+        client.hset(f"cart:{holder.id}", "line", "x")
+    with founded(probe.town, tmp_path / "expunge", data_map=path) as office:
+        was = probe.contents()
+        with pytest.raises(FindingsError, match=r"cache\.carts: Nothing yields `cart_id`"):
+            office.plan(holder.csv)
+        assert changed(was, probe.contents()) == {}
 
 
 def test_verification_that_finds_one_row(office: Office, probe: Probe) -> None:

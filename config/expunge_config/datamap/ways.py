@@ -18,8 +18,10 @@ class Ways:
         tells: Keys that lead on from here and that nobody knows any more once a request has dealt with the records:
             rows that are deleted, or tombstoned in what finds them or leads on.
         meets: Collections of the same store of which a record can be a record of this one, or a part of it.
+        leads: All keys that lead on from here, also those that stay known; what `tells` names is one of them anyway.
     """
 
     found_by: frozenset[str]
     tells: frozenset[str] = frozenset()
     meets: frozenset[str] = frozenset()
+    leads: frozenset[str] = frozenset()

@@ -66,6 +66,7 @@ class MemorySpec(StoreSpec):
             name: Ways(
                 frozenset(one for one in collection.ties if not data_map.identities[one].shareable),
                 frozenset() if _stays_whole(collection, data_map) else frozenset(collection.yields),
+                leads=frozenset(collection.yields),
             )
             for name, collection in self.collections.items()
             if collection.log is None

@@ -30,6 +30,7 @@ def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, Ways]:
                     *(one for one in table.yields if not _known_before(one, table, data)),
                 ]
             ),
+            leads=frozenset([*(_internal(store, name, columns) for columns in led_from[name]), *table.yields]),
         )
         for name, table in data.items()
     }

@@ -1,0 +1,128 @@
+"""Collections that no request can ever lead to, and those that only a request with their own identifier leads to."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tests.contract.maps import CLIENT, COMPANY, data_map
+
+from expunge_config.datamap import load
+from expunge_connectors.contract import Finding, Severity
+from expunge_connectors.memory import MemorySpec
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.redis import RedisSpec
+from expunge_connectors.registry import installed
+from expunge_orchestrator import reachability
+
+EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+REGISTRY = installed()
+DATA = {"data_type": "account", "owner": COMPANY}
+PEOPLE = {
+    "ties": {"user_id": "id", "email": "mail"},
+    "yields": {"user_id": "id", "email": "mail"},
+    **DATA,
+}
+
+
+def key(name: str, **more: Any) -> dict[str, Any]:
+    return {"key": name, "type": "hash", **DATA, **more}
+
+
+def found(cache: dict[str, dict[str, Any]], **people: dict[str, Any]) -> dict[str, Finding]:
+    """What is said of a map with an account table in memory and these keys, by collection."""
+    stores = {
+        "main": MemorySpec.model_validate({"connector": "memory", "collections": {"people": PEOPLE} | people}),
+        "cache": RedisSpec.model_validate({"connector": "redis", "collections": cache}),
+    }
+    findings = reachability.findings(data_map(stores))
+    assert len({(one.store, one.collection) for one in findings}) == len(findings)
+    return {str(one.collection): one for one in findings}
+
+
+def test_the_example_leads_everywhere() -> None:
+    assert reachability.findings(load(EXAMPLE, REGISTRY.store_specs, REGISTRY.backup_specs)) == []
+
+
+def test_an_internal_identity_that_nobody_yields_is_an_error() -> None:
+    said = found({"carts": key("cart:{token}"), "profiles": key("profile:{user_id}")})
+    assert said.keys() == {"carts"}
+    one = said["carts"]
+    assert (one.severity, one.code, one.store) == (Severity.ERROR, "identity-unreachable", "cache")
+    assert "Nothing yields `token`" in one.message
+
+
+def test_members_and_fields_and_objects_are_no_better() -> None:
+    parts = {"fields": {"hash_field": "{token}"}, "both": {"hash_field": "x:{object}"}}
+    assert found({name: key(f"all:{name}", **part) for name, part in parts.items()}).keys() == {"fields", "both"}
+
+
+def test_what_a_row_or_an_index_yields_is_known() -> None:
+    index = {"key": "user:{user_id}:tokens", "type": "set", "yields": "token", **DATA}
+    assert found({"index": index, "sessions": key("session:{token}")}) == {}
+    devices = {"ties": {"user_id": "user"}, "yields": {"token": "token"}, **DATA}
+    assert found({"sessions": key("session:{token}")}, devices=devices) == {}
+
+
+def test_what_is_yielded_only_by_what_is_never_found_is_never_known() -> None:
+    index = {"key": "device:{object}:tokens", "type": "set", "yields": "token", **DATA}
+    said = found({"index": index, "sessions": key("session:{token}")})
+    assert said.keys() == {"index", "sessions"}
+    assert "cache.index" in said["sessions"].message
+
+
+def test_a_dead_way_beside_another_is_an_error_too() -> None:
+    notes = {"ties": {"user_id": "user", "token": "token"}, **DATA}
+    assert "`token`" in found({"x": key("x:{user_id}")}, notes=notes)["notes"].message
+
+
+def test_what_another_controller_yields_does_not_count() -> None:
+    theirs = {
+        "ties": {"user_id": "id"},
+        "yields": {"token": "token"},
+        "data_type": "account",
+        "owner": {"controller": "client", "column": "client"},
+    }
+    said = found({"sessions": key("session:{token}")}, theirs=theirs)
+    assert said.keys() == {"sessions"}
+    assert "company" in said["sessions"].message
+
+
+def test_members_keys_that_no_owner_column_proves_are_never_told() -> None:
+    calls = key("call:{user_id}") | {"owner": CLIENT}
+    assert found({"calls": calls})["calls"].code == "identity-unreachable"
+    owned = {"ties": {"user_id": "id"}, "data_type": "account", "owner": {"controller": "client", "column": "client"}}
+    assert found({"calls": calls}, callers=owned) == {}
+
+
+def test_an_identifier_that_a_request_must_give_itself_is_a_warning() -> None:
+    """Who is named by the e-mail address alone is found, and their keys by the number are not."""
+    people = {"ties": {"email": "mail"}, "undated": "erase", **DATA}
+    said = found({"profiles": key("profile:{user_id}")}, people=people)
+    assert {name: (one.severity, one.code) for name, one in said.items()} == {
+        "profiles": (Severity.WARNING, "identity-unyielded"),
+        "people": (Severity.WARNING, "identity-unyielded"),
+    }
+    assert "`user_id`" in said["profiles"].message
+
+
+def test_with_one_identity_there_is_nothing_to_lead_to() -> None:
+    stores = {"cache": RedisSpec.model_validate({"connector": "redis", "collections": {"a": key("a:{user_id}")}})}
+    assert reachability.findings(data_map(stores)) == []
+
+
+def test_rows_tied_to_rows_that_are_never_found() -> None:
+    def table(name: str, tie: dict[str, str]) -> dict[str, Any]:
+        return {"table": f"public.{name}", "ties": [tie], **DATA}
+
+    tables = {
+        "things": table("things", {"column": "token", "identity": "token"}),
+        "parts": table("parts", {"column": "thing_id", "of": "things.id"}),
+        "users": table("users", {"column": "id", "identity": "user_id"}),
+        "notes": table("notes", {"column": "user_id", "of": "users.id"}),
+    }
+    stores = {"main": PostgresSpec.model_validate({"connector": "postgres", "collections": tables})}
+    said = {one.collection: one for one in reachability.findings(data_map(stores))}
+    assert said.keys() == {"things", "parts"}
+    assert "main.things" in said["parts"].message
