@@ -243,6 +243,9 @@ INSERT INTO circles SELECT i, jsonb_build_object('Magdalena' || i, 'c' || i || '
 CREATE TABLE single (id int PRIMARY KEY, doc jsonb);
 INSERT INTO single VALUES (1, '{"Magdalena": {"mail": "m@mail.example"}}');
 CREATE TABLE colours (id int PRIMARY KEY, doc jsonb);
+CREATE TYPE signature AS (mail text);
+CREATE TABLE signed (id int PRIMARY KEY, by signature);
+INSERT INTO signed VALUES (1, ROW('s@mail.example')::signature);
 CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers);
 INSERT INTO colours VALUES (1, '{"shade": "blue"}'), (2, '["red", 3, null]'), (3, '"grey"');
 """
@@ -267,14 +270,15 @@ def test_documents_and_arrays_are_looked_into(database, tmp_path):
         {"column": "extra", "path": ["reach", "tel"], "identity": "phone"},
     ]
     assert customers.entries["yields"]["phone"] == {"column": "extra", "path": ["reach", "tel"]}
-    assert "  prefs: {remove: [[backup_email]]}" in customers.later, "the rest of the document stays"
-    assert "  extra: {remove: [[reach, tel]]}" in customers.later
+    assert '  prefs: {remove: [["backup_email"]]}' in customers.later, "the rest of the document stays"
+    assert '  extra: {remove: [["reach", "tel"]]}' in customers.later
     assert "details.mail (e-mail address)" in customers.notes[0]
     assert "details (phone number inside)" in customers.notes[0]
     assert "  details: \"'{}'\"" in customers.later
     # Where a name in a document may be somebody's, the place is not told; that there is something is asked.
     asked = {question.partition(" ")[0]: question for question in drafted.questions}
-    assert asked.keys() == {"public.circles", "public.single"}
+    assert asked.keys() == {"public.circles", "public.signed", "public.single"}
+    assert "by (e-mail address inside)" in asked.pop("public.signed")
     assert all("doc (e-mail address inside)" in question for question in asked.values())
     assert "public.colours: nothing personal was seen." in drafted.notes
     text = written([drafted])
@@ -295,10 +299,41 @@ def test_what_may_not_be_read_is_unknown(database):
     finally:
         execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
     told = {question.partition(" ")[0]: question for question in drafted.questions}
-    assert told.keys() == {"public.reviews", "public.rounds", "public.circles", "public.single", "public.colours"}
+    assert told.keys() == {f"public.{one}" for one in ("reviews", "rounds", "circles", "signed", "single", "colours")}
     assert "doc could not be read: unknown" in told["public.reviews"]
     assert not [note for note in drafted.notes if "nothing personal was seen" in note]
     assert "prefs, tags, extra, details could not be read: unknown." in collections(drafted)["customers"].notes
+
+
+def test_rows_of_two_people_are_a_question_whatever_the_ties_are(database):
+    execute(
+        database,
+        """
+        CREATE TABLE staff (id int PRIMARY KEY, email text);
+        CREATE TABLE customers (id int PRIMARY KEY, email text, phone text, referred_by int REFERENCES customers);
+        CREATE TABLE tickets (id int PRIMARY KEY, requester_email text, assigned_to int REFERENCES staff);
+        CREATE TABLE orders (id int PRIMARY KEY, email text, customer_id int NOT NULL REFERENCES customers);
+        CREATE TABLE visits (at date, customer_id int, staff_id int);
+        CREATE TABLE calls (at date, email text, phone text);
+        CREATE TABLE "AuditLog" (id int PRIMARY KEY, "UserId" int REFERENCES customers);
+        CREATE TABLE "CustomerInvoices" (id int PRIMARY KEY, "UserId" int REFERENCES customers, "IssuedOn" date);
+        """,
+    )
+    found = collections(draft(database))
+    asked = {name for name, one in found.items() if "several people" in one.questions.get("ties", "")}
+    assert asked == {"tickets", "visits"}, "who handles it, and whose it is"
+    assert ties_of(found["tickets"].entries) == {("assigned_to", "staff.id"), ("requester_email", "email")}
+    assert ties_of(found["orders"].entries) == {("customer_id", "customers.id")}
+    # A person's row that points to another person's.
+    (note,) = [note for note in found["customers"].notes if "referred_by" in note]
+    assert "points to another row here: another person" in note
+    # Names in CamelCase say the same as others.
+    assert found["AuditLog"].entries["data_type"] is None
+    assert "`log:" in found["AuditLog"].questions["data_type"]
+    assert found["CustomerInvoices"].entries["data_type"] is None
+    assert "public.AuditLog or public.CustomerInvoices" in found["customers"].questions["data_type"]
+    assert "start: IssuedOn" in found["CustomerInvoices"].questions["data_type"]
+    assert "or other people's rows (referred_by) must stay" in found["customers"].questions["data_type"]
 
 
 def test_an_empty_database_is_said_to_have_no_persons(database):
@@ -349,7 +384,9 @@ def test_names_of_tables():
         "user", "app_user", "person", "company", "box", "odd_one",
     ]  # fmt: skip
     assert log_like("public.access_log")
+    assert log_like("public.AccessLog")
     assert not log_like("public.blogs")
     assert not log_like("public.catalog")
     assert kept_like("public.invoice_lines")
+    assert kept_like("Loyalty.PointsLedger")
     assert not kept_like("public.reorder_rules")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_connectors.drafting import ANCHOR, COMPANY, PERSONAL, DraftCollection, StoreDraft
@@ -12,6 +12,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.drafting import leavings
 from expunge_connectors.postgres.drafting.columns import Kind, Seen, contacts, look, told
 from expunge_connectors.postgres.drafting.picture import Picture, kept_like, log_like, picture, singular
+from expunge_connectors.postgres.drafting.tombstones import tombstone, word
 from expunge_connectors.postgres.inspection import sampling
 
 __all__ = ["draft"]
@@ -97,6 +98,15 @@ class _Drafter:
             for child, keys in self.picture.tied.items()
             if (log_like(child) or kept_like(child)) and any(one.parent == table for one in keys)
         ]
+        others = [
+            lead for lead in self.live.foreign_keys if lead.child == table and lead.parent in self.picture.persons
+        ]
+        notes = [
+            f"{', '.join(lead.columns)} points to {'another row here' if lead.parent == table else lead.parent}:"
+            " another person, who cannot be deleted while somebody else's row points there."
+            for lead in others
+        ]
+        staying += [f"other people's rows ({', '.join(lead.columns)})" for lead in others if lead.parent == table]
         later: tuple[str, ...] = ()
         if staying:
             entries["data_type"] = None
@@ -104,8 +114,10 @@ class _Drafter:
                 f"{PERSONAL} (the row is deleted), or {ANCHOR} (it is overwritten) if {_listed(staying)} must stay:"
                 " what stays points to it"
             )
-            later = (f"if {ANCHOR}:", "tombstone:", *self._tombstone(table))
-        return DraftCollection(self._name(table), entries, questions, self._seen(table), later)
+            leading = [lead for leads in self.picture.shared.values() for lead in leads if lead.child == table]
+            expressions = tombstone(self.tables[table], self.seen[table].kinds, leading)
+            later = (f"if {ANCHOR}:", "tombstone:", *expressions)
+        return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes), later)
 
     def _tied(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
         ties = [self._of(key.columns, key.parent, key.parent_columns) for key in keys]
@@ -114,11 +126,7 @@ class _Drafter:
             ties += self._nominating(table)  # rows without a parent would not be found otherwise
         entries = {**self._head(table), "ties": ties}
         questions = self._questions(table)
-        several = [tie for tie in ties if "identity" not in tie]
-        if len(several) > 1:
-            questions["ties"] = "rows of several people? Keep the ties of the person whose record it is"
-        if not ties:
-            questions["ties"] = "how does a row belong to a person?"
+        questions |= _several(ties)
         if any("identity" in tie for tie in ties):
             entries |= self._created(table)
         entries |= self._yields(table)
@@ -144,6 +152,7 @@ class _Drafter:
         entries = {**self._head(table), "data_type": None, "ties": ties, **self._created(table), **self._yields(table)}
         questions = self._questions(table)
         questions.setdefault("data_type", f"{PERSONAL}? No foreign key ties it to a person")
+        questions |= _several(ties)
         if not ties:
             entries["ties"], questions["ties"] = None, "how does a row belong to a person?"
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
@@ -213,27 +222,6 @@ class _Drafter:
         objects = [place.column for place, kind in seen if kind is Kind.OBJECT and place.plain]
         return {"yields": {f"{singular(table)}_object": objects[0]}} if objects else {}
 
-    def _tombstone(self, table: str) -> Iterator[str]:
-        key = self._key(table)
-        taken = {one.name for one in self.tables[table].columns.values() if one.not_null}
-        kinds = self.seen[table].kinds
-        for column in dict.fromkeys(place.column for place in kinds):
-            places = {place: kind for place, kind in kinds.items() if place.column == column}
-            base = self.tables[table].columns[column].base
-            if all(place.path for place in places):
-                expression = f"{{remove: {[list(place.path) for place in places]}}}".replace("'", "")
-            elif base in {"json", "jsonb"} or base.endswith("[]"):
-                expression = "\"'{}'\"" if column in taken else '"NULL"'
-            elif Kind.EMAIL in places.values():
-                expression = f"\"'erased-' || {_sql(key.name)} || '@erased.invalid'\""
-            else:
-                expression = "\"'erased'\"" if column in taken else '"NULL"'
-            yield f"  {_word(column)}: {expression}"
-        leading = [lead for leads in self.picture.shared.values() for lead in leads if lead.child == table]
-        for column in dict.fromkeys(column for lead in leading for column in lead.columns):
-            if column not in taken:
-                yield f'  {_word(column)}: "NULL"'
-
     def _seen(self, table: str) -> tuple[str, ...]:
         seen = self.seen[table]
         return (*((f"Seems to hold: {told(seen.kinds)}.",) if seen.kinds else ()), *seen.unknown)
@@ -247,9 +235,17 @@ class _Drafter:
 
     def _name(self, table: str) -> str:
         """The name of the collection: the table's own, with its schema where two tables have the same."""
-        name = _word(table.partition(".")[2])
-        same = [one for one in self.tables if _word(one.partition(".")[2]) == name]
-        return name if len(same) == 1 else _word(table)
+        name = word(table.partition(".")[2])
+        same = [one for one in self.tables if word(one.partition(".")[2]) == name]
+        return name if len(same) == 1 else word(table)
+
+
+def _several(ties: Sequence[Mapping[str, object]]) -> Mapping[str, str]:
+    """Ties may lead to different people; but an e-mail address and a phone number alone are those of one contact."""
+    contact = {name for name, _ in (*_NOMINATING.values(), _ADDRESS)}
+    if len(ties) > 1 and any(tie.get("identity") not in contact for tie in ties):
+        return {"ties": "rows of several people? Keep the ties of the person whose record it is"}
+    return {}
 
 
 def _source(tie: Mapping[str, object]) -> object:
@@ -266,14 +262,6 @@ def _normaliser(column: Column) -> str:
 
 def _dated(column: Column) -> bool:
     return column.base.startswith(("timestamp", "date"))
-
-
-def _word(name: str) -> str:
-    return "".join(one if one.isalnum() or one in "_-" else "_" for one in name)
-
-
-def _sql(name: str) -> str:
-    return name if name.isidentifier() and name.islower() else '\\"' + name + '\\"'
 
 
 def _ties(entries: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -55,7 +55,7 @@ _WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
 )  # fmt: skip
 _BY_NAME = tuple((kind, re.compile("|".join(words))) for kind, words in _WORDS)
 _NOT_A_PHONE = re.compile(r"(order|invoice|serial|account|version|card|tax|vat|id|line|page|house|room|part)_number$")
-_TEXTS = frozenset({"text", "character varying", "character", "citext"})
+_TEXTS = frozenset({"text", "character varying", "character", "citext", "name"})
 _JSON = frozenset({"json", "jsonb"})
 _PERSONAL = frozenset(Kind) - {Kind.OBJECT, Kind.CONTENT, Kind.AGENT, Kind.SECRET}
 _SHAPES: dict[Kind, tuple[str, str]] = {Kind.EMAIL: (EMAIL, f"^{EMAIL}$"), Kind.PHONE: (PHONE, f"^ *{PHONE} *$")}
@@ -69,7 +69,7 @@ class Place:
     """Where in a row something stands, as ties say it (`expunge_connectors.postgres.spec.Source`).
 
     Attributes:
-        inside: Somewhere in a document (JSON, XML, hstore), no path can be told.
+        inside: Somewhere in a document (JSON, XML, a row, bytes), no path can be told.
     """
 
     column: str
@@ -113,11 +113,16 @@ class Seen:
         return (f"{', '.join(self.unread)} could not be read: unknown.",) if self.unread else ()
 
 
+def snaked(name: str) -> str:
+    """`AuditLog` -> `audit_log`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 def named(column: SampledColumn) -> Kind | None:
     """What the name and the type of a column say."""
     if column.base.removesuffix("[]") in {"inet", "cidr"}:
         return Kind.IP
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name).lower()
+    snake = snaked(column.name)
     found = next((kind for kind, pattern in _BY_NAME if pattern.search(snake)), None)
     if found is Kind.PHONE and _NOT_A_PHONE.search(snake):
         found = next((kind for kind, pattern in _BY_NAME if kind is not found and pattern.search(snake)), None)
@@ -129,7 +134,7 @@ def named(column: SampledColumn) -> Kind | None:
 def look(connection: Connection, table: SampledTable, rows: int) -> Seen:
     """What a table seems to hold: an e-mail address or phone number in most rows decides over a name."""
     found = {_place(column): kind for column in table.columns if (kind := named(column)) is not None}
-    texts = [column for column in table.columns if column.textual and not column.foreign]
+    texts = [column for column in table.columns if column.searchable and not column.foreign]
     readable = [column for column in texts if column.readable]
     conditions = {key: condition for column in readable for key, condition in _conditions(column)}
     answer = sampling.counted(connection, table, rows, conditions) if readable else (0, {})
@@ -183,7 +188,7 @@ def told(found: Kinds) -> str:
 def _place(column: SampledColumn) -> Place:
     """Where a column's texts stand."""
     plain = column.base.removesuffix("[]")
-    if column.textual and plain not in _TEXTS:
+    if column.searchable and plain not in _TEXTS:
         return Place(column.name, inside=True)
     return Place(column.name, each=column.base.endswith("[]"))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from expunge_connectors.postgres.catalogue import ForeignKey, Table
-from expunge_connectors.postgres.drafting.columns import Kinds, Place, contacts, personal
+from expunge_connectors.postgres.drafting.columns import Kinds, Place, contacts, personal, snaked
 from expunge_connectors.postgres.graph import reaches
 
 _PEOPLE = frozenset(
@@ -52,9 +52,7 @@ class Picture:
 
 def singular(table: str) -> str:
     """The name of one of them: `public.app_users` -> `app_user`."""
-    name = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", table.partition(".")[2]).lower()).strip(
-        "_"
-    )
+    name = _snake(table)
     for ending, one in (("ies", "y"), ("sses", "ss"), ("ches", "ch"), ("xes", "x"), ("ss", "ss"), ("people", "person")):
         if name.endswith(ending):
             return name.removesuffix(ending) + one
@@ -63,12 +61,12 @@ def singular(table: str) -> str:
 
 def log_like(table: str) -> bool:
     """The name is that of a log. Evidence for a question, never for a declaration."""
-    return _LOG.search(table.partition(".")[2].lower()) is not None
+    return _LOG.search(_snake(table)) is not None
 
 
 def kept_like(table: str) -> bool:
     """The name is that of something that laws say to keep."""
-    return _KEPT.search(table.partition(".")[2].lower()) is not None
+    return _KEPT.search(_snake(table)) is not None
 
 
 def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> Picture:
@@ -142,6 +140,10 @@ def _hangs_on(table: str, others: Iterable[str], edges: list[tuple[str, str]]) -
 
 def _says_person(table: str) -> bool:
     return _last_word(table) in _PEOPLE
+
+
+def _snake(table: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", snaked(table.partition(".")[2])).strip("_")
 
 
 def _last_word(table: str) -> str:
