@@ -1,6 +1,7 @@
 """Holds and exemptions in the ledger: what must not be erased for now, and whom it concerns (ADR 6).
 
-People are known here by suppression tags alone, so a hold outlives the keys of every request.
+People are known here by suppression tags alone, so a hold outlives the keys of every request. `persons` are everywhere
+the identities that prove who somebody is (`leftovers.person_identities`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
+from expunge_orchestrator import tagging
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import pipeline
 from expunge_orchestrator.ledger import schema
@@ -122,7 +124,7 @@ class Placed:
     running: Mapping[str, int]
 
 
-def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str) -> Placed:
+def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str, persons: Collection[str]) -> Placed:
     """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
 
     Raises:
@@ -155,7 +157,9 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str)
     if tags:
         connection.execute(sa.insert(schema.hold_tag), [{"tag": tag, "hold_id": hold_id} for tag in sorted(tags)])
     hold = next(one for one in listed(connection) if one.id == hold_id)
-    return Placed(hold, _running(connection, hold))
+    if tags:
+        tagging.learn_at_once(connection, hold_id, _of_controller(hold), persons)
+    return Placed(hold, _running(connection, hold, persons))
 
 
 def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
@@ -191,54 +195,68 @@ def in_force(connection: sa.Connection) -> list[Hold]:
     return [hold for hold in map(_hold, rows) if hold.holds_on(today)]
 
 
-def held_in_chunk(
-    connection: sa.Connection, scope: Scope, chunk_id: int, people: Iterable[int], holds: Iterable[Hold] | None = None
+def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they are known
+    connection: sa.Connection,
+    scope: Scope,
+    chunk_id: int,
+    people: Iterable[int],
+    persons: Collection[str],
+    holds: Iterable[Hold] | None = None,
 ) -> dict[int, Held]:
     """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
     matching = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
     if not matching:
         return {}
-    found: dict[int, list[Hold]] = defaultdict(list)
-    by_people = {one.id: one for one in matching if one.people}
-    if by_people:
-        rows = connection.execute(
-            sa.select(schema.hold_tag.c.hold_id, schema.item.c.id.label("item_id"))
-            .join(schema.suppression, schema.suppression.c.tag == schema.hold_tag.c.tag)
-            .join(schema.item, schema.item.c.id == schema.suppression.c.item_id)
-            .where(schema.item.c.chunk_id == chunk_id, schema.hold_tag.c.hold_id.in_(by_people))
-            .distinct()
-        )
-        for row in rows:
-            found[row.item_id].append(by_people[row.hold_id])
-    general = [one for one in matching if not one.people]
-    return {
-        item: Held(tuple(sorted([*found.get(item, []), *general], key=lambda one: one.id)))
-        for item in people
-        if general or item in found
-    }
+    by_people = [one.id for one in matching if one.people]
+    pairs = tagging.holding_items(connection, chunk_id, by_people, persons) if by_people else []
+    return _held(matching, pairs, people)
 
 
 def held_people(
-    connection: sa.Connection, scope: Scope, tagger: Tagger, people: Mapping[int, Collection[SubjectKey]]
+    connection: sa.Connection,
+    scope: Scope,
+    tagger: Tagger,
+    people: Mapping[int, Collection[SubjectKey]],
+    persons: Collection[str],
 ) -> dict[int, Held]:
     """The same for people whose keys are at hand, as when planning: number -> what holds them."""
     matching = [one for one in in_force(connection) if one.concerns(scope)]
     if not matching:
         return {}
-    general = [one for one in matching if not one.people]
-    tags: dict[bytes, list[Hold]] = defaultdict(list)
+    pairs = tagging.holding_keys(connection, people, [one.id for one in matching if one.people], persons, tagger)
+    return _held(matching, pairs, people)
+
+
+def learn(connection: sa.Connection, held: Mapping[int, Held], persons: Collection[str]) -> None:
+    """Let the holds of these people (items) know them by what else they are known: it is about to be erased."""
+    by_people = sorted({hold.id for one in held.values() for hold in one.holds if hold.people})
+    if by_people:
+        tagging.learn(connection, by_people, held, persons)
+
+
+def _held(matching: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]) -> dict[int, Held]:
     by_id = {one.id: one for one in matching}
-    for row in connection.execute(sa.select(schema.hold_tag).where(schema.hold_tag.c.hold_id.in_(by_id))):
-        tags[row.tag].append(by_id[row.hold_id])
-    found = {}
-    for number, keys in people.items():
-        mine = {one.id: one for key in keys for one in tags.get(tagger.tag(key), ())} if tags else {}
-        if mine or general:
-            found[number] = Held((*mine.values(), *general))
-    return found
+    general = [one for one in by_id.values() if not one.people]
+    found: dict[int, list[Hold]] = defaultdict(list)
+    for hold_id, number in pairs:
+        found[number].append(by_id[hold_id])
+    return {
+        number: Held(tuple(sorted([*found.get(number, []), *general], key=lambda one: one.id)))
+        for number in people
+        if general or number in found
+    }
 
 
-def _running(connection: sa.Connection, hold: Hold) -> dict[str, int]:
+def _of_controller(hold: Hold) -> sa.ColumnElement[bool]:
+    """The batches whose requests can fall under it (`Hold.concerns`)."""
+    batch = schema.batch.c
+    if hold.controller is None:
+        return sa.true()
+    member = sa.true() if hold.member is None else batch.member == hold.member
+    return sa.and_(batch.controller == hold.controller, member)
+
+
+def _running(connection: sa.Connection, hold: Hold, persons: Collection[str]) -> dict[str, int]:
     """Who is in an erasing step at this moment."""
     rows = connection.execute(
         sa.select(schema.chunk.c.id, schema.chunk.c.step, schema.batch)
@@ -251,7 +269,7 @@ def _running(connection: sa.Connection, hold: Hold) -> dict[str, int]:
             continue
         people = connection.scalars(sa.select(schema.item.c.id).where(schema.item.c.chunk_id == row[schema.chunk.c.id]))
         scope = Scope(row["controller"], row["member"])
-        if held := held_in_chunk(connection, scope, row[schema.chunk.c.id], people.all(), [hold]):
+        if held := held_in_chunk(connection, scope, row[schema.chunk.c.id], people.all(), persons, [hold]):
             found[row["uid"]] += len(held)
     return dict(found)
 

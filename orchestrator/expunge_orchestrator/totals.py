@@ -147,7 +147,8 @@ def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, ch
     """How many of these people are held as of now, in what the request is about, by holds that may be told."""
     keys = {one.number: [standing.plain(key) for key in one.keys] for one in subjects}
     with reading(workspace.ledger) as connection:
-        held = holds.held_people(connection, scope, Tagger(workspace.keys.suppression), keys)
+        tagger, persons = Tagger(workspace.keys.suppression), leftovers.person_identities(workspace)
+        held = holds.held_people(connection, scope, tagger, keys, persons)
     return sum(
         not one.undisclosed and (chosen is None or one.whole or bool(one.data_types & chosen)) for one in held.values()
     )

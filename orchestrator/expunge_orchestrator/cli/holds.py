@@ -20,6 +20,7 @@ from expunge_orchestrator.execution import holding
 from expunge_orchestrator.holds import Hold, Wanted
 from expunge_orchestrator.intake import read_people
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.leftovers import person_identities
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import opened
 
@@ -79,7 +80,13 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
             undisclosed=undisclosed,
         )
         with workspace.ledger.begin() as connection:
-            placed = ledger_holds.place(connection, wanted, Tagger(workspace.keys.suppression), actor_of(settings))
+            placed = ledger_holds.place(
+                connection,
+                wanted,
+                Tagger(workspace.keys.suppression),
+                actor_of(settings),
+                person_identities(workspace),
+            )
     if as_json:
         terminal.emit({**_described(placed.hold), "tooLate": dict(placed.running)})
         return

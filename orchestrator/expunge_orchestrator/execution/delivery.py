@@ -13,11 +13,12 @@ from expunge_connectors.contract import Beat
 from expunge_orchestrator.execution import pipeline, withdrawing
 from expunge_orchestrator.execution.ahead import Ahead
 from expunge_orchestrator.execution.context import Context, Opened
-from expunge_orchestrator.holds import held_in_chunk
+from expunge_orchestrator.holds import held_in_chunk, learn
 from expunge_orchestrator.ledger import records, schema
 from expunge_orchestrator.ledger.database import one_at_a_time
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.records import STOPPED, Batch, BatchState, ChunkState
+from expunge_orchestrator.leftovers import person_identities
 from expunge_orchestrator.scope import Actions
 from expunge_orchestrator.workspace import Workspace
 
@@ -141,6 +142,10 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
     if not moved:
         return None
     items = items_of_chunk(connection, chunk_id)
+    persons = person_identities(source.workspace)
+    held = held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons)
+    if seen.touched or verb in {pipeline.ERASE, pipeline.RE_ERASE}:
+        learn(connection, held, persons)
     context = Context(
         workspace=source.workspace,
         batch=batch,
@@ -155,7 +160,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         opened=source.opened,
         ahead=source.ahead,
         actions=_of_chunk(batch.actions, seen.remainder),
-        held=held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items]),
+        held=held,
         remainder=seen.remainder,
         unchecked=unchecked,
     )

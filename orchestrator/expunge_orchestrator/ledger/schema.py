@@ -183,11 +183,13 @@ hold = sa.Table(
     sa.Column("lifted_by", sa.String(200)),
     sa.Column("lifted_at", sa.String(32)),
 )
+# `weak`: not as it was placed and no person key, but something else that a held person had (see `tagging`).
 hold_tag = sa.Table(
     "hold_tag",
     metadata,
     sa.Column("tag", sa.LargeBinary(32), primary_key=True),
     sa.Column("hold_id", sa.ForeignKey(hold.c.id), primary_key=True),
+    sa.Column("weak", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
 )
 
 # What many statements share, cited by digest.

@@ -18,6 +18,7 @@ from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.shapes.holds import HoldTold, HoldWish, PlacedHold
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.execution import holding
+from expunge_orchestrator.leftovers import person_identities
 from expunge_orchestrator.tags import Tagger
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
@@ -51,7 +52,8 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
         undisclosed=wish.undisclosed,
     )
     with call.writing() as connection:
-        placed = holds.place(connection, wanted, Tagger(workspace.keys.suppression), call.principal.actor)
+        tagger, persons = Tagger(workspace.keys.suppression), person_identities(workspace)
+        placed = holds.place(connection, wanted, tagger, call.principal.actor, persons)
         call.note(connection, placed.hold.uid)
     return PlacedHold(**_members(placed.hold), too_late=dict(placed.running))
 
