@@ -12,6 +12,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.graph import CycleError, ordered
 from expunge_connectors.postgres.keytypes import TEXT, KeyType, key_type
+from expunge_connectors.postgres.owners import refuse_misspelled
 from expunge_connectors.postgres.phrases import Phrases
 from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
 
@@ -144,7 +145,8 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     """Join map and catalogue for one scope.
 
     Raises:
-        TerminalError: A table, column or primary key is missing, ties do not fit, or an owner is undecided.
+        TerminalError: A table, column or primary key is missing, ties do not fit, an owner is undecided, or the member
+            is spelled as none is.
     """
     spec = store_spec(name, data_map)
     data = {collection: table for collection, table in spec.collections.items() if table.log is None}
@@ -215,6 +217,8 @@ class _Builder:
         for column in (spec.owner.column, spec.created, spec.start):
             if column is not None:
                 self._column(name, column)
+        if in_scope and spec.owner.column is not None and self.scope.member is not None:
+            refuse_misspelled(self.store, name, self._column(name, spec.owner.column), self.scope.member)
         for column in spec.tombstone:
             if self._column(name, column).generated:
                 raise TerminalError(

@@ -16,6 +16,7 @@ from psycopg import sql
 from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres import membership
 from expunge_connectors.postgres.catalogue import Catalogue, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.phrases import Blank, Phrase, Phrases
@@ -48,7 +49,7 @@ class Verifier:
         """The collections that must be looked at.
 
         Raises:
-            TerminalError: The map leaves open whose records a collection holds.
+            TerminalError: The map leaves open whose records a collection holds, or they are of no such member.
         """
         names = []
         for name, table in self.spec.collections.items():
@@ -60,6 +61,9 @@ class Verifier:
                 )
             if table.owner.controller == self.scope.controller:
                 names.append(name)
+                column = self._live(name).columns.get(table.owner.column or "")
+                if column is not None and self.scope.member is not None:
+                    membership.check(self.store, name, column, self.scope.member)
         return names
 
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:

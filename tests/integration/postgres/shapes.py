@@ -14,7 +14,7 @@ ACME = Scope("acme")
 _MAP = """
 expunge: 1
 operator: {name: Acme, contact: x@acme.example, log_origin: log.acme.example}
-controllers: {acme: {name: Acme}}
+controllers: {acme: {name: Acme}, client: {name: Client, many: true}}
 identities:
   user_id: {kind: person, normaliser: exact/1}
   email: {kind: nominating, normaliser: email/1}
