@@ -167,6 +167,20 @@ def test_a_decision_for_rows_without_a_creation_time_is_enough(company):
     assert ("created-nullable", "users") not in codes(findings(company, data_map(decided)))
 
 
+def test_an_undeclared_table_is_named_with_the_foreign_key_that_leads_to_the_map(company):
+    execute(
+        company,
+        "CREATE TABLE goods (id int PRIMARY KEY, above int REFERENCES goods);"
+        "CREATE TABLE extra (good int REFERENCES goods, user_id bigint REFERENCES users, id int PRIMARY KEY);"
+        "CREATE TABLE more (good int REFERENCES goods, extra int REFERENCES extra)",
+    )
+    found = [one for one in findings(company) if one.code == "undeclared-table"]
+    assert [(one.collection, one.message.partition(" (")[0]) for one in found] == [
+        ("users", "public.extra points to public.users"),
+        (None, "public.more points to public.extra"),
+    ]
+
+
 def test_an_undeclared_table_is_found_through_another_one(company):
     execute(
         company,
@@ -252,3 +266,25 @@ def test_a_document_that_cannot_be_looked_into_is_warned_of(company, kind, told)
         assert ("json-text", "call_notes") not in codes(findings(company, loaded))
         with pytest.raises(psycopg.errors.UntranslatableCharacter):
             execute(company, r"""UPDATE call_notes SET details = '{"author": "\u0000"}'""")
+
+
+REFERRED = "ALTER TABLE callers ADD referred_by bigint REFERENCES callers"
+
+
+@pytest.mark.parametrize("statements", [REFERRED, REFERRED + " ON DELETE SET NULL"])
+def test_a_person_to_whom_another_one_may_point_is_warned_of(company, statements):
+    execute(company, statements)
+    [found] = [one for one in findings(company) if one.code in {"self-reference", "cascade"}]
+    assert (found.code, found.severity, found.collection) == ("self-reference", Severity.WARNING, "callers")
+    assert "{column: referred_by, of: callers.id}" in found.remedy
+
+    def below(document):
+        ties = document["stores"]["main"]["collections"]["callers"]["ties"]
+        ties.append({"column": "referred_by", "of": "callers.id"})
+
+    assert "self-reference" not in {one.code for one in findings(company, data_map(below))}
+
+
+def test_a_person_who_is_overwritten_is_still_there_to_point_to(company):
+    execute(company, "ALTER TABLE users ADD referred_by bigint REFERENCES users")
+    assert "self-reference" not in {one.code for one in findings(company)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from tests.integration.postgres.company import data_map, execute
-from tests.integration.postgres.inspecting import ENOUGH, codes, database, findings, terse
+from tests.integration.postgres.inspecting import ENOUGH, codes, database, edit, findings, terse
 from tests.integration.postgres.roles import role
 
 from expunge_connectors.contract import Severity
@@ -162,3 +164,54 @@ def test_what_else_the_server_writes_down(company, code, severity, setting):
     assert code not in {one.code for one in findings(company)}
     execute(company, f"ALTER DATABASE {database(company)} SET {setting}")
     assert (code, None) in codes(findings(company), severity)
+
+
+def test_what_an_accepted_trigger_needs_is_neither_missing_nor_too_much(company):
+    execute(
+        company,
+        "CREATE TABLE totals (n int); CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN UPDATE totals SET n = n - 1; RETURN NULL; END';"
+        "CREATE TRIGGER t AFTER DELETE ON messages FOR EACH ROW EXECUTE FUNCTION counted()",
+    )
+    accepted = {"trigger": "t", "writes": ["public.totals"], "reason": "made up", "approved_by": "nobody"}
+    loaded = data_map(edit("messages", triggers_ok=[accepted]))
+
+    def rights(url):
+        return [one for one in findings(url, loaded) if one.code.startswith("right-")]
+
+    with role(company, *ENOUGH) as url:
+        name = urlsplit(url).username
+        [missing] = rights(url)
+        assert (missing.code, missing.severity, missing.collection) == ("right-missing", Severity.ERROR, "messages")
+        assert "public.totals" in missing.message
+        execute(company, f"GRANT UPDATE (n) ON totals TO {name}")
+        assert rights(url) == []
+        execute(company, f"REVOKE UPDATE (n) ON totals FROM {name}; {missing.remedy.partition(';')[0]}")
+        assert rights(url) == []
+        execute(company, "ALTER FUNCTION counted SECURITY DEFINER")
+        assert [one.code for one in rights(url)] == ["right-unmapped"]
+        execute(company, f"REVOKE ALL ON totals FROM {name}")
+        assert rights(url) == []
+        execute(
+            company,
+            "CREATE OR REPLACE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER"
+            " AS 'BEGIN PERFORM other(); RETURN NULL; END'",
+        )
+        assert [(one.code, one.severity) for one in rights(url)] == [("right-missing", Severity.WARNING)]
+        execute(company, "ALTER TABLE messages DISABLE TRIGGER t")
+        assert rights(url) == []
+
+
+def test_a_mapped_table_that_an_accepted_trigger_writes_may_be_written(company):
+    execute(
+        company,
+        "CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE users SET client_id = client_id"
+        " WHERE id = OLD.user_id; RETURN NULL; END';"
+        "CREATE TRIGGER t AFTER DELETE ON messages FOR EACH ROW EXECUTE FUNCTION counted()",
+    )
+    accepted = {"trigger": "t", "writes": ["public.users"], "reason": "made up", "approved_by": "nobody"}
+    with role(company, *ENOUGH, "GRANT UPDATE ON users TO {role}") as url:
+        assert ("right-excessive", "users") in codes(findings(url))
+        assert "right-excessive" not in {
+            one.code for one in findings(url, data_map(edit("messages", triggers_ok=[accepted])))
+        }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import ForeignKey
-from expunge_connectors.postgres.graph import circles, closure
+from expunge_connectors.postgres.graph import circles
 from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.spec import TableSpec
 
 _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
 
@@ -25,20 +26,32 @@ def findings(inspection: Inspection) -> Iterator[Finding]:
 
 
 def _undeclared(inspection: Inspection) -> Iterator[Finding]:
-    children: dict[str, list[str]] = {}
     logs = {spec.table for spec in inspection.spec.collections.values() if spec.log is not None}
-    for key in inspection.catalogue.foreign_keys:
-        if key.parent not in logs:
-            children.setdefault(key.parent, []).append(key.child)
     mapped = {spec.table for spec in inspection.spec.collections.values()}
-    for table in sorted(closure(children, (spec.table for _, spec in inspection.data())) - mapped):
-        via = next(key for key in inspection.catalogue.foreign_keys if key.child == table and key.parent not in logs)
+    for table, via in sorted(_leading(inspection, logs).items()):
+        if table in mapped:
+            continue
         yield inspection.error(
             "undeclared-table",
             inspection.collection_of(via.parent),
             f"{table} points to {via.parent} (constraint {via.name}), but the map does not name it.",
             "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver.",
         )
+
+
+def _leading(inspection: Inspection, logs: Container[str]) -> dict[str, ForeignKey]:
+    """Every table that points, perhaps through others, to a mapped one: the first key on a shortest way there."""
+    found: dict[str, ForeignKey] = {}
+    reached = {spec.table for _, spec in inspection.data()}
+    while True:
+        nearer: dict[str, ForeignKey] = {}
+        for key in inspection.catalogue.foreign_keys:
+            if key.parent in reached and key.parent not in logs and key.child not in reached:
+                nearer.setdefault(key.child, key)
+        if not nearer:
+            return found
+        found |= nearer
+        reached |= nearer.keys()
 
 
 def _off(inspection: Inspection) -> Iterator[Finding]:
@@ -75,6 +88,16 @@ def _child(inspection: Inspection, key: ForeignKey, parent: str) -> Iterator[Fin
             f"Rows of {key.child} stay and point to rows of {key.parent} that are deleted (constraint {key.name}).",
             f"Tombstone `{parent}` instead of deleting it.",
         )
+    elif child == parent and spec.person is not None and not _tied_below(spec, child, key):
+        yield inspection.warning(
+            "self-reference",
+            parent,
+            f"Each row of {key.parent} is a person, and may point to another one (constraint {key.name}): whoever is"
+            " pointed to by somebody who stays cannot be erased, whatever ON DELETE says (CASCADE, SET NULL and SET"
+            " DEFAULT would change the row that stays, which is refused).",
+            f"Tombstone `{parent}` instead of deleting it; or let a table of its own, tied by both columns, say who"
+            f" points to whom; or, if the rows below are the same person's, tie them: {_tie(key, child)}.",
+        )
     elif key.writes_child:
         yield inspection.warning(
             "cascade",
@@ -92,6 +115,20 @@ def _child(inspection: Inspection, key: ForeignKey, parent: str) -> Iterator[Fin
             " they point to are refused.",
             f"Tombstone `{parent}`, or correct the owners.",
         )
+
+
+def _tied_below(spec: TableSpec, name: str, key: ForeignKey) -> bool:
+    """Whoever points to a person's row through this key of its own table is the same person's: the map ties it."""
+    equal = set(zip(key.columns, key.parent_columns, strict=True))
+    leads = [(tie.names, tie.lead) for tie in spec.ties if tie.lead is not None]
+    return any(lead[0] == name and equal.issuperset(zip(names, lead[1], strict=True)) for names, lead in leads)
+
+
+def _tie(key: ForeignKey, name: str) -> str:
+    """The tie of the rows below, to be pasted."""
+    if len(key.columns) == 1:
+        return f"{{column: {key.columns[0]}, of: {name}.{key.parent_columns[0]}}}"
+    return f"{{columns: [{', '.join(key.columns)}], of: {name}, of_columns: [{', '.join(key.parent_columns)}]}}"
 
 
 def _stays(inspection: Inspection, key: ForeignKey, parent: str, child: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import Table
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import accepted
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec
 
@@ -79,6 +80,9 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         role,
         {f"TEMPORARY ON DATABASE {quoted(database)}": temporary, "USAGE ON LANGUAGE plpgsql": procedural},
     )
+    written = accepted.read(connection, inspection)
+    used = {one.place for one in written}  # what of rights on these is too much cannot be known
+    yield from accepted.missing(connection, inspection, written)
     oids = [table.oid for table in inspection.catalogue.tables.values()]
     lives = {oid: _Live(*rest) for oid, *rest in connection.execute(_TABLES, (oids,)).fetchall()}
     for name, spec in inspection.spec.collections.items():
@@ -92,10 +96,10 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         if spec.log is None:
             yield from _missing(inspection, name, spec, table, live)
             yield from _hidden(inspection, name, table, live)
-        if not superuser:
+        if not superuser and spec.table not in used:
             yield from _excessive(inspection, name, spec, table, live)
     if not superuser:
-        yield from _elsewhere(connection, inspection)
+        yield from _elsewhere(connection, inspection, used)
 
 
 def _tools(inspection: Inspection, role: str, rights: Mapping[str, bool]) -> Iterator[Finding]:
@@ -195,8 +199,8 @@ def _excessive(inspection: Inspection, name: str, spec: TableSpec, table: Table,
         )
 
 
-def _elsewhere(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
-    mapped = [spec.table for spec in inspection.spec.collections.values()]
+def _elsewhere(connection: Connection, inspection: Inspection, used: Collection[str]) -> Iterator[Finding]:
+    mapped = [*used, *(spec.table for spec in inspection.spec.collections.values())]
     tables = [row[0] for row in connection.execute(_ELSEWHERE, (mapped,)).fetchall()]
     if tables:
         more = f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else ""

@@ -24,11 +24,12 @@ WITH RECURSIVE tree AS (
     UNION
     SELECT tree.root, i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
 )
-SELECT tree.root::bigint, min(t.tgname::text), bit_or(t.tgtype::integer), bool_or(t.tgqual IS NULL), p.prosrc
+SELECT tree.root::bigint, min(t.tgname::text), bit_or(t.tgtype::integer), bool_or(t.tgqual IS NULL),
+       bool_and(t.tgattr::text <> ''), p.prosecdef, p.prosrc
   FROM tree
   JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
- GROUP BY tree.root, t.tgname, t.tgfoid, p.prosrc
+ GROUP BY tree.root, t.tgname, t.tgfoid, p.prosecdef, p.prosrc
  ORDER BY 2
 """
 _RULES = """
@@ -58,26 +59,49 @@ _LARGE_OBJECTS = re.compile(r"\b(?:lo_unlink|lo_manage|lo_put|lo_truncate(?:64)?
 _LARGE_OBJECT = "pg_catalog.pg_largeobject"
 _PART = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _WRITES = re.compile(
-    rf"\b(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into|truncate(?:\s+table)?|drop\s+table(?:\s+if\s+exists)?|copy)\s+"
+    rf"\b(insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into|truncate(?:\s+table)?|drop\s+table(?:\s+if\s+exists)?|copy)\s+"
     rf"({_PART}(?:\s*\.\s*{_PART})?)",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Trigger:
+class Trigger:
+    """One trigger, in the order of the query's columns.
+
+    Attributes:
+        events: `pg_trigger.tgtype`.
+        always: It has no WHEN condition.
+        narrow: Of updates, it is for those of some columns.
+        definer: Its function runs with the rights of its owner.
+        source: Of the function.
+    """
+
     name: str
     events: int
     always: bool
+    narrow: bool
+    definer: bool
     source: str
+
+
+def read(connection: Connection, tables: list[int]) -> dict[int, list[Trigger]]:
+    """The triggers of tables (oids), and of the partitions and children of each, that are switched on."""
+    found: dict[int, list[Trigger]] = {}
+    for oid, *parts in connection.execute(_TRIGGERS, (tables,)).fetchall():
+        found.setdefault(oid, []).append(Trigger(*parts))
+    return found
+
+
+def ours(inspection: Inspection, spec: TableSpec) -> int:
+    """The event (`pg_trigger.tgtype`) of what Expunge does with a collection's rows."""
+    return _DELETE if inspection.deletes(spec) else _UPDATE
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
     """Triggers and rules of the mapped tables, and event triggers of the database."""
     mapped = {table.oid: (name, spec, table) for name, spec, table in inspection.live_data()}
-    triggers: dict[int, list[_Trigger]] = {}
-    for oid, *parts in connection.execute(_TRIGGERS, (list(mapped),)).fetchall():
-        triggers.setdefault(oid, []).append(_Trigger(*parts))
+    triggers = read(connection, list(mapped))
     rules: dict[int, list[str]] = {}
     for oid, rule in connection.execute(_RULES, (list(mapped),)).fetchall():
         rules.setdefault(oid, []).append(rule)
@@ -120,61 +144,65 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
     name: str,
     spec: TableSpec,
     table: Table,
-    trigger: _Trigger,
+    trigger: Trigger,
     tables: list[tuple[str, str]],
 ) -> Iterator[Finding]:
-    ours = _DELETE if inspection.deletes(spec) else _UPDATE
-    fires = bool(trigger.events & ours) and trigger.always
+    event = ours(inspection, spec)
+    fires = bool(trigger.events & event) and trigger.always
     accepted = {one.trigger: frozenset(one.writes) for one in spec.triggers_ok}.get(trigger.name, frozenset())
-    for written in sorted(targets(trigger.source, tables)):
-        collection = inspection.collection_of(written)
+    for place in sorted(targets(trigger.source, tables)):
+        collection = inspection.collection_of(place)
         log = collection is not None and inspection.spec.collections[collection].log is not None
-        free = written in accepted or (collection is None and inspection.declared_free(written))
+        free = place in accepted or (collection is None and inspection.declared_free(place))
         if log and fires:
             yield inspection.error(
                 "trigger-into-log",
                 name,
-                f"The trigger {trigger.name} of {table.text} writes the log {written} when Expunge"
-                f" {'deletes' if ours == _DELETE else 'overwrites'} a row: such a transaction is rolled back.",
+                f"The trigger {trigger.name} of {table.text} writes the log {place} when Expunge"
+                f" {'deletes' if event == _DELETE else 'overwrites'} a row: such a transaction is rolled back.",
                 "Give the trigger a WHEN condition that leaves out Expunge's role, or "
-                + ("tombstone the collection." if ours == _DELETE else "limit it to other columns."),
+                + ("tombstone the collection." if event == _DELETE else "limit it to other columns."),
             )
         elif fires and not log and not free:
             yield inspection.error(
                 "trigger-writes",
                 name,
-                f"The trigger {trigger.name} of {table.text} writes {written} when Expunge"
-                f" {'deletes' if ours == _DELETE else 'overwrites'} a row: rows of other people, perhaps, or a copy."
+                f"The trigger {trigger.name} of {table.text} writes {place} when Expunge"
+                f" {'deletes' if event == _DELETE else 'overwrites'} a row: rows of other people, perhaps, or a copy."
                 " Such a transaction is rolled back.",
                 "Give the trigger a WHEN condition that leaves out Expunge's role; or accept it by its name, under"
-                f" `triggers_ok`, with {written} in `writes`.",
+                f" `triggers_ok`, with {place} in `writes`.",
             )
         elif collection is None and not free:
             yield inspection.warning(
                 "trigger-into-unmapped",
                 name,
-                f"The trigger {trigger.name} of {table.text} writes {written}, which the map does not name: a copy of"
+                f"The trigger {trigger.name} of {table.text} writes {place}, which the map does not name: a copy of"
                 " the row may stand there.",
-                f"Map {written}, declare it a log, or say under `unmapped_ok` that it holds no personal data.",
+                f"Map {place}, declare it a log, or say under `unmapped_ok` that it holds no personal data.",
             )
 
 
 def targets(source: str, tables: list[tuple[str, str]]) -> set[str]:
-    """The tables (`schema.table`) that a function's source says it writes.
+    """The tables (`schema.table`) that a function's source says it writes; large objects as a table of the server's."""
+    found = set(written(source, tables))
+    return found | {_LARGE_OBJECT} if _LARGE_OBJECTS.search(_COMMENT.sub(" ", source)) else found
+
+
+def written(source: str, tables: list[tuple[str, str]]) -> dict[str, set[str]]:
+    """The tables (`schema.table`) that a function's source says it writes, each with the words of it: {"UPDATE"}.
 
     Args:
         source: In whatever language; SQL is looked for.
         tables: (schema, name) of every table. A name without a schema means every table of that name.
     """
     code = _COMMENT.sub(" ", source)
-    found: set[str] = {_LARGE_OBJECT} if _LARGE_OBJECTS.search(code) else set()
+    found: dict[str, set[str]] = {}
     for match in _WRITES.finditer(code):
-        parts = [_name(part) for part in re.findall(_PART, match.group(1))]
-        found.update(
-            f"{schema}.{table}"
-            for schema, table in tables
-            if table == parts[-1] and (len(parts) == 1 or schema == parts[0])
-        )
+        parts = [_name(part) for part in re.findall(_PART, match.group(2))]
+        for schema, table in tables:
+            if table == parts[-1] and (len(parts) == 1 or schema == parts[0]):
+                found.setdefault(f"{schema}.{table}", set()).add(match.group(1).split()[0].upper())
     return found
 
 
