@@ -1,4 +1,7 @@
-"""What indexes name: keys whose members, elements or fields are the names of further keys."""
+"""What indexes name: keys whose members, elements or fields are the names of further keys.
+
+An empty member names nothing, and is taken out as any other: an index that kept it would be there for ever.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,7 @@ def _named_in(page: Values, field: bytes) -> list[bytes]:
 
 def _listed(answer: Any) -> list[bytes]:  # noqa: ANN401 - nothing, one value or several
     several = [answer] if isinstance(answer, bytes) else answer or ()
-    return [one for one in several if one]
+    return [one for one in several if one is not None]
 
 
 def _texts(raw: Iterable[bytes]) -> Texts | None:

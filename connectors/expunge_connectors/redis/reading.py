@@ -40,7 +40,7 @@ def gathered(
             for kind in kinds if index.kind.follows else ():
                 if kind.namespace != index.kind.spec.yields:
                     continue
-                for member in sorted(found):
+                for member in sorted(filter(None, found)):
                     via = SubjectKey(kind.namespace, member)
                     if (index.number, kind.name, via) not in known:
                         known.add((index.number, kind.name, via))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.redis.conversation import BATCH, Command, Conversation
+from expunge_connectors.redis.forgetting import Forgetting
 from expunge_connectors.redis.indexes import Members, Texts, members_at_once
 from expunge_connectors.redis.reading import present
 from expunge_connectors.redis.records import Kind, Record
@@ -18,7 +19,11 @@ _VERBS = {"set": "SREM", "zset": "ZREM", "hash": "HDEL", "stream": "XDEL"}
 
 
 def remove(
-    conversation: Conversation, pin: Pin, kinds: Sequence[Kind], records: Sequence[Record], members: Members
+    conversation: Conversation,
+    pin: Pin,
+    kinds: Sequence[Kind],
+    records: Sequence[Record],
+    forgetting: Forgetting,
 ) -> int:
     """Remove the records that are due, collection by collection in the order of `kinds`.
 
@@ -27,7 +32,7 @@ def remove(
         pin: Opens a connection for what must not change between two commands.
         kinds: The collections to be erased, in the order of erasure.
         records: Records of any collection and standing, all with a name.
-        members: What the indexes held when this pass began.
+        forgetting: Says what the indexes may lose of what they held when this pass began.
 
     Returns:
         How many keys and parts of keys went.
@@ -37,8 +42,12 @@ def remove(
     for kind in kinds:
         due = [record for record in records if record.kind is kind and record.due]
         if kind.spec.yields is not None:
-            named = _named(due, members, records, names)
-            gone += _emptied(conversation, named) if _loose(kind.spec) else _unlinked(conversation, pin, named, members)
+            named = _named(due, _waiting(records, names), forgetting)
+            gone += (
+                _emptied(conversation, named)
+                if _loose(kind.spec)
+                else _unlinked(conversation, pin, named, forgetting.members)
+            )
         else:
             gone += removed(conversation, kind, due)
     return gone
@@ -81,19 +90,21 @@ def _loose(spec: KeySpec) -> bool:
     return spec.type in {"set", "zset", "list"} or (spec.type == "hash" and spec.named_by == "names")
 
 
-def _named(
-    due: Sequence[Record], members: Members, records: Sequence[Record], erased: set[str]
-) -> Mapping[Record, Texts]:
-    """What each index that is due names and may forget.
+def _waiting(records: Sequence[Record], erased: set[str]) -> set[tuple[int, SubjectKey]]:
+    """What was found through live indexes alone, in collections that are not erased now."""
+    return {(record.number, record.via) for record in records if record.late and record.kind.name not in erased}
 
-    What it names in a collection that is not erased now stays, unless the subject's keys name it already.
-    """
-    waiting = {(record.number, record.via) for record in records if record.late and record.kind.name not in erased}
+
+def _named(
+    due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], forgetting: Forgetting
+) -> Mapping[Record, Texts]:
+    """What each index that is due names and may forget."""
     return {
         record: Texts(
             member
-            for member in members.get(record, frozenset())
+            for member in forgetting.members.get(record, frozenset())
             if (record.number, SubjectKey(record.kind.spec.yields or "", member)) not in waiting
+            and forgetting.may(record, member)
         )
         for record in due
     }

@@ -17,7 +17,6 @@ from redis.retry import Retry
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
-from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import (
     Beat,
     Counts,
@@ -25,7 +24,6 @@ from expunge_connectors.contract import (
     Scope,
     StoreIdentity,
     Subject,
-    SubjectKey,
     Yield,
     no_beat,
 )
@@ -36,6 +34,7 @@ from expunge_connectors.redis import drafting, sweep
 from expunge_connectors.redis.conversation import Command, Conversation, Pinned
 from expunge_connectors.redis.entries import RAW
 from expunge_connectors.redis.faults import translated
+from expunge_connectors.redis.forgetting import Forgetting, normalised, within
 from expunge_connectors.redis.indexes import members_at_once, members_by_cursor
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.reading import gathered, present, remaining
@@ -72,6 +71,7 @@ class RedisStore:
         self._spec = spec
         self._connection = connection
         self._wait = patient() if wait is None else wait
+        self._within = within(name, data_map, spec)
         self._client = self._new_client()
 
     @classmethod
@@ -150,7 +150,7 @@ class RedisStore:
             Yield(record.number, record.via, record.kind.name, key)
             for record in indexes
             for member in sorted(members[record])
-            if (key := self._key(record.kind.spec.yields or "", member)) is not None
+            if (key := normalised(self._map, record.kind.spec.yields or "", member)) is not None
         ]
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
@@ -179,7 +179,8 @@ class RedisStore:
             looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
-        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), members)
+        forgetting = Forgetting.of(members, self._map, self._within, subjects)
+        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), forgetting)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Ask for every key and part on its own, on a new connection, and read indexes and database once more.
@@ -202,12 +203,6 @@ class RedisStore:
 
     def _kinds(self, scope: Scope) -> tuple[Kind, ...]:
         return kinds(self.name, self._map, self._spec, scope)
-
-    def _key(self, namespace: str, member: str) -> SubjectKey | None:
-        try:
-            return SubjectKey(namespace, self._map.identities[namespace].rule.normalise(member))
-        except NotNormalisable:
-            return None
 
     def _conversation(self, beat: Beat = no_beat) -> Conversation:
         return Conversation(self.name, self._client, self._wait, beat)
