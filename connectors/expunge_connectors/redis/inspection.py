@@ -190,7 +190,7 @@ def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: 
         yield notes.unknown("whether the user has the rights it needs, and no more", "ACL WHOAMI and ACL DRYRUN")
         return
     me = rights.text(user)
-    grant = f"As an administrator: ACL SETUSER {me} {rights.least(spec)}"
+    grant = rights.remedy(me, spec)
     for name, keys in spec.collections.items():
         if keys.log is not None:
             yield from _may_write_log(conversation, notes, me, name, rights.sample(keys, data_map))

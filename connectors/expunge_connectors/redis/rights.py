@@ -123,6 +123,22 @@ def text(answer: Any) -> str:  # noqa: ANN401 - bytes or text, as the driver has
     return answer.decode() if isinstance(answer, bytes) else str(answer)
 
 
+def remedy(user: str, spec: RedisSpec) -> str:
+    """What an administrator is to type.
+
+    The rules take away whatever else a user may do: `default`, by whom everybody logs in, is never narrowed.
+    """
+    if user == "default":
+        return (
+            f"As an administrator: ACL SETUSER expunge on >PASSWORD {least(spec)}; with a password of your own, and put"
+            " that user and its password into the store's URL. Leave `default` as it is: others log in by it."
+        )
+    return (
+        f"As an administrator, if only Expunge is {user} (make another user otherwise):"
+        f" ACL SETUSER {user} {least(spec)}"
+    )
+
+
 def least(spec: RedisSpec) -> str:
     """The rules of ACL SETUSER that grant what is needed; a password stays. `SET` is for adopting only."""
     data = [keys for keys in spec.collections.values() if keys.log is None]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from tests.fixtures.servers import Keyspace
 
 from expunge_config.datamap import load
 from expunge_connectors.drafting import Draftable, StoreDraft
-from expunge_connectors.errors import TransientError
+from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_orchestrator.drafting import written
 
@@ -71,6 +73,39 @@ def test_the_answered_draft_loads(keyspace: Keyspace, tmp_path) -> None:
     path.write_text("\n".join(line.partition("# DECIDE:")[0] for line in text.splitlines()))
     loaded = load(path, {"redis": RedisSpec}, {})
     assert {name for _, name, _ in loaded.collections()} == {"reset", "cart"}
+
+
+@pytest.fixture
+def narrow(keyspace: Keyspace) -> Iterator[str]:
+    """The URL of a user who may list names, and touch only some of the keys."""
+    name, password = f"expunge-{secrets.token_hex(4)}", secrets.token_hex(8)
+    rights = ["on", f">{password}", "~session:*", "+scan", "+type", "+select", "+hello", "+client|setinfo"]
+    keyspace.client.execute_command("ACL", "SETUSER", name, *rights)
+    url = urlsplit(keyspace.url)
+    yield url._replace(netloc=f"{name}:{password}@{url.hostname}:{url.port}").geturl()
+    keyspace.client.acl_deluser(name)
+
+
+def test_a_type_that_may_not_be_read_is_a_question(keyspace: Keyspace, narrow: str) -> None:
+    keyspace.client.hset("session:0a9f1c77d1e", "a", "b")
+    keyspace.client.set("cart:7", "x")
+    keyspace.client.set("online", "x")
+    drafted = draft(narrow)
+    by_name = {one.name: one for one in drafted.collections}
+    assert (by_name["session"].entries["type"], "type" in by_name["session"].questions) == ("hash", False)
+    assert by_name["cart"].entries["type"] is None
+    assert "TYPE" in by_name["cart"].questions["type"]
+    assert drafted.notes[0].startswith("online (of a type that the user may not read, 1 of 3 names looked at)")
+
+
+def test_without_the_names_it_is_said_which_right_is_missing(keyspace: Keyspace, narrow: str) -> None:
+    keyspace.client.execute_command("ACL", "SETUSER", urlsplit(narrow).username, "-scan")
+    with pytest.raises(TerminalError, match="may not run SCAN") as caught:
+        draft(narrow)
+    _, _, rules = (caught.value.remedy or "").partition("ACL SETUSER … ")
+    keyspace.client.execute_command("ACL", "SETUSER", urlsplit(narrow).username, *rules.split())
+    keyspace.client.set("cart:7", "x")
+    assert [one.entries["type"] for one in draft(narrow).collections] == ["string"]
 
 
 def test_a_server_that_is_away_is_an_error() -> None:

@@ -117,6 +117,31 @@ def test_the_rules_that_a_remedy_states_suffice_and_grant_no_more(keyspace: Keys
     connector.close()
 
 
+def test_the_user_of_everybody_is_left_as_it_is(keyspace: Keyspace) -> None:
+    """The remedy, pasted: the administrator and the application, who are `default`, go on, and a new user suffices."""
+    client, password = keyspace.client, secrets.token_hex(8)
+    remedy = codes(keyspace.url)["redis-rights-many"].remedy
+    before = client.acl_getuser("default")
+    _, command, rest = remedy.partition("ACL SETUSER ")
+    words = f"{command}{rest.partition(';')[0]}".replace("PASSWORD", password).split()
+    client.execute_command(*words)
+    try:
+        assert client.acl_getuser("default") == before
+        client.set("anything", "x")
+        url = urlsplit(keyspace.url)
+        theirs = codes(url._replace(netloc=f"expunge:{password}@{url.hostname}:{url.port}").geturl())
+        assert theirs.keys().isdisjoint({"redis-rights-missing", "redis-rights-many", "redis-rights-log"})
+        assert "URL" in remedy
+    finally:
+        client.acl_deluser("expunge")
+
+
+def test_a_user_that_others_may_use_too_is_narrowed_only_if_nobody_does(keyspace: Keyspace, user: str) -> None:
+    name = urlsplit(user).username
+    keyspace.client.execute_command("ACL", "SETUSER", name, "+@all", "~*")
+    assert f"only Expunge is {name}" in codes(user)["redis-rights-many"].remedy
+
+
 def test_other_databases_are_named(tmp_path: Path) -> None:
     with valkey(tmp_path) as url:
         assert "redis-other-databases" not in codes(url)
