@@ -46,6 +46,8 @@ class Guess:
         template: With the identity in the place.
         identity: Its name in the map to be.
         undated: The identity may be re-used, and nothing tells the age.
+        unyielded: Nothing in the drafts so far tells its values: without more, no request would lead here.
+        persons: Identities that the place may have instead.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Guess:
     identity: str
     definition: Mapping[str, object]
     undated: bool
+    unyielded: bool = False
+    persons: tuple[str, ...] = ()
 
     def entries(self) -> dict[str, object]:
         """What every such collection has."""
@@ -64,9 +68,13 @@ class Guess:
 
     def questions(self, count: int, size: int) -> dict[str, str]:
         """What only a person can say."""
-        place = f"is its place {{{self.identity}}}? {count} of {size} names looked at"
+        place = f"is its place {{{self.identity}}}?"
+        if self.unyielded:
+            place = f"nothing yields {self.identity}: which column tells it?"
+            if self.persons:
+                place += f" Or is its place {' or '.join(f'{{{one}}}' for one in self.persons)}?"
         return {"owner": "whose records are these?", **({"undated": "erase or keep"} if self.undated else {})} | {
-            "": place
+            "": f"{place} {count} of {size} names looked at"
         }
 
 
@@ -85,7 +93,31 @@ def guess(shape: str, known: Sequence[StoreDraft]) -> Guess | None:
     identity = f"{before}_id" if place in {"{n}", "{uuid}"} else f"{before}_token"
     identities = {key: value for one in reversed(known) for key, value in one.identities.items()}
     definition = identities.get(identity, {"kind": "internal"})
-    return Guess(name, shape.replace(place, f"{{{identity}}}"), identity, definition, undated=False)
+    return Guess(
+        name,
+        shape.replace(place, f"{{{identity}}}"),
+        identity,
+        definition,
+        undated=False,
+        unyielded=definition.get("kind") == "internal" and identity not in _yielded(known),
+        persons=tuple(key for key, value in identities.items() if value.get("kind") == "person"),
+    )
+
+
+def _yielded(known: Sequence[StoreDraft]) -> frozenset[str]:
+    """The identities that some proposed collection tells."""
+    told = [one.entries.get("yields") for draft in known for one in draft.collections]
+    return frozenset(str(name) for one in told if one is not None for name in (one if isinstance(one, dict) else [one]))
+
+
+def obstacle(shape: str) -> str:
+    """Why no template can be guessed for a shape."""
+    places = _PLACE.findall(shape)
+    if len([one for one in places if one in PLACEHOLDERS]) > 1:
+        return "a template has exactly one identifier"
+    if places:
+        return "a word of the name is masked as {text}, for it may be somebody's (if it never differs, write it)"
+    return "no identifier stands in the name"
 
 
 def unguessed(shapes: Shapes, known: Sequence[StoreDraft]) -> Iterator[tuple[str, int]]:

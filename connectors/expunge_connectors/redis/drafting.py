@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from expunge_connectors.drafting import DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keydrafts import Definitions, Shapes, guess, numbered, unguessed
+from expunge_connectors.keydrafts import Definitions, Shapes, guess, numbered, obstacle, unguessed
 from expunge_connectors.redis import rights
 from expunge_connectors.redis.conversation import Command, Conversation
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.sweep import sample
+from expunge_connectors.shapes import identifiers
 
 
 def draft(conversation: Conversation, names: int, known: Sequence[StoreDraft]) -> StoreDraft:
@@ -43,8 +44,8 @@ def draft(conversation: Conversation, names: int, known: Sequence[StoreDraft]) -
         collections.append(DraftCollection(found.name, entries, questions))
     notes = tuple(
         f"{shape} ({types[shape] or 'of a type that the user may not read'},"
-        f" {count} of {shapes.size} names looked at): a template has exactly one identifier"
-        + ("; of a shared key, its members or fields may be people's." if "{" not in shape else ".")
+        f" {count} of {shapes.size} names looked at): {obstacle(shape)}"
+        + ("." if identifiers(shape) else "; of a shared key, its members or fields may be people's.")
         for shape, count in unguessed(shapes, known)
     )
     return StoreDraft(conversation.store, "redis", identities, numbered(collections), {}, notes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from expunge_connectors.drafting import DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keydrafts import Definitions, Shapes, guess, numbered, unguessed
+from expunge_connectors.keydrafts import Definitions, Shapes, guess, numbered, obstacle, unguessed
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.sweep import sample
 
@@ -40,7 +40,7 @@ def draft(service: Service, names: int, known: Sequence[StoreDraft]) -> StoreDra
             questions.pop("undated", None)
             collections.append(DraftCollection(found.name, entries, questions))
         notes += [
-            f"{bucket}/{shape} ({count} of {shapes.size} names looked at): a template has exactly one identifier; where"
+            f"{bucket}/{shape} ({count} of {shapes.size} names looked at): {obstacle(shape)}; where"
             ' a table holds the names, let it yield them, and write key: "{<that identity>}".'
             for shape, count in unguessed(shapes, known)
         ]

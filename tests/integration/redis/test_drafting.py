@@ -10,7 +10,7 @@ import pytest
 from tests.fixtures.servers import Keyspace
 
 from expunge_config.datamap import load
-from expunge_connectors.drafting import Draftable, StoreDraft
+from expunge_connectors.drafting import Draftable, DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_orchestrator.drafting import written
@@ -50,6 +50,47 @@ def test_shapes_with_one_identifier_become_templates(keyspace: Keyspace) -> None
     assert "yields" in by_name["user_sessions"].questions["type"]
     assert [note.partition(" (")[0] for note in drafted.notes] == ["online", "user:{n}:order:{n}"]
     assert "sentinel" not in written([drafted])
+
+
+def test_what_nothing_leads_to_is_asked(keyspace: Keyspace) -> None:
+    client = keyspace.client
+    client.hset("cart:7", "product", "1")
+    client.set("token:0a9f1c77d1e", "x")
+    client.sadd("user:7", "x")
+    main = StoreDraft(
+        "main",
+        "postgres",
+        {**KNOWN.identities, "staff_id": {"kind": "person"}, "token_token": {"kind": "internal"}},
+        (DraftCollection("devices", {"yields": {"token_token": "token"}}),),
+    )
+    asked = {one.name: one.questions["key"] for one in draft(keyspace.url, main).collections}
+    assert asked == {
+        "cart": "nothing yields cart_id: which column tells it? Or is its place {user_id} or {staff_id}?"
+        " 1 of 3 names looked at",
+        "token": "is its place {token_token}? 1 of 3 names looked at",
+        "user": "is its place {user_id}? 1 of 3 names looked at",
+    }
+    (alone,) = [one for one in draft(keyspace.url).collections if one.name == "cart"]
+    assert alone.questions["key"] == "nothing yields cart_id: which column tells it? 1 of 3 names looked at"
+
+
+def test_why_a_shape_is_no_template_is_said_as_it_is(keyspace: Keyspace) -> None:
+    client = keyspace.client
+    client.set("lindenhof:ann@mail.example", "x")
+    client.rpush("viewed:1", "x")
+    client.zadd("top_buyers", {"1": 1})
+    client.zadd("online", {"1": 1})
+    client.set("user:1:order:2", "x")
+    why = {note.partition(" (")[0]: note.partition("looked at): ")[2] for note in draft(keyspace.url).notes}
+    masked = "a word of the name is masked as {text}, for it may be somebody's (if it never differs, write it)"
+    shared = "; of a shared key, its members or fields may be people's."
+    assert why == {
+        "{text}:{email}": f"{masked}.",
+        "{text}:{n}": f"{masked}.",
+        "top_{text}": f"{masked}{shared}",
+        "online": f"no identifier stands in the name{shared}",
+        "user:{n}:order:{n}": "a template has exactly one identifier.",
+    }
 
 
 def test_nothing_of_a_name_or_a_value_is_told(keyspace: Keyspace) -> None:

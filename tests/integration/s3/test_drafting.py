@@ -38,5 +38,7 @@ def test_directories_and_keys(s3: S3Client, servers: Endpoints, bucket: BucketFa
     assert "6 of 10 names" in here["prefix", "users/{user_id}/"].questions["prefix"]
     assert drafted.identities["user_id"] == {"kind": "person", "normaliser": "integer/1"}
     assert any(note.startswith(f"{name}/doc/{{text}}-{{n}}.pdf (2 of 10") for note in drafted.notes)
+    assert any("{text}-{n}.pdf" in note and "is masked as {text}" in note for note in drafted.notes)
+    assert here["key", "avatar/{avatar_id}.png"].questions["key"].startswith("nothing yields avatar_id: which column")
     assert any(f"bucket {empty} is empty" in note for note in drafted.notes)
     assert "smith" not in written([drafted])
