@@ -150,7 +150,7 @@ SELECT n.nspname || '.' || c.relname, member.root::bigint
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
 
-# A domain may be over a domain; what an operator class of btree calls `=` is the type's equality.
+# A domain may be over a domain, to any depth; what an operator class of btree calls `=` is the type's equality.
 _COLUMNS = """
 SELECT a.attrelid::bigint, a.attname::text,
        pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -170,9 +170,14 @@ SELECT a.attrelid::bigint, a.attname::text,
             THEN ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = b.oid) END
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-  LEFT JOIN pg_catalog.pg_type under ON t.typtype = 'd' AND under.oid = t.typbasetype
-  LEFT JOIN pg_catalog.pg_type deeper ON under.typtype = 'd' AND deeper.oid = under.typbasetype
-  JOIN pg_catalog.pg_type b ON b.oid = coalesce(deeper.oid, under.oid, t.oid)
+  JOIN pg_catalog.pg_type b ON b.typtype <> 'd' AND b.oid IN (
+       WITH RECURSIVE under (oid) AS (
+         SELECT t.oid
+         UNION ALL
+         SELECT d.typbasetype FROM pg_catalog.pg_type d JOIN under ON d.oid = under.oid AND d.typtype = 'd'
+       )
+       SELECT under.oid FROM under
+     )
  WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum
 """

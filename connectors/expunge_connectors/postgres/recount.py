@@ -66,6 +66,11 @@ class Verifier:
                     membership.check(self.store, name, column, self.scope.member)
         return names
 
+    def composite(self) -> frozenset[str]:
+        """The namespaces whose keys are lists: of several columns."""
+        ties = (tie for table in self.spec.collections.values() for tie in table.ties)
+        return frozenset(self._namespace(tie) for tie in ties if len(tie.names) > 1)
+
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
         """Collection -> its table."""
         return {name: self._live(name).identifier for name in names}
@@ -104,7 +109,7 @@ class Verifier:
                 "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(stays) AS stays,"
                 " max(until) AS until FROM {} WHERE NOT tombstone GROUP BY subject, relation, place) AS one"
                 " GROUP BY subject"
-            ).format(sql.Literal(name), sql.Identifier(name))
+            ).format(sql.Literal(name), self._called(name))
             for name in names
         )
         return sql.SQL("WITH RECURSIVE {}\n{}").format(
@@ -161,7 +166,11 @@ class Verifier:
         own = [tie for tie in spec.ties if tie.lead is not None and tie.lead[0] == name]
         if own:
             parts.append(self._from_row(table, spec, own, facts))
-        return sql.SQL("{} AS (\n  {}\n)").format(sql.Identifier(name), sql.SQL("\n  UNION\n  ").join(parts))
+        return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
+
+    def _called(self, name: str) -> sql.Identifier:
+        """What a collection's common table expression is called: the server cuts names after 63 bytes."""
+        return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
 
     def _from_key(self, table: Table, spec: TableSpec, tie: Tie, namespace: str, facts: sql.Composable) -> sql.Composed:
         identity = None if tie.identity is None else self.data_map.identities[tie.identity]
@@ -224,7 +233,7 @@ class Verifier:
         ]
         return sql.SQL(
             "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE p.leads{}"
-        ).format(facts, sql.Identifier(lead), table.identifier, sql.SQL(" OR ").join(joins), self._of_member(spec))
+        ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self._of_member(spec))
 
     def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")

@@ -267,7 +267,7 @@ def _recount(connection: Connection, verifier: Verifier, subjects: Sequence[Subj
     names = verifier.names()
     if not names:
         return tallied(verifier, names, subjects, [])
-    rows = list(asked_rows(subjects, verifier.scope))
+    rows = list(asked_rows(subjects, verifier))
     columns = [[row[at] for row in rows] for at in range(3)]
     statement = verifier.statement(names, {row[1] for row in rows}, connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:

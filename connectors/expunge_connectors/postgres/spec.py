@@ -214,6 +214,7 @@ class PostgresSpec(StoreSpec):
                     yield (*here, *below), message
                 yield from self._trigger_complaints(here, table)
         yield from self._circles()
+        yield from self._alike()
 
     def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:
         """By ties and yields."""
@@ -254,6 +255,15 @@ class PostgresSpec(StoreSpec):
                 yield ("collections", name, "ties"), "the ties run in a circle: start from an identity"
             elif table.log is None and all(tie.lead is not None and tie.lead[0] == name for tie in table.ties):
                 yield ("collections", name, "ties"), "all ties stay within this table: start from elsewhere"
+
+    def _alike(self) -> Iterable[Complaint]:
+        """Keys of columns `a` and `b` are kept under the name that keys of a column `a+b` have."""
+        first: dict[tuple[str, str], tuple[str, ...]] = {}
+        for name, table in self.collections.items():
+            for index, tie in enumerate(table.ties):
+                lead, columns = tie.lead or ("", ())
+                if tie.lead is not None and first.setdefault((lead, "+".join(columns)), columns) != columns:
+                    yield ("collections", name, "ties", str(index)), "a column is called as several together: rename it"
 
 
 def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:

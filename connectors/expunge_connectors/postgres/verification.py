@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey, Tally
+from expunge_connectors.contract import Counts, Subject, SubjectKey, Tally
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -35,7 +35,7 @@ _PLACE = sql.SQL(
 def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Counts:
     """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
     names = verifier.names()
-    rows = list(asked_rows(subjects, verifier.scope))
+    rows = list(asked_rows(subjects, verifier))
     tables = verifier.tables(names)
     with translated(verifier.store):
         short = all(len(namespace) <= _SHORT and len(value) <= _SHORT for _, namespace, value in rows)
@@ -60,11 +60,12 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
     return tallied(verifier, names, subjects, found)
 
 
-def asked_rows(subjects: Sequence[Subject], scope: Scope) -> Iterator[tuple[int | None, str, str]]:
+def asked_rows(subjects: Sequence[Subject], verifier: Verifier) -> Iterator[tuple[int | None, str, str]]:
     """Number, namespace and value of every key that can stand in a row, and the controller's member."""
+    lists, scope = verifier.composite(), verifier.scope
     for subject in subjects:
         for key in subject.keys:
-            if _can_stand(key):
+            if _can_stand(key, of_several=key.namespace in lists):
                 yield subject.number, key.namespace, key.value
     if scope.member is not None:
         yield None, MEMBER, scope.member
@@ -82,11 +83,11 @@ def tallied(
     return tallies
 
 
-def _can_stand(key: SubjectKey) -> bool:
+def _can_stand(key: SubjectKey, *, of_several: bool) -> bool:
     """Whether a column can hold it. Keys of several columns are lists of texts."""
     if _NO_TEXT.search(key.value):
         return False
-    if "+" not in key.namespace:
+    if not of_several:
         return True
     try:
         return isinstance(json.loads(key.value), list)

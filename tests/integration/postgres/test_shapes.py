@@ -308,6 +308,38 @@ orders: {table: other.order, ties: [{column: User, of: users.Id}]}
     assert left(database, 'public."order"', '"select"') == [1]
 
 
+@pytest.mark.parametrize("column", ["nr", "a+b"])
+def test_a_key_leads_on_when_its_row_is_gone_whatever_its_column_is_called(database, column):
+    execute(
+        database,
+        f'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders ("{column}" int PRIMARY KEY, user_id int);'
+        "CREATE TABLE lines (id int PRIMARY KEY, nr int); INSERT INTO lines VALUES (1, 7), (2, 8)",
+    )
+    loaded = shape(
+        USERS
+        + f"""
+orders: {{table: public.orders, ties: [{{column: user_id, of: users.id}}]}}
+lines: {{table: public.lines, ties: [{{column: nr, of: orders.{column}}}]}}
+"""
+    )
+    erased(database, loaded, expected={"lines": 1}, **{f"main.orders.{column}": "7"})
+    assert left(database, "lines") == [2]
+
+
+def test_names_of_collections_that_begin_alike(database):
+    """The server cuts names after 63 bytes."""
+    execute(
+        database,
+        "CREATE TABLE one (id int PRIMARY KEY, u int); CREATE TABLE two (id int PRIMARY KEY, u int);"
+        "INSERT INTO one VALUES (1, 1), (2, 2); INSERT INTO two VALUES (1, 1), (2, 2), (3, 1)",
+    )
+    name = "c" * 64
+    tables = (f"{name}{table}: {{table: public.{table}, ties: [{{column: u, identity: user_id}}]}}" for table in TWO)
+    erased(database, shape("\n".join(tables)), user_id="1", expected={f"{name}one": 1, f"{name}two": 2})
+    assert left(database, "two") == [2]
+
+
+TWO = ("one", "two")
 KEYS = {
     "smallint": ("smallint", "1", "2"),
     "integer": ("integer", "-7", "7"),
@@ -320,6 +352,7 @@ KEYS = {
     "enum": ('public."Kind"', "very odd", "odd"),
     "domain": ("public.code", "a1", "a2"),
     "domain of a domain": ("public.small_code", "a1", "a2"),
+    "domain of a domain of a domain": ("public.number", "1.50", "1.5000000001"),
     "date": ("date", "2025-01-01", "2025-01-02"),
     "inet": ("inet", "10.0.0.1/32", "10.0.0.10/32"),
 }
@@ -333,6 +366,7 @@ def test_keys_of_any_type(database, kind, foreign_key):
         database,
         "CREATE EXTENSION IF NOT EXISTS citext SCHEMA public; CREATE TYPE public.\"Kind\" AS ENUM ('odd', 'very odd');"
         "CREATE DOMAIN public.code AS text CHECK (VALUE <> ''); CREATE DOMAIN public.small_code AS public.code;"
+        "CREATE DOMAIN one AS numeric; CREATE DOMAIN two AS one; CREATE DOMAIN public.number AS two;"
         f"CREATE TABLE users (id {ddl} PRIMARY KEY);"
         f"CREATE TABLE things (id {ddl} PRIMARY KEY, user_id {ddl} {foreign_key});"
         f"CREATE TABLE parts (id int PRIMARY KEY, thing_id {ddl})",
@@ -355,12 +389,15 @@ parts: {table: public.parts, ties: [{column: thing_id, of: things.id}]}
     assert left(database, "parts") == [1]
 
 
-def test_citext_between_rows_compares_as_the_database_does(database):
+@pytest.mark.parametrize("foreign_key", ["", "REFERENCES users"])
+@pytest.mark.parametrize("kind", ["citext", "three"])
+def test_citext_between_rows_compares_as_the_database_does(database, kind, foreign_key):
     execute(
         database,
         "CREATE EXTENSION citext SCHEMA public;"
-        "CREATE TABLE users (id public.citext PRIMARY KEY); INSERT INTO users VALUES ('Ada'), ('Ben');"
-        "CREATE TABLE things (id int PRIMARY KEY, user_id public.citext REFERENCES users);"
+        "CREATE DOMAIN one AS citext; CREATE DOMAIN two AS one; CREATE DOMAIN three AS two;"
+        f"CREATE TABLE users (id public.{kind} PRIMARY KEY); INSERT INTO users VALUES ('Ada'), ('Ben');"
+        f"CREATE TABLE things (id int PRIMARY KEY, user_id public.{kind} {foreign_key});"
         "INSERT INTO things VALUES (1, 'ADA'), (2, 'ben'), (3, 'ada')",
     )
     loaded = shape(USERS + "things: {table: public.things, ties: [{column: user_id, of: users.id}]}")

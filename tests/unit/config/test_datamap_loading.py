@@ -55,6 +55,11 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
         ("period: P30D", "period: 30 days", "P<n>Y<n>M<n>D"),
         ("{column: email, identity: email}", "{column: email, identity: e_mail}", "unknown identity"),
         ("{column: user_id, of: users.id}", "{column: user_id, of: user.id}", "names no collection.column"),
+        (
+            "{column: user_id, of: users.id}",
+            "{columns: [a, b], of: users, of_columns: [id, x]}, {column: c, of: users.id+x}",
+            "called as several together",
+        ),
         ("connector: redis", "connector: reddis", "unknown connector"),
         ("owner: {controller: calltrack}", "owner: {controller: caltrack}", "names a controller"),
         ("data_type: account_anchor", "data_type: acount", "names a data type"),

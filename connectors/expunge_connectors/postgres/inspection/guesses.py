@@ -15,11 +15,16 @@ from expunge_connectors.postgres.keytypes import key_type
 # Parts are looked at through their roots; a column of a foreign key is reported, where it matters, as such.
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname, a.attname::text,
-       pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL)
+       (WITH RECURSIVE under (oid) AS (
+          SELECT a.atttypid
+          UNION ALL
+          SELECT d.typbasetype FROM pg_catalog.pg_type d JOIN under ON d.oid = under.oid AND d.typtype = 'd'
+        )
+        SELECT pg_catalog.format_type(b.oid, NULL)
+          FROM under JOIN pg_catalog.pg_type b ON b.oid = under.oid AND b.typtype <> 'd')
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE c.relkind IN ('r', 'p') AND a.attinhcount = 0 AND c.relpersistence <> 't'
    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
    AND a.attnum > 0 AND NOT a.attisdropped
