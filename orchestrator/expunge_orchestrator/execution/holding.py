@@ -43,37 +43,58 @@ def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[st
             yield actions, list(people)
         return
     groups: dict[frozenset[str], list[Item]] = defaultdict(list)
+    keeping = _Keeping(context)
     for item in people:
-        groups[kept_in(context, context.store, context.held.get(item.id))].append(item)
+        groups[keeping.kept_in(context.store, context.held.get(item.id))].append(item)
     for kept, group in groups.items():
         allowed = {name: action for name, action in actions.items() if name not in kept}
         if allowed:
             yield allowed, group
 
 
-def kept_in(context: Context, store: str, held: Held | None) -> frozenset[str]:
-    """The collections of a store that a hold keeps: those of its data type, and those whose records they need."""
-    actions = context.batch.actions[store]
-    if held is None:
-        return frozenset()
-    if held.whole:
-        return frozenset(actions)
-    specs = context.workspace.data_map.stores[store].collection_specs()
-    named = frozenset(name for name in actions if specs[name].data_type in held.data_types)
-    connector = context.workspace.stores[store]
-    if named and isinstance(connector, Leaning):
-        return named | (connector.needed_by(named) & frozenset(actions))
-    return named
+class _Keeping:
+    """What holds keep, store by store: asked once for people who are held alike."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
+
+    def kept_in(self, store: str, held: Held | None) -> frozenset[str]:
+        """The collections of a store that a hold keeps."""
+        actions = self._context.batch.actions[store]
+        if held is None:
+            return frozenset()
+        if held.whole:
+            return frozenset(actions)
+        place = (store, held.data_types)
+        if place not in self._known:
+            self._known[place] = self._of_types(store, held.data_types) & frozenset(actions)
+        return self._known[place]
+
+    def _of_types(self, store: str, data_types: frozenset[str]) -> frozenset[str]:
+        """Those of these types, those whose records they need, and those that share a record with them."""
+        workspace = self._context.workspace
+        model, connector = workspace.data_map.stores[store], workspace.stores[store]
+        specs = model.collection_specs()
+        actions = self._context.batch.actions[store]
+        named = frozenset(name for name in actions if specs[name].data_type in data_types)
+        if not named:
+            return named
+        ways = model.ways(store, workspace.data_map)
+        if ways is None:
+            return frozenset(specs)  # it does not say what shares a record with what
+        kept = named | frozenset(name for name, one in ways.items() if one.meets & named)
+        return kept | connector.needed_by(kept) if isinstance(connector, Leaning) else kept
 
 
 def explained(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]) -> list[Kept]:
     """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing."""
-    found = []
+    found, keeping = [], _Keeping(context)
     for item in people:
         held = context.held.get(item.id)
         if held is None:
             continue
-        lines = [_under(line, held, kept_in(context, line.store, held)) for line in judged[item.id]]
+        lines = [_under(line, held, keeping.kept_in(line.store, held)) for line in judged[item.id]]
         if not any(line.outcome is Outcome.FAILED for line in lines):
             found.append(Kept(item, held, lines))
     return found
