@@ -116,7 +116,7 @@ def obstacle(shape: str) -> str:
     if len([one for one in places if one in PLACEHOLDERS]) > 1:
         return "a template has exactly one identifier"
     if places:
-        return "a word of the name is masked as {text}, for it may be somebody's (if it never differs, write it)"
+        return "a word is masked as {text}, for it may be somebody's (write it if it never differs, else an identity)"
     return "no identifier stands in the name"
 
 

@@ -309,7 +309,7 @@ def test_rows_of_two_people_are_a_question_whatever_the_ties_are(database):
     execute(
         database,
         """
-        CREATE TABLE staff (id int PRIMARY KEY, email text);
+        CREATE TABLE staff (id int PRIMARY KEY, email text, created_at timestamptz DEFAULT now());
         CREATE TABLE customers (id int PRIMARY KEY, email text, phone text, referred_by int REFERENCES customers);
         CREATE TABLE tickets (id int PRIMARY KEY, requester_email text, assigned_to int REFERENCES staff);
         CREATE TABLE orders (id int PRIMARY KEY, email text, customer_id int NOT NULL REFERENCES customers);
@@ -324,6 +324,8 @@ def test_rows_of_two_people_are_a_question_whatever_the_ties_are(database):
     assert asked == {"tickets", "visits"}, "who handles it, and whose it is"
     assert ties_of(found["tickets"].entries) == {("assigned_to", "staff.id"), ("requester_email", "email")}
     assert ties_of(found["orders"].entries) == {("customer_id", "customers.id")}
+    assert found["staff"].entries["created"] == "created_at"
+    assert found["staff"].entries["undated"] is None, "for rows in which it is empty"
     # A person's row that points to another person's.
     (note,) = [note for note in found["customers"].notes if "referred_by" in note]
     assert "points to another row here: another person" in note

@@ -82,7 +82,7 @@ def test_why_a_shape_is_no_template_is_said_as_it_is(keyspace: Keyspace) -> None
     client.zadd("online", {"1": 1})
     client.set("user:1:order:2", "x")
     why = {note.partition(" (")[0]: note.partition("looked at): ")[2] for note in draft(keyspace.url).notes}
-    masked = "a word of the name is masked as {text}, for it may be somebody's (if it never differs, write it)"
+    masked = "a word is masked as {text}, for it may be somebody's (write it if it never differs, else an identity)"
     shared = "; of a shared key, its members or fields may be people's."
     assert why == {
         "{text}:{email}": f"{masked}.",

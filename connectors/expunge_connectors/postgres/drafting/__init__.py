@@ -215,7 +215,8 @@ class _Drafter:
     def _created(self, table: str) -> dict[str, object]:
         columns = self.tables[table].columns
         found = next((name for name in columns if name.lower() in _CREATED and _dated(columns[name])), None)
-        return {"created": found} if found is not None else {"undated": None}
+        open_ = found is None or not columns[found].not_null  # a row without a time would count as newer for ever
+        return {**({} if found is None else {"created": found}), **({"undated": None} if open_ else {})}
 
     def _yields(self, table: str) -> dict[str, object]:
         seen = self.seen[table].kinds.items()
