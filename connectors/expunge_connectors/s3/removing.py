@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from expunge_connectors.contract import Beat
@@ -13,9 +13,11 @@ from expunge_connectors.s3.faults import passing
 from expunge_connectors.s3.listing import hold_of
 from expunge_connectors.s3.records import Entry, Found, doom
 from expunge_connectors.s3.service import Service
+from expunge_connectors.s3.unchanged import LOT, NULL, unchanged
 
 BATCH = 1000
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
+_CHANGED = frozenset({"PreconditionFailed", "412"})
 
 
 class Removal:
@@ -32,6 +34,7 @@ class Removal:
         self._cutoff = cutoff
         self._beat = beat
         self._waiting: dict[str, list[Entry]] = defaultdict(list)
+        self._changeable: dict[str, list[Entry]] = defaultdict(list)
         self._collections: dict[Entry, str] = {}
         self.gone = 0
 
@@ -51,28 +54,45 @@ class Removal:
                 UploadId=upload.id,
             )
             self.gone += 1
+        changeable = not found.target.certain and any(entry.version == NULL for entry in decided.entries)
         for entry in decided.entries:
-            waiting = self._waiting[entry.bucket]
+            waiting = (self._changeable if changeable else self._waiting)[entry.bucket]
             waiting.append(entry)
             self._collections[entry] = found.target.collection
-            if len(waiting) == BATCH:
-                self._flush(entry.bucket)
+            if len(waiting) == (LOT if changeable else BATCH):
+                self._flush(entry.bucket, waiting, changeable=changeable)
 
     def finish(self) -> None:
         """Remove what is still waiting."""
-        for bucket in list(self._waiting):
-            self._flush(bucket)
+        for changeable, every in ((False, self._waiting), (True, self._changeable)):
+            for bucket, waiting in every.items():
+                self._flush(bucket, waiting, changeable=changeable)
 
-    def _flush(self, bucket: str) -> None:
-        entries = self._waiting.pop(bucket, [])
+    def _flush(self, bucket: str, entries: list[Entry], *, changeable: bool) -> None:
+        """Remove these; the list is empty then."""
         if not entries:
             return
-        left = list(entries)
+        meant: Mapping[Entry, str | None] = dict.fromkeys(entries)
+        if changeable:
+            meant = unchanged(self._service, entries, self._cutoff)
+        if meant:
+            self._delete(bucket, meant)
+        for entry in entries:
+            self._collections.pop(entry, None)
+        entries.clear()
+        self._beat()
+
+    def _delete(self, bucket: str, meant: Mapping[Entry, str | None]) -> None:
+        """Remove these, each only if it has the ETag that is given."""
+        left = list(meant)
 
         def attempt() -> None:
             """Ask again for what may pass, and for nothing else."""
             nonlocal left
-            objects = [{"Key": entry.key, "VersionId": entry.version} for entry in left]
+            objects = [
+                {"Key": one.key, "VersionId": one.version, **({"ETag": meant[one]} if meant[one] else {})}
+                for one in left
+            ]
             answer = self._service.must(
                 f"bucket {bucket}", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
             )
@@ -86,12 +106,9 @@ class Removal:
                 raise TransientError(f"{where}: some objects could not be removed now ({codes}).")
 
         retrying(self._service.wait)(attempt)
-        for entry in entries:
-            self._collections.pop(entry, None)
-        self._beat()
 
     def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> list[Entry]:
-        """Accept a refusal only for what is gone already, or locked meanwhile (counted as retained from then on).
+        """Accept a refusal only for what is gone, written anew, or locked meanwhile (counted as retained from then on).
 
         Returns:
             What the service asks to try again.
@@ -104,7 +121,7 @@ class Removal:
         by_name = {(entry.key, entry.version): entry for entry in entries}
         for one in refused:
             code = str(one.get("Code", ""))
-            if code in _GONE:
+            if code in _GONE or code in _CHANGED:
                 continue
             entry = by_name.get((str(one.get("Key")), str(one.get("VersionId"))))
             if code == "AccessDenied" and entry is not None and not entry.marker:
