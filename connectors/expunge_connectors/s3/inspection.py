@@ -10,7 +10,7 @@ from typing import Any
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.keyed import overlaps
 from expunge_connectors.s3.faults import NotSupportedError, RefusedError
 from expunge_connectors.s3.listing import NO_LOCK
@@ -76,16 +76,29 @@ class BucketFindings:
         return Finding(severity, code, self._service.name, None, f"Bucket {self._bucket}: {message}", remedy)
 
     def closed(self) -> Finding | None:
-        """An error if the bucket is missing or closed to us."""
+        """An error if the bucket is missing or closed to us.
+
+        Raises:
+            TransientError: The service does not answer.
+        """
+        name, rights = self._service.name, "rights (s3:ListBucket, s3:ListBucketVersions)"
+        message, remedy = "it is not there, or not open to these keys.", f"Check name, account, endpoint and {rights}."
+        unset = f"There are no settings for {name}, so AWS was asked, with this machine's own keys."
+        prefix = f"EXPUNGE_STORES__{name.upper()}__"
+        given = f"Give {prefix}ENDPOINT_URL, {prefix}ACCESS_KEY_ID and {prefix}SECRET_ACCESS_KEY"
         try:
             self._service.clock(self._bucket)
         except TerminalError:
-            return self.note(
-                Severity.ERROR,
-                "s3-bucket",
-                "it is not there, or not open to these keys.",
-                "Check name, account, endpoint and rights (s3:ListBucket, s3:ListBucketVersions).",
-            )
+            if self._service.unset:
+                message, remedy = (
+                    f"{message} {unset}",
+                    f"{given}; or, if it is at AWS, check name, account and {rights}.",
+                )
+            return self.note(Severity.ERROR, "s3-bucket", message, remedy)
+        except TransientError as error:
+            if self._service.unset:
+                raise TransientError(f"{error.message} {unset}", remedy=f"{given}.") from None
+            raise
         return None
 
     def about_data(self) -> Iterator[Finding]:

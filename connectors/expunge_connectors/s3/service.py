@@ -45,6 +45,11 @@ class Service:
         self._made: S3Client | None = None
         self._pool: ThreadPoolExecutor | None = None
 
+    @property
+    def unset(self) -> bool:
+        """Whether nobody said how to reach the service: it is AWS then, with what this machine has of keys."""
+        return not self._connection.model_fields_set
+
     def call(
         self, place: str | None, operation: str, *, absent: Iterable[str] = (), **arguments: object
     ) -> Answer | None:

@@ -277,6 +277,15 @@ def test_a_document_that_cannot_be_looked_into_is_warned_of(company, kind, told)
             execute(company, r"""UPDATE call_notes SET details = '{"author": "\u0000"}'""")
 
 
+def test_a_column_that_is_looked_through_is_told_once(company):
+    execute(company, "ALTER TABLE call_notes ADD details jsonb, ADD more jsonb")
+    ties = [("details", ["author"]), ("details", ["reader"]), ("more", ["author"])]
+    tied = [{"column": column, "path": path, "identity": "email"} for column, path in ties]
+    loaded = data_map(edit("call_notes", ties=tied, undated="erase"))
+    told = [one.message for one in findings(company, loaded) if one.code == "tie-scan"]
+    assert [[column for column in ("details", "more") if column in one] for one in told] == [["details"], ["more"]]
+
+
 REFERRED = "ALTER TABLE callers ADD referred_by bigint REFERENCES callers"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from tenacity import wait_none
 from tests.contract.maps import LOG, data_map
 from tests.fixtures.servers import BucketFactory
@@ -11,7 +12,9 @@ from tests.integration.s3.faulty import error, faulty
 from tests.integration.s3.world import World, connection, spec, world
 
 from expunge_connectors.contract import Severity
-from expunge_connectors.s3 import S3Store
+from expunge_connectors.errors import TransientError
+from expunge_connectors.s3 import S3Connection, S3Store
+from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
 from expunge_orchestrator.embedded import Endpoints
 
 if TYPE_CHECKING:
@@ -52,6 +55,34 @@ def test_a_missing_bucket_is_an_error(s3: S3Client, servers: Endpoints) -> None:
         "template-overlap": Severity.WARNING,
         "spelling-unknown": Severity.INFO,
     }
+    made.connector.close()
+
+
+def test_a_store_without_any_settings_is_told_as_such(servers: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then boto3 asks AWS, with what the machine has: here that is sent to the test's own service."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", servers.s3_endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.s3_access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.s3_secret_key)
+    place = {"connector": "s3-backups", "of": "objects", "bucket": "no-such", "prefix": "pg/", "kind": "pg_dump"}
+    the_map = data_map({"objects": spec("no-such")}, {"dumps": S3BackupsSpec.model_validate(place)})
+    for made in (
+        S3Store("objects", the_map, S3Connection(), wait=wait_none()),
+        S3Backups("dumps", the_map, S3Connection(), wait=wait_none()),
+    ):
+        [told] = [one for one in made.inspect() if one.code == "s3-bucket"]
+        assert f"There are no settings for {made.name}" in told.message
+        assert f"EXPUNGE_STORES__{made.name.upper()}__ENDPOINT_URL" in told.remedy
+        made.close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    away = S3Backups("dumps", the_map, S3Connection(), wait=wait_none())
+    with pytest.raises(TransientError, match="There are no settings for dumps"):
+        away.inspect()
+    away.close()
+
+
+def test_with_settings_nothing_is_said_of_settings(s3: S3Client, servers: Endpoints) -> None:
+    made = world(s3, servers, "no-such-bucket-here")
+    assert not any("settings" in one.message for one in made.connector.inspect())
     made.connector.close()
 
 

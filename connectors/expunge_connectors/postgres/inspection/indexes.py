@@ -39,23 +39,16 @@ Indexes = Mapping[str, Sequence[Sequence[str | None]]]
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
     """Ties and foreign keys that no index serves."""
+    yield from _scans(inspection)
     keys = [key for key in inspection.catalogue.foreign_keys if _deleted(inspection, key)]
     there = _indexes(connection, {*inspection.catalogue.tables, *(key.child for key in keys)})
     missing: dict[str, tuple[str, str]] = {}
     unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
         for tie in spec.ties:
-            if not set(tie.names) <= set(table.columns):
+            if tie.several or not set(tie.names) <= set(table.columns):
                 continue
             where = f"{table.text} ({', '.join(tie.names)})"
-            if tie.several:
-                yield inspection.info(
-                    "tie-scan",
-                    name,
-                    f"Identifiers are looked for inside the values of {where}: every chunk reads the whole table.",
-                    "Keep them in a column or a table of their own, if that takes too long.",
-                )
-                continue
             expression = _expression(inspection, table, tie)
             written = expression.as_string(connection)
             statement = f"{_create(inspection, table.text)} ({written});"
@@ -88,6 +81,20 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 collection,
                 f"No index serves {key.child} ({columns}): every row deleted from {key.parent} reads that whole table.",
                 statement,
+            )
+
+
+def _scans(inspection: Inspection) -> Iterator[Finding]:
+    """Columns whose values are looked through, each once, whatever is looked for in them."""
+    for name, spec, table in inspection.live_data():
+        columns = [one for tie in spec.ties if tie.several for one in tie.names if one in table.columns]
+        for column in dict.fromkeys(columns):
+            yield inspection.info(
+                "tie-scan",
+                name,
+                f"Identifiers are looked for inside the values of {table.text} ({column}): every chunk reads the whole"
+                " table.",
+                "Keep them in a column or a table of their own, if that takes too long.",
             )
 
 
