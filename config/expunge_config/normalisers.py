@@ -37,6 +37,9 @@ _LOCAL = _ATOM.replace("'", "", 1)
 _EMAIL_2 = re.compile(rf"{_LOCAL}@{_ATOM}\.{_ATOM}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _INTEGER = re.compile(r"[1-9][0-9]{0,18}|0")
+# So many digits as the widest type that databases count in has (numeric(38)).
+_INTEGER_2 = re.compile(r"-?[1-9][0-9]{0,37}|0")
+_NUMBER = re.compile(rf"[{_SPACE}]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[{_SPACE}]*")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -52,11 +55,29 @@ class Normaliser:
         name: Name and version, e.g. `email/1`.
         normalise: Value of a request -> the form compared; raises `NotNormalisable` with a reason free of values.
         sql: SQL expression with the placeholder `{column}` giving the same form for a stored value (text).
+        counts: Its identifiers are whole numbers (ADR 16).
     """
 
     name: str
     normalise: Callable[[str], str]
     sql: str
+    counts: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """A stored value is compared as it stands there."""
+        return self.sql == "{column}::text"
+
+    def nobodys(self, text: str) -> bool:
+        """What stands there names nobody ("unknown", "n/a").
+
+        A number does where identifiers are numbers, however it is written: whose it is, is not known (law 2).
+        """
+        try:
+            self.normalise(text)
+        except NotNormalisable:
+            return not (self.counts and _NUMBER.fullmatch(text))
+        return False
 
 
 def _bounded(value: str) -> str:
@@ -115,6 +136,10 @@ def _integer(value: str) -> str:
     return text
 
 
+def _integer_2(value: str) -> str:
+    return _matching(_INTEGER_2, _trimmed(value), "a whole number of at most 38 digits")
+
+
 def _uuid(value: str) -> str:
     return _matching(_UUID, _trimmed(value).translate(_LOWER), "a UUID")
 
@@ -142,7 +167,8 @@ def builtin() -> Mapping[str, Normaliser]:
         Normaliser("email/1", _email, _sql_folded(trimmed)),
         Normaliser("email/2", _email_2, _sql_folded(trimmed)),
         Normaliser("e164/1", _e164, f"translate({{column}}::text COLLATE \"C\", E'{_SQL_SPACE}{_WITHIN_NUMBERS}', '')"),
-        Normaliser("integer/1", _integer, "{column}::text"),
+        Normaliser("integer/1", _integer, "{column}::text", counts=True),
+        Normaliser("integer/2", _integer_2, trimmed, counts=True),
         Normaliser("uuid/1", _uuid, f'lower({trimmed} COLLATE "C")'),
         Normaliser("postal/1", _postal, _sql_folded(f"btrim({one_space}, ' ')")),
         Normaliser("exact/1", _exact, "{column}::text"),

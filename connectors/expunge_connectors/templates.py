@@ -22,6 +22,7 @@ SEGMENT, REST = "*", "**"
 # What the values of a normaliser are made of; of all others anything is possible.
 ALPHABETS: Mapping[str, AbstractSet[str]] = {
     "integer/1": frozenset(digits),
+    "integer/2": frozenset(digits + "-"),
     "uuid/1": frozenset(digits + "abcdef-"),
     "e164/1": frozenset(digits + "+"),
 }

@@ -149,7 +149,7 @@ def _identities(drafts: Sequence[StoreDraft]) -> Iterator[str]:
         question = "  # DECIDE: is a value never given to another one?" if _rank(definition) != 1 else ""
         yield f"  {name}: {_flow(definition)}{question}"
     if not merged:
-        yield "  # DECIDE: how are people known? E.g. user_id: {kind: person, normaliser: integer/1}"
+        yield "  # DECIDE: how are people known? E.g. user_id: {kind: person, normaliser: integer/2}"
     yield ""
 
 

@@ -77,7 +77,7 @@ expunge: 1
 operator: {name: Canary House, contact: privacy@canary.example, log_origin: receipts.canary.example}
 controllers: {house: {name: Canary House}}
 identities:
-  person_id: {kind: person, normaliser: integer/1}
+  person_id: {kind: person, normaliser: integer/2}
   code: {kind: person, normaliser: uuid/1}
   member_no: {kind: person}
   handle: {kind: person}

@@ -19,7 +19,7 @@ def data_map(stores: Mapping[str, StoreSpec], backups: Mapping[str, BackupSpec] 
             "operator": {"name": "Company", "contact": "privacy@company.example", "log_origin": "log.company.example"},
             "controllers": {"company": {"name": "Company"}, "client": {"name": "A client", "many": True}},
             "identities": {
-                "user_id": {"kind": "person", "normaliser": "integer/1"},
+                "user_id": {"kind": "person", "normaliser": "integer/2"},
                 "email": {"kind": "nominating", "normaliser": "email/1"},
                 "token": {"kind": "internal"},
                 "object": {"kind": "internal"},

@@ -49,7 +49,7 @@ _RULES = {
     "email/2": _email,
     "e164/1": _phone,
     "postal/1": _postal,
-    "integer/1": _integer,
+    "integer/2": _integer,
     "uuid/1": _uuid,
     "exact/1": _exact,
 }

@@ -67,7 +67,7 @@ COUNTS = frozenset({"integer", "bigint", "smallint"})
 
 def normaliser(kind: str) -> str:
     """The spelling rule for an identity of this type."""
-    return "integer/1" if kind in COUNTS else "uuid/1" if kind == "uuid" else "exact/1"
+    return "integer/2" if kind in COUNTS else "uuid/1" if kind == "uuid" else "exact/1"
 
 
 _ADDRESSES = (

@@ -12,13 +12,12 @@ from expunge_config.normalisers import Normaliser, NotNormalisable
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.comparison import normalised, same_row, values
-from expunge_connectors.postgres.keytypes import equals
+from expunge_connectors.postgres.keytypes import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapped import MappedTable
 from expunge_connectors.postgres.search import Search
 from expunge_connectors.postgres.spec import Source
 from expunge_connectors.postgres.wording import TRUE, both, column
 
-_PLAIN = "{column}::text"
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
 _SHARED = sql.SQL(
     "SELECT DISTINCT f.number, {value} FROM {found} AS f JOIN {table} AS t ON {same}{mine} JOIN {others} ON {equal}"
@@ -107,10 +106,11 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         theirs = column("w", "value")
     live, live_there = mapped.table.columns[source.column], there.table.columns[source_there.column]
     equality = None if source.several else live.equality
-    value = normalised(rule.sql, ours)
+    value = normalised(spelling(rule, live, inside=source.several), ours)
     alike = source.several == source_there.several and (source.several or live.base == live_there.base)
-    if rule.sql != _PLAIN or not alike:
-        ours, theirs, equality = value, normalised(rule.sql, theirs), None
+    if not alike or not (rule.plain if source.several else as_it_is(rule, live)):
+        spelt = spelling(rule, live_there, inside=source_there.several)
+        ours, theirs, equality = value, normalised(spelt, theirs), None
     not_theirs: sql.Composable = TRUE
     if search.found.get(there.name):
         known = same_row(there, "o", "g")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from psycopg import sql
 
 from expunge_connectors.postgres.catalogue import Column
-from expunge_connectors.postgres.keytypes import KeyType, equals
+from expunge_connectors.postgres.keytypes import KeyType, equals, spelling
 from expunge_connectors.postgres.mapped import MappedTable, MappedTie
 from expunge_connectors.postgres.spec import Source
 from expunge_connectors.postgres.tombstones import json_path
@@ -66,11 +66,20 @@ def normalised(rule: str, value: sql.Composable) -> sql.Composed:
     return sql.Composed([raw(before), value, raw(after)])
 
 
+def named_there(mapped: MappedTable, identity: str, alias: str) -> sql.Composed:
+    """What stands in the row `alias`, or in a `value` inside it, under the identity's normaliser."""
+    source, rule = mapped.yields[identity]
+    there = column(alias, "value" if source.several else source.column)
+    return normalised(spelling(rule, mapped.table.columns[source.column], inside=source.several), there)
+
+
 def values(source: Source, alias: str) -> sql.Composed:
     """The texts that stand inside a document or an array."""
     if source.path is not None:
         return sql.SQL(
-            "(SELECT item #>> '{{}}' FROM pg_catalog.jsonb_path_query({}::jsonb, {}) AS item"
+            # A number has no zeros at the end of its fraction: 1.0 is 1, as the server has it.
+            "(SELECT CASE pg_catalog.jsonb_typeof(item) WHEN 'number' THEN pg_catalog.trim_scale(item::numeric)::text"
+            " ELSE item #>> '{{}}' END FROM pg_catalog.jsonb_path_query({}::jsonb, {}) AS item"
             " WHERE pg_catalog.jsonb_typeof(item) IN ('string', 'number'))"
         ).format(column(alias, source.column), json_path(source.path, values=True))
     return sql.SQL("(SELECT item::text FROM pg_catalog.unnest({}) AS item WHERE item IS NOT NULL)").format(

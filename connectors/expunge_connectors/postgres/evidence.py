@@ -22,7 +22,7 @@ from expunge_connectors.postgres.comparison import (
     leading,
     matches,
     named,
-    normalised,
+    named_there,
     place,
     place_names,
     place_types,
@@ -163,9 +163,8 @@ class Evidence:
     def _named(self) -> Iterator[tuple[str, sql.Composed]]:
         """b0, b1, … with the identities that a row `t` names in a column of their own."""
         for at, identity in enumerate(self.mapped.binding):
-            source, rule = self.mapped.yields[identity]
-            if not source.several:
-                yield f"b{at}", normalised(rule.sql, column("t", source.column))
+            if not self.mapped.yields[identity][0].several:
+                yield f"b{at}", named_there(self.mapped, identity, "t")
 
     def _inside(self) -> Iterator[sql.Composable]:
         """Identities inside documents and arrays are known, whichever they are by now."""

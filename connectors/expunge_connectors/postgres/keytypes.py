@@ -9,6 +9,7 @@ from enum import Enum
 
 from psycopg import sql
 
+from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalogue import Column
 
 
@@ -86,6 +87,24 @@ def key_type(column: Column) -> KeyType:
     if column.equality is not None and column.base.rpartition(".")[2] == "citext":
         return KeyType(column.base, _Form.TEXT, equality=column.equality)
     return _NATIVE.get(column.base, _BY_TEXT)
+
+
+def as_it_is(rule: Normaliser, column: Column) -> bool:
+    """A value of the column is compared as it stands there, by its own type: it has one spelling (ADR 16)."""
+    kind = _NATIVE.get(column.base)
+    return rule.plain or kind is UUID or (rule.counts and kind in {INTEGER, NUMERIC})
+
+
+def spelling(rule: Normaliser, column: Column, *, inside: bool = False) -> str:
+    """The rule's SQL for a column of this type, or for the texts inside it: of numbers, 7.00 is 7."""
+    if rule.counts and column.base == "numeric" and not inside:
+        return rule.sql.replace("{column}", "pg_catalog.trim_scale({column})")
+    return rule.sql
+
+
+def counted(column: Column) -> bool:
+    """Its values are numbers or UUIDs: each is somebody's."""
+    return _NATIVE.get(column.base) in {INTEGER, NUMERIC, UUID}
 
 
 def equals(ours: sql.Composable, theirs: sql.Composable, schema: str | None) -> sql.Composed:

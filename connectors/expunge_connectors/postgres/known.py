@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from expunge_connectors.postgres.comparison import compared, normalised, values
+from expunge_connectors.postgres.comparison import compared, named_there, values
 from expunge_connectors.postgres.keytypes import equals
 from expunge_connectors.postgres.mapped import Feed, MappedTable
 from expunge_connectors.postgres.search import Search
@@ -29,16 +29,14 @@ def known_identity(
     search: Search, mapped: MappedTable, identity: str, alias: str, number: sql.Composable | None
 ) -> sql.Composed:
     """What the row names in this identity is among the subject's keys (None: among any subject's)."""
-    source, rule = mapped.yields[identity]
+    source, _ = mapped.yields[identity]
     table = search.staged.table(*yielded(identity))
     if table is None:
         raise AssertionError(identity)
     if source.several:
-        unknown = _unknown(normalised(rule.sql, column("v", "value")), table, number)
+        unknown = _unknown(named_there(mapped, identity, "v"), table, number)
         return sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
-    return sql.SQL("(({}) IS NOT TRUE)").format(
-        _unknown(normalised(rule.sql, column(alias, source.column)), table, number)
-    )
+    return sql.SQL("(({}) IS NOT TRUE)").format(_unknown(named_there(mapped, identity, alias), table, number))
 
 
 def _unknown(value: sql.Composable, table: sql.Composable, number: sql.Composable | None) -> sql.Composed:

@@ -11,12 +11,10 @@ from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalogue import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.graph import CycleError, ordered
-from expunge_connectors.postgres.keytypes import TEXT, KeyType, key_type
+from expunge_connectors.postgres.keytypes import TEXT, KeyType, as_it_is, key_type, spelling
 from expunge_connectors.postgres.owners import refuse_misspelled
 from expunge_connectors.postgres.phrases import Phrases
 from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
-
-_PLAIN = "{column}::text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +292,10 @@ class _Builder:
         identity = self.data_map.identities[tie.identity or ""]
         sure = identity.kind is not IdentityKind.NOMINATING
         source = self._source(name, Source(column=columns[0].name, path=tie.path, each=tie.each))
-        if sure and not source.several and (identity.rule.sql == _PLAIN or columns[0].base == "uuid"):
+        if sure and not source.several and as_it_is(identity.rule, columns[0]):
             kind, normaliser = key_type(columns[0]), None
         else:
-            kind, normaliser = TEXT, identity.rule.sql
+            kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
         return MappedTie(columns, tie.identity or "", (kind,), source, normaliser, sure, identity.shareable)
 
     def _feeds(self, name: str) -> tuple[Feed, ...]:

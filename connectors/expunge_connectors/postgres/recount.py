@@ -20,7 +20,7 @@ from expunge_connectors.postgres import membership
 from expunge_connectors.postgres.catalogue import Catalogue, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.phrases import Blank, Phrase, Phrases
-from expunge_connectors.postgres.rereading import as_stored, equal, inside, put, verbatim
+from expunge_connectors.postgres.rereading import as_stored, equal, in_row, inside, put, readable, verbatim
 from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
@@ -210,8 +210,8 @@ class Verifier:
             return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
         identity = self.data_map.identities[tie.identity]
         column = table.columns[tie.names[0]]
-        if identity.kind is IdentityKind.NOMINATING or identity.rule.sql != "{column}::text" or tie.several:
-            value = sql.Identifier("inside", "value") if tie.several else sql.Identifier("r", column.name)
+        if tie.several or identity.kind is IdentityKind.NOMINATING or not readable(column, identity.rule):
+            value: sql.Composable = sql.Identifier("inside", "value") if tie.several else in_row(column, identity.rule)
             head, tail = identity.rule.sql.split("{column}", 1)
             return sql.SQL("{} = a.value").format(sql.Composed([verbatim(head), value, verbatim(tail)]))
         if column.equality is not None:  # equal in spelling too, which the type's own equality does not ask for

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalogue import Column, Table
 from expunge_connectors.postgres.spec import Removal, TableSpec, Tie
 
@@ -23,8 +24,25 @@ _READ = {
 _READ_AS = {"smallint": "bigint", "integer": "bigint", "bigint": "bigint", "uuid": "uuid", "numeric": "numeric"}
 _TEXTUAL = frozenset({"text", "character varying"})
 _NO_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
-# Between two keys of a path there may be arrays, and arrays in arrays, so deep.
+# Between two keys of a path there may be arrays, and arrays in arrays, so deep; a key, or a filter, walks through one
+# more.
 _THROUGH_ARRAYS = "[*]" * 3
+
+
+def readable(column: Column, rule: Normaliser) -> bool:
+    """A key under this rule can be compared with what stands in the column: its type has one spelling, or it is exact.
+
+    Otherwise the column is put into the rule's spelling.
+    """
+    if rule.sql == "{column}::text" or column.base == "uuid":
+        return True
+    return rule.counts and _READ_AS.get(column.base) in {"bigint", "numeric"}
+
+
+def in_row(column: Column, rule: Normaliser) -> sql.Composable:
+    """The column of the row `r`; where numbers are wanted, without zeros at the end of a fraction."""
+    there = sql.Identifier("r", column.name)
+    return sql.SQL("trim_scale({})").format(there) if rule.counts and column.base == "numeric" else there
 
 
 def as_stored(column: Column, key: str) -> sql.Composed:
@@ -91,6 +109,8 @@ def inside(tie: Tie) -> sql.Composed:
     steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in tie.path)
     kinds = '? (@.type() == "string" || @.type() == "number")'
     path = f"lax ${_THROUGH_ARRAYS}{steps}{_THROUGH_ARRAYS} {kinds}"
-    return sql.SQL("(SELECT one #>> '{{}}' FROM jsonb_path_query({}::jsonb, {}) AS one) AS inside (value)").format(
-        column, sql.Literal(path)
-    )
+    # jsonb has 1 = 1.0: so has this.
+    return sql.SQL(
+        "(SELECT CASE WHEN jsonb_typeof(one) = 'number' THEN trim_scale((one #>> '{{}}')::numeric)::text"
+        " ELSE one #>> '{{}}' END FROM jsonb_path_query({}::jsonb, {}) AS one) AS inside (value)"
+    ).format(column, sql.Literal(path))

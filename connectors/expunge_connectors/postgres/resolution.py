@@ -15,7 +15,7 @@ from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
 from expunge_connectors.postgres import assurance, staging
 from expunge_connectors.postgres.belonging import owned, requested
 from expunge_connectors.postgres.bundle import Bundle, answers
-from expunge_connectors.postgres.comparison import leading, named, normalised, place, place_names, place_types, values
+from expunge_connectors.postgres.comparison import leading, named, named_there, place, place_names, place_types, values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.graph import closure
@@ -240,13 +240,13 @@ def _wanted(mapped: MappedTable) -> Iterator[sql.Composable]:
 
 def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
     """What stands there, under the identity's normaliser; nothing where a tombstone stands."""
-    source, rule = mapped.yields[identity]
+    source, _ = mapped.yields[identity]
     if source.several:
         value = sql.SQL("ARRAY(SELECT DISTINCT {} FROM {} AS v (value))").format(
-            normalised(rule.sql, column("v", "value")), values(source, "t")
+            named_there(mapped, identity, "v"), values(source, "t")
         )
     else:
-        value = normalised(rule.sql, column("t", source.column))
+        value = named_there(mapped, identity, "t")
     if source.column not in mapped.spec.tombstone:
         return value
     return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(entombed(mapped, "t"), value)

@@ -17,7 +17,7 @@ from expunge_connectors.postgres.wording import FALSE, both, column, raw
 
 # Types without an equality operator are compared by their text.
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
-# One step of a path may pass through arrays, also through arrays in arrays, so deep.
+# One step of a path may pass through arrays, also through arrays in arrays, so deep, and through one more by its key.
 _ARRAYS = "[*][*][*]"
 
 # Every place that a path leads to, through arrays, and then all of them taken out, one after the other: only keys of
@@ -56,7 +56,7 @@ _REMOVED = """(WITH RECURSIVE
 def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
     """A path of the map in the server's language; with the texts and numbers below arrays at its end, if wanted."""
     steps = "".join(f"{_ARRAYS}.{json.dumps(key)}" for key in path)
-    return sql.Literal(f"lax ${steps}{_ARRAYS}" if values else f"lax ${steps}")
+    return sql.Literal(f"lax ${steps}{_ARRAYS}[*]" if values else f"lax ${steps}")
 
 
 def put(mapped: MappedTable, name: str, alias: str) -> sql.Composable:

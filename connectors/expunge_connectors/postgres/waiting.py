@@ -5,16 +5,15 @@ They stay due: verification shows them, and once their keys are resolved and dur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from psycopg import sql
 
-from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.postgres import staging
-from expunge_connectors.postgres.comparison import normalised, refers, same_row, values
+from expunge_connectors.postgres.comparison import named_there, refers, same_row, values
+from expunge_connectors.postgres.keytypes import counted
 from expunge_connectors.postgres.mapped import MappedTable
 from expunge_connectors.postgres.search import Search
-from expunge_connectors.postgres.wording import column
 
 
 def look(search: Search, mapped: MappedTable) -> None:
@@ -31,26 +30,27 @@ def look(search: Search, mapped: MappedTable) -> None:
 def no_identifiers(search: Search, mapped: MappedTable) -> bool:
     """Take note of values that are no identifiers ("unknown", "n/a"): nothing needs to wait for nobody's keys.
 
-    Whether a value is one, only the normaliser can say. True if there were any, and the search must be done again.
+    Whether a value is one, only the normaliser can say; in a column of numbers or UUIDs every value is. True if there
+    were any others, and the search must be done again.
     """
     found = False
     for identity in mapped.binding:
         source, rule = mapped.yields[identity]
+        if not source.several and counted(mapped.table.columns[source.column]):
+            continue
         place = search.staged.places[staging.yielded(identity)]
         rows = sql.SQL("{} AS f JOIN {} AS t ON {}").format(
             search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f")
         )
-        value: sql.Composable = column("t", source.column)
         if source.several:
             rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "t"))
-            value = column("v", "value")
         statement = sql.SQL("SELECT DISTINCT f.number, {} FROM {} WHERE f.waits").format(
-            normalised(rule.sql, value), rows
+            named_there(mapped, identity, "v" if source.several else "t"), rows
         )
         none = [
             (number, text)
             for number, text in search.connection.execute(statement).fetchall()
-            if text is not None and not _is_one(rule.normalise, text)
+            if text is not None and rule.nobodys(text)
         ]
         if none:
             staging.add(search.connection, place, none)
@@ -90,11 +90,3 @@ def _held_back(search: Search, parent: MappedTable) -> int:
     if held:
         search.waiting.add(parent.name)
     return held
-
-
-def _is_one(normalise: Callable[[str], str], text: str) -> bool:
-    try:
-        normalise(text)
-    except NotNormalisable:
-        return False
-    return True

@@ -19,7 +19,7 @@ identities:
   user_id: {kind: person, normaliser: exact/1}
   email: {kind: nominating, normaliser: email/1}
   token: {kind: internal}
-  number: {kind: internal, normaliser: integer/1}
+  number: {kind: internal, normaliser: integer/2}
 data_types:
   gone: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: delete}
   anchor: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: tombstone}
@@ -28,9 +28,11 @@ stores: {}
 """
 
 
-def shape(collections: str) -> DataMap:
+def shape(collections: str, **normalisers: str) -> DataMap:
     """A map of one store with these collections (YAML), all of one owner; `gone` unless they say otherwise."""
     document = yaml.safe_load(_MAP)
+    for identity, normaliser in normalisers.items():
+        document["identities"][identity]["normaliser"] = normaliser
     found: dict[str, Any] = yaml.safe_load(collections)
     for collection in found.values():
         if "log" not in collection:

@@ -12,8 +12,8 @@ from expunge_config.normalisers import NotNormalisable, builtin
 
 # Names that every server knows, ASCII's and Unicode's rules; `default` is the database's own.
 COLLATIONS = ("default", "C", "ucs_basic", "pg_c_utf8")
-# integer/1 and exact/1 compare what stands there: an integer column holds no spaces, and exact is exact.
-HALVES = ("email/1", "email/2", "e164/1", "uuid/1", "postal/1")
+# integer/1 and exact/1 compare what stands there: `check` lets integer/1 find integers only, and exact is exact.
+HALVES = ("email/1", "email/2", "e164/1", "integer/2", "uuid/1", "postal/1")
 SPACES = (
     " \t\n\r\v\f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -37,6 +37,7 @@ EXAMPLES = [
     ("e164/1", "+49\u00a030\u00a01234567"),
     ("e164/1", "+49\u202f30\u202f1234567\ufeff"),
     ("e164/1", "+49/(30)-123.4567"),
+    ("integer/2", "\u2003-7\u00a0"),
     ("uuid/1", " 0A0B0C0D-0000-0000-0000-00000000000A\u00a0"),
     ("postal/1", "1\u2003Long  Road, X,"),
     ("postal/1", ",\u01301 Road\u00a0x"),
@@ -55,6 +56,7 @@ SPELLINGS = {
     "email/1": emails,
     "email/2": emails | with_apostrophes,
     "e164/1": phones,
+    "integer/2": st.tuples(spaces, st.integers(-(10**38) + 1, 10**38 - 1).map(str), spaces).map("".join),
     "uuid/1": uuids,
     "postal/1": addresses,
 }

@@ -103,7 +103,7 @@ def test_a_text_where_an_identifier_was_expected_stops_nobody(database, note):
 orders:
   table: public.orders
   ties: [{column: user_id, of: users.id}]
-  yields: {number: parcel}
+  yields: {number: {column: parcel, never_shared: {reason: r, approved_by: a}}}
 """
     )
     erased(database, loaded, user_id="1", expected={"users": 1, "orders": 2})

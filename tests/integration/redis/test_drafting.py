@@ -21,7 +21,7 @@ def draft(url: str, *known: StoreDraft) -> StoreDraft:
     return RedisStore.draft("cache", RedisConnection.model_validate({"url": url, "timeout_seconds": 2}), 1000, known)
 
 
-KNOWN = StoreDraft("main", "postgres", {"user_id": {"kind": "person", "normaliser": "integer/1"}}, ())
+KNOWN = StoreDraft("main", "postgres", {"user_id": {"kind": "person", "normaliser": "integer/2"}}, ())
 
 
 def test_shapes_with_one_identifier_become_templates(keyspace: Keyspace) -> None:
@@ -40,7 +40,7 @@ def test_shapes_with_one_identifier_become_templates(keyspace: Keyspace) -> None
         ("reset:{email}", "string"),
     }
     assert drafted.identities == {
-        "user_id": {"kind": "person", "normaliser": "integer/1"},
+        "user_id": {"kind": "person", "normaliser": "integer/2"},
         "session_token": {"kind": "internal"},
         "email": {"kind": "nominating", "normaliser": "email/2"},
     }

@@ -15,7 +15,7 @@ from expunge_orchestrator.embedded import Endpoints
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KNOWN = StoreDraft("main", "postgres", {"user_id": {"kind": "person", "normaliser": "integer/1"}}, ())
+KNOWN = StoreDraft("main", "postgres", {"user_id": {"kind": "person", "normaliser": "integer/2"}}, ())
 
 
 def test_directories_and_keys(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
@@ -36,7 +36,7 @@ def test_directories_and_keys(s3: S3Client, servers: Endpoints, bucket: BucketFa
     }
     assert here.keys() == {("prefix", "users/{user_id}/"), ("key", "avatar/{avatar_id}.png")}
     assert "6 of 10 names" in here["prefix", "users/{user_id}/"].questions["prefix"]
-    assert drafted.identities["user_id"] == {"kind": "person", "normaliser": "integer/1"}
+    assert drafted.identities["user_id"] == {"kind": "person", "normaliser": "integer/2"}
     assert any(note.startswith(f"{name}/doc/{{text}}-{{n}}.pdf (2 of 10") for note in drafted.notes)
     assert any("{text}-{n}.pdf" in note and "is masked as {text}" in note for note in drafted.notes)
     assert here["key", "avatar/{avatar_id}.png"].questions["key"].startswith("nothing yields avatar_id: which column")

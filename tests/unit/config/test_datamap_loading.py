@@ -51,7 +51,7 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
     ("old", "new", "told"),
     [
         ("        person: user_id\n", "        persom: user_id\n", "unknown key"),
-        ("person, normaliser: integer/1", "person, normaliser: integer/9", "unknown normaliser"),
+        ("person, normaliser: integer/2", "person, normaliser: integer/9", "unknown normaliser"),
         ("period: P30D", "period: 30 days", "P<n>Y<n>M<n>D"),
         ("{column: email, identity: email}", "{column: email, identity: e_mail}", "unknown identity"),
         ("{column: user_id, of: users.id}", "{column: user_id, of: user.id}", "names no collection.column"),

@@ -18,6 +18,9 @@ from expunge_reports import opening
         ("email/1", "  Ann.Smith@Mail.EXAMPLE ", "ann.smith@mail.example"),
         ("e164/1", "+49 (30) 000-001", "+4930000001"),
         ("integer/1", " 7 ", "7"),
+        ("integer/2", "\u00a07\n", "7"),
+        ("integer/2", "-2", "-2"),
+        ("integer/2", "18446744073709551615", "18446744073709551615"),
         ("uuid/1", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
         ("postal/1", "1 Elm  Street,\nTown", "1 elm street town"),
         ("exact/1", "Kept  as it is", "Kept  as it is"),
@@ -57,6 +60,12 @@ def test_one_spelling(name: str, value: str, expected: str) -> None:
         ("integer/1", "-1"),
         ("integer/1", "9223372036854775808"),
         ("integer/1", "\u0667"),
+        ("integer/2", "007"),
+        ("integer/2", "+7"),
+        ("integer/2", "-0"),
+        ("integer/2", "7.0"),
+        ("integer/2", "7" * 39),
+        ("integer/2", "\u0667"),
         ("uuid/1", "not-a-uuid"),
         ("exact/1", ""),
         ("exact/1", "a\x00b"),
@@ -70,6 +79,18 @@ def test_what_is_not_of_the_kind_is_refused_without_its_value(name: str, value: 
     with pytest.raises(NotNormalisable) as raised:
         builtin()[name].normalise(value)
     assert not value or value not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["-2", "+2", "2.0", " 2.0 ", "02", ".5", "2.", "1e15", "1E+3", "9" * 40])
+@pytest.mark.parametrize("name", ["integer/1", "integer/2"])
+def test_a_number_is_somebodys_however_it_is_written(name: str, value: str) -> None:
+    assert not builtin()[name].nobodys(value)
+
+
+@pytest.mark.parametrize("value", ["", "unknown", "n/a", "-", ".", "1-2", "e5", "1 2", "NaN"])
+@pytest.mark.parametrize("name", ["integer/1", "integer/2"])
+def test_what_is_no_number_is_nobodys(name: str, value: str) -> None:
+    assert builtin()[name].nobodys(value)
 
 
 @pytest.mark.parametrize("character", "!#$%&'*+-/=?^_`{|}~." + ascii_letters + digits)

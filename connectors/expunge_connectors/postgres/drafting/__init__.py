@@ -256,7 +256,7 @@ def _source(tie: Mapping[str, object]) -> object:
 
 
 def _normaliser(column: Column) -> str:
-    return {"uuid": "uuid/1", "smallint": "integer/1", "integer": "integer/1", "bigint": "integer/1"}.get(
+    return {"uuid": "uuid/1", "smallint": "integer/2", "integer": "integer/2", "bigint": "integer/2"}.get(
         column.base, "exact/1"
     )
 

@@ -13,7 +13,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalogue import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.keytypes import key_type
+from expunge_connectors.postgres.keytypes import as_it_is, key_type, spelling
 from expunge_connectors.postgres.spec import Tie
 from expunge_connectors.postgres.wording import raw
 
@@ -124,8 +124,9 @@ def _expression(inspection: Inspection, table: Table, tie: Tie) -> sql.Composed:
         return sql.SQL(", ").join(_plain(table, name) for name in tie.names)
     identity = inspection.data_map.identities[tie.identity]
     [name] = tie.names
-    if identity.kind is IdentityKind.NOMINATING or identity.rule.sql != "{column}::text":
-        before, _, after = identity.rule.sql.partition("{column}")
+    live = table.columns[name]
+    if identity.kind is IdentityKind.NOMINATING or not as_it_is(identity.rule, live):
+        before, _, after = spelling(identity.rule, live).partition("{column}")
         return sql.Composed([raw("("), raw(before), sql.Identifier(name), raw(after), raw(")")])
     return _plain(table, name)
 

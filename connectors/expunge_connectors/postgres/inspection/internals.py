@@ -12,10 +12,10 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.inspection.ties import Uniques, uniques
+from expunge_connectors.postgres.keytypes import as_it_is
 from expunge_connectors.postgres.spec import Source, TableSpec, Tie
 
 # Any other spelling rule makes one key of values that a unique index takes for two.
-_PLAIN = "{column}::text"
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 continue
             if _told_apart(inspection, spec, identity, source):
                 continue
-            exact = inspection.data_map.identities[identity].rule.sql == _PLAIN
+            exact = as_it_is(inspection.data_map.identities[identity].rule, table.columns[source.column])
             if (
                 exact
                 and not source.several

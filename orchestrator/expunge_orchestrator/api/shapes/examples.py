@@ -89,7 +89,7 @@ OPENINGS: dict[str, Any] = {
     "openings": {
         "caller_id": {
             "format": "expunge-opening/1",
-            "identifier": {"scheme": "caller_id+integer/1", "value": "17"},
+            "identifier": {"scheme": "caller_id+integer/2", "value": "17"},
             "nonce": "7b1a61b743a585251be2d9a3c5bcc2426e008c07861d2e597f6f5014619bea08",
             "series": _SERIES,
         }
