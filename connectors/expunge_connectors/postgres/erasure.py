@@ -29,7 +29,7 @@ from expunge_connectors.postgres.search import Search, Way, ways_of
 from expunge_connectors.postgres.sequence import order
 from expunge_connectors.postgres.sharing import nothing_left
 from expunge_connectors.postgres.wording import both
-from expunge_connectors.postgres.writing import carry_out, carry_out_together, check_constraints
+from expunge_connectors.postgres.writing import carry_out, carry_out_together
 
 ROWS_PER_TRANSACTION = 25_000
 SECONDS_PER_TRANSACTION = 5.0
@@ -77,9 +77,7 @@ class Eraser:
         """Run one transaction's worth; the caller commits and calls again until complete."""
         watch = RowWatch.begun(connection, self.store, self.others)
         done = self._step(connection, subjects, watch)
-        with translated(self.store.name):
-            check_constraints(connection)
-        watch.check(connection)
+        watch.settle(connection)
         return done
 
     def _step(self, connection: Connection, subjects: Sequence[Subject], watch: RowWatch) -> Step:

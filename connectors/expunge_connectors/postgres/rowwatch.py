@@ -18,6 +18,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapped import MappedStore, MappedTable
+from expunge_connectors.postgres.writing import check_constraints
 
 # One row a table that was written, and at least one row, so that the switch of the counters is always told.
 # `gone`: tables that this transaction can see no more and holds a lock on that shuts everybody out: it dropped them.
@@ -89,6 +90,8 @@ _REMEDY = (
     " `triggers_ok` in the data map."
 )
 
+_ROUNDS = 20  # of what is deferred once more: whoever needs more never ends
+
 
 class Rows(NamedTuple):
     """How many rows were inserted, updated and deleted."""
@@ -151,17 +154,35 @@ class RowWatch:
         tombstoned = any(self.store.collections[name].action is Action.TOMBSTONE for name in names)
         self.ours.append(_Ours(tuple(names), Action.TOMBSTONE if tombstoned else Action.DELETE, rows))
 
-    def check(self, connection: Connection) -> None:
-        """Look again, as the last thing before the commit, after what is deferred to it.
+    def settle(self, connection: Connection) -> None:
+        """Let happen what is deferred to the commit, and look again, as the last thing before it.
+
+        What an accepted trigger writes may queue more, and the trigger may have put that off to the commit once more.
 
         Raises:
             TerminalError: Other rows were written: the transaction must be rolled back.
         """
+        seen: Mapping[int, Rows] = {}
+        for _ in range(_ROUNDS):
+            with translated(self.store.name):
+                check_constraints(connection)
+            now = self._check(connection)
+            if now == seen:
+                return
+            seen = now
+        raise TerminalError(
+            f"store {self.store.name}: what a trigger does is put off to the commit without end; it was rolled back.",
+            remedy="Make the trigger leave SET CONSTRAINTS alone.",
+        )
+
+    def _check(self, connection: Connection) -> Mapping[int, Rows]:
+        """Look at what was written; returns the rows of all tables, where the map accepts that one of them changed."""
         written = _written(connection, self.store)
         if written.gone:
             self._refuse_dropping(written.gone)
         changed: dict[str, Rows] = {}
-        for table in self._changes(written.tables):
+        changes = dict(self._changes(written.tables))
+        for table in changes.values():
             mapped = [one for one in self.store.collections.values() if one.table.oid in table.oids]
             self._refuse_sharing(table, mapped)
             if table.locked is not None and not self._accepted(table):
@@ -183,6 +204,8 @@ class RowWatch:
             if not rows.are(together.rows if tombstoned else 0, 0 if tombstoned else together.rows):
                 text = self.store.collections[name].table.text
                 raise self._refusal(name, f"changed other rows of {text} than the request's")
+        accepted = any(not self.store.may_change.isdisjoint(table.names) for table in changes.values())
+        return {oid: table.rows for oid, table in changes.items()} if accepted else {}
 
     def _refuse_dropping(self, gone: Sequence[int]) -> None:
         """Refuse, unless nobody else ever saw what is gone: tables that the transaction made itself, temporary ones.
@@ -234,12 +257,12 @@ class RowWatch:
             f"{where}: erasing {what}, by a trigger, a rule or a foreign key; it was rolled back.", remedy=_REMEDY
         )
 
-    def _changes(self, after: Mapping[int, _Table]) -> Iterator[_Table]:
+    def _changes(self, after: Mapping[int, _Table]) -> Iterator[tuple[int, _Table]]:
         for oid, table in after.items():
             earlier = self.before.get(oid)
             rows = table.rows if earlier is None else table.rows.plus(earlier.rows, -1)
             if any(rows) or table.locked is not None:
-                yield table._replace(rows=rows)
+                yield oid, table._replace(rows=rows)
 
 
 class _Written(NamedTuple):

@@ -20,7 +20,7 @@ from tests.integration.postgres.company import (
 )
 from tests.integration.postgres.inspecting import ENOUGH, edit, free
 from tests.integration.postgres.roles import role
-from tests.integration.postgres.shapes import erased, left, shape
+from tests.integration.postgres.shapes import ACME, erased, left, shape
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError
@@ -291,3 +291,38 @@ users:
 )
 def test_what_statements_explain(counted, updated, deleted, explained):
     assert counted.are(updated, deleted) is explained
+
+
+RELAY = """
+CREATE TABLE notes (id int PRIMARY KEY, user_id int); INSERT INTO notes VALUES (1, 1), (2, 2);
+CREATE TABLE trail (body text); CREATE TABLE relay (hops int);
+CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  SET CONSTRAINTS ALL DEFERRED;
+  IF TG_TABLE_NAME = 'notes' THEN INSERT INTO public.relay VALUES (1);
+  ELSIF NEW.hops < {} THEN INSERT INTO public.relay VALUES (NEW.hops + 1);
+  ELSE EXECUTE 'INSERT INTO public.trail VALUES (1)'; END IF;
+  RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER again AFTER DELETE ON notes DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION again();
+CREATE CONSTRAINT TRIGGER again AFTER INSERT ON relay DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION again();
+"""
+
+
+@pytest.mark.parametrize(
+    ("hops", "told"), [(1, "the log public.trail"), (4, "the log public.trail"), (999, "without end")]
+)
+def test_what_puts_itself_off_again_is_waited_for(database, hops, told):
+    """A trigger may defer what it queues to the commit once more, after everything deferred was let happen."""
+    execute(database, RELAY.format(hops))
+    accepted = "{trigger: again, writes: [public.relay], reason: r, approved_by: a}"
+    loaded = shape(
+        f"notes: {{table: public.notes, ties: [{{column: user_id, identity: user_id}}], triggers_ok: [{accepted}]}}\n"
+        "trail: {table: public.trail, log: {purpose: p, ground: g, retention: P90D, approved_by: a}}"
+    )
+    before = dump(database)
+    with opened(database, loaded) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACME)
+        with pytest.raises(TerminalError, match=f"{told}.*{ROLLED_BACK}"):
+            store.erase(ada, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert dump(database) == before
