@@ -66,7 +66,7 @@ def learn(connection: sa.Connection, hold_ids: Collection[int], items: Iterable[
     for start in range(0, len(people), _AT_ONCE):
         known, theirs = (_tags_of(people[start : start + _AT_ONCE]).subquery(name) for name in ("known", "theirs"))
         learnt = (
-            sa.select(theirs.c.tag, schema.hold_tag.c.hold_id, theirs.c.namespace.not_in(persons))
+            sa.select(theirs.c.tag, schema.hold_tag.c.hold_id, theirs.c.namespace.not_in(persons), theirs.c.namespace)
             .select_from(theirs)
             .join(known, known.c.item_id == theirs.c.item_id)
             .join(schema.hold_tag, schema.hold_tag.c.tag == known.c.tag)
@@ -74,7 +74,9 @@ def learn(connection: sa.Connection, hold_ids: Collection[int], items: Iterable[
             .distinct()
         )
         connection.execute(
-            insert(schema.hold_tag).from_select(["tag", "hold_id", "weak"], learnt).on_conflict_do_nothing()
+            insert(schema.hold_tag)
+            .from_select(["tag", "hold_id", "weak", "namespace"], learnt)
+            .on_conflict_do_nothing()
         )
 
 

@@ -17,7 +17,7 @@ from expunge_orchestrator.ledger.records import RUNNING, BatchState
 from expunge_orchestrator.looking import look
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.resolution import Resolved
-from expunge_orchestrator.scope import Actions, asked_for
+from expunge_orchestrator.scope import Actions, asked_for, types_of
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.workspace import Workspace
 
@@ -63,7 +63,8 @@ class Totals:
         subjects = seen.subjects
         self.persons += _named(part, seen.resolved, leftovers.person_identities(workspace))
         self.ambiguous += len(seen.resolved) - len(subjects)
-        self.on_hold += _on_hold(subjects, workspace, scope, self.chosen)
+        types = types_of(scope, workspace.data_map) if self.chosen is None else self.chosen
+        self.on_hold += _on_hold(subjects, workspace, scope, types)
         self.also_in.update(_also_in(subjects, workspace, scope))
         found: set[int] = set()
         rows: Counter[int] = Counter()
@@ -143,12 +144,10 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) ->
     return found
 
 
-def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, chosen: frozenset[str] | None) -> int:
+def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, types: frozenset[str]) -> int:
     """How many of these people are held as of now, in what the request is about, by holds that may be told."""
     keys = {one.number: [standing.plain(key) for key in one.keys] for one in subjects}
     with reading(workspace.ledger) as connection:
         tagger, persons = Tagger(workspace.keys.suppression), leftovers.person_identities(workspace)
         held = holds.held_people(connection, scope, tagger, keys, persons)
-    return sum(
-        not one.undisclosed and (chosen is None or one.whole or bool(one.data_types & chosen)) for one in held.values()
-    )
+    return sum(not one.undisclosed and (one.whole or bool(one.data_types & types)) for one in held.values())

@@ -14,9 +14,10 @@ from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, StoreConnector
 from expunge_connectors.registry import Registry
+from expunge_orchestrator import unmapped
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.inspecting import Inspection
-from expunge_orchestrator.ledger.database import open_ledger
+from expunge_orchestrator.inspecting import Inspection, refuse_errors
+from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -52,6 +53,16 @@ class Workspace:
         """
         holds, at_once = self.settings.inspection_holds, self.settings.stores_at_once
         self.inspection.refuse_errors(self.data_map, self.stores, self.backups, holds, at_once)
+        self.refuse_unmapped_holds()
+
+    def refuse_unmapped_holds(self) -> None:
+        """Let holds block that the data map would leave without effect; these are looked at every time.
+
+        Raises:
+            FindingsError: There is one in force.
+        """
+        with reading(self.ledger) as connection:
+            refuse_errors(unmapped.findings(connection, self.data_map))
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

@@ -12,6 +12,7 @@ from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.registry import installed
+from expunge_orchestrator import unmapped
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.inspecting import inspect_all, sweep_all
@@ -54,7 +55,8 @@ def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = Fa
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
-        findings = inspect_all(data_map, stores, backups, settings.stores_at_once)
+        findings = unmapped.in_ledger(settings, data_map)
+        findings += inspect_all(data_map, stores, backups, settings.stores_at_once)
         blocking = _errors(findings)
         if sample:
             findings += sweep_all(stores, rows)

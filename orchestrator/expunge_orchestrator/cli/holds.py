@@ -13,6 +13,7 @@ from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.registry import installed
 from expunge_orchestrator import holds as ledger_holds
+from expunge_orchestrator import unmapped
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.clock import now
@@ -106,8 +107,9 @@ def list_holds(
     """
     with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = ledger_holds.listed(connection) if everything else ledger_holds.in_force(connection)
+        unknown = {one.id: unmapped.names(connection, one, workspace.data_map) for one in found}
     if as_json:
-        terminal.emit({"holds": [_described(one) for one in found]})
+        terminal.emit({"holds": [{**_described(one), "notInMap": unknown[one.id]} for one in found]})
         return
     if not found:
         terminal.console().print("No holds.")
@@ -117,7 +119,7 @@ def list_holds(
         (
             one.uid,
             one.kind,
-            _what(one),
+            _what(one) + "".join(f" ({escape(name)}: not in the map)" for name in unknown[one.id]),
             one.ground,
             one.until or "lifted",
             one.placed_at,

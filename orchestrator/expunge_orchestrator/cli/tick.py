@@ -34,6 +34,7 @@ def tick(as_json: terminal.Json = False) -> None:
     Example: */10 * * * *  expunge tick
     """
     with opened(settings_module.load(), installed()) as workspace:
+        workspace.refuse_unmapped_holds()
         begun = starting.start_due(workspace, now())
         woken = states.wake(workspace)
         forgotten = states.forget_stale_plans(workspace)

@@ -190,6 +190,7 @@ hold_tag = sa.Table(
     sa.Column("tag", sa.LargeBinary(32), primary_key=True),
     sa.Column("hold_id", sa.ForeignKey(hold.c.id), primary_key=True),
     sa.Column("weak", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Column("namespace", sa.String(64), nullable=False, server_default=""),
 )
 
 # What many statements share, cited by digest.

@@ -1,0 +1,78 @@
+"""Unmapped holds: those in force that name what the data map does not have (any more), and so hold nothing (ADR 6)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap
+from expunge_config.settings import Settings
+from expunge_connectors.contract import Finding, Severity
+from expunge_orchestrator import holds
+from expunge_orchestrator.holds import Hold
+from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger.database import open_ledger, reading
+
+_KINDS = ("a data type", "a controller", "an identity")
+
+
+def findings(connection: sa.Connection, data_map: DataMap) -> list[Finding]:
+    """One error for each kind of name that is missing.
+
+    Not which name and not of which hold: a hold that may not be told is told apart from no other. `expunge holds list`
+    says it to those who may see holds.
+    """
+    missing = {kind for one in holds.in_force(connection) for kind in _missing(connection, one, data_map)}
+    return [
+        Finding(
+            Severity.ERROR,
+            "hold-unmapped",
+            "ledger",
+            None,
+            f"A hold or an exemption in force names {kind} that the data map does not have: it would hold nothing.",
+            "Give it its name in the map again; or place the hold anew under the new name and lift the old one:"
+            " `expunge holds list`.",
+        )
+        for kind in _KINDS
+        if kind in missing
+    ]
+
+
+def names(connection: sa.Connection, hold: Hold, data_map: DataMap) -> list[str]:
+    """What a hold names that the map does not have."""
+    return sorted({name for missing in _missing(connection, hold, data_map).values() for name in missing})
+
+
+def _missing(connection: sa.Connection, hold: Hold, data_map: DataMap) -> dict[str, set[str]]:
+    tag = schema.hold_tag.c
+    namespaces = set(
+        connection.scalars(sa.select(tag.namespace).where(tag.hold_id == hold.id, ~tag.weak).distinct())
+        if hold.people
+        else ()
+    )
+    named: list[tuple[set[str], set[str]]] = [
+        ({hold.data_type or ""}, set(data_map.data_types)),
+        ({hold.controller or ""}, set(data_map.controllers)),
+        (namespaces, set(data_map.identities)),
+    ]
+    # "": nothing named; or of a hold from before identities were kept.
+    missing = {kind: names - known - {""} for kind, (names, known) in zip(_KINDS, named, strict=True)}
+    return {kind: names for kind, names in missing.items() if names}
+
+
+def in_ledger(settings: Settings, data_map: DataMap) -> list[Finding]:
+    """The same for `check`, which needs no ledger: where none is there yet, none is made.
+
+    Raises:
+        LedgerError: The ledger cannot be opened.
+    """
+    file = sa.make_url(settings.ledger)
+    if file.get_backend_name() == "sqlite" and not (file.database and Path(file.database).exists()):
+        return []
+    ledger = open_ledger(settings.ledger)
+    try:
+        with reading(ledger) as connection:
+            return findings(connection, data_map)
+    finally:
+        ledger.dispose()
