@@ -43,8 +43,10 @@ def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
         return sql.SQL("NULL::date")
     start = column(alias, mapped.spec.start)
     until = sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(mapped.period))
-    # An application's "never", or a day that no calendar of ours has.
-    return sql.SQL("CASE WHEN {} < date '10000-01-01' THEN {} END").format(until, until)
+    # An application's "never", or a day that no calendar of ours has; the server refuses to add to its own last days.
+    return sql.SQL("CASE WHEN {} < date '10000-01-01' THEN CASE WHEN {} < date '10000-01-01' THEN {} END END").format(
+        start, until, until
+    )
 
 
 def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Composable:

@@ -243,11 +243,14 @@ class Verifier:
             yield sql.SQL("NULL::date AS until")
             yield sql.SQL("{} AS stays").format(self._pointed_at(spec, table))
         elif data_type.on_request is Action.RETAIN and spec.start is not None:
-            until = sql.SQL("({}::date + interval {})::date").format(
-                sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period))
+            # A day so late that nothing can be added to it: without an end.
+            until = sql.SQL(
+                "CASE WHEN {0}::date <= '9999-12-31'::date THEN ({0}::date + interval {1})::date END"
+            ).format(sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period)))
+            yield sql.SQL("CASE WHEN ({}) <= '9999-12-31'::date THEN ({}) END AS until").format(until, until)
+            yield sql.SQL("(({}) IS NULL OR ({}) > {}::date) AS stays").format(
+                until, until, Blank("cutoff", self.cutoff)
             )
-            yield sql.SQL("CASE WHEN {} <= '9999-12-31'::date THEN {} END AS until").format(until, until)
-            yield sql.SQL("({} IS NULL OR {} > {}::date) AS stays").format(until, until, Blank("cutoff", self.cutoff))
         else:
             yield sql.SQL("NULL::date AS until")
             yield sql.SQL("false AS stays")

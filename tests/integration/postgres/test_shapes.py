@@ -598,12 +598,23 @@ houses: {table: public.houses, ties: [{column: id, of: people.house}], sharing: 
     assert left(database, "houses") == [10]
 
 
-@pytest.mark.parametrize("start", ["infinity", "12000-01-01", "9998-06-01", "9000-01-01"])
-def test_what_is_kept_beyond_every_calendar_is_kept_without_an_end(database, start):
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("timestamptz", "infinity"),
+        ("timestamptz", "294276-12-31"),
+        ("date", "5874897-12-31"),
+        ("timestamp", "294276-12-31"),
+        ("timestamptz", "12000-01-01"),
+        ("timestamptz", "9998-06-01"),
+        ("timestamptz", "9000-01-01"),
+    ],
+)
+def test_what_is_kept_beyond_every_calendar_is_kept_without_an_end(database, kind, start):
     execute(
         database,
         "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
-        "CREATE TABLE bills (id int PRIMARY KEY, user_id int NOT NULL, at timestamptz NOT NULL);"
+        f"CREATE TABLE bills (id int PRIMARY KEY, user_id int NOT NULL, at {kind} NOT NULL);"
         f"INSERT INTO bills VALUES (1, 1, '{start}'), (2, 1, '-infinity'), (3, 1, '2000-01-01'), (4, 2, '2000-01-01')",
     )
     loaded = shape(
