@@ -48,7 +48,8 @@ def named_by_complaints(
         yield here, "keys are found by a re-usable identifier and have no creation time: decide `undated: erase | keep`"
     data_type = data_map.data_types.get(spec.data_type or "")
     if data_type is not None and data_type.on_request is not Action.DELETE:
-        yield (*here, "data_type"), "this kind of store only deletes: its data types need `on_request: delete`"
+        kept = "; objects that must be kept are locked (Object Lock) or declared a log" if dated else ""
+        yield (*here, "data_type"), f"this kind of store only deletes: its data types need `on_request: delete`{kept}"
 
 
 def _owner_complaints(

@@ -129,7 +129,7 @@ class BucketFindings:
                 Severity.INFO,
                 "s3-object-lock",
                 "Object Lock is on: locked versions are counted as retained until their date.",
-                "State in the ground of the data type why they are locked.",
+                "Nothing to do: a receipt names the lock and its date.",
             )
 
     def lifecycle(self, *, versioned: bool) -> Iterator[Finding]:

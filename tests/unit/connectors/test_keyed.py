@@ -118,6 +118,7 @@ def test_complaints_about_redis(collection: dict[str, object], complaint: str) -
         ({"bucket": "bkt", "key": "a/{unknown}", **PLAIN}, "does not declare"),
         ({"bucket": "bkt", "key": "a/{email}", "undated": "keep", **PLAIN}, "nothing to decide"),
         ({"bucket": "bkt", "key": "a/{user_id}", **PLAIN, "data_type": "invoices"}, "only deletes"),
+        ({"bucket": "bkt", "key": "a/{user_id}", **PLAIN, "data_type": "invoices"}, "Object Lock"),
     ],
 )
 def test_complaints_about_s3(collection: dict[str, object], complaint: str) -> None:
