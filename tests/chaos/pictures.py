@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import redis
 from psycopg import sql
+from tests.chaos.sundries import VAULT
 
 from expunge_config.examples.calltrack.objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-BUCKETS = (RECORDINGS, EXPORTS, LOGS, BACKUPS)
+BUCKETS = (RECORDINGS, EXPORTS, LOGS, BACKUPS, VAULT)
+UPLOADS = f"uploads to {EXPORTS}"
+STORED = (*BUCKETS, UPLOADS)
+LOCKS = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
 
 Thing = tuple[str, str]
-"""Place and name: a table and a row's text, "redis" and a key, a bucket and an object's key."""
+"""Place and name: a table and a row's text, "redis" and a key, a bucket (or uploads to it) and an object's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,11 @@ class Picture:
     """Everything in the stores.
 
     Attributes:
-        content: Thing -> its content. For rows the text says it all; for objects sizes, ETags and markers of all
-            versions; for keys type, value and whether they expire.
+        content: Thing -> its content. For rows the text says it all; for objects sizes, ETags, locks and markers of all
+            versions; for unfinished uploads their number; for keys type, value (lists in order, a stream's entries
+            with their ids) and whether they expire.
         writing: Thing -> what changes when it is written again though its content stays: a row's place and
-            transaction, an object's version ids and times.
+            transaction, an object's version ids and times, an upload's id and time.
     """
 
     content: Mapping[Thing, Any]
@@ -60,15 +65,30 @@ class Picture:
         )
 
 
-def take(postgres_url: str, client: redis.Redis, s3: S3Client) -> Picture:
-    """Look at everything."""
+def take(postgres_url: str, client: redis.Redis, stored: Picture) -> Picture:
+    """Look at everything but S3, and put that to what S3 looks like."""
     content: dict[Thing, Any] = {}
     writing: dict[Thing, Any] = {}
     _rows(postgres_url, content, writing)
     _keys(client, content)
-    for bucket in BUCKETS:
-        objects(s3, bucket, content, writing)
+    return Picture({**content, **stored.content}, {**writing, **stored.writing})
+
+
+def stored(s3: S3Client) -> Picture:
+    """Look at S3 alone."""
+    content: dict[Thing, Any] = {}
+    writing: dict[Thing, Any] = {}
+    for place in STORED:
+        look(s3, place, content, writing)
     return Picture(content, writing)
+
+
+def look(s3: S3Client, place: str, content: dict[Thing, Any], writing: dict[Thing, Any]) -> None:
+    """Look at one place in S3."""
+    if place == UPLOADS:
+        _uploads(s3, content, writing)
+    else:
+        _objects(s3, place, content, writing)
 
 
 def _rows(url: str, content: dict[Thing, Any], writing: dict[Thing, Any]) -> None:
@@ -103,6 +123,10 @@ def _keys(client: redis.Redis, content: dict[Thing, Any]) -> None:
                     pipeline.smembers(name)
                 case "zset":
                     pipeline.zrange(name, 0, -1, withscores=True)
+                case "list":
+                    pipeline.lrange(name, 0, -1)
+                case "stream":
+                    pipeline.xrange(name)
                 case _:
                     raise AssertionError(kind)
         values = pipeline.execute()
@@ -110,15 +134,34 @@ def _keys(client: redis.Redis, content: dict[Thing, Any]) -> None:
         content["redis", name.decode()] = (kind, value, expires)
 
 
-def objects(s3: S3Client, bucket: str, content: dict[Thing, Any], writing: dict[Thing, Any]) -> None:
-    """Look at one bucket, all versions of everything."""
+def _objects(s3: S3Client, bucket: str, content: dict[Thing, Any], writing: dict[Thing, Any]) -> None:
+    """Look at one bucket, all versions of everything, each with what keeps it where something can."""
     versions: defaultdict[str, list[Any]] = defaultdict(list)
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for one in page.get("Versions", []):
-            seen = (one["IsLatest"], one["Size"], one["ETag"])
+            kept = _locks(s3, bucket, one["Key"], one["VersionId"]) if bucket == VAULT else []
+            seen = (one["IsLatest"], one["Size"], one["ETag"], *kept)
             versions[one["Key"]].append((seen, (one["VersionId"], one["LastModified"])))
         for marker in page.get("DeleteMarkers", []):
             versions[marker["Key"]].append(((marker["IsLatest"], "marker", ""), (marker["VersionId"],)))
     for key, found in versions.items():
         content[bucket, key] = sorted(seen for seen, _ in found)
         writing[bucket, key] = sorted(written for _, written in found)
+
+
+def _locks(s3: S3Client, bucket: str, key: str, version: str) -> list[str]:
+    """What keeps a version, and until when."""
+    head: Any = s3.head_object(Bucket=bucket, Key=key, VersionId=version)
+    return [str(head.get(name, "")) for name in LOCKS]
+
+
+def _uploads(s3: S3Client, content: dict[Thing, Any], writing: dict[Thing, Any]) -> None:
+    """Look at the unfinished uploads of exports: how many there are of each key. No call changes a single part."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    page = s3.list_multipart_uploads(Bucket=EXPORTS)
+    assert not page["IsTruncated"]
+    for one in page.get("Uploads", []):
+        found[one["Key"]].append((one["UploadId"], one["Initiated"]))
+    for key, several in found.items():
+        content[UPLOADS, key] = len(several)
+        writing[UPLOADS, key] = sorted(several)

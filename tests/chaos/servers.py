@@ -19,7 +19,10 @@ LEDGER = "ledger"
 BRIEFLY = ("killed and back at once", "restarted")
 _INSIDE = {
     "main": ("after writing", "before the end of a transaction", "after the end of a transaction", "beat main."),
-    "recordings": ("before DeleteObject", "after DeleteObject", "beat recordings."),
+    "recordings": (
+        *(f"{side} {call}" for call in ("DeleteObject", "AbortMultipartUpload") for side in ("before", "after")),
+        "beat recordings.",
+    ),
     "cache": ("beat cache.",),
 }
 

@@ -6,6 +6,7 @@ import random
 
 import pytest
 from tests.chaos.choice import Choice
+from tests.chaos.pictures import UPLOADS
 from tests.chaos.runs import Chaos, Point, Scene, sample
 from tests.chaos.world import EXPORTS, Request
 
@@ -34,7 +35,7 @@ def scene(chaos: Chaos) -> Scene:
 def test_undisturbed_it_changes_nothing_else(scene: Scene) -> None:
     was, now = scene.start.picture.content, scene.ending.picture.content
     places = {place for place, _ in {thing for thing in was.keys() | now.keys() if was.get(thing) != now.get(thing)}}
-    assert places == {"messages", EXPORTS}
+    assert places == {"messages", EXPORTS, UPLOADS}
     assert {event for _, _, event in scene.ending.account.told["events"]} == {"accepted", "erased"}
 
 

@@ -17,7 +17,7 @@ from tests.chaos.held import Trial, share
 from tests.chaos.runs import Chaos, Point
 from tests.chaos.test_command_killed import REQUEST
 
-from expunge_orchestrator.demo.judge import judge, snapshot
+from expunge_orchestrator.demo.judge import judge
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4
@@ -98,7 +98,7 @@ def test_the_command_says_that_it_is_the_ledger(chaos: Chaos) -> None:
     chaos.fresh(chaos.scenes[0].start)
     start, batch, digest = chaos.world.plan(replace(REQUEST, name="cramped"))
     home, _ = chaos.fresh(start)
-    before = snapshot(chaos.world.endpoints)
+    before = chaos.world.snapshot()
     erase = ("erase", batch, "--confirm", digest)
     code, told = limited(chaos, home, GROWTH, *erase)
     assert code == LedgerError.exit_code, told
@@ -107,4 +107,4 @@ def test_the_command_says_that_it_is_the_ledger(chaos: Chaos) -> None:
     for words in (erase, ("tick",)):
         code, told = limited(chaos, home, resource.RLIM_INFINITY, *words)
         assert code == 0, told
-    assert judge(before, snapshot(chaos.world.endpoints), REQUEST.erased) == []
+    assert judge(before, chaos.world.snapshot(), REQUEST.erased) == []

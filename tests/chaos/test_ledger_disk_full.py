@@ -14,7 +14,7 @@ from tests.chaos.ledgers import LedgerServer
 from tests.chaos.runs import Chaos, Point
 from tests.chaos.test_command_killed import REQUEST, command
 
-from expunge_orchestrator.demo.judge import judge, snapshot
+from expunge_orchestrator.demo.judge import judge
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 2
@@ -95,7 +95,7 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
     erase = ("erase", batch, "--confirm", digest)
     for sort in ledger_disks.sorts(ledger):
         home, _ = fleet.fresh(start)
-        before = snapshot(fleet.world.endpoints)
+        before = fleet.world.snapshot()
         ledgers.rows(home, "SELECT 1")  # a database's first session ever writes a file, and is refused without room
         ledger_disks.fill(ledger, sort, 0)
         try:
@@ -108,4 +108,4 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
         assert "Traceback" not in told
         for words in (erase, ("tick",)):
             assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
-        assert judge(before, snapshot(fleet.world.endpoints), REQUEST.erased) == [], sort
+        assert judge(before, fleet.world.snapshot(), REQUEST.erased) == [], sort

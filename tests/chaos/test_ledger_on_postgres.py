@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -19,7 +19,7 @@ from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
 from tests.chaos.test_command_killed import REQUEST, command
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator.demo.judge import judge, snapshot
+from expunge_orchestrator.demo.judge import judge
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4
@@ -40,6 +40,18 @@ def boundaries(chaos: Chaos) -> list[Point]:
     ]
 
 
+def calls(chaos: Chaos, seed: int) -> list[Point]:
+    """One seeded point of every kind of call of a store or backup place, on either side, and of all that is inside."""
+    kinds: defaultdict[str, list[Point]] = defaultdict(list)
+    for point in chaos.points():
+        side, _, call = point.name.partition(" ")
+        if side == "log" or call.startswith(("commit of", "append to")):
+            continue
+        kinds[point.name if side == "beat" else call.partition(" ")[0]].append(point)
+    source = random.Random(seed)
+    return [source.choice(kinds[kind]) for kind in sorted(kinds)]
+
+
 def test_undisturbed_runs_are_those_of_a_ledger_in_a_file(chaos: Chaos, fleet: Chaos) -> None:
     for there, here in zip(fleet.scenes, chaos.scenes, strict=True):
         assert list(there.ending.points) == list(here.ending.points)
@@ -51,6 +63,23 @@ def test_undisturbed_runs_are_those_of_a_ledger_in_a_file(chaos: Chaos, fleet: C
 def test_killed(fleet: Chaos, choice: Choice, part: int) -> None:
     wrong: list[str] = []
     for point in sample(boundaries(fleet), choice.sample, choice.seed)[part::PARTS]:
+        wrong += fleet.killed(point.scene, point.number)
+    assert not wrong, "\n".join([str(choice), *wrong])
+
+
+def test_killed_around_calls(fleet: Chaos, choice: Choice) -> None:
+    points = calls(fleet, choice.seed)
+    names = {point.name.removeprefix("before ").removeprefix("after ") for point in points}
+    assert names >= {
+        "main.resolve",
+        "recordings.erase",
+        "cache.verify",
+        "beat cache.erase",
+        "dumps.copies",
+        "DeleteObjects",
+    }
+    wrong: list[str] = []
+    for point in share(points, choice.sample, choice.seed):
         wrong += fleet.killed(point.scene, point.number)
     assert not wrong, "\n".join([str(choice), *wrong])
 
@@ -131,7 +160,7 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
     fleet.fresh(fleet.scenes[0].start)
     start, batch, digest = fleet.world.plan(replace(REQUEST, name="told"))
     home, _ = fleet.fresh(start)
-    before = snapshot(fleet.world.endpoints)
+    before = fleet.world.snapshot()
     erase = ("erase", batch, "--confirm", digest)
     with psycopg.connect(ledger.url) as owner:
         owner.execute(HANG)
@@ -151,4 +180,4 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
         owner.execute("DROP TRIGGER hang ON step_log")
     for words in (erase, ("tick",)):
         assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
-    assert judge(before, snapshot(fleet.world.endpoints), REQUEST.erased) == []
+    assert judge(before, fleet.world.snapshot(), REQUEST.erased) == []

@@ -28,7 +28,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.access import apikeys
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo.judge import Erased, judge, snapshot
+from expunge_orchestrator.demo.judge import Erased, judge
 from expunge_orchestrator.embedded.ports import free_ports
 from expunge_orchestrator.trusting import install
 from expunge_orchestrator.workspace import load_map
@@ -222,10 +222,10 @@ def test_killed_server_keeps_what_it_answered(chaos: Chaos, choice: Choice) -> N
     for turn in range(3 if choice.sample is None else 1):
         source = random.Random(f"{choice.seed} {turn}")
         chaos.fresh(chaos.scenes[0].start)
-        before = snapshot(chaos.world.endpoints)
+        before = chaos.world.snapshot()
         server = founded(chaos, chaos.new_home())
         asked, erased = wishes(chaos, source)
         found = one_turn(server, asked, source, 4 if choice.sample is None else 2)
-        found += map(str, judge(before, snapshot(chaos.world.endpoints), erased))
+        found += map(str, judge(before, chaos.world.snapshot(), erased))
         wrong += [f"turn {turn}: {one}" for one in found]
     assert not wrong, "\n".join([str(choice), *wrong])

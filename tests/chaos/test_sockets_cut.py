@@ -17,8 +17,8 @@ from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
 PARTS = 4
 MARKERS = {
     "main": (ANYWHERE, b"COPY ", b"DELETE FROM", b"UPDATE ", b"COMMIT"),
-    "recordings": (ANYWHERE, b"?delete"),
-    "cache": (ANYWHERE, b"UNLINK", b"SREM", b"ZREM"),
+    "recordings": (ANYWHERE, b"?delete", b"uploadId="),
+    "cache": (ANYWHERE, b"UNLINK", b"SREM", b"ZREM", b"LREM", b"XDEL", b"SCAN"),
 }
 CUTS = 6
 """Of each kind at seeded segments of each scene and store, and one at a seeded segment with each marker."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import redis
-from tests.chaos import databases, ledgers, pictures
+from tests.chaos import databases, ledgers, pictures, storage, sundries
 from tests.chaos.databases import named
 from tests.chaos.ledgers import LedgerServer
 from tests.chaos.pictures import Picture
+from tests.chaos.storage import Objects
 from tests.fixtures.embedded import in_memory
 
 from expunge_config import settings as settings_module
 from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.objects import EXPORTS, RECORDINGS
+from expunge_config.examples.calltrack.objects import EXPORTS
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
@@ -30,7 +31,7 @@ from expunge_orchestrator import embedded, planning
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.demo import company as loader
 from expunge_orchestrator.demo import walk
-from expunge_orchestrator.demo.judge import Erased
+from expunge_orchestrator.demo.judge import Erased, Snapshot, snapshot
 from expunge_orchestrator.demo.places import s3_client
 from expunge_orchestrator.embedded import Endpoints
 from expunge_orchestrator.intake import read_people
@@ -47,6 +48,8 @@ DATABASE = "chaos"
 # The number is part of the database's identity, which the plan is bound to.
 DATABASE_OID = 20_000
 ORIGIN = "postgres"
+JUDGED = "15"
+"""Number of the Redis database that the judge looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Start:
     Attributes:
         template: Database to copy.
         keys: Redis key -> milliseconds to live (0: for ever) and its DUMP.
-        objects: Bucket and key -> bodies of all versions, oldest first; only buckets that are erased from.
+        objects: Only buckets that are erased from.
         picture: What the stores look like.
         home: Ledger, keys and log, to copy.
         ledger: State of the ledger's server, if it has one; None for an empty database.
@@ -87,7 +90,7 @@ class Start:
 
     template: str
     keys: Mapping[bytes, tuple[int, bytes]] = field(repr=False)
-    objects: Mapping[tuple[str, str], Sequence[bytes]] = field(repr=False)
+    objects: Objects = field(repr=False)
     picture: Picture = field(repr=False)
     home: Path
     ledger: str | None = None
@@ -97,7 +100,8 @@ class Start:
 class World:
     """The servers. `endpoints` lead to the database that runs work in, `role_url` too, as Expunge's own role.
 
-    `ledger`: where ledgers are, if they are not in the installations' homes.
+    `data_map`: the company's, with what it keeps besides. `ledger`: where ledgers are, if they are not in the
+    installations' homes.
     """
 
     stack: embedded.Stack
@@ -108,6 +112,7 @@ class World:
     s3: S3Client = field(repr=False)
     directory: Path
     company: Company
+    data_map: Path
     ledger: LedgerServer | None = None
 
     def requests(self) -> tuple[Request, Request]:
@@ -132,6 +137,7 @@ class World:
         loaded = loader.Loaded(self.role_url, 0, 0, 0, ())
         return {
             **walk.settings_for(self.endpoints, loaded, home),
+            "EXPUNGE_DATA_MAP": str(self.data_map),
             "EXPUNGE_CHUNK_SIZE": "3",
             "EXPUNGE_SETTLING": "PT0S",
             "EXPUNGE_INSPECTION_HOLDS": "PT0S",  # or the points would depend on how fast the machine is
@@ -155,7 +161,20 @@ class World:
 
     def picture(self) -> Picture:
         """What everything looks like now."""
-        return pictures.take(self.endpoints.postgres_url, self.client, self.s3)
+        return pictures.take(self.endpoints.postgres_url, self.client, pictures.stored(self.s3))
+
+    def snapshot(self) -> Snapshot:
+        """What the judge sees, who knows the example's kinds of keys alone: in a copy that has no others."""
+        url = named(self.endpoints.redis_url, JUDGED)
+        with redis.Redis.from_url(url) as copy, self.client.pipeline(transaction=False) as pipeline:
+            for name in self.client.scan_iter(count=1000):
+                if not sundries.is_sundry(name):
+                    pipeline.copy(name, name, destination_db=int(JUDGED))
+            try:
+                pipeline.execute()
+                return snapshot(replace(self.endpoints, redis_url=url))
+            finally:
+                copy.flushdb()
 
     def save(self, name: str, home: Path) -> Start:
         """Keep the present state of the stores and an installation."""
@@ -166,7 +185,7 @@ class World:
         shutil.copytree(home, kept)
         if self.ledger is not None:
             self.ledger.save(template)
-        return Start(template, dict(_dumped(self.client)), dict(_bodies(self.s3)), self.picture(), kept, template)
+        return Start(template, dict(_dumped(self.client)), storage.kept(self.s3), self.picture(), kept, template)
 
     def restore(self, start: Start, home: Path) -> Picture:
         """Put everything back and copy the installation; returns what everything looks like then."""
@@ -180,21 +199,10 @@ class World:
             for name, (life, value) in start.keys.items():
                 pipeline.restore(name, life, value)
             pipeline.execute()
-        self._restore_objects(start)
-        before = self.picture()
+        stored = storage.put_back(self.s3, start.objects, start.picture)
+        before = pictures.take(self.endpoints.postgres_url, self.client, stored)
         assert before.differences(start.picture) == []
         return before
-
-    def _restore_objects(self, start: Start) -> None:
-        for bucket in (RECORDINGS, EXPORTS):
-            there: dict[pictures.Thing, object] = {}
-            pictures.objects(self.s3, bucket, there, {})
-            wanted = {thing: value for thing, value in start.picture.content.items() if thing[0] == bucket}
-            for thing in sorted(there.keys() | wanted.keys()):
-                if there.get(thing) != wanted.get(thing):
-                    _remove_versions(self.s3, *thing)
-                    for body in start.objects.get(thing, ()):
-                        self.s3.put_object(Bucket=bucket, Key=thing[1], Body=body)
 
     def plan(self, request: Request) -> tuple[Start, str, str]:
         """Found an installation and plan the request; returns the start, and the batch's name and digest."""
@@ -221,6 +229,7 @@ class World:
             )
         self.client.set(f"cache:user:{holder}", "late")
         self.s3.put_object(Bucket=EXPORTS, Key=f"users/{holder}/late.csv", Body=b"late")
+        sundries.arrive_late(self.client, self.s3, holder)
 
 
 @contextmanager
@@ -238,8 +247,11 @@ def built(directory: Path) -> Iterator[World]:
         s3 = s3_client(endpoints)
         try:
             with redis.Redis.from_url(endpoints.redis_url) as client:
+                sundries.load(client, s3)
+                data_map = directory / "datamap.yaml"
+                sundries.write_map(data_map)
                 role_url = named(loaded.postgres_url, DATABASE)
-                yield World(stack, endpoints, role_url, admin_url, client, s3, directory, company)
+                yield World(stack, endpoints, role_url, admin_url, client, s3, directory, company, data_map)
         finally:
             s3.close()
 
@@ -247,22 +259,3 @@ def built(directory: Path) -> Iterator[World]:
 def _dumped(client: redis.Redis) -> Iterator[tuple[bytes, tuple[int, bytes]]]:
     for name in client.scan_iter():
         yield name, (max(0, client.pttl(name)), client.dump(name))
-
-
-def _bodies(s3: S3Client) -> Iterator[tuple[tuple[str, str], list[bytes]]]:
-    """Every version of every object that can be erased, oldest first."""
-    for bucket in (RECORDINGS, EXPORTS):
-        page = s3.list_object_versions(Bucket=bucket)
-        assert not page["IsTruncated"]
-        found: dict[str, list[bytes]] = {}
-        for one in page.get("Versions", []):  # newest first
-            with s3.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"] as body:
-                found.setdefault(one["Key"], []).insert(0, body.read())
-        yield from (((bucket, key), versions) for key, versions in found.items())
-
-
-def _remove_versions(s3: S3Client, bucket: str, key: str) -> None:
-    page = s3.list_object_versions(Bucket=bucket, Prefix=key)
-    for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-        if one["Key"] == key:
-            s3.delete_object(Bucket=bucket, Key=key, VersionId=one["VersionId"])
