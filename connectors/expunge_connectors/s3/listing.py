@@ -17,6 +17,7 @@ from expunge_connectors.s3.recent import Recent
 from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.stretches import entries_by_target
+from expunge_connectors.s3.uploads import Rewritten, listed_from
 
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
 # "There is no such lock", in AWS's words and in SeaweedFS's.
@@ -47,8 +48,11 @@ def uploads_by_target(
         for target in wanted:
             exact[target.name].append(target)
         below = [target for target in wanted if target.is_prefix]
+        rewritten = Rewritten(service, wanted)
         hits: dict[Target, list[Upload]] = defaultdict(list)
-        for upload in uploads_below(service, f"collection {collection}", bucket, heads[collection]):
+        for upload in uploads_below(service, f"collection {collection}", bucket, listed_from(heads[collection])):
+            for target, own in rewritten.owners(upload):
+                hits[target].append(own)
             owners = [target for target in exact.get(upload.key, []) if not target.is_prefix]
             for target in (*owners, *(one for one in below if one.covers(upload.key))):
                 hits[target].append(upload)

@@ -23,6 +23,7 @@ from expunge_connectors.s3.listing import (
 from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload, shared_beginning
 from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.stretches import VERSION_MARKERS
+from expunge_connectors.s3.uploads import Rewritten, listed_from
 
 GROUP = 100
 
@@ -49,7 +50,9 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
             and locks[target.bucket]
             and (hold := _hold(service, place, entry, clocks[target.bucket])) is not None
         }
-        here = tuple(upload for upload in uploads.get(target.bucket, ()) if target.covers(upload.key))
+        listed_here, rewritten = uploads.get(target.bucket, ()), Rewritten(service, [target])
+        here = tuple(upload for upload in listed_here if target.covers(upload.key))
+        here += tuple(own for upload in listed_here for _, own in rewritten.owners(upload))
         return Found(target, tuple(seen.values()), here, holds)
 
     return service.each(targets, look, no_beat)
@@ -154,7 +157,7 @@ def _hold(service: Service, place: str, entry: Entry, at: datetime) -> Hold | No
 
 
 def _uploads(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Mapping[str, set[Upload]]:
-    places = {(target.bucket, heads[target.collection]): target.collection for target in targets}
+    places = {(target.bucket, listed_from(heads[target.collection])): target.collection for target in targets}
     found: dict[str, set[Upload]] = {}  # a set: one head may be part of another
     for (bucket, head), collection in places.items():
         for page in service.pages(

@@ -71,6 +71,27 @@ def test_suspended(suspended: World) -> None:
     assert suspended.keys() == []
 
 
+def test_unfinished_uploads_under_names_that_the_service_rewrites(plain: World, versioned: World) -> None:
+    """SeaweedFS lists the uploads of these names under others."""
+    for made, names in (
+        (plain, ("a//b", "/lead", "a\\b", "a\x01b", "//x/\\/y")),
+        (versioned, ("a//b", "a\x01b")),
+    ):
+        for name in names:
+            made.s3.create_multipart_upload(Bucket=made.bucket, Key=name)
+            assert both(made, person(object=name))["files"] == Tally(due=1)
+            assert gone(made, person(object=name))
+            assert not made.s3.list_multipart_uploads(Bucket=made.bucket).get("Uploads")
+
+
+def test_an_upload_under_the_other_form_of_a_name_is_not_taken_where_they_differ(plain: World) -> None:
+    """To SeaweedFS `a\x01b` and `a\ufffdb` are two, as all such names are to S3."""
+    plain.s3.create_multipart_upload(Bucket=plain.bucket, Key="a\ufffdb")
+    assert both(plain, person(object="a\x01b"))["files"] == Tally()
+    assert gone(plain, person(object="a\x01b"))
+    assert len(plain.s3.list_multipart_uploads(Bucket=plain.bucket)["Uploads"]) == 1
+
+
 def test_unfinished_uploads_are_records(plain: World) -> None:
     for key in ("rec/1.ogg", "users/1/big", "users/10/big"):
         upload = plain.s3.create_multipart_upload(Bucket=plain.bucket, Key=key)["UploadId"]
