@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator import limits
+from expunge_orchestrator import actors, limits
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import NotConfirmedError, WaitingError
 from expunge_orchestrator.ledger import schema
@@ -30,7 +30,7 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str)
             "Nothing was approved: the digest given is not the plan's.",
             remedy=f"Look at the plan again: expunge status {batch.uid}",
         )
-    if approver == batch.requested_by:
+    if actors.same(approver, batch.requested_by or ""):
         raise NotConfirmedError(
             "Nothing was approved: whoever asked for it cannot approve it.",
             remedy="Somebody else looks at the plan and approves it, under a login or EXPUNGE_ACTOR of their own.",
@@ -73,14 +73,13 @@ def refuse_unapproved(connection: sa.Connection, batch: Batch) -> None:
     excess = batch.plan.get("exceeded") or []
     if not excess and batch.state is not BatchState.AWAITING_APPROVAL:
         return
-    approved = connection.scalar(
+    approvers = connection.scalars(
         sa.select(schema.approval.c.approver).where(
-            schema.approval.c.batch_id == batch.id,
-            schema.approval.c.digest == batch.plan_digest,
-            schema.approval.c.approver != (batch.requested_by or ""),
+            schema.approval.c.batch_id == batch.id, schema.approval.c.digest == batch.plan_digest
         )
     )
-    if approved is None or batch.state is BatchState.AWAITING_APPROVAL:
+    approved = any(not actors.same(one, batch.requested_by or "") for one in approvers)
+    if not approved or batch.state is BatchState.AWAITING_APPROVAL:
         raise WaitingError(
             f"Nothing was touched: the plan waits for approval ({'; '.join(map(limits.told, excess))}).",
             remedy=f"Somebody else than {batch.requested_by}: expunge approve {batch.uid} --digest {batch.plan_digest}",

@@ -118,10 +118,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A hold that is in force, and what it came too late to stop: batch -> people in a running erasing step."""
+    """A hold that is in force, and what it came too late to stop.
+
+    Attributes:
+        running: Batch -> people in a running erasing step.
+        unproven: How many people it names by what can change hands alone, as an e-mail: where an account gets another
+            one, the hold does not follow.
+    """
 
     hold: Hold
     running: Mapping[str, int]
+    unproven: int
 
 
 def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str, persons: Collection[str]) -> Placed:
@@ -160,7 +167,8 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str,
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
         tagging.learn_at_once(connection, hold_id, _of_controller(hold), persons)
-    return Placed(hold, _running(connection, hold, persons))
+    unproven = sum(not any(key.namespace in persons for key in keys) for keys in wanted.people)
+    return Placed(hold, _running(connection, hold, persons), unproven)
 
 
 def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:

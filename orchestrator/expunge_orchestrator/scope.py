@@ -28,9 +28,10 @@ def parse_scope(text: str, data_map: DataMap) -> Scope:
         raise InputError("The data map knows no such controller.", remedy=f"Controllers are {listed}.")
     if known.many != bool(member):
         raise InputError("The controller is not named whole.", remedy=f"Controllers are {listed}.")
-    if len(member) > MAX_MEMBER or not member.isprintable():
+    if len(member) > MAX_MEMBER or not member.isprintable() or member != member.strip():
         raise InputError(
-            f"What names the controller's member is longer than {MAX_MEMBER} characters or holds control characters.",
+            f"What names the controller's member is longer than {MAX_MEMBER} characters, or holds control characters or"
+            " white space at its edges.",
             remedy=f"Controllers are {listed}.",
         )
     return Scope(name, member or None)

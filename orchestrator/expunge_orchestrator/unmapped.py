@@ -7,12 +7,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
+from expunge_config.errors import InputError
 from expunge_config.settings import Settings
-from expunge_connectors.contract import Finding, Severity
+from expunge_connectors.contract import Finding, Scope, Severity
 from expunge_orchestrator import holds
 from expunge_orchestrator.holds import Hold
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import open_ledger, reading
+from expunge_orchestrator.scope import types_of
 
 _KINDS = ("a data type", "a controller", "an identity")
 
@@ -76,3 +78,19 @@ def in_ledger(settings: Settings, data_map: DataMap) -> list[Finding]:
             return findings(connection, data_map)
     finally:
         ledger.dispose()
+
+
+def refuse_idle(data_type: str | None, controller: str | None, data_map: DataMap) -> None:
+    """Refuse a hold on a data type of which the controller has nothing.
+
+    Raises:
+        InputError: It would be in force and hold nothing.
+    """
+    if data_type is None or controller is None:
+        return
+    known = types_of(Scope(controller), data_map)
+    if data_type not in known:
+        raise InputError(
+            f"{controller} has no records of this data type: the hold would hold nothing.",
+            remedy=f"Data types of {controller} are {', '.join(sorted(known))}; or leave the controller out.",
+        )

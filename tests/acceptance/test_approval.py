@@ -186,3 +186,16 @@ def test_the_command_and_its_exit_codes(desk: Desk, probe: Probe) -> None:
     assert desk.run("approve", uid, "--digest", digest, settings={"EXPUNGE_ACTOR": "carol"}).code == 2
     assert desk.run("erase", uid, "--confirm", digest, settings=ann).code == 0
     assert crowd.messages(probe) == []
+
+
+@pytest.mark.parametrize("spelt", ["Ann", "ann ", "ann\u200b"])
+def test_who_asked_approves_under_no_other_spelling(probe: Probe, tmp_path: Path, spelt: str) -> None:
+    with limited(probe, tmp_path / "spelt", {"people": 0}) as office:
+        batch = office.plan(make_holder(probe).csv)
+        with pytest.raises(NotConfirmedError):
+            approve(office, batch, batch.plan_digest, spelt)
+        with office.workspace.ledger.begin() as connection:
+            row = {"batch_id": batch.id, "approver": spelt, "digest": batch.plan_digest, "at": "2026-01-01T00:00:00Z"}
+            connection.execute(sa.insert(schema.approval).values(**row))
+            with pytest.raises(WaitingError):
+                approving.refuse_unapproved(connection, batch)

@@ -351,6 +351,7 @@ def test_the_commands_and_their_exit_codes(desk: Desk, probe: Probe) -> None:
     assert placed["people"] == 1
     assert placed["placedBy"] == "counsel"
     assert placed["tooLate"] == {}
+    assert placed["unproven"] == 1
     shown = desk.run("holds", "list")
     assert GROUND in shown.told
     assert ann.email not in shown.told
@@ -380,6 +381,8 @@ def test_the_commands_and_their_exit_codes(desk: Desk, probe: Probe) -> None:
         (["place", "--ground", "x", "--controller", "zyqv-4711"], 4),
         (["place", "--ground", "x", "--data-type", "calls", "--until", "zyqv-4711"], 2),
         (["place", "--ground", "x", "--data-type", "calls", "--until", "2020-01-01"], 2),
+        (["place", "--ground", "x", "--data-type", "messages", "--controller", "client:42"], 4),
+        (["place", "--ground", "x", "--controller", "client: 42 "], 4),
         (["lift", "hd_zyqv4711"], 2),
     ],
 )

@@ -14,6 +14,7 @@ from expunge_config.errors import InputError, UsageError
 from expunge_connectors.registry import installed
 from expunge_orchestrator import holds as ledger_holds
 from expunge_orchestrator import unmapped
+from expunge_orchestrator.access.apikeys import reach
 from expunge_orchestrator.actors import actor_of
 from expunge_orchestrator.cli import terminal
 from expunge_orchestrator.clock import now
@@ -70,6 +71,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         name, member = _controller(controller, workspace.data_map)
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
+        unmapped.refuse_idle(data_type, name, workspace.data_map)
         wanted = Wanted(
             kind="exemption" if exemption else "hold",
             people=listed,
@@ -89,10 +91,15 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 person_identities(workspace),
             )
     if as_json:
-        terminal.emit({**_described(placed.hold), "tooLate": dict(placed.running)})
+        terminal.emit({**_described(placed.hold), "tooLate": dict(placed.running), "unproven": placed.unproven})
         return
     out = terminal.console()
     out.print(f"{placed.hold.uid} is in force since {placed.hold.placed_at}.")
+    if placed.unproven:
+        out.print(
+            f"[yellow]{terminal.people(placed.unproven)} without an id of their own:[/] where an account gets another"
+            " e-mail or number, the hold does not follow. Place it by the id where there is one."
+        )
     for uid, number in placed.running.items():
         out.print(f"[yellow]Too late for a step that runs now:[/] {terminal.people(number)} in {uid}.")
 
@@ -186,11 +193,8 @@ def _controller_text(one: Hold) -> str | None:
 def _controller(text: str | None, data_map: DataMap) -> tuple[str | None, str | None]:
     if text is None:
         return None, None
-    name, _, member = text.partition(":")
-    known = data_map.controllers.get(name)
-    if known is None or (member and not known.many):
-        raise InputError("The data map knows no such controller.", remedy=_known(data_map.controllers))
-    return name, member or None
+    scope = reach(text.removesuffix(":"), data_map)
+    return scope.controller, scope.member
 
 
 def _day(text: str | None) -> date | None:

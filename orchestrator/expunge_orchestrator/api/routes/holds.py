@@ -19,6 +19,7 @@ from expunge_orchestrator.api.shapes.holds import HoldTold, HoldWish, PlacedHold
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.execution import holding
 from expunge_orchestrator.leftovers import person_identities
+from expunge_orchestrator.scope import types_of
 from expunge_orchestrator.tags import Tagger
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
@@ -35,6 +36,12 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
         raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "Name the controller whose requests it holds.")
     if wish.data_type is not None and wish.data_type not in workspace.data_map.data_types:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "data-type-unknown", "The map has no such data type.")
+    if wish.data_type is not None and scope is not None and wish.data_type not in types_of(scope, workspace.data_map):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "data-type-unknown",
+            "The controller has no records of this data type: the hold would hold nothing.",
+        )
     if wish.until is not None and wish.until < call.at.date():
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "until-is-over", "The hold's last day is over already.")
     if not (wish.people or wish.data_type or wish.controller):
@@ -55,7 +62,7 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
         tagger, persons = Tagger(workspace.keys.suppression), person_identities(workspace)
         placed = holds.place(connection, wanted, tagger, call.principal.actor, persons)
         call.note(connection, placed.hold.uid)
-    return PlacedHold(**_members(placed.hold), too_late=dict(placed.running))
+    return PlacedHold(**_members(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
 
 
 @router.get("", response_model=list[HoldTold])

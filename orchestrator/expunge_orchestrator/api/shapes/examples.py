@@ -164,7 +164,7 @@ HOLD: dict[str, Any] = {
     "placedAt": "2026-11-25T11:17:47Z",
     "liftedAt": None,
 }
-PLACED: dict[str, Any] = {**HOLD, "tooLate": {}}
+PLACED: dict[str, Any] = {**HOLD, "tooLate": {}, "unproven": 0}
 LOCATION: dict[str, Any] = {
     "controller": "client:42",
     "operator": {"name": "Calltrack Ltd", "contact": "privacy@calltrack.example"},

@@ -47,11 +47,16 @@ class HoldTold(Shape):
 
 
 class PlacedHold(HoldTold):
-    """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step."""
+    """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step.
+
+    `unproven`: how many people are named by an e-mail, a number or the like alone. Where an account gets another one,
+    the hold does not follow: name people by an id where there is one.
+    """
 
     model_config = ConfigDict(json_schema_extra=shown(examples.PLACED))
 
     too_late: dict[str, int]
+    unproven: int
 
 
 class Sought(Asserted):
