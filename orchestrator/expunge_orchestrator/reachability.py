@@ -82,14 +82,17 @@ class _Paths:
             lost = ways.found_by - self._told(store, reached)
             if (store, name) in reached.places:
                 lost = frozenset(one for one in lost if self._kind(one) is IdentityKind.INTERNAL)
-            if lost:
+            reasons = [self._why(one) for one in sorted(lost)]
+            if not ways.found_by:
+                reasons = ["It is tied by nothing but identities that people share, and those select no record."]
+            if reasons:
                 yield Finding(
                     Severity.ERROR,
                     "identity-unreachable",
                     store,
                     name,
-                    f"{' '.join(self._why(one) for one in sorted(lost))} So what is found by that alone is"
-                    " never looked for, and a receipt would say `not-found` of it.",
+                    f"{' '.join(reasons)} So what is found by that alone is never looked for, and a receipt would say"
+                    " `not-found` of it.",
                     "Let a collection that is found by an identifier of the person yield it (`yields`): a column, or an"
                     " index of keys. Or name these records by an identity that is known.",
                 )

@@ -107,6 +107,17 @@ def test_an_identifier_that_a_request_must_give_itself_is_a_warning() -> None:
     assert "`user_id`" in said["profiles"].message
 
 
+def test_what_people_share_leads_to_nothing() -> None:
+    notes = {"ties": {"email": "mail"}, **DATA}
+    spec = MemorySpec.model_validate({"connector": "memory", "collections": {"people": PEOPLE, "notes": notes}})
+    made = data_map({"main": spec})
+    shared = made.identities["email"].model_copy(update={"shareable": True})
+    made = made.model_copy(update={"identities": {**made.identities, "email": shared}})
+    [one] = reachability.findings(made)
+    assert (one.collection, one.code) == ("notes", "identity-unreachable")
+    assert "share" in one.message
+
+
 def test_with_one_identity_there_is_nothing_to_lead_to() -> None:
     stores = {"cache": RedisSpec.model_validate({"connector": "redis", "collections": {"a": key("a:{user_id}")}})}
     assert reachability.findings(data_map(stores)) == []
