@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres.company import CUTOFF, actions, data_map, execute, opened, subject
+from tests.integration.postgres.company import CUTOFF, actions, data_map, due, execute, opened, resolved, subject
 from tests.integration.postgres.inspecting import codes, edit, findings
 from tests.integration.postgres.shapes import ACME, checked, shape
 
@@ -394,3 +394,26 @@ def test_only_an_internal_identity_can_be_assured():
     document["collections"]["users"]["yields"]["email"] = one
     [(where, _)] = PostgresSpec.model_validate(document).complaints(loaded)
     assert where == ("collections", "users", "yields", "email", "never_shared")
+
+
+def test_columns_that_the_server_refuses_to_compare_and_the_remedy_can_be_pasted(database):
+    execute(
+        database,
+        'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE places (code text COLLATE "C" PRIMARY KEY);'
+        "CREATE TABLE links (id int PRIMARY KEY, user_id int REFERENCES users, nr text,"
+        ' code varchar(9) COLLATE "POSIX" REFERENCES places);'
+        "INSERT INTO users VALUES (1), (2); INSERT INTO places VALUES ('a'), ('b');"
+        "INSERT INTO links VALUES (1, 1, 'a', 'a'), (2, 2, 'b', 'b'), (3, 1, 'b', 'b')",
+    )
+    loaded = shape("""
+users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
+links: {table: public.links, ties: [{column: user_id, of: users.id}]}
+places: {table: public.places, sharing: last_owner, ties: [{column: code, of: links.code}]}
+""")
+    with opened(database, loaded) as store:
+        [blocking] = [one for one in store.inspect() if one.severity is Severity.ERROR]
+        assert (blocking.code, blocking.collection) == ("collation", "links")
+        execute(database, blocking.remedy)
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert due(store.count([ann], ACME, CUTOFF)) == {"users": 1, "links": 2, "places": 1}

@@ -1,13 +1,15 @@
-"""Collations: do the columns by which rows are found tell every text from every other?"""
+"""Collations: do the columns by which rows are found tell every text from every other, and can they be compared?"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.spec import TableSpec
 
 # https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
 _LOOSE = """
@@ -16,6 +18,18 @@ SELECT a.attrelid::bigint, a.attname::text
   JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
  WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.collisdeterministic
 """
+# Two columns are compared unless both have a collation of their own and these differ:
+# https://www.postgresql.org/docs/current/collation.html#COLLATION-CONCEPTS
+_OWN = """
+SELECT a.attrelid::bigint, a.attname::text, n.nspname::text, c.collname::text
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+ WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped AND c.collprovider <> 'd'
+"""
+
+Pair = tuple[tuple[str, str], tuple[str, str]]
+"""(table, column) and (table, column)"""
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
@@ -34,6 +48,56 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                     f'ALTER TABLE {quoted_table(spec.table)} ALTER COLUMN {quoted(column)} TYPE text COLLATE "C";'
                     " or find the rows by another column.",
                 )
+    yield from _apart(inspection, _own(connection, by_oid))
+
+
+def _own(connection: Connection, by_oid: Mapping[int, str]) -> Mapping[tuple[str, str], str]:
+    """(table, column) -> its collation, as SQL, where it is not the database's."""
+    rows = connection.execute(_OWN, (list(by_oid),)).fetchall()
+    return {(by_oid[oid], column): quoted(schema, name) for oid, column, schema, name in rows}
+
+
+def _apart(inspection: Inspection, own: Mapping[tuple[str, str], str]) -> Iterator[Finding]:
+    """Columns that are compared with each other, and that the server refuses to compare (SQLSTATE 42P22)."""
+    told: set[frozenset[tuple[str, str]]] = set()
+    for name, (ours, theirs) in _compared(inspection):
+        pair = frozenset((ours, theirs))
+        if ours in own and theirs in own and own[ours] != own[theirs] and pair not in told:
+            told.add(pair)
+            table, column = ours
+            yield inspection.error(
+                "collation",
+                name,
+                f"{table}.{column} and {theirs[0]}.{theirs[1]} are compared and have different collations: the server"
+                " refuses to.",
+                f"ALTER TABLE {quoted_table(table)} ALTER COLUMN {quoted(column)} TYPE"
+                f" {inspection.catalogue.tables[table].columns[column].type} COLLATE {own[theirs]}",
+            )
+
+
+def _compared(inspection: Inspection) -> Iterator[tuple[str, Pair]]:
+    """Collection and the columns of rows that are compared with each other: by ties, foreign keys and common values."""
+    said: dict[str, list[tuple[str, tuple[str, str]]]] = defaultdict(list)
+    for name, spec, _ in inspection.live_data():
+        yield from ((name, pair) for pair in _between_rows(inspection, spec))
+        for identity, source in spec.yields.items():
+            if inspection.data_map.identities[identity].kind is IdentityKind.INTERNAL and not source.several:
+                said[identity].append((name, (spec.table, source.column)))
+    for places in said.values():
+        for at, (name, ours) in enumerate(places):
+            yield from ((name, (ours, theirs)) for _, theirs in places[:at])
+
+
+def _between_rows(inspection: Inspection, spec: TableSpec) -> Iterator[Pair]:
+    """Columns of a table with those that its ties and foreign keys lead to."""
+    leads = [(tie.names, inspection.spec.collections[tie.lead[0]].table, tie.lead[1]) for tie in spec.ties if tie.lead]
+    leads += [
+        (key.columns, key.parent, key.parent_columns)
+        for key in inspection.catalogue.foreign_keys
+        if key.child == spec.table
+    ]
+    for columns, table, others in leads:
+        yield from (((spec.table, ours), (table, theirs)) for ours, theirs in zip(columns, others, strict=True))
 
 
 def _finding(inspection: Inspection) -> Mapping[str, set[str]]:
