@@ -89,6 +89,19 @@ def in_scope(store: str, name: str, spec: CollectionSpec, scope: Scope, *, by_co
     return True
 
 
+def refuse_blurred(store: str, name: str, templates: Iterable[Template], scope: Scope) -> None:
+    """Refuse a member whose keys could be another member's.
+
+    Raises:
+        TerminalError: It holds the character that ends it in a template, or nothing does.
+    """
+    if not all(template.tells_apart(scope.member or "") for template in templates):
+        raise TerminalError(
+            f"Store {store}, collection {name}: where the controller's member ends in a name cannot be told.",
+            remedy="Use a delimiter beside `{controller}` that no member holds, and name the records anew.",
+        )
+
+
 def certain(spec: CollectionSpec, namespace: str, data_map: DataMap) -> bool:
     """Whether a record found through this namespace goes at any age (law 7)."""
     return data_map.identities[namespace].kind is not IdentityKind.NOMINATING or spec.undated == "erase"

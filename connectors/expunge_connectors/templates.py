@@ -97,6 +97,21 @@ class Template:
 
         return _PLACE.sub(put, self.text)
 
+    def tells_apart(self, member: str) -> bool:
+        """Whether this member's keys are nobody else's: beside another place something ends it that it does not hold.
+
+        `client:{controller}:doc:{token}` with the member `4:doc:x` would name what the member `4` has as `x:doc:…`.
+        """
+        pieces = self.pieces
+        others = [at for at, (_, place) in enumerate(pieces) if place not in {None, CONTROLLER}]
+        for at, (_, place) in enumerate(pieces):
+            if place != CONTROLLER or not others:
+                continue
+            after, before = others[-1] > at, others[0] < at
+            if (after and pieces[at + 1][0][:1] in member) or (before and pieces[at - 1][0][-1:] in member):
+                return False
+        return True
+
     def could_name(self, key: str) -> bool:
         """Whether some value would make this template name `key`."""
         pieces = [re.escape(piece) for piece in _PLACE.sub("\0", self.text).split("\0")]

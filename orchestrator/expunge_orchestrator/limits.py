@@ -41,7 +41,7 @@ def exceeded(limits: Limits, people: int, most_per_person: int, due: Due, sizes:
         for store, collections in due.items():
             for name, number in collections.items():
                 size = sizes.get(store, {}).get(name)
-                if size is not None and number > SHARE_FROM and number * 100 > limits.share_percent * size:
+                if size is not None and number >= SHARE_FROM and number * 100 > limits.share_percent * size:
                     share = -(-number * 100 // max(size, number))
                     place = f"{store}.{name}"
                     found.append({"limit": "share", "place": place, "value": share, "allowed": limits.share_percent})

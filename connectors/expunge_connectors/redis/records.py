@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import certain, in_scope
+from expunge_connectors.keyed import certain, in_scope, refuse_blurred
 from expunge_connectors.redis.patterns import Pattern
 from expunge_connectors.redis.spec import KeySpec, RedisSpec
 from expunge_connectors.templates import Template
@@ -82,6 +82,7 @@ def kinds(store: str, data_map: DataMap, spec: RedisSpec, scope: Scope) -> tuple
         by_controller = any(template.by_controller for template in keys.templates)
         if not in_scope(store, name, keys, scope, by_controller=by_controller):
             continue
+        refuse_blurred(store, name, keys.templates, scope)
         namespace = keys.namespace
         if namespace is None:
             raise TerminalError(f"Store {store}, collection {name}: its template names no identity.")

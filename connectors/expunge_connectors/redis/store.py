@@ -252,6 +252,7 @@ def _new_client(name: str, connection: RedisConnection) -> Redis:
         raise TerminalError(
             f"Store {name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
         ) from None
+    client.get_connection_kwargs()["decode_responses"] = False  # what a URL says would outweigh what is said above
     for command in RAW:
         client.response_callbacks.pop(command, None)
     return client

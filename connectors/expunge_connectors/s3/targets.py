@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import certain, in_scope
+from expunge_connectors.keyed import certain, in_scope, refuse_blurred
 from expunge_connectors.s3.records import Target
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
 
@@ -29,6 +29,9 @@ class Names:
             for name, objects in spec.collections.items()
             if in_scope(store, name, objects, scope, by_controller=objects.template.by_controller)
         }
+
+        for name, objects in self.collections.items():
+            refuse_blurred(store, name, [objects.template], scope)
 
     @property
     def heads(self) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.fixtures.servers import Keyspace
-from tests.integration.redis.world import ACTIONS, COLLECTIONS, DATA, LOG, SCOPE, dues, person, store
+from tests.integration.redis.world import ACTIONS, CLIENT, COLLECTIONS, DATA, LOG, SCOPE, dues, person, store
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally, Yield, no_beat
@@ -83,6 +83,31 @@ def test_the_members_of_one_client_only(filled: Keyspace, connector: RedisStore)
     assert filled.client.smembers("client:8:recent") == {b"1"}
     with pytest.raises(TerminalError, match="names none"):
         connector.count([subject], Scope("client"), cutoff)
+
+
+def test_a_member_that_holds_what_ends_it_is_refused(keyspace: Keyspace) -> None:
+    """`4:doc:x` with the token `y` would be the member 4 with the token `x:doc:y`."""
+    docs = {"key": "client:{controller}:doc:{token}", "type": "string", "data_type": "account", "owner": CLIENT}
+    connector = store(keyspace.url, {"docs": docs})
+    keyspace.client.set("client:4:doc:x:doc:y", "of 4")
+    subject, cutoff = Subject(1, frozenset({SubjectKey("token", "y")})), connector.now()
+    for verb in (connector.count, connector.verify):
+        with pytest.raises(TerminalError, match="cannot be told") as caught:
+            verb([subject], Scope("client", "4:doc:x"), cutoff)
+        assert "4:doc" not in str(caught.value)
+    mine = Subject(1, frozenset({SubjectKey("token", "x:doc:y")}))
+    assert dues(connector.count([mine], Scope("client", "4"), cutoff)[1]) == {"docs": 1}
+    connector.close()
+
+
+def test_options_of_the_url_do_not_change_what_answers_are(filled: Keyspace) -> None:
+    connector = store(f"{filled.url}?decode_responses=true")
+    subject, cutoff = person(1), connector.now()
+    assert connector.resolve([subject], SCOPE, cutoff)
+    assert dues(connector.count([subject], SCOPE, cutoff)[1]) == EVERYTHING
+    connector.erase([subject], ACTIONS, SCOPE, cutoff, no_beat)
+    assert dues(connector.verify([subject], SCOPE, cutoff)[1]) == {}
+    connector.close()
 
 
 def test_sessions_that_nobody_resolved_are_found_through_the_live_index(

@@ -53,6 +53,21 @@ def test_a_template_could_name_whatever_it_names(value: str, before: str, after:
     assert key.startswith(template.head)
 
 
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        ("client:{controller}:doc:{token}", {"4": True, "4:doc:x": False, "4:": False, "4/x": True}),
+        ("doc:{token}/{controller}", {"4": True, "4/7": False, "4:7": True}),
+        ("{token}-{controller}:{token}", {"4": True, "4:": False, "-4": False, "4/": True}),
+        ("client:{controller}:recent", {"4": True, "4:recent": True}),  # its end is where the key ends
+        ("{controller}{token}", {"4": False}),
+        ("session:{token}", {"4:": True}),
+    ],
+)
+def test_the_keys_of_a_member_are_nobody_elses(text: str, apart: dict[str, bool]) -> None:
+    assert {member: Template.parse(text).tells_apart(member) for member in apart} == apart
+
+
 def test_could_name_does_not_match_parts() -> None:
     template = Template.parse("log:{user_id}")
     assert not template.could_name("log:")

@@ -34,6 +34,12 @@ def test_what_exceeds_a_limit(
     assert all(str(one["allowed"]) in told(one) for one in found)
 
 
+@pytest.mark.parametrize(("due", "places"), [(99, []), (100, ["main.users"])])
+def test_shares_are_judged_from_a_hundred_records_on(due: int, places: list[str]) -> None:
+    found = exceeded(Limits(share_percent=10), 1, due, {"main": {"users": due}}, {"main": {"users": due}})
+    assert [one["place"] for one in found] == places
+
+
 @pytest.mark.parametrize(
     ("planned", "found", "drift"),
     [(0, 10, False), (0, 11, True), (100, 125, False), (100, 126, True), (100, 0, False), (20, 30, False)],
