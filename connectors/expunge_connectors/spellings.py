@@ -21,7 +21,7 @@ Reader = Callable[[str], str | None]
 """A name -> what stands in the identity's place of it; None if the template does not fit."""
 
 # Of these a value has one spelling, but for white space around a number, which nobody writes into a name.
-_ONE_SPELLING = frozenset({"exact/1", "integer/1"})
+_ONE_SPELLING = frozenset({"exact/1", "integer/1", "integer/2"})
 
 
 def reader(template: Template, *, below: bool = False) -> Reader:

@@ -25,7 +25,7 @@ NORMALISERS = {
     "phone": "e164/1",
     "home": "postal/1",
     "uid": "uuid/1",
-    "number": "integer/1",
+    "number": "integer/2",
     "code": "exact/1",
 }
 SCOPE = Scope("client", "42")
