@@ -37,10 +37,16 @@ class SubjectKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One person of a chunk: the item's number in the ledger and every key known so far."""
+    """One person of a chunk: the item's number in the ledger and every key known so far.
+
+    Attributes:
+        refused: Keys that the last resolution was told and did not accept. A key that is in neither came later. None:
+            that is not known.
+    """
 
     number: int
     keys: frozenset[SubjectKey]
+    refused: frozenset[SubjectKey] | None = None
 
     def values(self, namespace: str) -> list[str]:
         """The values in one namespace, sorted."""

@@ -44,12 +44,17 @@ class Resolved:
     Attributes:
         keys: Every key accepted: what count, erase and verify work with.
         ambiguity: Set exactly when nothing may be erased.
-        unfollowed: Number of yielded keys that other people share and that were therefore not followed.
+        refused: Keys that were told and not followed: other people share them, or may.
     """
 
     keys: frozenset[SubjectKey]
     ambiguity: Ambiguity | None = None
-    unfollowed: int = 0
+    refused: frozenset[SubjectKey] = frozenset()
+
+    @property
+    def unfollowed(self) -> int:
+        """How many keys were not followed."""
+        return len(self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,7 @@ def _follow(trail: _Trail, rules: _Rules) -> Resolved:
                 else:
                     ahead.append(target)
                 accepted.add(target)
-    return Resolved(frozenset(accepted), None, len(unfollowed))
+    return Resolved(frozenset(accepted), None, frozenset(unfollowed))
 
 
 def _strangers(trail: _Trail, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:

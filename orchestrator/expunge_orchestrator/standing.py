@@ -22,6 +22,28 @@ from expunge_orchestrator.scope import collections_in
 _MARK = "unproven:"  # no namespace of a map holds a colon
 
 
+_REFUSED = "refused:"
+
+
+def with_refused(keys: frozenset[SubjectKey], refused: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
+    """The accepted keys with those that were refused, marked, to be sealed together."""
+    return keys | {SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused}
+
+
+def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The accepted ones of keys that were sealed together."""
+    return frozenset(key for key in keys if not key.namespace.startswith(_REFUSED))
+
+
+def refused(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The refused ones, without their mark."""
+    return frozenset(
+        SubjectKey(key.namespace.removeprefix(_REFUSED), key.value)
+        for key in keys
+        if key.namespace.startswith(_REFUSED)
+    )
+
+
 def plain(key: SubjectKey) -> SubjectKey:
     """The key without its mark."""
     return SubjectKey(key.namespace.removeprefix(_MARK), key.value) if _marked(key) else key
@@ -43,12 +65,14 @@ def told_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: Dat
     if scope.member is None:
         return list(subjects)
     checks = store in owned_collections(scope, data_map)
-    return [
-        Subject(one.number, frozenset(plain(key) for key in one.keys if checks or not _marked(key)))
-        if any(map(_marked, one.keys))
-        else one
-        for one in subjects
-    ]
+    return [_told(one, checks=checks) if any(map(_marked, one.keys)) else one for one in subjects]
+
+
+def _told(one: Subject, *, checks: bool) -> Subject:
+    """What has no standing here is as good as refused."""
+    keys = frozenset(plain(key) for key in one.keys if checks or not _marked(key))
+    untold = frozenset(map(plain, one.keys)) - keys
+    return Subject(one.number, keys, None if one.refused is None else one.refused | untold)
 
 
 def _marked(key: SubjectKey) -> bool:

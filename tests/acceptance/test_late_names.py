@@ -21,6 +21,8 @@ from expunge_orchestrator.ledger.records import BatchState
 OWN: dict[str, Any] = {"data_type": "messages", "owner": {"controller": "calltrack", "inherited": True}}
 CACHE = {
     "uploads": {"key": "uploads:{user_id}", "type": "set", "yields": "upload", **OWN},
+    "aliases": {"key": "alias:{user_id}", "type": "set", "yields": "email", **OWN},
+    "mailboxes": {"key": "box:{email}", "type": "string", "undated": "erase", **OWN},
     "latest": {"key": "latest:{user_id}", "type": "string", "yields": "upload", **OWN},
 }
 PUT: dict[str, Callable[[Any, int, str], object]] = {
@@ -44,7 +46,7 @@ def indexed(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Of
         yield made
 
 
-@pytest.mark.parametrize("index", CACHE)
+@pytest.mark.parametrize("index", PUT)
 def test_a_late_name_is_resolved_in_the_next_round(indexed: Office, probe: Probe, index: str) -> None:
     ann, names = make_holder(probe), [f"up/{secrets.token_hex(6)}" for _ in range(2)]
 
@@ -63,3 +65,33 @@ def test_a_late_name_is_resolved_in_the_next_round(indexed: Office, probe: Probe
     assert lines_of(said.body)["recordings.uploaded"] == ("erased", 2, 0)
     with probe.redis() as client:
         assert not client.exists(f"{index}:{ann.id}")
+
+
+def test_a_late_address_is_resolved_in_the_next_round(indexed: Office, probe: Probe) -> None:
+    ann, marks = make_holder(probe), [f"{secrets.token_hex(6)}@late.example" for _ in range(2)]
+
+    def alias(address: str) -> None:
+        with probe.redis() as client:
+            client.sadd(f"alias:{ann.id}", address)
+            client.set(f"box:{address}", "x")
+
+    alias(marks[0])
+    batch = indexed.plan(ann.csv)
+    cache = before(indexed.workspace.stores["cache"], "erase", lambda: alias(marks[1]))
+    ended = indexed.erase(batch, indexed.with_stores({"cache": cache}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.ERASED, indexed.failures(batch)
+    with probe.redis() as client:
+        assert not client.exists(f"alias:{ann.id}", *(f"box:{mark}" for mark in marks))
+
+
+def test_an_address_of_somebody_else_goes_with_its_index_and_leads_nowhere(indexed: Office, probe: Probe) -> None:
+    """It was refused: it is not waited for."""
+    ann, bob = make_holder(probe), make_holder(probe)
+    with probe.redis() as client:
+        client.sadd(f"alias:{ann.id}", bob.email)
+        client.set(f"box:{bob.email}", "x")
+    batch = indexed.plan(ann.csv)
+    assert indexed.erase(batch).state is BatchState.ERASED, indexed.failures(batch)
+    with probe.redis() as client:
+        assert not client.exists(f"alias:{ann.id}")
+        assert client.exists(f"box:{bob.email}")

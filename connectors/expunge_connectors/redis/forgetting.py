@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.redis.indexes import Members
@@ -42,30 +42,34 @@ class Forgetting:
         data_map: Says how members become keys.
         within: Identities that name nothing elsewhere, see `within`.
         accepted: Subject number and key: durable, so that what they name is found without the index.
+        refused: Subject number -> what the resolution was told and did not accept; None where that is not known.
     """
 
     members: Members
     data_map: DataMap
     within: frozenset[str]
     accepted: frozenset[tuple[int, SubjectKey]] = field(repr=False)
+    refused: Mapping[int, frozenset[SubjectKey] | None] = field(repr=False)
 
     @classmethod
     def of(cls, members: Members, data_map: DataMap, inside: frozenset[str], subjects: Sequence[Subject]) -> Forgetting:
         """For these indexes of these subjects."""
         led_to = {index.kind.spec.yields for index in members}
         keys = ((one.number, key) for one in subjects for key in one.keys if key.namespace in led_to)
-        return cls(members, data_map, inside, frozenset(keys))
+        return cls(members, data_map, inside, frozenset(keys), {one.number: one.refused for one in subjects})
 
     def may(self, index: Record, member: str) -> bool:
         """Whether this member may be forgotten.
 
-        It is among the subject's keys, or names nothing, or nothing but what this call has removed. What came after the
-        resolution stays, and its index is due until another resolution has accepted it.
+        It is among the subject's keys, or was refused, or names nothing, or nothing but what this call has removed.
+        What came after the resolution stays, and its index is due until another resolution has seen it.
         """
-        if not index.kind.follows:
+        namespace = index.kind.spec.yields or ""
+        refused = self.refused.get(index.number)
+        kind = self.data_map.identities[namespace].kind
+        if kind is IdentityKind.PERSON or (kind is IdentityKind.NOMINATING and refused is None):
             return True
-        spelt = SubjectKey(index.kind.spec.yields or "", member)
-        key = normalised(self.data_map, spelt.namespace, member)
+        spelt, key = SubjectKey(namespace, member), normalised(self.data_map, namespace, member)
         if key is None or not self.accepted.isdisjoint({(index.number, spelt), (index.number, key)}):
             return True
-        return key == spelt and key.namespace in self.within
+        return key in (refused or ()) or (index.kind.follows and key == spelt and namespace in self.within)

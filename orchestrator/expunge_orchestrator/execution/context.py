@@ -87,12 +87,18 @@ class Context:
 
     def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
-        sealed = [Subject(item.id, self._unsealed(item, item.sealed_keys)) for item in items]
+        sealed = [self._subject(item) for item in items]
         return standing.told_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""
-        return self._unsealed(item, item.sealed_keys)
+        return standing.accepted(self._unsealed(item, item.sealed_keys))
+
+    def _subject(self, item: Item) -> Subject:
+        """What is left of a cancelled request is resolved no more: nothing tells what came later."""
+        keys = self._unsealed(item, item.sealed_keys)
+        refused = None if self.remainder is not None else standing.refused(keys)
+        return Subject(item.id, standing.accepted(keys) if refused else keys, refused)
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""

@@ -65,9 +65,10 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
         if answer.ambiguity is not None and known[item.id] and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = _merged(keys_of[item.id], taken.get(item.id, frozenset()))
+        sealing = standing.with_refused(keys, answer.refused)
         assert item.wrapped_key is not None
-        closed = seal.close(item.wrapped_key, item.series, keys)
-        context.opened[closed] = keys  # the next steps of this drive need them
+        closed = seal.close(item.wrapped_key, item.series, sealing)
+        context.opened[closed] = sealing  # the next steps of this drive need them
         sealed.append(
             {
                 "id": item.id,

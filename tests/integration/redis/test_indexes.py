@@ -67,6 +67,18 @@ def test_what_came_after_the_resolution_keeps_its_index_until_it_is_resolved(key
     connector.close()
 
 
+def test_an_address_is_waited_for_until_a_resolution_has_accepted_or_refused_it(keyspace: Keyspace) -> None:
+    connector = uploads(keyspace.url, "set", yields="email")
+    first, late = "a@x.example", "b@x.example"
+    keys = person(1, email=first).keys
+    for refused, left in ((frozenset[SubjectKey](), 1), (frozenset({SubjectKey("email", late)}), 0), (None, 0)):
+        keyspace.client.sadd("uploads:1", first, "B@X.example", "no address")
+        subject, cutoff = Subject(1, keys, refused), connector.now()
+        connector.erase([subject], ACTIONS, SCOPE, cutoff, no_beat)
+        assert dues(connector.verify([subject], SCOPE, cutoff)[1]).get("uploads", 0) == left
+    connector.close()
+
+
 @EVERY
 def test_an_empty_member_names_nothing_and_goes_with_its_index(keyspace: Keyspace, form: str) -> None:
     put, connector = INDEXES[form][1], sessions(keyspace.url, form)

@@ -87,7 +87,7 @@ def test_a_given_key_that_leads_nowhere_beside_one_that_does_is_ambiguous(data_m
 def test_a_yielded_phone_that_somebody_else_has_too_is_not_followed(data_map: DataMap) -> None:
     edges = {USER_7: {PHONE, ROW_7}, PHONE: {USER_7, USER_9}, USER_9: {SubjectKey("session_token", "of 9")}}
     found = answer({USER_7}, edges, data_map)
-    assert found == Resolved(frozenset({USER_7, ROW_7}), None, 1)
+    assert found == Resolved(frozenset({USER_7, ROW_7}), None, frozenset({PHONE}))
 
 
 def test_a_household_address_alone_names_nobody(data_map: DataMap) -> None:
@@ -140,7 +140,7 @@ def test_two_identifiers_that_meet_in_one_record_agree(data_map: DataMap) -> Non
 def test_a_strangers_email_in_a_record_that_only_a_yielded_phone_led_to_is_not_followed(data_map: DataMap) -> None:
     edges = {CALLER_7: {PHONE}, PHONE: {CALLER_7, LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_1, LEAD_2}}
     found = answer({CALLER_7}, edges, data_map)
-    assert found == Resolved(frozenset({CALLER_7, PHONE, LEAD_1}), None, 1)
+    assert found == Resolved(frozenset({CALLER_7, PHONE, LEAD_1}), None, frozenset({OTHER_EMAIL}))
 
 
 def again(
@@ -160,7 +160,7 @@ def test_what_came_since_is_reached_over_a_known_key(data_map: DataMap) -> None:
 def test_a_known_key_that_is_somebody_elses_by_now_is_not_followed(data_map: DataMap) -> None:
     for edges in ({PHONE: {TOKEN, USER_9}}, {PHONE: {TOKEN, LEAD_1}, LEAD_1: {CALLER_7}}):
         found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
-        assert found == Resolved(frozenset({USER_7}), None, 1)
+        assert found == Resolved(frozenset({USER_7}), None, frozenset({PHONE}))
     assert again({USER_7}, {USER_7, ROW_7}, {ROW_7: {USER_9, TOKEN}}, data_map).keys == {USER_7}
 
 
@@ -173,4 +173,4 @@ def test_known_keys_do_not_disagree(data_map: DataMap) -> None:
 def test_an_email_in_what_only_a_known_phone_led_to_is_not_followed(data_map: DataMap) -> None:
     edges = {PHONE: {LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_2}}
     found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
-    assert found == Resolved(frozenset({USER_7, PHONE, LEAD_1}), None, 1)
+    assert found == Resolved(frozenset({USER_7, PHONE, LEAD_1}), None, frozenset({OTHER_EMAIL}))
