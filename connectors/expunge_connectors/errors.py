@@ -39,6 +39,12 @@ class StillReferencedError(TerminalError):
     """
 
 
+class MisspelledMemberError(TerminalError):
+    """The request is for a member of a controller that is not spelled as the store spells its members."""
+
+    exit_code: ClassVar[int] = 4
+
+
 class IdentityChangedError(TerminalError):
     """The store behind this name is not the one that the plan was made for."""
 

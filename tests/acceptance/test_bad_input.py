@@ -105,6 +105,11 @@ def test_a_controller_that_is_not_there(world: World, controller: str) -> None:
     world.refused(world.plan(b"user_id\n1\n", controller), 4, "controller")
 
 
+@pytest.mark.parametrize("member", ["42' OR '1'='1", "*", f"4{SECRET}", "042"])
+def test_a_member_that_no_column_spells_so(world: World, member: str) -> None:
+    world.refused(world.plan(b"caller_id\n1\n", f"client:{member}"), 4, "spelled")
+
+
 def test_a_list_that_is_not_there(world: World) -> None:
     world.refused(world.desk.run("plan", f"/nowhere/{SECRET}.csv", "-c", "calltrack"), 4, "cannot be read")
 
@@ -114,13 +119,11 @@ def test_a_list_that_is_not_there(world: World) -> None:
     [
         (f'postal_address\n"\'; DELETE FROM users; -- {SECRET}"\n', "client:42"),
         (f"postal_address\n\"=cmd|'/C calc'!A0 {SECRET}\"\n", "client:42"),
-        ("caller_id\n1\n", "client:42' OR '1'='1"),
-        ("caller_id\n1\n", "client:*"),
     ],
-    ids=["SQL as address", "formula as address", "SQL as member", "pattern as member"],
+    ids=["SQL as address", "formula as address"],
 )
 def test_text_that_looks_like_code_is_only_text(world: World, people: str, controller: str) -> None:
-    """An address may hold anything; a client may have any name. Neither is ever run, and neither finds anybody."""
+    """An address may hold anything. It is never run, and finds nobody."""
     planned = world.desk.run("plan", "-", "-c", controller, "--json", stdin=people.encode())
     assert planned.code == 0, planned
     plan = json.loads(planned.out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import MisspelledMemberError
 from expunge_connectors.postgres.catalogue import Column
 
 _MOST_DIGITS = 1_000  # of numeric: https://www.postgresql.org/docs/current/datatype-numeric.html
@@ -39,10 +39,10 @@ def check(store: str, collection: str, column: Column, member: str) -> None:
     """Look for nobody under a name that nothing can have.
 
     Raises:
-        TerminalError: The member is written otherwise.
+        MisspelledMemberError: The member is written otherwise.
     """
     if not stands(column, member):
-        raise TerminalError(
+        raise MisspelledMemberError(
             f"store {store}, collection {collection}: the records were not verified, for the members in {column.name}"
             f" are written in another way ({column.type}) than the one of the request."
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import MisspelledMemberError
 from expunge_connectors.postgres.catalogue import Column
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,999}"), "digits, without leading zeros"
@@ -20,7 +20,7 @@ def refuse_misspelled(store: str, collection: str, column: Column, member: str) 
     """Refuse a request for a member that cannot stand in the column as it is spelled.
 
     Raises:
-        TerminalError: It cannot.
+        MisspelledMemberError: It cannot.
     """
     if column.labels is not None:
         fits, how = member in column.labels, "one of the labels, with its capitals"
@@ -30,7 +30,7 @@ def refuse_misspelled(store: str, collection: str, column: Column, member: str) 
     else:
         return
     if not fits:
-        raise TerminalError(
+        raise MisspelledMemberError(
             f"store {store}, collection {collection}: the member that the request is for is not spelled as those in"
             f" {column.name} are ({column.type}: {how}).",
             remedy="Ask for the member in that spelling: in another one none of its records would be found.",
