@@ -166,6 +166,8 @@ def test_a_tie_by_a_value_that_belongs_to_one_person_is_precise(company, stateme
         ("CREATE UNIQUE INDEX ON users (id, full_name)", None),
         ("CREATE UNIQUE INDEX ON users (phone)", None),
         ("CREATE UNIQUE INDEX ON users (email, full_name)", None),
+        # Of other operators than = nothing is said: an empty range overlaps none.
+        ("ALTER TABLE users ADD EXCLUDE USING gist (int4range(length(full_name), length(full_name)) WITH &&)", None),
         ("ALTER TABLE users ADD CHECK (client_id > 0 OR full_name = 'x')", None),
         ("ALTER TABLE users ADD CHECK (email LIKE '%@%' AND phone <> '')", None),
         (
@@ -394,6 +396,27 @@ def test_only_an_internal_identity_can_be_assured():
     document["collections"]["users"]["yields"]["email"] = one
     [(where, _)] = PostgresSpec.model_validate(document).complaints(loaded)
     assert where == ("collections", "users", "yields", "email", "never_shared")
+
+
+def test_columns_that_are_compared_through_a_normaliser_may_have_any_collations(database):
+    execute(
+        database,
+        'CREATE TABLE users (id int PRIMARY KEY, token text COLLATE "C" UNIQUE);'
+        'CREATE TABLE logins (id int PRIMARY KEY, user_id int, token text COLLATE "POSIX" UNIQUE)',
+    )
+    loaded = shape(
+        """
+users:
+  table: public.users
+  person: user_id
+  ties: [{column: id, identity: user_id}]
+  yields: {user_id: id, token: token}
+logins: {table: public.logins, ties: [{column: user_id, identity: user_id}], yields: {token: token}}
+""",
+        token="uuid/1",
+    )
+    with opened(database, loaded) as store:
+        assert "collation" not in {one.code for one in store.inspect()}
 
 
 def test_columns_that_the_server_refuses_to_compare_and_the_remedy_can_be_pasted(database):

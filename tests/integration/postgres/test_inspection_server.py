@@ -66,6 +66,19 @@ def test_types_in_a_schema_that_the_role_may_not_use_are_named(company):
         assert [one for one in findings(url) if one.code == "right-missing"] == []
 
 
+def test_a_domain_in_such_a_schema_matters_only_where_it_is_written(company):
+    execute(
+        company,
+        "CREATE SCHEMA extra; CREATE DOMAIN extra.mail AS text; ALTER TABLE callers ALTER phone TYPE extra.mail",
+    )
+    with role(company, *ENOUGH) as url:
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+        execute(company, "ALTER TABLE users ALTER phone TYPE extra.mail")
+        assert [one.remedy.partition(" TO ")[0] for one in findings(url) if one.code == "right-missing"] == [
+            'GRANT USAGE ON SCHEMA "extra"'
+        ]
+
+
 def test_a_server_that_quotes_all_names_changes_nothing(company):
     execute(company, f"ALTER DATABASE {database(company)} SET quote_all_identifiers = on")
     with role(company, *ENOUGH) as url:
@@ -196,6 +209,12 @@ def test_what_an_accepted_trigger_needs_is_neither_missing_nor_too_much(company)
             company,
             "CREATE OR REPLACE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER"
             " AS 'BEGIN PERFORM other(); RETURN NULL; END'",
+        )
+        assert [(one.code, one.severity) for one in rights(url)] == [("right-missing", Severity.WARNING)]
+        execute(
+            company,
+            "CREATE OR REPLACE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN IF TG_OP = ''INSERT'' THEN UPDATE totals SET n = n + 1; END IF; RETURN NULL; END'",
         )
         assert [(one.code, one.severity) for one in rights(url)] == [("right-missing", Severity.WARNING)]
         execute(company, "ALTER TABLE messages DISABLE TRIGGER t")

@@ -9,6 +9,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.keytypes import as_it_is
 from expunge_connectors.postgres.spec import TableSpec
 
 # https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
@@ -78,10 +79,13 @@ def _apart(inspection: Inspection, own: Mapping[tuple[str, str], str]) -> Iterat
 def _compared(inspection: Inspection) -> Iterator[tuple[str, Pair]]:
     """Collection and the columns of rows that are compared with each other: by ties, foreign keys and common values."""
     said: dict[str, list[tuple[str, tuple[str, str]]]] = defaultdict(list)
-    for name, spec, _ in inspection.live_data():
+    for name, spec, table in inspection.live_data():
         yield from ((name, pair) for pair in _between_rows(inspection, spec))
         for identity, source in spec.yields.items():
-            if inspection.data_map.identities[identity].kind is IdentityKind.INTERNAL and not source.several:
+            known, live = inspection.data_map.identities[identity], table.columns.get(source.column)
+            internal = known.kind is IdentityKind.INTERNAL and not source.several
+            # Where the normaliser changes anything, it compares by a collation of its own.
+            if internal and live is not None and as_it_is(known.rule, live):
                 said[identity].append((name, (spec.table, source.column)))
     for places in said.values():
         for at, (name, ours) in enumerate(places):

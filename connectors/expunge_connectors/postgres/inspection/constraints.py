@@ -25,8 +25,8 @@ SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid)
  ORDER BY 1
 """
 
-# indnullsnotdistinct came with 15. An EXCLUDE constraint forbids two rows with equal values where it compares
-# by = or && (of what is not empty); what others compare is not judged.
+# indnullsnotdistinct came with 15. An EXCLUDE constraint forbids two rows with equal values where all of it
+# compares by =; what another operator says of two tombstones is not judged.
 _UNIQUES = """
 SELECT i.relname::text,
        ARRAY(SELECT pg_catalog.pg_get_indexdef(x.indexrelid, n, true) FROM generate_series(1, x.indnkeyatts) n),
@@ -39,7 +39,7 @@ SELECT i.relname::text,
  WHERE x.indrelid = %s
    AND (x.indisunique
         OR NOT EXISTS (SELECT FROM pg_catalog.pg_operator o
-                        WHERE o.oid = ANY (k.conexclop) AND o.oprname NOT IN ('=', '&&')) AND x.indisexclusion)
+                        WHERE o.oid = ANY (k.conexclop) AND o.oprname <> '=') AND x.indisexclusion)
  ORDER BY x.indnkeyatts, 1
 """
 

@@ -23,7 +23,7 @@ WITH RECURSIVE used (relation, name, oid) AS (
       JOIN pg_catalog.pg_type t ON t.oid = used.oid
       JOIN pg_catalog.pg_type below ON below.oid IN (t.typbasetype, t.typelem)
 )
-SELECT used.relation::bigint, used.name::text, n.nspname::text
+SELECT used.relation::bigint, used.name::text, n.nspname::text, t.typtype = 'd'
   FROM used
   JOIN pg_catalog.pg_type t ON t.oid = used.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -41,8 +41,10 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
     }
     oids = sorted({oid for oid, _ in named})
     places: dict[str, list[str]] = defaultdict(list)
-    for oid, column, schema in connection.execute(_UNUSABLE, (oids,)).fetchall():
-        if (oid, column) in named:
+    overwritten = {(table.oid, column) for _, spec, table in inspection.live_data() for column in spec.tombstone}
+    for oid, column, schema, domain in connection.execute(_UNUSABLE, (oids,)).fetchall():
+        # Values are compared as what a domain is over; only what is written is cast to the column's own type.
+        if (oid, column) in named and (not domain or (oid, column) in overwritten):
             places[schema].append(named[oid, column])
     for schema, columns in places.items():
         yield inspection.error(
