@@ -1,7 +1,8 @@
 """Owners: how a column spells the members of a controller, for the side that erases (`membership` verifies).
 
 Members are compared as texts, everywhere: in receipts, in names of objects, in who may do what. A type with one text a
-value agrees with that, and of another spelling nothing would be found.
+value agrees with that, and of another spelling nothing would be found. What is no label of an enum, in whatever case,
+has no rows there: labels differ from table to table, and are renamed while requests are at work.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def refuse_misspelled(store: str, collection: str, column: Column, member: str) 
         MisspelledMemberError: It cannot.
     """
     if column.labels is not None:
-        fits, how = member in column.labels, "one of the labels, with its capitals"
+        near = member.casefold() in map(str.casefold, column.labels)
+        fits, how = member in column.labels or not near, "one of the labels, with its capitals"
     elif column.base in _SPELLINGS:
         pattern, how = _SPELLINGS[column.base]
         fits = pattern.fullmatch(member) is not None
