@@ -66,6 +66,7 @@ class Hold:
     placed_at: str
     lifted_by: str | None
     lifted_at: str | None
+    learnt: bool
 
     def holds_on(self, day: date) -> bool:
         """Whether it is in force on that day."""
@@ -157,18 +158,27 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str,
             undisclosed=wanted.undisclosed,
             placed_by=actor,
             placed_at=stamp(now()),
+            learnt=True,
         )
         .returning(schema.hold.c.id)
     ).scalar_one()
-    tags = {tagger.tag(key): key.namespace for keys in wanted.people for key in keys}
+    unproven = [keys for keys in wanted.people if not any(key.namespace in persons for key in keys)]
+    leading = frozenset[SubjectKey]().union(*unproven)
+    tags = {
+        tagger.tag(key): {
+            "hold_id": hold_id,
+            "namespace": key.namespace,
+            "led": key.namespace not in persons and key not in leading,
+        }
+        for keys in wanted.people
+        for key in keys
+    }
     if tags:
-        rows = [{"tag": tag, "hold_id": hold_id, "namespace": namespace} for tag, namespace in sorted(tags.items())]
-        connection.execute(sa.insert(schema.hold_tag), rows)
+        connection.execute(sa.insert(schema.hold_tag), [{"tag": tag, **tags[tag]} for tag in sorted(tags)])
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
-        tagging.learn_at_once(connection, hold_id, _of_controller(hold), persons)
-    unproven = sum(not any(key.namespace in persons for key in keys) for keys in wanted.people)
-    return Placed(hold, _running(connection, hold, persons), unproven)
+        tagging.learn_at_once(connection, hold_id, of_controller(hold), persons)
+    return Placed(hold, _running(connection, hold, persons), len(unproven))
 
 
 def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
@@ -256,7 +266,7 @@ def _held(matching: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: It
     }
 
 
-def _of_controller(hold: Hold) -> sa.ColumnElement[bool]:
+def of_controller(hold: Hold) -> sa.ColumnElement[bool]:
     """The batches whose requests can fall under it (`Hold.concerns`)."""
     batch = schema.batch.c
     if hold.controller is None:

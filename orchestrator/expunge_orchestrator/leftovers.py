@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Scope, SubjectKey
-from expunge_orchestrator import standing
+from expunge_orchestrator import standing, tagging
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
@@ -190,7 +190,7 @@ def number_of(connection: sa.Connection, batch_id: int) -> int:
 
 def person_identities(workspace: Workspace) -> frozenset[str]:
     """The identities that prove who somebody is."""
-    return frozenset(name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.PERSON)
+    return tagging.persons_of(workspace.data_map)
 
 
 def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any]:

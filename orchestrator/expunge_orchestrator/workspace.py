@@ -14,7 +14,7 @@ from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, StoreConnector
 from expunge_connectors.registry import Registry
-from expunge_orchestrator import unmapped
+from expunge_orchestrator import learning_late, tagging, unmapped
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.inspecting import Inspection, refuse_errors
 from expunge_orchestrator.ledger.database import open_ledger, reading
@@ -58,9 +58,12 @@ class Workspace:
     def refuse_unmapped_holds(self) -> None:
         """Let holds block that the data map would leave without effect; these are looked at every time.
 
+        Before, those that an older build placed learn whom they hold: nothing is planned or begun without this.
+
         Raises:
             FindingsError: There is one in force.
         """
+        learning_late.learn(self.ledger, tagging.persons_of(self.data_map))
         with reading(self.ledger) as connection:
             refuse_errors(unmapped.findings(connection, self.data_map))
 

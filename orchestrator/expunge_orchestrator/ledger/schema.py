@@ -165,6 +165,7 @@ leftover_tag = sa.Table(
 )
 
 # What must not be erased for now: people (by the tags in `hold_tag`), a data type, a controller, or all that is named.
+# `learnt`: it has learnt from what was in the ledger; one of an older build has not (see `learning_late`).
 hold = sa.Table(
     "hold",
     metadata,
@@ -182,8 +183,10 @@ hold = sa.Table(
     sa.Column("placed_at", sa.String(32), nullable=False),
     sa.Column("lifted_by", sa.String(200)),
     sa.Column("lifted_at", sa.String(32)),
+    sa.Column("learnt", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
 )
 # `weak`: not as it was placed and no person key, but something else that a held person had (see `tagging`).
+# `led`: no person key, and it has led to whom it stands for; whoever has it next is not learnt.
 hold_tag = sa.Table(
     "hold_tag",
     metadata,
@@ -191,6 +194,7 @@ hold_tag = sa.Table(
     sa.Column("hold_id", sa.ForeignKey(hold.c.id), primary_key=True),
     sa.Column("weak", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("namespace", sa.String(64), nullable=False, server_default=""),
+    sa.Column("led", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
 )
 
 # What many statements share, cited by digest.
