@@ -40,7 +40,10 @@ class StillReferencedError(TerminalError):
 
 
 class MisspelledMemberError(TerminalError):
-    """The request is for a member of a controller that is not spelled as the store spells its members."""
+    """No records of that member of a controller can be told by its name: the store spells members otherwise.
+
+    Or a name of a record that holds it could be another member's.
+    """
 
     exit_code: ClassVar[int] = 4
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind
 from expunge_connectors.contract import Counts, Finding, Scope, Severity, Subject, Tally
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import MisspelledMemberError, TerminalError
 from expunge_connectors.templates import ALPHABETS, Step, Template, overlap, steps
 
 Complaints = Iterable[tuple[tuple[str, ...], str]]
@@ -93,10 +93,10 @@ def refuse_blurred(store: str, name: str, templates: Iterable[Template], scope: 
     """Refuse a member whose keys could be another member's.
 
     Raises:
-        TerminalError: It holds the character that ends it in a template, or nothing does.
+        MisspelledMemberError: It holds the character that ends it in a template, or nothing does.
     """
     if not all(template.tells_apart(scope.member or "") for template in templates):
-        raise TerminalError(
+        raise MisspelledMemberError(
             f"Store {store}, collection {name}: where the controller's member ends in a name cannot be told.",
             remedy="Use a delimiter beside `{controller}` that no member holds, and name the records anew.",
         )

@@ -32,6 +32,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import notice
 from expunge_orchestrator.notices import delivering, noting, webhooks
+from expunge_orchestrator.requests import answering, records, starting
 from expunge_orchestrator.workspace import opened
 
 URL = "/v1/me/erasure"
@@ -146,6 +147,43 @@ def test_from_acceptance_to_closing_signed_and_in_order(town: Town, tmp_path: Pa
         assert headers["webhook-signature"] == f"v1,{right}"
         assert address_of(door, holder).encode() not in body
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 3
+
+
+def test_a_member_that_no_store_spells_so_is_refused(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+    """It can never be planned: the request ends, with the reason and without its identifiers; the clock stops."""
+    client = town.company.clients[1].id
+    wish = {
+        "controller": f"client:0{client}",
+        "identifiers": {"caller_id": str(town.company.callers_of(client)[0])},
+    }
+    with told_to(town, tmp_path, receiver) as door:
+        operator, post = door.key(Role.OPERATOR), door.client.post
+        for refused in (
+            post("/v1/locate", json=wish, headers=operator),
+            post(
+                "/v1/batches", params={"controller": wish["controller"]}, content="caller_id\n1", headers=once(operator)
+            ),
+        ):
+            assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "people-unusable")
+        at = f"/v1/requests/{post('/v1/requests', json=wish, headers=once(operator)).json()['id']}"
+        deliver(door)
+        door.work()
+        deliver(door)
+        told = door.client.get(at, headers=operator).json()
+        assert (told["state"], told["reason"], told["batch"]) == ("denied", "member-unusable", None)
+        assert "client_id" in told["failure"]
+        assert str(client) not in told["failure"]
+        with reading(door.office.workspace.ledger) as connection:
+            there = records.by_uid(connection, told["id"])
+            assert (there.wrapped_key, there.sealed_identifiers, starting.put_off(connection)) == (None, None, [])
+            assert answering.how_many_due(connection, door.at + timedelta(days=400)) == 0
+        for verb, slug in (("cancel", "already-over"), ("retry", "not-possible-now")):
+            assert post(f"{at}/{verb}", headers=operator).json()["type"].endswith(f"/{slug}")
+        trail = door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"]
+        assert ("worker", "request.deny", told["id"], "member-unusable") in [
+            (one["actor"], one["action"], one["target"], one["result"]) for one in trail
+        ]
+    assert receiver.told == ["request.accepted", "request.denied"]
 
 
 def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: Path, receiver: Receiver) -> None:

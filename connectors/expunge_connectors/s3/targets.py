@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import MisspelledMemberError, TerminalError
 from expunge_connectors.keyed import certain, in_scope, refuse_blurred
 from expunge_connectors.s3.records import Target
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
@@ -53,8 +53,10 @@ class Names:
         name = template.fill(value, self._scope)
         if not name:
             raise TerminalError(f"{where}: a key is empty.")
-        if objects.prefix is not None and ("/" in value or "/" in (self._scope.member or "")):
-            raise TerminalError(
+        member = (self._scope.member if template.by_controller else None) or ""
+        if objects.prefix is not None and ("/" in value or "/" in member):
+            refused = TerminalError if "/" in value else MisspelledMemberError
+            raise refused(
                 f"{where}: an identifier holds a slash, so one person's prefix may lie within another's.",
                 remedy="Name these objects one by one (`key`), or use an identity without slashes.",
             )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
-from expunge_connectors.errors import ConnectorError
+from expunge_connectors.errors import ConnectorError, MisspelledMemberError
 from expunge_orchestrator.access.refusals import NotAuthenticatedError
 from expunge_orchestrator.api.shapes.common import PROBLEM
 from expunge_orchestrator.errors import (
@@ -87,6 +87,7 @@ _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
     (WaitingError, HTTPStatus.CONFLICT, "waits-for-somebody"),
     (FindingsError, HTTPStatus.CONFLICT, "findings-block"),
     (PlanChangedError, HTTPStatus.CONFLICT, "plan-changed"),
+    (MisspelledMemberError, HTTPStatus.UNPROCESSABLE_ENTITY, "people-unusable"),  # as a controller that is not there
     (ConnectorError, HTTPStatus.SERVICE_UNAVAILABLE, "store-failed"),
     (LedgerError, HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable"),
     (KeysError, HTTPStatus.SERVICE_UNAVAILABLE, "keys-unavailable"),

@@ -26,14 +26,12 @@ from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.outcomes import Result
 from expunge_orchestrator.requests import records
 from expunge_orchestrator.requests.records import Request, RequestState
+from expunge_orchestrator.requests.taking_back import WORKER
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
 
 ACTION = "plan.replace"
 """In the audit trail, with the request as its target and a word of `Because` as its result."""
-
-WORKER = "worker"
-"""Who did it, where nobody said it."""
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _RECOUNT = pipeline.first(pipeline.pipeline_for([]), pipeline.RECOUNT)

@@ -10,6 +10,7 @@ from itertools import takewhile
 import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
+from expunge_connectors.errors import MisspelledMemberError
 from expunge_orchestrator import planning
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import OtherStoreError, WaitingError
@@ -22,7 +23,7 @@ from expunge_orchestrator.requests import records, renewing
 from expunge_orchestrator.requests.answering import ANSWER_BY
 from expunge_orchestrator.requests.records import Request, RequestState
 from expunge_orchestrator.requests.renewing import Because, OvertakenError
-from expunge_orchestrator.requests.taking_back import close
+from expunge_orchestrator.requests.taking_back import close, give_up
 from expunge_orchestrator.sealing import Seal
 from expunge_orchestrator.workspace import Workspace
 
@@ -32,6 +33,9 @@ LONGEST_PAUSE = timedelta(minutes=15)
 """Between two attempts at a request that cannot be planned: a store is down, or `check` finds an error."""
 
 _SOMEBODY_LOOKS = "Find out which store answers at its address. If it is the right one, retry: it is then planned anew."
+
+UNUSABLE = "member-unusable"
+"""Why a request is denied that is for a member whose records cannot be told by the name that was given."""
 
 AT_ONCE = 50
 """So many are fenced in one transaction."""
@@ -44,7 +48,8 @@ def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = 
     """Plan and begin every request whose time has come. Returns how many were begun.
 
     A plan that is void is replaced first. What cannot be planned now keeps its state, says why, and is tried again
-    after a pause that doubles. Told to stop, it ends with the request that it is at; the others stay due.
+    after a pause that doubles; what never can be is denied. Told to stop, it ends with the request that it is at; the
+    others stay due.
     """
     fence(workspace, at)
     for one in takewhile(lambda _: not stopped(), renewing.drifted(workspace, at)):
@@ -106,6 +111,8 @@ def _attempt(workspace: Workspace, wanted: Request, at: datetime, attempt: Attem
         return False  # somebody has to approve it first, or paused it
     except OtherStoreError as error:
         _put_off(workspace, wanted, at, f"{error.message} {_SOMEBODY_LOOKS}")
+    except MisspelledMemberError as error:
+        _deny(workspace, wanted, at, error.message)
     except ExpungeError as error:
         _put_off(workspace, wanted, at, error.message)
     except Exception as error:  # noqa: BLE001 - a defect that one request runs into must not keep the others waiting
@@ -167,6 +174,19 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
     return batch.uid
 
 
+def _deny(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> None:
+    """Under this name it is not planned tomorrow either. One that was planned before waits: the store has changed."""
+    if wanted.state is not RequestState.STARTING:
+        _put_off(workspace, wanted, at, failure)
+        return
+    with workspace.ledger.begin() as connection:
+        give_up(connection, wanted, at, UNUSABLE, _short(failure))
+
+
+def _short(failure: str) -> str:
+    return failure.splitlines()[0][:500]
+
+
 def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> None:
     pause = _pause(workspace, wanted)
     with workspace.ledger.begin() as connection:
@@ -176,7 +196,7 @@ def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) 
             .values(
                 attempts=request.c.attempts + 1,
                 not_before=stamp(at + pause),
-                failure=failure.splitlines()[0][:500],
+                failure=_short(failure),
             )
         )
 

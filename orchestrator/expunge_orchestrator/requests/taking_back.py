@@ -1,4 +1,7 @@
-"""Taking back: cancelled before it starts, or denied; each one conditional UPDATE, so that of a race one side wins."""
+"""Taking back: cancelled before it starts, or denied; what can never be planned is denied later.
+
+Each is one conditional UPDATE, so that of a race one side wins.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,17 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
+from expunge_orchestrator import audit
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.request_tables import request, request_open
 from expunge_orchestrator.requests import records
 from expunge_orchestrator.requests.records import Request, RequestState
+
+WORKER = "worker"
+"""Who did it, where nobody said it."""
+
+DENIED = "request.deny"
+"""In the audit trail, as when somebody denies it."""
 
 
 class TooLateError(ExpungeError):
@@ -68,6 +78,36 @@ def _end(  # noqa: PLR0913, PLR0917 - the row's columns
     if now.state is not after:
         raise AlreadyOverError
     return now
+
+
+def give_up(connection: sa.Connection, wanted: Request, at: datetime, reason: str, failure: str) -> bool:
+    """Deny what was to be planned and never can be; nothing was touched. False: another process was faster.
+
+    Args:
+        connection: In a transaction that writes.
+        wanted: The request.
+        at: When.
+        reason: A word, for machines.
+        failure: The same for people; names places, never values.
+    """
+    ended = connection.execute(
+        sa.update(request)
+        .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
+        .values(
+            state=RequestState.DENIED.value,
+            state_at=stamp(at),
+            changed_by=WORKER,
+            reason=reason,
+            failure=failure,
+            not_before=None,
+            wrapped_key=None,
+            sealed_identifiers=None,
+        )
+    ).rowcount
+    if ended:
+        close(connection, wanted.id)
+        audit.note(connection, at, WORKER, DENIED, wanted.uid, reason)
+    return bool(ended)
 
 
 def close(connection: sa.Connection, request_id: int) -> None:

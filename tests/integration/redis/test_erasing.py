@@ -10,7 +10,7 @@ from tests.integration.redis.world import ACTIONS, CLIENT, COLLECTIONS, DATA, LO
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally, Yield, no_beat
-from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.errors import MisspelledMemberError, TerminalError, TransientError
 from expunge_connectors.redis import RedisStore
 
 
@@ -92,7 +92,7 @@ def test_a_member_that_holds_what_ends_it_is_refused(keyspace: Keyspace) -> None
     keyspace.client.set("client:4:doc:x:doc:y", "of 4")
     subject, cutoff = Subject(1, frozenset({SubjectKey("token", "y")})), connector.now()
     for verb in (connector.count, connector.verify):
-        with pytest.raises(TerminalError, match="cannot be told") as caught:
+        with pytest.raises(MisspelledMemberError, match="cannot be told") as caught:
             verb([subject], Scope("client", "4:doc:x"), cutoff)
         assert "4:doc" not in str(caught.value)
     mine = Subject(1, frozenset({SubjectKey("token", "x:doc:y")}))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
-from tests.contract.maps import data_map
+from tests.contract.maps import CLIENT, data_map
 from tests.fixtures.servers import BucketFactory
 from tests.integration.s3.world import ACTIONS, LOG, SCOPE, World, connection, person, spec, world
 
-from expunge_connectors.contract import Subject, SubjectKey, Tally, no_beat
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally, no_beat
+from expunge_connectors.errors import MisspelledMemberError, TerminalError
 from expunge_connectors.s3 import S3Store
 from expunge_orchestrator.embedded import Endpoints
 
@@ -187,6 +187,22 @@ def test_a_slash_in_an_identifier_never_names_a_prefix(plain: World) -> None:
     with pytest.raises(TerminalError, match="holds a slash"):
         plain.connector.count([person(user_id="1/2")], SCOPE, plain.connector.now())
     assert plain.keys() == ["users/1/2/a"]
+
+
+@pytest.mark.parametrize(("prefix", "refused"), [("of-{controller}-{token}/", True), ("of/{token}/", False)])
+def test_a_slash_in_a_member_matters_where_the_member_stands(
+    s3: S3Client, servers: Endpoints, bucket: BucketFactory, prefix: str, *, refused: bool
+) -> None:
+    name = bucket()
+    theirs = {"bucket": name, "prefix": prefix, "data_type": "account", "owner": CLIENT}
+    made = world(s3, servers, name, theirs=theirs)
+    ask, cutoff = person(token="7"), made.connector.now()
+    if refused:
+        with pytest.raises(MisspelledMemberError, match="holds a slash"):
+            made.connector.count([ask], Scope("client", "a/b"), cutoff)
+    else:
+        assert made.connector.count([ask], Scope("client", "a/b"), cutoff)[1]["theirs"] == Tally()
+    made.connector.close()
 
 
 def test_a_missing_bucket_is_an_error_not_an_empty_answer(servers: Endpoints) -> None:

@@ -82,7 +82,10 @@ class RequestTold(Shape):
     controller_received_at: datetime | None
     starts_at: datetime = Field(description="When it begins; until then it can be cancelled.")
     cancellable: bool
-    reason: str | None
+    reason: str | None = Field(
+        description="Why it is denied: a word of those that `deny` takes, or `member-unusable`: no store can tell that "
+        "member's records by the name that was given."
+    )
     batch: str | None
     receipt: str | None = Field(description="The series of its receipt, as soon as there is one.")
     answer_by: datetime | None = Field(description="When the deadline that ends first is over; null: none runs.")
@@ -90,7 +93,8 @@ class RequestTold(Shape):
         description="The clocks, which ends first, and a warning where that is the law's: docs/deadlines.md."
     )
     failure: str | None = Field(
-        description="Why it could not be begun yet, and what somebody has to do, if anybody has to; it is tried again."
+        description="Why it could not be begun yet, and what somebody has to do, if anybody has to; it is tried again. "
+        "Of one that is denied: why it never can be."
     )
 
 
