@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
@@ -11,9 +9,10 @@ from expunge_config.errors import InputError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Finding, Scope, Severity
 from expunge_orchestrator import holds
+from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.holds import Hold
 from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.database import open_ledger, reading
+from expunge_orchestrator.ledger.database import looked_at
 from expunge_orchestrator.scope import types_of
 
 _KINDS = ("a data type", "a controller", "an identity")
@@ -64,20 +63,23 @@ def _missing(connection: sa.Connection, hold: Hold, data_map: DataMap) -> dict[s
 
 
 def in_ledger(settings: Settings, data_map: DataMap) -> list[Finding]:
-    """The same for `check`, which needs no ledger: where none is there yet, none is made.
-
-    Raises:
-        LedgerError: The ledger cannot be opened.
-    """
-    file = sa.make_url(settings.ledger)
-    if file.get_backend_name() == "sqlite" and not (file.database and Path(file.database).exists()):
-        return []
-    ledger = open_ledger(settings.ledger)
+    """The same for `check`, which only looks: a ledger that is not there is not made, an older one stays as it is."""
     try:
-        with reading(ledger) as connection:
-            return findings(connection, data_map)
-    finally:
-        ledger.dispose()
+        with looked_at(settings.ledger) as connection:
+            return [] if connection is None else findings(connection, data_map)
+    except LedgerError:
+        return [
+            Finding(
+                Severity.INFO,
+                "ledger-unread",
+                "ledger",
+                None,
+                "The ledger cannot be read, or another version of Expunge wrote it: whether a hold in force names what"
+                " the data map does not have is unknown.",
+                "Nothing, before an upgrade: the first command that works with it migrates it. Otherwise check"
+                " EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
+            )
+        ]
 
 
 def refuse_idle(data_type: str | None, controller: str | None, data_map: DataMap) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from tests.acceptance.desk import Desk
 from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe
@@ -59,3 +65,34 @@ def test_a_hold_that_the_map_does_not_know_blocks(
     lift(workshop, placed)
     assert desk.run("check").code == 0
     assert desk.run("erase", batch.uid, "--confirm", batch.plan_digest).code == 0
+
+
+def unread(desk: Desk, url: str) -> int:
+    """How many findings say that the ledger was not read; `check` itself has passed."""
+    checked = desk.run("check", "--json", settings={"EXPUNGE_LEDGER_URL": url})
+    assert checked.code == 0, checked
+    return sum(one["code"] == "ledger-unread" for one in json.loads(checked.out)["findings"])
+
+
+def test_check_leaves_the_ledger_of_an_older_build_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    """One look with the new build, and the old one's commands would have refused to work."""
+    url = f"sqlite:///{tmp_path}/ledger"
+    engine, config = sa.create_engine(url), Config()
+    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0007")
+    engine.dispose()
+    as_it_was = Path(tmp_path, "ledger").read_bytes()
+    assert unread(desk, url) == 1
+    assert Path(tmp_path, "ledger").read_bytes() == as_it_was
+
+
+def test_check_makes_no_ledger(desk: Desk, database: str) -> None:
+    assert unread(desk, database.replace("postgresql://", "postgresql+psycopg://", 1)) == 0
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def test_check_needs_no_ledger(desk: Desk) -> None:
+    assert unread(desk, "postgresql+psycopg://nobody:x@127.0.0.1:9/none") == 1

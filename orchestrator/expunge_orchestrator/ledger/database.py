@@ -57,6 +57,32 @@ def open_ledger(url: str) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def looked_at(url: str) -> Iterator[sa.Connection | None]:
+    """The ledger as it is, for those who only look: nothing is made, migrated or written. None: there is none yet.
+
+    Raises:
+        LedgerError: It cannot be read, or is of another revision.
+    """
+    refused = LedgerError("The ledger cannot be read.", remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME.")
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+    except (SQLAlchemyError, ImportError):
+        raise refused from None
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and not (file and Path(file).exists()):
+        yield None
+        return
+    try:
+        version = _version(engine)
+        with reading(engine) as connection:
+            if version not in {None, HEAD}:
+                raise refused
+            yield None if version is None else connection
+    except (SQLAlchemyError, OSError):
+        raise refused from None
+
+
 def _version(engine: sa.Engine) -> str | None:
     with reading(engine) as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
