@@ -163,18 +163,10 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str,
         .returning(schema.hold.c.id)
     ).scalar_one()
     unproven = [keys for keys in wanted.people if not any(key.namespace in persons for key in keys)]
-    leading = frozenset[SubjectKey]().union(*unproven)
-    tags = {
-        tagger.tag(key): {
-            "hold_id": hold_id,
-            "namespace": key.namespace,
-            "led": key.namespace not in persons and key not in leading,
-        }
-        for keys in wanted.people
-        for key in keys
-    }
+    tags = {tagger.tag(key): key.namespace for keys in wanted.people for key in keys}
     if tags:
-        connection.execute(sa.insert(schema.hold_tag), [{"tag": tag, **tags[tag]} for tag in sorted(tags)])
+        rows = [{"tag": tag, "hold_id": hold_id, "namespace": namespace} for tag, namespace in sorted(tags.items())]
+        connection.execute(sa.insert(schema.hold_tag), rows)
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
         tagging.learn_at_once(connection, hold_id, of_controller(hold), persons)

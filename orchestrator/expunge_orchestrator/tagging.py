@@ -2,9 +2,8 @@
 
 Our own erasing cuts the link between an e-mail and the id beside it. So a hold learns the other tags of the people that
 it holds while the ledger has them. Person keys hold as if the hold had been placed for them. Anything else can pass on,
-or belong to two: it is weak, holds only who is known by no person key, and nothing is learnt from it. What the hold was
-placed for can pass on as well: an e-mail leads to those who are known by it when it first leads to a person key, or to
-the person for whom it was given beside one. From then on it holds whoever has it, and nothing more is learnt by it.
+or belong to two: it is weak, holds only who is known by no person key, and nothing is learnt from it. Whoever asked and
+was held stays held until the hold is lifted, also by an e-mail that was theirs for a while: their receipt says so.
 """
 
 from __future__ import annotations
@@ -67,20 +66,18 @@ def holding_keys(
 def learn(connection: sa.Connection, hold_ids: Collection[int], items: Iterable[int], persons: Collection[str]) -> None:
     """Let these holds know by every tag that the ledger has of them those of the people whom they hold.
 
-    Nothing is learnt of people who are known by a weak tag: a shared address would lead on from one to the next; nor by
-    a tag that has led to others before (`led`).
+    Nothing is learnt of people who are known by a weak tag: a shared address would lead on from one to the next.
     """
     people = sorted(set(items))
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    parts = [people[start : start + _AT_ONCE] for start in range(0, len(people), _AT_ONCE)]
-    for part in parts:
-        known, theirs = (_tags_of(part).subquery(name) for name in ("known", "theirs"))
+    for start in range(0, len(people), _AT_ONCE):
+        known, theirs = (_tags_of(people[start : start + _AT_ONCE]).subquery(name) for name in ("known", "theirs"))
         learnt = (
             sa.select(theirs.c.tag, schema.hold_tag.c.hold_id, theirs.c.namespace.not_in(persons), theirs.c.namespace)
             .select_from(theirs)
             .join(known, known.c.item_id == theirs.c.item_id)
             .join(schema.hold_tag, schema.hold_tag.c.tag == known.c.tag)
-            .where(schema.hold_tag.c.hold_id.in_(hold_ids), ~schema.hold_tag.c.weak, ~schema.hold_tag.c.led)
+            .where(schema.hold_tag.c.hold_id.in_(hold_ids), ~schema.hold_tag.c.weak)
             .distinct()
         )
         connection.execute(
@@ -88,8 +85,6 @@ def learn(connection: sa.Connection, hold_ids: Collection[int], items: Iterable[
             .from_select(["tag", "hold_id", "weak", "namespace"], learnt)
             .on_conflict_do_nothing()
         )
-    for part in parts:  # only now: whoever is met at the same time is learnt
-        _has_led(connection, hold_ids, part, persons)
 
 
 def learn_at_once(
@@ -109,23 +104,6 @@ def learn_at_once(
         .where(batches, sa.or_(schema.item.c.wrapped_key.is_not(None), schema.item.c.id.in_(left)), sa.or_(*tagged))
     )
     learn(connection, [hold_id], people.all(), persons)
-
-
-def _has_led(
-    connection: sa.Connection, hold_ids: Collection[int], people: Collection[int], persons: Collection[str]
-) -> None:
-    known, theirs = (_tags_of(people).subquery(name) for name in ("known", "theirs"))
-    led = (
-        sa.select(known.c.tag)
-        .join(theirs, known.c.item_id == theirs.c.item_id)
-        .where(known.c.namespace.not_in(persons), theirs.c.namespace.in_(persons))
-    )
-    tag = schema.hold_tag.c
-    connection.execute(
-        sa.update(schema.hold_tag)
-        .where(tag.hold_id.in_(hold_ids), ~tag.weak, ~tag.led, tag.namespace.not_in(persons), tag.tag.in_(led))
-        .values(led=True)
-    )
 
 
 def _tags_of(people: Collection[int]) -> sa.CompoundSelect[Any, Any, Any]:

@@ -186,7 +186,6 @@ hold = sa.Table(
     sa.Column("learnt", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
 )
 # `weak`: not as it was placed and no person key, but something else that a held person had (see `tagging`).
-# `led`: no person key, and it has led to whom it stands for; whoever has it next is not learnt.
 hold_tag = sa.Table(
     "hold_tag",
     metadata,
@@ -194,7 +193,6 @@ hold_tag = sa.Table(
     sa.Column("hold_id", sa.ForeignKey(hold.c.id), primary_key=True),
     sa.Column("weak", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("namespace", sa.String(64), nullable=False, server_default=""),
-    sa.Column("led", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
 )
 
 # What many statements share, cited by digest.
