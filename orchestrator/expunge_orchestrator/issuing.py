@@ -12,11 +12,12 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.schema import document, statement
-from expunge_reports import canonical, dsse, leaf
+from expunge_reports import canonical, dsse
 from expunge_reports import statement as statements
 from expunge_reports.export import document_digest
 from expunge_reports.keys import KeyRing
-from expunge_reports.log import Log, LogWriter
+from expunge_reports.log import leaf
+from expunge_reports.log.append_only_log import Log, LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open
 
 _SIGNED_AT_ONCE = 1000

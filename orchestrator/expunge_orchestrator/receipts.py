@@ -17,10 +17,11 @@ from expunge_orchestrator.planning import scheme
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.trusting import TRUST_FILE, read_log
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports import canonical, dsse, export, opening, page, trust, verification
+from expunge_reports import canonical, dsse, export, opening, page, trust
 from expunge_reports import statement as statements
 from expunge_reports.keys import KeyRing
-from expunge_reports.log import Log
+from expunge_reports.log.append_only_log import Log
+from expunge_reports.verify import verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def trust_file(workspace: Workspace) -> bytes:
 
 def readable(workspace: Workspace, data: bytes, at: datetime) -> str:
     """An export as a page, with the verdict that the offline verifier gives."""
-    verdict = verification.verify(data, trust.parse(trust_file(workspace)), [], at)
+    verdict = verifier.verify(data, trust.parse(trust_file(workspace)), [], at)
     return page.render(verdict, export.parse(data).shared)
 
 

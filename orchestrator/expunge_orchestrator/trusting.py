@@ -9,10 +9,11 @@ from expunge_config.datamap import Operator
 from expunge_config.settings import Settings
 from expunge_orchestrator.errors import KeysError, LedgerBusyError
 from expunge_reports import keys as key_files
-from expunge_reports import note, trust
+from expunge_reports import trust
 from expunge_reports.errors import LogBusyError, LogError, ReportError
 from expunge_reports.keys import KeyRing
-from expunge_reports.log import Log, LogWriter
+from expunge_reports.log import signed_note
+from expunge_reports.log.append_only_log import Log, LogWriter
 
 TRUST_FILE = "trust.json"
 _NO_LOG = "`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where."
@@ -38,7 +39,7 @@ def install(settings: Settings, operator: Operator, at: datetime) -> Path:
 
 def trust_of(ring: KeyRing, operator: Operator, at: datetime) -> trust.Trust:
     """What an auditor needs to know: the operator's receipt key and log key. No witness yet: unanchored."""
-    verifier = note.log_key(operator.log_origin, ring.log.public_key())
+    verifier = signed_note.log_key(operator.log_origin, ring.log.public_key())
     return trust.single_key(operator.name, ring.receipt.public_key(), at, verifier)
 
 
@@ -49,7 +50,7 @@ def read_log(settings: Settings, operator: Operator, ring: KeyRing) -> Log:
         KeysError: There is no log yet, or it belongs to other keys.
     """
     try:
-        return Log.open(settings.log, note.log_key(operator.log_origin, ring.log.public_key()))
+        return Log.open(settings.log, signed_note.log_key(operator.log_origin, ring.log.public_key()))
     except LogError as error:
         raise KeysError(str(error), remedy=_NO_LOG) from None
 

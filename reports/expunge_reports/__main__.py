@@ -2,6 +2,6 @@
 
 import sys
 
-from expunge_reports.offline import main
+from expunge_reports.verify.cli import main
 
 sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from expunge_reports import canonical, shape
+from expunge_reports import canonical, json_fields
 from expunge_reports.errors import MalformedError, SignatureError
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -110,7 +110,7 @@ def payload_of(data: bytes) -> bytes:
     end = data.find(b'"', len(_BEFORE_PAYLOAD))
     if not data.startswith(_BEFORE_PAYLOAD) or end < 0:
         raise MalformedError("the envelope is not one that was signed here")
-    return shape.base64_bytes(data[len(_BEFORE_PAYLOAD) : end].decode(errors="replace"), "the payload")
+    return json_fields.base64_bytes(data[len(_BEFORE_PAYLOAD) : end].decode(errors="replace"), "the payload")
 
 
 def from_object(value: object) -> Envelope:
@@ -119,16 +119,16 @@ def from_object(value: object) -> Envelope:
     Raises:
         MalformedError: other members, another payload type, not exactly one signature, base64 that is not canonical.
     """
-    members = shape.mapping(value, "the envelope", ("payload", "payloadType", "signatures"))
-    shape.constant(members["payloadType"], PAYLOAD_TYPE, "the envelope's payload type")
-    signatures = shape.sequence(members["signatures"], "the envelope's signatures")
+    members = json_fields.mapping(value, "the envelope", ("payload", "payloadType", "signatures"))
+    json_fields.constant(members["payloadType"], PAYLOAD_TYPE, "the envelope's payload type")
+    signatures = json_fields.sequence(members["signatures"], "the envelope's signatures")
     if len(signatures) != 1:
         raise MalformedError("the envelope does not hold exactly one signature")
-    signature = shape.mapping(signatures[0], "the signature", ("keyid", "sig"))
+    signature = json_fields.mapping(signatures[0], "the signature", ("keyid", "sig"))
     return Envelope(
-        payload=shape.base64_bytes(shape.text(members["payload"], "the payload"), "the payload"),
-        keyid=shape.text(signature["keyid"], "the key id"),
-        signature=shape.base64_bytes(shape.text(signature["sig"], "the signature"), "the signature"),
+        payload=json_fields.base64_bytes(json_fields.text(members["payload"], "the payload"), "the payload"),
+        keyid=json_fields.text(signature["keyid"], "the key id"),
+        signature=json_fields.base64_bytes(json_fields.text(signature["sig"], "the signature"), "the signature"),
     )
 
 

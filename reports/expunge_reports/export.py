@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from expunge_reports import canonical, dsse, proof, shape, statement
+from expunge_reports import canonical, dsse, json_fields, statement
 from expunge_reports.errors import MalformedError
+from expunge_reports.log import inclusion_proof
 
 FORMAT: Final = "expunge-export/1"
 
@@ -65,7 +66,7 @@ def build(series: str, statements: Sequence[tuple[bytes, str]], documents: Seque
         if (found.series, found.seq) != (series, seq):
             raise MalformedError("the statements are not those of the series in order")
         cited.update(found.context)
-        checkpoints.add(proof.parse(proof_text).checkpoint)
+        checkpoints.add(inclusion_proof.parse(proof_text).checkpoint)
         rows.append({"envelope": parsed.to_object(), "proof": proof_text})
     if len(checkpoints) != 1:
         raise MalformedError("the proofs do not all lead to one checkpoint")
@@ -82,19 +83,19 @@ def parse(data: bytes) -> Export:
         NotCanonicalError: other bytes than the canonical ones.
         MalformedError: not the form of an export.
     """
-    members = shape.mapping(canonical.decode(data), "the export", ("format", "series", "statements", "shared"))
-    shape.constant(members["format"], FORMAT, "the export's format")
+    members = json_fields.mapping(canonical.decode(data), "the export", ("format", "series", "statements", "shared"))
+    json_fields.constant(members["format"], FORMAT, "the export's format")
     shared = members["shared"]
     if not isinstance(shared, dict):
         raise MalformedError("shared is not an object")
     rows = [
-        shape.mapping(row, "a statement's entry", ("envelope", "proof"))
-        for row in shape.sequence(members["statements"], "statements")
+        json_fields.mapping(row, "a statement's entry", ("envelope", "proof"))
+        for row in json_fields.sequence(members["statements"], "statements")
     ]
     if not rows:
         raise MalformedError("the export holds no statement")
     return Export(
-        series=shape.text(members["series"], "the export's series"),
-        statements=tuple(LoggedStatement(row["envelope"], shape.text(row["proof"], "proof")) for row in rows),
+        series=json_fields.text(members["series"], "the export's series"),
+        statements=tuple(LoggedStatement(row["envelope"], json_fields.text(row["proof"], "proof")) for row in rows),
         shared=shared,
     )

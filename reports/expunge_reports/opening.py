@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
-from expunge_reports import canonical, shape, statement
+from expunge_reports import canonical, json_fields, statement
 from expunge_reports.errors import MalformedError
 
 FORMAT: Final = "expunge-opening/1"
@@ -85,16 +85,16 @@ def parse(data: bytes) -> Opening:
     Raises:
         MalformedError: not the canonical bytes of an opening.
     """
-    members = shape.mapping(
+    members = json_fields.mapping(
         canonical.decode(data, _MAX_BYTES), "the opening", ("format", "series", "identifier", "nonce")
     )
-    shape.constant(members["format"], FORMAT, "the opening's format")
-    identifier = shape.mapping(members["identifier"], "the identifier", ("scheme", "value"))
+    json_fields.constant(members["format"], FORMAT, "the opening's format")
+    identifier = json_fields.mapping(members["identifier"], "the identifier", ("scheme", "value"))
     found = Opening(
-        series=shape.text(members["series"], "the opening's series"),
-        scheme=shape.text(identifier["scheme"], "the identifier's scheme"),
-        value=shape.text(identifier["value"], "the identifier's value"),
-        nonce=shape.hex_digest(members["nonce"], "the nonce"),
+        series=json_fields.text(members["series"], "the opening's series"),
+        scheme=json_fields.text(identifier["scheme"], "the identifier's scheme"),
+        value=json_fields.text(identifier["value"], "the identifier's value"),
+        nonce=json_fields.hex_digest(members["nonce"], "the nonce"),
     )
     _check(found)
     return found

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final, Self
 
-from expunge_reports import canonical, shape
+from expunge_reports import canonical, json_fields
 from expunge_reports.errors import MalformedError, StatementError
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -116,8 +116,8 @@ class EncodedBody:
 
 
 def _cited(body: Mapping[str, object]) -> tuple[str, ...]:
-    listed = shape.sequence(body.get("context", []), "the body's context")
-    digests = tuple(shape.tagged_digest(item, "the body's context") for item in listed)
+    listed = json_fields.sequence(body.get("context", []), "the body's context")
+    digests = tuple(json_fields.tagged_digest(item, "the body's context") for item in listed)
     if len(set(digests)) != len(digests):
         raise StatementError("the body's context cites a document twice")
     return digests
@@ -166,15 +166,15 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     if issued_at.tzinfo is None:
         raise StatementError("the time of issue has no time zone")
     told = body if isinstance(body, EncodedBody) else EncodedBody.of(body)
-    digests = sorted({shape.hex_digest(one, "a subject's digest") for one in subjects})
+    digests = sorted({json_fields.hex_digest(one, "a subject's digest") for one in subjects})
     if not digests:
         raise StatementError("the subjects are missing")
     if not is_series(series):
         raise MalformedError("series is not er_ and 32 hexadecimal digits")
-    shape.count(seq, "seq")
-    shape.count(still_open.items, "open.items")
-    before = None if prev is None else f"sha256:{shape.hex_digest(prev, 'prev')}"
-    _check_rules(event, seq, before, shape.flag(final, "final"), still_open)
+    json_fields.count(seq, "seq")
+    json_fields.count(still_open.items, "open.items")
+    before = None if prev is None else f"sha256:{json_fields.hex_digest(prev, 'prev')}"
+    _check_rules(event, seq, before, json_fields.flag(final, "final"), still_open)
     expected = still_open.last_expected_by
     # The members in canonical order. Everything but the body was checked to be digits, words and digests, which need no
     # escapes; a test holds this against the encoding of the whole.
@@ -207,30 +207,30 @@ def parse(payload: bytes) -> Statement:
         MalformedError: not the form of a statement.
         StatementError: the form is right and a rule between the fields is broken.
     """
-    outer = shape.mapping(
+    outer = json_fields.mapping(
         canonical.decode(payload), "the statement", ("_type", "subject", "predicateType", "predicate")
     )
-    shape.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
-    shape.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
-    inner = shape.mapping(outer["predicate"], "the predicate", _PREDICATE)
-    owed = shape.mapping(inner["open"], "open", ("items", "lastExpectedBy"))
+    json_fields.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
+    json_fields.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
+    inner = json_fields.mapping(outer["predicate"], "the predicate", _PREDICATE)
+    owed = json_fields.mapping(inner["open"], "open", ("items", "lastExpectedBy"))
     body = inner["body"]
     if not isinstance(body, dict):
         raise MalformedError("the body is not an object")
-    series = shape.text(inner["series"], "series")
+    series = json_fields.text(inner["series"], "series")
     if not is_series(series):
         raise MalformedError("series is not er_ and 32 hexadecimal digits")
     expected = owed["lastExpectedBy"]
     found = Statement(
         series=series,
-        seq=shape.count(inner["seq"], "seq"),
-        prev=None if inner["prev"] is None else shape.tagged_digest(inner["prev"], "prev"),
-        event=shape.text(inner["event"], "event"),
-        issued_at=_time(shape.text(inner["issuedAt"], "issuedAt")),
-        final=shape.flag(inner["final"], "final"),
+        seq=json_fields.count(inner["seq"], "seq"),
+        prev=None if inner["prev"] is None else json_fields.tagged_digest(inner["prev"], "prev"),
+        event=json_fields.text(inner["event"], "event"),
+        issued_at=_time(json_fields.text(inner["issuedAt"], "issuedAt")),
+        final=json_fields.flag(inner["final"], "final"),
         open=Open(
-            items=shape.count(owed["items"], "open.items"),
-            last_expected_by=None if expected is None else _date(shape.text(expected, "open.lastExpectedBy")),
+            items=json_fields.count(owed["items"], "open.items"),
+            last_expected_by=None if expected is None else _date(json_fields.text(expected, "open.lastExpectedBy")),
         ),
         body=body,
         subjects=_subjects(outer["subject"], series),
@@ -265,11 +265,11 @@ def _check_rules(event: str, seq: int, prev: str | None, final: bool, owed: Open
 
 def _subjects(value: object, series: str) -> tuple[str, ...]:
     digests: list[str] = []
-    for item in shape.sequence(value, "subject"):
-        subject = shape.mapping(item, "a subject", ("name", "digest"))
-        shape.constant(subject["name"], subject_name(series), "a subject's name")
-        digest = shape.mapping(subject["digest"], "a subject's digest", ("sha256",))
-        digests.append(shape.hex_digest(digest["sha256"], "a subject's digest"))
+    for item in json_fields.sequence(value, "subject"):
+        subject = json_fields.mapping(item, "a subject", ("name", "digest"))
+        json_fields.constant(subject["name"], subject_name(series), "a subject's name")
+        digest = json_fields.mapping(subject["digest"], "a subject's digest", ("sha256",))
+        digests.append(json_fields.hex_digest(digest["sha256"], "a subject's digest"))
     # Sorted by digest, so that the order does not tell the e-mail address from the telephone number.
     if not digests or digests != sorted(set(digests)):
         raise StatementError("the subjects are missing, repeated or not sorted by digest")

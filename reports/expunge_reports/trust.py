@@ -10,8 +10,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from expunge_reports import canonical, dsse, note, shape
+from expunge_reports import canonical, dsse, json_fields
 from expunge_reports.errors import MalformedError, NoteError, TrustError
+from expunge_reports.log import signed_note
 
 FORMAT: Final = "expunge-trust/1"
 
@@ -45,8 +46,8 @@ class Trust:
 
     operator: str
     receipt_keys: Mapping[str, ReceiptKey]
-    log: note.VerifierKey
-    witnesses: tuple[note.VerifierKey, ...] = ()
+    log: signed_note.VerifierKey
+    witnesses: tuple[signed_note.VerifierKey, ...] = ()
     quorum: int = 0
 
 
@@ -65,7 +66,9 @@ def encode(trust: Trust) -> bytes:
     return data
 
 
-def single_key(operator: str, receipt: ec.EllipticCurvePublicKey, valid_from: datetime, log: note.VerifierKey) -> Trust:
+def single_key(
+    operator: str, receipt: ec.EllipticCurvePublicKey, valid_from: datetime, log: signed_note.VerifierKey
+) -> Trust:
     """Return the trust of an installation with one receipt key and no witnesses yet."""
     return Trust(operator, {dsse.key_id(receipt): ReceiptKey(receipt, valid_from)}, log)
 
@@ -83,28 +86,28 @@ def parse(data: bytes) -> Trust:
 
 
 def _parse(value: object) -> Trust:
-    members = shape.mapping(value, "it", ("format", "operator", "receiptKeys", "log", "witnesses", "quorum"))
-    shape.constant(members["format"], FORMAT, "its format")
-    operator = shape.text(members["operator"], "the operator")
+    members = json_fields.mapping(value, "it", ("format", "operator", "receiptKeys", "log", "witnesses", "quorum"))
+    json_fields.constant(members["format"], FORMAT, "its format")
+    operator = json_fields.text(members["operator"], "the operator")
     if not operator.strip() or not operator.isprintable():
         raise MalformedError("the operator has no printable name")
     keys: dict[str, ReceiptKey] = {}
-    for item in shape.sequence(members["receiptKeys"], "receiptKeys"):
+    for item in json_fields.sequence(members["receiptKeys"], "receiptKeys"):
         keyid, key = _parse_key(item)
         if keyid in keys:
             raise MalformedError("receiptKeys lists a key twice")
         keys[keyid] = key
-    log = shape.mapping(members["log"], "log", ("origin", "vkey"))
-    log_key = _vkey(log["vkey"], note.LOG_KEY)
-    shape.constant(log["origin"], log_key.name, "the log's origin")
+    log = json_fields.mapping(members["log"], "log", ("origin", "vkey"))
+    log_key = _vkey(log["vkey"], signed_note.LOG_KEY)
+    json_fields.constant(log["origin"], log_key.name, "the log's origin")
     witnesses = tuple(
-        _vkey(shape.mapping(item, "a witness", ("vkey",))["vkey"], note.WITNESS_KEY)
-        for item in shape.sequence(members["witnesses"], "witnesses")
+        _vkey(json_fields.mapping(item, "a witness", ("vkey",))["vkey"], signed_note.WITNESS_KEY)
+        for item in json_fields.sequence(members["witnesses"], "witnesses")
     )
     # By key, not by name: one key under two names is one witness.
     if len({witness.public for witness in witnesses}) != len(witnesses):
         raise MalformedError("witnesses lists a key twice")
-    quorum = shape.count(members["quorum"], "quorum")
+    quorum = json_fields.count(members["quorum"], "quorum")
     if quorum > len(witnesses):
         raise MalformedError("the quorum exceeds the witnesses")
     return Trust(operator, keys, log_key, witnesses, quorum)
@@ -119,21 +122,21 @@ def _encode_key(keyid: str, key: ReceiptKey) -> dict[str, str]:
 
 
 def _parse_key(value: object) -> tuple[str, ReceiptKey]:
-    members = shape.mapping(value, "a receipt key", ("keyid", "publicKeyPem", "validFrom"), ("validUntil",))
+    members = json_fields.mapping(value, "a receipt key", ("keyid", "publicKeyPem", "validFrom"), ("validUntil",))
     try:
-        public = serialization.load_pem_public_key(shape.text(members["publicKeyPem"], "publicKeyPem").encode())
+        public = serialization.load_pem_public_key(json_fields.text(members["publicKeyPem"], "publicKeyPem").encode())
     except (ValueError, UnsupportedAlgorithm):
         raise MalformedError("publicKeyPem is not a public key") from None
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise MalformedError("publicKeyPem is not a P-256 key")
     keyid = dsse.key_id(public)
-    shape.constant(members["keyid"], keyid, "a receipt key's id")
+    json_fields.constant(members["keyid"], keyid, "a receipt key's id")
     until = members.get("validUntil")
     return keyid, ReceiptKey(public, _time(members["validFrom"]), None if until is None else _time(until))
 
 
-def _vkey(value: object, kind: int) -> note.VerifierKey:
-    key = note.parse_vkey(shape.text(value, "vkey"))
+def _vkey(value: object, kind: int) -> signed_note.VerifierKey:
+    key = signed_note.parse_vkey(json_fields.text(value, "vkey"))
     if key.kind != kind:
         raise MalformedError("a verifier key is of the wrong kind")
     return key
@@ -141,7 +144,7 @@ def _vkey(value: object, kind: int) -> note.VerifierKey:
 
 def _time(value: object) -> datetime:
     try:
-        found = datetime.fromisoformat(shape.text(value, "a time"))
+        found = datetime.fromisoformat(json_fields.text(value, "a time"))
     except ValueError:
         raise MalformedError("a time is not RFC 3339") from None
     if found.tzinfo is None:

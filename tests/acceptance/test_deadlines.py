@@ -18,18 +18,20 @@ from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.trusting import TRUST_FILE
-from expunge_reports import export, note, page, trust, verification
-from expunge_reports.log import Log
+from expunge_reports import export, page, trust
+from expunge_reports.log import signed_note
+from expunge_reports.log.append_only_log import Log
+from expunge_reports.verify import verifier
 
 
 def receipt(office: Office, batch: Batch) -> tuple[list[Any], str]:
     """The documents that the first statement cites, and the page."""
     settings, operator, keys = office.settings, office.workspace.data_map.operator, office.workspace.keys
-    log = Log.open(settings.log, note.log_key(operator.log_origin, keys.log.public_key()))
+    log = Log.open(settings.log, signed_note.log_key(operator.log_origin, keys.log.public_key()))
     with reading(office.workspace.ledger) as connection:
         (one,) = receipts.series_of(connection, batch.uid, None, Tagger(keys.suppression))
         data = receipts.export_of(connection, log, one.series)
-    verdict = verification.verify(data, trust.parse((settings.keys / TRUST_FILE).read_bytes()), [], datetime.now(UTC))
+    verdict = verifier.verify(data, trust.parse((settings.keys / TRUST_FILE).read_bytes()), [], datetime.now(UTC))
     assert verdict.authentic
     shared = export.parse(data).shared
     return [shared[digest] for digest in verdict.statements[0].context], page.render(verdict, shared)

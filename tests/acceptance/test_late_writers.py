@@ -26,8 +26,10 @@ from expunge_orchestrator.ledger.records import Batch, BatchState
 from expunge_orchestrator.progress import remaining_by_collection
 from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.trusting import TRUST_FILE
-from expunge_reports import note, trust, verification
-from expunge_reports.log import Log
+from expunge_reports import trust
+from expunge_reports.log import signed_note
+from expunge_reports.log.append_only_log import Log
+from expunge_reports.verify import verifier
 
 Statement = tuple[str, tuple[object, ...]]
 DONE = {"erased", "partially-erased"}
@@ -120,13 +122,11 @@ def leads_left(probe: Probe, caller: Made) -> int:
 def assert_chain_intact(office: Office, batch: Batch) -> None:
     """The export of every receipt verifies, statement by statement, against the log."""
     settings, operator, keys = office.settings, office.workspace.data_map.operator, office.workspace.keys
-    log = Log.open(settings.log, note.log_key(operator.log_origin, keys.log.public_key()))
+    log = Log.open(settings.log, signed_note.log_key(operator.log_origin, keys.log.public_key()))
     pinned = trust.parse((settings.keys / TRUST_FILE).read_bytes())
     with reading(office.workspace.ledger) as connection:
         for one in receipts.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
-            verdict = verification.verify(
-                receipts.export_of(connection, log, one.series), pinned, [], datetime.now(UTC)
-            )
+            verdict = verifier.verify(receipts.export_of(connection, log, one.series), pinned, [], datetime.now(UTC))
             assert verdict.authentic
             assert [statement.event for statement in verdict.statements] == list(one.events)
 

@@ -13,8 +13,8 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator import receipts
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.tags import Tagger
-from expunge_reports import note
-from expunge_reports.log import Log
+from expunge_reports.log import signed_note
+from expunge_reports.log.append_only_log import Log
 
 ALONE = """
 import socket, sys
@@ -46,7 +46,8 @@ def exported(office: Office, tmp_path: Path, user_id: int) -> tuple[Path, Path, 
     workspace = office.workspace
     key = SubjectKey("user_id", str(user_id))
     log = Log.open(
-        workspace.settings.log, note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key())
+        workspace.settings.log,
+        signed_note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key()),
     )
     with reading(workspace.ledger) as connection:
         (one,) = receipts.series_of(connection, batch.uid, None, Tagger(workspace.keys.suppression))

@@ -13,9 +13,10 @@ from tests.fixtures.calltrack import Office
 
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
-from expunge_reports import dsse, leaf
+from expunge_reports import dsse
 from expunge_reports import statement as statements
-from expunge_reports.log import LogWriter
+from expunge_reports.log import leaf
+from expunge_reports.log.append_only_log import LogWriter
 
 ORIGIN = "bench.example"
 APPENDED_AT_ONCE = 1000

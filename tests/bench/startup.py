@@ -15,8 +15,8 @@ from expunge_orchestrator import receipts
 from expunge_orchestrator.ledger import schema
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.trusting import TRUST_FILE
-from expunge_reports import note
-from expunge_reports.log import Log
+from expunge_reports.log import signed_note
+from expunge_reports.log.append_only_log import Log
 
 # What the verifier cannot do without: the curves, the hashes and the reading of PEM.
 CRYPTOGRAPHY = (
@@ -28,7 +28,7 @@ CRYPTOGRAPHY = (
 def export(office: Office, directory: Path) -> Path:
     """Write the export of some settled receipt."""
     workspace = office.workspace
-    key = note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key())
+    key = signed_note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key())
     with reading(workspace.ledger) as connection:
         series = connection.scalar(
             sa.select(schema.statement.c.series).where(schema.statement.c.event == "settled").limit(1)

@@ -13,8 +13,9 @@ from typing import Any
 from tests.chaos.ledgers import engine, rows
 
 from expunge_orchestrator import receipts
-from expunge_reports import dsse, trust, verification
-from expunge_reports.log import Log
+from expunge_reports import dsse, trust
+from expunge_reports.log.append_only_log import Log
+from expunge_reports.verify import verifier
 
 _MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev"})
 """What may differ between two runs that did the same: times, and digests over times."""
@@ -167,7 +168,7 @@ def complaints(home: Path) -> Iterator[str]:
         with ledger.connect() as connection:
             for series in sorted({series for series, _ in told}):
                 export = receipts.export_of(connection, log, series)
-                verdict = verification.verify(export, trusted, [], datetime.now(UTC))
+                verdict = verifier.verify(export, trusted, [], datetime.now(UTC))
                 if verdict.reason is not None:
                     yield f"a receipt is not authentic: {verdict.reason}"
     finally:

@@ -39,8 +39,8 @@ from expunge_connectors.contract import (
     Subject,
     Yield,
 )
-from expunge_reports.files import DurableDirectory
-from expunge_reports.log import LogWriter
+from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.durable_files import DurableDirectory
 
 _WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE) (\w+)", re.IGNORECASE)
 _WRITING_SQL = re.compile(r"DO \$.*?\bBEGIN\s+(?:DELETE FROM|UPDATE) (\S+)", re.DOTALL)

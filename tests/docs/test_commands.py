@@ -13,7 +13,7 @@ from rich.markup import render
 from tests.docs.pages import ROOT, command_lines, commands_in, pages
 
 from expunge_orchestrator.cli.program import VERBS, build
-from expunge_reports import offline
+from expunge_reports.verify import cli
 
 TREE: Any = typer.main.get_command(build(VERBS))
 EXAMPLE = re.compile(r"^Example: (.+)$", re.MULTILINE)
@@ -35,7 +35,7 @@ def refused(words: list[str]) -> str | None:
         program, arguments = "expunge_reports", arguments[1:]
     if program == "expunge_reports":
         try:
-            offline._parser().parse_args(arguments)
+            cli._parser().parse_args(arguments)
         except SystemExit as stop:
             return f"the verifier leaves with {stop.code}"
         return None

@@ -15,8 +15,8 @@ import expunge_orchestrator
 import expunge_reports
 from expunge_config.errors import ExpungeError
 from expunge_orchestrator.cli import program
-from expunge_reports import offline
 from expunge_reports.errors import ReportError
+from expunge_reports.verify import cli
 
 PACKAGES = (expunge_config, expunge_connectors, expunge_orchestrator, expunge_reports)
 # Scripts that do something when they are imported.
@@ -25,9 +25,9 @@ WITHOUT_AN_ERROR = {
     0,
     program.INTERNAL_ERROR,
     program.INTERRUPTED,
-    offline.AUTHENTIC,
-    offline.REJECTED,
-    offline.UNUSABLE,
+    cli.AUTHENTIC,
+    cli.REJECTED,
+    cli.UNUSABLE,
 }
 
 

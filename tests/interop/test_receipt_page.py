@@ -10,7 +10,7 @@ from tests.interop import chromium
 from expunge_reports import page
 from expunge_reports.page import style
 from expunge_reports.statement import Open, Statement
-from expunge_reports.verdict import AsOf, Verdict
+from expunge_reports.verify.verdict import AsOf, Verdict
 
 LISTED = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LONG = "a-name-without-a-single-place-to-break-" * 6

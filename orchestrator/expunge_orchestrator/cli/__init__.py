@@ -17,7 +17,7 @@ def run(arguments: Sequence[str]) -> int:
     `receipts verify` is the offline verifier: it starts without ledger, drivers and the rest of the command line.
     """
     if list(arguments[:2]) == ["receipts", "verify"]:
-        from expunge_reports.offline import main as verifier  # noqa: PLC0415 - start-up time
+        from expunge_reports.verify.cli import main as verifier  # noqa: PLC0415 - start-up time
 
         return verifier(["verify", *arguments[2:]])
     from expunge_orchestrator.cli.program import run as whole_program  # noqa: PLC0415 - start-up time

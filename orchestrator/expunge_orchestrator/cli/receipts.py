@@ -21,7 +21,8 @@ from expunge_orchestrator.tags import Tagger
 from expunge_orchestrator.trusting import TRUST_FILE
 from expunge_orchestrator.workspace import opened
 from expunge_reports import export as exports
-from expunge_reports import trust, verification, wording
+from expunge_reports import trust
+from expunge_reports.verify import verdict_text, verifier
 
 SeriesId = Annotated[str, typer.Argument(help="A series (er_…).", metavar="SERIES")]
 
@@ -74,12 +75,12 @@ def show(series: SeriesId, as_json: terminal.Json = False) -> None:
     """
     with opened(settings_module.load(), installed()) as workspace:
         data = receipts.exported(workspace, series)
-        verdict = verification.verify(data, trust.parse(receipts.trust_file(workspace)), [], datetime.now(UTC))
+        verdict = verifier.verify(data, trust.parse(receipts.trust_file(workspace)), [], datetime.now(UTC))
     if as_json:
-        terminal.emit({"verdict": wording.to_object(verdict), "shared": dict(exports.parse(data).shared)})
+        terminal.emit({"verdict": verdict_text.to_object(verdict), "shared": dict(exports.parse(data).shared)})
         return
     out = terminal.console()
-    for line in wording.lines(verdict):
+    for line in verdict_text.lines(verdict):
         out.print(escape(line))
     for statement in verdict.statements:
         rows = [

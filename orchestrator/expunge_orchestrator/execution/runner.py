@@ -29,7 +29,7 @@ from expunge_orchestrator.ledger.database import forget, one_at_a_time, reading,
 from expunge_orchestrator.ledger.records import STOPPED, ChunkState
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
-from expunge_reports.log import LogWriter
+from expunge_reports.log.append_only_log import LogWriter
 
 _STEPS: Mapping[str, Callable[[Context], Write]] = {
     pipeline.ACCEPT: steps.accept,

@@ -21,7 +21,7 @@ from expunge_reports.page.clocks import Deadlines
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Copies, Plan
 from expunge_reports.statement import Statement
-from expunge_reports.verdict import Verdict
+from expunge_reports.verify.verdict import Verdict
 
 _HEAD: Final = (
     '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

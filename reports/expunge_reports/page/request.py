@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from expunge_reports import wording
 from expunge_reports.page import generic, markup, words
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Plan
 from expunge_reports.statement import Statement
+from expunge_reports.verify import verdict_text
 
 _EVIDENCE: Final = frozenset({"kind", "checkedAt", "reference"})
 _KNOWN: Final = frozenset({"controller", "dataTypes", "receivedAt", "identityEvidence", "context"})
@@ -34,7 +34,7 @@ def render(names: Names, statements: Sequence[Statement], plan: Plan | None) -> 
 
 def _asked(first: Statement) -> dict[str, Html]:
     controller, received = first.body.get("controller"), first.body.get("receivedAt")
-    limited = wording.limited_to(first)
+    limited = verdict_text.limited_to(first)
     facts = {"Asked for": Html("Erasure of one person's records")}
     if limited is not None:
         said = f"Erasure of some of one person's records. Only these data types: {', '.join(limited)}"
@@ -67,7 +67,7 @@ def _history(names: Names, statements: Sequence[Statement]) -> Html:
         (
             markup.text(current.seq),
             markup.time(current.issued_at),
-            markup.text(words.event(current.event, limited=wording.limited_to(current) is not None)),
+            markup.text(words.event(current.event, limited=verdict_text.limited_to(current) is not None)),
             markup.text(words.owed(current.open.items, current.open.last_expected_by, final=current.final)),
         )
         for current in statements

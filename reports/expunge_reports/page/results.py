@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from expunge_reports import wording
 from expunge_reports.page import generic, markup, reading, words
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Collection, Plan, Store
 from expunge_reports.statement import Statement
+from expunge_reports.verify import verdict_text
 
 _COLUMNS: Final = (
     "Store",
@@ -69,7 +69,7 @@ def _statement(names: Names, current: Statement, plan: Plan | None) -> Html:
         # Identities and the like, should a later version state them of a store.
         unknown |= {f"store {store.name}": store.further for store in stores if store.further}
     rest = generic.titled(names, f"Also in statement {current.seq}", unknown) if unknown else markup.NOTHING
-    said = words.event(current.event, limited=wording.limited_to(current) is not None)
+    said = words.event(current.event, limited=verdict_text.limited_to(current) is not None)
     title = f"{said} (statement {current.seq})"
     return markup.section(names, title, Html(f"{markup.facts(facts)}{tables}{rest}"), level=3)
 

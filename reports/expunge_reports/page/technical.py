@@ -6,7 +6,7 @@ from expunge_reports.page import copies, generic, markup, reading
 from expunge_reports.page.markup import Html, Names
 from expunge_reports.page.reading import Copies, Plan
 from expunge_reports.statement import Statement
-from expunge_reports.verdict import Verdict
+from expunge_reports.verify.verdict import Verdict
 
 
 def render(names: Names, verdict: Verdict, plans: Mapping[str, Plan], earlier: Mapping[str, Copies]) -> Html:

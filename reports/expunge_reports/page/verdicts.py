@@ -1,9 +1,9 @@
 """What the verifier found, and what that does not say."""
 
-from expunge_reports import wording
 from expunge_reports.page import markup
 from expunge_reports.page.markup import Html, Names
-from expunge_reports.verdict import Verdict
+from expunge_reports.verify import verdict_text
+from expunge_reports.verify.verdict import Verdict
 
 _MADE_FROM = (
     "This page is for reading. Anyone can write such a page, so rely on the receipt file instead and verify that: "
@@ -17,14 +17,14 @@ _EXPLAINED = (
 
 def render(names: Names, verdict: Verdict) -> Html:
     """Return the verdict with its limits."""
-    said = wording.lines(verdict)
+    said = verdict_text.lines(verdict)
     calm = verdict.authentic and verdict.complete
     if not verdict.authentic:
         inner = [markup.paragraph(said[0], "word"), markup.paragraph("Do not rely on it. Its content is not shown.")]
     else:
         inner = [
             markup.paragraph(said[0], "word"),
-            markup.paragraph(wording.claim(verdict)),
+            markup.paragraph(verdict_text.claim(verdict)),
             markup.paragraph(_EXPLAINED, "small"),
         ]
     box = Html(f'<div class="verdict{"" if calm else " warn"}">\n{markup.join(inner)}</div>\n')
@@ -45,5 +45,5 @@ def _limits(verdict: Verdict) -> list[Html]:
     if verdict.authentic:
         if not verdict.anchored:
             limits.append("unanchored: no witness vouches that the log was never rewritten")
-        limits += [wording.binding(verdict), wording.completeness(verdict)]
+        limits += [verdict_text.binding(verdict), verdict_text.completeness(verdict)]
     return [*(markup.text(limit) for limit in limits), markup.text(_MADE_FROM)]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, dsse, export, leaf, note, opening, statement, trust
-from expunge_reports.log import LogWriter
-from expunge_reports.verdict import Verdict
-from expunge_reports.verification import verify
+from expunge_reports import canonical, dsse, export, opening, statement, trust
+from expunge_reports.log import leaf, signed_note
+from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.verify.verdict import Verdict
+from expunge_reports.verify.verifier import verify
 
 ORIGIN = "receipts.example.org"
 ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)
@@ -38,7 +39,7 @@ class Operator:
             "Example GmbH",
             self.receipt.public_key(),
             datetime(2026, 1, 1, tzinfo=UTC),
-            note.log_key(ORIGIN, self.log_key.public_key()),
+            signed_note.log_key(ORIGIN, self.log_key.public_key()),
         )
         self.openings = [
             opening.make(self.epoch, self.series, "email/1", "ada@example.com"),

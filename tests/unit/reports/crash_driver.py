@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from expunge_reports.files import DurableDirectory
-from expunge_reports.log import LogWriter
+from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.durable_files import DurableDirectory
 
 ORIGIN = "receipts.example.org"
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from expunge_reports import merkle, note, proof, tiles
 from expunge_reports.errors import LogBusyError, LogCorruptError, LogError, NoteError
-from expunge_reports.files import DurableDirectory
-from expunge_reports.log import Log, LogWriter
+from expunge_reports.log import inclusion_proof, merkle, signed_note, tiles
+from expunge_reports.log.append_only_log import Log, LogWriter
+from expunge_reports.log.durable_files import DurableDirectory
 
 ORIGIN = "receipts.example.org"
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
-VERIFIER = note.log_key(ORIGIN, KEY.public_key())
+VERIFIER = signed_note.log_key(ORIGIN, KEY.public_key())
 DRIVER = Path(__file__).with_name("crash_driver.py")
 BOOKKEEPING = {".lock", ".writing"}
 
@@ -52,8 +52,8 @@ def writer(directory):
 
 def check_proofs(log: Log, indexes: range | list[int]) -> None:
     for index in indexes:
-        found = proof.parse(log.proof(index))
-        head = note.verify_checkpoint(found.checkpoint, VERIFIER)
+        found = inclusion_proof.parse(log.proof(index))
+        head = signed_note.verify_checkpoint(found.checkpoint, VERIFIER)
         hashed = merkle.leaf_hash(b"leaf %d" % index)
         assert log.leaf(index) == b"leaf %d" % index
         assert log.leaf_hash(index) == hashed
@@ -111,7 +111,7 @@ def test_an_older_view_stays_valid_while_the_log_grows(writer, directory):
 
 def test_several_proofs_share_one_checkpoint(writer):
     writer.append(leaves(0, 10))
-    found = {proof.parse(text).checkpoint for text in writer.log.proofs([1, 5, 9])}
+    found = {inclusion_proof.parse(text).checkpoint for text in writer.log.proofs([1, 5, 9])}
     assert found == {writer.log.checkpoint}
 
 
@@ -193,7 +193,7 @@ def test_corruption_further_in_is_found_by_use_and_by_an_audit(writer, directory
 def test_another_logs_key_opens_nothing(writer, directory):
     stranger = Ed25519PrivateKey.generate().public_key()
     with pytest.raises(LogCorruptError):
-        Log.open(directory, note.log_key(ORIGIN, stranger))
+        Log.open(directory, signed_note.log_key(ORIGIN, stranger))
 
 
 def test_a_rolled_back_checkpoint_still_opens_and_shows_its_smaller_size(writer, directory):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_reports import merkle
 from expunge_reports.errors import ProofError
+from expunge_reports.log import merkle
 
 # The test tree of the Certificate Transparency code bases.
 LEAVES = [

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from expunge_reports import leaf, merkle, monitor, note, statement, trust, wording
-from expunge_reports.log import Log, LogWriter
-from expunge_reports.offline import main
-from expunge_reports.verdict import Reason
+from expunge_reports import statement, trust
+from expunge_reports.log import leaf, merkle, signed_note
+from expunge_reports.log.append_only_log import Log, LogWriter
+from expunge_reports.verify import monitor, verdict_text
+from expunge_reports.verify.cli import main
+from expunge_reports.verify.verdict import Reason
 
 
 def test_a_whole_series_in_a_grown_log_passes(finished):
@@ -15,8 +17,8 @@ def test_a_whole_series_in_a_grown_log_passes(finished):
     finished.writer.append([leaf.of_payload(statement.new_series(), 0, b"x").to_bytes(), b"another kind of leaf"])
     judged = monitor.judge(verdict, finished.writer.log)
     assert (judged.authentic, judged.searched) == (True, 305)
-    assert "the log of 305 leaves holds no further statement of this series" in wording.lines(judged)
-    assert "no log given: further statements of this series were not looked for" in wording.lines(verdict)
+    assert "the log of 305 leaves holds no further statement of this series" in verdict_text.lines(judged)
+    assert "no log given: further statements of this series were not looked for" in verdict_text.lines(verdict)
 
 
 def test_a_withheld_last_statement_is_found(finished, edit):
@@ -35,8 +37,8 @@ def test_an_old_receipt_is_as_true_as_it_was_and_not_complete(finished, edit):
     judged = monitor.judge(finished.verify(old), finished.writer.log)
     assert (judged.authentic, judged.complete, judged.status, judged.later) == (True, False, "incomplete", 2)
     assert len(judged.statements) == 3
-    assert wording.completeness(judged) == "the log of 307 leaves holds 2 further of this series, stated since"
-    assert wording.to_object(judged)["statedSince"] == 2
+    assert verdict_text.completeness(judged) == "the log of 307 leaves holds 2 further of this series, stated since"
+    assert verdict_text.to_object(judged)["statedSince"] == 2
     judged = monitor.judge(finished.verify(short), finished.writer.log)
     assert (judged.reason, judged.later, judged.statements) == (Reason.STATEMENT_WITHHELD, 0, ())
 
@@ -104,5 +106,5 @@ def test_the_command_line_takes_a_log(finished, tmp_path, capsys):
 
 
 def test_the_checkpoint_of_a_receipt_is_a_prefix_of_the_log(finished):
-    head = note.verify_checkpoint(finished.writer.log.checkpoint, finished.trust.log)
+    head = signed_note.verify_checkpoint(finished.writer.log.checkpoint, finished.trust.log)
     assert merkle.root(head.size, finished.writer.log.tree.node) == head.root

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_reports import merkle, note, proof
 from expunge_reports.errors import NoteError, ProofError
+from expunge_reports.log import inclusion_proof, merkle, signed_note
 
 # The example of c2sp.org/signed-note.
 EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -27,22 +27,22 @@ GO_NOTE = (
 )
 ORIGIN = "receipts.example.org"
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
-VERIFIER = note.log_key(ORIGIN, KEY.public_key())
-HEAD = note.Checkpoint(ORIGIN, 7, bytes(range(32)))
+VERIFIER = signed_note.log_key(ORIGIN, KEY.public_key())
+HEAD = signed_note.Checkpoint(ORIGIN, 7, bytes(range(32)))
 
 
 def test_the_example_of_the_specification_verifies():
-    assert note.verify(EXAMPLE, note.parse_vkey(EXAMPLE_KEY)) == "This is an example message.\n"
+    assert signed_note.verify(EXAMPLE, signed_note.parse_vkey(EXAMPLE_KEY)) == "This is an example message.\n"
 
 
 def test_the_go_vector_verifies_and_is_reproduced():
-    assert note.verify(GO_NOTE, note.parse_vkey(GO_KEY)) == GO_TEXT
-    assert note.sign(GO_TEXT, "PeterNeumann", Ed25519PrivateKey.from_private_bytes(GO_SEED)) == GO_NOTE
+    assert signed_note.verify(GO_NOTE, signed_note.parse_vkey(GO_KEY)) == GO_TEXT
+    assert signed_note.sign(GO_TEXT, "PeterNeumann", Ed25519PrivateKey.from_private_bytes(GO_SEED)) == GO_NOTE
 
 
 @pytest.mark.parametrize("vkey", [EXAMPLE_KEY, GO_KEY])
 def test_a_verifier_key_is_read_and_written(vkey):
-    assert note.parse_vkey(vkey).vkey == vkey
+    assert signed_note.parse_vkey(vkey).vkey == vkey
 
 
 def test_no_mangled_verifier_key_is_read():
@@ -50,49 +50,51 @@ def test_no_mangled_verifier_key_is_read():
         for end in range(start, len(GO_KEY)):
             if start or end < len(GO_KEY) - 1:
                 with pytest.raises(NoteError):
-                    note.parse_vkey(GO_KEY[start:end])
+                    signed_note.parse_vkey(GO_KEY[start:end])
     for at in range(len(GO_KEY)):
         mangled = GO_KEY[:at] + chr(ord(GO_KEY[at]) + 1) + GO_KEY[at + 1 :]
         with pytest.raises(NoteError):
-            note.parse_vkey(mangled)
+            signed_note.parse_vkey(mangled)
 
 
 def test_one_flipped_bit_in_a_note_is_noticed():
-    data = note.sign_checkpoint(HEAD, KEY).encode()
-    assert note.verify_checkpoint(data.decode(), VERIFIER) == HEAD
+    data = signed_note.sign_checkpoint(HEAD, KEY).encode()
+    assert signed_note.verify_checkpoint(data.decode(), VERIFIER) == HEAD
     for position in range(len(data) * 8):
         flipped = bytearray(data)
         flipped[position // 8] ^= 1 << position % 8
         with pytest.raises(NoteError):
-            note.verify_checkpoint(flipped.decode("utf-8", "surrogateescape"), VERIFIER)
+            signed_note.verify_checkpoint(flipped.decode("utf-8", "surrogateescape"), VERIFIER)
 
 
 def test_lines_by_unknown_keys_are_ignored_and_one_known_bad_line_spoils_the_note():
-    signed = note.sign_checkpoint(HEAD, KEY)
+    signed = signed_note.sign_checkpoint(HEAD, KEY)
     stranger = Ed25519PrivateKey.generate()
-    both = note.cosign(signed, "witness.example", stranger, 1795500000)
-    assert note.verify_checkpoint(both, VERIFIER) == HEAD
+    both = signed_note.cosign(signed, "witness.example", stranger, 1795500000)
+    assert signed_note.verify_checkpoint(both, VERIFIER) == HEAD
     # Same name and key id, other signature.
     forged = base64.b64encode(VERIFIER.key_id + stranger.sign(HEAD.to_text().encode())).decode()
     with pytest.raises(NoteError):
-        note.verify(f"{signed}\N{EM DASH} {ORIGIN} {forged}\n", VERIFIER)
+        signed_note.verify(f"{signed}\N{EM DASH} {ORIGIN} {forged}\n", VERIFIER)
     with pytest.raises(NoteError):
-        note.verify(signed, note.log_key(ORIGIN, stranger.public_key()))
+        signed_note.verify(signed, signed_note.log_key(ORIGIN, stranger.public_key()))
 
 
 def test_a_cosignature_tells_its_time_and_binds_it():
     witness = Ed25519PrivateKey.generate()
-    key = note.VerifierKey("witness.example/w1", note.WITNESS_KEY, witness.public_key().public_bytes_raw())
-    signed = note.sign_checkpoint(HEAD, KEY)
-    assert note.witness_time(signed, key) is None
-    cosigned = note.cosign(signed, key.name, witness, 1795500000)
-    assert note.witness_time(cosigned, key) == 1795500000
-    assert note.parse_vkey(key.vkey) == key
+    key = signed_note.VerifierKey(
+        "witness.example/w1", signed_note.WITNESS_KEY, witness.public_key().public_bytes_raw()
+    )
+    signed = signed_note.sign_checkpoint(HEAD, KEY)
+    assert signed_note.witness_time(signed, key) is None
+    cosigned = signed_note.cosign(signed, key.name, witness, 1795500000)
+    assert signed_note.witness_time(cosigned, key) == 1795500000
+    assert signed_note.parse_vkey(key.vkey) == key
     line = cosigned.rstrip("\n").rpartition(" ")[2]
     signature = bytearray(base64.b64decode(line))
     signature[11] ^= 1
     with pytest.raises(NoteError):
-        note.witness_time(cosigned.replace(line, base64.b64encode(signature).decode()), key)
+        signed_note.witness_time(cosigned.replace(line, base64.b64encode(signature).decode()), key)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_a_cosignature_tells_its_time_and_binds_it():
 )
 def test_a_signed_text_that_is_no_checkpoint_of_this_log_is_refused(text):
     with pytest.raises(NoteError):
-        note.verify_checkpoint(note.sign(text, ORIGIN, KEY), VERIFIER)
+        signed_note.verify_checkpoint(signed_note.sign(text, ORIGIN, KEY), VERIFIER)
 
 
 @pytest.mark.parametrize(
@@ -118,21 +120,21 @@ def test_a_signed_text_that_is_no_checkpoint_of_this_log_is_refused(text):
 )
 def test_an_origin_is_a_bare_host_name(origin):
     with pytest.raises(NoteError):
-        note.log_key(origin, KEY.public_key())
+        signed_note.log_key(origin, KEY.public_key())
 
 
 @pytest.mark.parametrize("text", ["no newline", "tab\there\n", "nul\x00\n", ""])
 def test_what_could_not_be_read_back_is_not_signed(text):
     with pytest.raises(NoteError):
-        note.sign(text, ORIGIN, KEY)
+        signed_note.sign(text, ORIGIN, KEY)
     with pytest.raises(NoteError):
-        note.sign("fine\n", "a name", KEY)
+        signed_note.sign("fine\n", "a name", KEY)
 
 
 @given(st.integers(0, 2**50), st.lists(st.binary(min_size=32, max_size=32), max_size=63))
 def test_a_proof_file_is_read_back(index, hashes):
-    written = proof.TlogProof(index, tuple(hashes), note.sign_checkpoint(HEAD, KEY))
-    assert proof.parse(written.to_text()) == written
+    written = inclusion_proof.TlogProof(index, tuple(hashes), signed_note.sign_checkpoint(HEAD, KEY))
+    assert inclusion_proof.parse(written.to_text()) == written
 
 
 @pytest.mark.parametrize(
@@ -153,9 +155,9 @@ def test_a_proof_file_is_read_back(index, hashes):
 )
 def test_a_malformed_proof_file_is_refused(text):
     with pytest.raises(ProofError):
-        proof.parse(text)
+        inclusion_proof.parse(text)
 
 
 def test_a_proof_of_one_leaf_has_no_hashes():
-    found = proof.parse(proof.TlogProof(0, (), note.sign_checkpoint(HEAD, KEY)).to_text())
+    found = inclusion_proof.parse(inclusion_proof.TlogProof(0, (), signed_note.sign_checkpoint(HEAD, KEY)).to_text())
     merkle.verify_inclusion(merkle.leaf_hash(b"x"), found.index, 1, found.hashes, merkle.leaf_hash(b"x"))

@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from expunge_reports import export, page, wording
+from expunge_reports import export, page
 from expunge_reports.page import style, words
 from expunge_reports.statement import EVENTS, Open
+from expunge_reports.verify import verdict_text
 
 HOSTILE = "</td></style></title><script>alert(1)</script><img src=x onerror=alert(1)>&\"'"
 PLAN = {
@@ -179,10 +180,10 @@ def test_a_limited_request_is_never_read_as_the_whole(make_operator):
     for event in ("accepted", "erased"):
         assert f"{words.EVENT_WORDS[event]} (of the data types asked for only)" in text
     verdict = operator.verify(operator.export())
-    said = wording.lines(verdict)
+    said = verdict_text.lines(verdict)
     assert "limited to data of these types: exports, messages; of all other data nothing is said" in said
     assert "erased, of the data types asked for (0 open)" in said[-1]
-    assert [one["dataTypes"] for one in wording.to_object(verdict)["statements"]] == [limit, limit]
+    assert [one["dataTypes"] for one in verdict_text.to_object(verdict)["statements"]] == [limit, limit]
 
 
 def test_a_whole_request_says_nothing_of_a_limit(whole):
@@ -195,7 +196,7 @@ def test_a_limit_that_cannot_be_read_is_still_said(make_operator, limit):
     operator.issue("accepted", body={"controller": "shop", "dataTypes": limit, "context": cite(PLAN)})
     operator.issue("erased", body={"controller": "shop", "dataTypes": limit, "stores": STORES})
     assert read(render(operator)).text.count("(of the data types asked for only)") == 3
-    said = "\n".join(wording.lines(operator.verify(operator.export())))
+    said = "\n".join(verdict_text.lines(operator.verify(operator.export())))
     assert "limited to data of these types: (in a form that this version does not know)" in said
     assert "\x1b" not in said
 

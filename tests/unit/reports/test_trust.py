@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import keys, note, trust
+from expunge_reports import keys, trust
 from expunge_reports.errors import TrustError
+from expunge_reports.log import signed_note
 
 RECEIPT = ec.generate_private_key(ec.SECP256R1()).public_key()
-LOG = note.log_key("receipts.example.org", ed25519.Ed25519PrivateKey.generate().public_key())
-WITNESS = note.VerifierKey("w.example", note.WITNESS_KEY, bytes(range(32)))
+LOG = signed_note.log_key("receipts.example.org", ed25519.Ed25519PrivateKey.generate().public_key())
+WITNESS = signed_note.VerifierKey("w.example", signed_note.WITNESS_KEY, bytes(range(32)))
 GOOD = trust.single_key("Example GmbH", RECEIPT, datetime(2026, 1, 1, tzinfo=UTC), LOG)
 
 

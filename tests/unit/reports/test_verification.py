@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, dsse, export, leaf, note, opening, proof, statement, wording
+from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import MalformedError
+from expunge_reports.log import inclusion_proof, leaf, signed_note
 from expunge_reports.trust import ReceiptKey
-from expunge_reports.verdict import Reason
+from expunge_reports.verify import verdict_text
+from expunge_reports.verify.verdict import Reason
 
 
 def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
@@ -20,7 +22,7 @@ def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
     assert verdict.status == "unanchored"
     assert verdict.openings == 2
     assert [found.event for found in verdict.statements] == ["accepted", "partially-erased", "closed"]
-    said = wording.lines(verdict)
+    said = verdict_text.lines(verdict)
     assert said[0] == "authentic, unanchored"
     assert said[1] == (
         "Authentic statement by Example GmbH. Its truth rests on Example GmbH's systems; "
@@ -31,7 +33,7 @@ def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
 
 
 def test_without_an_opening_it_is_bound_to_nobody(finished):
-    assert "no opening given: not bound to a person" in wording.lines(finished.verify(finished.export()))
+    assert "no opening given: not bound to a person" in verdict_text.lines(finished.verify(finished.export()))
 
 
 def test_another_persons_opening_is_refused(finished):
@@ -64,8 +66,8 @@ def test_an_overdue_series_is_incomplete(operator):
     assert operator.verify(data, now=datetime(2026, 12, 1, 23, 59, tzinfo=UTC)).complete
     late = operator.verify(data, now=datetime(2026, 12, 2, 0, 1, tzinfo=UTC))
     assert (late.status, late.authentic, late.complete) == ("incomplete", True, False)
-    assert wording.lines(late)[0].startswith("authentic, incomplete: ")
-    assert "2026-12-01" in wording.lines(late)[0]
+    assert verdict_text.lines(late)[0].startswith("authentic, incomplete: ")
+    assert "2026-12-01" in verdict_text.lines(late)[0]
 
 
 # --- dropped, reordered and foreign statements ---
@@ -221,7 +223,7 @@ def test_every_alteration_has_its_own_reason(finished, edit, change, reason, seq
     verdict = finished.verify(edit(finished.export(), change))
     assert (verdict.reason, verdict.seq, verdict.authentic, verdict.status) == (reason, seq, False, "invalid")
     assert verdict.statements == ()
-    assert wording.lines(verdict)[0].startswith(f"invalid: {reason.value}")
+    assert verdict_text.lines(verdict)[0].startswith(f"invalid: {reason.value}")
 
 
 def test_white_space_is_not_canonical(finished):
@@ -358,16 +360,18 @@ def _witnessed(operator, *times: int, quorum: int):
     names = [f"witness-{number}.example" for number in range(len(times))]
     signed = operator.writer.log.checkpoint
     for name, key, time in zip(names, keys, times, strict=True):
-        signed = note.cosign(signed, name, key, time)
+        signed = signed_note.cosign(signed, name, key, time)
     operator.trust = replace(
         operator.trust,
         witnesses=tuple(
-            note.VerifierKey(name, note.WITNESS_KEY, key.public_key().public_bytes_raw())
+            signed_note.VerifierKey(name, signed_note.WITNESS_KEY, key.public_key().public_bytes_raw())
             for name, key in zip(names, keys, strict=True)
         ),
         quorum=quorum,
     )
-    proofs = [replace(proof.parse(text), checkpoint=signed) for text in operator.writer.log.proofs(operator.indexes)]
+    proofs = [
+        replace(inclusion_proof.parse(text), checkpoint=signed) for text in operator.writer.log.proofs(operator.indexes)
+    ]
     rows = [(envelope, found.to_text()) for envelope, found in zip(operator.envelopes, proofs, strict=True)]
     return export.build(operator.series, rows, operator.documents)
 
@@ -377,14 +381,17 @@ def test_a_quorum_of_witnesses_anchors_the_checkpoint(finished):
     verdict = finished.verify(data)
     assert (verdict.status, verdict.anchored) == ("authentic", True)
     assert verdict.as_of.witnessed_at == datetime.fromtimestamp(1795600000, UTC)
-    assert "unanchored" not in "\n".join(wording.lines(verdict))
+    assert "unanchored" not in "\n".join(verdict_text.lines(verdict))
 
 
 def test_too_few_witnesses_leave_it_unanchored(finished):
     data = _witnessed(finished, 1795500000, quorum=1)
     finished.trust = replace(
         finished.trust,
-        witnesses=(*finished.trust.witnesses, note.VerifierKey("w2.example", note.WITNESS_KEY, bytes(32))),
+        witnesses=(
+            *finished.trust.witnesses,
+            signed_note.VerifierKey("w2.example", signed_note.WITNESS_KEY, bytes(32)),
+        ),
         quorum=2,
     )
     assert finished.verify(data).status == "unanchored"

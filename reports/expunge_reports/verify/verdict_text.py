@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from expunge_reports.statement import Statement
-from expunge_reports.verdict import EXPLANATIONS, AsOf, Verdict
+from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 """Of a data type, as data maps have them: nothing else is printed."""

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from expunge_reports import shape
+from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError, ProofError
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
@@ -58,7 +58,7 @@ def parse(text: str) -> TlogProof:
     if not index:
         raise ProofError("the proof file has no index")
     try:
-        hashes = tuple(shape.base64_bytes(line, "a hash") for line in hash_lines)
+        hashes = tuple(json_fields.base64_bytes(line, "a hash") for line in hash_lines)
     except MalformedError:
         raise ProofError("a hash of the proof is not base64") from None
     return TlogProof(int(index[1]), hashes, checkpoint)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from expunge_reports import canonical, dsse, export, leaf, merkle, note, opening, proof, statement, whereabouts
+from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import (
     MalformedError,
     NotCanonicalError,
@@ -24,9 +24,12 @@ from expunge_reports.errors import (
     SignatureError,
     UnknownNoteKeyError,
 )
+from expunge_reports.log import inclusion_proof, leaf, merkle
+from expunge_reports.log import signed_note as note
 from expunge_reports.statement import Statement
 from expunge_reports.trust import Trust
-from expunge_reports.verdict import AsOf, Reason, Verdict
+from expunge_reports.verify import byte_locator
+from expunge_reports.verify.verdict import AsOf, Reason, Verdict
 
 
 class _RejectedError(Exception):
@@ -81,7 +84,7 @@ def _parse(data: bytes) -> export.Export:
     except NotCanonicalError:
         raise _RejectedError(Reason.NOT_CANONICAL) from None
     except MalformedError as error:
-        seq, part = (None, error.part) if error.at is None else whereabouts.at(data, error.at)
+        seq, part = (None, error.part) if error.at is None else byte_locator.at(data, error.at)
         raise _RejectedError(Reason.MALFORMED, seq, part) from None
 
 
@@ -89,7 +92,7 @@ def _one_checkpoint(parsed: export.Export) -> str:
     notes: list[str] = []
     for seq, row in enumerate(parsed.statements):
         try:
-            notes.append(proof.parse(row.proof).checkpoint)
+            notes.append(inclusion_proof.parse(row.proof).checkpoint)
         except ProofError:
             raise _RejectedError(Reason.PROOF_INVALID, seq) from None
         # Two heads in one document could be two histories; which one a statement is in must not be left open.
@@ -127,7 +130,7 @@ def _statements(parsed: export.Export, trust: Trust, head: note.Checkpoint) -> l
     previous: str | None = None
     for seq, row in enumerate(parsed.statements):
         envelope = _envelope(row.envelope, seq)
-        place = proof.parse(row.proof)
+        place = inclusion_proof.parse(row.proof)
         claimed = leaf.of_payload(parsed.series, seq, envelope.payload)
         current = _signed_statement(envelope, trust, seq, is_logged=_is_logged(claimed, place, head))
         own = leaf.of_payload(current.series, current.seq, envelope.payload)
@@ -170,7 +173,7 @@ def _signed_statement(envelope: dsse.Envelope, trust: Trust, seq: int, *, is_log
     return found
 
 
-def _is_logged(found: leaf.Leaf, place: proof.TlogProof, head: note.Checkpoint) -> bool:
+def _is_logged(found: leaf.Leaf, place: inclusion_proof.TlogProof, head: note.Checkpoint) -> bool:
     hashed = merkle.leaf_hash(found.to_bytes())
     try:
         merkle.verify_inclusion(hashed, place.index, head.size, place.hashes, head.root)

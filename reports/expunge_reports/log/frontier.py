@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from expunge_reports import merkle, tiles
-from expunge_reports.files import DurableDirectory
+from expunge_reports.log import merkle, tiles
+from expunge_reports.log.durable_files import DurableDirectory
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ holds no text, so a receipt can be deleted at the end of its own retention and t
 from dataclasses import dataclass
 from typing import Final
 
-from expunge_reports import canonical, dsse, shape
+from expunge_reports import canonical, dsse, json_fields
 
 FORMAT: Final = "expunge-leaf/1"
 # The members in canonical order; a series and a digest need no escapes. A test reads every leaf back.
@@ -44,10 +44,10 @@ def parse(data: bytes) -> Leaf:
     Raises:
         MalformedError: not the canonical bytes of a leaf.
     """
-    members = shape.mapping(canonical.decode(data, 4096), "the leaf", ("format", "series", "seq", "statement"))
-    shape.constant(members["format"], FORMAT, "the leaf's format")
+    members = json_fields.mapping(canonical.decode(data, 4096), "the leaf", ("format", "series", "seq", "statement"))
+    json_fields.constant(members["format"], FORMAT, "the leaf's format")
     return Leaf(
-        series=shape.text(members["series"], "the leaf's series"),
-        seq=shape.count(members["seq"], "the leaf's seq"),
-        statement=shape.tagged_digest(members["statement"], "the leaf's statement"),
+        series=json_fields.text(members["series"], "the leaf's series"),
+        seq=json_fields.count(members["seq"], "the leaf's seq"),
+        statement=json_fields.tagged_digest(members["statement"], "the leaf's statement"),
     )

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from expunge_reports import merkle
 from expunge_reports.errors import LogCorruptError, LogError
+from expunge_reports.log import merkle
 
 WIDTH: Final = 256
 HEIGHT: Final = 8

@@ -7,10 +7,10 @@ makes the export an old one: as true as it was, and not complete any more.
 
 from dataclasses import replace
 
-from expunge_reports import leaf, merkle
 from expunge_reports.errors import LogCorruptError, MalformedError
-from expunge_reports.log import Log
-from expunge_reports.verdict import Reason, Verdict
+from expunge_reports.log import leaf, merkle
+from expunge_reports.log.append_only_log import Log
+from expunge_reports.verify.verdict import Reason, Verdict
 
 
 def judge(verdict: Verdict, log: Log) -> Verdict:

@@ -14,11 +14,11 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from expunge_reports import merkle, note, tiles
-from expunge_reports.edge import GrowingEdge
 from expunge_reports.errors import LogCorruptError, LogError, NoteError, ProofError
-from expunge_reports.files import DurableDirectory
-from expunge_reports.proof import TlogProof
+from expunge_reports.log import merkle, signed_note, tiles
+from expunge_reports.log.durable_files import DurableDirectory
+from expunge_reports.log.frontier import GrowingEdge
+from expunge_reports.log.inclusion_proof import TlogProof
 
 CHECKPOINT: Final = "checkpoint"
 
@@ -34,11 +34,11 @@ class Log:
     """
 
     checkpoint: str
-    head: note.Checkpoint
+    head: signed_note.Checkpoint
     tree: tiles.TiledTree
 
     @classmethod
-    def open(cls, path: Path, key: note.VerifierKey) -> Self:
+    def open(cls, path: Path, key: signed_note.VerifierKey) -> Self:
         """Open a log for reading.
 
         Costs a few files whatever the size: the signature, and the root from the tiles of the right edge. `audit`
@@ -51,13 +51,13 @@ class Log:
         return cls._load(DurableDirectory(path), key)
 
     @classmethod
-    def _load(cls, files: DurableDirectory, key: note.VerifierKey) -> Self:
+    def _load(cls, files: DurableDirectory, key: signed_note.VerifierKey) -> Self:
         data = files.read(CHECKPOINT)
         if data is None:
             raise LogError("there is no log here (no checkpoint)")
         try:
             text = data.decode()
-            head = note.verify_checkpoint(text, key)
+            head = signed_note.verify_checkpoint(text, key)
         except (UnicodeDecodeError, NoteError):
             raise LogCorruptError("the log's checkpoint is malformed or not signed by the log's key") from None
         tree = tiles.TiledTree(files.read, head.size)
@@ -172,7 +172,7 @@ class LogWriter:
             LogBusyError: another process is writing.
             NoteError: the origin is not a bare host name.
         """
-        note.log_key(origin, key.public_key())  # refuses a bad origin before anything is written
+        signed_note.log_key(origin, key.public_key())  # refuses a bad origin before anything is written
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -195,7 +195,7 @@ class LogWriter:
             LogCorruptError: as for `Log.open`.
             NoteError: the origin is not a bare host name.
         """
-        verifier = note.log_key(origin, key.public_key())
+        verifier = signed_note.log_key(origin, key.public_key())
         durable = DurableDirectory(files) if isinstance(files, Path) else files
         lock = durable.lock()
         try:
@@ -230,8 +230,8 @@ class LogWriter:
             return first
         edge.finish(self._files)
         self._files.settle(edge.placed)
-        head = note.Checkpoint(self._log.head.origin, edge.size, tiles.root_of_edge(edge.levels))
-        signed = note.sign_checkpoint(head, self._key)
+        head = signed_note.Checkpoint(self._log.head.origin, edge.size, tiles.root_of_edge(edge.levels))
+        signed = signed_note.sign_checkpoint(head, self._key)
         self._files.replace(CHECKPOINT, signed.encode())
         self._log = Log(signed, head, tiles.TiledTree(self._files.read, head.size))
         for path in filled:
@@ -257,5 +257,5 @@ def _write_empty(files: DurableDirectory, origin: str, key: Ed25519PrivateKey) -
     # Tiles without a checkpoint are a log that lost its head, not a place for a new one.
     if files.read(CHECKPOINT) is not None or (files.root / "tile").exists():
         raise LogError("there is a log here already")
-    empty = note.Checkpoint(origin, 0, merkle.EMPTY_ROOT)
-    files.replace(CHECKPOINT, note.sign_checkpoint(empty, key).encode())
+    empty = signed_note.Checkpoint(origin, 0, merkle.EMPTY_ROOT)
+    files.replace(CHECKPOINT, signed_note.sign_checkpoint(empty, key).encode())

@@ -13,9 +13,9 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from expunge_reports import shape
+from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError, NoteError, UnknownNoteKeyError
-from expunge_reports.merkle import HASH_SIZE
+from expunge_reports.log.merkle import HASH_SIZE
 
 LOG_KEY: Final = 0x01
 WITNESS_KEY: Final = 0x04
@@ -82,7 +82,7 @@ def parse_vkey(vkey: str) -> VerifierKey:
     """
     try:
         name, key_hex, encoded = vkey.split("+", 2)
-        material = shape.base64_bytes(encoded, "the verifier key")
+        material = json_fields.base64_bytes(encoded, "the verifier key")
     except (ValueError, MalformedError):
         raise NoteError("the verifier key is malformed") from None
     if not _is_name(name) or not _KEY_HEX.fullmatch(key_hex) or len(material) != 1 + HASH_SIZE:
@@ -178,7 +178,7 @@ def verify_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
     lines = verify(note, key).split("\n")
     try:
         origin, size, encoded, end = lines
-        root = shape.base64_bytes(encoded, "the root hash")
+        root = json_fields.base64_bytes(encoded, "the root hash")
     except (ValueError, MalformedError):
         raise NoteError("the checkpoint is malformed") from None
     if end or not _DECIMAL.fullmatch(size) or len(root) != HASH_SIZE:
@@ -212,7 +212,7 @@ def _parse_line(line: str) -> tuple[str, bytes]:
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     try:
-        signature = shape.base64_bytes(encoded, "the signature")
+        signature = json_fields.base64_bytes(encoded, "the signature")
     except MalformedError:
         raise NoteError("a signature line is malformed") from None
     if dash != "\N{EM DASH}" or not _is_name(name) or len(signature) <= _KEY_ID_SIZE:

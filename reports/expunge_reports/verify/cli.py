@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from expunge_reports import canonical, trust, verification, wording
+from expunge_reports import canonical, trust
 from expunge_reports.errors import ReportError
-from expunge_reports.verdict import Verdict
+from expunge_reports.verify import verdict_text, verifier
+from expunge_reports.verify.verdict import Verdict
 
 AUTHENTIC: Final = 0
 REJECTED: Final = 1
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         taken = trust.parse(_read(options.trust))
         data = _read(options.export)
         openings = [_read(path) for path in options.opening]
-        verdict = verification.verify(data, taken, openings, datetime.now(UTC))
+        verdict = verifier.verify(data, taken, openings, datetime.now(UTC))
         if options.log is not None:
             verdict = _beside_log(verdict, options.log, taken)
     except (ReportError, OSError) as error:
@@ -49,9 +50,9 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"cannot verify: {shown}\n")
         return UNUSABLE
     if options.json:
-        sys.stdout.write(json.dumps(wording.to_object(verdict), indent=2) + "\n")
+        sys.stdout.write(json.dumps(verdict_text.to_object(verdict), indent=2) + "\n")
     else:
-        sys.stdout.write("\n".join(wording.lines(verdict)) + "\n")
+        sys.stdout.write("\n".join(verdict_text.lines(verdict)) + "\n")
     return AUTHENTIC if verdict.authentic and verdict.complete else REJECTED
 
 
@@ -86,9 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _beside_log(verdict: Verdict, path: Path, taken: trust.Trust) -> Verdict:
     # Imported on demand: most verifications have no log at hand, and its file locking exists on POSIX only.
-    from expunge_reports import log, monitor  # noqa: PLC0415
+    from expunge_reports.log import append_only_log  # noqa: PLC0415
+    from expunge_reports.verify import monitor  # noqa: PLC0415
 
-    return monitor.judge(verdict, log.Log.open(path, taken.log))
+    return monitor.judge(verdict, append_only_log.Log.open(path, taken.log))
 
 
 def _read(path: Path) -> bytes:
