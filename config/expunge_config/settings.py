@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from expunge_config import settingsfile
-from expunge_config.apisettings import ApiSettings, Span
+from expunge_config import settings_file
+from expunge_config.api_settings import ApiSettings, Span
 from expunge_config.errors import ConfigError
 
 DEFAULT_FILE = "expunge.env"
@@ -100,10 +100,10 @@ def load() -> Settings:
     file = Path(DEFAULT_FILE if named is None else named)
     # A file or directory that somebody named must be there: without it every default would apply, in silence.
     if named is not None or file.exists():
-        settingsfile.refuse_unreadable(file)
+        settings_file.refuse_unreadable(file)
     secrets = os.environ.get(SECRETS_DIR)
     if secrets is not None:
-        settingsfile.refuse_unreadable_directory(Path(secrets))
+        settings_file.refuse_unreadable_directory(Path(secrets))
     try:
         return Settings(
             _env_file=file,  # pyright: ignore[reportCallIssue]

@@ -15,7 +15,7 @@ from tests.api.test_who_may_do_what import EVERYBODY, MAY
 from tests.fixtures.api import Door, bearer, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_config.apisettings import ApiSettings
+from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.limiting import FOR_ALL, Limiter
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.cli.serve import configured

@@ -24,7 +24,7 @@ from pydantic import HttpUrl, SecretStr, ValidationError
 from tests.fixtures.api import GRACE, Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_config.apisettings import ApiSettings, Webhook
+from expunge_config.api_settings import ApiSettings, Webhook
 from expunge_connectors.registry import installed
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.api.worker import Worker

@@ -21,7 +21,7 @@ from tests.acceptance.probe import Probe
 from tests.fixtures.api import Door, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_config.apisettings import OpenDsr
+from expunge_config.api_settings import OpenDsr
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.ledger.schema import batch

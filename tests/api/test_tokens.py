@@ -28,7 +28,7 @@ from tests.acceptance.probe import changed as differs
 from tests.fixtures.api import AUDIENCE, Door, Signer, bearer, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_config.apisettings import ApiSettings, Issuer
+from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_orchestrator.access import apikeys, jwks, replays
 from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.api.app import build

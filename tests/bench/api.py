@@ -29,7 +29,7 @@ from rich.console import Console
 from tests.bench.measuring import ruled
 from tests.fixtures.api import APP, AUDIENCE, Signer
 
-from expunge_config.apisettings import ApiSettings, Issuer
+from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.api.app import build

@@ -10,7 +10,7 @@ from tests.chaos import pictures
 from tests.chaos.pictures import Picture, Thing
 from tests.chaos.sundries import VAULT, begin_upload
 
-from expunge_config.examples.calltrack.objects import EXPORTS, RECORDINGS
+from expunge_config.examples.calltrack.s3_objects import EXPORTS, RECORDINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 import yaml
 
-from expunge_config.examples.calltrack.objects import EXPORTS
+from expunge_config.examples.calltrack.s3_objects import EXPORTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -23,7 +23,7 @@ from tests.fixtures.embedded import in_memory
 
 from expunge_config import settings as settings_module
 from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.objects import EXPORTS
+from expunge_config.examples.calltrack.s3_objects import EXPORTS
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed

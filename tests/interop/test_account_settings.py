@@ -26,7 +26,7 @@ from tests.fixtures.api import APP, GRACE, Door, opened_door
 from tests.fixtures.calltrack import Town, town
 from tests.fixtures.servers import wait_until
 
-from expunge_config.apisettings import Issuer
+from expunge_config.api_settings import Issuer
 from expunge_orchestrator.demo import beside
 from expunge_orchestrator.embedded.ports import LOOPBACK, free_ports
 

@@ -1,8 +1,10 @@
 """The data map: models, loading with line numbers, digest."""
 
+from expunge_config.datamap.base import Model, Name, Text
 from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute
 from expunge_config.datamap.digest import digest
-from expunge_config.datamap.loading import Problem, load
+from expunge_config.datamap.key_flow import Ways
+from expunge_config.datamap.loader import Problem, load
 from expunge_config.datamap.models import (
     Action,
     BackupSpec,
@@ -21,9 +23,7 @@ from expunge_config.datamap.models import (
     StoreSpec,
     UnmappedPlace,
 )
-from expunge_config.datamap.parts import Model, Name, Text
-from expunge_config.datamap.selfservice import SelfService, SelfServiceScope
-from expunge_config.datamap.ways import Ways
+from expunge_config.datamap.self_service import SelfService, SelfServiceScope
 
 __all__ = [
     "Action",

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from expunge_config import calendars
-from expunge_config.datamap.parts import Model
+from expunge_config.datamap.base import Model
 
 _CLOSED = re.compile(r"(?P<year>\d{4}-)?(?P<day>\d\d-\d\d)", re.ASCII)
 _LEAP_YEAR = "2024-"  # any in which 29 February exists

@@ -19,10 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+from expunge_config.datamap.base import IsoPeriod, Model, Name, Text
 from expunge_config.datamap.deadlines import DeadlineSpec
-from expunge_config.datamap.parts import IsoPeriod, Model, Name, Text
-from expunge_config.datamap.selfservice import SelfService
-from expunge_config.datamap.ways import Ways
+from expunge_config.datamap.key_flow import Ways
+from expunge_config.datamap.self_service import SelfService
 from expunge_config.normalisers import Normaliser, builtin
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from expunge_config.apisettings import Issuer
+from expunge_config.api_settings import Issuer
 from expunge_config.errors import ConfigError
 
 GOOD_FOR = 600.0

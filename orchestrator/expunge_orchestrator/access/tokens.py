@@ -14,7 +14,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from expunge_config.apisettings import Issuer
+from expunge_config.api_settings import Issuer
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable

@@ -12,7 +12,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
-from expunge_config.apisettings import ApiSettings
+from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.problems import ProblemError
 
 FOR_ALL = 10

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from expunge_config.apisettings import ApiSettings
+from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.limiting import Limiter
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
-    from expunge_config.apisettings import ApiSettings
+    from expunge_config.api_settings import ApiSettings
 
 GRACE = 10
 """Seconds that calls have to end when the server is told to. Whoever watches a batch is let go at once."""

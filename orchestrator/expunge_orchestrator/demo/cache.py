@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import redis
 
 from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.entries import Entry
+from expunge_config.examples.calltrack.redis_entries import Entry
 from expunge_orchestrator.demo.errors import DemoError, NotEmptyError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.objects import BACKUPS, EXPORTS, LOGS, RECORDINGS, StoredObject
+from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS, StoredObject
 from expunge_orchestrator.demo.errors import DemoError, NotEmptyError
 from expunge_orchestrator.demo.places import Places, s3_client
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_config.apisettings import ApiSettings, Webhook
+from expunge_config.api_settings import ApiSettings, Webhook
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError
 from expunge_orchestrator.clock import stamp

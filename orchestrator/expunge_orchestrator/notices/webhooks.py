@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from expunge_config.apisettings import Webhook
+from expunge_config.api_settings import Webhook
 
 TIMEOUT = 10.0
 """Seconds until there is an answer, from the first look for the address on: whoever sends a byte now and then has no

@@ -1,10 +1,10 @@
 """The append-only transparency log of statements.
 
-    append_only_log   Log (read), LogWriter (append)
-    merkle, tiles     RFC 6962 trees; C2SP tiles
-    frontier          the right edge of the tree while it grows
-    leaf              what the log stores of a statement
-    signed_note       C2SP notes and checkpoints
-    inclusion_proof   .tlog-proof
-    durable_files     files written once, and synced
+append_only_log   Log (read), LogWriter (append)
+merkle, tiles     RFC 6962 trees; C2SP tiles
+frontier          the right edge of the tree while it grows
+leaf              what the log stores of a statement
+signed_note       C2SP notes and checkpoints
+inclusion_proof   .tlog-proof
+durable_files     files written once, and synced
 """

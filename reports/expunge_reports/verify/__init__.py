@@ -1,9 +1,9 @@
 """The offline verifier: a pure function from a receipt and a trust file to a verdict.
 
-    verifier       verify(export, trust, openings, now) -> Verdict
-    verdict        Verdict, Reason
-    verdict_text   a verdict in words and as data
-    monitor        the verdict beside the whole log: nothing rewritten, nothing withheld
-    byte_locator   where an unreadable byte stands
-    cli            the command line: python -m expunge_reports verify ...
+verifier       verify(export, trust, openings, now) -> Verdict
+verdict        Verdict, Reason
+verdict_text   a verdict in words and as data
+monitor        the verdict beside the whole log: nothing rewritten, nothing withheld
+byte_locator   where an unreadable byte stands
+cli            the command line: python -m expunge_reports verify ...
 """

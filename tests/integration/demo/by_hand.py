@@ -14,11 +14,11 @@ import psycopg
 import redis
 from psycopg import sql
 
-from expunge_config.examples.calltrack import Company, entries, objects
+from expunge_config.examples.calltrack import Company, redis_entries, s3_objects
+from expunge_config.examples.calltrack.account_holders import Holder
 from expunge_config.examples.calltrack.callers import Caller
-from expunge_config.examples.calltrack.entries import Entry
-from expunge_config.examples.calltrack.holders import Holder
-from expunge_config.examples.calltrack.objects import StoredObject
+from expunge_config.examples.calltrack.redis_entries import Entry
+from expunge_config.examples.calltrack.s3_objects import StoredObject
 from expunge_orchestrator.demo.judge import Erased
 
 # Children before parents.
@@ -148,15 +148,15 @@ class ByHand:
 
     def entries(self) -> Iterable[Entry]:
         for holder in self.holders:
-            yield from entries.of_holder(holder)
+            yield from redis_entries.of_holder(holder)
         for caller in self.callers:
-            yield from entries.of_caller(caller)
+            yield from redis_entries.of_caller(caller)
 
     def objects(self) -> Iterable[StoredObject]:
         for holder in self.holders:
-            yield from objects.of_holder(holder)
+            yield from s3_objects.of_holder(holder)
         for caller in self.callers:
-            yield from objects.of_caller(caller)
+            yield from s3_objects.of_caller(caller)
 
     def _empty_homes(self) -> list[int]:
         residents = defaultdict(set)

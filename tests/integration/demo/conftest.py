@@ -18,7 +18,7 @@ from tests.fixtures.servers import remove_bucket
 from tests.integration.demo.by_hand import ByHand
 
 from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
+from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
 from expunge_orchestrator.demo.company import Loaded, load
 from expunge_orchestrator.demo.judge import Erased, Snapshot, snapshot
 from expunge_orchestrator.embedded import Endpoints, binaries

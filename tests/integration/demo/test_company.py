@@ -13,8 +13,8 @@ import redis
 from tests.fixtures.servers import remove_bucket
 
 from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
 from expunge_config.examples.calltrack.rows import TABLES
+from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
 from expunge_orchestrator.demo import cache, database, storage
 from expunge_orchestrator.demo.company import Loaded, load
 from expunge_orchestrator.demo.errors import DemoError, NotEmptyError

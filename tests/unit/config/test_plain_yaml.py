@@ -7,20 +7,20 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from expunge_config.datamap import plainyaml
-from expunge_config.datamap.plainyaml import NotPlainError
+from expunge_config.datamap import yaml_reader
+from expunge_config.datamap.yaml_reader import NotPlainError
 
 EXAMPLE = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text("utf-8")
 
 
 @pytest.fixture(autouse=True, params=["CSafeLoader", "SafeLoader"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plainyaml, "_LOADER", getattr(yaml, request.param))
+    monkeypatch.setattr(yaml_reader, "_LOADER", getattr(yaml, request.param))
 
 
 def test_values_are_those_of_yaml_and_lines_those_of_the_file() -> None:
     text = "# first\na:\n  b: [x, 'true', true, ~, 7, 007, -3]\n  c: |\n    two\n    lines\nd:\n- e: \"f\"\n- {g: on}\n"
-    value, lines = plainyaml.read(text)
+    value, lines = yaml_reader.read(text)
     assert value == {
         "a": {"b": ["x", "true", True, None, 7, "007", -3], "c": "two\nlines\n"},
         "d": [{"e": "f"}, {"g": "on"}],
@@ -38,7 +38,7 @@ def test_the_example_is_what_pyyaml_itself_makes_of_it() -> None:
             return [as_text(one) for one in found]
         return str(found).lower() if isinstance(found, bool) else str(found)
 
-    value, places = plainyaml.read(EXAMPLE)
+    value, places = yaml_reader.read(EXAMPLE)
     lines = {where: line for where, line in places.items() if where and isinstance(where[-1], str)}
     assert as_text(value) == as_text(yaml.load(EXAMPLE, Loader=yaml.BaseLoader))
     written = EXAMPLE.splitlines()
@@ -63,22 +63,22 @@ def test_the_example_is_what_pyyaml_itself_makes_of_it() -> None:
 )
 def test_what_is_refused_is_refused_at_its_line(text: str, line: int, reason: str) -> None:
     with pytest.raises(NotPlainError) as refused:
-        plainyaml.read(text)
+        yaml_reader.read(text)
     assert (refused.value.line, refused.value.reason) == (line, reason)
 
 
 @pytest.mark.parametrize("text", ["a: [1\n", "a: 1\n\tb: 2\n", "a: 1\n b: 2\n", "a: 'b\n", "a: }\n"])
 def test_what_is_no_yaml_is_refused_with_a_line(text: str) -> None:
     with pytest.raises(NotPlainError) as refused:
-        plainyaml.read(text)
+        yaml_reader.read(text)
     assert refused.value.line is not None
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n...\n", "- a\n", "a\n"])
 def test_what_holds_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(NotPlainError, match="the file is not a mapping"):
-        plainyaml.read(text)
+        yaml_reader.read(text)
 
 
 def test_a_file_may_begin_as_some_editors_begin_it() -> None:
-    assert plainyaml.read("\ufeffa: 1\n") == ({"a": 1}, {(): 1, ("a",): 1})
+    assert yaml_reader.read("\ufeffa: 1\n") == ({"a": 1}, {(): 1, ("a",): 1})

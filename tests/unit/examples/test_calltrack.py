@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from expunge_config.datamap import load
-from expunge_config.examples.calltrack import Company, entries
+from expunge_config.examples.calltrack import Company, redis_entries
 from expunge_config.examples.calltrack.rows import TABLES
 from expunge_connectors.registry import installed
 
@@ -190,7 +190,7 @@ def test_objects_stay_within_five_thousand_and_recordings_are_the_ones_in_the_da
 
 def test_sessions_are_indexed_by_their_account(company: Company):
     for holder in (company.holder(1), company.holder(4_000)):
-        made = list(entries.of_holder(holder))
+        made = list(redis_entries.of_holder(holder))
         sessions = {entry.key.removeprefix("session:") for entry in made if entry.key.startswith("session:")}
         (index,) = [entry for entry in made if entry.key == f"user:{holder.user.id}:sessions"]
         assert set(index.fields) == sessions != set()

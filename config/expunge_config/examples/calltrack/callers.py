@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from expunge_config.examples.calltrack.draws import Draws
-from expunge_config.examples.calltrack.identities import Identity, identity
+from expunge_config.examples.calltrack.people import Identity, identity
+from expunge_config.examples.calltrack.random_draws import Draws
 from expunge_config.examples.calltrack.rows import (
     Call,
     CallerRow,
@@ -19,7 +19,7 @@ from expunge_config.examples.calltrack.rows import (
     Row,
     Transcript,
 )
-from expunge_config.examples.calltrack.words import NOTES, QUESTIONS, SPOKEN
+from expunge_config.examples.calltrack.vocabulary import NOTES, QUESTIONS, SPOKEN
 
 _KIND = 2
 CALLS_STRIDE = 16

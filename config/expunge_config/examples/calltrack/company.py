@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, cycle, islice
 from typing import Literal
 
-from expunge_config.examples.calltrack import entries, objects
+from expunge_config.examples.calltrack import redis_entries, s3_objects
+from expunge_config.examples.calltrack.account_holders import Holder, HolderMaker
 from expunge_config.examples.calltrack.callers import Caller, CallerMaker
-from expunge_config.examples.calltrack.entries import Entry
-from expunge_config.examples.calltrack.holders import Holder, HolderMaker
-from expunge_config.examples.calltrack.identities import identity
-from expunge_config.examples.calltrack.objects import StoredObject
+from expunge_config.examples.calltrack.people import identity
+from expunge_config.examples.calltrack.redis_entries import Entry
 from expunge_config.examples.calltrack.rows import TABLES, Client, MarketingOptout, Row
-from expunge_config.examples.calltrack.words import CLIENTS
+from expunge_config.examples.calltrack.s3_objects import StoredObject
+from expunge_config.examples.calltrack.vocabulary import CLIENTS
 
 FIRST_CLIENT = 42
 # Percent of the callers that each client has.
@@ -92,18 +92,18 @@ class Company:
     def entries(self) -> Iterator[Entry]:
         """All keys of the cache."""
         for holder in self.holders():
-            yield from entries.of_holder(holder)
+            yield from redis_entries.of_holder(holder)
         for caller in self.callers():
-            yield from entries.of_caller(caller)
+            yield from redis_entries.of_caller(caller)
 
     def objects(self) -> Iterator[StoredObject]:
         """All objects except backup copies."""
         for caller in self.callers():
-            yield from objects.of_caller(caller)
+            yield from s3_objects.of_caller(caller)
         for holder in self.holders():
-            yield from objects.of_holder(holder)
+            yield from s3_objects.of_holder(holder)
         emails = cycle(identity(self.seed, index).email for index in range(0, self.holder_count, 3))
-        yield from objects.web_logs(self.seed, self.now, self.holder_count, emails)
+        yield from s3_objects.web_logs(self.seed, self.now, self.holder_count, emails)
 
     def callers_of(self, client: int) -> list[int]:
         """Ids of a client's callers."""

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from expunge_config.apisettings import OpenDsr
+from expunge_config.api_settings import OpenDsr
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.access.permissions import Operation

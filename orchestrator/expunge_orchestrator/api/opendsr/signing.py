@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from expunge_config.apisettings import OpenDsr
+from expunge_config.api_settings import OpenDsr
 from expunge_orchestrator.errors import KeysError
 
 DOMAIN, SIGNATURE = "X-OpenDSR-Processor-Domain", "X-OpenDSR-Signature"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from expunge_config.apisettings import RoleName
+from expunge_config.api_settings import RoleName
 from expunge_orchestrator.api.shapes import examples
 from expunge_orchestrator.api.shapes.common import Moment, Shape
 from expunge_orchestrator.api.shapes.examples import shown

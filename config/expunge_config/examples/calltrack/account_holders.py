@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from expunge_config.examples.calltrack.draws import Draws
-from expunge_config.examples.calltrack.identities import Identity, identity, place
+from expunge_config.examples.calltrack.people import Identity, identity, place
+from expunge_config.examples.calltrack.random_draws import Draws
 from expunge_config.examples.calltrack.rows import (
     AccessLog,
     Address,
@@ -23,7 +23,7 @@ from expunge_config.examples.calltrack.rows import (
     UserAddress,
     UserProfile,
 )
-from expunge_config.examples.calltrack.words import BROWSERS, MESSAGES, PAGES, REFERRERS
+from expunge_config.examples.calltrack.vocabulary import BROWSERS, MESSAGES, PAGES, REFERRERS
 
 HOUSEHOLDS = (1, 2, 1, 3, 1, 4, 2, 1)
 _RESIDENTS = tuple(size_index for size_index, size in enumerate(HOUSEHOLDS) for _ in range(size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
-from expunge_config.examples.calltrack.words import CITIES, DOMAINS, GIVEN, STREETS, SURNAMES
+from expunge_config.examples.calltrack.vocabulary import CITIES, DOMAINS, GIVEN, STREETS, SURNAMES
 
 # Multiplying by a number without common factors with the modulus visits every value once: unique, but not in a row.
 _STEP = 7_368_787

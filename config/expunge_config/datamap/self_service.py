@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, StrictBool
 
-from expunge_config.datamap.parts import IsoPeriod, Model, Name, Text
+from expunge_config.datamap.base import IsoPeriod, Model, Name, Text
 from expunge_config.periods import Period
 
 

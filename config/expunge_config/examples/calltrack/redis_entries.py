@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from expunge_config.examples.calltrack.account_holders import Holder
 from expunge_config.examples.calltrack.callers import Caller
-from expunge_config.examples.calltrack.holders import Holder
 
 Kind = Literal["string", "hash", "set", "zset"]
 SESSION_TTL = 14 * 86_400

@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from expunge_config.datamap import plainyaml
+from expunge_config.datamap import yaml_reader
+from expunge_config.datamap.base import Model
 from expunge_config.datamap.models import BackupSpec, DataMap, StoreSpec
-from expunge_config.datamap.parts import Model
-from expunge_config.datamap.plainyaml import Path_
+from expunge_config.datamap.yaml_reader import Path_
 from expunge_config.errors import DataMapError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -155,8 +155,8 @@ def _read(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> tuple[dict[Any, Any], dict[Path_, int]]:
     try:
-        return plainyaml.read(text)
-    except plainyaml.NotPlainError as error:
+        return yaml_reader.read(text)
+    except yaml_reader.NotPlainError as error:
         where = path.name if error.line is None else f"{path.name}, line {error.line}"
         raise DataMapError(f"{where}: {error.reason}.", remedy=error.remedy) from None
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from expunge_config.examples.calltrack.account_holders import Holder
 from expunge_config.examples.calltrack.callers import Caller
-from expunge_config.examples.calltrack.draws import Draws
-from expunge_config.examples.calltrack.holders import Holder
-from expunge_config.examples.calltrack.words import BROWSERS, PAGES, REFERRERS
+from expunge_config.examples.calltrack.random_draws import Draws
+from expunge_config.examples.calltrack.vocabulary import BROWSERS, PAGES, REFERRERS
 
 RECORDINGS = "calltrack-recordings"
 EXPORTS = "calltrack-exports"
