@@ -8,7 +8,7 @@ import yaml
 
 from expunge_config.errors import ConfigError, UsageError
 from expunge_config.settings import Settings
-from expunge_connectors.drafting import ANCHOR, COMPANY, PERSONAL, Draftable, DraftCollection, StoreDraft
+from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, Draftable, DraftCollection, StoreDraft
 from expunge_connectors.registry import Registry
 from expunge_orchestrator.workspace import connection_settings
 

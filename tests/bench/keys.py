@@ -13,7 +13,7 @@ from tests.contract.maps import COMPANY, data_map
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
-from expunge_connectors.redis.sweeping import COUNT
+from expunge_connectors.redis.scan import COUNT
 from expunge_orchestrator import embedded
 
 WANTED = 1.5

@@ -22,7 +22,8 @@ from tests.model.world import CUTOFF, Ask, World
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Counts, Scope, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import StillReferencedError, TerminalError
-from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore, staging
+from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
+from expunge_connectors.postgres.sql import key_staging
 from expunge_orchestrator import standing
 
 SHARES = 2
@@ -102,7 +103,7 @@ class Trial:
 
     def run(self) -> None:
         # The people of a world are few; with many in a chunk the statements are others.
-        with mock.patch.object(staging, "_FEW", -1 if self._world.many else staging._FEW):
+        with mock.patch.object(key_staging, "_FEW", -1 if self._world.many else key_staging._FEW):
             self._run()
 
     def _run(self) -> None:

@@ -20,35 +20,31 @@ from expunge_connectors.contract import (
     Subject,
     Yield,
 )
-from expunge_connectors.drafting import StoreDraft
+from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import (
-    counting,
-    drafting,
-    fingerprint,
-    identity,
-    inspection,
-    leaning,
-    resolution,
-    sizes,
-    verification,
-)
-from expunge_connectors.postgres.catalogue import Catalogue
+from expunge_connectors.postgres import count as counting
+from expunge_connectors.postgres import draft as drafting
+from expunge_connectors.postgres import identity, inspection
+from expunge_connectors.postgres import resolve as resolution
+from expunge_connectors.postgres.catalog import fingerprint, row_estimates
+from expunge_connectors.postgres.catalog.cache import RememberedCatalogue
+from expunge_connectors.postgres.catalog.fingerprint import Fingerprint
+from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
-from expunge_connectors.postgres.erasure import Eraser, Step
+from expunge_connectors.postgres.erase.eraser import Eraser, Step
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.fingerprint import Fingerprint
 from expunge_connectors.postgres.foreground import Foreground
-from expunge_connectors.postgres.mapped import MappedStore, mapped_store, store_spec, tying
-from expunge_connectors.postgres.phrases import Phrases
-from expunge_connectors.postgres.quiescence import await_quiescence
-from expunge_connectors.postgres.recount import Verifier
-from expunge_connectors.postgres.remembered import RememberedCatalogue
-from expunge_connectors.postgres.replicas import Replicas
-from expunge_connectors.postgres.sequence import checked_actions
+from expunge_connectors.postgres.mapping import retention_dependencies
+from expunge_connectors.postgres.mapping.bound_tables import MappedStore, mapped_store, store_spec, tying
+from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.slices import slices
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
-from expunge_connectors.retries import patient, retrying
+from expunge_connectors.postgres.statement_cache import Phrases
+from expunge_connectors.postgres.verify import verifier as verification
+from expunge_connectors.postgres.verify.quiescence import await_quiescence
+from expunge_connectors.postgres.verify.replicas import Replicas
+from expunge_connectors.postgres.verify.verification_query import Verifier
+from expunge_connectors.retry import patient, retrying
 
 T = TypeVar("T")
 
@@ -217,12 +213,12 @@ class PostgresStore:
 
     def sizes(self) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""
-        return self._reading(lambda connection: sizes.sizes(connection, self._map))
+        return self._reading(lambda connection: row_estimates.sizes(connection, self._map))
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
         live = self._reading(self._catalogue.read)
-        return leaning.needed_by(collections, self._map, self._data_map, live.foreign_keys)
+        return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
     def close(self) -> None:
         """Close the connections."""

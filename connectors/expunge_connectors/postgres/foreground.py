@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from expunge_connectors.contract import Beat
 from expunge_connectors.errors import LockTimeoutError
 from expunge_connectors.postgres.connection import APPLICATION, Connection
-from expunge_connectors.postgres.pace import Pace, Sample
+from expunge_connectors.postgres.erase.throttle import Pace, Sample
 
 BEAT_SECONDS = 1.0
 

@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic.functional_validators import BeforeValidator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec, Text, Ways
-from expunge_connectors.postgres.graph import reaches
-from expunge_connectors.postgres.ways import ways
+from expunge_connectors.postgres.dependency_graph import reaches
+from expunge_connectors.postgres.key_flow import ways
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]

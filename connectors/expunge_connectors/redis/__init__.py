@@ -1,7 +1,7 @@
 """Redis and Valkey."""
 
+from expunge_connectors.redis.connector import RedisStore
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import KeySpec, RedisConnection, RedisSpec
-from expunge_connectors.redis.store import RedisStore
 
 __all__ = ["SENTINEL", "KeySpec", "RedisConnection", "RedisSpec", "RedisStore"]

@@ -9,12 +9,12 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import overlaps
-from expunge_connectors.redis import rights
-from expunge_connectors.redis.conversation import Conversation
+from expunge_connectors.keyspace.template_rules import overlaps
+from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
+from expunge_connectors.redis import acl
+from expunge_connectors.redis.client import Conversation
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import RedisSpec
-from expunge_connectors.spellings import unknown_spellings
 
 _LOGS = {
     "slowlog-log-slower-than": "the slow log",
@@ -185,16 +185,16 @@ def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: 
     ACL DRYRUN carries nothing out.
     """
     user = _allowed(conversation, "ACL WHOAMI")
-    dry = None if user is None else _allowed(conversation, "ACL DRYRUN", rights.text(user), "PING")
+    dry = None if user is None else _allowed(conversation, "ACL DRYRUN", acl.text(user), "PING")
     if user is None or dry is None:
         yield notes.unknown("whether the user has the rights it needs, and no more", "ACL WHOAMI and ACL DRYRUN")
         return
-    me = rights.text(user)
-    grant = rights.remedy(me, spec)
+    me = acl.text(user)
+    grant = acl.remedy(me, spec)
     for name, keys in spec.collections.items():
         if keys.log is not None:
-            yield from _may_write_log(conversation, notes, me, name, rights.sample(keys, data_map))
-        elif (lacking := rights.refused(conversation, me, name, keys, data_map)) is not None:
+            yield from _may_write_log(conversation, notes, me, name, acl.sample(keys, data_map))
+        elif (lacking := acl.refused(conversation, me, name, keys, data_map)) is not None:
             why = f" The keys of `{keys.key}` are out of its reach." if lacking.keys else ""
             yield notes(
                 Severity.ERROR,
@@ -203,12 +203,12 @@ def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: 
                 grant,
                 name,
             )
-    lacks = [words[0] for words in rights.keyless(spec) if rights.dry(conversation, None, me, words) is not None]
+    lacks = [words[0] for words in acl.keyless(spec) if acl.dry(conversation, None, me, words) is not None]
     if lacks:
         yield notes(Severity.ERROR, "redis-rights-missing", f"The user may not run {', '.join(lacks)}.", grant)
-    many = [" ".join(words[:2]) if words[0] in {"CONFIG", "ACL"} else words[0] for words in rights.NEVER
-            if rights.dry(conversation, None, me, words) is None]  # fmt: skip
-    if rights.dry(conversation, None, me, ("GET", f"expunge:{rights.INVENTED}")) is None:
+    many = [" ".join(words[:2]) if words[0] in {"CONFIG", "ACL"} else words[0] for words in acl.NEVER
+            if acl.dry(conversation, None, me, words) is None]  # fmt: skip
+    if acl.dry(conversation, None, me, ("GET", f"expunge:{acl.INVENTED}")) is None:
         many.append("GET on keys that the map does not declare")
     if many:
         yield notes(
@@ -220,7 +220,7 @@ def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: 
 
 
 def _may_write_log(conversation: Conversation, notes: _Notes, user: str, name: str, key: str) -> Iterator[Finding]:
-    if rights.dry(conversation, name, user, ("UNLINK", key)) is None:
+    if acl.dry(conversation, name, user, ("UNLINK", key)) is None:
         yield notes(
             Severity.WARNING,
             "redis-rights-log",

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import certain, in_scope, refuse_blurred
-from expunge_connectors.redis.patterns import Pattern
+from expunge_connectors.keyspace.template_rules import certain, in_scope, refuse_blurred
+from expunge_connectors.keyspace.templates import Template
+from expunge_connectors.redis.key_patterns import Pattern
 from expunge_connectors.redis.spec import KeySpec, RedisSpec
-from expunge_connectors.templates import Template
 
 SENTINEL = "expunge:sentinel"
 

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 
 from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec, Ways
-from expunge_connectors.keyed import Naming, meeting, named_by_complaints
-from expunge_connectors.templates import Template
+from expunge_connectors.keyspace.template_rules import Naming, meeting, named_by_complaints
+from expunge_connectors.keyspace.templates import Template
 
 
 class NamedField(Model):

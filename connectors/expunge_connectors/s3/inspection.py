@@ -11,13 +11,13 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_connectors.keyed import overlaps
-from expunge_connectors.s3.faults import NotSupportedError, RefusedError
+from expunge_connectors.keyspace.template_rules import overlaps
+from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
+from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.errors import NotSupportedError, RefusedError
 from expunge_connectors.s3.listing import NO_LOCK
-from expunge_connectors.s3.service import Service
 from expunge_connectors.s3.spec import S3Spec
 from expunge_connectors.s3.targets import overlapping
-from expunge_connectors.spellings import unknown_spellings
 
 NO_LIFECYCLE = ("NoSuchLifecycleConfiguration",)
 NO_REPLICATION = ("ReplicationConfigurationNotFoundError",)

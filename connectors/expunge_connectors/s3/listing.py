@@ -12,12 +12,12 @@ from typing import Any
 
 from expunge_connectors.contract import Beat
 from expunge_connectors.errors import ConnectorError
-from expunge_connectors.s3.faults import NotSupportedError, RefusedError
-from expunge_connectors.s3.recent import Recent
-from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload
-from expunge_connectors.s3.service import Service
-from expunge_connectors.s3.stretches import entries_by_target
-from expunge_connectors.s3.uploads import Rewritten, listed_from
+from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.errors import NotSupportedError, RefusedError
+from expunge_connectors.s3.range_listing import entries_by_target
+from expunge_connectors.s3.ttl_cache import Recent
+from expunge_connectors.s3.upload_aliases import Rewritten, listed_from
+from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload
 
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
 # "There is no such lock", in AWS's words and in SeaweedFS's.

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec, Ways
-from expunge_connectors.keyed import Naming, meeting, named_by_complaints
-from expunge_connectors.templates import Template
+from expunge_connectors.keyspace.template_rules import Naming, meeting, named_by_complaints
+from expunge_connectors.keyspace.templates import Template
 
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import MisspelledMemberError, TerminalError
-from expunge_connectors.keyed import certain, in_scope, refuse_blurred
-from expunge_connectors.s3.records import Target
+from expunge_connectors.keyspace.template_rules import certain, in_scope, refuse_blurred
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
+from expunge_connectors.s3.versions import Target
 
 
 class Names:

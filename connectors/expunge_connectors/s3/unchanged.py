@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from expunge_connectors.contract import no_beat
+from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.listing import NOT_THERE
-from expunge_connectors.s3.records import Entry
-from expunge_connectors.s3.service import Service
+from expunge_connectors.s3.versions import Entry
 
 LOT = 50
 """So many are looked at before they go together: the time in between is that of a few requests."""

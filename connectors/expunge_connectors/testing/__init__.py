@@ -25,13 +25,13 @@ from expunge_connectors.testing.harness import (  # noqa: E402 - as above
     ResolvingHarness,
     StoreHarness,
 )
-from expunge_connectors.testing.stores import StoreContract  # noqa: E402 - as above
-from expunge_connectors.testing.variants import (  # noqa: E402 - as above
+from expunge_connectors.testing.optional import (  # noqa: E402 - as above
     CutoffContract,
     LogContract,
     MemberContract,
     ResolutionContract,
 )
+from expunge_connectors.testing.stores import StoreContract  # noqa: E402 - as above
 
 __all__ = [
     "BackupContract",

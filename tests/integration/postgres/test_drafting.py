@@ -13,9 +13,9 @@ from expunge_config.datamap import load
 from expunge_config.errors import DataMapError
 from expunge_connectors.contract import Severity
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
-from expunge_connectors.postgres.drafting.columns import Kind, named
-from expunge_connectors.postgres.drafting.picture import kept_like, log_like, singular
-from expunge_connectors.postgres.inspection.sampling import SampledColumn
+from expunge_connectors.postgres.draft.column_classifier import Kind, named
+from expunge_connectors.postgres.draft.table_roles import kept_like, log_like, singular
+from expunge_connectors.postgres.inspection.table_sampling import SampledColumn
 from expunge_orchestrator.drafting import written
 
 # Every table of Calltrack that foreign keys lead from to a person: written out, not derived by the code that is tested.

@@ -27,8 +27,8 @@ from tests.integration.postgres.roles import role
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import LockTimeoutError, TransientError
+from expunge_connectors.postgres.erase.throttle import SMALLEST_SHARE, Pace
 from expunge_connectors.postgres.foreground import BEAT_SECONDS, Foreground
-from expunge_connectors.postgres.pace import SMALLEST_SHARE, Pace
 
 ACTIONS = actions(data_map(), "calltrack")
 GATE = 4242

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from tests.integration.postgres.company import execute
 
-from expunge_connectors.postgres import catalogue
-from expunge_connectors.postgres.remembered import RememberedCatalogue
+from expunge_connectors.postgres.catalog import reader
+from expunge_connectors.postgres.catalog.cache import RememberedCatalogue
 
 NAMES = ["public.users", "public.notes"]
 BUILT = """
@@ -60,7 +60,7 @@ def test_a_change_is_seen(database, change):
         assert remembered.read(connection) is before
         execute(database, change)
         after = remembered.read(connection)
-        assert after == catalogue.read(connection, NAMES) != before
+        assert after == reader.read(connection, NAMES) != before
         assert remembered.read(connection) == after
 
 

@@ -27,9 +27,9 @@ from tests.integration.postgres.company import (
 
 from expunge_connectors.contract import Severity, Tally, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_connectors.postgres.phrases import Phrases
-from expunge_connectors.postgres.recount import Verifier
-from expunge_connectors.postgres.replicas import Replicas, larger
+from expunge_connectors.postgres.statement_cache import Phrases
+from expunge_connectors.postgres.verify.replicas import Replicas, larger
+from expunge_connectors.postgres.verify.verification_query import Verifier
 from expunge_orchestrator.embedded import binaries, recipes
 from expunge_orchestrator.embedded.processes import Processes
 from expunge_orchestrator.embedded.server import Server

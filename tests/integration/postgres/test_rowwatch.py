@@ -25,7 +25,7 @@ from tests.integration.postgres.shapes import ACME, erased, left, shape
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import PostgresSpec
-from expunge_connectors.postgres.rowwatch import Rows
+from expunge_connectors.postgres.erase.side_effect_guard import Rows
 
 FUNCTION = "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;"
 HISTORY = "CREATE TABLE history (body text);"

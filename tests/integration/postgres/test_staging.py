@@ -21,8 +21,8 @@ from tests.integration.postgres.company import (
 from tests.integration.postgres.shapes import shape
 
 from expunge_connectors.contract import Scope, no_beat
-from expunge_connectors.postgres import staging
-from expunge_connectors.postgres.staging import stage
+from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql.key_staging import stage
 
 PEOPLE = {
     ACCOUNT: [subject(1, email="ada@mail.example"), subject(7, user_id="3"), subject(9, user_id="404")],
@@ -48,7 +48,7 @@ def everything(url: str, scope: Scope) -> tuple[object, ...]:
 def test_one_table_or_one_for_each_namespace(company: str, scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     with another(company) as other:
         together = everything(company, scope)
-        monkeypatch.setattr(staging, "_FEW", -1)
+        monkeypatch.setattr(key_staging, "_FEW", -1)
         apart = everything(other, scope)
     assert together == apart
     assert len(together[4]) > 4, "nothing to compare"

@@ -12,7 +12,7 @@ from tests.integration.postgres.inspecting import ENOUGH, free
 from tests.integration.postgres.roles import role
 
 from expunge_connectors.contract import Severity
-from expunge_connectors.postgres.inspection import sampling
+from expunge_connectors.postgres.inspection import table_sampling
 
 
 def swept(url, loaded=None, rows=1000):
@@ -169,13 +169,13 @@ def test_what_may_not_be_read_is_unknown_and_the_remedy_works(company):
 
 def test_what_takes_too_long_is_given_up_and_said(company, monkeypatch):
     execute(company, "CREATE TABLE n (body text); INSERT INTO n VALUES ('ann@mail.example')")
-    monkeypatch.setattr(sampling, "SECONDS_IN_ALL", -1)
+    monkeypatch.setattr(table_sampling, "SECONDS_IN_ALL", -1)
     [found] = [one for one in swept(company) if one.code == "sweep-unfinished"]
     assert "public.n" in found.message
 
 
 def test_a_locked_table_is_given_up_and_the_others_are_read(company, monkeypatch):
-    monkeypatch.setattr(sampling, "SECONDS_A_TABLE", 1)
+    monkeypatch.setattr(table_sampling, "SECONDS_A_TABLE", 1)
     execute(company, "CREATE TABLE n (body text); CREATE TABLE o (body text); INSERT INTO o VALUES ('a@mail.example')")
     with psycopg.connect(company) as other:
         other.execute("LOCK TABLE n")

@@ -26,8 +26,8 @@ from expunge_connectors import postgres
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres.connection import Connections
-from expunge_connectors.postgres.quiescence import await_quiescence
 from expunge_connectors.postgres.spec import PostgresConnection
+from expunge_connectors.postgres.verify.quiescence import await_quiescence
 
 # A foreign key would make the erasure wait for the late one, which holds a lock on the parent: then nothing is late.
 LOOSE = """

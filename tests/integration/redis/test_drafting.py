@@ -10,7 +10,7 @@ import pytest
 from tests.fixtures.servers import Keyspace
 
 from expunge_config.datamap import load
-from expunge_connectors.drafting import Draftable, DraftCollection, StoreDraft
+from expunge_connectors.draft import Draftable, DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_orchestrator.drafting import written

@@ -14,7 +14,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import SubjectKey, Tally, Yield, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis import RedisStore
-from expunge_connectors.redis.conversation import Command, Pinned
+from expunge_connectors.redis.client import Command, Pinned
 
 PARTS: dict[str, dict[str, Any]] = {
     "feed": {"key": "feed", "type": "list", "element": "user/{user_id}", **DATA},

@@ -14,9 +14,9 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Subject, SubjectKey, Tally, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis import RedisStore
-from expunge_connectors.redis.conversation import Pinned
-from expunge_connectors.redis.patterns import Pattern
-from expunge_connectors.redis.sweeping import COUNT
+from expunge_connectors.redis.client import Pinned
+from expunge_connectors.redis.key_patterns import Pattern
+from expunge_connectors.redis.scan import COUNT
 
 COLLECTIONS: dict[str, dict[str, Any]] = {
     "pages": {"key": "cache:{*}:user:{user_id}", "type": "string", **DATA},

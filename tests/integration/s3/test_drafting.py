@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.fixtures.servers import BucketFactory
 from tests.integration.s3.world import connection
 
-from expunge_connectors.drafting import Draftable, StoreDraft
+from expunge_connectors.draft import Draftable, StoreDraft
 from expunge_connectors.s3 import S3Store
 from expunge_orchestrator.drafting import written
 from expunge_orchestrator.embedded import Endpoints

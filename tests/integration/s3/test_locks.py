@@ -11,7 +11,7 @@ from tests.integration.s3.world import ACTIONS, SCOPE, World, person
 
 from expunge_connectors.contract import Subject, Tally, no_beat
 from expunge_connectors.s3.listing import search
-from expunge_connectors.s3.removing import Removal
+from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.targets import Names
 
 KEY = "rec/1.ogg"

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.integration.s3.world import ACTIONS, SCOPE, World
 
 from expunge_connectors.contract import Subject, SubjectKey, Tally, no_beat
-from expunge_connectors.s3 import stretches
-from expunge_connectors.s3.records import Target
-from expunge_connectors.s3.stretches import entries_by_target
+from expunge_connectors.s3 import range_listing
+from expunge_connectors.s3.range_listing import entries_by_target
+from expunge_connectors.s3.versions import Target
 
 Listed = set[tuple[str, str]]
 
@@ -72,13 +72,13 @@ def test_names_far_apart_are_not_listed_through(versioned: World) -> None:
         counts = versioned.connector.count(chunk, SCOPE, cutoff)
     assert {tallies["files"] for tallies in counts.values()} == {Tally(due=1)}
     shared = [parameters["MaxKeys"] for name, parameters in sent if "MaxKeys" in parameters]
-    assert shared == [stretches.PROBE]
+    assert shared == [range_listing.PROBE]
     assert listings(sent) <= len(chunk) + 1
 
 
 def test_the_way_between_two_names_is_jumped_over(versioned: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretches, "PROBE", 40)
-    monkeypatch.setattr(stretches, "PAGE", 40)
+    monkeypatch.setattr(range_listing, "PROBE", 40)
+    monkeypatch.setattr(range_listing, "PAGE", 40)
     keys = [f"{folder}/{number:02}" for folder in "ac" for number in range(30)]
     fill(versioned, [*keys, *(f"b/{number:03}" for number in range(600))])
     chunk, cutoff = people(keys), versioned.connector.now()
@@ -127,7 +127,7 @@ def test_an_old_version_that_counting_does_not_show_is_still_due(versioned: Worl
 
     def conceal(parsed: dict[str, Any], **_: object) -> None:
         if "KeyMarker" in parsed:  # the shared listings of erasing begin in the middle
-            for part in stretches.PARTS:
+            for part in range_listing.PARTS:
                 parsed[part] = [one for one in parsed.get(part, []) if one["VersionId"] not in hidden]
 
     client = versioned.connector._service._client()
@@ -167,7 +167,7 @@ def test_a_listing_that_shows_any_part_is_what_listing_each_shows(
     for key in keys[::5]:
         versioned.delete(key)
     everything = versioned.listed()
-    monkeypatch.setattr(stretches, "FEW", 1)
+    monkeypatch.setattr(range_listing, "FEW", 1)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
@@ -175,9 +175,9 @@ def test_a_listing_that_shows_any_part_is_what_listing_each_shows(
         st.integers(5, 13), st.sampled_from([3, 500]), st.booleans(),
     )  # fmt: skip
     def compare(names: list[str], page: int, length: int, below: bool) -> None:  # noqa: FBT001 - drawn
-        monkeypatch.setattr(stretches, "PROBE", page)
-        monkeypatch.setattr(stretches, "PAGE", page)
-        monkeypatch.setattr(stretches, "LENGTH", length)
+        monkeypatch.setattr(range_listing, "PROBE", page)
+        monkeypatch.setattr(range_listing, "PAGE", page)
+        monkeypatch.setattr(range_listing, "LENGTH", length)
         wanted = [
             Target(number, "c", versioned.bucket, name, is_prefix=False, certain=True)
             for number, name in enumerate(names)
@@ -195,8 +195,8 @@ def test_a_listing_that_shows_any_part_is_what_listing_each_shows(
 
 
 def test_more_versions_of_one_key_than_a_page_holds(versioned: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretches, "PROBE", 7)
-    monkeypatch.setattr(stretches, "PAGE", 7)
+    monkeypatch.setattr(range_listing, "PROBE", 7)
+    monkeypatch.setattr(range_listing, "PAGE", 7)
     keys = [f"rec/{number:02}" for number in range(20)]
     fill(versioned, [*keys, *([keys[9]] * 40)])
     chunk, cutoff = people(keys), versioned.connector.now()

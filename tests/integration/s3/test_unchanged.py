@@ -9,8 +9,8 @@ import pytest
 from tests.integration.s3.world import ACTIONS, SCOPE, World, person
 
 from expunge_connectors.contract import Tally, no_beat
-from expunge_connectors.s3 import stretches
-from expunge_connectors.s3.removing import Removal
+from expunge_connectors.s3 import range_listing
+from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.unchanged import unchanged
 
 NAME = "face/ann@x.example.jpg"
@@ -52,7 +52,7 @@ def test_the_service_refuses_what_was_written_over_after_that_look(plain: World)
     """SeaweedFS holds the ETag against what is there, as AWS does."""
     plain.put(NAME, b"old")
     service, cutoff = plain.connector._service, written(plain) + timedelta(seconds=1)
-    (listed,) = stretches.entries_of(plain.bucket, plain.s3.list_object_versions(Bucket=plain.bucket))
+    (listed,) = range_listing.entries_of(plain.bucket, plain.s3.list_object_versions(Bucket=plain.bucket))
     seen = unchanged(service, [listed], cutoff)
     plain.put(NAME, b"of the new holder")
     removal = Removal(service, cutoff, no_beat)

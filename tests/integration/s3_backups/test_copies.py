@@ -23,7 +23,7 @@ from tests.integration.s3.world import connection
 from expunge_connectors.contract import BackupCopy, CopyListing, CopyStatus, Severity
 from expunge_connectors.errors import TransientError
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
-from expunge_connectors.s3_backups.observing import listing
+from expunge_connectors.s3_backups.bucket_reader import listing
 from expunge_connectors.s3_backups.spec import S3BackupsConnection
 from expunge_orchestrator import copies
 from expunge_orchestrator.embedded import Endpoints

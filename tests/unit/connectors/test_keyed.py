@@ -12,11 +12,11 @@ from tests.contract.maps import COMPANY, LOG, data_map
 from expunge_config.datamap import Action, CollectionSpec, DataMap
 from expunge_connectors.contract import Scope, Subject, Tally
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyed import Naming, Tallies, check_actions, in_scope, overlaps
+from expunge_connectors.keyspace.template_rules import Naming, Tallies, check_actions, in_scope, overlaps
+from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.memory import MemorySpec
 from expunge_connectors.redis import RedisSpec
 from expunge_connectors.s3 import S3Spec
-from expunge_connectors.templates import Template
 
 SOON, LATER = datetime(2026, 5, 1, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 DATA = CollectionSpec.model_validate({"data_type": "account", "owner": COMPANY})

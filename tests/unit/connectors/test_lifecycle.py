@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_connectors.contract import CopyStatus
-from expunge_connectors.s3_backups.lifecycle import (
+from expunge_connectors.s3_backups.expiry_forecast import (
     BucketState,
     Forecast,
     Protection,
@@ -19,7 +19,7 @@ from expunge_connectors.s3_backups.lifecycle import (
     forecast,
     midnight_after,
 )
-from expunge_connectors.s3_backups.rules import Matches, Rule, enabled_rules
+from expunge_connectors.s3_backups.lifecycle_rules import Matches, Rule, enabled_rules
 
 LAG = timedelta(hours=48)
 OFF, ENABLED, SUSPENDED = Versioning.OFF, Versioning.ENABLED, Versioning.SUSPENDED

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_connectors.contract import Subject, Tally
-from expunge_connectors.keyed import Tallies
-from expunge_connectors.s3.records import Entry, Found, Hold, Target, Upload, doom, tally
+from expunge_connectors.keyspace.template_rules import Tallies
+from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, doom, tally
 
 CUTOFF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEY = Target(1, "c", "b", "k", is_prefix=False, certain=True)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from expunge_connectors.postgres.pace import (
+from expunge_connectors.postgres.erase.throttle import (
     FIRST_REST_SECONDS,
     LONGEST_REST_SECONDS,
     SMALLEST_SHARE,

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expunge_connectors.contract import Scope
-from expunge_connectors.redis.patterns import Pattern
-from expunge_connectors.templates import Template
+from expunge_connectors.keyspace.templates import Template
+from expunge_connectors.redis.key_patterns import Pattern
 
 SCOPE = Scope("client", "42")
 TEMPLATES = (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
 
-from expunge_connectors.postgres.phrases import Blank, Phrase, Phrases
+from expunge_connectors.postgres.statement_cache import Blank, Phrase, Phrases
 
 FIRST, SECOND = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expunge_connectors.s3.recent import GOOD_FOR, Recent
+from expunge_connectors.s3.ttl_cache import GOOD_FOR, Recent
 
 
 class Clock:

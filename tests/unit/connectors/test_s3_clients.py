@@ -7,7 +7,7 @@ import pytest
 from botocore.loaders import Loader
 from pydantic import SecretStr
 
-from expunge_connectors.s3.service import Service
+from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.spec import S3Connection
 
 NOBODY = S3Connection(

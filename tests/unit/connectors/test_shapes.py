@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_connectors.shapes import EMAIL, IP, PHONE, identifiers, key_shape, names_pattern, words_of
+from expunge_connectors.keyspace.identifier_patterns import (
+    EMAIL,
+    IP,
+    PHONE,
+    identifiers,
+    key_shape,
+    names_pattern,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(

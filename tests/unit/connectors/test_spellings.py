@@ -13,12 +13,12 @@ from tests.contract.maps import CLIENT, COMPANY, LOG, data_map
 
 from expunge_config.datamap import DataMap, Identity, load
 from expunge_connectors.contract import Scope, Severity
+from expunge_connectors.keyspace.templates import Template
+from expunge_connectors.keyspace.unnormalised_names import Named, Spellings, readable, reader, unknown_spellings
 from expunge_connectors.redis import RedisSpec
-from expunge_connectors.redis.parts import key_reader
+from expunge_connectors.redis.part_sampling import key_reader
 from expunge_connectors.registry import installed
 from expunge_connectors.s3 import S3Spec
-from expunge_connectors.spellings import Named, Spellings, readable, reader, unknown_spellings
-from expunge_connectors.templates import Template
 
 NORMALISERS = {
     "mail": "email/2",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_connectors.contract import Scope
-from expunge_connectors.templates import Template
+from expunge_connectors.keyspace.templates import Template
 
 SCOPE = Scope("client", "42")
 

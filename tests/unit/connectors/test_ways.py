@@ -12,8 +12,8 @@ from tests.contract.maps import COMPANY, data_map
 
 from expunge_config.datamap import DataMap, Ways, load
 from expunge_connectors.memory import MemorySpec
-from expunge_connectors.postgres.catalogue import ForeignKey
-from expunge_connectors.postgres.leaning import needed_by
+from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.mapping.retention_dependencies import needed_by
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.redis import RedisSpec
 from expunge_connectors.registry import installed

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres import catalogue
+from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
-    clocks,
     collations,
-    constraints,
-    declared,
-    elsewhere,
-    guesses,
+    columns,
+    declared_unmapped,
+    derived_copies,
+    foreign_keys,
+    found_by,
     indexes,
-    internals,
-    owners,
+    inheritance,
+    internal_identities,
+    owner_columns,
+    privileges,
     recording,
-    references,
-    rights,
-    server,
-    spelling,
-    structure,
-    sweep,
-    ties,
-    tombstones,
-    trees,
+    sample_findings,
+    server_settings,
+    timestamps,
+    tombstone_constraints,
+    tombstone_expressions,
     triggers,
     typerights,
+    unmapped_columns,
+    unnormalised_values,
 )
-from expunge_connectors.postgres.inspection.subject import Inspection
-from expunge_connectors.postgres.mapped import store_spec
+from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.mapping.bound_tables import store_spec
 
 __all__ = ["findings", "swept"]
 
@@ -45,25 +45,25 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
     """
     inspection = _inspection(connection, store, data_map)
     found = [
-        *server.findings(connection, inspection),
+        *server_settings.findings(connection, inspection),
         *recording.findings(connection, inspection),
-        *structure.findings(inspection),
-        *trees.findings(connection, inspection),
-        *spelling.findings(inspection),
-        *clocks.findings(connection, inspection),
-        *ties.findings(connection, inspection),
+        *columns.findings(inspection),
+        *inheritance.findings(connection, inspection),
+        *unnormalised_values.findings(inspection),
+        *timestamps.findings(connection, inspection),
+        *found_by.findings(connection, inspection),
         *collations.findings(connection, inspection),
-        *owners.findings(inspection),
-        *internals.findings(connection, inspection),
-        *references.findings(inspection),
-        *tombstones.findings(connection, inspection),
-        *constraints.findings(connection, inspection),
-        *rights.findings(connection, inspection),
+        *owner_columns.findings(inspection),
+        *internal_identities.findings(connection, inspection),
+        *foreign_keys.findings(inspection),
+        *tombstone_expressions.findings(connection, inspection),
+        *tombstone_constraints.findings(connection, inspection),
+        *privileges.findings(connection, inspection),
         *typerights.findings(connection, inspection),
         *triggers.findings(connection, inspection),
-        *elsewhere.findings(connection, inspection),
-        *declared.findings(connection, inspection),
-        *guesses.findings(connection, inspection),
+        *derived_copies.findings(connection, inspection),
+        *declared_unmapped.findings(connection, inspection),
+        *unmapped_columns.findings(connection, inspection),
         *indexes.findings(connection, inspection),
     ]
     rank = {"error": 0, "warning": 1, "info": 2}
@@ -79,11 +79,11 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
         data_map: The whole map.
         rows: Of one table, at most.
     """
-    return list(sweep.findings(connection, _inspection(connection, store, data_map), rows))
+    return list(sample_findings.findings(connection, _inspection(connection, store, data_map), rows))
 
 
 def _inspection(connection: Connection, store: str, data_map: DataMap) -> Inspection:
     spec = store_spec(store, data_map)
-    live = catalogue.read(connection, (table.table for table in spec.collections.values()))
+    live = reader.read(connection, (table.table for table in spec.collections.values()))
     row = connection.execute("SELECT CURRENT_USER").fetchone()
     return Inspection(store, data_map, spec, live, str(row[0]) if row else "")

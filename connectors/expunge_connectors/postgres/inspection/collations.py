@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.keytypes import as_it_is
+from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec
 
 # https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC

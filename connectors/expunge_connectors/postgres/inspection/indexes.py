@@ -10,12 +10,12 @@ from psycopg import sql
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalogue import ForeignKey, Table
+from expunge_connectors.postgres.catalog.key_types import as_it_is, key_type, spelling
+from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.keytypes import as_it_is, key_type, spelling
+from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
 from expunge_connectors.postgres.spec import Tie
-from expunge_connectors.postgres.wording import raw
+from expunge_connectors.postgres.sql.fragments import raw
 
 _INDEXES = """
 SELECT n.nspname || '.' || c.relname,

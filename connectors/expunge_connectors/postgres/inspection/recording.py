@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.inspection.context import Inspection
 
 # Settings of modules are absent (NULL) where the module is.
 _SETTINGS = """

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalogue import Table
+from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection
+from expunge_connectors.postgres.inspection.context import Inspection
 from expunge_connectors.postgres.spec import TableSpec
 
 # The triggers of partitions and children fire when their rows are written through the root.

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalogue import Table
+from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.subject import Inspection, quoted
+from expunge_connectors.postgres.inspection.context import Inspection, quoted
 from expunge_connectors.postgres.spec import TableSpec
 
 # The type itself, what a domain is over, and the elements of an array.

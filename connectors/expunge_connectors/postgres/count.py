@@ -1,0 +1,158 @@
+"""Count: what is there of each subject, for the plan and for the record at the cutoff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from psycopg import sql
+
+from expunge_connectors.contract import Counts, Scope, Subject, Tally
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql.combined_query import Bundle, answers
+from expunge_connectors.postgres.sql.comparison import leading, named, place, place_names, place_types
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, either, listed, raw
+from expunge_connectors.postgres.sql.row_conditions import kept, kept_until, owned, requested
+from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.subject_search import Search, Way, from_rows, joined, meets, ways_of
+from expunge_connectors.postgres.sql.tombstones import entombed
+from expunge_connectors.postgres.table_probe import probe
+
+
+def count(
+    connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+) -> Counts:
+    """Tallies of every collection in the scope, zeros included."""
+    with translated(store.name):
+        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
+    nothing = dict.fromkeys(store.scoped, Tally())
+    tallies = {subject.number: dict(nothing) for subject in subjects}
+    told = answers(search, "count", partial(_bundled, search)) if search.staged.few and store.scoped else None
+    seen: dict[tuple[int, int, int, date | None, str | None], Tally] = {}  # there are few different ones
+    for name, number, due, retained, newer, until in _one_by_one(search) if told is None else told:
+        shared = retained and store.scoped[name].spec.sharing is not None
+        tally = (due, retained, newer, until, "shared" if shared else None)
+        if tally not in seen:
+            seen[tally] = Tally(*tally)
+        tallies[number][name] = seen[tally]
+    return tallies
+
+
+def _bundled(search: Search) -> sql.Composed:
+    bundle = Bundle.of(search)
+    for mapped in search.store.scoped.values():
+        ways = ways_of(bundle.search, mapped.selecting)
+        if ways and mapped.leads:
+            bundle.keep(mapped, _found(bundle.search, mapped, ways))
+        bundle.tell(_statement(bundle.search, mapped, ways))
+    return bundle.statement()
+
+
+def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
+    connection, store = search.connection, search.store
+    unread: dict[str, sql.Identifier] = {}
+    for mapped in store.scoped.values():
+        with translated(store.name, mapped.name):
+            ways = ways_of(search, mapped.selecting)
+            if not ways:
+                unread[mapped.name] = mapped.table.identifier
+                continue
+            if mapped.leads:
+                search.keep("count", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
+            statement = search.phrase(("count", mapped.name), partial(_statement, search, mapped, ways))
+            yield from connection.execute(statement).fetchall()
+    with translated(store.name):
+        probe(connection, store.name, unread)
+
+
+_STATEMENT = sql.SQL(
+    "SELECT {}, number,"
+    " count(*) FILTER (WHERE asked AND NOT stays),"
+    " count(*) FILTER (WHERE asked AND stays),"
+    " count(*) FILTER (WHERE NOT asked),"
+    " max(until) FILTER (WHERE asked AND stays)"
+    " FROM {} WHERE NOT tombstone GROUP BY number"
+)
+# Of no row: a table that may not be read is not one that holds nothing.
+_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date FROM {} WHERE false")
+
+
+def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
+    if not ways:
+        return _NOTHING.format(name, mapped.table.identifier)
+    if mapped.leads:
+        return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
+    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, ways)))
+
+
+def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    """The rows that the ways, and ties within the collection from there, lead to: each once for a subject."""
+    stays = either(kept(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
+
+    def facts(asked: sql.Composable, leads: sql.Composable) -> sql.Composed:
+        return listed(
+            sql.SQL("k.number"),
+            *named(place_names(mapped), place(mapped, "t")),
+            *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
+            sql.SQL("{} AS asked, {} AS leads, {} AS stays, {} AS until, {} AS tombstone").format(
+                asked, leads, stays, kept_until(mapped, "t"), entombed(mapped, "t")
+            ),
+        )
+
+    selects = []
+    for way in ways:
+        asked = _asked(search, mapped, way.tie)
+        selects.append(joined(mapped, way, facts(asked, asked if way.tie in mapped.erasing else FALSE)))
+    if len(selects) == 1 and not mapped.own and ways[0].once:
+        return selects[0]
+    same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
+    merged = sql.SQL(
+        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, stays, until, tombstone"
+        " FROM {found} GROUP BY {same}, stays, until, tombstone"
+    )
+    if not mapped.own:
+        together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
+        return merged.format(same=same, found=together)
+    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    return sql.SQL(
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+    ).format(
+        sql.SQL(" UNION ").join(selects),
+        facts(TRUE, TRUE),
+        mapped.table.identifier,
+        either(*(meets(way, "t") for way in below)),
+        both(sql.SQL("k.leads"), owned(mapped, "t")),
+        merged.format(same=same, found=sql.SQL("every")),
+    )
+
+
+def _columns(mapped: MappedTable) -> sql.Composed:
+    """The columns of a table of found rows, for DDL: see `search`.
+
+    And asked (part of the request; otherwise newer), stays (kept with a ground), until (the day on which that ends) and
+    tombstone (it is one already).
+    """
+    leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
+    facts = raw("asked boolean, leads boolean, stays boolean, until date, tombstone boolean")
+    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
+
+
+def _asked(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composable:
+    """Whether a row found through this tie is part of the request.
+
+    A person found by a re-usable identifier alone: where the subject's person keys are known it is another person, or
+    one who registered again: newer. Where none is known it is due, so that verification shows it; but it is not erased
+    (see `MappedTable.erasing`).
+    """
+    old_enough = requested(mapped, tie, "t", search.cutoff)
+    known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
+    persons = None if known is None else search.staged.table(known.namespace, known.types)
+    if tie in mapped.erasing or persons is None:
+        return old_enough
+    return sql.SQL("({} AND k.number NOT IN (SELECT p.number FROM {} AS p))").format(old_enough, persons)

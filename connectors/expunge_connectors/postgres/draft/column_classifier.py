@@ -1,0 +1,217 @@
+"""Likely personal columns, by name and type and by what a sample looks like. Guesses, said as such."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from psycopg import sql
+
+from expunge_connectors.keyspace.identifier_patterns import EMAIL, PHONE
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.draft import json_paths
+from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection.table_sampling import SampledColumn, SampledTable
+
+_MOSTLY = 0.5
+
+
+class Kind(StrEnum):
+    """What a column seems to hold."""
+
+    EMAIL = "e-mail address"
+    PHONE = "phone number"
+    IP = "IP address"
+    NAME = "name"
+    ADDRESS = "postal address"
+    PART_OF_ADDRESS = "part of a postal address"
+    BIRTH = "birth"
+    NUMBER = "number of a document or account"
+    SECRET = "token or password"  # noqa: S105 - a word for a finding
+    CONTENT = "content"
+    OBJECT = "name of an object"
+    AGENT = "browser"
+
+
+# In this order: the first that fits, anywhere in the name in snake case.
+_WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+    (Kind.EMAIL, (r"^e_?mail", r"_e_?mail$", r"^mail(_addr|_address)?$", r"_mail$")),
+    (Kind.IP, (r"(^|_)ip(_?addr|_?address|_?v[46])?$", r"remote_addr", r"client_ip")),
+    (Kind.PHONE, (r"(^|_)(tele)?phone(_?no|_?nr|_?number)?$", r"(^|_)(mobile|cell|fax|msisdn|tel)$", r"_number$")),
+    (Kind.OBJECT, (r"(^|_)(object|s3|blob|storage|file|bucket)_?(key|path|name)$",)),
+    (Kind.SECRET, (r"token", r"secret", r"passw", r"(^|_)(pw|salt)$", r"api_?key", r"session_?(id|key)", r"_hash$")),
+    (Kind.BIRTH, (r"birth", r"(^|_)dob$", r"(^|_)born(_|$)")),
+    (Kind.NUMBER, (r"(^|_)(ssn|iban|passport|national_?id|pan)$", r"(^|_)(tax|vat|card)_?(id|no|number)$")),
+    (Kind.ADDRESS, (r"^address$", r"(^|_)(postal|street|home|mailing|billing|shipping|delivery)_?address$")),
+    (Kind.PART_OF_ADDRESS, (r"(^|_)(street|city|town|post_?code|zip(_?code)?)$", r"house_?(no|nu)", r"address_line")),
+    (Kind.AGENT, (r"browser", r"user_?agent", r"referr?er", r"(^|_)url$")),
+    (Kind.NAME, (r"^name$", r"(^|_)(full|first|last|given|family|sur|fore|middle|maiden)_?name$",
+                 r"(^|_)(nick|display|billing|user|real|contact)_?name$")),
+    (Kind.CONTENT, (r"(^|_)(body|messages?|notes?|comments?|text|answer|subject|content|description|bio|about)$",
+                    r"(^|_)(transcript|words|reply|review|feedback|preferences|metadata|payload|data|details)$",
+                    r"(^|_)(profile|title|label)$")),
+)  # fmt: skip
+_BY_NAME = tuple((kind, re.compile("|".join(words))) for kind, words in _WORDS)
+_NOT_A_PHONE = re.compile(r"(order|invoice|serial|account|version|card|tax|vat|id|line|page|house|room|part)_number$")
+_TEXTS = frozenset({"text", "character varying", "character", "citext", "name"})
+_JSON = frozenset({"json", "jsonb"})
+_PERSONAL = frozenset(Kind) - {Kind.OBJECT, Kind.CONTENT, Kind.AGENT, Kind.SECRET}
+_SHAPES: dict[Kind, tuple[str, str]] = {Kind.EMAIL: (EMAIL, f"^{EMAIL}$"), Kind.PHONE: (PHONE, f"^ *{PHONE} *$")}
+"""kind -> (pattern of one somewhere in a text, pattern of a text that is one)"""
+CONTACTS = frozenset(_SHAPES)
+"""What identifies a person wherever it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a row something stands, as ties say it (`expunge_connectors.postgres.spec.Source`).
+
+    Attributes:
+        inside: Somewhere in a document (JSON, XML, a row, bytes), no path can be told.
+    """
+
+    column: str
+    path: tuple[str, ...] = ()
+    each: bool = False
+    inside: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """It is the value of the column."""
+        return self == Place(self.column)
+
+    @property
+    def source(self) -> dict[str, object]:
+        """As it stands in the map."""
+        return {
+            "column": self.column,
+            **({"path": list(self.path)} if self.path else {}),
+            **({"each": True} if self.each else {}),
+        }
+
+
+Kinds = dict[Place, Kind]
+"""place -> what it seems to hold"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a table.
+
+    Attributes:
+        unread: Columns with texts that could not be read: what stands there is unknown.
+    """
+
+    kinds: Kinds
+    unread: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What is to be told of columns that could not be read."""
+        return (f"{', '.join(self.unread)} could not be read: unknown.",) if self.unread else ()
+
+
+def snaked(name: str) -> str:
+    """`AuditLog` -> `audit_log`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def named(column: SampledColumn) -> Kind | None:
+    """What the name and the type of a column say."""
+    if column.base.removesuffix("[]") in {"inet", "cidr"}:
+        return Kind.IP
+    snake = snaked(column.name)
+    found = next((kind for kind, pattern in _BY_NAME if pattern.search(snake)), None)
+    if found is Kind.PHONE and _NOT_A_PHONE.search(snake):
+        found = next((kind for kind, pattern in _BY_NAME if kind is not found and pattern.search(snake)), None)
+    if found is Kind.BIRTH and column.base in {"date", "timestamp without time zone", "timestamp with time zone"}:
+        return found
+    return found if column.textual or (found is Kind.SECRET and column.base == "bytea") else None
+
+
+def look(connection: Connection, table: SampledTable, rows: int) -> Seen:
+    """What a table seems to hold: an e-mail address or phone number in most rows decides over a name."""
+    found = {_place(column): kind for column in table.columns if (kind := named(column)) is not None}
+    texts = [column for column in table.columns if column.searchable and not column.foreign]
+    readable = [column for column in texts if column.readable]
+    conditions = {key: condition for column in readable for key, condition in _conditions(column)}
+    answer = table_sampling.counted(connection, table, rows, conditions) if readable else (0, {})
+    if answer is None:
+        return Seen(found, tuple(column.name for column in texts))
+    unread = [column.name for column in texts if not column.readable]
+    for column in readable:
+        place, filled = _place(column), answer[1][f"{column.name}:"]
+        counts = {kind: answer[1][f"{column.name}:{kind}"] for kind in _SHAPES}
+        some = [kind for kind, count in counts.items() if count]
+        if not place.inside:
+            some = [kind for kind in some if counts[kind] >= filled * _MOSTLY]
+        elif some:
+            places = _places(connection, table, rows, column)
+            if places is None:
+                unread.append(column.name)
+            elif found.get(place) in CONTACTS:
+                del found[place]
+            found |= places or {}
+            some = [kind for kind in some if kind not in (places or {}).values()][:1]
+        for kind in some:
+            found[place] = kind
+    return Seen(found, tuple(unread))
+
+
+def personal(found: Kinds) -> Kinds:
+    """Those that say something about a person by themselves; a bare `name` may be anybody's or anything's.
+
+    Nor does an address somewhere in a document: it may be that of whoever wrote it.
+    """
+    return {
+        place: kind
+        for place, kind in found.items()
+        if kind in _PERSONAL and place.column != "name" and not (place.inside and kind in CONTACTS)
+    }
+
+
+def contacts(found: Kinds) -> Kinds:
+    """E-mail addresses and phone numbers of which the place is known: what a row can be tied by."""
+    return {place: kind for place, kind in found.items() if kind in CONTACTS and not place.inside}
+
+
+def told(found: Kinds) -> str:
+    """`email (e-mail address); doc.author.phone (phone number); data (e-mail address inside)`."""
+    return "; ".join(
+        f"{'.'.join((place.column, *place.path))} ({kind}{' inside' if place.inside and kind in CONTACTS else ''})"
+        for place, kind in found.items()
+    )
+
+
+def _place(column: SampledColumn) -> Place:
+    """Where a column's texts stand."""
+    plain = column.base.removesuffix("[]")
+    if column.searchable and plain not in _TEXTS:
+        return Place(column.name, inside=True)
+    return Place(column.name, each=column.base.endswith("[]"))
+
+
+def _conditions(column: SampledColumn) -> Iterator[tuple[str, sql.Composable]]:
+    """(column:, it holds anything), and for each shape (column:kind, it holds such ones)."""
+    value, place = table_sampling.value(column), _place(column)
+    some = sql.SQL("pg_catalog.cardinality({}) > 0").format(value) if place.each else table_sampling.filled(column)
+    yield f"{column.name}:", some
+    for kind, (inside, whole) in _SHAPES.items():
+        if place.each:
+            condition: sql.Composable = sql.SQL(
+                "{} AND (SELECT count(*) FILTER (WHERE {}) * 2 >= count(*) FROM unnest({}) AS e (value))"
+            ).format(some, table_sampling.matches(sql.Identifier("e", "value"), whole), value)
+        else:
+            condition = table_sampling.matches(value, inside if place.inside else whole)
+        yield f"{column.name}:{kind}", condition
+
+
+def _places(connection: Connection, table: SampledTable, rows: int, column: SampledColumn) -> Kinds | None:
+    """Where in its documents addresses and numbers stand; None if that could not be read."""
+    if column.base not in _JSON:
+        return {}
+    patterns = {kind.value: whole for kind, (_, whole) in _SHAPES.items()}
+    found = json_paths.places(connection, table, rows, column.name, patterns)
+    return None if found is None else {Place(column.name, path): Kind(kind) for path, kind in found.items()}

@@ -1,0 +1,150 @@
+"""The database as a draft sees it: who the persons are, what hangs on them, what is shared, whose it may be. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
+from expunge_connectors.postgres.dependency_graph import reaches
+from expunge_connectors.postgres.draft.column_classifier import Kinds, Place, contacts, personal, snaked
+
+_PEOPLE = frozenset(
+    """
+    applicant attendee author buyer caller candidate contact customer donor employee guest member participant passenger
+    patient person resident respondent staff student subscriber teacher user visitor voter worker
+    """.split()  # noqa: SIM905 - reads as a text
+)
+_CONTROLLERS = frozenset(
+    """
+    account agency business client company employer institution merchant org organisation organization school tenant
+    workspace
+    """.split()  # noqa: SIM905 - reads as a text
+)
+_LOG = re.compile(r"(^|_)(log|logs|audit|audits|audit_trail|access|events?|history|journal|trace|traces)$")
+_KEPT = re.compile(r"(^|_)(invoice|order|payment|transaction|receipt|booking|ledger|tax|contract|refund|payout)s?(_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What seems to be what. Tables as `schema.table`.
+
+    Attributes:
+        persons: Tables with a row for each person.
+        tied: Tables whose rows lead to a person along foreign keys, in the order they were reached -> the keys.
+        shared: Parents with personal columns that rows of persons or of `tied` point to -> the keys.
+        loose: Tables with e-mail addresses, phone numbers or an id of a person, which no foreign key ties.
+        members: Tables that tell controllers apart: persons point to them, and their name is that of a client, a
+            tenant, an organisation.
+        lookups: Other parents of persons, with nothing personal -> the keys: a country, or a controller after all.
+        others: Everything else.
+    """
+
+    persons: tuple[str, ...]
+    tied: Mapping[str, tuple[ForeignKey, ...]]
+    shared: Mapping[str, tuple[ForeignKey, ...]]
+    loose: tuple[str, ...]
+    members: tuple[str, ...]
+    lookups: Mapping[str, tuple[ForeignKey, ...]]
+    others: tuple[str, ...]
+
+
+def singular(table: str) -> str:
+    """The name of one of them: `public.app_users` -> `app_user`."""
+    name = _snake(table)
+    for ending, one in (("ies", "y"), ("sses", "ss"), ("ches", "ch"), ("xes", "x"), ("ss", "ss"), ("people", "person")):
+        if name.endswith(ending):
+            return name.removesuffix(ending) + one
+    return name.removesuffix("s")
+
+
+def log_like(table: str) -> bool:
+    """The name is that of a log. Evidence for a question, never for a declaration."""
+    return _LOG.search(_snake(table)) is not None
+
+
+def kept_like(table: str) -> bool:
+    """The name is that of something that laws say to keep."""
+    return _KEPT.search(_snake(table)) is not None
+
+
+def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> Picture:
+    """Sort the tables of a database.
+
+    Args:
+        tables: All of them.
+        keys: All foreign keys between them.
+        kinds: Table -> what its columns seem to hold.
+    """
+    known = [key for key in keys if key.child in tables and key.parent in tables and key.child != key.parent]
+    persons = _persons(tables, known, kinds)
+    tied: dict[str, tuple[ForeignKey, ...]] = {}
+    reached = list(persons)
+    for parent in reached:  # grows on the way: what is reached leads on
+        for key in known:
+            if key.parent == parent and key.child not in reached:
+                reached.append(key.child)
+    for child in reached[len(persons) :]:
+        earlier = reached[: reached.index(child)]
+        tied[child] = tuple(key for key in known if key.child == child and key.parent in earlier)
+    shared: dict[str, tuple[ForeignKey, ...]] = {}
+    members: list[str] = []
+    lookups: dict[str, tuple[ForeignKey, ...]] = {}
+    for table in tables:
+        pointing = tuple(key for key in known if key.parent == table and key.child in reached)
+        if table in reached or not pointing:
+            continue
+        of_persons = any(key.child in persons for key in pointing)
+        if of_persons and _last_word(table) in _CONTROLLERS:
+            members.append(table)
+        elif personal(kinds.get(table, {})):
+            shared[table] = pointing
+        elif of_persons:
+            lookups[table] = pointing
+    placed = {*reached, *shared, *members, *lookups}
+    rest = [table for table in tables if table not in placed]
+    ids = {f"{singular(person)}_id" for person in persons}
+    loose = tuple(table for table in rest if contacts(kinds.get(table, {})) or ids & set(tables[table].columns))
+    others = tuple(table for table in rest if table not in loose)
+    return Picture(tuple(persons), tied, shared, loose, tuple(members), lookups, others)
+
+
+def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> list[str]:
+    """Tables with a contact and a key, to which others point, or whose name says so; none that hangs on another."""
+    edges = [(key.child, key.parent) for key in keys]
+    parents = {key.parent for key in keys}
+    candidates = [
+        table
+        for table, live in tables.items()
+        if len(live.primary_key) == 1
+        and any(not place.path for place in contacts(kinds.get(table, {})))
+        and Place(live.primary_key[0]) not in kinds.get(table, {})
+        and (table in parents or _says_person(table))
+    ]
+    strong = [table for table in candidates if _says_person(table)]
+    strong = [one for one in strong if not _hangs_on(one, strong, edges)] or strong
+    weak = [one for one in candidates if not _says_person(one)]
+    weak = [
+        one
+        for one in weak
+        if not _hangs_on(one, [*strong, *weak], edges) and not any(reaches(edges, person, one) for person in strong)
+    ]
+    return [table for table in tables if table in strong or table in weak]
+
+
+def _hangs_on(table: str, others: Iterable[str], edges: list[tuple[str, str]]) -> bool:
+    """Foreign keys lead from the table to one of the others, and not back."""
+    return any(other != table and reaches(edges, table, other) and not reaches(edges, other, table) for other in others)
+
+
+def _says_person(table: str) -> bool:
+    return _last_word(table) in _PEOPLE
+
+
+def _snake(table: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", snaked(table.partition(".")[2])).strip("_")
+
+
+def _last_word(table: str) -> str:
+    return singular(table).rpartition("_")[2]

@@ -1,0 +1,92 @@
+"""Rows that wait: their keys are not known yet, so they stay for now, and so does what they refer to (laws 2 and 6).
+
+They stay due: verification shows them, and once their keys are resolved and durable they go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from expunge_connectors.postgres.catalog.key_types import counted
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql.comparison import named_there, refers, same_row, values
+from expunge_connectors.postgres.sql.subject_search import Search
+
+
+def look(search: Search, mapped: MappedTable) -> None:
+    """See whether any row found waits."""
+    if mapped.binding or any(feed.needed for feed in mapped.feeds):
+        statement = search.phrase(
+            ("waits", mapped.name),
+            lambda: sql.SQL("SELECT EXISTS (SELECT FROM {} AS f WHERE f.waits)").format(search.table(mapped.name)),
+        )
+        if (search.connection.execute(statement).fetchone() or (False,))[0]:
+            search.waiting.add(mapped.name)
+
+
+def no_identifiers(search: Search, mapped: MappedTable) -> bool:
+    """Take note of values that are no identifiers ("unknown", "n/a"): nothing needs to wait for nobody's keys.
+
+    Whether a value is one, only the normaliser can say; in a column of numbers or UUIDs every value is. True if there
+    were any others, and the search must be done again.
+    """
+    found = False
+    for identity in mapped.binding:
+        source, rule = mapped.yields[identity]
+        if not source.several and counted(mapped.table.columns[source.column]):
+            continue
+        place = search.staged.places[key_staging.yielded(identity)]
+        rows = sql.SQL("{} AS f JOIN {} AS t ON {}").format(
+            search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f")
+        )
+        if source.several:
+            rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "t"))
+        statement = sql.SQL("SELECT DISTINCT f.number, {} FROM {} WHERE f.waits").format(
+            named_there(mapped, identity, "v" if source.several else "t"), rows
+        )
+        none = [
+            (number, text)
+            for number, text in search.connection.execute(statement).fetchall()
+            if text is not None and rule.nobodys(text)
+        ]
+        if none:
+            key_staging.add(search.connection, place, none)
+            found = True
+    return found
+
+
+def hold_back(search: Search, parents: Sequence[MappedTable]) -> None:
+    """Let wait what waiting rows refer to, in a circle as often as it takes."""
+    while any(_held_back(search, one) for one in parents):
+        pass
+
+
+def _held_back(search: Search, parent: MappedTable) -> int:
+    """How many more rows of the parent wait now."""
+    held = 0
+    for key in search.store.foreign_keys:
+        child = next((one for one in search.store.collections.values() if one.table.text == key.child), None)
+        if key.parent != parent.table.text or child is None or not search.found.get(child.name):
+            continue
+        if child.name not in search.waiting:
+            continue
+        held += search.connection.execute(
+            sql.SQL(
+                "UPDATE {} AS f SET waits = true FROM {} AS t, {} AS c, {} AS g"
+                " WHERE NOT f.waits AND g.waits AND {} AND {} AND {}"
+            ).format(
+                search.table(parent.name),
+                parent.table.identifier,
+                child.table.identifier,
+                search.table(child.name),
+                same_row(parent, "t", "f"),
+                refers(child, key.columns, key.parent_columns, "c", "t"),
+                same_row(child, "c", "g"),
+            )
+        ).rowcount
+    if held:
+        search.waiting.add(parent.name)
+    return held

@@ -1,0 +1,137 @@
+"""Deletions and tombstones, as statements: what is chosen, and the same condition said again of the row as it is then.
+
+The condition is named twice: once to choose at most so many rows, once as the condition of the deletion itself, which
+the server checks again on a row that changed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.erase.found_rows import Evidence
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.sql.comparison import place_names, refers, same_row
+from expunge_connectors.postgres.sql.fragments import TRUE, both, column, either, listed, raw
+from expunge_connectors.postgres.sql.row_conditions import kept, owned, requested
+from expunge_connectors.postgres.sql.subject_search import Search, Way, joined, reached
+from expunge_connectors.postgres.sql.tombstones import entombed, put
+from expunge_connectors.postgres.statement_cache import Blank
+
+
+def delete(
+    search: Search,
+    mapped: MappedTable,
+    ways: Sequence[Way],
+    limit: int | None,
+    only: sql.Composable = TRUE,
+) -> sql.Composed:
+    """DELETE what is due, at most `limit` rows of it, and of these only what the extra condition allows."""
+    chosen = _chosen(search, mapped, ways, limit, only)
+    using = sql.SQL("") if chosen.found is None else sql.SQL(" USING {} AS f").format(chosen.found)
+    return sql.SQL("DELETE FROM {} AS t{} WHERE {} AND {}").format(
+        mapped.table.identifier, using, chosen.condition, _still(search, mapped, ways, only)
+    )
+
+
+def tombstone(search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None) -> sql.Composed:
+    """UPDATE what is due and no tombstone yet."""
+    only = sql.SQL("NOT ({})").format(entombed(mapped, "t"))
+    chosen = _chosen(search, mapped, ways, limit, only)
+    using = sql.SQL("") if chosen.found is None else sql.SQL(" FROM {} AS f").format(chosen.found)
+    return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(
+        mapped.table.identifier,
+        listed(
+            *(sql.SQL("{} = {}").format(sql.Identifier(name), put(mapped, name, "t")) for name in mapped.spec.tombstone)
+        ),
+        using,
+        chosen.condition,
+        _still(search, mapped, ways, only),
+    )
+
+
+def nothing(mapped: MappedTable) -> sql.Composed:
+    """The same of no row: a table that may not be written is not one that holds nothing."""
+    if mapped.action is Action.TOMBSTONE:
+        columns = listed(*(sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in mapped.spec.tombstone))
+        return sql.SQL("UPDATE {} AS t SET {} WHERE false").format(mapped.table.identifier, columns)
+    return sql.SQL("DELETE FROM {} AS t WHERE false").format(mapped.table.identifier)
+
+
+def _chosen(
+    search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None, only: sql.Composable
+) -> _Chosen:
+    if mapped.name in search.found:
+        rows: sql.Composable = search.table(mapped.name)
+        if limit is not None and search.found[mapped.name] > limit:
+            # The limit counts rows; one that was found for several subjects stands there often.
+            places = listed(*(raw(name) for name in place_names(mapped)))
+            rows = sql.SQL(
+                "(SELECT f.* FROM {found} AS f JOIN (SELECT DISTINCT {names} FROM {found} AS f JOIN {table} AS t"
+                " ON {same} WHERE {condition} LIMIT {limit}) AS c USING ({places}))"
+            ).format(
+                found=rows,
+                names=listed(*(column("f", name) for name in place_names(mapped))),
+                table=mapped.table.identifier,
+                same=same_row(mapped, "t", "f"),
+                condition=both(due("f"), only),
+                limit=Blank("limit", limit),
+                places=places,
+            )
+        return _Chosen(both(same_row(mapped, "t", "f"), due("f")), rows)
+    bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(Blank("limit", limit))
+    conditions = sql.SQL("NOT {}").format(kept(mapped, "t", search.cutoff)), only
+    found = sql.SQL(" UNION ").join(
+        joined(
+            mapped,
+            way,
+            sql.SQL("DISTINCT t.ctid"),  # the limit counts rows, and two subjects may share one
+            requested(mapped, way.tie, "t", search.cutoff),
+            *conditions,
+        )
+        for way in ways
+    )
+    return _Chosen(sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(found, bound))
+
+
+def _still(search: Search, mapped: MappedTable, ways: Sequence[Way], only: sql.Composable) -> sql.Composed:
+    """The same condition, said of the row as it is when the statement reaches it."""
+    rest = (
+        owned(mapped, "t"),
+        sql.SQL("NOT {}").format(kept(mapped, "t", search.cutoff)),
+        only,
+    )
+    if mapped.name in search.found:
+        return both(Evidence.of(search, mapped).still(), *rest)
+    tied = either(*(both(reached(way, "t"), requested(mapped, way.tie, "t", search.cutoff)) for way in ways))
+    return both(tied, *rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The rows at work: a condition on `t`, and the found rows `f` that it speaks of."""
+
+    condition: sql.Composed
+    found: sql.Composable | None = None
+
+
+def due(found: str) -> sql.Composed:
+    """The row `found` is to go."""
+    return sql.SQL("{f}.asked AND NOT {f}.stays AND NOT {f}.waits").format(f=sql.Identifier(found))
+
+
+def unreferred(mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str]) -> sql.Composed:
+    """No other row of the same table refers to `t`."""
+    other = both(
+        *(
+            equals(column("c", name), column("t", name), mapped.table.columns[name].equality)
+            for name in mapped.table.primary_key
+        )
+    )
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS c WHERE {} AND NOT ({}))").format(
+        mapped.table.identifier, refers(mapped, columns, parent_columns, "c", "t"), other
+    )

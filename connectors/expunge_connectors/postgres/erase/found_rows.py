@@ -1,0 +1,173 @@
+"""Evidence: by what a row was found, kept beside it, so that the statement that erases it can say the same again.
+
+The deletion compares the row, as it is when it is reached, with what stood in it when it was found. These are plain
+comparisons of two rows: the planner has no subquery to charge for at every look-up (it would read whole tables
+instead), and a row that changed in the least of these respects stays for another round.
+
+A table of found rows of the erasing side has the columns number (of the subject), p0, p1, … (which row it is), l0, l1,
+… (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), b0, … (whom it names),
+asked (part of the request), leads (its leads may be followed), waits (see `keys_known`) and stays (kept with a
+ground). A row stands there once for every subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.sql.comparison import (
+    leading,
+    matches,
+    named,
+    named_there,
+    place,
+    place_names,
+    place_types,
+)
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, column, either, listed, raw
+from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity
+from expunge_connectors.postgres.sql.row_conditions import kept, owned, requested
+from expunge_connectors.postgres.sql.subject_search import Search, Way, from_rows, joined, meets, ways_of
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Writes the search for one collection's rows, and the condition that they are still what was found.
+
+    Attributes:
+        ways: From staged keys, and from rows of other collections.
+        own: Within the collection, from a row to those below it.
+    """
+
+    search: Search
+    mapped: MappedTable
+    ways: tuple[Way, ...]
+    own: tuple[Way, ...]
+
+    @classmethod
+    def of(cls, search: Search, mapped: MappedTable) -> Evidence:
+        """The evidence of a collection whose leads have been searched."""
+        ways = [way for way in ways_of(search, mapped.erasing) if way.lead is not mapped]
+        return cls(search, mapped, tuple(ways), tuple(from_rows(search, tie) for tie in mapped.own))
+
+    def columns(self) -> sql.Composed:
+        """The columns of the table of found rows, for DDL."""
+        ddl = [
+            f"{name} {kind.ddl}"
+            for way, names in self._compared()
+            for name, kind in zip(names, way.tie.types, strict=True)
+        ]
+        ddl += [f"{name} text" for name, _ in self._named()]
+        leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
+        facts = raw("asked boolean, leads boolean, waits boolean, stays boolean")
+        return listed(sql.SQL("number integer"), *place_types(self.mapped), *leads, *(raw(one) for one in ddl), facts)
+
+    def statement(self) -> sql.Composed:
+        """The rows that the ways, and ties within the collection from there, lead to."""
+        selects = [joined(self.mapped, way, self._facts(way)) for way in self.ways]
+        if not self.own:
+            if len(selects) == 1 and self.ways[0].once:
+                return selects[0]
+            return self._once(sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects)))
+        below = [replace(way, table=sql.Identifier("every")) for way in self.own]
+        return sql.SQL(
+            "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+        ).format(
+            sql.SQL(" UNION ").join(selects),
+            self._facts(None),
+            self.mapped.table.identifier,
+            either(*(meets(way, "t") for way in below)),
+            both(sql.SQL("k.leads"), owned(self.mapped, "t")),
+            self._once(sql.SQL("every")),
+        )
+
+    def _once(self, found: sql.Composable) -> sql.Composed:
+        """Each row once for a subject, with one value of what each way compared.
+
+        A deletion that comes upon a row twice fires the triggers of its table twice.
+        """
+        mapped = self.mapped
+        same = [
+            "number",
+            *place_names(mapped),
+            *(f"l{at}" for at in range(len(mapped.leads))),
+        ]
+        named = [name for name, _ in self._named()]
+        compared = [
+            raw(f"(array_agg({name}) FILTER (WHERE {name} IS NOT NULL))[1] AS {name}")
+            for _, names in self._compared()
+            for name in names
+        ]
+        return sql.SQL(
+            "SELECT {}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits, stays"
+            " FROM {} GROUP BY {}, stays"
+        ).format(
+            listed(*map(raw, same), *compared, *map(raw, named)),
+            found,
+            listed(*map(raw, [*same, *named])),
+        )
+
+    def still(self) -> sql.Composed:
+        """The row `t` is tied as `f` says it was, and names whom it named."""
+        # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
+        tied = [
+            both(
+                sql.SQL("({}) IS TRUE").format(matches(way.tie, "t", [column("f", name) for name in names])),
+                requested(self.mapped, way.tie, "t", self.search.cutoff),
+            )
+            for way, names in self._compared()
+        ]
+        same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(value, column("f", name)) for name, value in self._named()]
+        leads = list(self.mapped.leads)
+        for feed in self.mapped.feeds:
+            if feed.needed:
+                same += [
+                    sql.SQL("{}::text IS NOT DISTINCT FROM {}::text").format(
+                        column("t", live.name), column("f", f"l{leads.index(live.name)}")
+                    )
+                    for live in feed.columns
+                ]
+        return both(either(*tied), *same, *self._inside())
+
+    def _facts(self, found_by: Way | None) -> sql.Composed:
+        """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
+        mapped, search = self.mapped, self.search
+        known = keys_known(search, mapped, "t", sql.SQL("k.number"))
+        asked = TRUE if found_by is None else requested(mapped, found_by.tie, "t", search.cutoff)
+        evidence = []
+        for way, names in self._compared():
+            here = way is found_by or (found_by is None and way in self.own)
+            for name, theirs, kind in zip(names, way.columns, way.tie.types, strict=True):
+                value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
+                evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
+        evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
+        return listed(
+            sql.SQL("k.number"),
+            *named(place_names(mapped), place(mapped, "t")),
+            *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
+            *evidence,
+            sql.SQL("{} AS asked").format(asked),
+            sql.SQL("{} AS leads").format(both(asked, known)),
+            sql.SQL("{} AS waits").format(FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)),
+            sql.SQL("{} AS stays").format(kept(mapped, "t", search.cutoff)),
+        )
+
+    def _compared(self) -> Iterator[tuple[Way, Sequence[str]]]:
+        """Each way with the names of the columns that hold what it compared."""
+        for at, way in enumerate((*self.ways, *self.own)):
+            yield way, [f"w{at}_{place}" for place in range(len(way.columns))]
+
+    def _named(self) -> Iterator[tuple[str, sql.Composed]]:
+        """b0, b1, … with the identities that a row `t` names in a column of their own."""
+        for at, identity in enumerate(self.mapped.binding):
+            if not self.mapped.yields[identity][0].several:
+                yield f"b{at}", named_there(self.mapped, identity, "t")
+
+    def _inside(self) -> Iterator[sql.Composable]:
+        """Identities inside documents and arrays are known, whichever they are by now."""
+        for identity in self.mapped.binding:
+            if self.mapped.yields[identity][0].several:
+                yield known_identity(self.search, self.mapped, identity, "t", None)

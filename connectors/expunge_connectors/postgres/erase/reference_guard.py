@@ -1,0 +1,73 @@
+"""Who points to rows that should go, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.erase.delete_statements import due
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.sql.comparison import place, refers, same_row
+from expunge_connectors.postgres.sql.fragments import TRUE, both, column, listed
+from expunge_connectors.postgres.sql.shared_rows import nothing_left
+from expunge_connectors.postgres.sql.subject_search import Search
+
+
+def changed_by(
+    search: Search, mapped: MappedTable, key: ForeignKey, child: MappedTable, circle: Sequence[MappedTable]
+) -> sql.Composed:
+    """How many rows of the child point to ones to be deleted here, though they are not deleted themselves.
+
+    Counted, not merely looked for: a planner that hopes to stop at the first row may read the whole child table
+    for the usual answer, which is none.
+    """
+    only = nothing_left(search.store, mapped, "t") if mapped.spec.sharing is not None else TRUE
+    parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f JOIN {} AS t ON {} WHERE {}").format(
+        listed(*(column("t", name) for name in key.parent_columns)),
+        search.table(mapped.name),
+        mapped.table.identifier,
+        same_row(mapped, "t", "f"),
+        both(due("f"), only),
+    )
+    if mapped.spec.sharing is None and set(key.parent_columns) <= set(mapped.table.primary_key):
+        places = [mapped.table.primary_key.index(name) for name in key.parent_columns]
+        parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f WHERE {}").format(
+            listed(
+                *(
+                    sql.SQL("{} AS {}").format(column("f", f"p{at}"), sql.Identifier(name))
+                    for at, name in zip(places, key.parent_columns, strict=True)
+                )
+            ),
+            search.table(mapped.name),
+            due("f"),
+        )
+    itself: sql.Composable = TRUE
+    if child in circle and search.found.get(child.name):
+        itself = sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND {})").format(
+            search.table(child.name), same_row(child, "c", "f"), due("f")
+        )
+    # A foreign key of the root of an inheritance tree does not hold for the tables below it.
+    rows = sql.SQL("ONLY {}" if child.table.tree and key.whole else "{}").format(child.table.identifier)
+    return sql.SQL("SELECT count(*) FROM {} AS c JOIN ({}) AS t ON {} WHERE {}").format(
+        rows,
+        parents,
+        refers(child, key.columns, key.parent_columns, "c", "t"),
+        itself,
+    )
+
+
+def lock(search: Search, mapped: MappedTable) -> sql.Composed:
+    """Lock rows, always in the same order, while those that point to them are counted.
+
+    Two owners erased at once: the second one waits here, and its next statement sees the first one gone. An owner
+    being added holds a lock on the row through its foreign key, and is waited for as well.
+    """
+    return sql.SQL("SELECT FROM {} AS t JOIN {} AS f ON {} WHERE {} ORDER BY {} FOR UPDATE OF t").format(
+        mapped.table.identifier,
+        search.table(mapped.name),
+        same_row(mapped, "t", "f"),
+        due("f"),
+        listed(*place(mapped, "t")),
+    )

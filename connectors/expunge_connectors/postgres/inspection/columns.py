@@ -1,0 +1,142 @@
+"""Tables, columns, keys and types: does what the map names exist, and does it fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from expunge_config.datamap import IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.key_types import key_type
+from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.mapping.bound_tables import leads
+from expunge_connectors.postgres.spec import Source, TableSpec
+
+
+def findings(inspection: Inspection) -> Iterator[Finding]:
+    """Whatever the map names and the database has not, or has otherwise."""
+    for name, spec in inspection.spec.collections.items():
+        table = inspection.catalogue.tables.get(spec.table)
+        if table is None:
+            yield inspection.error(
+                "table-missing",
+                name,
+                f"The table {spec.table} does not exist.",
+                "Correct `table` in the data map, or restore the table.",
+            )
+        elif spec.log is None:
+            yield from _table(inspection, name, spec, table)
+
+
+def _table(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    if not table.supported:
+        yield inspection.error(
+            "table-kind",
+            name,
+            f"{table.text} is a view, a foreign table, a partition, or inherits from another table.",
+            "Name the table at the top: its partitions and children are included.",
+        )
+        return
+    if not table.primary_key:
+        yield inspection.error(
+            "primary-key-missing", name, f"{table.text} has no primary key.", "Add one: rows must be told apart."
+        )
+    for column in sorted(used_columns(inspection, name, spec) - set(table.columns)):
+        yield inspection.error(
+            "column-missing", name, f"{table.text} has no column {column}.", "Correct its name in the data map."
+        )
+    yield from _types(inspection, name, spec, table)
+
+
+def used_columns(inspection: Inspection, name: str, spec: TableSpec) -> set[str]:
+    """Every column of a collection that the map names anywhere."""
+    named = {column for tie in spec.ties for column in tie.names} | set(spec.tombstone)
+    named |= {source.column for source in spec.yields.values()}
+    named |= {column for column in (spec.created, spec.start) if column is not None}
+    if spec.owner is not None and spec.owner.column is not None:
+        named.add(spec.owner.column)
+    for _, other in inspection.data():
+        named |= {column for lead, columns in leads(other) if lead == name for column in columns}
+    return named
+
+
+def _types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for tie in spec.ties:
+        if tie.lead is None:
+            continue
+        lead, lead_columns = tie.lead
+        lead_table = inspection.catalogue.tables.get(inspection.spec.collections[lead].table)
+        for column, lead_column in zip(tie.names, lead_columns, strict=True):
+            ours, theirs = (
+                table.columns.get(column),
+                None if lead_table is None else lead_table.columns.get(lead_column),
+            )
+            if ours is not None and theirs is not None and key_type(ours).ddl != key_type(theirs).ddl:
+                yield inspection.error(
+                    "tie-type",
+                    name,
+                    f"{table.text}.{ours.name} is {ours.type}, but {lead}.{theirs.name} is {theirs.type}: they are"
+                    " never compared.",
+                    "Correct the tie, or make the types agree.",
+                )
+    yield from _inside_types(inspection, name, spec, table)
+    yield from _dates(inspection, name, spec, table)
+
+
+def _dates(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for role, dated in (("created", spec.created), ("start", spec.start)):
+        live = table.columns.get(dated or "")
+        if live is not None and not live.base.startswith(("timestamp", "date")):
+            yield inspection.error(
+                "date-type", name, f"`{role}` names {live.name}, which is {live.type}.", "Name a date or timestamp."
+            )
+        elif live is None or live.not_null:
+            continue
+        elif role == "start":
+            yield inspection.warning(
+                "date-nullable",
+                name,
+                f"`start` names {live.name}, which may be empty: such rows are retained without end.",
+                "Fill the column and make it NOT NULL.",
+            )
+        elif spec.undated is None and _by_reusable(inspection, spec):
+            yield inspection.error(
+                "created-nullable",
+                name,
+                f"`created` names {live.name}, which may be empty: such rows would count as newer for ever.",
+                "Fill the column and make it NOT NULL, or decide `undated: erase | keep` for rows without a time.",
+            )
+
+
+def _by_reusable(inspection: Inspection, spec: TableSpec) -> bool:
+    """Rows are found by an identifier that may be re-used: only then does their age matter."""
+    found = [inspection.data_map.identities[tie.identity] for tie in spec.ties if tie.identity]
+    return any(one.kind is IdentityKind.NOMINATING and not one.shareable for one in found)
+
+
+def _inside_types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for source in (*spec.yields.values(), *_inside(spec)):
+        live = table.columns.get(source.column)
+        if live is None or not source.several:
+            continue
+        if not (live.base.endswith("[]") if source.each else live.base in {"json", "jsonb"}):
+            yield inspection.error(
+                "value-type",
+                name,
+                f"{table.text}.{live.name} is {live.type}, but the map looks for values inside it.",
+                "Give `path` for JSON and JSONB, `each` for an array, and neither for a plain column.",
+            )
+        elif live.base == "json":
+            # It is looked into as jsonb, which has no text with a NUL:
+            # https://www.postgresql.org/docs/current/datatype-json.html
+            yield inspection.warning(
+                "json-text",
+                name,
+                f"{table.text}.{live.name} is json, which may hold the escape \\u0000: one such row stops every batch,"
+                " and the server's log quotes a part of it.",
+                f"ALTER TABLE {quoted_table(spec.table)} ALTER COLUMN {quoted(live.name)} TYPE jsonb",
+            )
+
+
+def _inside(spec: TableSpec) -> Iterator[Source]:
+    return (Source(column=tie.names[0], path=tie.path, each=tie.each) for tie in spec.ties if tie.several)

@@ -1,0 +1,72 @@
+"""What an inspection looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from expunge_config.datamap import Action, DataMap
+from expunge_connectors.contract import Finding, Severity
+from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One store: what the map says and what is there. `role` is the name of the role that we work as."""
+
+    store: str
+    data_map: DataMap
+    spec: PostgresSpec
+    catalogue: Catalogue
+    role: str
+
+    def data(self) -> Iterator[tuple[str, TableSpec]]:
+        """The collections that are no logs."""
+        return ((name, table) for name, table in self.spec.collections.items() if table.log is None)
+
+    def live_data(self) -> Iterator[tuple[str, TableSpec, Table]]:
+        """The collections that are no logs and whose tables exist."""
+        for name, spec in self.data():
+            table = self.catalogue.tables.get(spec.table)
+            if table is not None:
+                yield name, spec, table
+
+    def action(self, spec: TableSpec) -> Action:
+        """What a request does with the collection; not for logs."""
+        return self.data_map.data_types[spec.data_type or ""].on_request
+
+    def deletes(self, spec: TableSpec) -> bool:
+        """Rows of the collection are deleted at some time (a retained one's when they expire)."""
+        return spec.log is None and self.action(spec) is not Action.TOMBSTONE
+
+    def collection_of(self, table: str) -> str | None:
+        """The collection that has this `schema.table`, logs included."""
+        return next((name for name, spec in self.spec.collections.items() if spec.table == table), None)
+
+    def declared_free(self, place: str) -> bool:
+        """The map says that this place holds no personal data, and who says so."""
+        return any(one.place == place for one in self.spec.unmapped_ok)
+
+    def error(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
+        """A finding that blocks."""
+        return Finding(Severity.ERROR, code, self.store, collection, message, remedy)
+
+    def warning(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
+        """A finding to think about."""
+        return Finding(Severity.WARNING, code, self.store, collection, message, remedy)
+
+    def info(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
+        """A finding to know about."""
+        return Finding(Severity.INFO, code, self.store, collection, message, remedy)
+
+
+def quoted(*names: str) -> str:
+    """A qualified name as SQL to be pasted."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def quoted_table(text: str) -> str:
+    """`schema.table` as SQL to be pasted."""
+    schema, _, name = text.partition(".")
+    return quoted(schema, name)

@@ -1,0 +1,158 @@
+"""Foreign keys: who points to what will be deleted, and what the database would do to them by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.dependency_graph import circles
+from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.spec import TableSpec
+
+_EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
+
+
+def findings(inspection: Inspection) -> Iterator[Finding]:
+    """Undeclared tables, keys that are off, cascades, children that stay behind, circles."""
+    yield from _undeclared(inspection)
+    yield from _off(inspection)
+    for key in inspection.catalogue.foreign_keys:
+        parent = inspection.collection_of(key.parent)
+        if parent is not None and inspection.deletes(inspection.spec.collections[parent]):
+            yield from _child(inspection, key, parent)
+    yield from _circles(inspection)
+
+
+def _undeclared(inspection: Inspection) -> Iterator[Finding]:
+    logs = {spec.table for spec in inspection.spec.collections.values() if spec.log is not None}
+    mapped = {spec.table for spec in inspection.spec.collections.values()}
+    for table, via in sorted(_leading(inspection, logs).items()):
+        if table in mapped:
+            continue
+        yield inspection.error(
+            "undeclared-table",
+            inspection.collection_of(via.parent),
+            f"{table} points to {via.parent} (constraint {via.name}), but the map does not name it.",
+            "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver.",
+        )
+
+
+def _leading(inspection: Inspection, logs: Container[str]) -> dict[str, ForeignKey]:
+    """Every table that points, perhaps through others, to a mapped one: the first key on a shortest way there."""
+    found: dict[str, ForeignKey] = {}
+    reached = {spec.table for _, spec in inspection.data()}
+    while True:
+        nearer: dict[str, ForeignKey] = {}
+        for key in inspection.catalogue.foreign_keys:
+            if key.parent in reached and key.parent not in logs and key.child not in reached:
+                nearer.setdefault(key.child, key)
+        if not nearer:
+            return found
+        found |= nearer
+        reached |= nearer.keys()
+
+
+def _off(inspection: Inspection) -> Iterator[Finding]:
+    for key in inspection.catalogue.foreign_keys:
+        child = inspection.collection_of(key.child)
+        if child is not None and inspection.collection_of(key.parent) is not None and not key.enforced:
+            yield inspection.warning(
+                "foreign-key-off",
+                child,
+                f"The server does not hold constraint {key.name} from {key.child} to {key.parent}: it is NOT ENFORCED,"
+                " its triggers are disabled, or sessions have session_replication_role = replica. It is not relied on.",
+                f"Make {key.name} anew (DROP CONSTRAINT, ADD CONSTRAINT), which looks at the rows of meanwhile; set"
+                " session_replication_role for no database and no role.",
+            )
+
+
+def _child(inspection: Inspection, key: ForeignKey, parent: str) -> Iterator[Finding]:
+    child = inspection.collection_of(key.child)
+    spec = None if child is None else inspection.spec.collections[child]
+    if key.writes_child and (spec is None or spec.log is not None):
+        yield inspection.error(
+            "cascade-into-log" if spec is not None else "cascade-into-undeclared",
+            parent,
+            f"A deletion from {key.parent} {_EFFECT[key.on_delete]} {key.child} (constraint {key.name}).",
+            f"Tombstone `{parent}` instead of deleting it.",
+        )
+    if spec is None or child is None:
+        return
+    stays = spec.log is not None or _stays(inspection, key, parent, child)
+    if stays:
+        yield inspection.error(
+            "retained-child",
+            parent,
+            f"Rows of {key.child} stay and point to rows of {key.parent} that are deleted (constraint {key.name}).",
+            f"Tombstone `{parent}` instead of deleting it.",
+        )
+    elif child == parent and spec.person is not None and not _tied_below(spec, child, key):
+        yield inspection.warning(
+            "self-reference",
+            parent,
+            f"Each row of {key.parent} is a person, and may point to another one (constraint {key.name}): whoever is"
+            " pointed to by somebody who stays cannot be erased, whatever ON DELETE says (CASCADE, SET NULL and SET"
+            " DEFAULT would change the row that stays, which is refused).",
+            f"Tombstone `{parent}` instead of deleting it; or let a table of its own, tied by both columns, say who"
+            f" points to whom; or, if the rows below are the same person's, tie them: {_tie(key, child)}.",
+        )
+    elif key.writes_child:
+        yield inspection.warning(
+            "cascade",
+            parent,
+            f"A deletion from {key.parent} {_EFFECT[key.on_delete]} {key.child} (constraint {key.name}): a request"
+            " whose rows are pointed to by rows of others is refused.",
+            "Make the constraint ON DELETE NO ACTION.",
+        )
+    owner, parents_owner = spec.owner, inspection.spec.collections[parent].owner
+    if owner is not None and parents_owner is not None and owner.controller != parents_owner.controller:
+        yield inspection.warning(
+            "foreign-controller",
+            parent,
+            f"{key.child} belongs to another controller and points to {key.parent}: its rows stay, so that deletions"
+            " they point to are refused.",
+            f"Tombstone `{parent}`, or correct the owners.",
+        )
+
+
+def _tied_below(spec: TableSpec, name: str, key: ForeignKey) -> bool:
+    """Whoever points to a person's row through this key of its own table is the same person's: the map ties it."""
+    equal = set(zip(key.columns, key.parent_columns, strict=True))
+    leads = [(tie.names, tie.lead) for tie in spec.ties if tie.lead is not None]
+    return any(lead[0] == name and equal.issuperset(zip(names, lead[1], strict=True)) for names, lead in leads)
+
+
+def _tie(key: ForeignKey, name: str) -> str:
+    """The tie of the rows below, to be pasted."""
+    if len(key.columns) == 1:
+        return f"{{column: {key.columns[0]}, of: {name}.{key.parent_columns[0]}}}"
+    return f"{{columns: [{', '.join(key.columns)}], of: {name}, of_columns: [{', '.join(key.parent_columns)}]}}"
+
+
+def _stays(inspection: Inspection, key: ForeignKey, parent: str, child: str) -> bool:
+    """Rows of the child are kept, with their reference, though the parent's go."""
+    spec = inspection.spec.collections[child]
+    if inspection.action(spec) is Action.RETAIN:
+        return inspection.action(inspection.spec.collections[parent]) is Action.DELETE
+    return inspection.action(spec) is Action.TOMBSTONE and not set(key.columns) <= set(spec.tombstone)
+
+
+def _circles(inspection: Inspection) -> Iterator[Finding]:
+    """Rows in a circle go in one statement; but who else points to a shared row is asked before."""
+    deleted = {spec.table: name for name, spec in inspection.data() if inspection.deletes(spec)}
+    edges = [
+        (deleted[key.child], deleted[key.parent])
+        for key in inspection.catalogue.foreign_keys
+        if key.child in deleted and key.parent in deleted
+    ]
+    for circle in circles(tuple(deleted.values()), edges):
+        for name in circle:
+            if len(circle) > 1 and inspection.spec.collections[name].sharing is not None:
+                yield inspection.error(
+                    "foreign-key-circle",
+                    name,
+                    f"The foreign keys of {', '.join(circle)} run in a circle around a shared row.",
+                    "Tombstone one of these collections: which of them goes first cannot be decided.",
+                )

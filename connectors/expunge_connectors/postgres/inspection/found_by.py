@@ -1,0 +1,165 @@
+"""Ties: could they lead to a stranger's row, and do they lead to the person's own?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from expunge_config.datamap import Action, IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.spec import TableSpec, Tie
+
+_UNIQUE = """
+SELECT x.indrelid::bigint,
+       ARRAY(SELECT a.attname::text
+               FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+              WHERE k.position <= x.indnkeyatts)
+  FROM pg_catalog.pg_index x
+ WHERE x.indrelid = ANY (%s)
+   AND x.indisunique AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
+"""
+
+Uniques = Mapping[str, tuple[frozenset[str], ...]]
+"""`schema.table` -> sets of columns whose values no two rows share."""
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Ties that are not precise, and persons that none of their ties selects."""
+    unique = uniques(connection, inspection)
+    for name, spec, _ in inspection.live_data():
+        yield from _unscoped(inspection, name, spec)
+        if spec.sharing is not None:
+            yield from _unguarded(inspection, name, spec)
+        if spec.person is not None and not any(_sure(inspection, tie) for tie in spec.ties):
+            yield inspection.error(
+                "person-unreachable",
+                name,
+                f"A row of {spec.table} is one person, but every tie is by a re-usable identifier, and such a tie never"
+                " erases a person.",
+                f"Add a tie by the identity `{spec.person}`: its column is the one that is yielded.",
+            )
+        for tie in spec.ties:
+            if tie.lead is not None and not _precise(inspection, unique, spec, tie):
+                yield inspection.error(
+                    "tie-not-unique",
+                    name,
+                    f"{spec.table}.{', '.join(tie.names)} is tied to {tie.lead[0]}.{', '.join(tie.lead[1])}, but rows"
+                    " of several people may hold one value there: rows of strangers could be reached.",
+                    f"Tie to a unique column of `{tie.lead[0]}`; or let it yield the column as an identity of kind"
+                    " internal, if a value never belongs to two people.",
+                )
+
+
+def uniques(connection: Connection, inspection: Inspection) -> Uniques:
+    """The unique sets of columns of every mapped table.
+
+    An index of the root of an inheritance tree does not hold for the tables below it: two of them may hold one value.
+    """
+    by_oid = {table.oid: text for text, table in inspection.catalogue.tables.items() if not table.tree}
+    found: dict[str, tuple[frozenset[str], ...]] = {}
+    for oid, columns in connection.execute(_UNIQUE, (list(by_oid),)).fetchall():
+        found[by_oid[oid]] = (*found.get(by_oid[oid], ()), frozenset(columns))
+    return found
+
+
+def _sure(inspection: Inspection, tie: Tie) -> bool:
+    return tie.identity is None or inspection.data_map.identities[tie.identity].kind is not IdentityKind.NOMINATING
+
+
+def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie) -> bool:
+    lead, columns = tie.lead or ("", ())
+    if spec.sharing is not None or _of_one_person(inspection, unique, lead, frozenset(columns), frozenset()):
+        return True
+    # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
+    # tombstone would not be.
+    lead_table = inspection.spec.collections[lead].table
+    if inspection.catalogue.tables[lead_table].tree:
+        return False  # its foreign keys do not hold for the rows below it
+    return inspection.action(spec) is not Action.TOMBSTONE and any(
+        key.child == lead_table
+        and key.parent == spec.table
+        and set(zip(key.columns, key.parent_columns, strict=True)) == set(zip(columns, tie.names, strict=True))
+        for key in inspection.catalogue.foreign_keys
+    )
+
+
+def _of_one_person(
+    inspection: Inspection, unique: Uniques, lead: str, columns: frozenset[str], seen: frozenset[str]
+) -> bool:
+    """No value of these columns stands in rows of two people.
+
+    They are unique; or the map says so (an identity that is never re-used); or the rows themselves are found through
+    these columns, by values that are one person's.
+    """
+    spec = inspection.spec.collections[lead]
+    if any(one <= columns for one in unique.get(spec.table, ())):
+        return True
+    if any(
+        not source.several
+        and source.column in columns
+        and inspection.data_map.identities[identity].kind is not IdentityKind.NOMINATING
+        for identity, source in spec.yields.items()
+    ):
+        return True
+    if lead in seen or not spec.ties:
+        return False
+
+    def own(tie: Tie) -> bool:
+        if not set(tie.names) <= columns or tie.several:
+            return False
+        if tie.lead is None:
+            return _sure(inspection, tie)
+        return _of_one_person(inspection, unique, tie.lead[0], frozenset(tie.lead[1]), seen | {lead})
+
+    return all(own(tie) for tie in spec.ties)
+
+
+def _unscoped(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """A store that checks owners is also told keys that nobody proved to be the member's."""
+    owner = spec.owner
+    if owner is None or not owner.inherited or not inspection.data_map.controllers[owner.controller].many:
+        return
+    for identity in sorted({tie.identity for tie in spec.ties if tie.identity is not None}):
+        if inspection.data_map.identities[identity].kind is not IdentityKind.INTERNAL:
+            yield inspection.error(
+                "inherited-identity",
+                name,
+                f"{spec.table} is tied by `{identity}`, which a request of any {owner.controller} may name, and its"
+                " owner is inherited: nothing keeps the rows of another one apart.",
+                "Give the owner a `column`, or tie the table with `of` to one that has it.",
+            )
+
+
+def _unguarded(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """A shared row that nothing leads to is deleted; a foreign key alone keeps links from being made at that moment."""
+    for tie in spec.ties:
+        if tie.lead is None:
+            continue
+        lead, columns = tie.lead
+        table = inspection.spec.collections[lead].table
+        pairs = set(zip(columns, tie.names, strict=True))
+        same = [
+            key
+            for key in inspection.catalogue.foreign_keys
+            if (key.child, key.parent, key.whole) == (table, spec.table, True)
+            and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
+        ]
+        if any(key.enforced for key in same):
+            continue
+        constraint = quoted(f"{table.partition('.')[2]}_{'_'.join(columns)}_shared"[:63])
+        alter = f"ALTER TABLE {quoted_table(table)}"
+        live = inspection.catalogue.tables.get(table)
+        later = "" if live is not None and live.kind == "p" else " NOT VALID"  # of partitioned tables: from 18 on
+        yield inspection.warning(
+            "shared-unguarded",
+            name,
+            f"No foreign key holds {table}.{', '.join(columns)} to the shared rows of {spec.table}: one that somebody"
+            " links to at the moment when its last owner is erased is deleted all the same.",
+            f"Make {same[0].name} anew: it is off."
+            if same
+            else f"{alter} ADD CONSTRAINT {constraint} FOREIGN KEY ({', '.join(map(quoted, columns))}) REFERENCES"
+            f" {quoted_table(spec.table)} ({', '.join(map(quoted, tie.names))}){later};"
+            f" {alter} VALIDATE CONSTRAINT {constraint}",
+        )

@@ -1,0 +1,110 @@
+"""Internal identities: does one value, a session's token or an object's key, belong to one person's rows only?
+
+What other stores hold under such a value goes with whoever's row yields it (law 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from expunge_config.datamap import IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.key_types import as_it_is
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
+from expunge_connectors.postgres.spec import Source, TableSpec, Tie
+
+# Any other spelling rule makes one key of values that a unique index takes for two.
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Columns that yield an internal identity and whose values two people's rows may share."""
+    unique = uniques(connection, inspection)
+    for name, spec, table in inspection.live_data():
+        for identity, source in spec.yields.items():
+            if inspection.data_map.identities[identity].kind is not IdentityKind.INTERNAL:
+                continue
+            if _told_apart(inspection, spec, identity, source):
+                continue
+            exact = as_it_is(inspection.data_map.identities[identity].rule, table.columns[source.column])
+            if (
+                exact
+                and not source.several
+                and _one_persons(inspection, unique, name, frozenset({source.column}), frozenset())
+            ):
+                continue
+            place = f"{table.text}.{source.column}"
+            if source.never_shared is not None:
+                yield inspection.warning(
+                    "internal-not-unique",
+                    name,
+                    f"{place} yields `{identity}`, and nothing in the database keeps two rows from holding one value."
+                    " The map says that none is shared; a row whose value is stays, and its person fails.",
+                    f"Make the column unique; or tie the table by `{identity}` as well and let it yield the person.",
+                )
+                continue
+            remedy = (
+                f"tie the table by `{identity}` as well and let it yield the person, so that a value of two people is"
+                " ambiguous; or say under `never_shared`, with reason and name, that there is none."
+            )
+            if not source.several:
+                index = (
+                    f"CREATE UNIQUE INDEX CONCURRENTLY ON {quoted_table(table.text)} ({quoted(source.column)});"
+                    if table.kind == "r" and not table.tree
+                    else "Make the column unique;"
+                )
+                remedy = f"{index} or {remedy}"
+            yield inspection.error(
+                "internal-not-unique",
+                name,
+                f"{place} yields `{identity}`, but rows of two people may hold one value there: with one person's, the"
+                " other one's record in another store would go.",
+                remedy[0].upper() + remedy[1:],
+            )
+
+
+def _told_apart(inspection: Inspection, spec: TableSpec, identity: str, source: Source) -> bool:
+    """Every row with the value is found by it and says whose it is: two people behind one value are ambiguous."""
+    return any(
+        tie.identity == identity and (tie.names[0], tie.path, tie.each) == (source.column, source.path, source.each)
+        for tie in spec.ties
+    ) and any(
+        not one.several and inspection.data_map.identities[name].kind is IdentityKind.PERSON
+        for name, one in spec.yields.items()
+    )
+
+
+def _one_persons(
+    inspection: Inspection, unique: Uniques, name: str, columns: frozenset[str], seen: frozenset[str]
+) -> bool:
+    """No value of these columns stands in rows of two people.
+
+    They are unique; or they name a person; or the rows are found by these columns alone, through values that are one
+    person's.
+    """
+    spec = inspection.spec.collections[name]
+    if spec.sharing is not None:  # one row, several people
+        return False
+    if any(one <= columns for one in unique.get(spec.table, ())) or _names_person(inspection, spec, columns):
+        return True
+    if name in seen or not spec.ties:
+        return False
+
+    def own(tie: Tie) -> bool:
+        if not set(tie.names) <= columns or tie.several:
+            return False
+        if tie.lead is None:
+            return inspection.data_map.identities[tie.identity or ""].kind is not IdentityKind.NOMINATING
+        return _one_persons(inspection, unique, tie.lead[0], frozenset(tie.lead[1]), seen | {name})
+
+    return all(own(tie) for tie in spec.ties)
+
+
+def _names_person(inspection: Inspection, spec: TableSpec, columns: frozenset[str]) -> bool:
+    return any(
+        source.column in columns
+        and not source.several
+        and inspection.data_map.identities[identity].kind is IdentityKind.PERSON
+        for identity, source in spec.yields.items()
+    )

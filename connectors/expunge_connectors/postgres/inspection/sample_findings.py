@@ -1,0 +1,171 @@
+"""The sweep: samples of tables and columns that the map does not name, searched for what looks like an identifier."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Finding
+from expunge_connectors.keyspace.identifier_patterns import IN_TEXT, share
+from expunge_connectors.postgres.catalog.key_types import INTEGER, UUID, key_type
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.table_sampling import SampledColumn, SampledTable
+from expunge_connectors.postgres.spec import Removal
+from expunge_connectors.postgres.sql.tombstones import without
+
+_ID_LIKE = re.compile(r"(^|_)(id|ids|uid|uuid|by|user|owner|author|customer|member|person|account|contact)$")
+_NUMBERED = frozenset({"smallint", "integer", "bigint", "numeric"})
+_ADDRESSES = frozenset({"inet", "cidr"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Persons:
+    """The column with the ids of the persons of one collection."""
+
+    collection: str
+    table: sql.Identifier
+    column: str
+    base: str
+
+
+def findings(connection: Connection, inspection: Inspection, rows: int) -> Iterator[Finding]:
+    """What looks like an identifier, by column, and what could not be looked at."""
+    persons = list(_persons(inspection))
+    until = time.monotonic() + table_sampling.SECONDS_IN_ALL
+    unread: list[str] = []
+    late: list[str] = []
+    for table in table_sampling.tables(connection):
+        collection = inspection.collection_of(table.root)
+        columns = [] if inspection.declared_free(table.text) else list(_unmapped(inspection, table, collection))
+        if not columns:
+            continue
+        unread += [f"{table.text}.{one.name}" for one in columns if not one.readable]
+        readable = [one for one in columns if one.readable]
+        if not readable:
+            continue
+        conditions = dict(_conditions(readable, persons, _removals(inspection, table, collection)))
+        answer = table_sampling.counted(connection, table, rows, conditions) if time.monotonic() < until else None
+        if answer is None:
+            late.append(table.text)
+            continue
+        size, counts = answer
+        for column in readable:
+            found = list(_found(column, persons, counts))
+            if found:
+                kinds = ", ".join(f"{words} in {share(count, size)}" for words, count in found)
+                place = f"{table.text}.{column.name}"
+                yield inspection.warning(
+                    "unmapped-identifiers",
+                    collection,
+                    f"{place} seems to hold {kinds} of {size} rows looked at, and no part of the map covers it.",
+                    "Add the column to the collection's `tombstone`, or put it under `unmapped_ok`."
+                    if collection is not None
+                    else f"Map {table.text}, declare it a log, or put {table.text} or {place} under `unmapped_ok`.",
+                )
+    yield from _unknown(inspection, unread, late)
+
+
+def _unknown(inspection: Inspection, unread: list[str], late: list[str]) -> Iterator[Finding]:
+    if unread:
+        tables = sorted({place.rpartition(".")[0] for place in unread})
+        yield inspection.info(
+            "sweep-unread",
+            None,
+            f"The role may not read {', '.join(tables)}: what stands there is unknown, not fine.",
+            f"GRANT SELECT ON {', '.join(map(quoted_table, tables))} TO {quoted(inspection.role)}; or look yourself.",
+        )
+    if late:
+        yield inspection.info(
+            "sweep-unfinished",
+            None,
+            f"A sample of {', '.join(late)} could not be read in time: what stands there is unknown, not fine.",
+            "Try again with fewer rows (--rows), or look yourself.",
+        )
+
+
+def _unmapped(inspection: Inspection, table: SampledTable, collection: str | None) -> Iterator[SampledColumn]:
+    """The columns that would still be there after a request.
+
+    Rows of a collection that is deleted go whole, and a log is declared. Of a tombstoned one, the columns that the
+    tombstone does not name stay, and what it does not remove from a document.
+    """
+    spec = None if collection is None else inspection.spec.collections[collection]
+    if spec is not None and (spec.log is not None or inspection.action(spec) is not Action.TOMBSTONE):
+        return
+    kept = set() if spec is None else {spec.created, spec.start}
+    if spec is not None:
+        kept |= {column for column, wanted in spec.tombstone.items() if not isinstance(wanted, Removal)}
+    if spec is not None and spec.owner is not None:
+        kept.add(spec.owner.column)
+    for column in table.columns:
+        fixed = spec is not None and (column.key or column.name in kept)
+        if not fixed and not inspection.declared_free(f"{table.text}.{column.name}"):
+            yield column
+
+
+def _persons(inspection: Inspection) -> Iterator[_Persons]:
+    for name, spec, table in inspection.live_data():
+        source = spec.yields.get(spec.person or "")
+        column = None if source is None or source.several else table.columns.get(source.column)
+        if column is not None and key_type(column) in {UUID, INTEGER}:
+            yield _Persons(name, table.identifier, column.name, column.base)
+
+
+def _removals(inspection: Inspection, table: SampledTable, collection: str | None) -> Mapping[str, sql.Composable]:
+    """Column -> what a tombstone leaves of its documents."""
+    live = inspection.catalogue.tables.get(table.text)
+    if collection is None or live is None:
+        return {}
+    return {
+        column: without(sql.Identifier("s", column), wanted, live.columns[column].type)
+        for column, wanted in inspection.spec.collections[collection].tombstone.items()
+        if isinstance(wanted, Removal) and column in live.columns and live.columns[column].base in {"json", "jsonb"}
+    }
+
+
+def _conditions(
+    columns: Iterable[SampledColumn], persons: Iterable[_Persons], left: Mapping[str, sql.Composable]
+) -> Iterator[tuple[str, sql.Composable]]:
+    for column in columns:
+        value = left.get(column.name, table_sampling.value(column))
+        yield f"{column.name}:filled", table_sampling.filled(column)
+        if column.searchable:
+            for words, pattern in IN_TEXT.items():
+                yield f"{column.name}:{words}", table_sampling.matches(value, pattern)
+        for one in persons:
+            if _comparable(column, one):
+                yield (
+                    f"{column.name}:of {one.collection}",
+                    table_sampling.refers(value, one.table, one.column, one.base),
+                )
+
+
+def _comparable(column: SampledColumn, persons: _Persons) -> bool:
+    """UUIDs are looked for in every text; numbers only where the name says that they are ids: 1 is in every table."""
+    if column.foreign or column.key:
+        return False
+    if persons.base == "uuid":
+        return column.searchable or column.base.removesuffix("[]") == "uuid"
+    return bool(_ID_LIKE.search(column.name.lower())) and (column.textual or column.base in _NUMBERED)
+
+
+def _found(column: SampledColumn, persons: Iterable[_Persons], counts: dict[str, int]) -> Iterator[tuple[str, int]]:
+    filled = counts[f"{column.name}:filled"]
+    if column.base.removesuffix("[]") in _ADDRESSES and filled:
+        yield "IP addresses", filled
+    for words in IN_TEXT:
+        count = counts.get(f"{column.name}:{words}", 0)
+        if count:
+            yield words, count
+    for one in persons:
+        count = counts.get(f"{column.name}:of {one.collection}", 0)
+        # Numbers are ids of these persons only if all of them are.
+        if count and (one.base == "uuid" or count == filled):
+            yield f"ids of `{one.collection}`", count

@@ -1,0 +1,156 @@
+"""Tombstones: can they be computed from the primary key alone, again and again, and does the column take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from expunge_config.datamap import Action, IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.examples import FIRST
+from expunge_connectors.postgres.spec import Removal, TableSpec
+from expunge_connectors.postgres.sql.fragments import raw
+from expunge_connectors.postgres.sql.tombstones import comparable
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Try every expression on an example of a key."""
+    for name, spec, table in inspection.live_data():
+        if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
+            continue
+        yield from _personal_key(inspection, name, spec, table)
+        yield from _referenced(inspection, name, spec, table)
+        for column in spec.tombstone:
+            if column in table.columns:
+                yield from _expression(connection, inspection, name, spec, table, column)
+
+
+def _personal_key(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    named = [(tie.names[0], tie.identity) for tie in spec.ties if tie.identity]
+    named += [(source.column, identity) for identity, source in spec.yields.items()]
+    personal = {
+        column for column, identity in named if inspection.data_map.identities[identity].kind is IdentityKind.NOMINATING
+    }
+    for column in sorted(personal.intersection(table.primary_key)):
+        yield inspection.error(
+            "tombstone-personal-key",
+            name,
+            f"{table.text} cannot be tombstoned: its primary key's column {column} says itself who it was.",
+            "Delete the collection, or give the table a primary key without personal data.",
+        )
+
+
+def _referenced(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for key in inspection.catalogue.foreign_keys:
+        changed = set(key.parent_columns).intersection(spec.tombstone)
+        if key.parent == table.text and changed:
+            yield inspection.error(
+                "tombstone-referenced",
+                name,
+                f"The tombstone changes {', '.join(sorted(changed))}, to which {key.child} points ({key.name}).",
+                "Leave the column out of the tombstone, or point to another column.",
+            )
+
+
+def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
+    connection: Connection, inspection: Inspection, name: str, spec: TableSpec, table: Table, column: str
+) -> Iterator[Finding]:
+    where = f"The tombstone of {table.text}.{column}"
+    live = table.columns[column]
+    if column in table.primary_key:
+        yield inspection.error(
+            "tombstone-expression", name, f"{where} changes the primary key.", "Leave this column out of the tombstone."
+        )
+        return
+    if live.generated:
+        return  # see constraints
+    wanted = spec.tombstone[column]
+    if isinstance(wanted, Removal):
+        if live.base not in {"json", "jsonb"}:
+            yield inspection.error(
+                "tombstone-expression",
+                name,
+                f"{where} removes paths, but the column is no JSON.",
+                "Give an expression.",
+            )
+        return
+    statement = _trial(wanted, table, column)
+    try:
+        # Two statements, two transactions: what depends on the time or on chance differs.
+        first, second = (_value(connection, statement) for _ in range(2))
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise
+        yield inspection.error(
+            "tombstone-expression",
+            name,
+            f"{where} cannot be computed from the primary key ({', '.join(table.primary_key)}) alone: SQLSTATE"
+            f" {error.sqlstate}.",
+            "Write an SQL expression over the primary key's columns only.",
+        )
+        return
+    if _reads_rows(connection, wanted, table, column):
+        yield inspection.error(
+            "tombstone-expression",
+            name,
+            f"{where} reads other rows: another person's value could stand there afterwards.",
+            "Write an SQL expression over the primary key's columns, without a sub-select.",
+        )
+        return
+    if first != second:
+        yield inspection.error(
+            "tombstone-unstable", name, f"{where} is not the same twice.", "Use nothing that depends on time or chance."
+        )
+    examples = all(table.columns[key].base in FIRST for key in table.primary_key)
+    if first is None and examples and live.not_null:
+        yield inspection.error(
+            "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
+        )
+
+
+def _trial(expression: str, table: Table, column: str) -> sql.Composed:
+    keys = sql.SQL(", ").join(
+        sql.SQL("{}::{} AS {}").format(
+            sql.Literal(FIRST.get(table.columns[key].base)), raw(table.columns[key].type), sql.Identifier(key)
+        )
+        for key in table.primary_key
+    )
+    value = sql.SQL("({})::{}").format(raw(expression), raw(table.columns[column].type))
+    equal = comparable(table.columns[column], sql.SQL("tried.value"))
+    # The comparison is tried as well: a type of an extension may have an equality that nobody finds unqualified.
+    return sql.SQL(
+        "SELECT tried.value::text, {} IS NOT DISTINCT FROM {}"
+        " FROM (SELECT {} AS value FROM (SELECT {}) AS key) AS tried"
+    ).format(equal, equal, value, keys)
+
+
+def _reads_rows(connection: Connection, expression: str, table: Table, column: str) -> bool:
+    """Whether the expression holds a sub-select: the server is asked, as it allows none in a CHECK constraint.
+
+    What a function does inside is not seen.
+    """
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(key), raw(table.columns[key].type)) for key in table.primary_key
+    )
+    trial = sql.SQL("CREATE TEMPORARY TABLE expunge_trial ({}, CHECK (({})::{} IS NULL))").format(
+        columns, raw(expression), raw(table.columns[column].type)
+    )
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(trial)
+    except psycopg.errors.FeatureNotSupported:
+        return True
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
+        return False  # said by `right-missing` or `read-only`, which block as well
+    return False
+
+
+def _value(connection: Connection, statement: sql.Composed) -> Any:  # noqa: ANN401 - only compared
+    row = connection.execute(statement).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,110 @@
+"""Spelling: can a value stand in a column in another form than the one that is compared (ADR 16)?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, key_type
+from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.spec import Source, TableSpec
+
+# Their text depends on settings of the session, or two texts are one value.
+_LOOSE = frozenset({"real", "double precision", "money", "interval", "json", "jsonb"})
+
+
+def findings(inspection: Inspection) -> Iterator[Finding]:
+    """Columns that hold one value in several forms, of which not all would be found."""
+    for name, spec, table in inspection.live_data():
+        found = [
+            _loose(inspection, name, table, table.columns[column])
+            for column in sorted(_between_rows(inspection, name, spec) & table.columns.keys())
+            if table.columns[column].base in _LOOSE
+        ]
+        for identity, source in _sources(spec):
+            live = table.columns.get(source.column)
+            if live is not None:
+                found += _identity(inspection, name, table, live, identity, source)
+        yield from dict.fromkeys(found)  # a column may say several things
+    yield from _exact_fractions(inspection)
+
+
+def _identity(  # noqa: PLR0913, PLR0917 - where, and what is held against what
+    inspection: Inspection, name: str, table: Table, live: Column, identity: str, source: Source
+) -> Iterator[Finding]:
+    rule = inspection.data_map.identities[identity].rule
+    if source.path is None and (live.base.removesuffix("[]") in _LOOSE or (source.each and _fraction(live))):
+        yield _loose(inspection, name, table, live)
+    elif rule.counts and rule.plain and (source.several or key_type(live) not in {INTEGER, NUMERIC}):
+        yield inspection.error(
+            "spelling",
+            name,
+            f"{table.text}.{live.name} is {live.type}, where white space may stand around a number:"
+            f" {rule.name} does not find ` 7`.",
+            f"`normaliser: integer/2` for `{identity}`.",
+        )
+
+
+def _loose(inspection: Inspection, name: str, table: Table, live: Column) -> Finding:
+    return inspection.error(
+        "value-type",
+        name,
+        f"{table.text}.{live.name} is {live.type}: one value has several texts there, and keys are compared as texts:"
+        " rows could be missed.",
+        "Give `path` for an identifier inside JSONB, or make the column bigint, numeric, text or an array of bigint or"
+        " text.",
+    )
+
+
+def _exact_fractions(inspection: Inspection) -> Iterator[Finding]:
+    """An identity that is compared exactly, in a column of numbers with a fraction and in columns of another type."""
+    places: Mapping[str, list[tuple[str, Table, Column]]] = defaultdict(list)
+    for name, spec, table in inspection.live_data():
+        for identity, source in _sources(spec):
+            if source.column in table.columns:
+                places[identity].append((name, table, table.columns[source.column]))
+    for identity, found in places.items():
+        rule = inspection.data_map.identities[identity].rule
+        if rule.counts or len({live.base for _, _, live in found}) == 1:
+            continue
+        for name, table, live in found:
+            if _fraction(live) and not live.base.endswith("[]"):
+                yield inspection.error(
+                    "spelling",
+                    name,
+                    f"{table.text}.{live.name} is {live.type}, and `{identity}` stands in columns of other types too:"
+                    f" {rule.name} does not take 7.00 for 7.",
+                    f"`normaliser: integer/2` for `{identity}`, or one type for all these columns.",
+                )
+
+
+def _fraction(live: Column) -> bool:
+    """Numbers whose text may end in zeros behind a point."""
+    return live.base in {"numeric", "numeric[]"} and ",0)" not in live.type
+
+
+def _between_rows(inspection: Inspection, name: str, spec: TableSpec) -> set[str]:
+    """The columns by which rows of this collection lead to others, or are led to."""
+    columns = {column for tie in spec.ties if tie.lead is not None for column in tie.names}
+    for _, other in inspection.data():
+        columns |= {
+            column for tie in other.ties if tie.lead is not None and tie.lead[0] == name for column in tie.lead[1]
+        }
+    return columns
+
+
+def _sources(spec: TableSpec) -> Iterator[tuple[str, Source]]:
+    """Identity and where it stands, for ties and yields, each place once."""
+    ties = (
+        (tie.identity, Source(column=tie.names[0], path=tie.path, each=tie.each))
+        for tie in spec.ties
+        if tie.identity is not None
+    )
+    seen: set[tuple[str, str, tuple[str, ...] | None, bool]] = set()
+    for identity, source in (*ties, *spec.yields.items()):
+        key = (identity, source.column, source.path, bool(source.each))
+        if key not in seen:
+            seen.add(key)
+            yield identity, source

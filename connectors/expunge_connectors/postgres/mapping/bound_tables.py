@@ -1,0 +1,345 @@
+"""Map and catalogue in one picture: which column is compared with which keys, and what is to happen to a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from expunge_config.datamap import Action, DataMap, IdentityKind
+from expunge_config.normalisers import Normaliser
+from expunge_connectors.contract import Scope
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, as_it_is, key_type, spelling
+from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
+from expunge_connectors.postgres.dependency_graph import CycleError, ordered
+from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
+from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
+from expunge_connectors.postgres.statement_cache import Phrases
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTie:
+    """One tie of one collection.
+
+    Attributes:
+        columns: The columns compared.
+        namespace: The keys they are compared with: an identity, or `store.collection.column`.
+        types: The types of comparison, one a column; TEXT where a normaliser's expression is compared.
+        source: Where in the row an identity stands.
+        normaliser: SQL with `{column}`; None: the column itself is compared.
+        sure: The keys are never re-used, so age does not matter.
+        lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
+        of: (collection, columns) that lead here, for a tie inside the store.
+        below: A tie within one collection: it leads from a row to the rows below it.
+    """
+
+    columns: tuple[Column, ...]
+    namespace: str
+    types: tuple[KeyType, ...]
+    source: Source | None = None
+    normaliser: str | None = None
+    sure: bool = True
+    lookup_only: bool = False
+    of: tuple[str, tuple[str, ...]] | None = None
+    below: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Columns whose values lead from a row to rows of other collections (or to rows below, in the same one).
+
+    Attributes:
+        namespace: Of the internal keys that they give.
+        needed: Such keys must be known after the row is gone: no foreign key guarantees that nothing refers to it then.
+    """
+
+    columns: tuple[Column, ...]
+    types: tuple[KeyType, ...]
+    namespace: str
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTable:
+    """One collection that is no log.
+
+    Attributes:
+        leads: (column, its type) in feeds, each once: what is remembered of a row that leads on.
+        yields: Identity -> (where it stands, its normaliser).
+        binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
+            is known only when that key is.
+        period: ISO period of the data type where rows are retained, else None.
+        member_column: The column that names the controller's member; None: nothing to compare.
+    """
+
+    name: str
+    spec: TableSpec
+    table: Table
+    ties: tuple[MappedTie, ...]
+    feeds: tuple[Feed, ...]
+    yields: Mapping[str, tuple[Source, Normaliser]]
+    binding: tuple[str, ...]
+    action: Action
+    period: str | None
+    member_column: str | None
+    in_scope: bool
+
+    @property
+    def leads(self) -> Mapping[str, KeyType]:
+        """Column -> its type, of everything that leads on."""
+        return {column.name: kind for feed in self.feeds for column, kind in zip(feed.columns, feed.types, strict=True)}
+
+    @property
+    def own(self) -> tuple[MappedTie, ...]:
+        """The ties to rows below, within the collection."""
+        return tuple(tie for tie in self.ties if tie.below)
+
+    @property
+    def selecting(self) -> tuple[MappedTie, ...]:
+        """The ties that select rows for counting."""
+        return tuple(tie for tie in self.ties if not tie.lookup_only)
+
+    @property
+    def erasing(self) -> tuple[MappedTie, ...]:
+        """The ties that select rows for erasing, and whose rows lead on to others.
+
+        A re-usable identifier selects no person: who answers to it is decided by resolution, where it can be seen that
+        several do. Whoever comes to it afterwards is another person.
+        """
+        return tuple(tie for tie in self.selecting if tie.sure or self.spec.person is None)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedStore:
+    """The store's collections in tie order: what leads to rows stands before what it leads to.
+
+    Attributes:
+        logs: Collection -> (`schema.table`, its oid) of the logs.
+        may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
+            them, or they hold no personal data.
+        common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
+        phrases: The statements about it that were put together so far.
+    """
+
+    name: str
+    collections: Mapping[str, MappedTable]
+    foreign_keys: tuple[ForeignKey, ...]
+    logs: Mapping[str, tuple[str, int]]
+    may_change: frozenset[str] = frozenset()
+    common: Mapping[str, tuple[MappedTable, ...]] = field(default_factory=dict)
+    phrases: Phrases = field(default_factory=Phrases, repr=False, compare=False)
+
+    def place(self, name: str) -> int:
+        """The collection's number, in tie order: part of the names of its temporary tables."""
+        return list(self.collections).index(name)
+
+    @property
+    def scoped(self) -> Mapping[str, MappedTable]:
+        """The collections of the request's controller, in tie order."""
+        return {name: mapped for name, mapped in self.collections.items() if mapped.in_scope}
+
+
+def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope) -> MappedStore:
+    """Join map and catalogue for one scope.
+
+    Raises:
+        TerminalError: A table, column or primary key is missing, ties do not fit, an owner is undecided, or the member
+            is spelled as none is.
+    """
+    spec = store_spec(name, data_map)
+    data = {collection: table for collection, table in spec.collections.items() if table.log is None}
+    edges = [(lead, reached) for reached, table in data.items() for lead, _ in leads(table) if lead != reached]
+    try:
+        order = ordered(data, edges)
+    except CycleError as error:
+        raise TerminalError(f"store {name}: the ties of {', '.join(error.names)} run in a circle.") from None
+    builder = _Builder(name, spec, data_map, catalogue, scope)
+    logs = {
+        collection: (table.table, catalogue.tables[table.table].oid)
+        for collection, table in spec.collections.items()
+        if table.log is not None and table.table in catalogue.tables
+    }
+    accepted = {table for one in data.values() for trigger in one.triggers_ok for table in trigger.writes}
+    free = {one.place for one in spec.unmapped_ok}
+    tables = {one: builder.table(one) for one in order}
+    common = {
+        identity: holders
+        for identity, one in data_map.identities.items()
+        if one.kind is IdentityKind.INTERNAL
+        and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
+    }
+    return MappedStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common)
+
+
+def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
+    """The map's entry for this store.
+
+    Raises:
+        TerminalError: The map has no Postgres store of this name.
+    """
+    spec = data_map.stores.get(name)
+    if not isinstance(spec, PostgresSpec):
+        raise TerminalError(f"the data map has no Postgres store {name}.")
+    return spec
+
+
+def leads(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
+    """(collection, columns) of every tie inside the store."""
+    return [tie.lead for tie in table.ties if tie.lead is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    store: str
+    spec: PostgresSpec
+    data_map: DataMap
+    catalogue: Catalogue
+    scope: Scope
+
+    def table(self, name: str) -> MappedTable:
+        spec = self.spec.collections[name]
+        table = self._live(name)
+        if spec.owner is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the map does not say whose records these are.",
+                remedy="Give the collection an `owner`.",
+            )
+        if not table.primary_key:
+            raise TerminalError(f"store {self.store}, collection {name}: the table has no primary key.")
+        data_type = self.data_map.data_types[spec.data_type or ""]
+        in_scope = spec.owner.controller == self.scope.controller
+        if in_scope and spec.owner.column is not None and self.scope.member is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the request does not say which member it is for."
+            )
+        for column in (spec.owner.column, spec.created, spec.start):
+            if column is not None:
+                self._column(name, column)
+        if in_scope and spec.owner.column is not None and self.scope.member is not None:
+            refuse_misspelled(self.store, name, self._column(name, spec.owner.column), self.scope.member)
+        for column in spec.tombstone:
+            if self._column(name, column).generated:
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: the server alone writes the column {column}.",
+                    remedy="Leave it out of the tombstone.",
+                )
+        return MappedTable(
+            name=name,
+            spec=spec,
+            table=table,
+            ties=tuple(self._tie(name, tie) for tie in spec.ties),
+            feeds=self._feeds(name),
+            yields={
+                identity: (self._source(name, source), self.data_map.identities[identity].rule)
+                for identity, source in spec.yields.items()
+            },
+            binding=tuple(
+                identity
+                for identity in spec.yields
+                if self.data_map.identities[identity].kind is not IdentityKind.NOMINATING
+            ),
+            action=data_type.on_request,
+            period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
+            member_column=spec.owner.column,
+            in_scope=in_scope,
+        )
+
+    def _live(self, name: str) -> Table:
+        table = self.catalogue.tables.get(self.spec.collections[name].table)
+        if table is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the table is missing.",
+                remedy="Correct `table` in the data map, or restore the table.",
+            )
+        if not table.supported:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: {table.text} is a view, a foreign table, a partition, or"
+                " inherits from another table.",
+                remedy="Name the table at the top: its partitions and children are included.",
+            )
+        return table
+
+    def _column(self, name: str, column: str) -> Column:
+        found = self._live(name).columns.get(column)
+        if found is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the column {column} is missing.",
+                remedy="Correct the column's name in the data map.",
+            )
+        return found
+
+    def _source(self, name: str, source: Source) -> Source:
+        base = self._column(name, source.column).base
+        if source.path is not None and base not in {"json", "jsonb"}:
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no JSON.")
+        if source.each and not base.endswith("[]"):
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no array.")
+        return source
+
+    def _tie(self, name: str, tie: Tie) -> MappedTie:
+        columns = tuple(self._column(name, column) for column in tie.names)
+        if tie.lead is not None:
+            lead, lead_columns = tie.lead
+            types = tuple(map(key_type, columns))
+            theirs = [key_type(self._column(lead, column)) for column in lead_columns]
+            if [one.ddl for one in types] != [one.ddl for one in theirs]:
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: {', '.join(tie.names)} and {lead}"
+                    f" ({', '.join(lead_columns)}) differ in type."
+                )
+            namespace = self._namespace(lead, lead_columns)
+            return MappedTie(columns, namespace, types, of=tie.lead, below=lead == name)
+        identity = self.data_map.identities[tie.identity or ""]
+        sure = identity.kind is not IdentityKind.NOMINATING
+        source = self._source(name, Source(column=columns[0].name, path=tie.path, each=tie.each))
+        if sure and not source.several and as_it_is(identity.rule, columns[0]):
+            kind, normaliser = key_type(columns[0]), None
+        else:
+            kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
+        return MappedTie(columns, tie.identity or "", (kind,), source, normaliser, sure, identity.shareable)
+
+    def _feeds(self, name: str) -> tuple[Feed, ...]:
+        reached = [
+            (other, tie)
+            for other, table in self.spec.collections.items()
+            if table.log is None
+            for tie in table.ties
+            if tie.lead is not None and tie.lead[0] == name
+        ]
+        feeds = []
+        for wanted in sorted({tie.lead[1] for _, tie in reached if tie.lead is not None}):
+            columns = tuple(self._column(name, column) for column in wanted)
+            needed = not all(self._guaranteed(other, tie, name) for other, tie in reached if tie.lead == (name, wanted))
+            feeds.append(Feed(columns, tuple(map(key_type, columns)), self._namespace(name, wanted), needed))
+        return tuple(feeds)
+
+    def _guaranteed(self, child: str, tie: Tie, parent: str) -> bool:
+        """With the leading row gone, nothing refers to it: the server says so, and the row does go."""
+        lead = self.spec.collections[parent]
+        if self.data_map.data_types[lead.data_type or ""].on_request is not Action.DELETE or lead.sharing is not None:
+            return False
+        pairs = set(zip(tie.names, tie.lead[1] if tie.lead is not None else (), strict=True))
+        return any(
+            key.sound
+            and key.child == self.spec.collections[child].table
+            and key.parent == lead.table
+            and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
+            for key in self.catalogue.foreign_keys
+        )
+
+    def _namespace(self, lead: str, columns: Sequence[str]) -> str:
+        return _internal(self.store, lead, columns)
+
+
+def tying(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
+    """The namespaces of keys that lead to a collection of this controller; an object's name, say, leads to no row."""
+    return frozenset(
+        tie.identity or "" if tie.lead is None else _internal(store, *tie.lead)
+        for table in spec.collections.values()
+        if table.owner is not None and table.owner.controller == scope.controller
+        for tie in table.ties
+    )
+
+
+def _internal(store: str, lead: str, columns: Sequence[str]) -> str:
+    return f"{store}.{lead}.{'+'.join(columns)}"

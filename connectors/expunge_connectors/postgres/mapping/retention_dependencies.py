@@ -1,0 +1,34 @@
+"""Leaning: which rows must stay because rows that refer to them stay. Pure, over live foreign keys and shared rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from expunge_config.datamap import Action, DataMap
+from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.dependency_graph import closure
+from expunge_connectors.postgres.spec import PostgresSpec
+
+
+def needed_by(
+    collections: Collection[str], spec: PostgresSpec, data_map: DataMap, foreign_keys: Iterable[ForeignKey]
+) -> frozenset[str]:
+    """The collections that foreign keys lead to from these, and shared ones that ties do; these left out.
+
+    A parent that is tombstoned stays anyway, and what it refers to is kept by the finding `retained-child`.
+    """
+    actions = {
+        one.table: data_map.data_types[one.data_type].on_request
+        for one in spec.collections.values()
+        if one.data_type is not None
+    }
+    parents: dict[str, list[str]] = {}
+    for key in foreign_keys:
+        if actions.get(key.parent) is not Action.TOMBSTONE:
+            parents.setdefault(key.child, []).append(key.parent)
+    for one in spec.collections.values():
+        for tie in one.ties if one.sharing is not None else ():
+            if tie.lead is not None and tie.lead[0] in spec.collections:
+                parents.setdefault(spec.collections[tie.lead[0]].table, []).append(one.table)
+    reached = closure(parents, [spec.collections[name].table for name in collections])
+    return frozenset(name for name, one in spec.collections.items() if one.table in reached) - frozenset(collections)

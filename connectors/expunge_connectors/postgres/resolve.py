@@ -1,0 +1,299 @@
+"""Resolve: what the subjects' rows say about further keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from psycopg import sql
+
+from expunge_config.normalisers import NotNormalisable
+from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.dependency_graph import closure
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapping.bound_tables import Feed, MappedStore, MappedTable
+from expunge_connectors.postgres.sql import key_staging, shared_values
+from expunge_connectors.postgres.sql.combined_query import Bundle, answers
+from expunge_connectors.postgres.sql.comparison import (
+    leading,
+    named,
+    named_there,
+    place,
+    place_names,
+    place_types,
+    values,
+)
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, column, either, listed, raw
+from expunge_connectors.postgres.sql.row_conditions import owned, requested
+from expunge_connectors.postgres.sql.subject_search import Search, Way, from_rows, joined, meets, ways_of
+from expunge_connectors.postgres.sql.tombstones import entombed
+from expunge_connectors.postgres.table_probe import probe
+
+
+def resolve(
+    connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None
+) -> list[Yield]:
+    """Declared yields, and the internal keys that are needed, of every row tied to these keys.
+
+    Paths inside the store are followed, without reporting each row on the way: `via` is the last key that is reported.
+    A person found by a re-usable identifier leads on only once the person's own key is asked about, and a row found
+    through a shareable identity yields, so that it can help to agree, but leads nowhere.
+    """
+    telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
+    leads_on = closure(_leading_to(store), telling)
+    on_the_way = telling | leads_on
+    ties = {tie.namespace for name in on_the_way for tie in store.scoped[name].ties}
+    if not any(key.namespace in ties for subject in subjects for key in subject.keys):
+        return []
+    with translated(store.name):
+        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
+    known = _Keys()
+    rows = None
+    if search.staged.few and not any(map(shared_values.asked, store.scoped.values())):
+        rows = answers(search, "resolve", partial(_bundled, search, telling, leads_on))
+    if rows is None:
+        return list(_one_by_one(search, telling, leads_on, known))
+    made = {name: known.made(store.scoped[name]) for name in telling}
+    return [one for name, *row in rows for one in _yields(name, made[name], row, known)]
+
+
+def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
+    """Every collection's yields in one statement; a value in it is an array, as those with several values are."""
+    bundle = Bundle.of(search)
+    width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
+    for mapped in search.store.scoped.values():
+        name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
+        ways = ways_of(bundle.search, mapped.ties) if mapped.name in telling | leads_on else []
+        if ways and (mapped.name in leads_on or mapped.own):
+            bundle.keep(mapped, _found(bundle.search, mapped, ways))
+        if ways and mapped.name in telling:
+            several = [source.several for source, _ in mapped.yields.values()] + [False] * len(_reported(mapped))
+            values_ = [
+                sql.SQL("{}::text[]" if one else "ARRAY[{}]::text[]").format(value)
+                for one, value in zip(several, _wanted(mapped), strict=True)
+            ]
+            padding = [sql.SQL("NULL::text[]")] * (width - len(values_))
+            rows = _rows(bundle.search, mapped, ways)
+            bundle.tell(_DISTINCT.format(listed(name, *_ORIGIN, *values_, *padding), rows))
+        else:
+            # Of no row: a table that may not be read is not one that says nothing.
+            nothing = [sql.SQL("NULL::text[]")] * width
+            empty = sql.SQL("SELECT {}, NULL::integer, NULL::text, NULL::text, {} FROM {} WHERE false")
+            bundle.tell(empty.format(name, listed(*nothing), mapped.table.identifier))
+    return bundle.statement()
+
+
+def _one_by_one(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str], known: _Keys) -> Iterator[Yield]:
+    store = search.store
+    unread: dict[str, sql.Identifier] = {}
+    for mapped in store.scoped.values():
+        with translated(store.name, mapped.name):
+            ways = ways_of(search, mapped.ties)
+            if not ways or mapped.name not in telling | leads_on:
+                unread[mapped.name] = mapped.table.identifier
+                continue
+            if mapped.name in leads_on or mapped.own or shared_values.asked(mapped):
+                search.keep("resolve", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
+            if mapped.name in telling and search.found.get(mapped.name) != 0:
+                yield from _told(search, mapped, ways, known)
+    with translated(store.name):
+        probe(search.connection, store.name, unread)
+
+
+def _leading_to(store: MappedStore) -> dict[str, list[str]]:
+    """Collection -> the collections that lead to it."""
+    return {
+        name: [tie.of[0] for tie in mapped.ties if tie.of is not None and tie.of[0] in store.scoped]
+        for name, mapped in store.scoped.items()
+    }
+
+
+def _reported(mapped: MappedTable) -> list[Feed]:
+    """The internal keys that may be reported.
+
+    Needed ones, of every row. Others only say that two nominating keys led to one record in common: of rows that were
+    found by such keys, where no person is.
+    """
+    nominated = mapped.spec.person is None and any(not tie.sure for tie in mapped.ties)
+    return [feed for feed in mapped.feeds if feed.needed or nominated]
+
+
+def _columns(mapped: MappedTable) -> sql.Composed:
+    leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
+    yields = [
+        raw(f"y{at} {'text[]' if source.several else 'text'}") for at, (source, _) in enumerate(mapped.yields.values())
+    ]
+    facts = raw("by text, via text, leads boolean, nominated boolean")
+    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
+
+
+def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    """The rows found, with what they declare and the key that led there."""
+    selects = [
+        joined(
+            mapped,
+            way,
+            _facts(mapped, *_origin(way), TRUE if way.tie in mapped.erasing else FALSE, _nominated(way)),
+            requested(mapped, way.tie, "t", search.cutoff),
+        )
+        for way in ways
+    ]
+    if not mapped.own:
+        return sql.SQL(" UNION ").join(selects)
+    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    # One reference to `every` is allowed: several ties within the collection are tried on one joined row.
+    return sql.SQL(
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+    ).format(
+        sql.SQL(" UNION ").join(selects),
+        _facts(mapped, *_origin(below[0]), TRUE, FALSE),
+        mapped.table.identifier,
+        either(*(meets(way, "t") for way in below)),
+        both(sql.SQL("k.leads"), owned(mapped, "t")),
+        sql.SQL("SELECT * FROM every"),
+    )
+
+
+def _facts(
+    mapped: MappedTable, by: sql.Composable, via: sql.Composable, leads: sql.Composable, nominated: sql.Composable
+) -> sql.Composed:
+    """What is remembered of a row `t` reached from `k`."""
+    declared = [_declared(mapped, identity) for identity in mapped.yields]
+    return listed(
+        sql.SQL("k.number"),
+        *named(place_names(mapped), place(mapped, "t")),
+        *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
+        *named([f"y{at}" for at in range(len(declared))], declared),
+        *named(["by", "via", "leads", "nominated"], [by, via, leads, nominated]),
+    )
+
+
+def _origin(way: Way) -> tuple[sql.Composable, sql.Composable]:
+    """By and via: the namespace and the value of the last key on the way that is reported."""
+    values = [column("k", name) for name in way.columns]
+    if way.lead is None:
+        return sql.SQL("{}::text").format(sql.Literal(way.tie.namespace)), _one_value(values)
+    feed = next(one for one in way.lead.feeds if one.namespace == way.tie.namespace)
+    if feed.needed:
+        return sql.SQL("{}::text").format(sql.Literal(feed.namespace)), _one_value(values)
+    return sql.SQL("k.by"), sql.SQL("k.via")
+
+
+def _nominated(way: Way) -> sql.Composable:
+    return FALSE if way.tie.sure else TRUE
+
+
+def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
+    """The text of a key; of several columns, a JSON array of their texts without spaces."""
+    texts = [sql.SQL("{}::text").format(value) for value in values]
+    if len(texts) == 1:
+        return texts[0]
+    quoted = sql.SQL(" || ',' || ").join(sql.SQL("pg_catalog.to_json({})::text").format(text) for text in texts)
+    return sql.SQL("('[' || {} || ']')").format(quoted)
+
+
+def _told(search: Search, mapped: MappedTable, ways: Sequence[Way], known: _Keys) -> Iterator[Yield]:
+    statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways))
+    shared = shared_values.shared(search, mapped)
+    made = known.made(mapped)
+    for row in search.connection.execute(statement).fetchall():
+        yield from _yields(mapped.name, made, row, known, shared)
+
+
+def _yields(
+    name: str,
+    made: Sequence[_Texts],
+    row: Sequence[Any],
+    known: _Keys,
+    shared: AbstractSet[tuple[int, SubjectKey]] = frozenset(),
+) -> Iterator[Yield]:
+    """What one answer says: the subject's number, by and via, and texts (or arrays of them) of the kinds `made`."""
+    number, by, via, *found = row
+    origin = known.of(by)[via]
+    assert origin is not None
+    for keys, texts in zip(made, found, strict=False):  # beyond there is padding
+        for text in texts if isinstance(texts, list) else (texts,):
+            key = None if text is None else keys[text]
+            if key is not None and (number, key) not in shared:
+                yield Yield(number, origin, name, key)
+
+
+def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+    """What the rows found say: those kept, or those that the ways lead to."""
+    return _DISTINCT.format(listed(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, ways))
+
+
+_ORIGIN = (raw("f.number"), raw("f.by"), raw("f.via"))
+_DISTINCT = sql.SQL("SELECT DISTINCT {} FROM {} AS f")
+
+
+def _rows(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composable:
+    if mapped.name in search.found:
+        return search.table(mapped.name)
+    return sql.SQL("({})").format(_found(search, mapped, ways))
+
+
+def _wanted(mapped: MappedTable) -> Iterator[sql.Composable]:
+    """What is said of a row found: its yields, then the internal keys reported of it."""
+    names = list(mapped.leads)
+    yield from (raw(f"f.y{at}") for at in range(len(mapped.yields)))
+    for feed in _reported(mapped):
+        value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
+        yield value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value)
+
+
+def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
+    """What stands there, under the identity's normaliser; nothing where a tombstone stands."""
+    source, _ = mapped.yields[identity]
+    if source.several:
+        value = sql.SQL("ARRAY(SELECT DISTINCT {} FROM {} AS v (value))").format(
+            named_there(mapped, identity, "v"), values(source, "t")
+        )
+    else:
+        value = named_there(mapped, identity, "t")
+    if source.column not in mapped.spec.tombstone:
+        return value
+    return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(entombed(mapped, "t"), value)
+
+
+class _Texts(dict[str, SubjectKey | None]):
+    """Text -> the key that it is in one namespace, made once: a person's rows say the same few again and again."""
+
+    def __init__(self, namespace: str, normalise: Callable[[str], str] | None = None) -> None:
+        super().__init__()
+        self._namespace = namespace
+        self._normalise = normalise
+
+    def __missing__(self, text: str) -> SubjectKey | None:
+        try:
+            key = SubjectKey(self._namespace, text if self._normalise is None else self._normalise(text))
+        except NotNormalisable:
+            # What stands there is no such identifier ("unknown", "n/a"): it leads nowhere.
+            key = None
+        self[text] = key
+        return key
+
+
+class _Keys:
+    """The keys of one call: those that rows were found by, those between rows, and those that rows declare."""
+
+    def __init__(self) -> None:
+        self._plain: dict[str, _Texts] = {}
+        self._declared: dict[str, _Texts] = {}
+
+    def of(self, namespace: str) -> _Texts:
+        """Keys as they are."""
+        return self._plain.setdefault(namespace, _Texts(namespace))
+
+    def declared(self, identity: str, normalise: Callable[[str], str]) -> _Texts:
+        """Keys of an identity, from what stands in a row."""
+        return self._declared.setdefault(identity, _Texts(identity, normalise))
+
+    def made(self, mapped: MappedTable) -> list[_Texts]:
+        """Of what is said of a collection's rows, in that order."""
+        declared = [self.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
+        return [*declared, *(self.of(feed.namespace) for feed in _reported(mapped))]

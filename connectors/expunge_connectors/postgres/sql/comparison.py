@@ -1,0 +1,131 @@
+"""Comparing: rows with rows, and what stands in them with keys, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from psycopg import sql
+
+from expunge_connectors.postgres.catalog.key_types import KeyType, equals, spelling
+from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable, MappedTie
+from expunge_connectors.postgres.spec import Source
+from expunge_connectors.postgres.sql.fragments import both, column, raw
+from expunge_connectors.postgres.sql.tombstones import json_path
+
+
+def place_names(mapped: MappedTable) -> list[str]:
+    """p0, p1, …: which row it is. Below the root of an inheritance tree the key alone does not say it."""
+    return [f"p{place}" for place in range(len(mapped.table.primary_key) + mapped.table.tree)]
+
+
+def place(mapped: MappedTable, alias: str) -> list[sql.Composable]:
+    """The values of `place_names` in a row of the table."""
+    columns: list[sql.Composable] = [column(alias, name) for name in mapped.table.primary_key]
+    return [*columns, sql.SQL("{}.tableoid").format(sql.Identifier(alias))] if mapped.table.tree else columns
+
+
+def place_types(mapped: MappedTable) -> list[sql.Composable]:
+    """p0, p1, … with their types, for DDL."""
+    types = [mapped.table.columns[name].type for name in mapped.table.primary_key]
+    types += ["oid"] if mapped.table.tree else []
+    return [raw(f"{name} {kind}") for name, kind in zip(place_names(mapped), types, strict=True)]
+
+
+def same_row(mapped: MappedTable, alias: str, found: str) -> sql.Composed:
+    """The row `alias` of the table is the one that `found` stands for."""
+    equalities = [mapped.table.columns[name].equality for name in mapped.table.primary_key] + [None] * mapped.table.tree
+    return both(
+        *(
+            equals(ours, column(found, theirs), schema)
+            for ours, theirs, schema in zip(place(mapped, alias), place_names(mapped), equalities, strict=True)
+        )
+    )
+
+
+def refers(
+    mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str], child: str, parent: str
+) -> sql.Composed:
+    """The row `child` of the table refers by these columns to the row `parent` of any."""
+    return both(
+        *(
+            equals(column(child, ours), column(parent, theirs), mapped.table.columns[ours].equality)
+            for ours, theirs in zip(columns, parent_columns, strict=True)
+        )
+    )
+
+
+def compared(live: Column, kind: KeyType, alias: str) -> sql.Composable:
+    """A column as it is compared."""
+    return sql.SQL("{}::text").format(column(alias, live.name)) if kind.cast else column(alias, live.name)
+
+
+def normalised(rule: str, value: sql.Composable) -> sql.Composed:
+    """A value under a normaliser's SQL. Composed by hand: a normaliser's own braces are no placeholders of ours."""
+    before, _, after = rule.partition("{column}")
+    return sql.Composed([raw(before), value, raw(after)])
+
+
+def named_there(mapped: MappedTable, identity: str, alias: str) -> sql.Composed:
+    """What stands in the row `alias`, or in a `value` inside it, under the identity's normaliser."""
+    source, rule = mapped.yields[identity]
+    there = column(alias, "value" if source.several else source.column)
+    return normalised(spelling(rule, mapped.table.columns[source.column], inside=source.several), there)
+
+
+def values(source: Source, alias: str) -> sql.Composed:
+    """The texts that stand inside a document or an array."""
+    if source.path is not None:
+        return sql.SQL(
+            # A number has no zeros at the end of its fraction: 1.0 is 1, as the server has it.
+            "(SELECT CASE pg_catalog.jsonb_typeof(item) WHEN 'number' THEN pg_catalog.trim_scale(item::numeric)::text"
+            " ELSE item #>> '{{}}' END FROM pg_catalog.jsonb_path_query({}::jsonb, {}) AS item"
+            " WHERE pg_catalog.jsonb_typeof(item) IN ('string', 'number'))"
+        ).format(column(alias, source.column), json_path(source.path, values=True))
+    return sql.SQL("(SELECT item::text FROM pg_catalog.unnest({}) AS item WHERE item IS NOT NULL)").format(
+        column(alias, source.column)
+    )
+
+
+def matches(tie: MappedTie, alias: str, theirs: Sequence[sql.Composable]) -> sql.Composed:
+    """The row `alias`, or any value inside it, holds these values of a key."""
+    if tie.source is None or not tie.source.several:
+        return equal(tie, alias, theirs)
+    return sql.SQL("EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(
+        values(tie.source, alias), equal(tie, alias, theirs, column("v", "value"))
+    )
+
+
+def equal(
+    tie: MappedTie, alias: str, theirs: Sequence[sql.Composable], value: sql.Composable | None = None
+) -> sql.Composed:
+    """The tie's columns of the row `alias` (or a `value` inside it) equal these."""
+    if tie.source is None:
+        return both(
+            *(
+                equals(compared(live, kind, alias), other, kind.equality)
+                for live, kind, other in zip(tie.columns, tie.types, theirs, strict=True)
+            )
+        )
+    live, kind = tie.columns[0], tie.types[0]
+    if value is None and tie.normaliser is None:
+        same = equals(compared(live, kind, alias), theirs[0], kind.equality)
+        if kind.equality is None:
+            return same
+        # An identity is exact, also where the column's own equality is not; that one is for the index.
+        return both(same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
+    stored = column(alias, live.name) if value is None else value
+    return both(sql.SQL("{} = {}").format(normalised(tie.normaliser or "{column}::text", stored), theirs[0]))
+
+
+def leading(mapped: MappedTable) -> Iterator[sql.Composable]:
+    """The values of l0, l1, … in a row `t`, typed as keys are."""
+    return (
+        sql.SQL("{}::{}").format(compared(mapped.table.columns[name], kind, "t"), raw(kind.ddl))
+        for name, kind in mapped.leads.items()
+    )
+
+
+def named(names: Sequence[str], values_: Iterable[sql.Composable]) -> Iterator[sql.Composed]:
+    """`value AS name`, for each."""
+    return (sql.SQL("{} AS {}").format(value, raw(name)) for name, value in zip(names, values_, strict=True))

@@ -1,0 +1,263 @@
+"""The keys of a chunk, in temporary tables of one transaction.
+
+Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. Each namespace has a
+table of its own, or, where there are few keys, columns of its own in one table, typed as what it is compared with. The
+planner is told how many rows there are (one that knows nothing takes the wrong road for a chunk), by statistics of the
+subject's number alone: of values none are made, which would stand in pg_statistic and in the log of changes for good.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from expunge_connectors.contract import Scope, Subject
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.mapping.bound_tables import MappedStore
+from expunge_connectors.postgres.narrow import room_for, text_of
+from expunge_connectors.postgres.sql.fragments import raw
+
+REQUEST = sql.Identifier("pg_temp", "expunge_request")
+MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NOT NULL)")
+"""The controller's member for whom the request speaks."""
+Wanted = tuple[str, tuple[KeyType, ...]]
+"""(namespace, a type for each of its values)"""
+# From so many rows on the planner's guess from the table's size is good enough.
+_GUESSED_WELL = 3_000
+# So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
+# must know how many there are of each namespace.
+_FEW = 100
+_NULL = r"\N"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the keys of one namespace are.
+
+    Attributes:
+        columns: Its columns for the key's values; None: c0, c1, … of a table that holds no others.
+        types: What a value in each of these columns is compared as, for DDL.
+        room: So many characters fit into a text there; None: any number.
+    """
+
+    table: sql.Identifier
+    columns: tuple[str, ...] | None = None
+    types: tuple[str, ...] = ()
+    room: int | None = None
+
+    @property
+    def rows(self) -> sql.Composable:
+        """What stands behind FROM: number, then c0, c1, … for the key's values."""
+        if self.columns is None:
+            return self.table
+        # Cast, for a type of another width is another type to a recursive search.
+        typed = zip(self.columns, self.types, strict=True)
+        values = [raw(f"s.{name}::{ddl} AS c{at}") for at, (name, ddl) in enumerate(typed)]
+        return sql.SQL("(SELECT s.number, {} FROM {} AS s WHERE {} IS NOT NULL)").format(
+            sql.SQL(", ").join(values), self.table, raw(f"s.{self.columns[0]}")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The keys of a chunk in the database.
+
+    Attributes:
+        shape: Equal for two chunks whose keys stand in the same tables and columns.
+        few: There are so few that whatever they lead to is few.
+    """
+
+    places: Mapping[Wanted, Place] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    few: bool = False
+
+    def table(self, namespace: str, types: tuple[KeyType, ...]) -> sql.Composable | None:
+        """Where these keys are, to be named behind FROM; None if there are none."""
+        place = self.places.get((namespace, types))
+        return None if place is None else place.rows
+
+
+def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
+    """Make the tables and fill them; they vanish with the transaction.
+
+    A value that is not the text form of its column's type is left out: it cannot stand there.
+    """
+    scoped = store.scoped.values()
+    wanted = dict.fromkeys((tie.namespace, tie.types) for mapped in scoped for tie in mapped.ties)
+    bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
+    wanted |= bound
+    by_namespace: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
+    for subject in subjects:
+        for key in subject.keys:
+            if (known := by_namespace.get(key.namespace)) is not None:
+                known.append((subject.number, key.value))
+    lines: dict[Wanted, list[str]] = {}
+    shape: list[int] = []
+    for at, one in enumerate(wanted):
+        found = _lines(by_namespace[one[0]], one[1])
+        if found or one in bound:
+            lines[one] = found
+            shape.append(at)
+    few = sum(map(len, lines.values())) <= _FEW
+    room = _room(lines, scope.member) if few else None
+    places = _together(lines, room) if few else _apart(lines)
+    member = scope.member is not None
+    if places or member:
+        made = store.phrases.phrase(
+            ("stage", few, member, tuple(shape), room),
+            lambda: _made(places, room, few=few, member=member),
+            {},
+            connection,
+        )
+        connection.execute(made)
+    if few:
+        _fill_together(connection, places, lines, scope.member)
+    else:
+        for one, place in places.items():
+            _fill(connection, place, lines[one])
+        if scope.member is not None:
+            _copy(connection, REQUEST, ("number", "member"), [_row(_NULL, _escaped(scope.member))])
+        count_rows(connection, [(place.table, len(lines[one])) for one, place in places.items()])
+    return Staged(places, (int(few), int(member), *shape), few)
+
+
+def yielded(identity: str) -> Wanted:
+    """The keys of an identity as rows yield them: normalised text, whatever the columns' types."""
+    return identity, (TEXT,)
+
+
+def add(connection: Connection, place: Place, keys: Iterable[tuple[int, str]]) -> None:
+    """More keys to those that are plain texts: of rows, so any length."""
+    lines = _lines(keys, (TEXT,))
+    if place.room is not None and place.columns is not None and any(len(line) > place.room for line in lines):
+        widened = [sql.SQL("ALTER COLUMN {} TYPE text").format(sql.Identifier(name)) for name in place.columns]
+        connection.execute(sql.SQL("ALTER TABLE {} {}").format(place.table, sql.SQL(", ").join(widened)))
+    _fill(connection, place, lines)
+
+
+def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, int]]) -> None:
+    """Tell the planner how many rows each of these temporary tables has, where it would not guess it."""
+    unguessed = [sql.SQL("{} (number)").format(table) for table, rows in tables if rows < _GUESSED_WELL]
+    if unguessed:
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(unguessed)))
+
+
+def _lines(keys: Iterable[tuple[int, str]], types: tuple[KeyType, ...]) -> list[str]:
+    if len(types) == 1:
+        copied = types[0].copied()
+        return [f"{number}\t{text}\n" for number, value in keys if (text := copied(value)) is not None]
+    return [line for number, value in keys if (line := _line(number, _parts(value), types)) is not None]
+
+
+def _line(number: int, values: Sequence[str], types: tuple[KeyType, ...]) -> str | None:
+    """One key of several values; None if it is no such key."""
+    if len(values) != len(types):
+        return None
+    texts = [text for kind, value in zip(types, values, strict=True) if (text := kind.copied()(value)) is not None]
+    return "\t".join((str(number), *texts)) + "\n" if len(texts) == len(types) else None
+
+
+def _parts(value: str) -> list[str]:
+    """The values of a composite key; none if it is no such key."""
+    try:
+        parts = json.loads(value)
+    except ValueError:
+        return []
+    return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
+
+
+def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
+    """A table for each."""
+    return {one: Place(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
+
+
+def _together(wanted: Iterable[Wanted], room: int | None) -> dict[Wanted, Place]:
+    """Columns of one table for each."""
+    return {
+        one: Place(
+            REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1]))), tuple(kind.ddl for kind in one[1]), room
+        )
+        for at, one in enumerate(wanted)
+    }
+
+
+def _room(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | None:
+    """How many characters fit into each text of the one table; None: more than one of them would need.
+
+    A line is no shorter than what stands in it.
+    """
+    kinds = [kind for _, types in lines for kind in types]
+    texts = sum(kind.ddl == TEXT.ddl for kind in kinds)
+    longest = max((len(line) for some in lines.values() for line in some), default=0)
+    return room_for(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
+
+
+def _made(places: Mapping[Wanted, Place], room: int | None, *, few: bool, member: bool) -> sql.Composable:
+    """The tables, as statements in one message."""
+    tables: list[sql.Composable] = []
+    text = text_of(room)
+    request = ["number integer", f"member {text}"]
+    for (_, types), place in places.items():
+        ddl = [text if kind.ddl == TEXT.ddl else kind.ddl for kind in types]
+        if place.columns is None:
+            values = [f"c{at} {one} NOT NULL" for at, one in enumerate(ddl)]
+            tables.append(_table(place.table, ["number integer NOT NULL", *values]))
+        else:
+            request += [f"{name} {one}" for name, one in zip(place.columns, ddl, strict=True)]
+    if few or member:
+        tables.append(_table(REQUEST, request))
+    return sql.SQL("; ").join(tables)
+
+
+def _table(name: sql.Identifier, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(name, raw(", ".join(columns)))
+
+
+def _fill_together(
+    connection: Connection, places: Mapping[Wanted, Place], lines: Mapping[Wanted, Sequence[str]], member: str | None
+) -> None:
+    """Fill the one table: a row for each key, with nothing in the columns of the other namespaces."""
+    names = [name for place in places.values() for name in place.columns or ()]
+    rows = [] if member is None else [_row(_NULL, _escaped(member), *[_NULL] * len(names))]
+    before = 0
+    for one, place in places.items():
+        width = len(place.columns or ())
+        for line in lines[one]:
+            number, *values = line.removesuffix("\n").split("\t")
+            after = len(names) - before - width
+            rows.append(_row(number, _NULL, *[_NULL] * before, *values, *[_NULL] * after))
+        before += width
+    if rows:
+        _copy(connection, REQUEST, ("number", "member", *names), rows)
+        count_rows(connection, [(REQUEST, len(rows))])
+
+
+def _row(*fields: str) -> str:
+    return "\t".join(fields) + "\n"
+
+
+def _escaped(text: str) -> str:
+    found = TEXT.copied()(text)
+    if found is None:
+        raise TerminalError("The member of the request is no text that can stand in a database.")
+    return found
+
+
+def _fill(connection: Connection, place: Place, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    if place.columns is None:
+        _copy(connection, place.table, (), lines)
+    else:
+        _copy(connection, place.table, ("number", *place.columns), lines)
+
+
+def _copy(connection: Connection, table: sql.Identifier, names: Sequence[str], lines: Sequence[str]) -> None:
+    columns = raw(f" ({', '.join(names)})" if names else "")
+    with connection.cursor().copy(sql.SQL("COPY {}{} FROM STDIN").format(table, columns)) as copy:
+        copy.write("".join(lines))

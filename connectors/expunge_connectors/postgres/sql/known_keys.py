@@ -1,0 +1,67 @@
+"""Known: whether the keys that a row gives are among those that were resolved, in SQL."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.mapping.bound_tables import Feed, MappedTable
+from expunge_connectors.postgres.sql.comparison import compared, named_there, values
+from expunge_connectors.postgres.sql.fragments import TRUE, both, column, either, listed
+from expunge_connectors.postgres.sql.key_staging import yielded
+from expunge_connectors.postgres.sql.subject_search import Search
+
+
+def keys_known(search: Search, mapped: MappedTable, alias: str, number: sql.Composable | None) -> sql.Composable:
+    """What the row says of whose it is, or of what hangs on it, is among the subject's keys, so that nothing is lost.
+
+    A row that came after the resolution may name another person, or an object that nobody would find without it: it
+    waits until its keys are resolved and durable (laws 2 and 6). Values that are no identifiers are no keys, and
+    nominating ones may have been left out on purpose. `number` is the subject's; None: any subject's keys will do.
+    """
+    conditions: list[sql.Composable] = []
+    conditions += [known_identity(search, mapped, identity, alias, number) for identity in mapped.binding]
+    conditions += [_known_feed(search, feed, alias, number) for feed in mapped.feeds if feed.needed]
+    return both(*conditions) if conditions else TRUE
+
+
+def known_identity(
+    search: Search, mapped: MappedTable, identity: str, alias: str, number: sql.Composable | None
+) -> sql.Composed:
+    """What the row names in this identity is among the subject's keys (None: among any subject's)."""
+    source, _ = mapped.yields[identity]
+    table = search.staged.table(*yielded(identity))
+    if table is None:
+        raise AssertionError(identity)
+    if source.several:
+        unknown = _unknown(named_there(mapped, identity, "v"), table, number)
+        return sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
+    return sql.SQL("(({}) IS NOT TRUE)").format(_unknown(named_there(mapped, identity, alias), table, number))
+
+
+def _unknown(value: sql.Composable, table: sql.Composable, number: sql.Composable | None) -> sql.Composed:
+    if number is None:
+        return sql.SQL("{} IS NOT NULL AND {} NOT IN (SELECT s.c0 FROM {} AS s)").format(value, value, table)
+    return sql.SQL("{} IS NOT NULL AND ({}, {}) NOT IN (SELECT s.number, s.c0 FROM {} AS s)").format(
+        value, number, value, table
+    )
+
+
+def _known_feed(search: Search, feed: Feed, alias: str, number: sql.Composable | None) -> sql.Composed:
+    ours = [compared(live, kind, alias) for live, kind in zip(feed.columns, feed.types, strict=True)]
+    empty = either(*(sql.SQL("{} IS NULL").format(one) for one in ours))
+    table = search.staged.table(feed.namespace, feed.types)
+    if table is None:
+        return empty
+    same = [
+        equals(one, column("s", f"c{at}"), kind.equality)
+        for at, (one, kind) in enumerate(zip(ours, feed.types, strict=True))
+    ]
+    if any(kind.equality is not None for kind in feed.types):
+        of_subject = TRUE if number is None else sql.SQL("s.number = {}").format(number)
+        return either(empty, sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {})").format(table, both(of_subject, *same)))
+    left = listed(*([] if number is None else [number]), *ours)
+    right = listed(
+        *([] if number is None else [sql.SQL("s.number")]), *(column("s", f"c{at}") for at in range(len(ours)))
+    )
+    return either(empty, sql.SQL("({}) IN (SELECT {} FROM {} AS s)").format(left, right, table))

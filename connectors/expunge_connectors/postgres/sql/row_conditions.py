@@ -1,0 +1,56 @@
+"""Belonging: what a row must be to be a record of the request, and not kept, in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from psycopg import sql
+
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable, MappedTie
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, column
+from expunge_connectors.postgres.sql.key_staging import MEMBER
+from expunge_connectors.postgres.statement_cache import Blank
+
+
+def owned(mapped: MappedTable, alias: str) -> sql.Composable:
+    """The row is a record of the request's controller."""
+    if mapped.member_column is None:
+        return TRUE
+    return sql.SQL("{}::text = {}").format(column(alias, mapped.member_column), MEMBER)
+
+
+def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime | None) -> sql.Composable:
+    """A row found through this tie belongs to the request; otherwise it is newer."""
+    if tie.sure:
+        return TRUE
+    if mapped.spec.undated is not None and mapped.spec.created is None:
+        return TRUE if mapped.spec.undated == "erase" else FALSE
+    if cutoff is None or mapped.spec.created is None:
+        return TRUE
+    # A day without a time may be after the cutoff on the cutoff's own day; a rounded time may be so much later.
+    created = mapped.table.columns[mapped.spec.created]
+    day = created.base == "date"
+    return sql.SQL("coalesce({} < {}::date, {})" if day else "coalesce({} < {}, {})").format(
+        column(alias, mapped.spec.created),
+        Blank("cutoff", cutoff, created.rounding),
+        TRUE if mapped.spec.undated == "erase" else FALSE,
+    )
+
+
+def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
+    """The day on which the row's retention ends (UTC); NULL where nothing is retained or no day can be named."""
+    if mapped.period is None or mapped.spec.start is None:
+        return sql.SQL("NULL::date")
+    start = column(alias, mapped.spec.start)
+    until = sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(mapped.period))
+    # An application's "never", or a day that no calendar of ours has; the server refuses to add to its own last days.
+    return sql.SQL("CASE WHEN {} < date '10000-01-01' THEN CASE WHEN {} < date '10000-01-01' THEN {} END END").format(
+        start, until, until
+    )
+
+
+def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Composable:
+    """The row is retained by its data type. Without a start no end can be named, so it stays."""
+    if mapped.period is None:
+        return FALSE
+    return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), Blank("cutoff", cutoff))

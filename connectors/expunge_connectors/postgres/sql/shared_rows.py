@@ -1,0 +1,68 @@
+"""Shared rows: who else points to one, in SQL. A shared row goes with the last row that points to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.sql.comparison import compared, same_row
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, either
+from expunge_connectors.postgres.sql.subject_search import Search
+
+
+def nothing_left(store: MappedStore, mapped: MappedTable, alias: str) -> sql.Composed:
+    """No row of the tables that lead to this shared row points to it any more."""
+    return both(
+        *(
+            sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {})").format(
+                store.collections[tie.of[0]].table.identifier, _points(store, tie, alias)
+            )
+            for tie in mapped.ties
+            if tie.of is not None
+        )
+    )
+
+
+def others_left(search: Search, mapped: MappedTable, alias: str) -> sql.Composable:
+    """A row that this call is not going to delete points to the shared row."""
+    if mapped.spec.sharing is None:
+        return FALSE
+    return either(
+        *(
+            sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
+                search.store.collections[tie.of[0]].table.identifier,
+                both(
+                    _points(search.store, tie, alias), _staying(search, search.store.collections[tie.of[0]], tie.of[1])
+                ),
+            )
+            for tie in mapped.ties
+            if tie.of is not None
+        )
+    )
+
+
+def _points(store: MappedStore, tie: MappedTie, alias: str) -> sql.Composed:
+    assert tie.of is not None
+    lead = store.collections[tie.of[0]]
+    return both(
+        *(
+            equals(
+                compared(live, kind, alias), compared(lead.table.columns[name], lead.leads[name], "o"), kind.equality
+            )
+            for live, kind, name in zip(tie.columns, tie.types, tie.of[1], strict=True)
+        )
+    )
+
+
+def _staying(search: Search, lead: MappedTable, columns: Sequence[str]) -> sql.Composable:
+    """The row `o`, or at least what points in it, will be there when this call is over."""
+    kept = lead.action is Action.TOMBSTONE and not lead.spec.tombstone.keys() & set(columns)
+    if kept or not search.found.get(lead.name):
+        return TRUE
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
+        search.table(lead.name), same_row(lead, "o", "f")
+    )

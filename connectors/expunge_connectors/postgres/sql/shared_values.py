@@ -1,0 +1,130 @@
+"""Values that are to be one person's: looked at all the same, before anything elsewhere goes by one (law 2).
+
+Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
+column is unique for itself.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from expunge_config.normalisers import Normaliser, NotNormalisable
+from expunge_connectors.contract import SubjectKey
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.spec import Source
+from expunge_connectors.postgres.sql.comparison import normalised, same_row, values
+from expunge_connectors.postgres.sql.fragments import TRUE, both, column
+from expunge_connectors.postgres.sql.subject_search import Search
+
+# `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
+_SHARED = sql.SQL(
+    "SELECT DISTINCT f.number, {value} FROM {found} AS f JOIN {table} AS t ON {same}{mine} JOIN {others} ON {equal}"
+    " WHERE {followed} AND {not_theirs}"
+)
+_NOT_FOUND = sql.SQL("NOT EXISTS (SELECT FROM {found} AS g WHERE g.number = f.number AND {known})")
+_REQUESTED = sql.SQL("{row}.asked AND NOT {row}.waits")
+
+
+def asked(mapped: MappedTable) -> bool:
+    """The map says so of a value of this table: its rows are looked at again, and must be at hand."""
+    return any(source.never_shared is not None for source, _ in mapped.yields.values())
+
+
+def shared(search: Search, mapped: MappedTable) -> frozenset[tuple[int, SubjectKey]]:
+    """Subject and key, where a row that was not found for the subject holds the same value."""
+    keys: set[tuple[int, SubjectKey]] = set()
+    for identity, (source, rule) in mapped.yields.items():
+        if source.never_shared is None:
+            continue
+        statement = _statement(search, mapped, source, rule, (mapped, source), TRUE)
+        for number, text in search.connection.execute(statement).fetchall():
+            try:
+                keys.add((number, SubjectKey(identity, rule.normalise(text))))
+            except NotNormalisable:
+                continue  # "n/a" in many rows is no identifier
+    return frozenset(keys)
+
+
+def refuse_common(search: Search) -> None:
+    """Let nothing go where a value is another's as well: rows of two tables hold it, and one is not the request's.
+
+    Asked as the erasure begins, when every key is known: while they are still being resolved, the subject's own other
+    row may be found only in a later round. Rows count that will be followed: an unknown key leads nowhere.
+
+    Raises:
+        TerminalError: There is such a value.
+    """
+    requested = _REQUESTED.format(row=sql.Identifier("f"))
+    for identity, holders in search.store.common.items():
+        for mapped in holders:
+            if not search.found.get(mapped.name):
+                continue
+            source, rule = mapped.yields[identity]
+            for other in holders:
+                if other is mapped:
+                    continue
+                theirs = other.yields[identity][0]
+                statement = _statement(search, mapped, source, rule, (other, theirs), requested)
+                rows = search.connection.execute(statement).fetchall()
+                if any(_is_one(rule, text) for _, text in rows):
+                    raise TerminalError(
+                        f"store {search.store.name}, collection {mapped.name}: a value of {identity} stands in a row of"
+                        f" {other.name} as well that is not the request's: with the one person's record in another"
+                        " store, somebody else's would go.",
+                        remedy=f"Correct the row, or the ties of {other.name}; the value belongs to one person.",
+                    )
+
+
+def _is_one(rule: Normaliser, text: str) -> bool:
+    try:
+        rule.normalise(text)
+    except NotNormalisable:
+        return False
+    return True
+
+
+def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is compared
+    search: Search,
+    mapped: MappedTable,
+    source: Source,
+    rule: Normaliser,
+    other: tuple[MappedTable, Source],
+    followed: sql.Composable,
+) -> sql.Composed:
+    table, there, source_there = mapped.table.identifier, *other
+    mine, others = sql.SQL("").format(), sql.SQL("{} AS o").format(there.table.identifier)
+    ours: sql.Composable = column("t", source.column)
+    theirs: sql.Composable = column("o", source_there.column)
+    if source.several:
+        mine = sql.SQL(" CROSS JOIN LATERAL {} AS v (value)").format(values(source, "t"))
+        ours = column("v", "value")
+    if source_there.several:
+        inside = sql.SQL("({} AS o CROSS JOIN LATERAL {} AS w (value))")
+        others = inside.format(there.table.identifier, values(source_there, "o"))
+        theirs = column("w", "value")
+    live, live_there = mapped.table.columns[source.column], there.table.columns[source_there.column]
+    equality = None if source.several else live.equality
+    value = normalised(spelling(rule, live, inside=source.several), ours)
+    alike = source.several == source_there.several and (source.several or live.base == live_there.base)
+    if not alike or not (rule.plain if source.several else as_it_is(rule, live)):
+        spelt = spelling(rule, live_there, inside=source_there.several)
+        ours, theirs, equality = value, normalised(spelt, theirs), None
+    not_theirs: sql.Composable = TRUE
+    if search.found.get(there.name):
+        known = same_row(there, "o", "g")
+        if there is not mapped:
+            known = both(_REQUESTED.format(row=sql.Identifier("g")), known)
+        not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
+    return _SHARED.format(
+        value=value,
+        found=search.table(mapped.name),
+        table=table,
+        same=same_row(mapped, "t", "f"),
+        mine=mine,
+        others=others,
+        equal=equals(theirs, ours, equality),
+        followed=followed,
+        not_theirs=not_theirs,
+    )

@@ -1,0 +1,183 @@
+"""Searching: which rows the keys of a chunk lead to, in SQL. The side that resolves, counts and erases.
+
+The vocabulary of the statements: `k` is where a tie comes from (a staged key, or a row found before), `t` a row of the
+table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.
+
+Rows that lead on, or are looked at more than once, are kept in a table of found rows (a temporary one, or a common
+table expression: see `bundle`), which has at least the columns
+number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that lead on) and leads (they may be
+followed). Verification has statements of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg import sql
+
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, values
+from expunge_connectors.postgres.sql.fragments import TRUE, both, column, listed
+from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
+from expunge_connectors.postgres.sql.row_conditions import owned
+from expunge_connectors.postgres.statement_cache import Phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search of one chunk in one transaction.
+
+    Attributes:
+        cutoff: None: whatever its age.
+        found: Collection -> rows in its table of found rows, for those that have one.
+        waiting: Collections of which found rows wait (see `keys_known`).
+        schema: What qualifies the names of the tables of found rows.
+    """
+
+    connection: Connection
+    store: MappedStore
+    staged: Staged
+    cutoff: datetime | None
+    found: dict[str, int] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    schema: tuple[str, ...] = ("pg_temp",)
+
+    def table(self, name: str) -> sql.Identifier:
+        """The table of found rows of a collection."""
+        return sql.Identifier(*self.schema, f"expunge_found_{self.store.place(name)}")
+
+    def phrase(self, what: Hashable, compose: Callable[[], sql.Composable], limit: int | None = None) -> Phrase:
+        """A statement that is put together once for the state that this search is in.
+
+        Args:
+            what: Says which statement it is, with whatever else decides how it reads: the state of the search, the
+                cutoff and the limit do not belong here.
+            compose: Puts it together.
+            limit: The value of its blank of that name.
+        """
+        state = (
+            self.staged.shape,
+            self.cutoff is None,
+            tuple((name, rows > 0) for name, rows in self.found.items()),
+            frozenset(self.waiting),
+        )
+        given = {"cutoff": self.cutoff, "limit": limit}
+        return self.store.phrases.phrase((what, state), compose, given, self.connection)
+
+    def keep(
+        self,
+        what: str,
+        mapped: MappedTable,
+        statement: Callable[[], sql.Composable],
+        columns: Callable[[], sql.Composable],
+    ) -> None:
+        """Put found rows into their table, which vanishes with the transaction; in place of those found before.
+
+        Args:
+            what: Which verb's rows these are.
+            mapped: The collection.
+            statement: Selects them.
+            columns: The columns of the table, for DDL.
+        """
+        table = self.table(mapped.name)
+        few, again = self.staged.few, mapped.name in self.found
+
+        def compose() -> sql.Composed:
+            made = sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, columns())
+            if again:
+                made = sql.SQL("DELETE FROM {}").format(table)
+            filled = sql.SQL("{}; INSERT INTO {} {}").format(made, table, statement())
+            return sql.SQL("{}; ANALYZE {} (number)").format(filled, table) if few else filled
+
+        cursor = self.connection.execute(self.phrase((what, "keep", mapped.name, again), compose))
+        cursor.nextset()
+        self.found[mapped.name] = cursor.rowcount
+        if cursor.rowcount and not few:
+            count_rows(self.connection, [(table, cursor.rowcount)])
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a row: a tie, and the table whose rows it comes from.
+
+    Attributes:
+        columns: The columns of `table` with which the tie's columns are compared.
+        lead: The collection whose found rows these are; None for staged keys.
+    """
+
+    tie: MappedTie
+    table: sql.Composable
+    columns: tuple[str, ...]
+    lead: MappedTable | None = None
+
+    @property
+    def once(self) -> bool:
+        """It finds a row at most once for a subject."""
+        if self.lead is None:
+            return self.tie.source is None or not self.tie.source.several
+        assert self.tie.of is not None
+        return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.tie.of[1])
+
+
+def ways_of(search: Search, ties: Iterable[MappedTie]) -> list[Way]:
+    """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
+    found: list[Way] = []
+    for tie in ties:
+        staged = search.staged.table(tie.namespace, tie.types)
+        if staged is not None:
+            found.append(Way(tie, staged, tuple(f"c{place}" for place in range(len(tie.types)))))
+        if tie.of is not None and search.found.get(tie.of[0]):
+            found.append(from_rows(search, tie))
+    return found
+
+
+def from_rows(search: Search, tie: MappedTie) -> Way:
+    """The way from the found rows of the collection that a tie names."""
+    assert tie.of is not None
+    lead = search.store.collections[tie.of[0]]
+    names = list(lead.leads)
+    return Way(tie, search.table(lead.name), tuple(f"l{names.index(one)}" for one in tie.of[1]), lead)
+
+
+def meets(way: Way, alias: str, value: sql.Composable | None = None) -> sql.Composed:
+    """`k` leads to the row `alias` (to its `value`, for a tie into documents and arrays)."""
+    return equal(way.tie, alias, [column("k", name) for name in way.columns], value)
+
+
+def joined(mapped: MappedTable, way: Way, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
+    """`SELECT wanted` of what one way joins, within the scope."""
+    source = way.tie.source
+    if source is not None and source.several:
+        found = sql.SQL("{} AS t CROSS JOIN LATERAL {} AS v (value) JOIN {} AS k ON {}").format(
+            mapped.table.identifier, values(source, "t"), way.table, meets(way, "t", column("v", "value"))
+        )
+    else:
+        found = sql.SQL("{} AS k JOIN {} AS t ON {}").format(way.table, mapped.table.identifier, meets(way, "t"))
+    leading = TRUE if way.lead is None else sql.SQL("k.leads")
+    return sql.SQL("SELECT {} FROM {} WHERE {}").format(wanted, found, both(leading, owned(mapped, "t"), *conditions))
+
+
+def reached(way: Way, alias: str) -> sql.Composed:
+    """The row, as it is now, is one that this way leads to.
+
+    Said with IN, which the server answers from a hash table, also where it stands beside others; a type with an
+    equality of its own needs EXISTS.
+    """
+    leading = TRUE if way.lead is None else sql.SQL("k.leads")
+    tie = way.tie
+    if tie.source is not None and tie.source.several:
+        return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(
+            values(tie.source, alias), way.table, meets(way, alias, column("v", "value"))
+        )
+    if any(kind.equality is not None for kind in tie.types):
+        return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(way.table, both(leading, meets(way, alias)))
+    ours: list[sql.Composable] = [
+        compared(live, kind, alias) for live, kind in zip(tie.columns, tie.types, strict=True)
+    ]
+    if tie.normaliser is not None:
+        ours = [normalised(tie.normaliser, column(alias, tie.columns[0].name))]
+    theirs = listed(*(column("k", name) for name in way.columns))
+    return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(listed(*ours), theirs, way.table, both(leading))

@@ -1,0 +1,114 @@
+"""Tombstones in SQL: what a row is given instead of its values, and whether it has it already.
+
+For the side that counts and erases; verification has statements of its own.
+"""
+
+from __future__ import annotations
+
+import json
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.spec import Removal
+from expunge_connectors.postgres.sql.fragments import FALSE, both, column, raw
+
+# Types without an equality operator are compared by their text.
+_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
+# One step of a path may pass through arrays, also through arrays in arrays, so deep, and through one more by its key.
+_ARRAYS = "[*][*][*]"
+
+# Every place that a path leads to, through arrays, and then all of them taken out, one after the other: only keys of
+# objects are taken out, so that the places of the others stay where they are.
+_REMOVED = """(WITH RECURSIVE
+  document (body) AS (SELECT {body}),
+  walk (place, value, step) AS (
+    SELECT '{{}}'::text[], body, 1 FROM document
+    UNION ALL
+    SELECT walk.place || further.key, further.value, walk.step + further.taken
+      FROM walk
+     CROSS JOIN LATERAL (
+       SELECT ({path})[walk.step], walk.value -> ({path})[walk.step], 1
+        WHERE pg_catalog.jsonb_typeof(walk.value) = 'object'
+          AND pg_catalog.jsonb_exists(walk.value, ({path})[walk.step])
+       UNION ALL
+       SELECT (element.position - 1)::text, element.value, 0
+         FROM pg_catalog.jsonb_array_elements(
+           CASE WHEN pg_catalog.jsonb_typeof(walk.value) = 'array' THEN walk.value ELSE '[]' END
+         ) WITH ORDINALITY AS element (value, position)
+     ) AS further (key, value, taken)
+     WHERE walk.step <= pg_catalog.cardinality({path})
+  ),
+  removal (place, position) AS (
+    SELECT place, pg_catalog.row_number() OVER () FROM walk WHERE step > pg_catalog.cardinality({path})
+  ),
+  rest (body, position) AS (
+    SELECT body, 0::bigint FROM document
+    UNION ALL
+    SELECT rest.body #- removal.place, removal.position
+      FROM rest JOIN removal ON removal.position = rest.position + 1
+  )
+  SELECT body FROM rest ORDER BY position DESC LIMIT 1)"""
+
+
+def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
+    """A path of the map in the server's language; with the texts and numbers below arrays at its end, if wanted."""
+    steps = "".join(f"{_ARRAYS}.{json.dumps(key)}" for key in path)
+    return sql.Literal(f"lax ${steps}{_ARRAYS}[*]" if values else f"lax ${steps}")
+
+
+def put(mapped: MappedTable, name: str, alias: str) -> sql.Composable:
+    """What a tombstone puts into a column: computed from the primary key alone, or what is left of a document."""
+    wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
+    if isinstance(wanted, Removal):
+        return without(column(alias, name), wanted, live.type)
+    keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.primary_key)
+    return sql.Composed(
+        [
+            sql.SQL("(SELECT ("),
+            raw(wanted),
+            sql.SQL(")::"),
+            raw(live.type),
+            sql.SQL(" FROM (SELECT "),
+            keys,
+            sql.SQL(") AS key)"),
+        ]
+    )
+
+
+def without(document: sql.Composable, removal: Removal, type_: str) -> sql.Composable:
+    """What is left of a JSON or JSONB document, in the type it has."""
+    body: sql.Composable = sql.SQL("{}::jsonb").format(document)
+    for path in removal.remove:
+        body = sql.SQL(_REMOVED).format(body=body, path=sql.SQL("{}::text[]").format(sql.Literal(list(path))))
+    return sql.SQL("{}::{}").format(body, raw(type_))
+
+
+def entombed(mapped: MappedTable, alias: str) -> sql.Composable:
+    """The row is a tombstone already: every column of it holds what its expression says, and no removed path."""
+    if mapped.action is not Action.TOMBSTONE:
+        return FALSE
+    return both(*(_holds(mapped, name, alias) for name in mapped.spec.tombstone))
+
+
+def _holds(mapped: MappedTable, name: str, alias: str) -> sql.Composable:
+    wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
+    if isinstance(wanted, Removal):
+        return both(
+            *(
+                sql.SQL("NOT coalesce(pg_catalog.jsonb_path_exists({}::jsonb, {}), false)").format(
+                    column(alias, name), json_path(path, values=False)
+                )
+                for path in wanted.remove
+            )
+        )
+    return sql.SQL("{} IS NOT DISTINCT FROM {}").format(
+        comparable(live, column(alias, name)), comparable(live, put(mapped, name, alias))
+    )
+
+
+def comparable(of: Column, value: sql.Composable) -> sql.Composable:
+    """A value of the column's type in a form that has an equality."""
+    return sql.SQL("{}::text").format(value) if of.base in _WITHOUT_EQUALITY or of.equality else value

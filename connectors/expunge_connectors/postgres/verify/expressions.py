@@ -1,0 +1,116 @@
+"""What the keys of a verification are compared with: values in rows, read for this alone (see `recount`).
+
+In the statements `a` is a key that was asked for, `p` a row that leads on, `r` a row of the table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from expunge_config.normalisers import Normaliser
+from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.spec import Removal, TableSpec, Tie
+
+# Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
+_READ = {
+    "bigint": "CASE WHEN (KEY) ~ '^(0|-?[1-9][0-9]{0,18})$' THEN"
+    " CASE WHEN (KEY)::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (KEY)::bigint END END",
+    "uuid": "CASE WHEN (KEY) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (KEY)::uuid END",
+    "numeric": "CASE WHEN (KEY) ~ '^-?(0|[1-9][0-9]{0,130})([.][0-9]{1,130})?$' THEN (KEY)::numeric END",
+}
+_READ_AS = {"smallint": "bigint", "integer": "bigint", "bigint": "bigint", "uuid": "uuid", "numeric": "numeric"}
+_TEXTUAL = frozenset({"text", "character varying"})
+_NO_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
+# Between two keys of a path there may be arrays, and arrays in arrays, so deep; a key, or a filter, walks through one
+# more.
+_THROUGH_ARRAYS = "[*]" * 3
+
+
+def readable(column: Column, rule: Normaliser) -> bool:
+    """A key under this rule can be compared with what stands in the column: its type has one spelling, or it is exact.
+
+    Otherwise the column is put into the rule's spelling.
+    """
+    if rule.sql == "{column}::text" or column.base == "uuid":
+        return True
+    return rule.counts and _READ_AS.get(column.base) in {"bigint", "numeric"}
+
+
+def in_row(column: Column, rule: Normaliser) -> sql.Composable:
+    """The column of the row `r`; where numbers are wanted, without zeros at the end of a fraction."""
+    there = sql.Identifier("r", column.name)
+    return sql.SQL("trim_scale({})").format(there) if rule.counts and column.base == "numeric" else there
+
+
+def as_stored(column: Column, key: str) -> sql.Composed:
+    """The column equals the key's text, read as the column's type so that its index serves."""
+    ours: sql.Composable = sql.Identifier("r", column.name)
+    theirs = verbatim(key)
+    if column.base in _READ_AS:
+        theirs = verbatim(_READ[_READ_AS[column.base]].replace("KEY", key))
+    elif column.labels is not None:
+        labels = sql.SQL("{}::text[]").format(sql.Literal(list(column.labels)))
+        theirs = sql.SQL("CASE WHEN ({0}) = ANY ({1}) THEN ({0})::{2} END").format(  # type: ignore[assignment]
+            theirs, labels, verbatim(column.base)
+        )
+    elif column.equality is not None:
+        theirs = verbatim(f"({key})::{column.base}")
+    elif column.base not in _TEXTUAL:
+        ours = sql.SQL("{}::text").format(ours)
+    return equal(column, ours, theirs)
+
+
+def equal(column: Column, ours: sql.Composable, theirs: sql.Composable) -> sql.Composed:
+    """`ours = theirs`, by the equality of the column's type."""
+    if column.equality is None:
+        return sql.SQL("{} = {}").format(ours, theirs)
+    return sql.SQL("{} OPERATOR({}.=) {}").format(ours, sql.Identifier(column.equality), theirs)
+
+
+def put(spec: TableSpec, table: Table) -> sql.Composed:
+    """What stands in the row is what the map puts there for its key."""
+    keys = sql.SQL(", ").join(sql.Identifier("r", column) for column in table.primary_key)
+    tests: list[sql.Composable] = []
+    for column, expression in spec.tombstone.items():
+        live = table.columns[column]
+        if isinstance(expression, Removal):
+            tests += [_absent(column, path) for path in expression.remove]
+            continue
+        as_text = verbatim("::text" if live.base in _NO_EQUALITY or live.equality else "")
+        tests.append(
+            sql.SQL("(SELECT ({})::{}{} FROM (SELECT {}) AS own_key) IS NOT DISTINCT FROM {}{}").format(
+                verbatim(expression), verbatim(live.type), as_text, keys, sql.Identifier("r", column), as_text
+            )
+        )
+    return sql.SQL("({})").format(sql.SQL(" AND ").join(tests))
+
+
+def _absent(column: str, path: Sequence[str]) -> sql.Composed:
+    """Nothing stands at this path of a document any more."""
+    steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in path)
+    return sql.SQL("jsonb_path_exists({}::jsonb, {}) IS NOT TRUE").format(
+        sql.Identifier("r", column), sql.Literal(f"lax ${_THROUGH_ARRAYS}{steps}")
+    )
+
+
+def verbatim(text: str) -> sql.SQL:
+    """SQL as the data map, or this module, writes it."""
+    return sql.SQL(text)  # pyright: ignore[reportArgumentType] - the operator's own words
+
+
+def inside(tie: Tie) -> sql.Composed:
+    """The texts and numbers inside a document, or the elements of an array."""
+    column = sql.Identifier("r", tie.names[0])
+    if tie.path is None:
+        return sql.SQL("unnest({}::text[]) AS inside (value)").format(column)
+    steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in tie.path)
+    kinds = '? (@.type() == "string" || @.type() == "number")'
+    path = f"lax ${_THROUGH_ARRAYS}{steps}{_THROUGH_ARRAYS} {kinds}"
+    # jsonb has 1 = 1.0: so has this.
+    return sql.SQL(
+        "(SELECT CASE WHEN jsonb_typeof(one) = 'number' THEN trim_scale((one #>> '{{}}')::numeric)::text"
+        " ELSE one #>> '{{}}' END FROM jsonb_path_query({}::jsonb, {}) AS one) AS inside (value)"
+    ).format(column, sql.Literal(path))

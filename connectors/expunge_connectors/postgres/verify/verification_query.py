@@ -1,0 +1,313 @@
+"""The recount: one statement from the keys as text to the rows, sharing nothing with those that erased (law 1).
+
+It has one common table expression a collection, from the keys to the rows: read it from the top. In the statement `a`
+is a key that was asked for, `p` a row that leads on, `r` a row of the table, `q` a row that leads to a shared one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg import sql
+
+from expunge_config.datamap import Action, DataMap, IdentityKind
+from expunge_connectors.contract import Scope
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
+from expunge_connectors.postgres.statement_cache import Blank, Phrase, Phrases
+from expunge_connectors.postgres.verify import owner_check
+from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
+
+ASKED = sql.Identifier("pg_temp", "expunge_asked")
+MEMBER = ":member"  # no namespace of the map looks like this
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Writes the statements, from the map and the catalogue themselves.
+
+    Attributes:
+        phrases: Those that it wrote before, of this map, catalogue and scope.
+        asked: Where the keys are that were asked for.
+    """
+
+    store: str
+    spec: PostgresSpec
+    data_map: DataMap
+    catalogue: Catalogue
+    scope: Scope
+    cutoff: datetime
+    phrases: Phrases
+    asked: sql.Identifier = field(default_factory=lambda: ASKED)
+
+    def names(self) -> list[str]:
+        """The collections that must be looked at.
+
+        Raises:
+            TerminalError: The map leaves open whose records a collection holds, or they are of no such member.
+        """
+        names = []
+        for name, table in self.spec.collections.items():
+            if table.log is not None:
+                continue
+            if table.owner is None:
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: the map does not say whose records these are."
+                )
+            if table.owner.controller == self.scope.controller:
+                names.append(name)
+                column = self._live(name).columns.get(table.owner.column or "")
+                if column is not None and self.scope.member is not None:
+                    owner_check.check(self.store, name, column, self.scope.member)
+        return names
+
+    def composite(self) -> frozenset[str]:
+        """The namespaces whose keys are lists: of several columns."""
+        ties = (tie for table in self.spec.collections.values() for tie in table.ties)
+        return frozenset(self._namespace(tie) for tie in ties if len(tie.names) > 1)
+
+    def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
+        """Collection -> its table."""
+        return {name: self._live(name).identifier for name in names}
+
+    def statement(
+        self,
+        names: Sequence[str],
+        namespaces: AbstractSet[str],
+        connection: Connection,
+        first: Sequence[sql.Composed] = (),
+    ) -> Phrase:
+        """Tallies per collection and subject. What leads to rows is looked up once, however much it leads to.
+
+        Args:
+            names: The collections.
+            namespaces: Of the keys that were asked for: by others nothing can be found, so they are not looked for.
+            connection: Where it is run.
+            first: Common table expressions before all others.
+        """
+        key = (frozenset(namespaces), bool(first))
+        return self.phrases.phrase(
+            key, lambda: self._written(names, namespaces, first), {"cutoff": self.cutoff}, connection
+        )
+
+    def _written(
+        self, names: Sequence[str], namespaces: AbstractSet[str], first: Sequence[sql.Composed]
+    ) -> sql.Composed:
+        ways = dict.fromkeys(one for name in names for one in self._way(name))
+        tallies = (
+            sql.SQL(
+                "SELECT {} AS collection, subject,"
+                " count(*) FILTER (WHERE asked AND NOT stays),"
+                " count(*) FILTER (WHERE asked AND stays),"
+                " count(*) FILTER (WHERE NOT asked),"
+                " max(until) FILTER (WHERE asked AND stays)\n"
+                "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(stays) AS stays,"
+                " max(until) AS until FROM {} WHERE NOT tombstone GROUP BY subject, relation, place) AS one"
+                " GROUP BY subject"
+            ).format(sql.Literal(name), self._called(name))
+            for name in names
+        )
+        return sql.SQL("WITH RECURSIVE {}\n{}").format(
+            sql.SQL(",\n").join([*first, *(self._reached(one, namespaces) for one in ways)]),
+            sql.SQL("\nUNION ALL\n").join(tallies),
+        )
+
+    def _way(self, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
+        """The collections through which this one is reached, those that lead first, and itself last."""
+        if name in below:
+            raise TerminalError(f"store {self.store}: the ties of {name} run in a circle.")
+        for tie in self.spec.collections[name].ties:
+            lead = tie.lead[0] if tie.lead is not None else name
+            if lead != name and self._in_scope(lead):
+                yield from self._way(lead, (*below, name))
+        yield name
+
+    def _in_scope(self, name: str) -> bool:
+        owner = self.spec.collections[name].owner
+        return owner is not None and owner.controller == self.scope.controller
+
+    def _leads_anywhere(self, name: str, namespaces: AbstractSet[str]) -> bool:
+        """A key of these namespaces may lead to rows of this collection, or of one that leads to it."""
+        return any(
+            self._namespace(tie) in namespaces
+            or (tie.lead is not None and tie.lead[0] != name and self._leads_anywhere(tie.lead[0], namespaces))
+            for tie in self.spec.collections[name].ties
+        )
+
+    def _namespace(self, tie: Tie) -> str:
+        """Of the keys that a tie is compared with."""
+        return tie.identity or "" if tie.lead is None else f"{self.store}.{tie.lead[0]}.{'+'.join(tie.lead[1])}"
+
+    def _reached(self, name: str, namespaces: AbstractSet[str]) -> sql.Composed:
+        """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer.
+
+        Only rows that `lead` lead to rows of other collections.
+        """
+        spec, table = self.spec.collections[name], self._live(name)
+        parts: list[sql.Composed] = []
+        facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
+        for tie in spec.ties:
+            shareable = tie.lead is None and self.data_map.identities[tie.identity or ""].shareable
+            if self._namespace(tie) in namespaces and not shareable:
+                parts.append(self._from_key(table, spec, tie, self._namespace(tie), facts))
+            lead = name if tie.lead is None else tie.lead[0]
+            if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
+                parts.append(self._from_row(table, spec, [tie], facts))
+        if not parts:
+            nothing = sql.SQL(
+                "SELECT NULL::integer AS subject, false AS asked, false AS leads, {} FROM {} AS r WHERE false"
+            )
+            parts.append(nothing.format(facts, table.identifier))
+        own = [tie for tie in spec.ties if tie.lead is not None and tie.lead[0] == name]
+        if own:
+            parts.append(self._from_row(table, spec, own, facts))
+        return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
+
+    def _called(self, name: str) -> sql.Identifier:
+        """What a collection's common table expression is called: the server cuts names after 63 bytes."""
+        return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
+
+    def _from_key(self, table: Table, spec: TableSpec, tie: Tie, namespace: str, facts: sql.Composable) -> sql.Composed:
+        identity = None if tie.identity is None else self.data_map.identities[tie.identity]
+        sure = identity is None or identity.kind is not IdentityKind.NOMINATING
+        asked = sql.SQL("true") if sure else self._old_enough(spec, table)
+        leads = asked
+        if not sure and spec.person is not None:
+            # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
+            asked = sql.SQL(
+                "({} AND a.number NOT IN"
+                " (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.number IS NOT NULL))"
+            )
+            asked = asked.format(leads, self.asked, sql.Literal(spec.person))
+            leads = sql.SQL("false")
+        rows = sql.SQL("{} AS r").format(table.identifier)
+        if tie.several:
+            rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, inside(tie))
+        return sql.SQL(
+            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} FROM {} AS a JOIN {} ON {}"
+            " WHERE a.namespace = {}{}"
+        ).format(
+            asked,
+            leads,
+            facts,
+            self.asked,
+            rows,
+            self._equal_to_key(table, tie),
+            sql.Literal(namespace),
+            self._of_member(spec),
+        )
+
+    def _equal_to_key(self, table: Table, tie: Tie) -> sql.Composed:
+        """The row's value, or values, are those of the key `a`."""
+        if tie.identity is None:
+            columns = [table.columns[one] for one in tie.names]
+            keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
+            return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
+        identity = self.data_map.identities[tie.identity]
+        column = table.columns[tie.names[0]]
+        if tie.several or identity.kind is IdentityKind.NOMINATING or not readable(column, identity.rule):
+            value: sql.Composable = sql.Identifier("inside", "value") if tie.several else in_row(column, identity.rule)
+            head, tail = identity.rule.sql.split("{column}", 1)
+            return sql.SQL("{} = a.value").format(sql.Composed([verbatim(head), value, verbatim(tail)]))
+        if column.equality is not None:  # equal in spelling too, which the type's own equality does not ask for
+            return sql.SQL("{} AND {}::text = a.value").format(
+                as_stored(column, "a.value"), sql.Identifier("r", column.name)
+            )
+        return as_stored(column, "a.value")
+
+    def _from_row(self, table: Table, spec: TableSpec, ties: Sequence[Tie], facts: sql.Composable) -> sql.Composed:
+        """From the rows of one collection, by any of these ties."""
+        [lead] = {tie.lead[0] for tie in ties if tie.lead is not None}
+        order = self._led_from(lead)
+        joins = [
+            sql.SQL(" AND ").join(
+                equal(table.columns[ours], sql.Identifier("r", ours), sql.Identifier("p", f"lead_{order.index(one)}"))
+                for ours, one in zip(tie.names, tie.lead[1] if tie.lead is not None else (), strict=True)
+            )
+            for tie in ties
+        ]
+        return sql.SQL(
+            "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE p.leads{}"
+        ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self._of_member(spec))
+
+    def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
+        yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
+        yield sql.SQL("{} AS tombstone").format(self._is_tombstone(name, spec, table))
+        data_type = self.data_map.data_types[spec.data_type or ""]
+        if spec.sharing is not None:
+            yield sql.SQL("NULL::date AS until")
+            yield sql.SQL("{} AS stays").format(self._pointed_at(spec, table))
+        elif data_type.on_request is Action.RETAIN and spec.start is not None:
+            # A day so late that nothing can be added to it: without an end.
+            until = sql.SQL(
+                "CASE WHEN {0}::date <= '9999-12-31'::date THEN ({0}::date + interval {1})::date END"
+            ).format(sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period)))
+            yield sql.SQL("CASE WHEN ({}) <= '9999-12-31'::date THEN ({}) END AS until").format(until, until)
+            yield sql.SQL("(({}) IS NULL OR ({}) > {}::date) AS stays").format(
+                until, until, Blank("cutoff", self.cutoff)
+            )
+        else:
+            yield sql.SQL("NULL::date AS until")
+            yield sql.SQL("false AS stays")
+
+    def _leading_columns(self, name: str) -> Iterator[sql.Composable]:
+        for position, column in enumerate(self._led_from(name)):
+            yield sql.SQL("{} AS {}").format(sql.Identifier("r", column), sql.Identifier(f"lead_{position}"))
+
+    def _led_from(self, name: str) -> list[str]:
+        """The columns of this collection that ties of others name, sorted."""
+        ties = (tie.lead for table in self.spec.collections.values() for tie in table.ties if tie.lead is not None)
+        return sorted({column for lead, columns in ties if lead == name for column in columns})
+
+    def _is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
+        if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
+            return sql.SQL("false")
+        if not table.primary_key:
+            raise TerminalError(f"store {self.store}, collection {name}: the table has no primary key.")
+        return put(spec, table)
+
+    def _pointed_at(self, spec: TableSpec, table: Table) -> sql.Composable:
+        """Rows still lead to a shared row. This subject's own are counted in their own collection, as due."""
+        pointers = []
+        for tie in spec.ties:
+            if tie.lead is None:
+                continue
+            lead, columns = tie.lead
+            same = [
+                equal(table.columns[ours], sql.Identifier("q", theirs), sql.Identifier("r", ours))
+                for ours, theirs in zip(tie.names, columns, strict=True)
+            ]
+            pointers.append(
+                sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
+                    self._live(lead).identifier, sql.SQL(" AND ").join(same)
+                )
+            )
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
+
+    def _old_enough(self, spec: TableSpec, table: Table) -> sql.Composable:
+        if spec.created is None:
+            return sql.SQL("false") if spec.undated == "keep" else sql.SQL("true")
+        created = sql.Identifier("r", spec.created)
+        empty = sql.SQL("{} IS NULL OR" if spec.undated == "erase" else "{} IS NOT NULL AND").format(created)
+        # On the cutoff's own day it cannot be known when; nor by how much a time was rounded down.
+        live = table.columns[spec.created]
+        day = sql.SQL("::date" if live.base == "date" else "")
+        return sql.SQL("({} {} < {}{})").format(empty, created, Blank("cutoff", self.cutoff, live.rounding), day)
+
+    def _of_member(self, spec: TableSpec) -> sql.Composable:
+        if spec.owner is None or spec.owner.column is None:
+            return sql.SQL("")
+        return sql.SQL(" AND {}::text = (SELECT m.value FROM {} AS m WHERE m.namespace = {})").format(
+            sql.Identifier("r", spec.owner.column), self.asked, sql.Literal(MEMBER)
+        )
+
+    def _live(self, name: str) -> Table:
+        table = self.catalogue.tables.get(self.spec.collections[name].table)
+        if table is None:
+            raise TerminalError(f"store {self.store}, collection {name}: the table is missing.")
+        return table

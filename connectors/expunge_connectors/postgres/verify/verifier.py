@@ -1,0 +1,95 @@
+"""Verify: count again by a statement that shares nothing with those that erased (see `recount`).
+
+The erasing side stages typed keys and goes from collection to collection. Here the keys stand as text in one table, as
+they were given, and one statement starts from there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from psycopg import sql
+
+from expunge_connectors.contract import Counts, Subject, SubjectKey, Tally
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.table_probe import probe
+from expunge_connectors.postgres.verify.verification_query import ASKED, MEMBER, Verifier
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+# Twice 220 characters of four bytes: a row that the server keeps in one piece, so that it makes no TOAST table (see
+# `narrow`, which the erasing side has).
+_SHORT = 220
+_SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
+# ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
+_PLACE = sql.SQL(
+    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}) ON COMMIT DROP;"
+    " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
+)
+
+
+def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Counts:
+    """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
+    names = verifier.names()
+    rows = list(asked_rows(subjects, verifier))
+    tables = verifier.tables(names)
+    with translated(verifier.store):
+        short = all(len(namespace) <= _SHORT and len(value) <= _SHORT for _, namespace, value in rows)
+        connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT))
+        with connection.cursor().copy(sql.SQL("COPY {} (number, namespace, value) FROM STDIN").format(ASKED)) as copy:
+            for row in rows:
+                copy.write_row(row)
+    if not names:
+        return tallied(verifier, names, subjects, [])
+    statement = verifier.statement(names, {namespace for _, namespace, _ in rows}, connection)
+    try:
+        with translated(verifier.store):
+            cursor = connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}; {}").format(ASKED, statement))
+            cursor.nextset()
+            cursor.nextset()
+            found = cursor.fetchall()
+    except TerminalError:
+        # The one statement cannot tell of which collection something is missing or not allowed.
+        connection.execute("ROLLBACK TO SAVEPOINT expunge_recount")
+        probe(connection, verifier.store, tables)
+        raise
+    return tallied(verifier, names, subjects, found)
+
+
+def asked_rows(subjects: Sequence[Subject], verifier: Verifier) -> Iterator[tuple[int | None, str, str]]:
+    """Number, namespace and value of every key that can stand in a row, and the controller's member."""
+    lists, scope = verifier.composite(), verifier.scope
+    for subject in subjects:
+        for key in subject.keys:
+            if _can_stand(key, of_several=key.namespace in lists):
+                yield subject.number, key.namespace, key.value
+    if scope.member is not None:
+        yield None, MEMBER, scope.member
+
+
+def tallied(
+    verifier: Verifier, names: Sequence[str], subjects: Sequence[Subject], found: Iterable[tuple[Any, ...]]
+) -> dict[int, dict[str, Tally]]:
+    """What the statement's rows say, zeros included."""
+    nothing = dict.fromkeys(names, Tally())
+    tallies = {subject.number: dict(nothing) for subject in subjects}
+    for name, number, due, retained, newer, until in found:
+        shared = verifier.spec.collections[name].sharing is not None
+        tallies[number][name] = Tally(due, retained, newer, until, "shared" if shared and retained else None)
+    return tallies
+
+
+def _can_stand(key: SubjectKey, *, of_several: bool) -> bool:
+    """Whether a column can hold it. Keys of several columns are lists of texts."""
+    if _NO_TEXT.search(key.value):
+        return False
+    if not of_several:
+        return True
+    try:
+        return isinstance(json.loads(key.value), list)
+    except ValueError:
+        return False

@@ -1,0 +1,133 @@
+"""Talking to the server: bounded pipelines, repeated when the server cannot answer, with errors translated.
+
+Every command that a connector sends is safe to repeat: reads, and removals of exactly named keys, members and fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from redis import exceptions as redis_errors
+from redis.connection import AbstractConnection
+from tenacity.wait import wait_base
+
+from expunge_connectors.contract import Beat, no_beat
+from expunge_connectors.redis.errors import translated
+from expunge_connectors.retry import retrying
+
+BATCH = 1000
+Word = str | bytes | int
+
+
+class Values(list[Any]):
+    """A list of what keys are called or hold. `repr` hides it: it turns up in tracebacks."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values>"
+
+
+class ByValue(dict[Any, Any]):
+    """Something found by what a key is called or holds. `repr` hides it: it turns up in tracebacks."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values>"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, and the collection that an error is to name."""
+
+    collection: str | None
+    words: tuple[Word, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Commands to one client.
+
+    Attributes:
+        store: Name of the store, for errors.
+        beat: Called after every pipeline.
+    """
+
+    store: str
+    client: Redis
+    wait: wait_base
+    beat: Beat = no_beat
+
+    def ask(self, commands: Iterable[Command]) -> Values:
+        """The answers in the order of the commands, which are sent at most `BATCH` at a time.
+
+        Raises:
+            TransientError: The server did not answer, also after some more attempts.
+            TerminalError: It refused a command; names that command's collection.
+        """
+        commands = list(commands)
+        answers = Values()
+        for start in range(0, len(commands), BATCH):
+            batch = commands[start : start + BATCH]
+            answers.extend(retrying(self.wait)(self._send, batch))
+            self.beat()
+        return answers
+
+    def one(self, *words: Word) -> Any:  # noqa: ANN401 - each command has its own type of answer
+        """The answer to a single command."""
+        return self.ask([Command(None, words)])[0]
+
+    def _send(self, batch: Sequence[Command]) -> list[Any]:
+        try:
+            with self.client.pipeline(transaction=False) as pipeline:
+                for command in batch:
+                    pipeline.execute_command(*command.words)  # type: ignore[no-untyped-call]
+                answers = Values(pipeline.execute(raise_on_error=False))
+        except (redis_errors.RedisError, UnicodeError) as error:
+            raise translated(self.store, _one_name(batch), error) from None
+        ours = next(
+            (
+                translated(self.store, command.collection, answer)
+                for command, answer in zip(batch, answers, strict=True)
+                if isinstance(answer, Exception)
+            ),
+            None,
+        )
+        if ours is not None:
+            del answers  # they hold members and messages: a traceback with local variables would show them
+            raise ours
+        return answers
+
+
+def _one_name(batch: Sequence[Command]) -> str | None:
+    names = {command.collection for command in batch}
+    return names.pop() if len(names) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned(Conversation):
+    """Commands one after the other on one connection, none of them repeated: each rests on the ones before it."""
+
+    line: AbstractConnection = field(kw_only=True)
+
+    def ask(self, commands: Iterable[Command]) -> Values:
+        """As `Conversation.ask`, but the first failure ends it, and answers are as the server sends them."""
+        answers = Values()
+        for command in commands:
+            self.send(command)
+            answers.append(self.receive(command.collection))
+        return answers
+
+    def send(self, command: Command) -> None:
+        """Send a command whose answer is taken later: the server works on it in the meantime."""
+        try:
+            self.line.send_command(*command.words)  # type: ignore[no-untyped-call]
+        except (redis_errors.RedisError, UnicodeError, OSError) as error:
+            raise translated(self.store, command.collection, error) from None
+
+    def receive(self, collection: str | None = None) -> Any:  # noqa: ANN401 - each command has its own type of answer
+        """The answer to the earliest command that has none yet."""
+        try:
+            return self.line.read_response()
+        except (redis_errors.RedisError, OSError) as error:
+            raise translated(self.store, collection, error) from None

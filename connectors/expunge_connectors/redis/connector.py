@@ -1,0 +1,279 @@
+"""Redis and Valkey: exactly named keys and parts of keys; where keys cannot be named, one SCAN for a whole chunk."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from redis import Redis
+from redis import exceptions as redis_errors
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+from tenacity.wait import wait_base
+
+from expunge_config.datamap import Action, DataMap, Model, StoreSpec
+from expunge_connectors.contract import (
+    Beat,
+    Counts,
+    Finding,
+    Scope,
+    StoreIdentity,
+    Subject,
+    Yield,
+    no_beat,
+)
+from expunge_connectors.draft import StoreDraft
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.keyspace.template_rules import Tallies, check_actions
+from expunge_connectors.redis import draft as drafting
+from expunge_connectors.redis import sample_findings
+from expunge_connectors.redis.client import Command, Conversation, Pinned
+from expunge_connectors.redis.errors import translated
+from expunge_connectors.redis.index_pruning import Forgetting, normalised, within
+from expunge_connectors.redis.inspection import findings
+from expunge_connectors.redis.key_indexes import members_at_once, members_by_cursor
+from expunge_connectors.redis.lookup import gathered, present, remaining
+from expunge_connectors.redis.records import SENTINEL, Kind, Names, Record, kinds
+from expunge_connectors.redis.removal import remove, removed
+from expunge_connectors.redis.scan import Pass
+from expunge_connectors.redis.spec import RedisConnection, RedisSpec
+from expunge_connectors.redis.streams import RAW
+from expunge_connectors.retry import patient
+
+
+class RedisStore:
+    """One database of one Redis or Valkey server (not a cluster).
+
+    Redis knows no creation times: a record found through a re-usable identifier follows the map's `undated` decision.
+    """
+
+    spec: ClassVar[type[StoreSpec]] = RedisSpec
+    connection: ClassVar[type[Model]] = RedisConnection
+
+    def __init__(self, name: str, data_map: DataMap, connection: Model, wait: wait_base | None = None) -> None:
+        """Build the connector; nothing is contacted.
+
+        Args:
+            name: Name of the store in the data map.
+            data_map: The whole map.
+            connection: How to reach the server.
+            wait: Pauses between attempts; tests make them instant.
+        """
+        spec = data_map.stores.get(name)
+        if not isinstance(spec, RedisSpec) or not isinstance(connection, RedisConnection):
+            raise TerminalError(f"Store {name} or its connection settings are not of the kind redis.")
+        self.name = name
+        self._map = data_map
+        self._spec = spec
+        self._connection = connection
+        self._wait = patient() if wait is None else wait
+        self._within = within(name, data_map, spec)
+        self._client = self._new_client()
+
+    @classmethod
+    def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
+        """Propose templates for the shapes of a sample of names."""
+        if not isinstance(connection, RedisConnection):
+            raise TerminalError(f"Store {name}: its connection settings are not of the kind redis.")
+        client = _new_client(name, connection)
+        try:
+            return drafting.draft(Conversation(name, client, patient()), rows, known)
+        finally:
+            client.close()
+
+    def inspect(self) -> Sequence[Finding]:
+        """Hold the data map against the live server: rights, cluster mode, what may record keys. Reads only."""
+        return findings(self._conversation(), self._map, self._spec)
+
+    def sweep(self, rows: int) -> Sequence[Finding]:
+        """Hold the names of a sample of keys against the map's templates."""
+        return list(sample_findings.findings(self._conversation(), self._map, self._spec, rows))
+
+    def identity(self) -> StoreIdentity:
+        """The sentinel that `adopt` planted, and the number of the database.
+
+        Redis has nothing of its own that would do: `run_id` changes with every start, `master_replid` with every
+        failover.
+
+        Raises:
+            TerminalError: There is no sentinel yet.
+        """
+        return self._identity(self._conversation().one("GET", SENTINEL))
+
+    def identity_at(self) -> tuple[StoreIdentity, datetime]:
+        """The same with the server's clock, by one request.
+
+        Raises:
+            TerminalError: There is no sentinel yet.
+        """
+        raw, time = self._conversation().ask([Command(None, ("GET", SENTINEL)), Command(None, ("TIME",))])
+        return self._identity(raw), _clock(time)
+
+    def _identity(self, raw: bytes | None) -> StoreIdentity:
+        try:
+            sentinel = str(uuid.UUID(raw.decode())) if raw is not None else None
+        except ValueError:
+            raise TerminalError(f"Store {self.name}: the sentinel key holds something else.") from None
+        if sentinel is None:
+            raise TerminalError(
+                f"Store {self.name}: the server carries no sentinel, so it cannot be told from another one.",
+                remedy=f"Make sure that this is the right server, then run `expunge adopt {self.name}`.",
+            )
+        database = str(self._client.get_connection_kwargs().get("db", 0))
+        return StoreIdentity(self.name, "redis", {"sentinel": sentinel, "database": database})
+
+    def adopt(self) -> StoreIdentity:
+        """Plant a sentinel (SET NX: never over another one) and return the identity."""
+        self._conversation().one("SET", SENTINEL, str(uuid.uuid4()), "NX")
+        return self.identity()
+
+    def now(self) -> datetime:
+        """The server's clock (TIME), in microseconds."""
+        return _clock(self._conversation().one("TIME"))
+
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+        """What the subjects' indexes name.
+
+        An index found through a re-usable identifier is followed only if the map says `undated: erase`, at any
+        cutoff: what it names would otherwise be newer, too.
+        """
+        del cutoff
+        found = [kind for kind in self._kinds(scope) if kind.spec.yields is not None]
+        names = Names(self.name, self._spec, scope)
+        indexes = [record for record in names.records(found, subjects) if record.due]
+        members = members_at_once(self._conversation(), indexes)
+        return [
+            Yield(record.number, record.via, record.kind.name, key)
+            for record in indexes
+            for member in sorted(members[record])
+            if (key := normalised(self._map, record.kind.spec.yields or "", member)) is not None
+        ]
+
+    def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """One record per key or part of a key that exists. Types are checked."""
+        del cutoff
+        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
+        conversation = self._conversation()
+        records, _ = gathered(conversation, names, found, subjects, members_at_once)
+        there = present(conversation, _with_name(records))
+        looked_through = Pass(conversation, self._pinned, names, verifying=False)
+        there += looked_through.over(records, lambda page: present(conversation, page))
+        return _tallied(subjects, found, there)
+
+    def erase(
+        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+    ) -> int:
+        """Remove keys (UNLINK) and parts of keys; what an index names goes before the index."""
+        del cutoff
+        check_actions(self.name, self._spec.collections, actions)
+        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
+        conversation = self._conversation(beat)
+        records, members = gathered(conversation, names, found, subjects, members_at_once)
+        # What must be looked for names nothing further, so that it can go first, while the pass runs.
+        looked_for = [record for record in records if record.due and record.kind.name in actions]
+        gone = Pass(conversation, self._pinned, names, verifying=False).over(
+            looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
+        )
+        chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
+        forgetting = Forgetting.of(members, self._map, self._within, subjects)
+        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), forgetting)
+
+    def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
+        """Ask for every key and part on its own, on a new connection, and read indexes and database once more.
+
+        The pass reads every key by other code, and leaves nothing to the server's MATCH. There is nothing to wait for:
+        Redis carries out one command, or one MULTI, after the other.
+        """
+        del cutoff
+        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
+        with self._fresh() as conversation:
+            records, _ = gathered(conversation, names, found, subjects, members_by_cursor)
+            there = remaining(conversation, _with_name(records))
+            looked_through = Pass(conversation, self._pinned, names, verifying=True)
+            there += looked_through.over(records, lambda page: remaining(conversation, page))
+            return _tallied(subjects, found, there)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _kinds(self, scope: Scope) -> tuple[Kind, ...]:
+        return kinds(self.name, self._map, self._spec, scope)
+
+    def _conversation(self, beat: Beat = no_beat) -> Conversation:
+        return Conversation(self.name, self._client, self._wait, beat)
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Conversation]:
+        client = self._new_client()
+        try:
+            yield Conversation(self.name, client, self._wait)
+        finally:
+            client.close()
+
+    @contextmanager
+    def _pinned(self) -> Iterator[Pinned]:
+        client = self._new_client()
+        try:
+            try:
+                line = client.connection_pool.get_connection()
+            except redis_errors.RedisError as error:
+                raise translated(self.name, None, error) from None
+            yield Pinned(self.name, client, self._wait, line=line)
+        finally:
+            client.connection_pool.disconnect()  # closes the line, whatever is still under way on it
+
+    def _new_client(self) -> Redis:
+        return _new_client(self.name, self._connection)
+
+
+def _clock(answer: tuple[int, int]) -> datetime:
+    seconds, microseconds = answer
+    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(microseconds))
+
+
+def _new_client(name: str, connection: RedisConnection) -> Redis:
+    try:
+        client = Redis.from_url(
+            connection.url.get_secret_value(),
+            decode_responses=False,
+            socket_timeout=connection.timeout_seconds,
+            socket_connect_timeout=connection.timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+            # Three questions at every connect that nobody here needs answered: half the price of a connection.
+            driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+    except ValueError:
+        raise TerminalError(
+            f"Store {name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
+        ) from None
+    client.get_connection_kwargs()["decode_responses"] = False  # what a URL says would outweigh what is said above
+    for command in RAW:
+        client.response_callbacks.pop(command, None)
+    return client
+
+
+def _with_name(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.key is not None]
+
+
+def _by_kind(records: Sequence[Record]) -> Iterable[tuple[Kind, Sequence[Record]]]:
+    groups: dict[Kind, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.kind].append(record)
+    return groups.items()
+
+
+def _tallied(subjects: Sequence[Subject], found: Sequence[Kind], records: Sequence[Record]) -> Counts:
+    tallies = Tallies(subjects, (kind.name for kind in found))
+    # A pass may come upon a key twice, and counts it once.
+    once = {(record.number, record.kind.name, record.via, record.key, record.part): record for record in records}
+    for record in once.values():
+        tallies.add(record.number, record.kind.name, due=int(record.due), newer=int(not record.due))
+    return tallies.counts

@@ -1,0 +1,143 @@
+"""Removing: exactly named keys, members, fields, elements and entries, and nothing else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+from expunge_connectors.contract import SubjectKey
+from expunge_connectors.redis.client import BATCH, Command, Conversation
+from expunge_connectors.redis.index_pruning import Forgetting
+from expunge_connectors.redis.key_indexes import Members, Texts, members_at_once
+from expunge_connectors.redis.lookup import present
+from expunge_connectors.redis.records import Kind, Record
+from expunge_connectors.redis.scan import Pin
+from expunge_connectors.redis.spec import KeySpec
+from expunge_connectors.retry import retrying
+
+_VERBS = {"set": "SREM", "zset": "ZREM", "hash": "HDEL", "stream": "XDEL"}
+
+
+def remove(
+    conversation: Conversation,
+    pin: Pin,
+    kinds: Sequence[Kind],
+    records: Sequence[Record],
+    forgetting: Forgetting,
+) -> int:
+    """Remove the records that are due, collection by collection in the order of `kinds`.
+
+    Args:
+        conversation: Its beat is called after each bounded piece.
+        pin: Opens a connection for what must not change between two commands.
+        kinds: The collections to be erased, in the order of erasure.
+        records: Records of any collection and standing, all with a name.
+        forgetting: Says what the indexes may lose of what they held when this pass began.
+
+    Returns:
+        How many keys and parts of keys went.
+    """
+    names = {kind.name for kind in kinds}
+    gone = 0
+    for kind in kinds:
+        due = [record for record in records if record.kind is kind and record.due]
+        if kind.spec.yields is not None:
+            named = _named(due, _waiting(records, names), forgetting)
+            gone += (
+                _emptied(conversation, named)
+                if _loose(kind.spec)
+                else _unlinked(conversation, pin, named, forgetting.members)
+            )
+        else:
+            gone += removed(conversation, kind, due)
+    return gone
+
+
+def removed(conversation: Conversation, kind: Kind, due: Sequence[Record]) -> int:
+    """Remove whole keys, or parts of keys, of one collection that names nothing further."""
+    if kind.part is None:
+        return _sum(
+            conversation, (Command(kind.name, ("UNLINK", record.name)) for record in present(conversation, due))
+        )
+    # Entries of a stream are known by their ids; everything else by itself.
+    return _sum(conversation, _parts(present(conversation, due) if kind.spec.type == "stream" else due))
+
+
+def _sum(conversation: Conversation, commands: Iterable[Command]) -> int:
+    return sum(int(answer) for answer in conversation.ask(commands))
+
+
+def _parts(due: Sequence[Record]) -> Iterator[Command]:
+    by_key: dict[str | bytes, list[Record]] = defaultdict(list)
+    for record in due:
+        by_key[record.name].append(record)
+    for group in by_key.values():
+        yield from _taken_out(group[0], [record.part or b"" for record in group])
+
+
+def _taken_out(record: Record, parts: Sequence[str | bytes]) -> Iterator[Command]:
+    """Commands that take parts out of the key of a record."""
+    name, kind = record.kind.name, record.kind.spec.type
+    if kind == "list":
+        yield from (Command(name, ("LREM", record.name, 0, part)) for part in parts)
+    else:
+        for start in range(0, len(parts), BATCH):
+            yield Command(name, (_VERBS[kind], record.name, *parts[start : start + BATCH]))
+
+
+def _loose(spec: KeySpec) -> bool:
+    """Whether what an index names can be taken out of it one by one, so that nothing else goes with it."""
+    return spec.type in {"set", "zset", "list"} or (spec.type == "hash" and spec.named_by == "names")
+
+
+def _waiting(records: Sequence[Record], erased: set[str]) -> set[tuple[int, SubjectKey]]:
+    """What was found through live indexes alone, in collections that are not erased now."""
+    return {(record.number, record.via) for record in records if record.late and record.kind.name not in erased}
+
+
+def _named(
+    due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], forgetting: Forgetting
+) -> Mapping[Record, Texts]:
+    """What each index that is due names and may forget."""
+    return {
+        record: Texts(
+            member
+            for member in forgetting.members.get(record, frozenset())
+            if (record.number, SubjectKey(record.kind.spec.yields or "", member)) not in waiting
+            and forgetting.may(record, member)
+        )
+        for record in due
+    }
+
+
+def _emptied(conversation: Conversation, named: Mapping[Record, Texts]) -> int:
+    """Take the members out of indexes; an index without members is no more.
+
+    UNLINK would also forget a member that arrived a moment ago, whose record then nobody could find.
+    """
+    return _sum(conversation, (one for record, texts in named.items() for one in _taken_out(record, sorted(texts))))
+
+
+def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Texts], members: Members) -> int:
+    """Remove indexes whole, each only if it still names nothing else than it did: WATCH, read, MULTI, UNLINK, EXEC.
+
+    One that changed meanwhile stays, is still due, and leads the next pass to what it names now.
+    """
+
+    def attempt() -> int:
+        gone = 0
+        with pin() as pinned:
+            for record, texts in named.items():
+                if len(texts) < len(members.get(record, frozenset())):
+                    continue
+                pinned.ask([Command(record.kind.name, ("WATCH", record.name))])
+                if members_at_once(pinned, [record])[record] <= texts:
+                    pinned.one("MULTI")
+                    pinned.ask([Command(record.kind.name, ("UNLINK", record.name))])
+                    gone += sum(int(answer) for answer in pinned.one("EXEC") or ())
+                else:
+                    pinned.one("UNWATCH")
+                conversation.beat()
+        return gone
+
+    return retrying(conversation.wait)(attempt) if named else 0

@@ -1,0 +1,139 @@
+"""Removing versions, delete markers and unfinished uploads: up to 1,000 at a time, each by its own version."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from expunge_connectors.contract import Beat
+from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.retry import retrying
+from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.errors import passing
+from expunge_connectors.s3.listing import hold_of
+from expunge_connectors.s3.unchanged import LOT, NULL, unchanged
+from expunge_connectors.s3.versions import Entry, Found, doom
+
+BATCH = 1000
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
+_CHANGED = frozenset({"PreconditionFailed", "412"})
+
+
+class Removal:
+    """Collects what is to go and removes it in batches.
+
+    Args:
+        service: Where to.
+        cutoff: Of the request.
+        beat: Called after each batch.
+    """
+
+    def __init__(self, service: Service, cutoff: datetime, beat: Beat) -> None:
+        self._service = service
+        self._cutoff = cutoff
+        self._beat = beat
+        self._waiting: dict[str, list[Entry]] = defaultdict(list)
+        self._changeable: dict[str, list[Entry]] = defaultdict(list)
+        self._collections: dict[Entry, str] = {}
+        self.gone = 0
+
+    def take(self, found: Found) -> None:
+        """Remove what is due below one target, now or with a later batch."""
+        decided = doom(found, self._cutoff)
+        place = f"collection {found.target.collection}"
+        for key in decided.hide:
+            self._service.must(place, "delete_object", Bucket=found.target.bucket, Key=key)
+        for upload in decided.uploads:
+            self._service.call(
+                place,
+                "abort_multipart_upload",
+                absent=("NoSuchUpload",),
+                Bucket=upload.bucket,
+                Key=upload.key,
+                UploadId=upload.id,
+            )
+            self.gone += 1
+        changeable = not found.target.certain and any(entry.version == NULL for entry in decided.entries)
+        for entry in decided.entries:
+            waiting = (self._changeable if changeable else self._waiting)[entry.bucket]
+            waiting.append(entry)
+            self._collections[entry] = found.target.collection
+            if len(waiting) == (LOT if changeable else BATCH):
+                self._flush(entry.bucket, waiting, changeable=changeable)
+
+    def finish(self) -> None:
+        """Remove what is still waiting."""
+        for changeable, every in ((False, self._waiting), (True, self._changeable)):
+            for bucket, waiting in every.items():
+                self._flush(bucket, waiting, changeable=changeable)
+
+    def _flush(self, bucket: str, entries: list[Entry], *, changeable: bool) -> None:
+        """Remove these; the list is empty then."""
+        if not entries:
+            return
+        meant: Mapping[Entry, str | None] = dict.fromkeys(entries)
+        if changeable:
+            meant = unchanged(self._service, entries, self._cutoff)
+        if meant:
+            self._delete(bucket, meant)
+        for entry in entries:
+            self._collections.pop(entry, None)
+        entries.clear()
+        self._beat()
+
+    def _delete(self, bucket: str, meant: Mapping[Entry, str | None]) -> None:
+        """Remove these, each only if it has the ETag that is given."""
+        left = list(meant)
+
+        def attempt() -> None:
+            """Ask again for what may pass, and for nothing else."""
+            nonlocal left
+            objects = [
+                {"Key": one.key, "VersionId": one.version, **({"ETag": meant[one]} if meant[one] else {})}
+                for one in left
+            ]
+            answer = self._service.must(
+                f"bucket {bucket}", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
+            )
+            refused = answer.get("Errors", [])
+            again = self._weigh(bucket, left, refused)
+            self.gone += len(left) - len(refused)
+            left = again
+            if again:
+                where = f"Store {self._service.name}, collection {self._collections[again[0]]}"
+                codes = ", ".join(sorted({str(one.get("Code")) for one in refused if passing(str(one.get("Code")))}))
+                raise TransientError(f"{where}: some objects could not be removed now ({codes}).")
+
+        retrying(self._service.wait)(attempt)
+
+    def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> list[Entry]:
+        """Accept a refusal only for what is gone, written anew, or locked meanwhile (counted as retained from then on).
+
+        Returns:
+            What the service asks to try again.
+
+        Raises:
+            TransientError: The service asks to try again, and does not say what.
+            TerminalError: It refused something that no lock protects.
+        """
+        again: list[Entry] = []
+        by_name = {(entry.key, entry.version): entry for entry in entries}
+        for one in refused:
+            code = str(one.get("Code", ""))
+            if code in _GONE or code in _CHANGED:
+                continue
+            entry = by_name.get((str(one.get("Key")), str(one.get("VersionId"))))
+            if code == "AccessDenied" and entry is not None and not entry.marker:
+                at = self._service.clock(bucket)
+                if hold_of(self._service, entry, at) is not None:
+                    continue
+            if passing(code) and entry is not None:
+                again.append(entry)
+                continue
+            name = self._collections.get(entry) if entry is not None else None
+            where = f"Store {self._service.name}, " + (f"bucket {bucket}" if name is None else f"collection {name}")
+            if passing(code):
+                raise TransientError(f"{where}: some objects could not be removed now ({code}).")
+            raise TerminalError(f"{where}: the service refuses to remove some objects ({code}).")
+        return again

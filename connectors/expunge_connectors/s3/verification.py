@@ -1,0 +1,169 @@
+"""Finding what is left, after: by other requests than before. A 404 counts only beside a listing of the same bucket.
+
+Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through listings of versions, whose
+entries are looked at one by one again. Whatever any of these shows is there. A listing that several keys share is
+believed only if it is whole: one that is cut or set in the middle (which is how erasing lists) is not used here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from expunge_connectors.contract import no_beat
+from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.listing import (
+    NOT_THERE,
+    UPLOAD_MARKERS,
+    hold_in_head,
+    lockable,
+)
+from expunge_connectors.s3.range_listing import VERSION_MARKERS
+from expunge_connectors.s3.upload_aliases import Rewritten, listed_from
+from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, shared_beginning
+
+GROUP = 100
+
+
+def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
+    """What is left below each target, several at a time."""
+    locks, clocks = Locks(service), Clocks(service)
+    shown: dict[Target, list[Entry]] = {}
+    with service.meanwhile(partial(_uploads, service, targets, heads)) as listed:
+        for one in service.each(_neighbours(targets), lambda group: _together(service, group), no_beat):
+            shown |= one
+        uploads = listed.result()
+
+    def look(target: Target) -> Found:
+        place = f"collection {target.collection}"
+        listed = shown[target] if target in shown else _versions(service, place, target)
+        seen = {(entry.key, entry.version): entry for entry in listed}
+        for entry in _current(service, place, target):
+            seen.setdefault((entry.key, entry.version), entry)
+        holds = {
+            entry: hold
+            for entry in seen.values()
+            if not entry.marker
+            and locks[target.bucket]
+            and (hold := _hold(service, place, entry, clocks[target.bucket])) is not None
+        }
+        listed_here, rewritten = uploads.get(target.bucket, ()), Rewritten(service, [target])
+        here = tuple(upload for upload in listed_here if target.covers(upload.key))
+        here += tuple(own for upload in listed_here for _, own in rewritten.owners(upload))
+        return Found(target, tuple(seen.values()), here, holds)
+
+    return service.each(targets, look, no_beat)
+
+
+class Locks(dict[str, bool]):
+    """Bucket -> whether its versions can be locked, asked for where a version is left: most often none is."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+
+    def __missing__(self, bucket: str) -> bool:
+        found = self[bucket] = lockable(self._service, bucket)
+        return found
+
+
+class Clocks(dict[str, datetime]):
+    """Bucket -> the service's time, asked for where a version that is left may be locked until some date."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+
+    def __missing__(self, bucket: str) -> datetime:
+        found = self[bucket] = self._service.clock(bucket)
+        return found
+
+
+def _neighbours(targets: Sequence[Target]) -> list[Sequence[Target]]:
+    """Keys of one collection in one folder, some dozens at a time."""
+    folders: dict[tuple[str, str, str], list[Target]] = defaultdict(list)
+    for target in targets:
+        if not target.is_prefix:
+            folders[target.collection, target.bucket, target.name.rpartition("/")[0]].append(target)
+    for group in folders.values():
+        group.sort(key=lambda target: target.name)
+    return [
+        group[start : start + GROUP]
+        for group in folders.values()
+        for start in range(0, len(group), GROUP)
+        if len(group) > 1
+    ]
+
+
+def _together(service: Service, group: Sequence[Target]) -> dict[Target, list[Entry]]:
+    """What one listing shows of each key; nothing at all if it does not show everything there is."""
+    bucket, place = group[0].bucket, f"collection {group[0].collection}"
+    page = service.must(
+        place,
+        "list_object_versions",
+        Bucket=bucket,
+        Prefix=shared_beginning(group[0].name, group[-1].name),
+        MaxKeys=2 * GROUP,
+    )
+    if page.get("IsTruncated"):
+        return {}
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for kind in ("Versions", "DeleteMarkers"):
+        for one in page.get(kind, []):
+            found[one["Key"]].append(_entry(bucket, one["Key"], one, marker=kind == "DeleteMarkers"))
+    return {target: found[target.name] for target in group}
+
+
+def _versions(service: Service, place: str, target: Target) -> Iterator[Entry]:
+    for page in service.pages(place, "list_object_versions", VERSION_MARKERS, Bucket=target.bucket, Prefix=target.name):
+        further = False
+        for kind in ("Versions", "DeleteMarkers"):
+            for one in page.get(kind, []):
+                if target.covers(one["Key"]):
+                    yield _entry(target.bucket, one["Key"], one, marker=kind == "DeleteMarkers")
+                else:
+                    further = True
+        if further:  # past the key: longer keys that begin with it
+            return
+
+
+def _current(service: Service, place: str, target: Target) -> Iterator[Entry]:
+    """What plain readers see."""
+    if not target.is_prefix:
+        head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=target.name)
+        if head is not None:
+            yield _entry(target.bucket, target.name, head)
+        return
+    markers = {"NextContinuationToken": "ContinuationToken"}
+    for page in service.pages(place, "list_objects_v2", markers, Bucket=target.bucket, Prefix=target.name):
+        for one in page.get("Contents", []):
+            head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=one["Key"])
+            yield _entry(target.bucket, one["Key"], one if head is None else head)
+
+
+def _entry(bucket: str, key: str, answer: Mapping[str, Any], *, marker: bool = False) -> Entry:
+    version = answer.get("VersionId") or "null"
+    return Entry(bucket, key, version, marker, bool(answer.get("IsLatest", True)), answer["LastModified"])
+
+
+def _hold(service: Service, place: str, entry: Entry, at: datetime) -> Hold | None:
+    head = service.call(
+        place, "head_object", absent=NOT_THERE, Bucket=entry.bucket, Key=entry.key, VersionId=entry.version
+    )
+    return None if head is None else hold_in_head(head, at)
+
+
+def _uploads(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Mapping[str, set[Upload]]:
+    places = {(target.bucket, listed_from(heads[target.collection])): target.collection for target in targets}
+    found: dict[str, set[Upload]] = {}  # a set: one head may be part of another
+    for (bucket, head), collection in places.items():
+        for page in service.pages(
+            f"collection {collection}", "list_multipart_uploads", UPLOAD_MARKERS, Bucket=bucket, Prefix=head
+        ):
+            found.setdefault(bucket, set()).update(
+                Upload(bucket, one["Key"], one["UploadId"], one["Initiated"]) for one in page.get("Uploads", [])
+            )
+    return found

@@ -1,0 +1,144 @@
+"""What is there below the names of a subject, and what is to become of each version: pure rules.
+
+A *record* is a version that is not a delete marker, a delete marker with no version left below it, or an unfinished
+multipart upload (its parts are stored). Delete markers above versions are no records, but go with them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import takewhile
+
+from expunge_connectors.keyspace.template_rules import Tallies
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One name of one subject: a key, or everything below a prefix.
+
+    Attributes:
+        certain: Due at any age; otherwise only what was last modified before the cutoff.
+    """
+
+    number: int
+    collection: str
+    bucket: str
+    name: str = field(repr=False)
+    is_prefix: bool
+    certain: bool
+
+    def covers(self, key: str) -> bool:
+        """Whether an object of this key belongs to the subject."""
+        return key.startswith(self.name) if self.is_prefix else key == self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version or delete marker, as listed."""
+
+    bucket: str
+    key: str = field(repr=False)
+    version: str
+    marker: bool
+    latest: bool
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One unfinished multipart upload."""
+
+    bucket: str
+    key: str = field(repr=False)
+    id: str
+    initiated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a version cannot go now. `until` is None where no date ends it."""
+
+    ground: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there below one target."""
+
+    target: Target
+    entries: tuple[Entry, ...]
+    uploads: tuple[Upload, ...]
+    holds: Mapping[Entry, Hold]
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """What is to go below one target.
+
+    Attributes:
+        entries: In order: what lies deepest first, so that no removal shows what lay hidden.
+        hide: Keys whose visible version goes while one that must stay lies below: they get a delete marker first.
+        uploads: To be aborted.
+    """
+
+    entries: tuple[Entry, ...]
+    hide: tuple[str, ...] = field(repr=False)
+    uploads: tuple[Upload, ...]
+
+
+def shared_beginning(first: str, last: str) -> str:
+    """What the first and the last of some sorted names, and so all of them, begin with."""
+    pairs = zip(first, last, strict=False)
+    return "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def due(target: Target, moment: datetime, cutoff: datetime) -> bool:
+    """Whether something of this time is part of the request (law 7)."""
+    return target.certain or moment < cutoff
+
+
+def by_key(entries: Iterable[Entry]) -> Mapping[str, Sequence[Entry]]:
+    """Entries of each key, in the order of the listing: newest first."""
+    grouped: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        grouped[entry.key].append(entry)
+    return grouped
+
+
+def tally(tallies: Tallies, found: Found, cutoff: datetime) -> None:
+    """Add what was found below one target to the counts."""
+    target = found.target
+    for entries in by_key(found.entries).values():
+        versions = [entry for entry in entries if not entry.marker]
+        for entry in versions or entries[:1]:
+            if not due(target, entry.modified, cutoff):
+                tallies.add(target.number, target.collection, newer=1)
+            elif (hold := found.holds.get(entry)) is not None:
+                tallies.retain(target.number, target.collection, hold.until, hold.ground)
+            else:
+                tallies.add(target.number, target.collection, due=1)
+    for upload in found.uploads:
+        is_due = due(target, upload.initiated, cutoff)
+        tallies.add(target.number, target.collection, due=int(is_due), newer=int(not is_due))
+
+
+def doom(found: Found, cutoff: datetime) -> Doom:
+    """Decide what goes. What stays (held, or newer than the cutoff) is not made visible by it."""
+    going: list[Entry] = []
+    hide: list[str] = []
+    for key, entries in by_key(found.entries).items():
+        goes = {entry for entry in entries if due(found.target, entry.modified, cutoff) and entry not in found.holds}
+        stays = [entry for entry in entries if entry not in goes and not entry.marker]
+        visible = next((entry for entry in entries if entry.latest), entries[0])
+        if stays and visible in goes:
+            if visible.marker:
+                goes.discard(visible)
+            else:
+                hide.append(key)
+        going.extend(entry for entry in reversed(entries) if entry in goes)
+    uploads = tuple(upload for upload in found.uploads if due(found.target, upload.initiated, cutoff))
+    return Doom(tuple(going), tuple(hide), uploads)

@@ -1,0 +1,286 @@
+"""When S3 removes a version: pure rules.
+
+Sources: Amazon S3 User Guide, "Lifecycle configuration elements" and "Setting lifecycle configuration on a bucket"
+(rounding: "to the next day midnight UTC"; 2014-01-15 10:30 + 3 days -> 2014-01-19 00:00), "Conflicts in lifecycle
+configurations" (the shorter expiration wins), "Object Lock considerations", "Getting replication status information"
+(PENDING and FAILED block lifecycle), "MFA delete" (excludes lifecycle).
+
+A due date is a prediction. AWS removes asynchronously and names no bound, hence `expected_by`; only an observation
+makes a copy gone. The shortest matching rule decides, and what cannot be decided is said, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+
+from expunge_connectors.contract import CopyStatus
+from expunge_connectors.s3_backups.lifecycle_rules import Matches, Rule
+
+_DAY = timedelta(days=1)
+# Stands for every moment that no calendar here can name; a rule or a lock that ends so late has no date.
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Versioning(StrEnum):
+    """State of a bucket."""
+
+    OFF = "off"
+    ENABLED = "enabled"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketState:
+    """What decides for every version of a bucket.
+
+    Attributes:
+        versioning: None if it could not be read.
+        mfa_delete: Versions can only be deleted with a second factor; AWS then supports no lifecycle.
+        rules: Enabled rules; empty if there is no configuration; None if it could not be read.
+    """
+
+    versioning: Versioning | None
+    mfa_delete: bool
+    rules: tuple[Rule, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Object Lock of one version. `holds` names holds that no date ends (`legal hold`, `event hold`)."""
+
+    retain_until: datetime | None = None
+    holds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version that is not a delete marker.
+
+    Attributes:
+        id: Version id; `null` for what was written without versioning.
+        modified: Last-Modified: when AWS counts the object as created (multipart: the initiation).
+        tags: None if they could not be read.
+        noncurrent_since: When the next newer version or delete marker was created; None for the current version.
+        newer_noncurrent: When each newer noncurrent version of this key became noncurrent, oldest first.
+        protection: None if it could not be read.
+        replication: Replication status as HEAD has it; empty if there is none; None if it could not be read.
+    """
+
+    key: str
+    id: str
+    modified: datetime
+    size: int
+    tags: Mapping[str, str] | None = field(default_factory=dict)
+    noncurrent_since: datetime | None = None
+    newer_noncurrent: tuple[datetime, ...] = ()
+    protection: Protection | None = field(default_factory=Protection)
+    replication: str | None = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The end of a version, or what stands in its way."""
+
+    status: CopyStatus
+    ground: str
+    due: datetime | None = None
+    expected_by: datetime | None = None
+    blocker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A moment at which rules act: as early as they may, as late as lag may make it, and the words for it."""
+
+    due: datetime
+    late: datetime
+    ground: str
+
+
+def midnight_after(moment: datetime, days: int) -> datetime:
+    """The first 00:00 UTC strictly after `moment` + days x 24 h.
+
+    At exactly midnight the documentation leaves two readings; this is the later one.
+    """
+    later = _after(moment, min(days, timedelta.max.days) * _DAY)
+    return _FOREVER if later == _FOREVER else _after(datetime.combine(later.date(), time.min, UTC), _DAY)
+
+
+def _after(moment: datetime, delay: timedelta) -> datetime:
+    """`moment` + `delay`, or for ever."""
+    try:
+        return moment.astimezone(UTC) + delay
+    except OverflowError:
+        return _FOREVER
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
+
+
+def forecast(version: Version, bucket: BucketState, lag: timedelta) -> Forecast:
+    """When the storage removes a version.
+
+    Args:
+        version: The version.
+        bucket: Versioning and rules of its bucket.
+        lag: Allowance for the storage's own delay, per action of it (an expiration that makes a version noncurrent
+            and the removal that follows are two).
+    """
+    ended = _by_rules(version, bucket, lag)
+    if isinstance(ended, Forecast):
+        return _with_hold_named(ended, version.protection)
+    if version.protection is None:
+        return Forecast(CopyStatus.UNKNOWN, ended.ground, blocker="its Object Lock could not be read")
+    if version.protection.holds:
+        held = " and ".join(version.protection.holds)
+        return Forecast(CopyStatus.HELD, ended.ground, blocker=f"a {held} is on; no date ends it")
+    due, late, ground = ended.due, ended.late, ended.ground
+    locked = version.protection.retain_until
+    if locked is not None:
+        # As is, not rounded; the next pass of the lifecycle after it removes the version.
+        lock = f"Object Lock until {locked.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        ground += f"; held by {lock}" if locked > due else f"; {lock}"
+        due, late = max(due, locked), max(late, locked)
+        if _after(locked, lag) == _FOREVER:
+            return Forecast(CopyStatus.HELD, ground, blocker=f"held by {lock}, which is too far away to be a date")
+    expected_by = _after(late, lag)
+    if expected_by == _FOREVER:
+        return Forecast(CopyStatus.NEVER, ground, blocker="its rule ends too far away to be a date")
+    return Forecast(CopyStatus.DUE, ground, due, expected_by)
+
+
+def _with_hold_named(stuck: Forecast, protection: Protection | None) -> Forecast:
+    if protection is None or not protection.holds:
+        return stuck
+    also = f"{stuck.blocker}; a {' and '.join(protection.holds)} is on as well"
+    return Forecast(stuck.status, stuck.ground, blocker=also)
+
+
+def _by_rules(version: Version, bucket: BucketState, lag: timedelta) -> _End | Forecast:
+    """The end by the bucket's rules alone, before any lock."""
+    stuck = _impossible(version, bucket)
+    if stuck is not None:
+        return stuck
+    rules = bucket.rules or ()
+    if version.noncurrent_since is not None:
+        start = _End(version.noncurrent_since, version.noncurrent_since, "")
+        return _after_noncurrent(version, rules, start, version.newer_noncurrent)
+    expired = _expiration(version, rules)
+    if isinstance(expired, Forecast):
+        return expired
+    destroyed = bucket.versioning is Versioning.OFF or (
+        bucket.versioning is Versioning.SUSPENDED and version.id == "null"
+    )
+    if destroyed:
+        return expired
+    # Versioned: expiration puts a delete marker on top; from then on the version is noncurrent.
+    marked = _End(expired.due, _after(expired.late, lag), f"{expired.ground} (then hidden by a delete marker); ")
+    return _after_noncurrent(version, rules, marked, ())
+
+
+def _impossible(version: Version, bucket: BucketState) -> Forecast | None:
+    """What makes rules meaningless or unknown."""
+    unknown, never, replication = CopyStatus.UNKNOWN, CopyStatus.NEVER, version.replication
+    reasons = (
+        (bucket.mfa_delete, unknown, "MFA delete is on: lifecycle does not work, only a person can delete it"),
+        (bucket.versioning is None, unknown, "the bucket's versioning could not be read"),
+        (bucket.rules is None, unknown, "the lifecycle configuration could not be read"),
+        (not bucket.rules, never, "the bucket has no enabled lifecycle rule"),
+        (replication is None, unknown, "its replication status could not be read"),
+        (
+            replication in {"PENDING", "FAILED"},
+            never,
+            f"its replication is {replication}: lifecycle does not expire it until it is replicated",
+        ),
+    )
+    return next((Forecast(status, "no date", blocker=words) for applies, status, words in reasons if applies), None)
+
+
+def _expiration(version: Version, rules: Sequence[Rule]) -> _End | Forecast:
+    """When the current version expires: the earliest over all rules with Days or Date."""
+    ends: list[_End] = []
+    undecided = False
+    for rule in rules:
+        if rule.days is None and rule.date is None:
+            continue
+        match rule.matches(version.key, version.size, version.tags):
+            case Matches.YES:
+                ends.append(_expires(rule, version.modified))
+            case Matches.UNDECIDED:
+                undecided = True
+            case Matches.NO:
+                pass
+    if ends:
+        return min(ends, key=lambda end: end.due)
+    if undecided:
+        return _undecided()
+    return Forecast(
+        CopyStatus.NEVER, "no date", blocker="no enabled lifecycle rule expires current versions of this key"
+    )
+
+
+def _expires(rule: Rule, modified: datetime) -> _End:
+    if rule.days is not None:
+        due = midnight_after(modified, rule.days)
+        return _End(due, due, f"lifecycle rule {rule.id}: expires {_days(rule.days)} after creation")
+    # A past date goes on to expire what is created after it, at once.
+    date = rule.date or modified
+    due = max(date, modified)
+    return _End(due, due, f"lifecycle rule {rule.id}: expires on {date.astimezone(UTC):%Y-%m-%d}")
+
+
+def _after_noncurrent(
+    version: Version, rules: Sequence[Rule], since: _End, newer: tuple[datetime, ...]
+) -> _End | Forecast:
+    """When a noncurrent version is removed: the earliest over all rules with NoncurrentDays."""
+    ends: list[_End] = []
+    missing: list[str] = []
+    undecided = False
+    for rule in rules:
+        if rule.noncurrent_days is None:
+            continue
+        matched = rule.matches(version.key, version.size, version.tags)
+        undecided |= matched is Matches.UNDECIDED
+        if matched is not Matches.YES:
+            continue
+        if len(newer) < rule.newer_noncurrent:
+            missing.append(
+                f"rule {rule.id} keeps {rule.newer_noncurrent} newer noncurrent versions of the key; {len(newer)} exist"
+            )
+            continue
+        ends.append(_removed(rule, since, newer))
+    if ends:
+        return min(ends, key=lambda end: end.due)
+    if undecided:
+        return _undecided()
+    if missing:
+        ground = f"{since.ground}no date"
+        return Forecast(CopyStatus.CONDITIONAL, ground, blocker="; ".join(missing))
+    ground = f"{since.ground}no date"
+    return Forecast(
+        CopyStatus.NEVER, ground, blocker="no enabled lifecycle rule removes noncurrent versions of this key"
+    )
+
+
+def _removed(rule: Rule, since: _End, newer: tuple[datetime, ...]) -> _End:
+    days = rule.noncurrent_days or 0
+    due, late = midnight_after(since.due, days), midnight_after(since.late, days)
+    words = f"{since.ground}lifecycle rule {rule.id}: removes {_days(days)} after becoming noncurrent"
+    if rule.newer_noncurrent:
+        # Both conditions must be met: the days, and that many newer noncurrent versions.
+        enough = newer[rule.newer_noncurrent - 1]
+        due, late = max(due, enough), max(late, enough)
+        words += f", beyond the {rule.newer_noncurrent} newest"
+    return _End(due, late, words)
+
+
+def _undecided() -> Forecast:
+    return Forecast(
+        CopyStatus.UNKNOWN,
+        "no date",
+        blocker="a lifecycle rule's filter could not be decided (its tags may not be read, or it is of a new kind)",
+    )
