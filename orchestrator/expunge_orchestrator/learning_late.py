@@ -10,18 +10,18 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from expunge_orchestrator import holds, tagging
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.holds import legal_holds, matching
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import one_at_a_time, reading
 
 
 def learn(ledger: sa.Engine, persons: Collection[str]) -> None:
     """Let holds in force learn that have not. Where there are none nothing is written, and nobody is waited for."""
     with reading(ledger) as connection:
-        if all(one.learnt for one in holds.in_force(connection)):
+        if all(one.learnt for one in legal_holds.in_force(connection)):
             return
     with ledger.begin() as connection:
         one_at_a_time(connection)
-        for one in [one for one in holds.in_force(connection) if not one.learnt]:
-            tagging.learn_at_once(connection, one.id, holds.of_controller(one), persons)
-            connection.execute(sa.update(schema.hold).where(schema.hold.c.id == one.id).values(learnt=True))
+        for one in [one for one in legal_holds.in_force(connection) if not one.learnt]:
+            matching.learn_at_once(connection, one.id, legal_holds.of_controller(one), persons)
+            connection.execute(sa.update(tables.hold).where(tables.hold.c.id == one.id).values(learnt=True))

@@ -14,10 +14,11 @@ from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, StoreConnector
 from expunge_connectors.registry import Registry
-from expunge_orchestrator import learning_late, tagging, unmapped
+from expunge_orchestrator import learning_late
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.inspecting import Inspection, refuse_errors
+from expunge_orchestrator.holds import map_check, matching
 from expunge_orchestrator.ledger.database import open_ledger, reading
+from expunge_orchestrator.preflight import Inspection, refuse_errors
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -63,9 +64,9 @@ class Workspace:
         Raises:
             FindingsError: There is one in force.
         """
-        learning_late.learn(self.ledger, tagging.persons_of(self.data_map))
+        learning_late.learn(self.ledger, matching.persons_of(self.data_map))
         with reading(self.ledger) as connection:
-            refuse_errors(unmapped.findings(connection, self.data_map))
+            refuse_errors(map_check.findings(connection, self.data_map))
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

@@ -11,10 +11,10 @@ from tests.acceptance.people import Made, fresh_phone, make_caller, make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.fixtures.calltrack import Office
 
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
-from expunge_orchestrator.ledger.schema import item, statement
-from expunge_orchestrator.resolution import Ambiguity
+from expunge_orchestrator.ledger.tables import item, statement
+from expunge_orchestrator.rules.identity_resolution import Ambiguity
 from expunge_reports import dsse
 from expunge_reports.statement import parse
 

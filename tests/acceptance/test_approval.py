@@ -18,10 +18,10 @@ from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_stopping import cancel
 from tests.fixtures.calltrack import Office, founded
 
-from expunge_orchestrator import approving
 from expunge_orchestrator.errors import NotConfirmedError, WaitingError
-from expunge_orchestrator.ledger import schema
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.planning import approval
 
 WRITES = {"set", "del", "unlink", "srem", "zrem", "hdel", "expire", "sadd", "zadd", "hset", "getdel", "lrem", "xdel"}
 
@@ -37,7 +37,7 @@ def limited(probe: Probe, home: Path, limits: Mapping[str, int]) -> Any:
 
 def approve(office: Office, batch: Batch, digest: str, approver: str) -> None:
     with office.workspace.ledger.begin() as connection:
-        approving.approve(connection, office.again(batch), digest, approver)
+        approval.approve(connection, office.again(batch), digest, approver)
 
 
 # Dry run -------------------------------------------------------------------------------------------------------------
@@ -102,12 +102,12 @@ def test_a_state_alone_is_no_approval(probe: Probe, tmp_path: Path) -> None:
     with limited(probe, tmp_path / "l", {"people": 1}) as office:
         batch = office.plan(crowd.csv)
         with office.workspace.ledger.begin() as connection:
-            connection.execute(sa.update(schema.batch).values(state=BatchState.PLANNED.value))
+            connection.execute(sa.update(tables.batch).values(state=BatchState.PLANNED.value))
         with pytest.raises(WaitingError, match="approval"):
             office.erase(batch)
         with office.workspace.ledger.begin() as connection:
             connection.execute(
-                sa.insert(schema.approval).values(
+                sa.insert(tables.approval).values(
                     batch_id=batch.id, approver="bob", digest="0" * 64, at="2026-01-01T00:00:00Z"
                 )
             )
@@ -149,7 +149,7 @@ def test_a_chunk_that_drifted_stops_before_anything_is_deleted(probe: Probe, tmp
         assert other.messages(probe) == []
         assert office.events(batch) == [["accepted"], ["accepted", "erased"]]
         with office.workspace.ledger.begin() as connection:
-            found = connection.scalars(sa.select(schema.item.c.found).order_by(schema.item.c.id)).first()
+            found = connection.scalars(sa.select(tables.item.c.found).order_by(tables.item.c.id)).first()
         assert found is not None
         assert found["main"]["messages"][0] == 41  # counted durably, and then stopped
         assert cancel(office, batch).state is BatchState.CANCELLED
@@ -196,6 +196,6 @@ def test_who_asked_approves_under_no_other_spelling(probe: Probe, tmp_path: Path
             approve(office, batch, batch.plan_digest, spelt)
         with office.workspace.ledger.begin() as connection:
             row = {"batch_id": batch.id, "approver": spelt, "digest": batch.plan_digest, "at": "2026-01-01T00:00:00Z"}
-            connection.execute(sa.insert(schema.approval).values(**row))
+            connection.execute(sa.insert(tables.approval).values(**row))
             with pytest.raises(WaitingError):
-                approving.refuse_unapproved(connection, batch)
+                approval.refuse_unapproved(connection, batch)

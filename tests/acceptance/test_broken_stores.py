@@ -26,9 +26,9 @@ from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.spec import PostgresConnection
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.s3 import S3Connection, S3Store
-from expunge_orchestrator.embedded.server import Server
+from expunge_orchestrator.dev_servers.server import Server
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 SERVERS = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 DONE = {"erased", "partially-erased"}

@@ -32,7 +32,7 @@ from expunge_config.settings import Settings
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import embedded
+from expunge_orchestrator import dev_servers
 from expunge_orchestrator.workspace import connected
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class House:
         logs: Name -> a server's log after the whole walk, a failing constraint included.
     """
 
-    stack: embedded.Stack
+    stack: dev_servers.Stack
     desk: Desk
     home: Path
     s3: S3Client = field(repr=False)
@@ -354,7 +354,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     directory = tmp_path_factory.mktemp("house")
     (directory / "datamap.yaml").write_text(MAP)
     with (
-        embedded.stack(postgres_settings=HARSH) as stack,
+        dev_servers.stack(postgres_settings=HARSH) as stack,
         s3_client(stack.endpoints) as client,
         forking(TALKATIVE) as forker,
     ):

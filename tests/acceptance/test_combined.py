@@ -20,11 +20,11 @@ from tests.fixtures.api import Door, once, opened_door
 from tests.fixtures.calltrack import Office, Town, built_town, founded
 from tests.fixtures.servers import s3_client, wait_until
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution import remainders
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState
 
 BUCKET = "calltrack-exports"
 
@@ -119,9 +119,9 @@ def test_a_server_and_a_tick_at_once(town: Town, probe: Probe, tmp_path: Path) -
 
         wait_until(settled, seconds=120)
         with reading(door.office.workspace.ledger) as connection:
-            batches = connection.scalar(sa.select(sa.func.count()).select_from(schema.batch))
+            batches = connection.scalar(sa.select(sa.func.count()).select_from(tables.batch))
             said = connection.execute(
-                sa.select(schema.statement.c.series, schema.statement.c.event).order_by(schema.statement.c.id)
+                sa.select(tables.statement.c.series, tables.statement.c.event).order_by(tables.statement.c.id)
             ).all()
     assert batches == len(callers)
     by_series: dict[str, list[str]] = {}

@@ -20,12 +20,13 @@ from tests.acceptance.wrapped import Instead, before
 from tests.fixtures.calltrack import Office
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator import closure
+from expunge_orchestrator import data_type_closure
 from expunge_orchestrator.errors import OpenChoiceError
-from expunge_orchestrator.execution import bodies, stopping
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.receipts import statement_bodies
 
 INFORMATION = ("messages", "exports")
 EVERYTHING = ("account", "account_anchor", "messages", "exports", "invoices", "optouts")
@@ -44,7 +45,7 @@ def limits_of(office: Office, batch: Batch) -> dict[str, Any]:
 
 def places_left(office: Office) -> list[list[list[str]]]:
     with reading(office.workspace.ledger) as connection:
-        return [list(one) for one in connection.scalars(sa.select(schema.leftover.c.places))]
+        return [list(one) for one in connection.scalars(sa.select(tables.leftover.c.places))]
 
 
 @pytest.mark.parametrize("by", ["user_id", "email"])
@@ -64,7 +65,7 @@ def test_nothing_else_changes_and_the_whole_is_still_found_later(office: Office,
     assert limits_of(office, first) == dict.fromkeys(("accepted", "erased", "settled"), sorted(INFORMATION))
     (said,) = statements_of(office, first, "erased")
     assert lines_of(said.body) == {"main.messages": ("erased", 1, 0), "recordings.exports": ("erased", 1, 0)}
-    assert said.body["claim"] == bodies.LIMITED_CLAIM
+    assert said.body["claim"] == statement_bodies.LIMITED_CLAIM
 
     whole = office.plan(csv)
     assert "dataTypes" not in whole.plan
@@ -75,7 +76,7 @@ def test_nothing_else_changes_and_the_whole_is_still_found_later(office: Office,
     (said,) = statements_of(office, whole, "erased")
     assert lines_of(said.body)["main.messages"] == ("not-found", 0, 0)
     assert lines_of(said.body)["main.users"] == ("tombstoned", 1, 0)
-    assert said.body["claim"] == bodies.CLAIM
+    assert said.body["claim"] == statement_bodies.CLAIM
 
 
 def test_one_type_after_the_other(office: Office, probe: Probe) -> None:
@@ -135,7 +136,7 @@ def test_what_others_hang_on_is_refused_with_nothing_touched(
     assert refused.value.remedy
     assert changed(was, probe.contents()) == {}
     with reading(office.workspace.ledger) as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.batch)) == 0
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.batch)) == 0
 
 
 def test_the_remedy_is_a_choice_that_is_closed(office: Office) -> None:
@@ -194,7 +195,7 @@ def cancelled_half_way(office: Office, holder: Made) -> Batch:
     batch = office.plan(holder.csv, data_types=INFORMATION)
 
     def idle(*_: object) -> int:
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
         return 0
 
     stores = office.workspace.stores
@@ -279,7 +280,7 @@ def test_a_hold_matters_where_it_meets_the_request(  # noqa: PLR0917 - the case 
 
 
 def test_the_example_s_scopes_are_closed(office: Office) -> None:
-    assert closure.findings(office.workspace.data_map, office.workspace.stores) == []
+    assert data_type_closure.findings(office.workspace.data_map, office.workspace.stores) == []
 
 
 def test_check_names_a_scope_that_is_not_closed(office: Office) -> None:
@@ -288,7 +289,7 @@ def test_check_names_a_scope_that_is_not_closed(office: Office) -> None:
     assert served is not None
     scope = served.scopes["account"].model_copy(update={"data_types": ("account", "account_anchor")})
     served = served.model_copy(update={"scopes": {"account": scope}})
-    found = closure.findings(data_map.model_copy(update={"self_service": served}), office.workspace.stores)
+    found = data_type_closure.findings(data_map.model_copy(update={"self_service": served}), office.workspace.stores)
     assert {(one.code, one.store, one.collection, one.severity.value) for one in found} == {
         ("scope-not-closed", "self_service", "account", "warning")
     }

@@ -10,14 +10,15 @@ from tests.acceptance.people import make_caller
 from tests.acceptance.probe import Probe
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator import clock, deadlines, receipts
+from expunge_orchestrator import clock, deadlines
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.tags import Tagger
-from expunge_orchestrator.trusting import TRUST_FILE
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports import export, page, trust
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log
@@ -52,7 +53,7 @@ def test_a_clients_receipt_holds_both_clocks(workshop: Office, probe: Probe) -> 
 def test_a_request_that_was_cancelled_says_so_too(workshop: Office, probe: Probe) -> None:
     caller = make_caller(probe)
     batch = workshop.plan(caller.csv, caller.controller)
-    stopping.cancel(workshop.workspace.ledger, batch, "ops")
+    batch_control.cancel(workshop.workspace.ledger, batch, "ops")
     attach(workshop.workspace, batch, only=batch.id)
     (_, stated), _ = receipt(workshop, batch)
     assert stated["kind"] == "deadlines"

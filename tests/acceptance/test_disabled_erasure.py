@@ -13,7 +13,7 @@ from tests.fixtures.calltrack import Office
 
 from expunge_config.datamap import DataMap, load
 from expunge_connectors.registry import installed
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 CONCLUSIONS = {"erased", "partially-erased", "not-found"}
 DONE = {"erased", "partially-erased"}

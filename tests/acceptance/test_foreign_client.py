@@ -9,7 +9,7 @@ from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.ledger.records import BatchState
+from expunge_orchestrator.ledger.batches import BatchState
 
 
 def test_a_client_that_names_another_clients_caller_reaches_nothing(workshop: Office, probe: Probe) -> None:

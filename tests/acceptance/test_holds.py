@@ -21,17 +21,17 @@ from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office
 
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator import holds
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.describing import plan_told
-from expunge_orchestrator.execution import holding
-from expunge_orchestrator.holds import Placed, Wanted
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import hold_enforcement
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.legal_holds import Placed, Wanted
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_status import told_state
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
-from expunge_orchestrator.leftovers import person_identities
-from expunge_orchestrator.progress import told_state
-from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.presentation import plan_told
+from expunge_orchestrator.subjects.residual_keys import person_identities
 from expunge_reports import dsse
 
 GROUND = "Court order 4 C 17/26"
@@ -53,13 +53,13 @@ def place(
     wanted = Wanted("hold", people, data_type, controller, None, GROUND, until, undisclosed)
     with office.workspace.ledger.begin() as connection:
         tagger, persons = Tagger(office.workspace.keys.suppression), person_identities(office.workspace)
-        return holds.place(connection, wanted, tagger, "counsel", persons)
+        return legal_holds.place(connection, wanted, tagger, "counsel", persons)
 
 
 def lift(office: Office, placed: Placed) -> int:
     with office.workspace.ledger.begin() as connection:
-        holds.lift(connection, placed.hold.uid, "counsel")
-        return holding.release(connection)
+        legal_holds.lift(connection, placed.hold.uid, "counsel")
+        return hold_enforcement.release(connection)
 
 
 def told(office: Office, batch: Batch) -> str:
@@ -112,7 +112,7 @@ def test_a_hold_outlives_the_keys_of_a_request(office: Office, probe: Probe) -> 
     again = office.plan(f"email\n{ann.email}\n")
     assert office.erase(again).state is BatchState.ON_HOLD
     with office.workspace.ledger.begin() as connection:
-        rows = connection.execute(sa.select(schema.hold, schema.hold_tag).join(schema.hold_tag)).all()
+        rows = connection.execute(sa.select(tables.hold, tables.hold_tag).join(tables.hold_tag)).all()
     assert len({row.id for row in rows}) == 1
     assert len([row for row in rows if not row.weak]) == 1
     assert str(ann.id) not in str([tuple(row)[1:-3] for row in rows])
@@ -162,7 +162,7 @@ def test_an_undisclosed_hold_leaves_no_word(office: Office, probe: Probe) -> Non
     with reading(office.workspace.ledger) as connection:
         assert plan_told(connection, office.again(batch))["state"] == "executing"
     with office.workspace.ledger.begin() as connection:
-        envelopes = connection.scalars(sa.select(schema.statement.c.envelope)).all()
+        envelopes = connection.scalars(sa.select(tables.statement.c.envelope)).all()
     told_bodies = b"".join(dsse.parse(one).payload for one in envelopes)
     assert b"erased" in told_bodies
     assert b"hold" not in told_bodies
@@ -221,9 +221,9 @@ def test_a_hold_that_runs_out_ends_by_itself(office: Office, probe: Probe, monke
     batch = office.plan(ann.csv)
     assert office.erase(batch).state is BatchState.ON_HOLD
     with office.workspace.ledger.begin() as connection:
-        assert holding.release(connection) == 0
+        assert hold_enforcement.release(connection) == 0
     tomorrow = now() + timedelta(days=1)
-    monkeypatch.setattr(holds, "now", lambda: tomorrow)
+    monkeypatch.setattr(legal_holds, "now", lambda: tomorrow)
     assert office.erase(batch).state is BatchState.ERASED
     assert due(ann, probe) == {}
 

@@ -15,10 +15,10 @@ from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office
 
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import open_ledger
-from expunge_orchestrator.ledger.records import BatchState
-from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.ledger.suppression_tags import Tagger
 
 
 def move(probe: Probe, address: str, holder: Made) -> None:
@@ -63,11 +63,11 @@ def test_two_who_share_the_address_at_first_are_both_followed(office: Office, pr
     batch = office.plan(ids)
 
     def hold() -> None:
-        tag, entry = Tagger(office.workspace.keys.suppression).tag(shared), schema.suppression.c
+        tag, entry = Tagger(office.workspace.keys.suppression).tag(shared), tables.suppression.c
         theirs = sa.select(sa.literal(tag), entry.item_id, sa.literal("email"), entry.entered_at)
         with office.workspace.ledger.begin() as connection:
             connection.execute(
-                sa.insert(schema.suppression).from_select(
+                sa.insert(tables.suppression).from_select(
                     ["tag", "item_id", "namespace", "entered_at"], theirs.where(entry.namespace == "user_id").distinct()
                 )
             )
@@ -97,7 +97,7 @@ def as_of_revision_0007(office: Office, given: SubjectKey) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
     with ledger.begin() as connection:
-        connection.execute(sa.delete(schema.hold_tag).where(schema.hold_tag.c.tag != tag))
+        connection.execute(sa.delete(tables.hold_tag).where(tables.hold_tag.c.tag != tag))
         config.attributes["connection"] = connection
         command.downgrade(config, "0007")
     open_ledger(office.workspace.settings.ledger).dispose()

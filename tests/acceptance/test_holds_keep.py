@@ -10,9 +10,9 @@ from tests.acceptance.test_stopping import cancel, lines_of, statements_of
 from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator import holds
-from expunge_orchestrator.holds import Placed
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.legal_holds import Placed
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 
 def half_way(office: Office, holder: Made, *, undisclosed: bool = False) -> tuple[Batch, Placed]:
@@ -98,9 +98,9 @@ def test_a_hold_that_is_placed_after_the_account_went_holds_the_next_request(off
     first = place(office, [key("email", ann.email)], data_type="messages")
     kept = due(ann, probe)
     with office.workspace.ledger.begin() as connection:
-        for one in holds.in_force(connection):
+        for one in legal_holds.in_force(connection):
             if one.uid != first.hold.uid:
-                holds.lift(connection, one.uid, "counsel")
+                legal_holds.lift(connection, one.uid, "counsel")
     again = office.plan(ann.csv)
     assert again.plan["onHold"] == 1
     assert office.erase(again).state is BatchState.ON_HOLD, office.failures(again)

@@ -14,7 +14,7 @@ from tests.acceptance.test_holds import due, key, lift, place
 from tests.acceptance.test_stopping import lines_of, statements_of
 from tests.fixtures.calltrack import Office, Town, founded
 
-from expunge_orchestrator.ledger.records import BatchState
+from expunge_orchestrator.ledger.batches import BatchState
 
 
 def _of(data_type: str) -> dict[str, Any]:

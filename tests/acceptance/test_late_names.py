@@ -16,7 +16,7 @@ from tests.acceptance.test_stopping import lines_of, statements_of
 from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office, Town, founded
 
-from expunge_orchestrator.ledger.records import BatchState
+from expunge_orchestrator.ledger.batches import BatchState
 
 OWN: dict[str, Any] = {"data_type": "messages", "owner": {"controller": "calltrack", "inherited": True}}
 CACHE = {

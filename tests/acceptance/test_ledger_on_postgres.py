@@ -20,11 +20,12 @@ from tests.acceptance.test_stopping import cancel
 from tests.fixtures.calltrack import Office, Town
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator import copies, progress
+from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import LedgerBusyError, of_the_ledger
-from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import open_ledger, reading, sole_runner
-from expunge_orchestrator.ledger.records import BatchState
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_holds_poison_and_cancelling_are_the_same_there(elsewhere: Office, probe
         assert elsewhere.erase(batch).state is BatchState.FAILED
         assert elsewhere.outcomes(batch) == {"erased": 4, "failed": 1, "on-hold": 1}
         assert crowd.messages(probe) == [crowd.ids[0], crowd.ids[3]]
-        stopping.pause(elsewhere.workspace.ledger, batch, "ops")
-        stopping.resume(elsewhere.workspace.ledger, batch, "ops")
+        batch_control.pause(elsewhere.workspace.ledger, batch, "ops")
+        batch_control.resume(elsewhere.workspace.ledger, batch, "ops")
         assert cancel(elsewhere, batch).state is BatchState.CANCELLED
     assert elsewhere.outcomes(batch) == {"erased": 4, "cancelled": 2}
     assert crowd.messages(probe) == [crowd.ids[0], crowd.ids[3]]
@@ -74,12 +75,12 @@ def test_a_second_runner_is_refused(elsewhere: Office) -> None:
 def test_two_who_note_the_same_backup_copies_at_once(elsewhere: Office) -> None:
     """A worker that concludes and `expunge copies` beside it: the second waits for the first, and neither fails."""
     ledger = elsewhere.workspace.ledger
-    listings = copies.observe(elsewhere.workspace.backups)
+    listings = backup_copies.observe(elsewhere.workspace.backups)
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
     def note() -> None:
         with ledger.begin() as connection:
-            copies.record(connection, listings)
+            backup_copies.record(connection, listings)
 
     def somebody_waits() -> bool:
         with reading(ledger) as connection:
@@ -87,7 +88,7 @@ def test_two_who_note_the_same_backup_copies_at_once(elsewhere: Office) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         with ledger.begin() as first:
-            copies.record(first, listings)
+            backup_copies.record(first, listings)
             second = pool.submit(note)
             wait_until(somebody_waits)
         second.result()
@@ -114,7 +115,7 @@ def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(elsewhere: Offi
         elsewhere.erase(batch)
     assert cut
     with reading(ledger) as connection:
-        assert [one["failure"] for one in progress.chunk_states(connection, batch)] == [None]
+        assert [one["failure"] for one in batch_status.chunk_states(connection, batch)] == [None]
     assert elsewhere.erase(batch).state is BatchState.ERASED
     assert elsewhere.outcomes(batch) == {"erased": 3, "not-found": 1}
 
@@ -136,6 +137,6 @@ def test_a_ledger_that_becomes_read_only_is_nobodys_poison_and_no_defect(elsewhe
     sa.event.remove(ledger, "begin", begun)
     assert of_the_ledger(raised.value)
     with reading(ledger) as connection:
-        assert [one["failure"] for one in progress.chunk_states(connection, batch)] == [None]
+        assert [one["failure"] for one in batch_status.chunk_states(connection, batch)] == [None]
     assert elsewhere.erase(batch).state is BatchState.ERASED
     assert elsewhere.outcomes(batch) == {"erased": 3}

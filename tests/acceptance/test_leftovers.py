@@ -17,10 +17,10 @@ from tests.acceptance.wrapped import Instead
 from tests.fixtures.calltrack import Office
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.execution import stopping
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
 
 
 class Asking(Protocol):
@@ -39,7 +39,7 @@ def half_way(office: Office, person: Asking, before_store: str = "recordings") -
     stores = office.workspace.stores
 
     def idle(*_: object) -> int:
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
         return 0
 
     ended = office.erase(batch, office.with_stores({before_store: Instead(stores[before_store], erase=idle)}))  # type: ignore[dict-item]
@@ -52,8 +52,8 @@ def leftovers(office: Office) -> tuple[int, int]:
     with reading(office.workspace.ledger) as connection:
         count = sa.select(sa.func.count())
         return (
-            connection.scalar(count.select_from(schema.leftover)) or 0,
-            connection.scalar(count.select_from(schema.leftover_tag)) or 0,
+            connection.scalar(count.select_from(tables.leftover)) or 0,
+            connection.scalar(count.select_from(tables.leftover_tag)) or 0,
         )
 
 
@@ -159,7 +159,7 @@ def test_what_the_settling_check_could_not_erase(office: Office, probe: Probe, *
     stuck = office.with_stores({"recordings": Instead(office.workspace.stores["recordings"], erase=erase)})  # type: ignore[dict-item]
     office.settle(stuck)
     assert office.again(batch).state is BatchState.FAILED
-    stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     office.settle(stuck)
     assert office.again(batch).state is BatchState.CANCELLED, office.failures(batch)
     assert office.events(batch) == [["accepted", "erased", "cancelled"]]

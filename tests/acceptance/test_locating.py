@@ -26,11 +26,11 @@ from expunge_config.errors import InputError
 from expunge_connectors.contract import StoreConnector, SubjectKey
 from expunge_connectors.errors import ConnectorError, TerminalError
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.intake import read_people
-from expunge_orchestrator.ledger.records import BatchState
-from expunge_orchestrator.ledger.schema import backup_copy
-from expunge_orchestrator.locating import MAX_PEOPLE, Answer, Located, Location, locate
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.tables import backup_copy
+from expunge_orchestrator.locate import MAX_PEOPLE, Answer, Located, Location, locate
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import Workspace
 
 

@@ -12,7 +12,7 @@ from tests.acceptance.test_identifiers_move import lead
 from tests.acceptance.test_stopping import statements_of
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 OTHERWISE = "an identifier leads to another person than when the plan was made"
 

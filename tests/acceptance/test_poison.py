@@ -20,22 +20,22 @@ from tests.fixtures.servers import wait_until
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import StillReferencedError, TerminalError
-from expunge_orchestrator.api.shapes.batches import BatchTold
+from expunge_orchestrator.api.schemas.batches import BatchTold
 from expunge_orchestrator.cli.erase import report
-from expunge_orchestrator.execution import bisecting, states
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_states, poison_isolation
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState
 
 
 def chunks(office: Office, batch: Batch) -> list[tuple[str, int]]:
     """State and number of people of every chunk."""
     with reading(office.workspace.ledger) as connection:
         rows = connection.execute(
-            sa.select(schema.chunk.c.state, sa.func.count(schema.item.c.id).label("people"))
-            .join(schema.item, schema.item.c.chunk_id == schema.chunk.c.id)
-            .where(schema.chunk.c.batch_id == batch.id)
-            .group_by(schema.chunk.c.id)
+            sa.select(tables.chunk.c.state, sa.func.count(tables.item.c.id).label("people"))
+            .join(tables.item, tables.item.c.chunk_id == tables.chunk.c.id)
+            .where(tables.chunk.c.batch_id == batch.id)
+            .group_by(tables.chunk.c.id)
         )
         return [(row.state, row.people) for row in rows]
 
@@ -151,7 +151,7 @@ def test_killed_while_searching(office: Office, probe: Probe, failures: int) -> 
 
     def so_far() -> bool:
         with reading(office.workspace.ledger) as connection:
-            return (connection.scalar(sa.select(sa.func.max(schema.bisection.c.failures))) or 0) >= failures
+            return (connection.scalar(sa.select(sa.func.max(tables.bisection.c.failures))) or 0) >= failures
 
     with poisoned(probe, [crowd.ids[77]]):
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
@@ -251,19 +251,19 @@ def test_a_neighbour_does_not_stop_the_clock(probe: Probe, tmp_path: Path) -> No
         batch = office.plan(crowd.csv)
         with poisoned(probe, [crowd.ids[1]]):
             assert office.erase(batch).state is BatchState.FAILED
-        assert states.wake(office.workspace) == 0
+        assert batch_states.wake(office.workspace) == 0
         with office.workspace.ledger.begin() as connection:
-            first = connection.scalar(sa.select(sa.func.min(schema.chunk.c.id)))
-            assert connection.scalar(sa.select(sa.func.count(schema.chunk.c.settle_at))) == 2
+            first = connection.scalar(sa.select(sa.func.min(tables.chunk.c.id)))
+            assert connection.scalar(sa.select(sa.func.count(tables.chunk.c.settle_at))) == 2
             connection.execute(
-                sa.update(schema.chunk).where(schema.chunk.c.id == first).values(settle_at="2026-01-01T00:00:00Z")
+                sa.update(tables.chunk).where(tables.chunk.c.id == first).values(settle_at="2026-01-01T00:00:00Z")
             )
         office.settle()
         assert chunks(office, batch) == [("done", 1), ("failed", 1), ("waiting", 1)]
         assert office.again(batch).state is BatchState.FAILED
         assert office.events(batch) == [["accepted", "erased", "settled"], ["accepted"], ["accepted", "erased"]]
         with reading(office.workspace.ledger) as connection:
-            wrapped = connection.scalars(sa.select(schema.item.c.wrapped_key).order_by(schema.item.c.id)).all()
+            wrapped = connection.scalars(sa.select(tables.item.c.wrapped_key).order_by(tables.item.c.id)).all()
         assert [one is None for one in wrapped] == [True, False, False]
         assert office.erase(batch).state is BatchState.ERASED
 
@@ -273,11 +273,19 @@ def test_a_neighbour_does_not_stop_the_clock(probe: Probe, tmp_path: Path) -> No
     [(1000, 20, 0, False), (1000, 21, 0, True), (1000, 39, 1, False), (1000, 40, 1, True), (4, 3, 0, False)],
 )
 def test_when_it_fails_everywhere(people: int, failures: int, passes: int, *, expected: bool) -> None:
-    assert bisecting.everywhere(people, failures, passes) is expected
+    assert poison_isolation.everywhere(people, failures, passes) is expected
 
 
 def test_the_order_of_a_search() -> None:
     """Small pieces first; when a single person has failed and nobody passed, large ones; whole chunks last."""
-    assert bisecting.turn(5, 1000, 5, 0) < bisecting.turn(4, 1000, 5, 0) < bisecting.turn(0, None, None, None)
-    assert bisecting.turn(1, 1000, 11, 0) < bisecting.turn(9, 1000, 11, 0) < bisecting.turn(0, None, None, None)
-    assert bisecting.turn(9, 1000, 30, 1) < bisecting.turn(1, 1000, 30, 1)
+    assert (
+        poison_isolation.turn(5, 1000, 5, 0)
+        < poison_isolation.turn(4, 1000, 5, 0)
+        < poison_isolation.turn(0, None, None, None)
+    )
+    assert (
+        poison_isolation.turn(1, 1000, 11, 0)
+        < poison_isolation.turn(9, 1000, 11, 0)
+        < poison_isolation.turn(0, None, None, None)
+    )
+    assert poison_isolation.turn(9, 1000, 30, 1) < poison_isolation.turn(1, 1000, 30, 1)

@@ -24,12 +24,12 @@ from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import WaitingError
-from expunge_orchestrator.execution import remainders, states, stopping
-from expunge_orchestrator.execution.delivery import take
+from expunge_orchestrator.execution import batch_control, batch_states, remainders
+from expunge_orchestrator.execution.fencing import take
 from expunge_orchestrator.execution.runner import Watch, run_step
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def after_reading(ledger: sa.Engine, *words: str, then: Callable[[], object]) ->
 
 def chunk_of(office: Office, batch: Batch) -> sa.Row[Any]:
     with reading(office.workspace.ledger) as connection:
-        return connection.execute(sa.select(schema.chunk).where(schema.chunk.c.batch_id == batch.id)).one()
+        return connection.execute(sa.select(tables.chunk).where(tables.chunk.c.batch_id == batch.id)).one()
 
 
 def step(office: Office, batch: Batch) -> bool:
@@ -70,7 +70,7 @@ def step(office: Office, batch: Batch) -> bool:
 
 def until(office: Office, batch: Batch, name: str) -> None:
     """Carry the batch out up to a step."""
-    states.begin(office.workspace, batch)
+    batch_states.begin(office.workspace, batch)
     while batch.pipeline[chunk_of(office, batch).step] != name:
         assert step(office, batch), office.failures(batch)
 
@@ -83,7 +83,7 @@ def test_a_request_that_is_cancelled_while_another_looks_for_others(office: Offi
     ann = make_caller(probe)
     first = office.plan(ann.csv, ann.controller)
     until(office, first, "erase:recordings")
-    stopping.cancel(office.workspace.ledger, first, ACTOR)
+    batch_control.cancel(office.workspace.ledger, first, ACTOR)
     second = office.plan(ann.csv, ann.controller)
     until(office, second, "conclude")
 
@@ -108,11 +108,11 @@ def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Office, pro
     ledger = fleet.workspace.ledger
     until(fleet, batch, "conclude")
     step(fleet, batch)  # the chunk is done, the batch is not followed yet
-    pause = lambda: stopping.pause(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
+    pause = lambda: batch_control.pause(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=pause), ledger.begin() as connection:
-        states.follow(connection, [batch.id])
+        batch_states.follow(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.PAUSED
-    stopping.resume(ledger, batch, ACTOR)
+    batch_control.resume(ledger, batch, ACTOR)
     assert fleet.again(batch).state is BatchState.ERASED
 
 
@@ -127,9 +127,9 @@ def test_a_cancel_is_not_overwritten_either(fleet: Office, probe: Probe) -> None
     delivery = take(fleet.with_stores({"recordings": stuck}), chunk_of(fleet, batch).id, no_beat)
     assert delivery is not None
     assert run_step(delivery, Watch()) is None  # the chunk has failed, the batch is not followed yet
-    cancel = lambda: stopping.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
+    cancel = lambda: batch_control.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=cancel), ledger.begin() as connection:
-        states.follow(connection, [batch.id])
+        batch_states.follow(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.CANCELLING
     assert fleet.again(batch).cancelled
 
@@ -142,10 +142,10 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Office, probe: Pr
         fleet.workspace, settings=fleet.settings.model_copy(update={"plan_lifetime": timedelta(hours=1)})
     )
     with fleet.workspace.ledger.begin() as connection:
-        connection.execute(sa.update(schema.batch).values(created_at=stamp(now() - timedelta(hours=2))))
-    begin = lambda: states.begin(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
+        connection.execute(sa.update(tables.batch).values(created_at=stamp(now() - timedelta(hours=2))))
+    begin = lambda: batch_states.begin(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
     with after_reading(fleet.workspace.ledger, "batch.created_at <", then=begin):
-        assert states.forget_stale_plans(impatient) == 1  # it was looked at
+        assert batch_states.forget_stale_plans(impatient) == 1  # it was looked at
     assert fleet.again(batch).state is BatchState.EXECUTING
     assert fleet.erase(batch).state is BatchState.ERASED
     assert not any(ann.left(probe).values())
@@ -155,10 +155,10 @@ def test_what_was_left_is_taken_up_once(fleet: Office, probe: Probe) -> None:
     ann = make_caller(probe)
     batch = fleet.plan(ann.csv, ann.controller)
     until(fleet, batch, "erase:recordings")
-    stopping.cancel(fleet.workspace.ledger, batch, ACTOR)
+    batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
     while step(fleet, batch):
         pass
-    states.refresh(fleet.workspace)
+    batch_states.refresh(fleet.workspace)
     again = fleet.again(batch)
     assert again.state is BatchState.CANCELLED
     remainders.take_up(fleet.workspace, again, ACTOR)
@@ -167,4 +167,4 @@ def test_what_was_left_is_taken_up_once(fleet: Office, probe: Probe) -> None:
     assert fleet.erase(batch).state is BatchState.ERASED, fleet.failures(batch)
     assert not any(ann.left(probe).values())
     with reading(fleet.workspace.ledger) as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.chunk)) == 2
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.chunk)) == 2

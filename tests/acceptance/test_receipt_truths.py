@@ -15,8 +15,8 @@ from tests.fixtures.calltrack import Office
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator.execution import stopping
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 LEAD = (
     "INSERT INTO leads (client_id, caller_id, name, postal_address, email, created_at)"
@@ -116,7 +116,7 @@ def test_what_a_cancelled_request_left_was_found(workshop: Office, probe: Probe)
     batch = workshop.plan(ann.csv)
 
     def late() -> None:
-        stopping.cancel(workshop.workspace.ledger, batch, "ops")
+        batch_control.cancel(workshop.workspace.ledger, batch, "ops")
         probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
 
     workshop.erase(batch, main_before(workshop, "verify", late))

@@ -24,12 +24,12 @@ from tests.fixtures.calltrack import Office, Town, founded
 
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator import issuing
 from expunge_orchestrator.errors import PlanChangedError, WaitingError
-from expunge_orchestrator.execution import remainders, stopping
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_control, remainders
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.receipts import statement_issuer
 from expunge_orchestrator.workspace import Workspace
 
 BUCKET = "calltrack-recordings"
@@ -123,7 +123,7 @@ def test_what_a_request_by_email_alone_left_is_taken_up(mailroom: Office, probe:
     assert mailroom.events(first) == [["accepted", "cancelled", "erased", "settled"]]
     assert mailroom.outcomes(first) == {"erased": 1}
     with reading(mailroom.workspace.ledger) as connection:
-        opened = sa.select(schema.item.c.id).where(schema.item.c.wrapped_key.is_not(None))
+        opened = sa.select(tables.item.c.id).where(tables.item.c.wrapped_key.is_not(None))
         assert connection.execute(opened).all() == []
     assert_chain_intact(mailroom, first)
 
@@ -216,7 +216,7 @@ def test_what_only_an_email_led_to_is_not_called_gone(office: Office, probe: Pro
         kept = {name: action for name, action in actions.items() if name not in {"leads", "lead_answers", "callers"}}
         done = main.erase(subjects, kept, scope, cutoff, beat)
         probe.sql("UPDATE leads SET caller_id = NULL WHERE caller_id = %s", ann.id)
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
         return done
 
     office.erase(batch, office.with_stores({"main": Instead(main, erase=all_but_leads)}))  # type: ignore[dict-item]
@@ -241,7 +241,7 @@ def link_left(office: Office, person: Made) -> Batch:
 
     def all_but_linked(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
         kept = {name: action for name, action in actions.items() if name not in LINKED}
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
         return main.erase(subjects, kept, scope, cutoff, beat)
 
     ended = office.erase(batch, office.with_stores({"main": Instead(main, erase=all_but_linked)}))  # type: ignore[dict-item]
@@ -327,9 +327,9 @@ def test_cancelled_again_in_the_middle(office: Office, probe: Probe) -> None:
     ann = make_caller(probe)
     first = half_way(office, ann)
     with reading(office.workspace.ledger) as connection:
-        tags = set(connection.scalars(sa.select(schema.leftover_tag.c.tag)))
+        tags = set(connection.scalars(sa.select(tables.leftover_tag.c.tag)))
     halt = before(
-        office.workspace.stores["cache"], "erase", lambda: stopping.cancel(office.workspace.ledger, first, ACTOR)
+        office.workspace.stores["cache"], "erase", lambda: batch_control.cancel(office.workspace.ledger, first, ACTOR)
     )
     idle = Instead(office.workspace.stores["recordings"], erase=lambda *_: 0)
     ended = taken_up(office, first, office.with_stores({"cache": halt, "recordings": idle}))  # type: ignore[dict-item]
@@ -338,7 +338,7 @@ def test_cancelled_again_in_the_middle(office: Office, probe: Probe) -> None:
     assert secrets_left(office, first) == 0
     assert leftovers(office)[0] == 1
     with reading(office.workspace.ledger) as connection:
-        assert set(connection.scalars(sa.select(schema.leftover_tag.c.tag))) == tags
+        assert set(connection.scalars(sa.select(tables.leftover_tag.c.tag))) == tags
     assert taken_up(office, first).state is BatchState.ERASED, office.failures(first)
     assert not any(ann.left(probe).values())
     assert leftovers(office) == (0, 0)
@@ -462,7 +462,7 @@ def test_the_command_asks_first(office: Office, probe: Probe, forker: subprocess
     assert not any(ann.left(probe).values())
     assert desk.run("retry", first.uid).code == 2
     with reading(office.workspace.ledger) as connection:
-        assert connection.scalar(sa.select(schema.batch.c.changed_by)) == "ann"
+        assert connection.scalar(sa.select(tables.batch.c.changed_by)) == "ann"
 
 
 def test_what_ended_for_good_is_not_taken_up(office: Office, probe: Probe) -> None:
@@ -472,17 +472,19 @@ def test_what_ended_for_good_is_not_taken_up(office: Office, probe: Probe) -> No
     with pytest.raises(UsageError, match="Nothing of this batch"):
         remainders.take_up(office.workspace, office.again(batch), ACTOR)
     with reading(office.workspace.ledger) as connection:
-        series = list(connection.scalars(sa.select(schema.item.c.series)))
-        assert issuing.ended(connection, series) == set(series)
+        series = list(connection.scalars(sa.select(tables.item.c.series)))
+        assert statement_issuer.ended(connection, series) == set(series)
     ann = make_caller(probe)
     half_way(office, ann)
     with reading(office.workspace.ledger) as connection:
-        assert issuing.ended(connection, list(connection.scalars(sa.select(schema.item.c.series)))) == set(series)
+        assert statement_issuer.ended(connection, list(connection.scalars(sa.select(tables.item.c.series)))) == set(
+            series
+        )
 
 
 def test_a_map_with_other_collections_is_refused(office: Office, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     first = half_way(office, make_caller(probe))
-    monkeypatch.setattr("expunge_orchestrator.execution.states.actions_for", lambda *_: {})
+    monkeypatch.setattr("expunge_orchestrator.execution.batch_states.actions_for", lambda *_: {})
     with pytest.raises(PlanChangedError):
         remainders.take_up(office.workspace, office.again(first), ACTOR)
     assert office.again(first).state is BatchState.CANCELLED

@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT
 from tests.fixtures.embedded import processes_below, reachable_directory
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator.embedded.ports import is_free
+from expunge_orchestrator.dev_servers.ports import is_free
 
 EXAMPLE = ROOT / "docs" / "examples" / "account_settings"
 ROLES = {"requester", "operator", "approver", "auditor", "admin"}

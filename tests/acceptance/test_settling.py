@@ -19,7 +19,7 @@ from tests.acceptance.test_stopping import cancel, lines_of, secrets_left, state
 from tests.acceptance.wrapped import Instead, before
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 
 def taken_over(office: Office, probe: Probe) -> tuple[Batch, Made, int]:

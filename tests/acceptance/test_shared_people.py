@@ -12,8 +12,8 @@ from tests.fixtures.calltrack import Office
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.ledger.records import BatchState
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.ledger.batches import BatchState
 
 
 @pytest.mark.parametrize("chunk_size", [7, 1000])
@@ -24,7 +24,7 @@ def test_both_end_and_what_both_say_is_true(office: Office, probe: Probe, chunk_
     backwards = "user_id\n" + "".join(f"{one}\n" for one in reversed(crowd.ids[10:]))
     second = office.plan(backwards)
     for batch in (first, second):
-        states.begin(office.workspace, batch)
+        batch_states.begin(office.workspace, batch)
     attach(office.workspace, first)
     assert office.again(first).state is office.again(second).state is BatchState.ERASED
     assert crowd.messages(probe) == []

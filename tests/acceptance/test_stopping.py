@@ -22,12 +22,12 @@ from tests.fixtures.calltrack import Office, founded
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.describing import batch_told
 from expunge_orchestrator.errors import WaitingError
-from expunge_orchestrator.execution import stopping
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.presentation import batch_told
 from expunge_reports import dsse
 from expunge_reports import statement as statements
 
@@ -38,10 +38,10 @@ def statements_of(office: Office, batch: Batch, event: str) -> list[statements.S
     """The statements of one event, in the order of the list."""
     with reading(office.workspace.ledger) as connection:
         envelopes = connection.scalars(
-            sa.select(schema.statement.c.envelope)
-            .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
-            .where(schema.item.c.batch_id == batch.id, schema.statement.c.event == event)
-            .order_by(schema.item.c.line)
+            sa.select(tables.statement.c.envelope)
+            .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
+            .where(tables.item.c.batch_id == batch.id, tables.statement.c.event == event)
+            .order_by(tables.item.c.line)
         ).all()
     return [statements.parse(dsse.parse(one).payload) for one in envelopes]
 
@@ -59,16 +59,16 @@ def secrets_left(office: Office, batch: Batch) -> int:
     """People of the batch whose sealed identifiers can still be opened, or who would be erased after a restore."""
     with reading(office.workspace.ledger) as connection:
         rows = connection.execute(
-            sa.select(schema.item.c.id, schema.item.c.wrapped_key, schema.item.c.sealed_keys).where(
-                schema.item.c.batch_id == batch.id
+            sa.select(tables.item.c.id, tables.item.c.wrapped_key, tables.item.c.sealed_keys).where(
+                tables.item.c.batch_id == batch.id
             )
         ).all()
-        tagged = set(connection.scalars(sa.select(schema.suppression.c.item_id)))
+        tagged = set(connection.scalars(sa.select(tables.suppression.c.item_id)))
     return sum(row.wrapped_key is not None or row.sealed_keys is not None or row.id in tagged for row in rows)
 
 
 def cancel(office: Office, batch: Batch) -> Batch:
-    stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     attach(office.workspace, batch, only=batch.id)
     return office.again(batch)
 
@@ -80,7 +80,7 @@ def test_a_pause_lets_the_running_step_end_and_no_other_begin(office: Office, pr
     holder = make_holder(probe)
     batch = office.plan(holder.csv)
     ledger = office.workspace.ledger
-    main = before(office.workspace.stores["main"], "erase", lambda: stopping.pause(ledger, batch, ACTOR))
+    main = before(office.workspace.stores["main"], "erase", lambda: batch_control.pause(ledger, batch, ACTOR))
     ended = office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
     assert ended.state is BatchState.PAUSED
     left = holder.left(probe)
@@ -90,7 +90,7 @@ def test_a_pause_lets_the_running_step_end_and_no_other_begin(office: Office, pr
         office.erase(batch)
     office.settle()
     assert office.again(batch).state is BatchState.PAUSED
-    resumed = stopping.resume(ledger, batch, ACTOR)
+    resumed = batch_control.resume(ledger, batch, ACTOR)
     assert office.erase(resumed).state is BatchState.ERASED
     assert not any(holder.left(probe).values())
     assert office.events(batch) == [["accepted", "erased"]]
@@ -99,11 +99,11 @@ def test_a_pause_lets_the_running_step_end_and_no_other_begin(office: Office, pr
 def test_a_paused_batch_does_not_settle(office: Office, probe: Probe) -> None:
     batch = office.plan(make_holder(probe).csv)
     office.erase(batch)
-    stopping.pause(office.workspace.ledger, batch, ACTOR)
+    batch_control.pause(office.workspace.ledger, batch, ACTOR)
     office.settle()
     assert office.again(batch).state is BatchState.PAUSED
     assert secrets_left(office, batch) == 1
-    resumed = stopping.resume(office.workspace.ledger, batch, ACTOR)
+    resumed = batch_control.resume(office.workspace.ledger, batch, ACTOR)
     assert resumed.state is BatchState.ERASED
     office.settle()
     assert office.again(batch).state is BatchState.SETTLED
@@ -112,13 +112,13 @@ def test_a_paused_batch_does_not_settle(office: Office, probe: Probe) -> None:
 def test_what_is_not_begun_or_is_over_is_not_paused(office: Office, probe: Probe) -> None:
     batch = office.plan(make_holder(probe).csv)
     with pytest.raises(UsageError, match="planned"):
-        stopping.pause(office.workspace.ledger, batch, ACTOR)
+        batch_control.pause(office.workspace.ledger, batch, ACTOR)
     with pytest.raises(UsageError, match="not paused"):
-        stopping.resume(office.workspace.ledger, batch, ACTOR)
+        batch_control.resume(office.workspace.ledger, batch, ACTOR)
     office.erase(batch)
     office.settle()
     with pytest.raises(UsageError, match="settled"):
-        stopping.pause(office.workspace.ledger, batch, ACTOR)
+        batch_control.pause(office.workspace.ledger, batch, ACTOR)
 
 
 # Cancel --------------------------------------------------------------------------------------------------------------
@@ -138,14 +138,14 @@ def test_a_plan_is_cancelled_before_anything_was_touched(office: Office, probe: 
         assert one.body["outcome"] == "cancelled"
         assert "stores" not in one.body
     assert_chain_intact(office, batch)
-    assert not stopping.cancel(office.workspace.ledger, batch, ACTOR)
+    assert not batch_control.cancel(office.workspace.ledger, batch, ACTOR)
 
 
 def test_cancelled_half_way_says_what_is_erased_and_what_is_left(office: Office, probe: Probe) -> None:
     holder = make_holder(probe)
     batch = office.plan(holder.csv)
     stores = office.workspace.stores
-    half = before(stores["recordings"], "erase", lambda: stopping.cancel(office.workspace.ledger, batch, ACTOR))
+    half = before(stores["recordings"], "erase", lambda: batch_control.cancel(office.workspace.ledger, batch, ACTOR))
     ended = office.erase(batch, office.with_stores({"recordings": half}))  # type: ignore[dict-item]
     assert ended.state is BatchState.CANCELLED
     left = holder.left(probe)
@@ -188,7 +188,7 @@ def test_whoever_is_erased_by_then_stays_erased_and_settles(probe: Probe, tmp_pa
         assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", False, 2)
         assert office.events(batch)[0] == ["accepted", "erased", "settled"]
         with pytest.raises(WaitingError, match="nothing is left"):
-            stopping.cancel(office.workspace.ledger, settled(office, probe), ACTOR)
+            batch_control.cancel(office.workspace.ledger, settled(office, probe), ACTOR)
 
 
 def settled(office: Office, probe: Probe) -> Batch:
@@ -207,7 +207,7 @@ def test_a_store_that_cannot_be_asked_keeps_a_cancelled_batch_open(office: Offic
 
     stores = office.workspace.stores
     broken = {
-        "main": before(stores["main"], "verify", lambda: stopping.cancel(office.workspace.ledger, batch, ACTOR)),
+        "main": before(stores["main"], "verify", lambda: batch_control.cancel(office.workspace.ledger, batch, ACTOR)),
         "cache": before(stores["cache"], "verify", refuse),
     }
     assert office.erase(batch, office.with_stores(broken)).state is BatchState.FAILED  # type: ignore[arg-type]
@@ -216,7 +216,7 @@ def test_a_store_that_cannot_be_asked_keeps_a_cancelled_batch_open(office: Offic
     assert office.erase(batch).state is BatchState.ERASED
     assert office.events(batch) == [["accepted", "erased"]]
     with pytest.raises(WaitingError, match="nothing is left"):
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     office.settle()
     assert office.again(batch).state is BatchState.SETTLED
 
@@ -227,14 +227,14 @@ def test_a_cancel_that_came_during_the_last_step_came_for_nobody(office: Office,
     copies = office.workspace.backups["dumps"].copies
 
     def late() -> Any:
-        stopping.cancel(ledger, batch, ACTOR)
+        batch_control.cancel(ledger, batch, ACTOR)
         return copies()
 
     dumps: Any = Instead(office.workspace.backups["dumps"], copies=late)  # type: ignore[arg-type]
     ended = office.erase(batch, replace(office.workspace, backups={"dumps": dumps}))
     assert (ended.state, ended.cancelled) == (BatchState.ERASED, False)
     with reading(ledger) as connection, pytest.raises(WaitingError, match="nothing is left"):
-        stopping.refuse_too_late(connection, batch)
+        batch_control.refuse_too_late(connection, batch)
     office.settle()
     assert office.again(batch).state is BatchState.SETTLED
     assert office.events(batch) == [["accepted", "erased", "settled"]]
@@ -244,11 +244,11 @@ def test_a_batch_whose_people_are_erased_is_not_cancelled(office: Office, probe:
     batch = office.plan(make_holder(probe).csv)
     office.erase(batch)
     with pytest.raises(WaitingError, match="nothing is left"):
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     assert office.again(batch).state is BatchState.ERASED
-    stopping.pause(office.workspace.ledger, batch, ACTOR)
+    batch_control.pause(office.workspace.ledger, batch, ACTOR)
     with pytest.raises(WaitingError, match="nothing is left"):
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     assert office.again(batch).state is BatchState.PAUSED
 
 
@@ -297,4 +297,4 @@ def test_the_commands_and_their_exit_codes(desk: Desk, workshop: Office, probe: 
     assert desk.run("erase", other["batch"], "--confirm", other["digest"]).code == 2
     assert told_of(workshop, other["batch"]) == [["accepted", "cancelled"]] * 2
     with reading(workshop.workspace.ledger) as connection:
-        assert "ann" in set(connection.scalars(sa.select(schema.batch.c.changed_by)))
+        assert "ann" in set(connection.scalars(sa.select(tables.batch.c.changed_by)))

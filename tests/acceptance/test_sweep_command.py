@@ -18,7 +18,7 @@ from tests.integration.redis.world import DATA
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.redis import RedisSpec
-from expunge_orchestrator.inspecting import sweep_all
+from expunge_orchestrator.preflight import sweep_all
 
 
 def environment() -> dict[str, str]:

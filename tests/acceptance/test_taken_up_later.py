@@ -22,12 +22,12 @@ from expunge_config.settings import Settings
 from expunge_connectors.contract import CopyListing
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import copies
+from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState
 from expunge_orchestrator.workspace import Workspace, opened
 
 
@@ -103,7 +103,7 @@ def test_an_old_plan_is_not_carried_out(office: Office, probe: Probe) -> None:
     batch = office.plan(ann.csv)
     had = ann.left(probe)
     with office.workspace.ledger.begin() as connection:
-        connection.execute(sa.update(schema.batch).values(created_at="2020-01-01T00:00:00Z"))
+        connection.execute(sa.update(tables.batch).values(created_at="2020-01-01T00:00:00Z"))
     with pytest.raises(PlanChangedError, match="too old"):
         office.erase(batch)
     assert ann.left(probe) == had
@@ -112,8 +112,8 @@ def test_an_old_plan_is_not_carried_out(office: Office, probe: Probe) -> None:
 def test_a_cancelled_batch_ends_with_a_complaint(office: Office, probe: Probe) -> None:
     batch = office.plan(make_holder(probe).csv)
     with office.workspace.ledger.begin() as connection:
-        connection.execute(sa.update(schema.batch).values(created_at="2020-01-01T00:00:00Z"))
-    assert states.forget_stale_plans(office.workspace) == 1
+        connection.execute(sa.update(tables.batch).values(created_at="2020-01-01T00:00:00Z"))
+    assert batch_states.forget_stale_plans(office.workspace) == 1
     done = subprocess.run(
         [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid],
         check=False,
@@ -127,11 +127,11 @@ def test_a_cancelled_batch_ends_with_a_complaint(office: Office, probe: Probe) -
 
 def test_a_map_that_points_elsewhere_makes_no_copy_gone(office: Office) -> None:
     def look(workspace: Workspace) -> list[str | None]:
-        listings = copies.observe(workspace.backups, workspace.ledger)
+        listings = backup_copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
-            copies.record(connection, listings)
+            backup_copies.record(connection, listings)
         with reading(workspace.ledger) as connection:
-            return list(connection.scalars(sa.select(schema.backup_copy.c.observed_gone_at)))
+            return list(connection.scalars(sa.select(tables.backup_copy.c.observed_gone_at)))
 
     seen = look(office.workspace)
     assert len(seen) >= 3

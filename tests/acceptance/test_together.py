@@ -14,8 +14,8 @@ from tests.acceptance.wrapped import Instead, before
 from tests.fixtures.calltrack import Office
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.execution import remainders, stopping
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.execution import batch_control, remainders
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 
 def left_to_an_email(office: Office, probe: Probe) -> tuple[Batch, int]:
@@ -33,7 +33,7 @@ def left_to_an_email(office: Office, probe: Probe) -> tuple[Batch, int]:
         kept = {name: action for name, action in actions.items() if name not in {"leads", "lead_answers", "callers"}}
         done = main.erase(subjects, kept, scope, cutoff, beat)
         probe.sql("UPDATE leads SET caller_id = NULL WHERE caller_id = %s", ann.id)
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
         return done
 
     office.erase(batch, office.with_stores({"main": Instead(main, erase=all_but_leads)}))  # type: ignore[dict-item]
@@ -81,7 +81,7 @@ def with_nothing_but_rows(office: Office, probe: Probe) -> tuple[Batch, Made]:
     def all_but_the_account(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
         kept = {name: action for name, action in actions.items() if name != "users"}
         done = main.erase(subjects, kept, scope, cutoff, beat)
-        stopping.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
         return done
 
     office.erase(batch, office.with_stores({"main": Instead(main, erase=all_but_the_account)}))  # type: ignore[dict-item]

@@ -22,7 +22,7 @@ from tests.fixtures.calltrack import Office, founded
 from expunge_config.errors import ExpungeError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.ledger.records import BatchState
+from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.workspace import opened
 
 EXPORTS = "calltrack-exports"

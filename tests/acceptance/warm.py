@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from expunge_config.datamap import load
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import run
-from expunge_orchestrator.cli.program import VERBS, build
+from expunge_orchestrator.cli.app import VERBS, build
 
 EXAMPLE = files("expunge_config.examples.calltrack") / "datamap.yaml"
 

@@ -15,7 +15,7 @@ from tests.acceptance.probe import Probe
 from tests.api.test_who_may_do_what import Cells
 from tests.fixtures.api import once
 
-from expunge_orchestrator import holds
+from expunge_orchestrator.holds import legal_holds
 
 CSV, JSON = "text/csv", "application/json"
 WORKED = 50
@@ -130,7 +130,7 @@ class Stock:
             assert (turns := turns + 1) < WORKED, told["state"]
             self.cells.door.work()
         with self.cells.door.office.workspace.ledger.begin() as connection:
-            holds.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
+            legal_holds.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
         return asked, told["batch"]
 
     def _request(self, request: str) -> dict[str, Any]:

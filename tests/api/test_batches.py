@@ -8,7 +8,7 @@ from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe
 from tests.fixtures.api import Door, once
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/batches"
 

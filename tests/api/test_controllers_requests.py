@@ -10,7 +10,7 @@ from tests.api.test_tokens import signed_by_hand
 from tests.fixtures.api import Door, bearer, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/requests"
 

@@ -9,7 +9,7 @@ import pytest
 from tests.fixtures.api import Door, once
 
 from expunge_orchestrator import deadlines
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/requests"
 _TAKEN = iter(range(40, 400))

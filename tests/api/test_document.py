@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.fixtures.api import Door, once
 
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.api import shapes
-from expunge_orchestrator.api.shapes import examples
-from expunge_orchestrator.api.shapes.common import Shape
+from expunge_orchestrator.api import schemas
+from expunge_orchestrator.api.schemas import examples
+from expunge_orchestrator.api.schemas.common import Shape
+from expunge_orchestrator.auth.principals import Role
 
 JSON = "application/json"
 
@@ -47,7 +47,7 @@ def has_example(content: dict[str, Any], known: dict[str, Any]) -> bool:
 
 
 def every_shape() -> dict[str, type[Shape]]:
-    modules = [module for module in vars(shapes).values() if isinstance(module, ModuleType)]
+    modules = [module for module in vars(schemas).values() if isinstance(module, ModuleType)]
     found = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
     return {one.__name__: one for one in found if issubclass(one, Shape) and one is not Shape}
 

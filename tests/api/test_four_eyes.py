@@ -13,8 +13,8 @@ from tests.acceptance.probe import Probe
 from tests.fixtures.api import Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import api_key, audit
 
@@ -69,7 +69,7 @@ def approvals(door: Door) -> tuple[int, int]:
     """How many there are in the ledger, and in the audit trail."""
     with reading(door.office.workspace.ledger) as connection:
         trail = sa.select(audit.c.action).where(audit.c.action == "batch.approve", audit.c.result == "done")
-        return len(connection.scalars(sa.select(schema.approval.c.approver)).all()), len(
+        return len(connection.scalars(sa.select(tables.approval.c.approver)).all()), len(
             connection.scalars(trail).all()
         )
 

@@ -38,7 +38,7 @@ from tests.api.watching import PHONE, Watch
 from tests.fixtures.api import opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 CALLS = int(os.environ.get("EXPUNGE_FUZZ_CALLS", "500"))
 SEED = int(os.environ.get("EXPUNGE_FUZZ_SEED", "1"))

@@ -16,8 +16,8 @@ from tests.fixtures.api import Door, bearer, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.limiting import FOR_ALL, Limiter
 from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.api.rate_limit import FOR_ALL, Limiter
 from expunge_orchestrator.cli.serve import configured
 
 PUBLIC, UNKNOWN = 20, 2

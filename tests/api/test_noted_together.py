@@ -19,12 +19,12 @@ from tests.fixtures.api import Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.ledger import tables as schema
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.ledger.request_tables import audit, request
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.requests import scheduler
 
 __all__ = ["probe"]
 
@@ -168,8 +168,8 @@ def test_a_request_that_could_not_be_planned(door: Door, probe: Probe, monkeypat
         def down(*_: object, **__: object) -> None:
             raise TransientError("The store cannot be reached.")
 
-        patched.setattr("expunge_orchestrator.planning.make", down)
-        starting.start_due(door.office.workspace, door.at)
+        patched.setattr("expunge_orchestrator.planning.planner.make", down)
+        scheduler.start_due(door.office.workspace, door.at)
     together(door, f"/v1/requests/{made['id']}/retry")
 
 

@@ -26,13 +26,13 @@ from tests.fixtures.calltrack import Town
 
 from expunge_config.api_settings import ApiSettings, Webhook
 from expunge_connectors.registry import installed
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.api.worker import Worker
+from expunge_orchestrator.api.background_worker import Worker
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import notice
-from expunge_orchestrator.notices import delivering, noting, webhooks
-from expunge_orchestrator.requests import answering, records, starting
+from expunge_orchestrator.notifications import delivery, outbox, webhooks
+from expunge_orchestrator.requests import repository, response_deadlines, scheduler
 from expunge_orchestrator.workspace import opened
 
 URL = "/v1/me/erasure"
@@ -103,8 +103,8 @@ def told_to(town: Town, home: Path, receiver: Receiver, *, freeze: bool = False,
 
 def deliver(door: Door) -> None:
     workspace = door.office.workspace
-    noting.note_changes(workspace, door.at)
-    delivering.deliver_due(workspace, lambda: door.at)
+    outbox.note_changes(workspace, door.at)
+    delivery.deliver_due(workspace, lambda: door.at)
 
 
 def ask(door: Door, **members: object) -> tuple[int, str]:
@@ -174,9 +174,9 @@ def test_a_member_that_no_store_spells_so_is_refused(town: Town, tmp_path: Path,
         assert "client_id" in told["failure"]
         assert str(client) not in told["failure"]
         with reading(door.office.workspace.ledger) as connection:
-            there = records.by_uid(connection, told["id"])
-            assert (there.wrapped_key, there.sealed_identifiers, starting.put_off(connection)) == (None, None, [])
-            assert answering.how_many_due(connection, door.at + timedelta(days=400)) == 0
+            there = repository.by_uid(connection, told["id"])
+            assert (there.wrapped_key, there.sealed_identifiers, scheduler.put_off(connection)) == (None, None, [])
+            assert response_deadlines.how_many_due(connection, door.at + timedelta(days=400)) == 0
         for verb, slug in (("cancel", "already-over"), ("retry", "not-possible-now")):
             assert post(f"{at}/{verb}", headers=operator).json()["type"].endswith(f"/{slug}")
         trail = door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"]
@@ -192,15 +192,15 @@ def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: 
         ask(door, waiveGrace=True)
         door.work()
         door.settle()
-        noting.note_changes(door.office.workspace, door.at)
-        delivering._claim(door.office.workspace, door.at)  # and died before it sent anything
+        outbox.note_changes(door.office.workspace, door.at)
+        delivery._claim(door.office.workspace, door.at)  # and died before it sent anything
         with opened(door.office.settings, installed()) as fresh:
-            delivering.deliver_due(fresh, lambda: door.at)
+            delivery.deliver_due(fresh, lambda: door.at)
             assert receiver.told == []
-            later = door.at + delivering.CLAIM
-            delivering.deliver_due(fresh, lambda: later)
+            later = door.at + delivery.CLAIM
+            delivery.deliver_due(fresh, lambda: later)
             assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
-            assert noting.note_changes(fresh, later) == 0
+            assert outbox.note_changes(fresh, later) == 0
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 -
         deliver(door)
         assert receiver.told == ["request.accepted"]  # its pause is not over; nothing overtakes it
         assert [one["failure"] for one in rows(door)] == [why, None]
-        door.at += delivering.FIRST_PAUSE
+        door.at += delivery.FIRST_PAUSE
         deliver(door)
         assert receiver.told == ["request.accepted"] * 2
         assert "expunge_notices_waiting 2.0" in door.client.get("/metrics").text
-        door.at += delivering.FIRST_PAUSE * 2
+        door.at += delivery.FIRST_PAUSE * 2
         deliver(door)
     assert receiver.told == [*["request.accepted"] * 3, "request.cancelled"]
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 2
@@ -300,12 +300,12 @@ def test_who_is_slow_holds_nobody_up(
             ask(door)
         _within(LATE, lambda: deliver(door))
         assert len(receiver.calls) == 12
-        assert len(slow.calls) <= delivering.IN_PARALLEL
+        assert len(slow.calls) <= delivery.IN_PARALLEL
         left = [one for one in rows(door) if one["channel"] == "webhook:a"]
         assert sorted(one["attempts"] for one in left) == [0] * (12 - len(slow.calls)) + [1] * len(slow.calls)
         tried = len(slow.calls)
         _within(LATE, lambda: deliver(door))
-        assert tried < len(slow.calls) <= 2 * delivering.IN_PARALLEL, "at the next look it is the next ones' turn"
+        assert tried < len(slow.calls) <= 2 * delivery.IN_PARALLEL, "at the next look it is the next ones' turn"
 
 
 def test_the_worker_stops_while_an_answer_trickles(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,7 +397,7 @@ def test_frozen_is_the_account_of_who_undoes_and_asks_anew(town: Town, tmp_path:
         deliver(door)
         assert receiver.told == ["account.freeze", "account.unfreeze", "account.freeze"]
         assert receiver.data(2)["request"] == other
-        door.at += delivering.FIRST_PAUSE
+        door.at += delivery.FIRST_PAUSE
         deliver(door)
     assert receiver.told[3:] == ["account.unfreeze", "account.freeze"]
     assert [receiver.data(place)["request"] for place in (3, 4)] == [first, second]
@@ -413,7 +413,7 @@ def test_frozen_is_the_account_also_where_the_undoing_was_given_up(
         taken_back(door, holder, first)
         receiver.answers = [503, 503]
         deliver(door)
-        door.at += delivering.GIVE_UP_AFTER
+        door.at += delivery.GIVE_UP_AFTER
         asked_by(door, holder)
         deliver(door)
     assert receiver.told == ["account.freeze", *["account.unfreeze"] * 2, "account.freeze"]
@@ -423,20 +423,20 @@ def test_undone_and_asked_anew_while_others_are_noted(
     town: Town, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two pages of those with news: the end of the first request is told before the beginning of the second."""
-    monkeypatch.setattr(noting, "_AT_ONCE", 1)
-    note = noting._note
+    monkeypatch.setattr(outbox, "_AT_ONCE", 1)
+    note = outbox._note
     with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
         holder, first = ask(door)
         deliver(door)
         ask(door)
 
         def meanwhile(*given: Any) -> bool:
-            monkeypatch.setattr(noting, "_note", note)
+            monkeypatch.setattr(outbox, "_note", note)
             taken_back(door, holder, first)
             asked_by(door, holder)
             return note(*given)
 
-        monkeypatch.setattr(noting, "_note", meanwhile)
+        monkeypatch.setattr(outbox, "_note", meanwhile)
         deliver(door)
         deliver(door)
     assert receiver.told == ["account.freeze"] * 2 + ["account.unfreeze", "account.freeze"]
@@ -593,6 +593,6 @@ def test_a_directory_that_cannot_be_written_is_tried_again(town: Town, tmp_path:
             "the directory for letters cannot be written (FileExistsError)"
         ]
         box.unlink()
-        door.at += delivering.FIRST_PAUSE
+        door.at += delivery.FIRST_PAUSE
         deliver(door)
         assert len(letters_of(box)) == 1

@@ -10,7 +10,7 @@ from tests.api.test_notices import Receiver, deliver, hook, receiver, rows
 from tests.fixtures.api import once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 
 __all__ = ["receiver"]
 

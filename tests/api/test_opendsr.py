@@ -22,9 +22,9 @@ from tests.fixtures.api import Door, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_config.api_settings import OpenDsr
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.ledger.schema import batch
+from expunge_orchestrator.ledger.tables import batch
 
 BASE = "/opendsr/v2"
 DOMAIN = "erasure.calltrack.example"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from httpx2 import Response
 from tests.fixtures.api import Door, bearer, once
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import audit
 

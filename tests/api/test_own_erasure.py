@@ -10,12 +10,12 @@ from tests.acceptance.people import make_holder
 from tests.acceptance.probe import Probe, changed
 from tests.fixtures.api import GRACE, Door, bearer, once
 
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.requests import scheduler
 
 URL = "/v1/me/erasure"
 ACCOUNT = {"scope": "account"}
@@ -197,13 +197,13 @@ def test_a_request_that_waits_for_approval_never_runs_out(door: Door) -> None:
     wish = {**ACCOUNT, "waiveGrace": True}
     made = door.client.post(URL, json=wish, headers=once(door.person(user_id=holder))).json()
     workspace = door.office.workspace
-    starting.fence(workspace, door.at)
+    scheduler.fence(workspace, door.at)
     with workspace.ledger.begin() as connection:
         row = connection.execute(sa.select(request.c.id).where(request.c.uid == made["id"])).one()
     batch = door.office.plan(f"user_id\n{holder}\n")
     with workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).where(request.c.id == row.id).values(state="started", batch_id=batch.id))
         connection.execute(
-            sa.update(schema.batch).where(schema.batch.c.id == batch.id).values(created_at="2020-01-01T00:00:00Z")
+            sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(created_at="2020-01-01T00:00:00Z")
         )
-    assert states.forget_stale_plans(workspace) == 0
+    assert batch_states.forget_stale_plans(workspace) == 0

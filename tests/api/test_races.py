@@ -23,18 +23,18 @@ from tests.fixtures.api import GRACE, Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator import planning
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.embedded import Endpoints
-from expunge_orchestrator.execution import states
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.dev_servers import Endpoints
+from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.runner import Watch, run
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.ledger.request_tables import audit, request, request_open
-from expunge_orchestrator.requests import retrying, starting
-from expunge_orchestrator.requests.records import Request
-from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.requests import retry, scheduler
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 OWN = "/v1/me/erasure"
@@ -86,7 +86,7 @@ def rows(door: Door, *where: sa.ColumnElement[bool]) -> int:
 
 def batches(door: Door) -> int:
     with reading(door.office.workspace.ledger) as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(schema.batch)).scalar_one()
+        return connection.execute(sa.select(sa.func.count()).select_from(tables.batch)).scalar_one()
 
 
 def posting(door: Door, path: str, headers: dict[str, str], body: object = None) -> Callable[[], Response]:
@@ -168,7 +168,7 @@ def approvals(door: Door) -> tuple[list[str], list[str]]:
     """Who approved, as the ledger has it, and as the audit trail does."""
     with reading(door.office.workspace.ledger) as connection:
         told = sa.select(audit.c.actor).where(audit.c.action == "batch.approve", audit.c.result == "done")
-        return list(connection.scalars(sa.select(schema.approval.c.approver))), list(connection.scalars(told))
+        return list(connection.scalars(sa.select(tables.approval.c.approver))), list(connection.scalars(told))
 
 
 def test_approved_twice_by_one(door: Door, four_eyes: Planned) -> None:
@@ -218,7 +218,7 @@ def test_undone_while_it_begins(door: Door) -> None:
     undo = [
         posting(door, f"{OWN}/{uid}/cancel", door.person(user_id=one)) for one, uid in zip(holders, made, strict=True)
     ]
-    answers = at_once(*undo, lambda: starting.start_due(door.office.workspace, door.at))[:-1]
+    answers = at_once(*undo, lambda: scheduler.start_due(door.office.workspace, door.at))[:-1]
     door.work()
     for holder, uid, answer in zip(holders, made, answers, strict=True):
         assert isinstance(answer, Response)
@@ -254,7 +254,7 @@ def test_two_workers(door: Door) -> None:
     for one in holders:
         wish = {**ACCOUNT, "waiveGrace": True}
         assert door.client.post(OWN, json=wish, headers=once(door.person(user_id=one))).status_code == 201
-    begun = at_once(*[lambda: starting.start_due(door.office.workspace, door.at)] * 2)
+    begun = at_once(*[lambda: scheduler.start_due(door.office.workspace, door.at)] * 2)
     assert sum(begun) == 3
     assert batches(door) == 3
     assert rows(door, request.c.failure.is_not(None)) == 0
@@ -299,7 +299,7 @@ def test_held_while_it_begins(door: Door, probe: Probe, moment: str) -> None:
     def work() -> None:
         if moment == "begin":
             now.set()
-        assert starting.start_due(workspace, door.at) == 1
+        assert scheduler.start_due(workspace, door.at) == 1
         gated = Instead(main, **{verb: reaching(verb) for verb in ("resolve", "count", "erase")})
         with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
             run(door.office.with_stores({"main": gated}), writer, Watch())  # type: ignore[dict-item]
@@ -327,7 +327,7 @@ def test_killed_between_fence_and_plan_and_begin(door: Door, monkeypatch: pytest
     wish = {**ACCOUNT, "waiveGrace": True}
     uid = door.client.post(OWN, json=wish, headers=once(door.person(user_id=holder))).json()["id"]
     workspace = door.office.workspace
-    assert starting.fence(workspace, door.at) == 1
+    assert scheduler.fence(workspace, door.at) == 1
 
     class DeathError(BaseException):
         """As kill -9: nothing below catches it."""
@@ -338,12 +338,12 @@ def test_killed_between_fence_and_plan_and_begin(door: Door, monkeypatch: pytest
     late = door.client.post(f"{OWN}/{uid}/cancel", headers=door.person(user_id=holder))
     assert late.status_code == 409
     with monkeypatch.context() as patched:
-        patched.setattr("expunge_orchestrator.requests.starting.states.begin", dies)
+        patched.setattr("expunge_orchestrator.requests.scheduler.states.begin", dies)
         with pytest.raises(DeathError):
-            starting.start_due(workspace, door.at)
+            scheduler.start_due(workspace, door.at)
     assert (batches(door), rows(door, request.c.state == "started")) == (1, 1)
-    assert starting.start_due(workspace, door.at) == 1
-    assert starting.start_due(workspace, door.at) == 0
+    assert scheduler.start_due(workspace, door.at) == 1
+    assert scheduler.start_due(workspace, door.at) == 0
     door.work()
     assert batches(door) == 1
     told = door.client.get(f"{OWN}/{uid}", headers=door.person(user_id=holder)).json()
@@ -360,14 +360,14 @@ def test_one_that_cannot_be_planned_keeps_nobody_waiting(door: Door, monkeypatch
     made = [
         door.client.post(OWN, json=wish, headers=once(door.person(user_id=one))).json()["id"] for one in (first, second)
     ]
-    plan = starting._plan
+    plan = scheduler._plan
 
     def defective(workspace: Workspace, wanted: Request, at: datetime) -> str:
         if wanted.uid == made[0]:
             raise RuntimeError("ann.secret@mail.example")
         return plan(workspace, wanted, at)
 
-    monkeypatch.setattr(starting, "_plan", defective)
+    monkeypatch.setattr(scheduler, "_plan", defective)
     door.work()
     told = [
         door.client.get(f"{OWN}/{uid}", headers=door.person(user_id=one)).json()
@@ -389,17 +389,17 @@ def test_a_plan_is_cancelled_while_it_is_retried(
     wishes = [{"controller": one.controller, "identifiers": {"caller_id": str(one.id)}} for one in people]
     made = [door.client.post("/v1/requests", json=one, headers=once(operator)).json()["id"] for one in wishes]
     with monkeypatch.context() as patched:
-        patched.setattr("expunge_orchestrator.requests.starting.states.begin", unreachable)
-        starting.start_due(workspace, door.at)
+        patched.setattr("expunge_orchestrator.requests.scheduler.states.begin", unreachable)
+        scheduler.start_due(workspace, door.at)
     plans = [door.client.get(f"/v1/requests/{uid}", headers=operator).json()["batch"] for uid in made]
     if void:
         with workspace.ledger.begin() as connection:
-            connection.execute(sa.update(schema.batch).values(map_digest="0" * 64))
+            connection.execute(sa.update(tables.batch).values(map_digest="0" * 64))
     jobs = [
         (posting(door, f"/v1/requests/{uid}/retry", operator), posting(door, f"/v1/batches/{plan}/cancel", operator))
         for uid, plan in zip(made, plans, strict=True)
     ]
-    where, name = (planning, "make") if void else (states, "_ground")
+    where, name = (planner, "make") if void else (batch_states, "_ground")
     answers = [[*in_the_midst(monkeypatch, where, name, *jobs[0])], *(at_once(*one) for one in jobs[1:-1])]
     answers.append([job() for job in jobs[-1]])
     door.work()
@@ -453,7 +453,7 @@ def test_what_is_held_or_failed_is_stopped_while_it_is_retried(
     before = len(trail(door))
     for url, (held, verb) in zip(batches, cases, strict=True):
         jobs = [posting(door, f"{url}/{one}", door.key(Role.OPERATOR)) for one in ("retry", verb)]
-        lost, won = in_the_midst(monkeypatch, states, "begin", *jobs)
+        lost, won = in_the_midst(monkeypatch, batch_states, "begin", *jobs)
         assert (lost.status_code, won.status_code) == (409, 200), (held, verb, lost.text, won.text)
         if verb == "retry":
             assert won.json()["state"] == "executing"
@@ -466,16 +466,16 @@ def test_a_request_is_planned_while_it_is_retried(door: Door, probe: Probe, monk
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
     uid = door.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
     with monkeypatch.context() as patched:
-        patched.setattr(planning, "make", unreachable)
-        starting.start_due(door.office.workspace, door.at)
+        patched.setattr(planner, "make", unreachable)
+        scheduler.start_due(door.office.workspace, door.at)
     with door.office.workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).values(not_before=None))
     late, begun = in_the_midst(
         monkeypatch,
-        retrying,
+        retry,
         "retry_request",
         lambda: door.client.post(f"/v1/requests/{uid}/retry", headers=operator).status_code,
-        lambda: starting.start_due(door.office.workspace, door.at),
+        lambda: scheduler.start_due(door.office.workspace, door.at),
     )
     assert (late, begun) == (409, 1)
     assert not [one for one in trail(door) if (one["action"], one["result"]) == ("request.retry", "done")]
@@ -509,9 +509,9 @@ def stand(door: Door, url: str, state: str, held: list[str] | None) -> None:
     """Put all chunks of a batch into a state."""
     with door.office.workspace.ledger.begin() as connection:
         number = batch_by_uid(connection, url.rpartition("/")[2]).id
-        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.batch_id == number).values(state=state))
-        connection.execute(sa.update(schema.item).where(schema.item.c.batch_id == number).values(held=held))
-        states.follow(connection, [number])
+        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == number).values(state=state))
+        connection.execute(sa.update(tables.item).where(tables.item.c.batch_id == number).values(held=held))
+        batch_states.follow(connection, [number])
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

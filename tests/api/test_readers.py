@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from expunge_orchestrator.api.patience import patient
-from expunge_orchestrator.embedded.ports import LOOPBACK
+from expunge_orchestrator.api.slow_client_protocol import patient
+from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 PATIENCE = 1.0
 SOON = 20.0

@@ -11,11 +11,11 @@ from tests.acceptance.wrapped import Instead
 from tests.fixtures.api import Door, once
 
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batches
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.requests import scheduler
 
 LEFT = {
     "cache.caller_cache": {"people": 1, "records": 1},
@@ -45,7 +45,7 @@ def test_nothing_to_take_up_is_said(door: Door, probe: Probe) -> None:
     uid = ask(door, make_caller(probe).id)
     at = f"/v1/requests/{uid}"
     assert slug(door.client.post(f"{at}/retry", headers=operator)) == (409, "not-possible-now")
-    starting.fence(door.office.workspace, door.at)
+    scheduler.fence(door.office.workspace, door.at)
     assert slug(door.client.post(f"{at}/retry", headers=operator)) == (409, "not-possible-now"), "it is its turn now"
     door.work()
     told = door.client.get(at, headers=operator).json()
@@ -64,8 +64,8 @@ def test_what_could_not_be_planned_is_tried_at_once(door: Door, probe: Probe, mo
         def down(*_: object, **__: object) -> None:
             raise TransientError("The store cannot be reached.")
 
-        patched.setattr("expunge_orchestrator.planning.make", down)
-        starting.start_due(door.office.workspace, door.at)
+        patched.setattr("expunge_orchestrator.planning.planner.make", down)
+        scheduler.start_due(door.office.workspace, door.at)
     with door.office.workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).values(not_before="2999-01-01T00:00:00Z"))  # after many attempts
     door.work()
@@ -95,7 +95,7 @@ def test_while_the_hold_is_in_force_nothing_is_taken_up(door: Door, probe: Probe
 def test_what_failed_is_taken_up(door: Door, probe: Probe) -> None:
     operator, ann = door.key(Role.OPERATOR), make_caller(probe)
     uid = ask(door, ann.id)
-    starting.start_due(door.office.workspace, door.at)
+    scheduler.start_due(door.office.workspace, door.at)
     stores = door.office.workspace.stores
 
     def refused(*_: object) -> int:

@@ -10,9 +10,9 @@ import pytest
 from tests.fixtures.api import Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.api import calls
+from expunge_orchestrator.api import call_context
 from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/requests"
 
@@ -83,13 +83,13 @@ def test_what_is_too_deep_to_be_looked_through_is_not_let_through(depth: int) ->
     """What reads it afterwards may stand a little less deep in the stack, and be able to."""
     body = b"[" * depth + b'{"a": 1, "a": 2}' + b"]" * depth
     with pytest.raises(ProblemError):
-        calls.refuse_said_twice(body)
+        call_context.refuse_said_twice(body)
 
 
 @pytest.mark.parametrize("kind", [None, "text/csv", "application/json"])
 def test_a_list_is_read_as_a_list(door: Door, monkeypatch: pytest.MonkeyPatch, kind: str | None) -> None:
     """It is large, and as JSON it would be looked through for seconds."""
-    monkeypatch.setattr(calls, "refuse_said_twice", lambda _body: pytest.fail("looked through"))
+    monkeypatch.setattr(call_context, "refuse_said_twice", lambda _body: pytest.fail("looked through"))
     headers = once(door.key(Role.OPERATOR)) | ({} if kind is None else {"Content-Type": kind})
     query = {"controller": f"client:{door.office.town.company.clients[0].id}"}
     answer = door.client.post("/v1/batches", params=query, content='{"a": 1, "a": 2}', headers=headers)
@@ -100,7 +100,7 @@ def test_a_list_is_read_as_a_list(door: Door, monkeypatch: pytest.MonkeyPatch, k
 def test_nobody_waits_while_a_long_body_is_looked_through(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, *, waits: bool
 ) -> None:
-    look, waiting = calls.refuse_said_twice, []
+    look, waiting = call_context.refuse_said_twice, []
 
     def looking(body: bytes) -> None:
         try:
@@ -111,7 +111,7 @@ def test_nobody_waits_while_a_long_body_is_looked_through(
             waiting.append(True)
         look(body)
 
-    monkeypatch.setattr(calls, "refuse_said_twice", looking)
+    monkeypatch.setattr(call_context, "refuse_said_twice", looking)
     with opened_door(town, tmp_path, api={"max_body": 200_000}) as door:
         body = " " * size + TWICE["a person"] % door.office.town.company.clients[0].id
         assert said(door, "application/json", body) == (422, "call-unusable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.api.test_own_erasure import ACCOUNT, URL
 from tests.fixtures.api import Door
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 
 KEY = {"Idempotency-Key": "1"}
 

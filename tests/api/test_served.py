@@ -18,7 +18,7 @@ from tests.fixtures.calltrack import Town
 from tests.fixtures.served import PATIENT, Answer, Served, read, served
 
 from expunge_orchestrator.cli import serve
-from expunge_orchestrator.embedded.ports import LOOPBACK
+from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 CALLS, UNKNOWN = 20, 40
 ENOUGH = 10**6

@@ -29,10 +29,10 @@ from tests.fixtures.api import AUDIENCE, Door, Signer, bearer, once, opened_door
 from tests.fixtures.calltrack import Town
 
 from expunge_config.api_settings import ApiSettings, Issuer
-from expunge_orchestrator.access import apikeys, jwks, replays
-from expunge_orchestrator.access.principals import Role
 from expunge_orchestrator.api.app import build
-from expunge_orchestrator.api.office import office_of
+from expunge_orchestrator.api.state import office_of
+from expunge_orchestrator.auth import api_keys, jwks, token_replay
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.request_tables import request
 
 URL = "/v1/me/erasure"
@@ -287,7 +287,7 @@ def test_a_used_token_is_remembered_until_it_has_run_out(door: Door) -> None:
     token = door.person(user_id=holder)
     assert door.client.get(URL, headers=token).status_code == 200
     with door.office.workspace.ledger.begin() as connection:
-        replays.forget_expired(connection, door.at + timedelta(seconds=130))
+        token_replay.forget_expired(connection, door.at + timedelta(seconds=130))
     answer = door.client.post(URL, json=ACCOUNT, headers=once(token))
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (401, "token-replayed")
 
@@ -295,7 +295,7 @@ def test_a_used_token_is_remembered_until_it_has_run_out(door: Door) -> None:
 def test_keys_that_are_none(door: Door) -> None:
     workspace = door.office.workspace
     with workspace.ledger.begin() as connection:
-        secret, key = apikeys.issue(
+        secret, key = api_keys.issue(
             connection,
             roles=[Role.AUDITOR],
             controllers=None,
@@ -326,7 +326,7 @@ def test_keys_that_are_none(door: Door) -> None:
         door.at -= timedelta(hours=1)
     assert asked(secret).status_code == 200
     with workspace.ledger.begin() as connection:
-        apikeys.revoke(connection, key.uid, door.at)
+        api_keys.revoke(connection, key.uid, door.at)
     assert asked(secret).status_code == 401
 
 

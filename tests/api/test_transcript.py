@@ -11,7 +11,7 @@ from tests.api.transcript import Terminal, brought_up_to_date, files, typed
 from tests.docs.pages import ROOT
 from tests.fixtures.calltrack import Town, founded
 
-from expunge_orchestrator.embedded.ports import free_ports
+from expunge_orchestrator.dev_servers.ports import free_ports
 
 PAGE = ROOT / "docs" / "api-transcript.md"
 

@@ -21,7 +21,7 @@ from tests.api.test_who_may_do_what import MAY
 from tests.fixtures.api import Door, bearer, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 
 GROUND = "Court order 4 C 17/26"
 CLIENT = ("client:42",)

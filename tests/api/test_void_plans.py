@@ -17,15 +17,15 @@ from tests.acceptance.probe import Probe
 from tests.api.test_own_erasure import ACCOUNT, URL
 from tests.fixtures.api import Door, once, opened_door
 
-from expunge_orchestrator import planning
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.requests import scheduler
 
 AT_ONCE = {**ACCOUNT, "waiveGrace": True}
 
@@ -52,7 +52,7 @@ def told(door: Door, uid: str) -> dict[str, Any]:
 def plans_of(door: Door) -> list[tuple[str, str]]:
     """Uid and state of every batch, the oldest first."""
     with reading(door.office.workspace.ledger) as connection:
-        rows = connection.execute(sa.select(schema.batch.c.uid, schema.batch.c.state).order_by(schema.batch.c.id))
+        rows = connection.execute(sa.select(tables.batch.c.uid, tables.batch.c.state).order_by(tables.batch.c.id))
         return [(row.uid, row.state) for row in rows]
 
 
@@ -60,15 +60,15 @@ def planned_under_another_map(door: Door, uid: str) -> None:
     """As if it had been planned before the map changed: killed between plan and beginning."""
     with door.office.workspace.ledger.begin() as connection:
         batch = sa.select(request.c.batch_id).where(request.c.uid == uid).scalar_subquery()
-        connection.execute(sa.update(schema.batch).where(schema.batch.c.id == batch).values(map_digest="0" * 64))
+        connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch).values(map_digest="0" * 64))
 
 
 def plan_only(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between plan and beginning."""
     with monkeypatch.context() as patched:
-        patched.setattr(states, "begin", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(batch_states, "begin", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         try:
-            starting.start_due(door.office.workspace, door.at)
+            scheduler.start_due(door.office.workspace, door.at)
         except KeyboardInterrupt:
             return
     raise AssertionError("nothing was to be begun")
@@ -92,9 +92,9 @@ def test_the_map_changed_before_it_was_begun(door: Door, probe: Probe, monkeypat
     assert reason.startswith(f"Replaced by {after['batch']}: the data map changed")
     with reading(door.office.workspace.ledger) as connection:
         kept = connection.execute(
-            sa.select(schema.item.c.wrapped_key, schema.item.c.sealed_identifiers)
-            .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
-            .where(schema.batch.c.uid == first)
+            sa.select(tables.item.c.wrapped_key, tables.item.c.sealed_identifiers)
+            .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+            .where(tables.batch.c.uid == first)
         ).one()
     assert tuple(kept) == (None, None), "the identifiers are sealed once, in the plan in force"
     trail = door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"]
@@ -139,7 +139,7 @@ def test_one_that_nobody_approved_in_time_is_counted_anew(probe: Probe, tmp_path
         first = told(door, uid)["batch"]
         made = stamp(now() - door.office.settings.plan_lifetime - timedelta(minutes=1))
         with door.office.workspace.ledger.begin() as connection:
-            connection.execute(sa.update(schema.batch).values(created_at=made))
+            connection.execute(sa.update(tables.batch).values(created_at=made))
         door.work()
         second = told(door, uid)
         assert (second["state"], second["batch"] != first) == ("awaiting-approval", True)
@@ -153,9 +153,9 @@ def test_another_store_is_for_somebody_to_look_at(door: Door, probe: Probe, monk
     plan_only(door, monkeypatch)
     first = told(door, uid)["batch"]
     with door.office.workspace.ledger.begin() as connection:
-        plan = connection.execute(sa.select(schema.batch.c.plan).where(schema.batch.c.uid == first)).scalar_one()
+        plan = connection.execute(sa.select(tables.batch.c.plan).where(tables.batch.c.uid == first)).scalar_one()
         plan["stores"]["main"]["identity"] = "0" * 64
-        connection.execute(sa.update(schema.batch).where(schema.batch.c.uid == first).values(plan=plan))
+        connection.execute(sa.update(tables.batch).where(tables.batch.c.uid == first).values(plan=plan))
     for _ in range(2):
         door.work()
         door.at += timedelta(hours=1)
@@ -199,11 +199,11 @@ def test_more_was_there_than_was_planned(door: Door, probe: Probe, monkeypatch: 
     with reading(door.office.workspace.ledger) as connection:
         said = [
             connection.scalars(
-                sa.select(schema.statement.c.event)
-                .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
-                .join(schema.batch, schema.batch.c.id == schema.item.c.batch_id)
-                .where(schema.batch.c.uid == batch)
-                .order_by(schema.statement.c.seq)
+                sa.select(tables.statement.c.event)
+                .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
+                .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+                .where(tables.batch.c.uid == batch)
+                .order_by(tables.statement.c.seq)
             ).all()
             for batch, _ in plans_of(door)
         ]
@@ -232,15 +232,15 @@ def test_two_workers_replace_it_once(door: Door, probe: Probe, monkeypatch: pyte
     plan_only(door, monkeypatch)
     planned_under_another_map(door, uid)
     workspace, meet = door.office.workspace, threading.Barrier(2)
-    planned = planning.make
+    planned = planner.make
 
     def together(*args: Any, **named: Any) -> Batch:
         meet.wait(60)
         return planned(*args, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(planning, "make", together)
-        workers = [threading.Thread(target=starting.start_due, args=(workspace, door.at)) for _ in range(2)]
+        patched.setattr(planner, "make", together)
+        workers = [threading.Thread(target=scheduler.start_due, args=(workspace, door.at)) for _ in range(2)]
         for one in workers:
             one.start()
         for one in workers:

@@ -17,13 +17,13 @@ from tests.api.test_batches import listed
 from tests.fixtures.api import Door, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.api import watching
+from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.app import build
-from expunge_orchestrator.api.office import office_of
-from expunge_orchestrator.execution import states
+from expunge_orchestrator.api.state import office_of
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batch_by_uid
 
 Event = dict[str, str]
 
@@ -56,7 +56,7 @@ def begun(door: Door, first: int) -> str:
     made = door.client.post("/v1/batches", params={"controller": controller}, content=text, headers=headers).json()
     with reading(door.office.workspace.ledger) as connection:
         batch = batch_by_uid(connection, made["batch"])
-    states.begin(door.office.workspace, batch)
+    batch_states.begin(door.office.workspace, batch)
     return batch.uid
 
 
@@ -76,12 +76,12 @@ def watched(client: str, door: Door, uid: str, last: str | None = None) -> tuple
 def test_without_a_worker_it_ends_and_goes_on_where_it_ended(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "BEAT", 0.3)
-    monkeypatch.setattr(watching, "EVERY", 0.1)
+    monkeypatch.setattr(event_stream, "BEAT", 0.3)
+    monkeypatch.setattr(event_stream, "EVERY", 0.1)
     with opened_door(town, tmp_path, api={"events_for": timedelta(seconds=1)}) as door, listening(door) as client:
         uid = begun(door, 20)
         status, first = watched(client, door, uid)
-        assert (status, first[0]) == (200, {"retry": str(watching.AGAIN_MS)})
+        assert (status, first[0]) == (200, {"retry": str(event_stream.AGAIN_MS)})
         progress = [one for one in first if one.get("event") == "progress"]
         assert len(progress) == 1, "nothing changed after it"
         assert json.loads(progress[0]["data"])["state"] == "executing"

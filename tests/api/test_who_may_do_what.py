@@ -17,7 +17,7 @@ from tests.api.test_opendsr import certificate_in
 from tests.fixtures.api import Door, bearer, once, opened_door
 from tests.fixtures.calltrack import Town
 
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import api_key
 

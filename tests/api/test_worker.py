@@ -17,10 +17,10 @@ from tests.api.test_notices import waited
 from tests.fixtures.api import Door, once, opened_door
 
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator.access.principals import Role
-from expunge_orchestrator.api.worker import Worker
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.api.background_worker import Worker
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace
 
 OFTEN = {"tick": timedelta(milliseconds=50)}
@@ -40,7 +40,7 @@ def test_it_goes_on_after_rounds_that_failed(
 ) -> None:
     """Of the starter and of the runner, whether it was foreseen or not. What failed is told by its kind alone."""
     failures = [RuntimeError("ann.secret@mail.example"), TransientError("ann.secret@mail.example")]
-    start, wake = starting.start_due, states.wake
+    start, wake = scheduler.start_due, batch_states.wake
     starter, runner = list(failures), list(failures)
 
     def starts(*given: Any) -> int:
@@ -53,8 +53,8 @@ def test_it_goes_on_after_rounds_that_failed(
             raise runner.pop()
         return wake(workspace)
 
-    monkeypatch.setattr(starting, "start_due", starts)
-    monkeypatch.setattr(states, "wake", wakes)
+    monkeypatch.setattr(scheduler, "start_due", starts)
+    monkeypatch.setattr(batch_states, "wake", wakes)
     with caplog.at_level(logging.INFO, "expunge.worker"), opened_door(probe.town, tmp_path, api=OFTEN) as door:
         state = ask(door, make_caller(probe).id)
         worker = Worker(door.office.workspace, door.clock)
@@ -72,7 +72,7 @@ def test_told_to_stop_it_ends_with_the_step_that_runs(probe: Probe, tmp_path: Pa
     with opened_door(probe.town, tmp_path, api=OFTEN) as door:
         people = [make_caller(probe) for _ in range(3)]
         asked = [ask(door, one.id) for one in people]
-        assert starting.start_due(door.office.workspace, door.at) == 3
+        assert scheduler.start_due(door.office.workspace, door.at) == 3
         main = door.office.workspace.stores["main"]
         reached, released = threading.Semaphore(0), threading.Event()
 
@@ -107,7 +107,7 @@ def test_told_to_stop_it_plans_no_further_request(
     probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many that are due it ends with the one that it plans; the next process plans the others."""
-    plan, reached, released = starting._plan, threading.Event(), threading.Event()
+    plan, reached, released = scheduler._plan, threading.Event(), threading.Event()
     planned: list[str] = []
 
     def planning(*given: Any) -> str:
@@ -116,7 +116,7 @@ def test_told_to_stop_it_plans_no_further_request(
         planned.append(plan(*given))
         return planned[-1]
 
-    monkeypatch.setattr(starting, "_plan", planning)
+    monkeypatch.setattr(scheduler, "_plan", planning)
     with opened_door(probe.town, tmp_path, api=OFTEN) as door:
         asked = [ask(door, 10**6 + number) for number in range(3)]
         worker = Worker(door.office.workspace, door.clock)

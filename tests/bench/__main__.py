@@ -32,8 +32,8 @@ from tests.bench.measuring import Stages, machine, median, ruled, spread
 from tests.fixtures.calltrack import Office, Town, founded
 
 from expunge_config.examples.calltrack import Company
-from expunge_orchestrator import embedded
-from expunge_orchestrator.demo import company as loader
+from expunge_orchestrator import dev_servers
+from expunge_orchestrator.demo import loader
 
 STARTS = 15
 WANTED_ONE = 150
@@ -155,7 +155,7 @@ def make_indexes(office: Office, town: Town) -> int:
 @contextmanager
 def loaded_town(people: int) -> Iterator[Town]:
     """The example company on a stack of its own, loaded by another process: its memory is not ours."""
-    with embedded.stack() as stack:
+    with dev_servers.stack() as stack:
         company = Company(seed=2026, people=people, now=datetime.now(UTC))
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             loaded = pool.submit(loader.load, company, stack.endpoints, stack.programs.postgres / "pg_dump").result()

@@ -33,10 +33,10 @@ from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.api.app import build
-from expunge_orchestrator.api.office import office_of
+from expunge_orchestrator.api.state import office_of
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import open_ledger
-from expunge_orchestrator.trusting import install
+from expunge_orchestrator.transparency_log import install
 from expunge_orchestrator.workspace import load_map, opened
 
 CONNECTIONS = 16

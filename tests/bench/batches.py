@@ -13,16 +13,16 @@ from tests.bench.measuring import Stages, Timed, elapsed, peak_memory
 from tests.fixtures.calltrack import Office
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat
-from expunge_orchestrator import planning, progress
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.execution.delivery import take
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution.fencing import take
 from expunge_orchestrator.execution.runner import Watch, run, run_step
-from expunge_orchestrator.inspecting import Inspection
-from expunge_orchestrator.issuing import publish
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import batch_status, tables
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch
-from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.preflight import Inspection
+from expunge_orchestrator.receipts.statement_issuer import publish
+from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -138,9 +138,9 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     """Plan and carry out, as `expunge plan` and `expunge erase` do, with a warm process and open connections."""
     people = [frozenset({SubjectKey("caller_id", str(caller))}) for caller in share.expunge]
     with stages.time("plan"):
-        batch = planning.make(workspace, people, Scope("client", str(share.client)), lambda _done: None)
+        batch = planner.make(workspace, people, Scope("client", str(share.client)), lambda _done: None)
     with stages.time("begin"):
-        states.begin(workspace, batch)
+        batch_states.begin(workspace, batch)
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         lap = Lap(stages)
         run(workspace, writer, Watch(lap.step_done), workers=1)
@@ -174,17 +174,17 @@ def one_by_one(office: Office, client: int, callers: Iterable[int], *, anew: boo
 def erase_here(workspace: Workspace, share: Share) -> None:
     """The same step by step in this thread, for a profiler."""
     people = [frozenset({SubjectKey("caller_id", str(caller))}) for caller in share.expunge]
-    batch = planning.make(workspace, people, Scope("client", str(share.client)), lambda _done: None)
-    states.begin(workspace, batch)
+    batch = planner.make(workspace, people, Scope("client", str(share.client)), lambda _done: None)
+    batch_states.begin(workspace, batch)
     with reading(workspace.ledger) as connection:
-        chunks = list(connection.scalars(sa.select(schema.chunk.c.id).where(schema.chunk.c.batch_id == batch.id)))
+        chunks = list(connection.scalars(sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id)))
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         for chunk in chunks:
             delivery = take(workspace, chunk, no_beat)
             while delivery is not None:
                 delivery = run_step(delivery, Watch())
         publish(workspace.ledger, writer)
-    states.refresh(workspace)
+    batch_states.refresh(workspace)
 
 
 class Lap:
@@ -218,4 +218,4 @@ def stopwatch() -> Callable[[], float]:
 def found_in(office: Office, batch: Batch) -> int:
     """Records that the batch found."""
     with reading(office.workspace.ledger) as connection:
-        return sum(one["found"] for one in progress.remaining_by_collection(connection, batch).values())
+        return sum(one["found"] for one in batch_status.remaining_by_collection(connection, batch).values())

@@ -16,7 +16,7 @@ import redis
 from tests.bench.measuring import Stages
 from tests.fixtures.servers import s3_client
 
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 BUCKET = "calltrack-recordings"
 # From so many recordings on, one listing of everything the client has is cheaper than one listing per recording.

@@ -14,7 +14,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_connectors.redis.scan import COUNT
-from expunge_orchestrator import embedded
+from expunge_orchestrator import dev_servers
 
 WANTED = 1.5
 CHUNK = 1000
@@ -37,7 +37,7 @@ def bench(out: Console, options: argparse.Namespace) -> None:
                "erase s", "ratio", "keys erased")  # fmt: skip
     table = ruled(f"A chunk of {CHUNK} people in {options.keys} keys, COUNT {COUNT}: one pass each", columns)
     for layout, name in LAYOUTS.items():
-        with embedded.stack() as stack, redis.Redis.from_url(stack.endpoints.redis_url) as client:
+        with dev_servers.stack() as stack, redis.Redis.from_url(stack.endpoints.redis_url) as client:
             table.add_row(layout, *_row(client, stack.endpoints.redis_url, name, options))
     out.print(table)
 

@@ -17,7 +17,7 @@ from tests.fixtures.servers import s3_client
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.s3 import S3Connection, S3Spec, S3Store
-from expunge_orchestrator import embedded
+from expunge_orchestrator import dev_servers
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,7 +41,7 @@ class Round:
 
 def bench(out: Console, options: argparse.Namespace) -> None:
     """Some thousand objects below one prefix, as many for each of the two, in turn."""
-    with embedded.stack() as stack, s3_client(stack.endpoints) as s3:
+    with dev_servers.stack() as stack, s3_client(stack.endpoints) as s3:
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         spec = S3Spec.model_validate({"connector": "s3", "collections": {"objects": COLLECTION}})

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.bench.measuring import Stages, peak_memory
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_reports import dsse
 from expunge_reports import statement as statements
@@ -62,7 +62,7 @@ def erased_statement(office: Office) -> tuple[Mapping[str, object], tuple[str, .
     """Body and subjects of a statement that a batch really issued."""
     with reading(office.workspace.ledger) as connection:
         envelope = connection.scalar(
-            sa.select(schema.statement.c.envelope).where(schema.statement.c.event == "erased").limit(1)
+            sa.select(tables.statement.c.envelope).where(tables.statement.c.event == "erased").limit(1)
         )
     assert envelope is not None, "no batch erased anybody"
     found = statements.parse(dsse.parse(envelope).payload)

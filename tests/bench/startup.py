@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from tests.bench.measuring import elapsed
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator import receipts
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.trusting import TRUST_FILE
+from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log
 
@@ -31,7 +31,7 @@ def export(office: Office, directory: Path) -> Path:
     key = signed_note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key())
     with reading(workspace.ledger) as connection:
         series = connection.scalar(
-            sa.select(schema.statement.c.series).where(schema.statement.c.event == "settled").limit(1)
+            sa.select(tables.statement.c.series).where(tables.statement.c.event == "settled").limit(1)
         )
         assert series is not None, "no batch settled"
         data = receipts.export_of(connection, Log.open(workspace.settings.log, key), series)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.chaos.ledgers import engine, rows
 
-from expunge_orchestrator import receipts
+from expunge_orchestrator.receipts import export as receipts
 from expunge_reports import dsse, trust
 from expunge_reports.log.append_only_log import Log
 from expunge_reports.verify import verifier

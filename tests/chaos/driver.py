@@ -32,16 +32,17 @@ from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
-from expunge_orchestrator import copies, planning
+from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError, of_the_ledger
-from expunge_orchestrator.execution import remainders, states
+from expunge_orchestrator.execution import batch_states, remainders
 from expunge_orchestrator.execution.runner import Watch, run
-from expunge_orchestrator.intake import read_people
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batches
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import Workspace, connected, opened
 
 SECONDS = 90
@@ -66,11 +67,11 @@ class Latecomer:
         if (store, verb) != ("main", "verify") or self.holder is None:
             return
         with reading(self.ledger) as connection:
-            first = sa.select(sa.func.min(schema.chunk.c.id)).scalar_subquery()
+            first = sa.select(sa.func.min(tables.chunk.c.id)).scalar_subquery()
             row = connection.execute(
-                sa.select(schema.chunk.c.rounds, schema.batch.c.state)
-                .join(schema.batch)
-                .where(schema.chunk.c.state == ChunkState.RUNNING.value, schema.chunk.c.id == first)
+                sa.select(tables.chunk.c.rounds, tables.batch.c.state)
+                .join(tables.batch)
+                .where(tables.chunk.c.state == ChunkState.RUNNING.value, tables.chunk.c.id == first)
             ).first()
         if row is not None and row.rounds == 0 and row.state == BatchState.EXECUTING.value:
             # A server that is down takes no messages either.
@@ -118,7 +119,7 @@ def _plan(order: Mapping[str, Any], fuse: Fuse) -> None:
         workspace = _fatal(plain, fuse, lambda _store, _verb: None)
         people = read_people(io.BytesIO(order["people"].encode()), workspace.data_map)
         scope = parse_scope(order["controller"], workspace.data_map)
-        planning.make(workspace, people, scope, lambda _done: None)
+        planner.make(workspace, people, scope, lambda _done: None)
 
 
 def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
@@ -127,25 +128,25 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
         workspace = _fatal(plain, fuse, Latecomer(plain.ledger, order["postgres_url"], order["in_between"]))
         if half == "erase":
             for batch in _meant(workspace, order["batch"]):
-                states.begin(workspace, batch)
+                batch_states.begin(workspace, batch)
                 _bring_back(workspace, batch)
         elif half == "remainder":
             for batch in _meant(workspace, order["batch"]):
                 _take_up(workspace, batch)
         else:
-            states.wake(workspace)
-            states.forget_stale_plans(workspace)
+            batch_states.wake(workspace)
+            batch_states.forget_stale_plans(workspace)
             for batch in _meant(workspace, order["batch"]):
                 _bring_back(workspace, batch)
         _run(workspace, fuse, order["workers"])
         if half == "settle":
-            listings = copies.observe(workspace.backups, workspace.ledger)
+            listings = backup_copies.observe(workspace.backups, workspace.ledger)
             with workspace.ledger.begin() as connection:
-                copies.record(connection, listings)
+                backup_copies.record(connection, listings)
         wanted = {"settle": BatchState.SETTLED}.get(half, BatchState.ERASED)
         ended = {batch.state for batch in _meant(workspace, order["batch"])}
         with reading(workspace.ledger) as connection:
-            failures = [str(one) for one in connection.scalars(sa.select(schema.chunk.c.failure)) if one]
+            failures = [str(one) for one in connection.scalars(sa.select(tables.chunk.c.failure)) if one]
         assert ended == {wanted}, f"not {wanted} but {ended}: {failures}"
 
 
@@ -167,7 +168,7 @@ def _meant(workspace: Workspace, uid: str | None) -> list[Batch]:
 def _bring_back(workspace: Workspace, batch: Batch) -> None:
     """What `expunge erase BATCH` does with a failed batch, and `expunge retry BATCH`."""
     if batch.state is BatchState.FAILED:
-        states.retry(workspace, batch)
+        batch_states.retry(workspace, batch)
 
 
 def _take_up(workspace: Workspace, batch: Batch) -> None:
@@ -175,7 +176,7 @@ def _take_up(workspace: Workspace, batch: Batch) -> None:
     if batch.state is BatchState.CANCELLED:
         remainders.take_up(workspace, batch, "chaos")
     else:
-        states.begin(workspace, batch)
+        batch_states.begin(workspace, batch)
         _bring_back(workspace, batch)
 
 

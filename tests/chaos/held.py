@@ -14,7 +14,7 @@ from tests.chaos.pictures import Picture
 from tests.chaos.runs import REPORT, Chaos, Scene, check_kept, reached
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator.ledger.records import ChunkState
+from expunge_orchestrator.ledger.batches import ChunkState
 
 SECONDS = 60.0
 PATIENT = {"EXPUNGE_MAX_ATTEMPTS": "100", "EXPUNGE_RETRY_PAUSE": "PT0S"}

@@ -16,10 +16,10 @@ import psycopg
 import sqlalchemy as sa
 from tests.chaos import databases, disks
 
-from expunge_orchestrator.embedded import Server, Stack
-from expunge_orchestrator.embedded.processes import Processes
-from expunge_orchestrator.embedded.recipes import Postgres
-from expunge_orchestrator.embedded.users import User, private_directory, scratch_parent, server_user
+from expunge_orchestrator.dev_servers import Server, Stack
+from expunge_orchestrator.dev_servers.configurations import Postgres
+from expunge_orchestrator.dev_servers.processes import Processes
+from expunge_orchestrator.dev_servers.unprivileged_user import User, private_directory, scratch_parent, server_user
 
 DATABASE = "ledger"
 FILE = "ledger.sqlite3"

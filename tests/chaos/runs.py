@@ -21,11 +21,11 @@ from tests.chaos.accounts import Account
 from tests.chaos.pictures import Picture
 from tests.chaos.world import Request, Start, World
 
-from expunge_orchestrator.execution import states, stopping
+from expunge_orchestrator.execution import batch_control, batch_states
 from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger.batches import BatchState, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState, batches
-from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 KILLED = -signal.SIGKILL
@@ -296,11 +296,11 @@ def cancelled_half_way(workspace: Workspace) -> None:
         (batch,) = batches(connection)
 
     def cancel(*_: object) -> int:
-        stopping.cancel(workspace.ledger, batch, "chaos")
+        batch_control.cancel(workspace.ledger, batch, "chaos")
         return 0
 
     idle: Any = Instead(workspace.stores["recordings"], erase=cancel)
-    states.begin(workspace, batch)
+    batch_states.begin(workspace, batch)
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, Watch(), workers=1)
     with reading(workspace.ledger) as connection:

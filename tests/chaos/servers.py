@@ -10,8 +10,8 @@ from tests.chaos.held import SECONDS, Trial
 from tests.chaos.runs import Chaos, Point
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator.embedded import Server
-from expunge_orchestrator.ledger.records import ChunkState
+from expunge_orchestrator.dev_servers import Server
+from expunge_orchestrator.ledger.batches import ChunkState
 
 STORES = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 MANNERS = ("killed", "stopped")

@@ -10,7 +10,7 @@ from tests.chaos.pictures import UPLOADS
 from tests.chaos.runs import Chaos, Point, Scene, sample
 from tests.chaos.world import EXPORTS, Request
 
-from expunge_orchestrator.demo.judge import Erased
+from expunge_orchestrator.demo.oracle import Erased
 
 RUNS = 60
 

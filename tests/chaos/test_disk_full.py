@@ -17,7 +17,7 @@ from tests.chaos.held import Trial, share
 from tests.chaos.runs import Chaos, Point
 from tests.chaos.test_command_killed import REQUEST
 
-from expunge_orchestrator.demo.judge import judge
+from expunge_orchestrator.demo.oracle import judge
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4

@@ -20,13 +20,13 @@ from tests.chaos.runs import KILLED, Chaos, Scene
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.errors import LedgerBehindError, LedgerBusyError
-from expunge_orchestrator.execution import states
-from expunge_orchestrator.execution.delivery import take
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution.fencing import take
 from expunge_orchestrator.execution.runner import Watch, run, run_step
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading, sole_runner
-from expunge_orchestrator.ledger.records import batches
-from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 PATIENCE = 60.0
@@ -71,15 +71,15 @@ def begun(chaos: Chaos, scene: Scene) -> Iterator[tuple[Path, Workspace, int]]:
     with chaos.world.workspace(home) as workspace:
         with reading(workspace.ledger) as connection:
             (batch,) = batches(connection)
-        states.begin(workspace, batch)
+        batch_states.begin(workspace, batch)
         with reading(workspace.ledger) as connection:
-            (chunk,) = connection.scalars(sa.select(schema.chunk.c.id))
+            (chunk,) = connection.scalars(sa.select(tables.chunk.c.id))
         yield home, workspace, chunk
 
 
 def chunk_row(workspace: Workspace) -> Mapping[str, Any]:
     with reading(workspace.ledger) as connection:
-        return connection.execute(sa.select(schema.chunk)).one()._mapping
+        return connection.execute(sa.select(tables.chunk)).one()._mapping
 
 
 def next_step(workspace: Workspace) -> str:

@@ -14,7 +14,7 @@ from tests.chaos.ledgers import LedgerServer
 from tests.chaos.runs import Chaos, Point
 from tests.chaos.test_command_killed import REQUEST, command
 
-from expunge_orchestrator.demo.judge import judge
+from expunge_orchestrator.demo.oracle import judge
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 2

@@ -19,7 +19,7 @@ from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
 from tests.chaos.test_command_killed import REQUEST, command
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator.demo.judge import judge
+from expunge_orchestrator.demo.oracle import judge
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4

@@ -12,7 +12,7 @@ from tests.chaos.pictures import UPLOADS, Picture, Thing
 from tests.chaos.runs import Chaos, sample
 from tests.chaos.sundries import VAULT
 
-from expunge_orchestrator.demo.judge import judge
+from expunge_orchestrator.demo.oracle import judge
 
 PARTS = 8
 """Of the points: parts can be run by several workers, each with servers of its own."""

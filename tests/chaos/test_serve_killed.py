@@ -25,12 +25,12 @@ from tests.fixtures.served import Served, api_environment
 
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
-from expunge_orchestrator.access import apikeys
-from expunge_orchestrator.access.principals import Role
+from expunge_orchestrator.auth import api_keys
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo.judge import Erased, judge
-from expunge_orchestrator.embedded.ports import free_ports
-from expunge_orchestrator.trusting import install
+from expunge_orchestrator.demo.oracle import Erased, judge
+from expunge_orchestrator.dev_servers.ports import free_ports
+from expunge_orchestrator.transparency_log import install
 from expunge_orchestrator.workspace import load_map
 
 CALLERS = 12
@@ -122,7 +122,7 @@ def founded(chaos: Chaos, home: Path) -> Served:
             if isinstance(store, Adoptable):
                 store.adopt()
         with workspace.ledger.begin() as connection:
-            secret, _ = apikeys.issue(
+            secret, _ = api_keys.issue(
                 connection, roles=[Role.OPERATOR], controllers=None, holder=None, expires_at=None, by="test", at=now()
             )
     app, idp = Signer(APP), Signer(STAFF)

@@ -16,7 +16,7 @@ from tests.chaos.runs import KILLED, Chaos, Ending
 from tests.chaos.test_command_killed import REQUEST
 from tests.chaos.world import Request, Start
 
-from expunge_orchestrator.demo.judge import Erased
+from expunge_orchestrator.demo.oracle import Erased
 
 WORKERS = 2
 HALVES = ("erase", "settle")

@@ -27,16 +27,16 @@ from expunge_config.examples.calltrack.s3_objects import EXPORTS
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
-from expunge_orchestrator import embedded, planning
+from expunge_orchestrator import dev_servers
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo import company as loader
-from expunge_orchestrator.demo import walk
-from expunge_orchestrator.demo.judge import Erased, Snapshot, snapshot
-from expunge_orchestrator.demo.places import s3_client
-from expunge_orchestrator.embedded import Endpoints
-from expunge_orchestrator.intake import read_people
-from expunge_orchestrator.scope import parse_scope
-from expunge_orchestrator.trusting import install
+from expunge_orchestrator.demo import loader, scenario
+from expunge_orchestrator.demo.endpoints import s3_client
+from expunge_orchestrator.demo.oracle import Erased, Snapshot, snapshot
+from expunge_orchestrator.dev_servers import Endpoints
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import read_people
+from expunge_orchestrator.transparency_log import install
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class World:
     installations' homes.
     """
 
-    stack: embedded.Stack
+    stack: dev_servers.Stack
     endpoints: Endpoints
     role_url: str
     admin_url: str = field(repr=False)
@@ -136,7 +136,7 @@ class World:
         """The settings of an installation in `home`."""
         loaded = loader.Loaded(self.role_url, 0, 0, 0, ())
         return {
-            **walk.settings_for(self.endpoints, loaded, home),
+            **scenario.settings_for(self.endpoints, loaded, home),
             "EXPUNGE_DATA_MAP": str(self.data_map),
             "EXPUNGE_CHUNK_SIZE": "3",
             "EXPUNGE_SETTLING": "PT0S",
@@ -217,7 +217,7 @@ class World:
                     store.adopt()
             people = read_people(io.BytesIO(request.people.encode()), workspace.data_map)
             scope = parse_scope(request.controller, workspace.data_map)
-            batch = planning.make(workspace, people, scope, lambda _done: None, request.data_types)
+            batch = planner.make(workspace, people, scope, lambda _done: None, request.data_types)
         return self.save(f"{request.name}_erase", home), batch.uid, batch.plan_digest
 
     def arrive_late(self, holder: int) -> None:
@@ -235,7 +235,7 @@ class World:
 @contextmanager
 def built(directory: Path) -> Iterator[World]:
     """Start servers and load the company."""
-    with embedded.stack(in_memory()) as stack:
+    with dev_servers.stack(in_memory()) as stack:
         # The company is loaded into the default database; runs work in copies of it.
         company = Company(seed=SEED, people=PEOPLE, now=datetime.now(UTC))
         loaded = loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump")

@@ -14,7 +14,7 @@ from expunge_connectors.memory import MemorySpec
 from expunge_connectors.s3 import S3Connection
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
 from expunge_connectors.testing import BackupContract
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,7 +12,7 @@ import typer
 from rich.markup import render
 from tests.docs.pages import ROOT, command_lines, commands_in, pages
 
-from expunge_orchestrator.cli.program import VERBS, build
+from expunge_orchestrator.cli.app import VERBS, build
 from expunge_reports.verify import cli
 
 TREE: Any = typer.main.get_command(build(VERBS))

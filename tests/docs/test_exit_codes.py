@@ -14,7 +14,7 @@ import expunge_connectors
 import expunge_orchestrator
 import expunge_reports
 from expunge_config.errors import ExpungeError
-from expunge_orchestrator.cli import program
+from expunge_orchestrator.cli import app
 from expunge_reports.errors import ReportError
 from expunge_reports.verify import cli
 
@@ -23,8 +23,8 @@ PACKAGES = (expunge_config, expunge_connectors, expunge_orchestrator, expunge_re
 NOT_IMPORTED = re.compile(r"\.__main__$|\.migrations\.(env|versions)")
 WITHOUT_AN_ERROR = {
     0,
-    program.INTERNAL_ERROR,
-    program.INTERRUPTED,
+    app.INTERNAL_ERROR,
+    app.INTERRUPTED,
     cli.AUTHENTIC,
     cli.REJECTED,
     cli.UNUSABLE,
@@ -63,7 +63,7 @@ def test_codes_are_documented_and_documented_ones_exist() -> None:
 
 
 def test_the_help_names_the_same_codes() -> None:
-    listed = program.EPILOG.partition("Exit codes: ")[2].partition(". ")[0]
+    listed = app.EPILOG.partition("Exit codes: ")[2].partition(". ")[0]
     assert {int(entry.split()[0]) for entry in listed.split(" · ")} == existing()
 
 

@@ -27,8 +27,8 @@ from tests.fixtures.calltrack import Town, town
 from tests.fixtures.servers import wait_until
 
 from expunge_config.api_settings import Issuer
-from expunge_orchestrator.demo import beside
-from expunge_orchestrator.embedded.ports import LOOPBACK, free_ports
+from expunge_orchestrator.demo import sidecar
+from expunge_orchestrator.dev_servers.ports import LOOPBACK, free_ports
 
 __all__ = ["town"]
 
@@ -104,7 +104,7 @@ def site(town: Town, tmp_path: Path) -> Iterator[Site]:
             api={"issuers": {"app": issuer}, "tick": timedelta(seconds=0.2)},
         ) as door,
         served(door, api),
-        beside.running(EXAMPLE, page, environment),
+        sidecar.running(EXAMPLE, page, environment),
     ):
         wait_until(lambda: answers(url), seconds=60)
         yield Site(url, door, people)

@@ -25,8 +25,8 @@ from tests.fixtures.calltrack import Office, Town, founded
 from tests.fixtures.servers import wait_until
 from tests.load.writers import EXPORTS, LATE, WRITERS
 
-from expunge_orchestrator.ledger.records import Batch, BatchState
-from expunge_orchestrator.outcomes import Result
+from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.rules.outcomes import Result
 
 PEOPLE = int(os.environ.get("EXPUNGE_LOAD_PEOPLE", "3000"))
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from expunge_connectors.contract import Counts, Scope, Severity, Subject, Subjec
 from expunge_connectors.errors import StillReferencedError, TerminalError
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
 from expunge_connectors.postgres.sql import key_staging
-from expunge_orchestrator import standing
+from expunge_orchestrator.subjects import member_proof
 
 SHARES = 2
 """So that two workers have work; each share has a seed of its own."""
@@ -129,7 +129,7 @@ class Trial:
     ) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]:
         """Whom the chunk means, by the real resolution and by the model, which must agree."""
         given = {ask.number: frozenset(SubjectKey(*key) for key in ask.given) for ask in chunk}
-        resolved = standing.resolve(
+        resolved = member_proof.resolve(
             given,
             stores={"main": store},
             names=["main"],
@@ -147,7 +147,7 @@ class Trial:
                 if answer.ambiguity is not None
                 else frozenset(
                     (key.namespace, key.value)
-                    for key in map(standing.plain, answer.keys)
+                    for key in map(member_proof.plain, answer.keys)
                     if key.namespace in self._map.identities
                 )
             )
@@ -158,7 +158,7 @@ class Trial:
             if keys is not None:
                 subjects.append(Subject(ask.number, answer.keys))
                 predicted[ask.number] = keys, self._model.seal(state, self._model.found(state, keys))
-        return standing.told_to("main", subjects, self._scope, self._map), predicted
+        return member_proof.told_to("main", subjects, self._scope, self._map), predicted
 
     def _chunk(
         self, store: PostgresStore, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]

@@ -10,14 +10,14 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from expunge_orchestrator.api import problems, shapes
-from expunge_orchestrator.api.limiting import Limiter
+from expunge_orchestrator.api import problems, schemas
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.middleware import Guard
-from expunge_orchestrator.api.office import Office
 from expunge_orchestrator.api.opendsr import app as opendsr
+from expunge_orchestrator.api.rate_limit import Limiter
 from expunge_orchestrator.api.routes import ROUTERS
-from expunge_orchestrator.api.shapes.common import problem
+from expunge_orchestrator.api.schemas.common import problem
+from expunge_orchestrator.api.state import Office
 
 DESCRIPTION = (
     "Erase a person, follow every backup copy, and prove it. Errors are problem details (RFC 9457). Identifiers travel "
@@ -73,7 +73,7 @@ def build(office: Office) -> FastAPI:
 def _field_names() -> Iterator[str]:
     """Every name that a validation error may repeat."""
     yield from ("body", "query", "path", "header", "cursor", "limit", "state", "due_before", "request_id")
-    modules = [module for module in vars(shapes).values() if isinstance(module, ModuleType)]
+    modules = [module for module in vars(schemas).values() if isinstance(module, ModuleType)]
     for shape in (one for module in modules for one in vars(module).values()):
         if isinstance(shape, type) and issubclass(shape, BaseModel):
             for name, field in shape.model_fields.items():

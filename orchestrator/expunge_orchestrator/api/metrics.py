@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_status import seen_state
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.notices import delivering
-from expunge_orchestrator.progress import seen_state
-from expunge_orchestrator.requests import answering
+from expunge_orchestrator.notifications import delivery
+from expunge_orchestrator.requests import response_deadlines
 
 SOON = timedelta(days=3)
 """Before a deadline ends, somebody should look."""
@@ -46,7 +46,7 @@ class Metrics:
         """Everything, in Prometheus's text format, as of now."""
         for gauge, table, seen in (
             (self._requests, request, request.c.state),
-            (self._batches, schema.batch, seen_state()),  # whoever reads this may not know of every hold
+            (self._batches, tables.batch, seen_state()),  # whoever reads this may not know of every hold
         ):
             states = sa.select(seen.label("state")).select_from(table).subquery()
             gauge.clear()
@@ -54,9 +54,9 @@ class Metrics:
                 sa.select(states.c.state, sa.func.count()).group_by(states.c.state)
             ):
                 gauge.labels(state).set(number)
-        self._due.labels("overdue").set(answering.how_many_due(connection, at))
-        self._due.labels("within-3-days").set(answering.how_many_due(connection, at + SOON))
-        notices = delivering.outstanding(connection)
+        self._due.labels("overdue").set(response_deadlines.how_many_due(connection, at))
+        self._due.labels("within-3-days").set(response_deadlines.how_many_due(connection, at + SOON))
+        notices = delivery.outstanding(connection)
         self._waiting.set(notices.waiting)
         self._lost.set(notices.given_up)
         return generate_latest(self._registry)

@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.limiting import Limiter
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
+from expunge_orchestrator.api.rate_limit import Limiter
 
 _ACCESS = logging.getLogger("expunge.access")
 

@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
 from expunge_connectors.errors import ConnectorError, MisspelledMemberError
-from expunge_orchestrator.access.refusals import NotAuthenticatedError
-from expunge_orchestrator.api.shapes.common import PROBLEM
+from expunge_orchestrator.api.schemas.common import PROBLEM
+from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.errors import (
     DeadlineError,
     ExtensionRefusedError,
@@ -28,10 +28,10 @@ from expunge_orchestrator.errors import (
     UnknownBatchError,
     WaitingError,
 )
-from expunge_orchestrator.requests.receiving import AnotherOpenError
-from expunge_orchestrator.requests.records import UnknownRequestError
-from expunge_orchestrator.requests.repeating import OtherWishError
-from expunge_orchestrator.requests.taking_back import AlreadyOverError, TooLateError
+from expunge_orchestrator.requests.idempotency import OtherWishError
+from expunge_orchestrator.requests.repository import UnknownRequestError
+from expunge_orchestrator.requests.submission import AnotherOpenError
+from expunge_orchestrator.requests.withdrawal import AlreadyOverError, TooLateError
 from expunge_reports.errors import ReportError
 
 MEDIA_TYPE = PROBLEM

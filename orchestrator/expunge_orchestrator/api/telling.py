@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import Response
 
-from expunge_orchestrator.api.shapes.common import Shape
-from expunge_orchestrator.api.shapes.requests import told
-from expunge_orchestrator.ledger.records import batch_by_uid
-from expunge_orchestrator.progress import outcomes_of
-from expunge_orchestrator.requests.records import Request
-from expunge_orchestrator.requests.records import series_of as series_of  # noqa: PLC0414 - handed on to the routes
+from expunge_orchestrator.api.schemas.common import Shape
+from expunge_orchestrator.api.schemas.requests import told
+from expunge_orchestrator.ledger.batch_status import outcomes_of
+from expunge_orchestrator.ledger.batches import batch_by_uid
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.repository import series_of as series_of  # noqa: PLC0414 - handed on to the routes
 
 
 def answered(told: Shape, status: HTTPStatus) -> Response:

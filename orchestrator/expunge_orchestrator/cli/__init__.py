@@ -20,6 +20,6 @@ def run(arguments: Sequence[str]) -> int:
         from expunge_reports.verify.cli import main as verifier  # noqa: PLC0415 - start-up time
 
         return verifier(["verify", *arguments[2:]])
-    from expunge_orchestrator.cli.program import run as whole_program  # noqa: PLC0415 - start-up time
+    from expunge_orchestrator.cli.app import run as whole_program  # noqa: PLC0415 - start-up time
 
     return whole_program(arguments)

@@ -10,13 +10,13 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import audit
-from expunge_orchestrator.access import apikeys
-from expunge_orchestrator.access.apikeys import ApiKey
-from expunge_orchestrator.access.principals import GIVEN, Role
-from expunge_orchestrator.actors import actor_of
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.auth import api_keys
+from expunge_orchestrator.auth.api_keys import ApiKey
+from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.principals import GIVEN, Role
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import opened
 
@@ -44,7 +44,7 @@ def add(
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="Days until it ends. Default: until revoked.")
     ] = 365,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """Issue an API key. The secret is shown once and is nowhere else; the ledger keeps a hash.
 
@@ -55,10 +55,10 @@ def add(
     if strange:
         raise UsageError(f"Unknown roles: {', '.join(strange)}.", remedy=f"Roles are {', '.join(known)}.")
     with opened(settings_module.load(), installed()) as workspace:
-        reaches = None if not controller else [apikeys.reach(one, workspace.data_map) for one in controller]
+        reaches = None if not controller else [api_keys.reach(one, workspace.data_map) for one in controller]
         at, by = now(), actor_of(workspace.settings)
         with workspace.ledger.begin() as connection:
-            secret, key = apikeys.issue(
+            secret, key = api_keys.issue(
                 connection,
                 roles=[known[one] for one in role],
                 controllers=reaches,
@@ -67,24 +67,24 @@ def add(
                 by=by,
                 at=at,
             )
-            audit.note(connection, at, "command line", "access.add", key.uid)
+            audit_log.note(connection, at, "command line", "access.add", key.uid)
     if as_json:
-        terminal.emit({"key": secret, **described(key)})
+        output.emit({"key": secret, **described(key)})
         return
-    out = terminal.console()
+    out = output.console()
     out.print(f"{secret}", soft_wrap=True)
-    terminal.notes().print(f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge access revoke {key.uid}")
+    output.notes().print(f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge access revoke {key.uid}")
 
 
-def list_keys(as_json: terminal.Json = False) -> None:
+def list_keys(as_json: output.Json = False) -> None:
     """List API keys, without their secrets.
 
     Example: expunge access list
     """
     with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = apikeys.listed(connection)
+        found = api_keys.listed(connection)
     if as_json:
-        terminal.emit({"keys": [described(one) for one in found]})
+        output.emit({"keys": [described(one) for one in found]})
         return
     rows = [
         (
@@ -99,7 +99,7 @@ def list_keys(as_json: terminal.Json = False) -> None:
         for one in found
     ]
     columns = ("key", "holder", "roles", "controllers", "issued", "ends", "revoked")
-    terminal.console().print(terminal.table("API keys", columns, rows))
+    output.console().print(output.table("API keys", columns, rows))
 
 
 def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge access list` shows it.")]) -> None:
@@ -110,9 +110,9 @@ def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge acce
     with opened(settings_module.load(), installed()) as workspace:
         at = now()
         with workspace.ledger.begin() as connection:
-            ended = apikeys.revoke(connection, key, at)
-            audit.note(connection, at, "command line", "access.revoke", ended.uid)
-    terminal.console().print(f"Key {ended.uid} is revoked since {ended.revoked_at}.")
+            ended = api_keys.revoke(connection, key, at)
+            audit_log.note(connection, at, "command line", "access.revoke", ended.uid)
+    output.console().print(f"Key {ended.uid} is revoked since {ended.revoked_at}.")
 
 
 def described(key: ApiKey) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.workspace import connected, load_map
 
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def adopt(
-    store: Annotated[str, typer.Argument(help="A store of the data map, e.g. cache.")], as_json: terminal.Json = False
+    store: Annotated[str, typer.Argument(help="A store of the data map, e.g. cache.")], as_json: output.Json = False
 ) -> None:
     """Plant a sentinel in a store that cannot tell by itself which one it is (Redis, Valkey).
 
@@ -41,6 +41,6 @@ def adopt(
             )
         identity = connector.adopt()
     if as_json:
-        terminal.emit({"store": store, "kind": identity.kind, "identity": identity.digest})
+        output.emit({"store": store, "kind": identity.kind, "identity": identity.digest})
     else:
-        terminal.console().print(f"{store} is known from now on as {identity.digest}.")
+        output.console().print(f"{store} is known from now on as {identity.digest}.")

@@ -8,12 +8,12 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator import approving
-from expunge_orchestrator.actors import actor_of
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.describing import plan_told
+from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batch_by_uid
+from expunge_orchestrator.planning import approval
+from expunge_orchestrator.presentation import plan_told
 from expunge_orchestrator.workspace import opened
 
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def approve(
     batch: Annotated[str, typer.Argument(help="A batch that awaits approval (bt_…).")],
     digest: Annotated[str, typer.Option(help="The digest of the plan that was looked at.")],
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """Approve exactly this plan, as somebody other than who asked for it. Nothing is carried out.
 
@@ -37,11 +37,11 @@ def approve(
     settings = settings_module.load()
     with opened(settings, installed()) as workspace:
         with workspace.ledger.begin() as connection:
-            approving.approve(connection, batch_by_uid(connection, batch), digest, actor_of(settings))
+            approval.approve(connection, batch_by_uid(connection, batch), digest, actor_of(settings))
         with reading(workspace.ledger) as connection:
             approved = batch_by_uid(connection, batch)
             told = plan_told(connection, approved)
     if as_json:
-        terminal.emit({**told, "approvedBy": actor_of(settings)})
+        output.emit({**told, "approvedBy": actor_of(settings)})
     else:
-        terminal.console().print(f"Approved by {actor_of(settings)}. To carry it out: expunge erase {approved.uid}")
+        output.console().print(f"Approved by {actor_of(settings)}. To carry it out: expunge erase {approved.uid}")

@@ -8,12 +8,12 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.auth.local_actor import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState, batch_by_uid
 from expunge_orchestrator.workspace import opened
 
 Batch = Annotated[str, typer.Argument(help="A batch (bt_…).")]
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("cancel")(cancel)
 
 
-def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
+def cancel(batch: Batch, as_json: output.Json = False) -> None:
     """Withdraw a batch: nothing further is erased, and the receipts say so. The identifiers are destroyed.
 
     Whoever is erased already stays so and is checked again at settling time. Of whom erasing had begun, the receipt
@@ -41,10 +41,10 @@ def cancel(batch: Batch, as_json: terminal.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        stopping.cancel(workspace.ledger, chosen, actor_of(settings))
+        batch_control.cancel(workspace.ledger, chosen, actor_of(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
         with reading(workspace.ledger) as connection:
-            stopping.refuse_too_late(connection, chosen)
+            batch_control.refuse_too_late(connection, chosen)
         told = erase_verb.report(workspace, chosen, as_json=as_json)
     if told["state"] == BatchState.FAILED:
         erase_verb.refuse_unfinished(told)

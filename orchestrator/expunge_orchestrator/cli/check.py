@@ -12,10 +12,10 @@ from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.registry import installed
-from expunge_orchestrator import unmapped
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.inspecting import inspect_all, sweep_all
+from expunge_orchestrator.holds import map_check
+from expunge_orchestrator.preflight import inspect_all, sweep_all
 from expunge_orchestrator.workspace import connected, load_map
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = False) -> None:
+def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = False) -> None:
     """Hold the data map against the live stores. Reads only.
 
     Errors block `plan`, `erase` and `locate` (exit code 5); each finding says what to do. With --sample, tables,
@@ -55,7 +55,7 @@ def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = Fa
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
-        findings = unmapped.in_ledger(settings, data_map)
+        findings = map_check.in_ledger(settings, data_map)
         findings += inspect_all(data_map, stores, backups, settings.stores_at_once)
         blocking = _errors(findings)
         if sample:
@@ -63,7 +63,7 @@ def check(sample: Sample = False, rows: Rows = None, as_json: terminal.Json = Fa
     errors = _errors(findings)
     if as_json:
         looked_at = {"rows": rows} if sample else None
-        terminal.emit({"findings": [asdict(one) for one in findings], "errors": errors, "sample": looked_at})
+        output.emit({"findings": [asdict(one) for one in findings], "errors": errors, "sample": looked_at})
     else:
         _show(findings, errors, blocking)
     if errors:
@@ -75,12 +75,12 @@ def _errors(findings: list[Finding]) -> int:
 
 
 def _show(findings: list[Finding], errors: int, blocking: int) -> None:
-    out = terminal.console()
+    out = output.console()
     for one in findings:
         place = one.store if one.collection is None else f"{one.store}.{one.collection}"
         out.print(f"[{_COLOURS[one.severity]}]{one.severity.value:7}[/] [bold]{escape(place)}[/] {escape(one.message)}")
         out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]", soft_wrap=True)
-    counted = f"{terminal.number_of(errors, 'error')}, {terminal.number_of(len(findings) - errors, 'other finding')}"
+    counted = f"{output.number_of(errors, 'error')}, {output.number_of(len(findings) - errors, 'other finding')}"
     out.print(f"{counted}. {_consequence(errors, blocking)}")
 
 

@@ -7,8 +7,8 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_connectors.contract import BackupCopy
 from expunge_connectors.registry import installed
-from expunge_orchestrator import copies
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.workspace import connected, load_map
 
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="copies")
 
 
-def list_copies(as_json: terminal.Json = False) -> None:
+def list_copies(as_json: output.Json = False) -> None:
     """List every backup copy with its due date and ground, or with what keeps it. Reads only.
 
     A due date is a prediction; a copy is gone when it was looked for and not there.
@@ -30,19 +30,19 @@ def list_copies(as_json: terminal.Json = False) -> None:
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (_, backups):
-        listings = copies.observe(backups)
+        listings = backup_copies.observe(backups)
     found = [copy for listing in listings for copy in listing.copies]
     if as_json:
         controls = {listing.place: listing.control for listing in listings}
-        terminal.emit({"copies": copies.stated(found), "controls": controls})
+        output.emit({"copies": backup_copies.stated(found), "controls": controls})
         return
     if not listings:
-        terminal.console().print("The data map declares no backup place: nothing is known of copies.")
+        output.console().print("The data map declares no backup place: nothing is known of copies.")
         return
     show(found)
     for listing in listings:
         if listing.control is None:
-            terminal.console().print(f"[yellow]{listing.place}: no positive control; absence there proves nothing.[/]")
+            output.console().print(f"[yellow]{listing.place}: no positive control; absence there proves nothing.[/]")
 
 
 def show(found: list[BackupCopy], title: str = "Backup copies") -> None:
@@ -56,4 +56,4 @@ def show(found: list[BackupCopy], title: str = "Backup copies") -> None:
         )
         for one in sorted(found, key=lambda copy: (copy.due is None, copy.due, copy.id))
     ]
-    terminal.console().print(terminal.table(title, ("copy", "taken", "due (UTC)", "ground"), rows))
+    output.console().print(output.table(title, ("copy", "taken", "due (UTC)", "ground"), rows))

@@ -15,11 +15,10 @@ import typer
 from rich.markup import escape
 
 from expunge_config.examples.calltrack import Company
-from expunge_orchestrator.cli import run, terminal
-from expunge_orchestrator.demo import company as loader
-from expunge_orchestrator.demo import judge, walk
+from expunge_orchestrator.cli import output, run
+from expunge_orchestrator.demo import loader, oracle, scenario
 from expunge_orchestrator.demo.errors import DemoError
-from expunge_orchestrator.embedded import stack
+from expunge_orchestrator.dev_servers import stack
 
 BATCH = 500
 CLIENT = 42
@@ -45,7 +44,7 @@ def demo(
     Example: expunge demo --keep demo-output
     """
     started = time.monotonic()
-    said = terminal.console()
+    said = output.console()
 
     def heading(text: str) -> None:
         said.rule(f"[bold]{escape(text)}", align="left")
@@ -62,33 +61,33 @@ def demo(
             f"{people} people: {loaded.rows} rows, {loaded.entries} Redis entries, {loaded.versions} object versions, "
             f"{len(loaded.copies)} backup copies"
         )
-        settings = walk.settings_for(servers.endpoints, loaded, directory / "expunge")
-        shell = walk.Shell(run, directory, settings, show)
+        settings = scenario.settings_for(servers.endpoints, loaded, directory / "expunge")
+        shell = scenario.Shell(run, directory, settings, show)
         heading("An installation")
         shell.run("keys", "init")
         shell.run("adopt", "cache")
         shell.run("check")
         with _timed(said.print, "judge: looked at everything before"):
-            before = judge.snapshot(servers.endpoints)
+            before = oracle.snapshot(servers.endpoints)
         size = min(BATCH, len(made.callers_of(CLIENT)) // 2)
         one, many = directory / "one-person.csv", directory / "batch.csv"
         one.write_text(f"email\n{made.one_person()}\n", encoding="utf-8")
         many.write_text(made.batch_csv(CLIENT, size), encoding="utf-8")
         heading("One account holder, by e-mail")
-        single = walk.erase(shell, one, "calltrack")
+        single = scenario.erase(shell, one, "calltrack")
         heading(f"{size} callers of one client, from a CSV")
-        walk.erase(shell, many, f"client:{CLIENT}")
+        scenario.erase(shell, many, f"client:{CLIENT}")
         heading("The settling check, and what remains in backups")
         time.sleep(1.1)
         shell.run("tick")
         shell.run("status")
         shell.run("copies", "list")
         heading("A receipt that outsiders verify offline")
-        walk.prove(shell, single, one)
+        scenario.prove(shell, single, one)
         heading("The judge")
         with _timed(said.print, "judge: looked at everything after"):
-            after = judge.snapshot(servers.endpoints)
-        violations = judge.judge(before, after, _erased(made, many))
+            after = oracle.snapshot(servers.endpoints)
+        violations = oracle.judge(before, after, _erased(made, many))
         for violation in violations:
             said.print(f"[bold red]broken[/] {escape(str(violation))}")
         if violations:
@@ -102,10 +101,10 @@ def demo(
         said.print(f"Kept in {keep}: receipt.html, receipt.json, openings, trust.json, ledger and log.")
 
 
-def _erased(made: Company, batch: Path) -> judge.Erased:
+def _erased(made: Company, batch: Path) -> oracle.Erased:
     with batch.open(encoding="utf-8", newline="") as file:
         callers = frozenset(int(row["caller_id"]) for row in csv.DictReader(file))
-    return judge.Erased(users=frozenset({made.showcase().user.id}), callers=callers)
+    return oracle.Erased(users=frozenset({made.showcase().user.id}), callers=callers)
 
 
 @contextmanager

@@ -12,18 +12,19 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.describing import batch_told
 from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError, WaitingError
-from expunge_orchestrator.execution import holding, pipeline, states
+from expunge_orchestrator.execution import batch_states, hold_enforcement
 from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger.batch_status import chunks_of
+from expunge_orchestrator.ledger.batches import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
-from expunge_orchestrator.outcomes import Result
-from expunge_orchestrator.progress import chunks_of
-from expunge_orchestrator.trusting import open_log
+from expunge_orchestrator.presentation import batch_told
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace, opened
 
 WAIT_SECONDS = 0.5
@@ -46,7 +47,7 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
     confirm: Annotated[
         str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")
     ] = None,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """Carry out a plan: delete or tombstone, verify, issue receipts.
 
@@ -87,7 +88,7 @@ def report(workspace: Workspace, batch: Batch, *, as_json: bool) -> dict[str, An
         again = batch_by_uid(connection, batch.uid)
     told = batch_told(workspace, again)
     if as_json:
-        terminal.emit(told)
+        output.emit(told)
     else:
         status_verb.show(told)
     return told
@@ -105,13 +106,13 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
         raise WaitingError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
     if told["state"] == BatchState.ON_HOLD:
         raise WaitingError(
-            f"Batch {uid}: {terminal.people(outcomes.get(Result.ON_HOLD.value, 0))} on hold.",
+            f"Batch {uid}: {output.people(outcomes.get(Result.ON_HOLD.value, 0))} on hold.",
             remedy="When the hold is lifted or has run out, `expunge tick` goes on.",
         )
     if told["state"] in RUNNING:
         stuck = any(one["state"] == ChunkState.FAILED for one in told["chunks"])
         raise NotErasedError(
-            f"Batch {uid} is not finished: {terminal.people(outcomes.get('open', 0))} open.",
+            f"Batch {uid} is not finished: {output.people(outcomes.get('open', 0))} open.",
             remedy=f"Mend what the failure names, then: expunge retry {uid}"
             if stuck
             else "`expunge tick` goes on with it as soon as it can.",
@@ -123,12 +124,12 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
         )
     if cancelled := outcomes.get(Result.CANCELLED.value, 0):
         raise NotErasedError(
-            f"Batch {uid} was cancelled: {terminal.people(cancelled)} not or not wholly erased.",
+            f"Batch {uid} was cancelled: {output.people(cancelled)} not or not wholly erased.",
             remedy="To erase the rest after all, plan these people again: expunge plan",
         )
     if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(
-            f"{refused} of {terminal.people(told['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"
+            f"{refused} of {output.people(told['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"
             " theirs was touched.",
             remedy="Find out who is meant and ask again with an identifier that only this person has.",
         )
@@ -139,11 +140,11 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
 
     Where another process is running this ledger it does the work, and this one waits for the batch to end.
     """
-    states.begin(workspace, batch)
+    batch_states.begin(workspace, batch)
     if batch.state is BatchState.FAILED:
-        states.retry(workspace, batch)
+        batch_states.retry(workspace, batch)
     with workspace.ledger.begin() as connection:
-        holding.release(connection)
+        hold_enforcement.release(connection)
     attach(workspace, batch)
 
 
@@ -168,7 +169,7 @@ def _bar(workspace: Workspace, batch: Batch) -> Iterator[Watch]:
     until = pipeline.first(batch.pipeline, pipeline.CONCLUDE) + 1
     total = chunks_of(workspace.ledger, batch) * until
     finished = 0
-    with terminal.progress("erasing", total) as done:
+    with output.progress("erasing", total) as done:
 
         def step_done(_chunk: int, _step: str) -> None:
             nonlocal finished
@@ -189,7 +190,7 @@ def _confirm(batch: Batch, confirm: str | None) -> None:
     plan_verb.show(batch)
     touched = batch.plan["people"] - batch.plan["ambiguous"] - batch.plan["notFound"]
     question = f"This cannot be undone. Type the number of people whose records go ({touched}) to go on"
-    if not terminal.ask(question, str(touched)):
+    if not output.ask(question, str(touched)):
         raise NotConfirmedError(
             remedy=f"Answer with that number, or in a script: expunge erase {batch.uid} --confirm DIGEST"
         )

@@ -12,18 +12,18 @@ from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import holds as ledger_holds
-from expunge_orchestrator import unmapped
-from expunge_orchestrator.access.apikeys import reach
-from expunge_orchestrator.actors import actor_of
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.auth.api_keys import reach
+from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import holding
-from expunge_orchestrator.holds import Hold, Wanted
-from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.execution import hold_enforcement
+from expunge_orchestrator.holds import legal_holds as ledger_holds
+from expunge_orchestrator.holds import map_check
+from expunge_orchestrator.holds.legal_holds import Hold, Wanted
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.leftovers import person_identities
-from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.subjects.csv_input import read_people
+from expunge_orchestrator.subjects.residual_keys import person_identities
 from expunge_orchestrator.workspace import opened
 
 MAX_GROUND = 500
@@ -52,7 +52,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
     undisclosed: Annotated[
         bool, typer.Option("--undisclosed", help="No receipt and no state may tell that it exists.")
     ] = False,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     r"""Forbid erasing people, a data type, what a controller asks for, or what all that is named agree on.
 
@@ -66,12 +66,12 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
     with opened(settings, installed()) as workspace:
         listed = []
         if people is not None:
-            with terminal.people_from(people) as stream:
+            with output.people_from(people) as stream:
                 listed = read_people(stream, workspace.data_map)
         name, member = _controller(controller, workspace.data_map)
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
-        unmapped.refuse_idle(data_type, name, workspace.data_map)
+        map_check.refuse_idle(data_type, name, workspace.data_map)
         wanted = Wanted(
             kind="exemption" if exemption else "hold",
             people=listed,
@@ -91,22 +91,22 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 person_identities(workspace),
             )
     if as_json:
-        terminal.emit({**_described(placed.hold), "tooLate": dict(placed.running), "unproven": placed.unproven})
+        output.emit({**_described(placed.hold), "tooLate": dict(placed.running), "unproven": placed.unproven})
         return
-    out = terminal.console()
+    out = output.console()
     out.print(f"{placed.hold.uid} is in force since {placed.hold.placed_at}.")
     if placed.unproven:
         out.print(
-            f"[yellow]{terminal.people(placed.unproven)} without an id of their own:[/] where an account gets another"
+            f"[yellow]{output.people(placed.unproven)} without an id of their own:[/] where an account gets another"
             " e-mail or number, the hold does not follow. Place it by the id where there is one."
         )
     for uid, number in placed.running.items():
-        out.print(f"[yellow]Too late for a step that runs now:[/] {terminal.people(number)} in {uid}.")
+        out.print(f"[yellow]Too late for a step that runs now:[/] {output.people(number)} in {uid}.")
 
 
 def list_holds(
     everything: Annotated[bool, typer.Option("--all", help="Also those that are lifted or have run out.")] = False,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """List the holds and exemptions in force, those that may not be told included: mind who reads this.
 
@@ -114,12 +114,12 @@ def list_holds(
     """
     with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = ledger_holds.listed(connection) if everything else ledger_holds.in_force(connection)
-        unknown = {one.id: unmapped.names(connection, one, workspace.data_map) for one in found}
+        unknown = {one.id: map_check.names(connection, one, workspace.data_map) for one in found}
     if as_json:
-        terminal.emit({"holds": [{**_described(one), "notInMap": unknown[one.id]} for one in found]})
+        output.emit({"holds": [{**_described(one), "notInMap": unknown[one.id]} for one in found]})
         return
     if not found:
-        terminal.console().print("No holds.")
+        output.console().print("No holds.")
         return
     columns = ("hold", "kind", "holds", "ground", "until", "placed", "by", "lifted", "told")
     rows = [
@@ -136,12 +136,12 @@ def list_holds(
         )
         for one in found
     ]
-    terminal.console().print(terminal.table("Holds", columns, rows))
+    output.console().print(output.table("Holds", columns, rows))
 
 
 def lift(
     hold: Annotated[str, typer.Argument(help="A hold (hd_…).")],
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """End a hold. People who waited for nothing else are taken up by the next `expunge tick`.
 
@@ -152,11 +152,11 @@ def lift(
     settings = settings_module.load()
     with opened(settings, installed()) as workspace, workspace.ledger.begin() as connection:
         lifted = ledger_holds.lift(connection, hold, actor_of(settings))
-        released = holding.release(connection)
+        released = hold_enforcement.release(connection)
     if as_json:
-        terminal.emit({**_described(lifted), "released": released})
+        output.emit({**_described(lifted), "released": released})
     else:
-        terminal.console().print(f"{lifted.uid} is lifted; {terminal.people(released)} to go on with: expunge tick")
+        output.console().print(f"{lifted.uid} is lifted; {output.people(released)} to go on with: expunge tick")
 
 
 def _described(one: Hold) -> dict[str, object]:
@@ -179,7 +179,7 @@ def _described(one: Hold) -> dict[str, object]:
 
 def _what(one: Hold) -> str:
     parts = [
-        terminal.people(one.people) if one.people else None,
+        output.people(one.people) if one.people else None,
         f"data type {one.data_type}" if one.data_type else None,
         f"requests of {_controller_text(one)}" if one.controller else None,
     ]

@@ -9,9 +9,9 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.trusting import TRUST_FILE, install
+from expunge_orchestrator.transparency_log import TRUST_FILE, install
 from expunge_orchestrator.workspace import load_map
 
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def init(
     trust: Annotated[Path | None, typer.Option(help="Also write the trust file here, for auditors.")] = None,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """Make the keys and the empty log, once. Nothing is ever overwritten.
 
@@ -39,8 +39,8 @@ def init(
     if trust is not None:
         trust.write_bytes(written.read_bytes())
     if as_json:
-        terminal.emit({"keys": str(settings.keys), "log": str(settings.log), "trust": str(written)})
+        output.emit({"keys": str(settings.keys), "log": str(settings.log), "trust": str(written)})
         return
-    out = terminal.console()
+    out = output.console()
     out.print(f"Keys made in {settings.keys} (mode 0700), empty log in {settings.log}.")
     out.print(f"Give {written.parent / TRUST_FILE} to your auditors by a way that they trust.")

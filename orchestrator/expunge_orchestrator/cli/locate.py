@@ -9,13 +9,13 @@ from expunge_config import settings as settings_module
 from expunge_config.datamap import StartEvent
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import copies as copies_verb
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.describing import location_told
 from expunge_orchestrator.errors import NotLocatedError
-from expunge_orchestrator.intake import checked_people
-from expunge_orchestrator.locating import Answer, Holding, Located, Location, locate
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.locate import Answer, Holding, Located, Location, locate
+from expunge_orchestrator.presentation import location_told
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import opened
 from expunge_reports.page.words import duration
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("locate")(located)
 
 
-def located(people: plan_verb.People, controller: plan_verb.Controller, as_json: terminal.Json = False) -> None:
+def located(people: plan_verb.People, controller: plan_verb.Controller, as_json: output.Json = False) -> None:
     r"""Tell what is held of a person, where, and why: the base of an access request. Nothing is written.
 
     Counts per collection with data types, grounds and periods; never a value. Logs, other controllers' records and the
@@ -42,11 +42,11 @@ def located(people: plan_verb.People, controller: plan_verb.Controller, as_json:
     """
     with opened(settings_module.load(), installed()) as workspace:
         scope = parse_scope(controller, workspace.data_map)
-        with terminal.people_from(people) as stream:
+        with output.people_from(people) as stream:
             listed = list(checked_people(stream, workspace.data_map))
         found = locate(workspace, listed, scope)
     if as_json:
-        terminal.emit(location_told(found))
+        output.emit(location_told(found))
     else:
         show(found)
     refuse_open(found)
@@ -61,13 +61,13 @@ def refuse_open(found: Location) -> None:
     answers = [one.answer for one in found.people]
     if number := answers.count(Answer.AMBIGUOUS):
         raise NotLocatedError(
-            f"{number} of {terminal.people(len(answers))} {'is' if number == 1 else 'are'} ambiguous: nothing of theirs"
+            f"{number} of {output.people(len(answers))} {'is' if number == 1 else 'are'} ambiguous: nothing of theirs"
             " was counted.",
             remedy="Find out who is meant and ask again with an identifier that only this person has.",
         )
     if number := answers.count(Answer.INCOMPLETE):
         raise NotLocatedError(
-            f"Of {number} of {terminal.people(len(answers))} there may be more: a request that began to erase is not"
+            f"Of {number} of {output.people(len(answers))} there may be more: a request that began to erase is not"
             " done.",
             remedy="Finish it (`expunge retry BATCH`), or ask with an id that proves who it is.",
         )
@@ -75,7 +75,7 @@ def refuse_open(found: Location) -> None:
 
 def show(found: Location) -> None:
     """The answer for people."""
-    out = terminal.console()
+    out = output.console()
     for one in found.people:
         _show_person(one, str(found.scope))
     held = {spot.data_type for one in found.people for spot in (line.spot for line in one.holdings if not line.empty)}
@@ -90,13 +90,13 @@ def show(found: Location) -> None:
         if name in held
     ]
     if rows:
-        out.print(terminal.table("Data types", ("data type", "purpose", "categories", "kept"), rows))
+        out.print(output.table("Data types", ("data type", "purpose", "categories", "kept"), rows))
     _show_not_looked_into(found)
     out.print("Nothing was written.")
 
 
 def _show_person(one: Located, controller: str) -> None:
-    out = terminal.console()
+    out = output.console()
     title = f"Person {one.number} of the list, at {controller}"
     if one.ambiguity is not None:
         out.print(f"[bold]{escape(title)}[/]: ambiguous; nothing was counted: {escape(one.ambiguity.value)}.")
@@ -105,7 +105,7 @@ def _show_person(one: Located, controller: str) -> None:
     if rows := [_row(held, unsure=unsure) for held in one.holdings if not held.empty]:
         counted = ("records", "unsure") if unsure else ("records",)
         columns = ("collection", "data type", *counted, "kept on erasure", "ground", "tied by")
-        out.print(terminal.table(title, columns, rows))
+        out.print(output.table(title, columns, rows))
     else:
         out.print(f"[bold]{escape(title)}[/]: nothing is held.")
     if rows and (empty := [held.spot.name for held in one.holdings if held.empty]):
@@ -138,7 +138,7 @@ def _row(held: Holding, *, unsure: bool) -> tuple[object, ...]:
 
 
 def _show_not_looked_into(found: Location) -> None:
-    out = terminal.console()
+    out = output.console()
     rows: list[tuple[object, ...]] = [
         (
             f"log {one.store}.{one.collection}",
@@ -162,7 +162,7 @@ def _show_not_looked_into(found: Location) -> None:
         for one in found.unseen_copies
     ]
     if rows:
-        out.print(terminal.table("Not looked into", ("what", "why, and whom to ask"), rows))
+        out.print(output.table("Not looked into", ("what", "why, and whom to ask"), rows))
     if found.copies:
         copies_verb.show(list(found.copies), "Backup copies that may hold something; not looked into")
 

@@ -11,8 +11,8 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import drafting
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator import map_draft
+from expunge_orchestrator.cli import output as terminal
 
 Stores = Annotated[
     list[str] | None,
@@ -55,11 +55,11 @@ def draft(store: Stores = None, output: Output = None, rows: Rows = 1000, as_jso
         wanted[name] = connector or None
     if output is not None and output.exists():
         raise UsageError("The file is there already, and is not overwritten.", remedy="Name another one.")
-    drafts = drafting.draft_stores(settings_module.load(), installed(), wanted, rows)
+    drafts = map_draft.draft_stores(settings_module.load(), installed(), wanted, rows)
     if as_json:
-        terminal.emit({"stores": [asdict(one) for one in drafts], "questions": drafting.questions(drafts)})
+        terminal.emit({"stores": [asdict(one) for one in drafts], "questions": map_draft.questions(drafts)})
         return
-    text = drafting.written(drafts)
+    text = map_draft.written(drafts)
     if output is None:
         typer.echo(text)
     else:
@@ -67,5 +67,5 @@ def draft(store: Stores = None, output: Output = None, rows: Rows = 1000, as_jso
             file.write(text + "\n")
     collections = sum(len(one.collections) for one in drafts)
     terminal.notes().print(
-        f"{collections} collections, {drafting.questions(drafts)} questions to be answered; then: expunge check"
+        f"{collections} collections, {map_draft.questions(drafts)} questions to be answered; then: expunge check"
     )

@@ -8,12 +8,12 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.auth.local_actor import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.execution import stopping
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.workspace import opened
 
 Batch = Annotated[str, typer.Argument(help="A batch (bt_…).")]
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("pause")(pause)
 
 
-def pause(batch: Batch, as_json: terminal.Json = False) -> None:
+def pause(batch: Batch, as_json: output.Json = False) -> None:
     """Let no further step of a batch begin. The step that is running ends; what it did counts.
 
     Settling checks of the batch wait, too. Exit codes: 0 paused, 2 there is nothing to pause.
@@ -35,5 +35,5 @@ def pause(batch: Batch, as_json: terminal.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        stopping.pause(workspace.ledger, chosen, actor_of(settings))
+        batch_control.pause(workspace.ledger, chosen, actor_of(settings))
         erase_verb.report(workspace, chosen, as_json=as_json)

@@ -10,14 +10,15 @@ from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator import limits, planning
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.describing import plan_told
-from expunge_orchestrator.intake import checked_people
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState
-from expunge_orchestrator.requests.renewing import Because
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.presentation import plan_told
+from expunge_orchestrator.requests.replanning import Because
+from expunge_orchestrator.rules import limits_and_drift
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import Workspace, opened
 
 People = Annotated[str, typer.Argument(help="CSV of people: a file, or - for standard input.", metavar="PEOPLE.csv")]
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("plan")(plan)
 
 
-def plan(people: People, controller: Controller, data_type: DataTypes = None, as_json: terminal.Json = False) -> None:
+def plan(people: People, controller: Controller, data_type: DataTypes = None, as_json: output.Json = False) -> None:
     r"""Count what a request would delete, tombstone and keep. Stores are only read.
 
     The first line of the CSV names identities of the data map; every further line is one person. The plan is kept as a
@@ -50,21 +51,21 @@ def plan(people: People, controller: Controller, data_type: DataTypes = None, as
         with reading(workspace.ledger) as connection:
             told = plan_told(connection, made)
     if as_json:
-        terminal.emit(told)
+        output.emit(told)
     else:
         show(made)
         if made.state is BatchState.PLANNED:
-            terminal.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
+            output.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
 
 
 def make(workspace: Workspace, source: str, controller: str, data_types: Sequence[str] | None) -> Batch:
     """Read the list, and plan with a progress bar."""
     chosen = frozenset(data_types) if data_types else None
     scope = parse_scope(controller, workspace.data_map)
-    with terminal.people_from(source) as stream:
+    with output.people_from(source) as stream:
         listed = checked_people(stream, workspace.data_map)
-    with terminal.progress("planning", len(listed)) as done:
-        return planning.make(workspace, listed, scope, done, chosen)
+    with output.progress("planning", len(listed)) as done:
+        return planner.make(workspace, listed, scope, done, chosen)
 
 
 def limit(told: Mapping[str, Any]) -> str:
@@ -79,22 +80,22 @@ def show(batch: Batch) -> None:
         for store, planned in batch.plan["stores"].items()
         for name, one in planned["collections"].items()
     ]
-    out = terminal.console()
-    title = f"Plan {batch.uid} for {batch.scope}: {terminal.people(batch.plan['people'])}{limit(batch.plan)}"
-    out.print(terminal.table(title, ("collection", "action", "people", "due", "retained", "newer"), rows))
+    out = output.console()
+    title = f"Plan {batch.uid} for {batch.scope}: {output.people(batch.plan['people'])}{limit(batch.plan)}"
+    out.print(output.table(title, ("collection", "action", "people", "due", "retained", "newer"), rows))
     if batch.plan["ambiguous"]:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
         )
     if batch.plan.get("onHold"):
-        out.print(f"{terminal.people(batch.plan['onHold'])} on hold: what is held of theirs will not be touched.")
+        out.print(f"{output.people(batch.plan['onHold'])} on hold: what is held of theirs will not be touched.")
     for uid, number in (batch.plan.get("alsoIn") or {}).items():
-        out.print(f"{terminal.people(number)} also in {uid}, which is at work: whichever comes second finds the rest.")
+        out.print(f"{output.people(number)} also in {uid}, which is at work: whichever comes second finds the rest.")
     if batch.plan["notFound"]:
         where = "in any store" if batch.data_types is None else "with data of these types"
         out.print(f"{batch.plan['notFound']} not found {where}.")
     for excess in batch.plan.get("exceeded") or []:
-        out.print(f"[bold red]limit[/]  {escape(limits.told(excess))}")
+        out.print(f"[bold red]limit[/]  {escape(limits_and_drift.told(excess))}")
     if before := batch.plan.get("replaces"):
         out.print(f"It came instead of {before['batch']}: {Because(before['because']).words}.")
     out.print(f"digest {batch.plan_digest}")

@@ -13,12 +13,12 @@ from rich.markup import escape
 from expunge_config import settings as settings_module
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import receipts
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.intake import read_people
+from expunge_orchestrator.cli import output as terminal
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.tags import Tagger
-from expunge_orchestrator.trusting import TRUST_FILE
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.subjects.csv_input import read_people
+from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_orchestrator.workspace import opened
 from expunge_reports import export as exports
 from expunge_reports import trust

@@ -8,12 +8,12 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.auth.local_actor import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.execution import beginning
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import batch_by_uid
 from expunge_orchestrator.workspace import opened
 
 Batch = Annotated[str, typer.Argument(help="A batch (bt_…).")]
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("resume")(resume)
 
 
-def resume(batch: Batch, as_json: terminal.Json = False) -> None:
+def resume(batch: Batch, as_json: output.Json = False) -> None:
     """Let a paused batch go on from where it was, and carry it out. What was verified before the pause is asked again.
 
     Checks as a beginning does. Exit codes as for `expunge erase`; 2 if it is not paused.

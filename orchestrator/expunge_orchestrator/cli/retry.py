@@ -9,16 +9,17 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import leftovers
-from expunge_orchestrator.actors import actor_of
+from expunge_orchestrator.auth.local_actor import actor_of
 from expunge_orchestrator.cli import erase as erase_verb
-from expunge_orchestrator.cli import terminal
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import NotConfirmedError
 from expunge_orchestrator.execution import remainders
+from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
-from expunge_orchestrator.requests import records, retrying
+from expunge_orchestrator.requests import repository
+from expunge_orchestrator.requests import retry as retrying
+from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.workspace import Workspace, opened
 
 _FAILED = (BatchState.FAILED, BatchState.ON_HOLD)
@@ -35,7 +36,7 @@ def retry(
         str | None,
         typer.Option(help="Of a cancelled batch: its plan's digest, instead of the question.", metavar="DIGEST"),
     ] = None,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """Take up the failed part of a batch, and people whose hold is over. The rest of it is not touched.
 
@@ -51,8 +52,8 @@ def retry(
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-            left = leftovers.number_of(connection, chosen.id) if chosen.state in remainders.RESTS else 0
-            wanted = records.of_batch(connection, chosen.id)
+            left = residual_keys.number_of(connection, chosen.id) if chosen.state in remainders.RESTS else 0
+            wanted = repository.of_batch(connection, chosen.id)
         if left:
             _confirm(workspace, chosen, left, confirm)
             chosen = remainders.take_up(workspace, chosen, actor_of(settings))
@@ -81,9 +82,9 @@ def _confirm(workspace: Workspace, batch: Batch, people: int, confirm: str | Non
         left = remainders.of_batch(connection, batch)
     rows = [(f"{store}.{name}", one.people, one.records) for (store, name), one in left.items()]
     title = f"Batch {batch.uid} for {batch.scope} is over ({batch.state.value}). It left:"
-    terminal.notes().print(terminal.table(title, ("collection", "people", "records when last seen"), rows))
+    output.notes().print(output.table(title, ("collection", "people", "records when last seen"), rows))
     question = f"This cannot be undone. Type the number of people of whom the rest goes ({people}) to go on"
-    if not terminal.ask(question, str(people)):
+    if not output.ask(question, str(people)):
         raise NotConfirmedError(
             remedy=f"Answer with that number, or in a script: expunge retry {batch.uid} --confirm {batch.plan_digest}"
         )

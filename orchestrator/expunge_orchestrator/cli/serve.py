@@ -49,8 +49,8 @@ def serve(
         import uvicorn  # noqa: PLC0415 - an extra
 
         from expunge_orchestrator.api import app as application  # noqa: PLC0415
-        from expunge_orchestrator.api.office import office_of  # noqa: PLC0415
-        from expunge_orchestrator.api.worker import Worker  # noqa: PLC0415
+        from expunge_orchestrator.api.background_worker import Worker  # noqa: PLC0415
+        from expunge_orchestrator.api.state import office_of  # noqa: PLC0415
     except ImportError:
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
     _log_to(sys.stderr)
@@ -78,7 +78,7 @@ def configured(application: ASGIApp, host: str, port: int, settings: ApiSettings
     """
     import uvicorn  # noqa: PLC0415 - an extra
 
-    from expunge_orchestrator.api.patience import patient  # noqa: PLC0415
+    from expunge_orchestrator.api.slow_client_protocol import patient  # noqa: PLC0415
 
     return uvicorn.Config(
         application,

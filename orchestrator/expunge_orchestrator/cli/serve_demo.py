@@ -12,12 +12,11 @@ from typing import Annotated
 import typer
 
 from expunge_config.examples.calltrack import Company
-from expunge_orchestrator.cli import run, terminal
-from expunge_orchestrator.demo import beside, walk
-from expunge_orchestrator.demo import company as loader
+from expunge_orchestrator.cli import output, run
+from expunge_orchestrator.demo import loader, scenario, sidecar
 from expunge_orchestrator.demo.errors import DemoError
-from expunge_orchestrator.embedded import Stack, stack
-from expunge_orchestrator.embedded.ports import LOOPBACK, is_free
+from expunge_orchestrator.dev_servers import Stack, stack
+from expunge_orchestrator.dev_servers.ports import LOOPBACK, is_free
 
 ISSUER = "https://app.calltrack.example"
 KEYS = (
@@ -55,7 +54,7 @@ def serve_demo(
     for one in (port, port + 1)[: 1 if application is None else 2]:
         if not is_free(one):
             raise DemoError(f"Port {one} is taken.", remedy="Name another with --port.")
-    said = terminal.console()
+    said = output.console()
     with (
         tempfile.TemporaryDirectory(prefix="expunge-serve-demo-") as path,
         stack() as servers,
@@ -64,14 +63,14 @@ def serve_demo(
         company = Company(seed=2026, people=people, now=datetime.now(UTC))
         said.print(f"Loading a made-up company of {people} people …")
         loaded = loader.load(company, servers.endpoints, servers.programs.postgres / "pg_dump")
-        environment = walk.settings_for(servers.endpoints, loaded, Path(path) / "expunge")
+        environment = scenario.settings_for(servers.endpoints, loaded, Path(path) / "expunge")
         environment |= {
             "EXPUNGE_API__ISSUERS__APP__KIND": "person",
             "EXPUNGE_API__ISSUERS__APP__ISSUER": ISSUER,
             "EXPUNGE_API__ISSUERS__APP__AUDIENCE": "expunge",
             "EXPUNGE_API__ISSUERS__APP__JWKS_URL": f"{page}/.well-known/jwks.json",
         }
-        shell = walk.Shell(run, Path(path), environment, lambda _line: None)
+        shell = scenario.Shell(run, Path(path), environment, lambda _line: None)
         shell.ask("keys", "init")
         shell.ask("adopt", "cache")
         rows = [
@@ -80,7 +79,7 @@ def serve_demo(
         ]
         if application is not None:
             given = _told_to_the_application(company, servers, api)
-            beside_it.enter_context(beside.running(application, port + 1, given))
+            beside_it.enter_context(sidecar.running(application, port + 1, given))
         said.print("\nAPI keys, shown once:")
         for role, whom, key in rows:
             said.print(f"  {role:10} {whom:10} {key}", soft_wrap=True)

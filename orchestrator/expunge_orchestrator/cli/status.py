@@ -9,13 +9,13 @@ from rich.markup import escape
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
-from expunge_orchestrator.cli import terminal
-from expunge_orchestrator.describing import batch_told, plan_told
+from expunge_orchestrator.ledger.batch_status import at_work_seemingly, outcomes_of, told_state
+from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import BatchState, batch_by_uid, batches
-from expunge_orchestrator.progress import at_work_seemingly, outcomes_of, told_state
-from expunge_orchestrator.requests import starting
+from expunge_orchestrator.presentation import batch_told, plan_told
+from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     batch: Annotated[str | None, typer.Argument(help="A batch (bt_…); without one, all of them.")] = None,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     """Show how far a batch is, what was found and what is left; or list all batches.
 
@@ -41,7 +41,7 @@ def status(
                 planned = plan_told(connection, chosen)
             report = batch_told(workspace, chosen)
             if as_json:
-                terminal.emit({**planned, **report} if chosen.state in _NOT_BEGUN else report)
+                output.emit({**planned, **report} if chosen.state in _NOT_BEGUN else report)
             elif chosen.state in _NOT_BEGUN:
                 plan_verb.show(chosen)
             else:
@@ -64,16 +64,16 @@ def status(
             ]
             put_off = [
                 {"request": one.uid, "batch": one.batch_uid, "failure": one.failure}
-                for one in starting.put_off(connection)
+                for one in scheduler.put_off(connection)
             ]
     if as_json:
-        terminal.emit({"batches": listed, "requestsPutOff": put_off})
+        output.emit({"batches": listed, "requestsPutOff": put_off})
         return
     for waiting in put_off:
         told = f"[red]{waiting['request']}[/] could not be begun: {escape(str(waiting['failure']))}"
-        terminal.console().print(told, soft_wrap=True)
+        output.console().print(told, soft_wrap=True)
     if not listed:
-        terminal.console().print("No batches yet: expunge plan PEOPLE.csv --controller …")
+        output.console().print("No batches yet: expunge plan PEOPLE.csv --controller …")
         return
     columns = ("batch", "controller", "state", "people", "outcomes", "created", "settles at")
     rows = [
@@ -88,19 +88,19 @@ def status(
         )
         for one, results in ((one, one["outcomes"]) for one in listed)
     ]
-    terminal.console().print(terminal.table("Batches", columns, rows))
+    output.console().print(output.table("Batches", columns, rows))
 
 
 def show(report: dict[str, Any]) -> None:
     """A batch for people."""
-    out = terminal.console()
+    out = output.console()
     rows = [
         (name, one["found"], *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer")))
         for name, one in report["collections"].items()
     ]
     title = f"Batch {report['batch']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
     if rows:
-        out.print(terminal.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
+        out.print(output.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
         if any("?" in row for row in rows):
             out.print("?: not known, since somebody of whom this was found has not been verified")
     else:
@@ -114,12 +114,12 @@ def show(report: dict[str, Any]) -> None:
             out.print(f"[red]chunk {chunk['chunk']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
     if number := report["leftInPart"]:
         out.print(
-            f"{terminal.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
+            f"{output.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
             " and perhaps the way to the rest with it. So what leads to the rest is kept, sealed, until a later request"
             " of the same person, by an id that proves it, has erased it (expunge plan), or this one:"
             f" expunge retry {report['batch']}. A request by e-mail or phone alone is only told of it."
         )
     if report["state"] == BatchState.CANCELLED and (number := report["settled"]):
-        out.print(f"The settling check is done of {terminal.people(number)}.")
+        out.print(f"The settling check is done of {output.people(number)}.")
     if report["settling"]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")

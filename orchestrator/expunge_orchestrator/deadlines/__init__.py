@@ -12,13 +12,13 @@ statutes    the rules of the laws, with their sources
 days        business days, working days, and when a zone's day is over
 """
 
-from expunge_orchestrator.deadlines.clocks import Clocks, Deadline, Extension, Kind
-from expunge_orchestrator.deadlines.days import DayOff, Days
+from expunge_orchestrator.deadlines.business_days import DayOff, Days
+from expunge_orchestrator.deadlines.calculation import start
+from expunge_orchestrator.deadlines.document import document, lines
 from expunge_orchestrator.deadlines.extending import extend_promise, extend_statute, latest_promise
+from expunge_orchestrator.deadlines.models import Clocks, Deadline, Extension, Kind
 from expunge_orchestrator.deadlines.restoring import restore
-from expunge_orchestrator.deadlines.standing import Standing, Warned, standing, warning
-from expunge_orchestrator.deadlines.starting import start
-from expunge_orchestrator.deadlines.stating import document, lines
+from expunge_orchestrator.deadlines.status import Standing, Warned, standing, warning
 
 __all__ = [
     "Clocks",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from expunge_orchestrator.deadlines.clocks import Clocks, Deadline, Extension
-from expunge_orchestrator.deadlines.days import Days
+from expunge_orchestrator.deadlines.business_days import Days
+from expunge_orchestrator.deadlines.models import Clocks, Deadline, Extension
 from expunge_orchestrator.deadlines.statutes import RULES
 from expunge_orchestrator.errors import ExtensionRefusedError
 

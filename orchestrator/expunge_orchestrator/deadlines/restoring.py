@@ -8,8 +8,8 @@ from typing import Any
 
 from expunge_config.datamap import DeadlineSpec
 from expunge_orchestrator.clock import parse
-from expunge_orchestrator.deadlines.clocks import Clocks, Deadline, Extension, Kind
-from expunge_orchestrator.deadlines.days import DayOff
+from expunge_orchestrator.deadlines.business_days import DayOff
+from expunge_orchestrator.deadlines.models import Clocks, Deadline, Extension, Kind
 
 
 def restore(document: Mapping[str, Any], closed: Iterable[str] = ()) -> Clocks:

@@ -8,7 +8,7 @@ from datetime import date
 
 from expunge_config.datamap import Statute
 from expunge_config.periods import Period
-from expunge_orchestrator.deadlines.days import Days
+from expunge_orchestrator.deadlines.business_days import Days
 
 
 @dataclass(frozen=True, slots=True)

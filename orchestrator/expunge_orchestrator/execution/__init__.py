@@ -1,1 +1,1 @@
-"""Running batches: steps, pipeline, runner."""
+"""Running batches: the steps of a chunk, the runner that delivers them, and what operators do to a batch."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator.execution import states, stopping
+from expunge_orchestrator.execution import batch_control, batch_states
+from expunge_orchestrator.ledger.batch_status import told_now
+from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, BatchState, batch_by_uid
-from expunge_orchestrator.progress import told_now
 from expunge_orchestrator.workspace import Workspace
 
 _AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
 
 
-def start(workspace: Workspace, batch: Batch, begun: states.Begun) -> None:
+def start(workspace: Workspace, batch: Batch, begun: batch_states.Begun) -> None:
     """Begin a batch. One that runs already stays as it is: an answer was lost, or somebody else was as quick.
 
     Args:
@@ -26,7 +26,7 @@ def start(workspace: Workspace, batch: Batch, begun: states.Begun) -> None:
         UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
         ExpungeError: As `states.begin`.
     """
-    if states.begin(workspace, batch, begun):
+    if batch_states.begin(workspace, batch, begun):
         return
     with reading(workspace.ledger) as connection:
         told = told_now(connection, batch_by_uid(connection, batch.uid))
@@ -37,7 +37,7 @@ def start(workspace: Workspace, batch: Batch, begun: states.Begun) -> None:
         )
 
 
-def resume(workspace: Workspace, batch: Batch, actor: str, also: states.Begun = states.nothing) -> Batch:
+def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> Batch:
     """Let a paused batch go on, checked as a beginning is. Where that is refused it stays paused.
 
     Raises:
@@ -46,6 +46,6 @@ def resume(workspace: Workspace, batch: Batch, actor: str, also: states.Begun = 
     """
     if batch.state is BatchState.PAUSED:
         with reading(workspace.ledger) as connection:
-            going_on = replace(batch, state=states.without_pause(connection, batch))
-        states.begin(workspace, going_on)  # changes nothing: it was begun before
-    return stopping.resume(workspace.ledger, batch, actor, also)
+            going_on = replace(batch, state=batch_states.without_pause(connection, batch))
+        batch_states.begin(workspace, going_on)  # changes nothing: it was begun before
+    return batch_control.resume(workspace.ledger, batch, actor, also)

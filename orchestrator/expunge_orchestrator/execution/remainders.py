@@ -14,17 +14,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator import approving, closure, issuing, leftovers, outcomes
+from expunge_orchestrator import data_type_closure
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import WaitingError
-from expunge_orchestrator.execution import bisecting, bodies, pipeline, sameness, states
-from expunge_orchestrator.execution.context import Context, Next
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import batch_states, poison_isolation, sameness
+from expunge_orchestrator.execution.step_context import Context, Next
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import one_at_a_time, reading
 from expunge_orchestrator.ledger.items import Item, update_items
-from expunge_orchestrator.ledger.records import Batch, BatchState, ChunkState, batch_by_uid
-from expunge_orchestrator.leftovers import Place
-from expunge_orchestrator.outcomes import Line, Record, Result
+from expunge_orchestrator.planning import approval
+from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules.outcomes import Line, Record, Result
+from expunge_orchestrator.subjects import residual_keys
+from expunge_orchestrator.subjects.residual_keys import Place
 from expunge_orchestrator.workspace import Workspace
 
 RESTS = (BatchState.CANCELLED, BatchState.SETTLED)
@@ -59,7 +63,7 @@ def of_batch(connection: sa.Connection, batch: Batch) -> dict[Place, Remainder]:
     return {place: Remainder(number, records[place]) for place, number in sorted(people.items())}
 
 
-def take_up(workspace: Workspace, batch: Batch, actor: str, also: states.Begun = states.nothing) -> Batch:
+def take_up(workspace: Workspace, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> Batch:
     """Let a batch that is over run again for what it left, and for nothing else; returns it as it is then.
 
     One ledger transaction: keys, suppression entries, the work and what `also` writes are durable together, before
@@ -72,12 +76,12 @@ def take_up(workspace: Workspace, batch: Batch, actor: str, also: states.Begun =
         FindingsError: `check` would show an error.
     """
     with reading(workspace.ledger) as connection:
-        approving.refuse_unapproved(connection, batch)
-    states.refuse_unfit(workspace, batch)
+        approval.refuse_unapproved(connection, batch)
+    batch_states.refuse_unfit(workspace, batch)
     with workspace.ledger.begin() as connection:
         one_at_a_time(connection)  # with the placing of holds
         rows = list(connection.execute(_left(batch)).mappings())
-        ended = issuing.ended(connection, [row["series"] for row in rows])
+        ended = statement_issuer.ended(connection, [row["series"] for row in rows])
         rows = [row for row in rows if row["series"] not in ended]
         if not rows:
             raise UsageError(
@@ -98,26 +102,26 @@ def take_up(workspace: Workspace, batch: Batch, actor: str, also: states.Begun =
 def _left(batch: Batch) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any, Any]:
     return (
         sa.select(
-            schema.item.c.id,
-            schema.item.c.chunk_id,
-            schema.item.c.series,
-            schema.item.c.verified,
-            schema.item.c.reviewed,
-            schema.item.c.reverified,
-            schema.leftover.c.wrapped_key,
-            schema.leftover.c.sealed_keys,
-            schema.leftover.c.places,
+            tables.item.c.id,
+            tables.item.c.chunk_id,
+            tables.item.c.series,
+            tables.item.c.verified,
+            tables.item.c.reviewed,
+            tables.item.c.reverified,
+            tables.leftover.c.wrapped_key,
+            tables.leftover.c.sealed_keys,
+            tables.leftover.c.places,
         )
-        .join(schema.leftover, schema.leftover.c.item_id == schema.item.c.id)
-        .where(schema.item.c.batch_id == batch.id)
-        .order_by(schema.item.c.id)
+        .join(tables.leftover, tables.leftover.c.item_id == tables.item.c.id)
+        .where(tables.item.c.batch_id == batch.id)
+        .order_by(tables.item.c.id)
     )
 
 
 def _reopen(connection: sa.Connection, batch: Batch, actor: str) -> None:
     reopened = connection.execute(
-        sa.update(schema.batch)
-        .where(schema.batch.c.id == batch.id, schema.batch.c.state.in_([state.value for state in RESTS]))
+        sa.update(tables.batch)
+        .where(tables.batch.c.id == batch.id, tables.batch.c.state.in_([state.value for state in RESTS]))
         .values(state=BatchState.EXECUTING.value, state_at=stamp(now()), cancelled_at=None, changed_by=actor)
     ).rowcount
     if not reopened:
@@ -133,8 +137,8 @@ def _cut_off(
     remainder: dict[str, list[str]] = {}
     for store, name in places:
         remainder.setdefault(store, []).append(name)
-    row = connection.execute(sa.select(schema.chunk).where(schema.chunk.c.id == chunk_id)).one()
-    bisecting.cut_off(
+    row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id)).one()
+    poison_isolation.cut_off(
         connection,
         row,
         people,
@@ -174,9 +178,9 @@ def _last_seen(row: sa.RowMapping) -> dict[str, Any]:
 
 def _suppress_again(connection: sa.Connection, people: Sequence[int]) -> None:
     """Holds, other requests and a restore know these people again by all the tags of the request."""
-    tag, entry = schema.leftover_tag.c, schema.suppression.c
+    tag, entry = tables.leftover_tag.c, tables.suppression.c
     connection.execute(
-        sa.insert(schema.suppression).from_select(
+        sa.insert(tables.suppression).from_select(
             ["tag", "item_id", "namespace", "entered_at"],
             sa.select(tag.tag, tag.item_id, tag.namespace, sa.literal(stamp(now()))).where(
                 tag.item_id.in_(people), ~sa.exists().where(entry.tag == tag.tag, entry.item_id == tag.item_id)
@@ -197,7 +201,7 @@ def come_since(context: Context) -> dict[int, Place]:
     others = [
         place for store, names in batch.actions.items() for name in names if (place := (store, name)) not in going
     ]
-    hanging = closure.hanging(batch.scope, workspace.data_map, workspace.stores, going, others)
+    hanging = data_type_closure.hanging(batch.scope, workspace.data_map, workspace.stores, going, others)
     found: dict[int, Place] = {}
     for store in batch.actions:
         names = {name for place, name in hanging if place == store}
@@ -228,10 +232,10 @@ def checked(
     More than was left means that somebody has gone on using what the request was about: nothing of that is taken along
     unseen. Less means that it went by itself, or that only an e-mail or a number led there, which was not kept.
     """
-    planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
+    planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
     if planned is not None:
         return Next()
-    doubted = leftovers.by_what_passes_on(context.workspace)
+    doubted = residual_keys.by_what_passes_on(context.workspace)
     why = {number: f"{store}.{name}: {_MORE}." for number, (store, name) in since.items()}
     for item in context.active:
         for store, collections in context.actions.items():
@@ -245,11 +249,11 @@ def checked(
         [{"id": number, "outcome": Result.FAILED.value, "reason": reason} for number, reason in why.items()],
     )
     said = f"recount, {len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
-    stopped = bisecting.fail_alone(connection, context, failing, pipeline.RESOLVE, said)
+    stopped = poison_isolation.fail_alone(connection, context, failing, pipeline.RESOLVE, said)
     if stopped is None:
         connection.execute(
-            sa.update(schema.chunk)
-            .where(schema.chunk.c.id == context.chunk_id)
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == context.chunk_id)
             .values(planned={store: dict.fromkeys(names, 0) for store, names in context.actions.items()})
         )
     return stopped or Next()
@@ -282,4 +286,4 @@ def gone(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequenc
     """Of whose remainder (items) nothing is there any more, so that nothing has to lead there."""
     if context.remainder is None:
         return []
-    return [item.id for item in people if not bodies.guarded(judged[item.id])]
+    return [item.id for item in people if not statement_bodies.guarded(judged[item.id])]

@@ -17,75 +17,83 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Beat, no_beat
 from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.cutting import WORKERS
 from expunge_orchestrator.errors import of_the_ledger
-from expunge_orchestrator.execution import bisecting, pipeline, resolving, settling, states, steps, withdrawing
-from expunge_orchestrator.execution.context import Context, Next, Write
-from expunge_orchestrator.execution.delivery import Delivery, take, taken
-from expunge_orchestrator.garbage import collected_seldom
-from expunge_orchestrator.issuing import publish
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution import (
+    batch_states,
+    cancellation,
+    poison_isolation,
+    resolve_step,
+    settling_steps,
+    steps,
+)
+from expunge_orchestrator.execution.fencing import Delivery, take, taken
+from expunge_orchestrator.execution.step_context import Context, Next, Write
+from expunge_orchestrator.gc_tuning import collected_seldom
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import STOPPED, ChunkState
 from expunge_orchestrator.ledger.database import forget, one_at_a_time, reading, sole_runner
-from expunge_orchestrator.ledger.records import STOPPED, ChunkState
+from expunge_orchestrator.receipts.statement_issuer import publish
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.chunking import WORKERS
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
 from expunge_reports.log.append_only_log import LogWriter
 
 _STEPS: Mapping[str, Callable[[Context], Write]] = {
     pipeline.ACCEPT: steps.accept,
-    pipeline.RESOLVE: resolving.resolve,
+    pipeline.RESOLVE: resolve_step.resolve,
     pipeline.RECOUNT: steps.recount,
     pipeline.ERASE: steps.erase,
     pipeline.VERIFY: steps.verify,
     pipeline.CONCLUDE: steps.conclude,
-    pipeline.REVIEW: settling.review,
-    pipeline.RE_RESOLVE: settling.re_resolve,
-    pipeline.RE_ERASE: settling.re_erase,
-    pipeline.RE_VERIFY: settling.re_verify,
-    pipeline.SETTLE: settling.settle,
-    withdrawing.WITHDRAW: withdrawing.withdraw,
+    pipeline.REVIEW: settling_steps.review,
+    pipeline.RE_RESOLVE: settling_steps.re_resolve,
+    pipeline.RE_ERASE: settling_steps.re_erase,
+    pipeline.RE_VERIFY: settling_steps.re_verify,
+    pipeline.SETTLE: settling_steps.settle,
+    cancellation.WITHDRAW: cancellation.withdraw,
 }
 
 
 # Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
 _OWNED = (
-    sa.update(schema.chunk)
-    .where(schema.chunk.c.id == sa.bindparam("chunk"), schema.chunk.c.epoch == sa.bindparam("held"))
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
     .values(
         attempts=sa.case(
-            (sa.func.coalesce(schema.chunk.c.stuck_at, -1) > sa.bindparam("passed"), schema.chunk.c.attempts), else_=0
+            (sa.func.coalesce(tables.chunk.c.stuck_at, -1) > sa.bindparam("passed"), tables.chunk.c.attempts), else_=0
         ),
         not_before=None,
         failure=None,
     )
-    .returning(schema.chunk.c.bisection_id)
+    .returning(tables.chunk.c.bisection_id)
 )
-_LOGGED = sa.insert(schema.step_log)
+_LOGGED = sa.insert(tables.step_log)
 _MOVED = (
-    sa.update(schema.chunk)
-    .where(schema.chunk.c.id == sa.bindparam("chunk"))
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("step", "rounds", "repeats", "state", "failure")})
 )
 _MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"))
 _OPEN_CHUNKS = (
     sa.select(
-        schema.chunk.c.id,
-        schema.chunk.c.batch_id,
-        schema.chunk.c.not_before,
-        schema.chunk.c.depth,
-        schema.bisection.c.people,
-        schema.bisection.c.failures,
-        schema.bisection.c.passes,
+        tables.chunk.c.id,
+        tables.chunk.c.batch_id,
+        tables.chunk.c.not_before,
+        tables.chunk.c.depth,
+        tables.bisection.c.people,
+        tables.bisection.c.failures,
+        tables.bisection.c.passes,
     )
-    .join(schema.batch, schema.batch.c.id == schema.chunk.c.batch_id)
-    .outerjoin(schema.bisection, schema.bisection.c.id == schema.chunk.c.bisection_id)
+    .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
+    .outerjoin(tables.bisection, tables.bisection.c.id == tables.chunk.c.bisection_id)
     .where(
-        schema.batch.c.state.not_in([state.value for state in STOPPED]),
-        schema.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+        tables.batch.c.state.not_in([state.value for state in STOPPED]),
+        tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
     )
-    .order_by(schema.batch.c.id, schema.chunk.c.id)
+    .order_by(tables.batch.c.id, tables.chunk.c.id)
 )
-_OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(schema.batch.c.id == sa.bindparam("only"))
+_OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(tables.batch.c.id == sa.bindparam("only"))
 
 _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
@@ -152,7 +160,7 @@ def run(
 def _publish(workspace: Workspace, writer: LogWriter) -> None:
     """Bring the log and the batches' states up to date with the chunks."""
     publish(workspace.ledger, writer)
-    states.refresh(workspace)
+    batch_states.refresh(workspace)
 
 
 def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tuple[list[int], float | None]:
@@ -165,7 +173,7 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
             rows = connection.execute(_OPEN_CHUNKS_OF, {"only": only}).all()
     open_rows = [row for row in rows if row.id not in in_flight]
     open_rows.sort(
-        key=lambda row: (row.batch_id, bisecting.turn(row.depth, row.people, row.failures, row.passes), row.id)
+        key=lambda row: (row.batch_id, poison_isolation.turn(row.depth, row.people, row.failures, row.passes), row.id)
     )
     ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= stamp(moment)]
     waiting = [row.not_before for row in open_rows if row.id not in ready]
@@ -207,7 +215,7 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
             return None
         onward = write(connection)
         _move(connection, context, step, onward)
-        bisecting.passed(connection, context.chunk_id, owned.bisection_id, step)
+        poison_isolation.passed(connection, context.chunk_id, owned.bisection_id, step)
         logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
         connection.execute(_LOGGED, logged | {"epoch": epoch, "at": stamp(now())})
         goes_on = onward.state is ChunkState.READY and not watch.told_to_stop()
@@ -244,16 +252,16 @@ def _stop(context: Context, epoch: int, step: int, error: Exception) -> None:
         case StillReferencedError() if _first_time(context, epoch):
             _put_off(context.workspace, context, epoch, step, why)
         case TerminalError() if not isinstance(error, IdentityChangedError):
-            bisecting.narrow(context, epoch, step, why)
+            poison_isolation.narrow(context, epoch, step, why)
         case ExpungeError() | ReportError():
             _fail(context.workspace, context.chunk_id, epoch, why)
         case _:
-            bisecting.narrow(context, epoch, step, f"{name}: internal error {type(error).__name__}")
+            poison_isolation.narrow(context, epoch, step, f"{name}: internal error {type(error).__name__}")
 
 
 def _first_time(context: Context, epoch: int) -> bool:
     """Nothing failed here since the last step that was passed, and another attempt is allowed."""
-    chunk = schema.chunk.c
+    chunk = tables.chunk.c
     with reading(context.workspace.ledger) as connection:
         attempts = connection.scalar(
             sa.select(chunk.attempts).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
@@ -267,17 +275,17 @@ def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why:
     again = pipeline.take_up_at(context.batch.pipeline, step)
     with workspace.ledger.begin() as connection:
         attempts = connection.scalar(
-            sa.update(schema.chunk)
-            .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
             .values(
-                attempts=schema.chunk.c.attempts + 1,
-                stuck_at=sa.case((schema.chunk.c.stuck_at > step, schema.chunk.c.stuck_at), else_=step),
+                attempts=tables.chunk.c.attempts + 1,
+                stuck_at=sa.case((tables.chunk.c.stuck_at > step, tables.chunk.c.stuck_at), else_=step),
                 state=ChunkState.READY.value,
                 step=again,
-                rounds=schema.chunk.c.rounds + (again != step),
+                rounds=tables.chunk.c.rounds + (again != step),
                 failure=why[:500],
             )
-            .returning(schema.chunk.c.attempts)
+            .returning(tables.chunk.c.attempts)
         )
         if attempts is None:
             return
@@ -286,13 +294,13 @@ def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why:
         }
         if attempts >= workspace.settings.max_attempts:
             values = {"state": ChunkState.FAILED.value, "not_before": None}
-        connection.execute(sa.update(schema.chunk).where(schema.chunk.c.id == chunk_id).values(**values))
+        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**values))
 
 
 def _fail(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
     with workspace.ledger.begin() as connection:
         connection.execute(
-            sa.update(schema.chunk)
-            .where(schema.chunk.c.id == chunk_id, schema.chunk.c.epoch == epoch)
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
             .values(state=ChunkState.FAILED.value, failure=why[:500])
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator.execution.context import Context
+from expunge_orchestrator.execution.step_context import Context
 
 
 def refuse_other_store(context: Context) -> None:

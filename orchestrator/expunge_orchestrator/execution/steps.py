@@ -13,28 +13,28 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_connectors.contract import CopyListing, Counts, Tally
-from expunge_orchestrator import asking, copies, issuing, leftovers, limits, outcomes
+from expunge_orchestrator import backup_copies, store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
-    bisecting,
-    bodies,
-    elsewhere,
-    holding,
-    pipeline,
-    receipt,
+    cancellation,
+    concurrent_requests,
+    hold_enforcement,
+    poison_isolation,
     remainders,
-    withdrawing,
 )
-from expunge_orchestrator.execution.concluding import Conclusions
-from expunge_orchestrator.execution.context import MAX_ROUNDS, Context, Next, Write
 from expunge_orchestrator.execution.sameness import refuse_other_store
-from expunge_orchestrator.grounds import grounds_of
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.execution.step_context import MAX_ROUNDS, Context, Next, Write
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ChunkState, counted_at, verified_at, verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_alike, update_items
-from expunge_orchestrator.ledger.records import ChunkState, counted_at, verified_at, verified_since_count
-from expunge_orchestrator.outcomes import Record, Result
-from expunge_orchestrator.scope import asked_for
+from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts.outcome_bodies import Conclusions
+from expunge_orchestrator.rules import limits_and_drift, outcomes, pipeline
+from expunge_orchestrator.rules.outcomes import Record, Result
+from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.rules.scope import asked_for
+from expunge_orchestrator.subjects import residual_keys
 from expunge_reports.statement import NOTHING_OPEN
 
 _ON = Next()
@@ -45,11 +45,15 @@ def accept(context: Context) -> Write:
     at = now()
 
     def write(connection: sa.Connection) -> Next:
-        received = receipt.of(connection, context.batch)
-        documents = bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
-        body = bodies.accepted(context.batch, received, [issuing.share(connection, one) for one in documents])
-        drafts = [issuing.Draft(item.id, item.series, "accepted", item.subjects, body) for item in context.active]
-        issuing.issue(connection, context.workspace.keys, drafts, at)
+        received = request_facts.of(connection, context.batch)
+        documents = statement_bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
+        body = statement_bodies.accepted(
+            context.batch, received, [statement_issuer.share(connection, one) for one in documents]
+        )
+        drafts = [
+            statement_issuer.Draft(item.id, item.series, "accepted", item.subjects, body) for item in context.active
+        ]
+        statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         return _ON
 
     return write
@@ -64,7 +68,7 @@ def recount(context: Context) -> Write:
     due: dict[str, Counter[str]] = {}
     people, actions = context.active, context.actions
     subjects = {store: context.subjects(people, store) for store in actions}
-    answers = asking.each(
+    answers = store_calls.each(
         subjects,
         lambda store: context.workspace.stores[store].count(
             subjects[store], context.batch.scope, context.cutoffs[store]
@@ -97,10 +101,12 @@ def recount(context: Context) -> Write:
             return remainders.checked(connection, context, counted, since)
         if context.touched:
             return _ON
-        planned = connection.scalar(sa.select(schema.chunk.c.planned).where(schema.chunk.c.id == context.chunk_id))
-        more = limits.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
+        planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
+        more = limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
         most = max((outcomes.all_due(record) for record in found.values()), default=0)
-        more += limits.beyond(context.workspace.data_map.limits, context.batch.plan.get("mostPerPerson", most), most)
+        more += limits_and_drift.beyond(
+            context.workspace.data_map.limits, context.batch.plan.get("mostPerPerson", most), most
+        )
         if not more:
             return _ON
         return Next(
@@ -125,7 +131,7 @@ def erase(context: Context) -> Write:
     due = [
         item for item in context.active if not outcomes.nothing_due({context.store: item.found.get(context.store, {})})
     ]
-    for actions, people in holding.parts(context, due):
+    for actions, people in hold_enforcement.parts(context, due):
         context.workspace.stores[context.store].erase(
             context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
         )
@@ -155,9 +161,9 @@ def verify(context: Context) -> Write:
 def conclude(context: Context) -> Write:
     """Say for each person what happened; go back for another round while something due is left."""
     actions = context.actions
-    others, left_before = elsewhere.unfinished(context, context.active)
+    others, left_before = concurrent_requests.unfinished(context, context.active)
     judged = {
-        item.id: elsewhere.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
+        item.id: concurrent_requests.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
         for item in context.active
     }
     # A remainder that is withdrawn before it was looked at is left: that what was kept finds nothing proves nothing.
@@ -166,24 +172,24 @@ def conclude(context: Context) -> Write:
     }
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
     results |= remainders.results(context, judged)
-    kept = [] if context.batch.cancelled else holding.explained(context, judged, unfinished)
+    kept = [] if context.batch.cancelled else hold_enforcement.explained(context, judged, unfinished)
     waiting = {one.item.id for one in kept}
     failed = [item for item in unfinished if item.id not in waiting]
-    elsewhere.wait_for_running(others, failed)
+    concurrent_requests.wait_for_running(others, failed)
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Next(step=again)
     at = now()
     listings = context.ahead.listings(context.round, partial(_listed, context))
-    held = copies.holding(listings, dict.fromkeys(context.batch.actions, at))
-    owed = copies.still_open(held)
-    document = bodies.copies_document(listings, held)
+    held = backup_copies.holding(listings, dict.fromkeys(context.batch.actions, at))
+    owed = backup_copies.still_open(held)
+    document = statement_bodies.copies_document(listings, held)
     grounds = grounds_of(context.workspace.data_map)
     normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
 
     def write(connection: sa.Connection) -> Next:
-        copies.record(connection, listings)
-        cited = issuing.share(connection, document)
+        backup_copies.record(connection, listings)
+        cited = statement_issuer.share(connection, document)
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
         counted = counted_at(connection, context.chunk_id)
         conclusions = Conclusions(
@@ -201,37 +207,40 @@ def conclude(context: Context) -> Write:
         denied = _denied_before(connection, context.chunk_id)
         for item in context.items:
             if item.outcome == Result.AMBIGUOUS and item.id not in denied:
-                drafts.append(_draft(item, "denied", bodies.denied(context.batch, item.reason or "")))
+                drafts.append(_draft(item, "denied", statement_bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
                 still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
                 told = conclusions.body(judged[item.id], result)
-                drafts.append(issuing.Draft(item.id, item.series, result.value, item.subjects, told, still_open))
+                drafts.append(
+                    statement_issuer.Draft(item.id, item.series, result.value, item.subjects, told, still_open)
+                )
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
         unseen, left = failed, []
         if context.batch.cancelled:
             unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
             left = [item for item in failed if item not in unseen]
-        drafts += withdrawing.said(context, judged, left, grounds, verified, cited)
-        withdrawing.leave(connection, context, judged, left)
+        drafts += cancellation.said(context, judged, left, grounds, verified, cited)
+        cancellation.leave(connection, context, judged, left)
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        leftovers.end(
-            connection, [*elsewhere.finished(context, done, left_before), *remainders.gone(context, judged, done)]
+        residual_keys.end(
+            connection,
+            [*concurrent_requests.finished(context, done, left_before), *remainders.gone(context, judged, done)],
         )
-        issuing.issue(connection, context.workspace.keys, drafts, at)
+        statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         why = {
-            item.id: f"{bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
+            item.id: f"{statement_bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
             for item in unseen
-            for named in [elsewhere.words(others.get(item.id, ()))[:400]]
+            for named in [concurrent_requests.words(others.get(item.id, ()))[:400]]
         }
         ended += [
             {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
         ]
         update_alike(connection, ended)
-        aside = holding.set_aside(connection, context, kept, cited, at, verified)
+        aside = hold_enforcement.set_aside(connection, context, kept, cited, at, verified)
         if aside is not None:
             return aside
-        return bisecting.fail_alone(connection, context, unseen, pipeline.RESOLVE, _said(context, why)) or Next(
+        return poison_isolation.fail_alone(connection, context, unseen, pipeline.RESOLVE, _said(context, why)) or Next(
             state=ChunkState.WAITING
         )
 
@@ -240,14 +249,14 @@ def conclude(context: Context) -> Write:
 
 def _extended(connection: sa.Connection, context: Context) -> list[str]:
     """The deadlines once more, where they were extended: it may have been after they were stated."""
-    received = receipt.of(connection, context.batch)
+    received = request_facts.of(connection, context.batch)
     if received.deadlines is None or not received.extended:
         return []
-    return [issuing.share(connection, dict(received.deadlines))]
+    return [statement_issuer.share(connection, dict(received.deadlines))]
 
 
 def _listed(context: Context) -> list[CopyListing]:
-    return copies.observe(context.workspace.backups, context.workspace.ledger)
+    return backup_copies.observe(context.workspace.backups, context.workspace.ledger)
 
 
 def _said(context: Context, why: Mapping[int, str]) -> str:
@@ -259,9 +268,9 @@ def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
     """The people of a chunk who were told already that they are ambiguous."""
     return set(
         connection.scalars(
-            sa.select(schema.statement.c.item_id)
-            .join(schema.item, schema.item.c.id == schema.statement.c.item_id)
-            .where(schema.item.c.chunk_id == chunk_id, schema.statement.c.event == "denied")
+            sa.select(tables.statement.c.item_id)
+            .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
+            .where(tables.item.c.chunk_id == chunk_id, tables.statement.c.event == "denied")
         )
     )
 
@@ -286,5 +295,5 @@ def record_counts(context: Context, items: list[Item], counts: Counts, column: s
     return write
 
 
-def _draft(item: Item, event: str, body: Mapping[str, object]) -> issuing.Draft:
-    return issuing.Draft(item.id, item.series, event, item.subjects, body)
+def _draft(item: Item, event: str, body: Mapping[str, object]) -> statement_issuer.Draft:
+    return statement_issuer.Draft(item.id, item.series, event, item.subjects, body)

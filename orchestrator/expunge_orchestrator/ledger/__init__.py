@@ -1,1 +1,1 @@
-"""The ledger: schema, migrations and its records."""
+"""The ledger: its tables, its migrations, and what reads and writes them."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import tables
 
 
 class Item(NamedTuple):
@@ -70,7 +70,7 @@ def _record(text: str | None) -> dict[str, Any]:
 _ITEMS = (
     sa.select(
         *(
-            schema.item.c[name]
+            tables.item.c[name]
             for name in (
                 "id",
                 "line",
@@ -83,12 +83,12 @@ _ITEMS = (
             )
         ),
         *(
-            sa.cast(schema.item.c[name], sa.Text)
+            sa.cast(tables.item.c[name], sa.Text)
             for name in ("subjects", "found", "verified", "reviewed", "reverified")
         ),
     )
-    .where(schema.item.c.chunk_id == sa.bindparam("chunk"))
-    .order_by(schema.item.c.id)
+    .where(tables.item.c.chunk_id == sa.bindparam("chunk"))
+    .order_by(tables.item.c.id)
 )
 
 
@@ -96,14 +96,14 @@ _ITEMS = (
 def _updating(names: tuple[str, ...]) -> sa.Update:
     """An update of these columns of one item."""
     new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    return sa.update(schema.item).where(schema.item.c.id == sa.bindparam("new_id")).values(new)
+    return sa.update(tables.item).where(tables.item.c.id == sa.bindparam("new_id")).values(new)
 
 
 @cache
 def _updating_alike(names: tuple[str, ...]) -> sa.Update:
     """An update of these columns of many items to the same values."""
     new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    return sa.update(schema.item).where(schema.item.c.id.in_(sa.bindparam("alike", expanding=True))).values(new)
+    return sa.update(tables.item).where(tables.item.c.id.in_(sa.bindparam("alike", expanding=True))).values(new)
 
 
 def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.ledger.schema import batch
-from expunge_orchestrator.ledger.schema import metadata as metadata  # noqa: PLC0414 - handed on, with these tables in it
+from expunge_orchestrator.ledger.tables import batch
+from expunge_orchestrator.ledger.tables import metadata as metadata  # noqa: PLC0414 - handed on, with these tables in it
 
 # One person's wish. `due_at`: when it is started. `data_types`: what it is limited to; null: everything. `told`: the
 # last event of which the person was informed. `follow_up`: SHA-256 of the secret that reads and takes back this one.

@@ -1,1 +1,1 @@
-"""Requests before their batch (ADR 11): taken in, taken back, started when their time has come."""
+"""Requests before and around their batch (ADR 11)."""

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from expunge_config.normalisers import builtin
-from expunge_orchestrator import embedded
+from expunge_orchestrator import dev_servers
 
 # No background worker at an hour of its own choosing; the copies are vacuumed and analysed already.
 SETTINGS: Mapping[str, str] = {"autovacuum": "off", "max_wal_size": "8GB", "shared_buffers": "512MB"}
@@ -66,7 +66,7 @@ class Crowd:
 @contextmanager
 def crowd(people: int) -> Iterator[Crowd]:
     """A server of its own with the original loaded, for the `with` block."""
-    with embedded.stack(postgres_settings=SETTINGS) as stack:
+    with dev_servers.stack(postgres_settings=SETTINGS) as stack:
         yield Crowd(people, load(stack.endpoints.postgres_url, people), stack.endpoints.postgres_url)
 
 

@@ -24,17 +24,18 @@ from tests.bench.measuring import Stages, Timed, resident_megabytes
 
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
-from expunge_orchestrator import issuing, planning, progress
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import runner, states
-from expunge_orchestrator.execution.delivery import Delivery
+from expunge_orchestrator.execution import batch_states, runner
+from expunge_orchestrator.execution.fencing import Delivery
 from expunge_orchestrator.execution.runner import Watch
-from expunge_orchestrator.intake import checked_people
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.ledger import batch_status, tables
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, batch_by_uid
-from expunge_orchestrator.scope import parse_scope
-from expunge_orchestrator.trusting import install, open_log
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.receipts import statement_issuer
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import checked_people
+from expunge_orchestrator.transparency_log import install, open_log
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 
@@ -123,12 +124,12 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
         memory.append(resident_megabytes())
         receipts_issued = _issued(workspace) - issued
         with reading(workspace.ledger) as connection:
-            outcomes = dict(progress.outcomes_of(connection, batch))
-            rows = sum(one["found"] for one in progress.remaining_by_collection(connection, batch).values())
+            outcomes = dict(batch_status.outcomes_of(connection, batch))
+            rows = sum(one["found"] for one in batch_status.remaining_by_collection(connection, batch).values())
         assert outcomes == {"erased": len(callers) - 1}, f"not everybody was erased: {outcomes}"
         started = time.perf_counter()
         if receipts:
-            states.wake(workspace)
+            batch_states.wake(workspace)
             _run(workspace)
         settled = time.perf_counter() - started
         memory.append(resident_megabytes())
@@ -151,12 +152,12 @@ def _plan(workspace: Workspace, callers: Sequence[int]) -> Batch:
     listed = "\n".join(("caller_id", *map(str, callers)))
     people = checked_people(io.BytesIO(listed.encode()), workspace.data_map)
     scope = parse_scope(f"client:{CLIENT}", workspace.data_map)
-    return planning.make(workspace, people, scope, lambda _done: None)
+    return planner.make(workspace, people, scope, lambda _done: None)
 
 
 def _carry_out(workspace: Workspace, batch: Batch, steps: Stages | None = None) -> None:
     with (steps or Stages()).time("begin"):
-        states.begin(workspace, batch)
+        batch_states.begin(workspace, batch)
     _run(workspace)
     with reading(workspace.ledger) as connection:
         assert batch_by_uid(connection, batch.uid).state.value == "erased"
@@ -169,7 +170,7 @@ def _run(workspace: Workspace) -> None:
 
 def _issued(workspace: Workspace) -> int:
     with reading(workspace.ledger) as connection:
-        return connection.scalar(sa.select(sa.func.count()).select_from(schema.statement)) or 0
+        return connection.scalar(sa.select(sa.func.count()).select_from(tables.statement)) or 0
 
 
 @contextmanager
@@ -218,7 +219,7 @@ def _counted(ledger: sa.Engine, sent: _Sent) -> Iterator[None]:
 @contextmanager
 def _without_receipts() -> Iterator[None]:
     with (
-        mock.patch.object(issuing, "issue", return_value=None),
+        mock.patch.object(statement_issuer, "issue", return_value=None),
         mock.patch.object(runner, "publish", return_value=0),
     ):
         yield

@@ -19,9 +19,9 @@ from tests.integration.demo.by_hand import ByHand
 
 from expunge_config.examples.calltrack import Company
 from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
-from expunge_orchestrator.demo.company import Loaded, load
-from expunge_orchestrator.demo.judge import Erased, Snapshot, snapshot
-from expunge_orchestrator.embedded import Endpoints, binaries
+from expunge_orchestrator.demo.loader import Loaded, load
+from expunge_orchestrator.demo.oracle import Erased, Snapshot, snapshot
+from expunge_orchestrator.dev_servers import Endpoints, binaries
 
 REDIS_DATABASE = 11
 

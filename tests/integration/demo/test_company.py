@@ -15,10 +15,10 @@ from tests.fixtures.servers import remove_bucket
 from expunge_config.examples.calltrack import Company
 from expunge_config.examples.calltrack.rows import TABLES
 from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
-from expunge_orchestrator.demo import cache, database, storage
-from expunge_orchestrator.demo.company import Loaded, load
+from expunge_orchestrator.demo import load_postgres, load_redis, load_s3
 from expunge_orchestrator.demo.errors import DemoError, NotEmptyError
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.demo.loader import Loaded, load
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -191,7 +191,7 @@ def test_the_password_is_in_no_statement(places: Endpoints, loaded: Loaded):
 
 def test_the_redis_user_reaches_the_keys_of_the_map_and_cannot_enumerate(loaded: Loaded, places: Endpoints):
     try:
-        with redis.Redis.from_url(cache.grant_user(places.redis_url)) as client:
+        with redis.Redis.from_url(load_redis.grant_user(places.redis_url)) as client:
             assert client.type("online") == b"zset"
             client.zrem("online", "nobody")
             client.set("expunge:sentinel", "x")
@@ -206,14 +206,14 @@ def test_the_redis_user_reaches_the_keys_of_the_map_and_cannot_enumerate(loaded:
                     forbidden()
     finally:
         with redis.Redis.from_url(places.redis_url) as admin:
-            admin.acl_deluser(cache.USER)
+            admin.acl_deluser(load_redis.USER)
 
 
 def test_loaded_stores_are_not_loaded_again(company: Company, loaded: Loaded, places: Endpoints):
     for again in (
-        lambda: storage.make_buckets(places),
-        lambda: cache.load_entries(company, places.redis_url),
-        lambda: database.load_rows(company, places.postgres_url),
+        lambda: load_s3.make_buckets(places),
+        lambda: load_redis.load_entries(company, places.redis_url),
+        lambda: load_postgres.load_rows(company, places.postgres_url),
     ):
         with pytest.raises(NotEmptyError):
             again()
@@ -224,13 +224,13 @@ def test_failures_are_told_without_values(company: Company, loaded: Loaded, plac
         places, s3_secret_key="wrong", redis_url="redis://127.0.0.1:1", postgres_url="postgresql://127.0.0.1:1/x"
     )
     for failing in (
-        lambda: storage.make_buckets(wrong),
-        lambda: storage.load_objects(company, wrong),
-        lambda: storage.store_backups(wrong, pg_dump, company.now),
-        lambda: cache.load_entries(company, wrong.redis_url),
-        lambda: cache.grant_user(wrong.redis_url),
-        lambda: database.load_rows(company, wrong.postgres_url),
-        lambda: database.grant_role(wrong.postgres_url),
+        lambda: load_s3.make_buckets(wrong),
+        lambda: load_s3.load_objects(company, wrong),
+        lambda: load_s3.store_backups(wrong, pg_dump, company.now),
+        lambda: load_redis.load_entries(company, wrong.redis_url),
+        lambda: load_redis.grant_user(wrong.redis_url),
+        lambda: load_postgres.load_rows(company, wrong.postgres_url),
+        lambda: load_postgres.grant_role(wrong.postgres_url),
     ):
         with pytest.raises(DemoError) as caught:
             failing()

@@ -11,8 +11,8 @@ from psycopg import sql
 from tests.integration.demo.by_hand import ORDER
 from tests.integration.demo.conftest import World
 
-from expunge_orchestrator.demo.judge import Erased, JudgeError, judge, laws, snapshot
-from expunge_orchestrator.demo.judge.schema import TABLES
+from expunge_orchestrator.demo.oracle import Erased, JudgeError, checks, judge, snapshot
+from expunge_orchestrator.demo.oracle.ownership import TABLES
 
 TIMES = {
     "invoices": "issued_at",
@@ -43,19 +43,19 @@ def test_two_snapshots_of_the_same_state_are_equal(world: World):
 
 def test_nothing_erased_is_found_everywhere(world: World):
     found = {(violation.law, violation.place) for violation in judge(world.before, world.before, world.erased)}
-    expected = {(laws.LEFT_OVER, table) for table in ORDER if table != "addresses"}
-    expected |= {(laws.TOMBSTONE, "users"), (laws.ADDRESS, "addresses")}
-    expected |= {(laws.LEFT_OVER, f"s3:calltrack-{bucket}") for bucket in ("recordings", "exports")}
+    expected = {(checks.LEFT_OVER, table) for table in ORDER if table != "addresses"}
+    expected |= {(checks.TOMBSTONE, "users"), (checks.ADDRESS, "addresses")}
+    expected |= {(checks.LEFT_OVER, f"s3:calltrack-{bucket}") for bucket in ("recordings", "exports")}
     kinds = ("session:", "user:", "cache:user:", "online", "cache:caller:", "client:")
-    expected |= {(laws.LEFT_OVER, f"redis:{kind}") for kind in kinds}
-    assert {pair for pair in found if pair[0] != laws.VALUE_LEFT} == expected
+    expected |= {(checks.LEFT_OVER, f"redis:{kind}") for kind in kinds}
+    assert {pair for pair in found if pair[0] != checks.VALUE_LEFT} == expected
     for table in ("users", "messages", "calls", "leads", "redis:session:"):
-        assert (laws.VALUE_LEFT, table) in found
+        assert (checks.VALUE_LEFT, table) in found
 
 
 def test_an_erasure_that_nobody_asked_for_is_found_everywhere(world: World):
     found = {violation.law for violation in judge(world.before, world.after, Erased())}
-    assert found == {laws.MISSING, laws.CHANGED, laws.ADDRESS}
+    assert found == {checks.MISSING, checks.CHANGED, checks.ADDRESS}
 
 
 @pytest.mark.parametrize("table", [*ORDER, "users"])
@@ -63,13 +63,13 @@ def test_one_table_forgotten(world: World, table: str):
     with world.copy(world.places.postgres_url) as places:
         world.by_hand.erase_rows(places.postgres_url, skip=table)
         found = judge(world.before, snapshot(places), world.erased)
-    law = {"users": laws.TOMBSTONE, "addresses": laws.ADDRESS}.get(table, laws.LEFT_OVER)
-    assert {(one.law, one.place) for one in found if one.law != laws.VALUE_LEFT} == {(law, table)}
-    assert {one.place for one in found if one.law == laws.VALUE_LEFT} <= {table}
+    law = {"users": checks.TOMBSTONE, "addresses": checks.ADDRESS}.get(table, checks.LEFT_OVER)
+    assert {(one.law, one.place) for one in found if one.law != checks.VALUE_LEFT} == {(law, table)}
+    assert {one.place for one in found if one.law == checks.VALUE_LEFT} <= {table}
 
 
 def law_of_bystander(table: str, usual: str) -> str:
-    return {"access_log": laws.LOG_TOUCHED, "addresses": laws.ADDRESS}.get(table, usual)
+    return {"access_log": checks.LOG_TOUCHED, "addresses": checks.ADDRESS}.get(table, usual)
 
 
 def last_row(table: str) -> sql.Composed:
@@ -81,7 +81,7 @@ def last_row(table: str) -> sql.Composed:
 def test_a_bystanders_row_is_gone(world: World, table: str):
     statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(table), last_row(table))
     found = verdict(world, world.erased_url, lambda connection: connection.execute(statement))
-    assert found == {(law_of_bystander(table, laws.MISSING), table)}
+    assert found == {(law_of_bystander(table, checks.MISSING), table)}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -90,37 +90,37 @@ def test_a_bystanders_row_is_changed(world: World, table: str):
         sql.Identifier(table), sql.Identifier(TIMES.get(table, "created_at")), last_row(table)
     )
     found = verdict(world, world.erased_url, lambda connection: connection.execute(statement))
-    assert found == {(law_of_bystander(table, laws.CHANGED), table)}
+    assert found == {(law_of_bystander(table, checks.CHANGED), table)}
 
 
 @pytest.mark.parametrize(
     ("statement", "law", "place"),
     [
-        ("INSERT INTO messages (user_id, body) VALUES (100, 'new')", laws.APPEARED, "messages"),
+        ("INSERT INTO messages (user_id, body) VALUES (100, 'new')", checks.APPEARED, "messages"),
         (
             "INSERT INTO access_log (ip, browser, url, status) VALUES ('::1', '', '', 200)",
-            laws.LOG_TOUCHED,
+            checks.LOG_TOUCHED,
             "access_log",
         ),
         # What a foreign key ON DELETE SET NULL would do to a log.
-        ("UPDATE access_log SET user_id = NULL WHERE user_id = 10", laws.LOG_TOUCHED, "access_log"),
+        ("UPDATE access_log SET user_id = NULL WHERE user_id = 10", checks.LOG_TOUCHED, "access_log"),
         (
             "DELETE FROM invoices WHERE id = (SELECT max(id) FROM invoices WHERE user_id = 10)",
-            laws.RETAINED_TOUCHED,
+            checks.RETAINED_TOUCHED,
             "invoices",
         ),
-        ("UPDATE invoice_lines SET cents = cents + 1 WHERE id = 297", laws.RETAINED_TOUCHED, "invoice_lines"),
-        ("DELETE FROM marketing_optouts WHERE id = 3", laws.RETAINED_TOUCHED, "marketing_optouts"),
-        ("DELETE FROM users WHERE id = 10", laws.TOMBSTONE, "users"),
-        ("UPDATE users SET client_id = client_id % 8 + 42 WHERE id = 10", laws.TOMBSTONE, "users"),
-        ("UPDATE users SET created_at = now() WHERE id = 10", laws.TOMBSTONE, "users"),
-        ("UPDATE users SET phone = '+49100000000' WHERE id = 10", laws.TOMBSTONE, "users"),
-        ("UPDATE users SET full_name = 'E. Pohl' WHERE id = 10", laws.TOMBSTONE, "users"),
-        ("UPDATE users SET email = 'erased@briefe.example' WHERE id = 10", laws.TOMBSTONE, "users"),
+        ("UPDATE invoice_lines SET cents = cents + 1 WHERE id = 297", checks.RETAINED_TOUCHED, "invoice_lines"),
+        ("DELETE FROM marketing_optouts WHERE id = 3", checks.RETAINED_TOUCHED, "marketing_optouts"),
+        ("DELETE FROM users WHERE id = 10", checks.TOMBSTONE, "users"),
+        ("UPDATE users SET client_id = client_id % 8 + 42 WHERE id = 10", checks.TOMBSTONE, "users"),
+        ("UPDATE users SET created_at = now() WHERE id = 10", checks.TOMBSTONE, "users"),
+        ("UPDATE users SET phone = '+49100000000' WHERE id = 10", checks.TOMBSTONE, "users"),
+        ("UPDATE users SET full_name = 'E. Pohl' WHERE id = 10", checks.TOMBSTONE, "users"),
+        ("UPDATE users SET email = 'erased@briefe.example' WHERE id = 10", checks.TOMBSTONE, "users"),
         # Of four people in the house one was erased.
         (
             "DELETE FROM addresses WHERE id = (SELECT address_id FROM user_addresses WHERE user_id = 9)",
-            laws.ADDRESS,
+            checks.ADDRESS,
             "addresses",
         ),
     ],
@@ -149,7 +149,7 @@ def test_an_address_in_somebody_elses_text_is_a_value_left(world: World, spellin
         world.by_hand.erase_rows(places.postgres_url)
         # Redis and S3 were erased before this snapshot, and so hold nothing of the erased in both.
         found = judge(before, snapshot(places), world.erased)
-    assert [(one.law, one.place, len(one.records)) for one in found] == [(laws.VALUE_LEFT, "messages", 1)]
+    assert [(one.law, one.place, len(one.records)) for one in found] == [(checks.VALUE_LEFT, "messages", 1)]
 
 
 @pytest.mark.parametrize("spelling", ["{}", "({0:.3}) {0}"])
@@ -166,7 +166,7 @@ def test_a_number_in_another_callers_note_is_a_value_left(world: World, spelling
         before = snapshot(places)
         world.by_hand.erase_rows(places.postgres_url)
         found = judge(before, snapshot(places), world.erased)
-    assert [(one.law, one.place, len(one.records)) for one in found] == [(laws.VALUE_LEFT, "call_notes", 1)]
+    assert [(one.law, one.place, len(one.records)) for one in found] == [(checks.VALUE_LEFT, "call_notes", 1)]
 
 
 def test_people_who_were_not_there_cannot_be_judged(world: World):

@@ -16,7 +16,7 @@ from expunge_connectors.postgres import PostgresConnection, PostgresSpec, Postgr
 from expunge_connectors.postgres.draft.column_classifier import Kind, named
 from expunge_connectors.postgres.draft.table_roles import kept_like, log_like, singular
 from expunge_connectors.postgres.inspection.table_sampling import SampledColumn
-from expunge_orchestrator.drafting import written
+from expunge_orchestrator.map_draft import written
 
 # Every table of Calltrack that foreign keys lead from to a person: written out, not derived by the code that is tested.
 TIED = {

@@ -9,7 +9,7 @@ from tests.integration.postgres.shapes import ACME, checked, shape
 
 from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresSpec
-from expunge_orchestrator.resolution import resolve
+from expunge_orchestrator.rules.identity_resolution import resolve
 
 NOTHING = ""
 

@@ -30,16 +30,16 @@ from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.statement_cache import Phrases
 from expunge_connectors.postgres.verify.replicas import Replicas, larger
 from expunge_connectors.postgres.verify.verification_query import Verifier
-from expunge_orchestrator.embedded import binaries, recipes
-from expunge_orchestrator.embedded.processes import Processes
-from expunge_orchestrator.embedded.server import Server
-from expunge_orchestrator.embedded.users import private_directory, scratch_parent, server_user
+from expunge_orchestrator.dev_servers import binaries, configurations
+from expunge_orchestrator.dev_servers.processes import Processes
+from expunge_orchestrator.dev_servers.server import Server
+from expunge_orchestrator.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
 
 ACTIONS = actions(data_map(), "calltrack")
 
 
 @dataclass(frozen=True, slots=True)
-class Standby(recipes.Postgres):
+class Standby(configurations.Postgres):
     """A server that begins as a copy of another one and follows it."""
 
     upstream: str = field(default="", repr=False)
@@ -75,14 +75,14 @@ def pair() -> Iterator[Pair]:
             copies.mkdir(mode=0o755)
             programs = binaries.aside(programs, copies)
 
-        def server(kind, name, **more) -> tuple[recipes.Postgres, Server]:
+        def server(kind, name, **more) -> tuple[configurations.Postgres, Server]:
             recipe = kind(programs.postgres, private_directory(base / name, user), user, "pass", name=name, **more)
             made = Server(recipe, processes, user, base / f"{name}.log")
             made.launch()
             made.await_ready(first=True)
             return recipe, made
 
-        primary, running = server(recipes.Postgres, "primary")
+        primary, running = server(configurations.Postgres, "primary")
         url = primary.url(running.port)
         standby, following = server(Standby, "standby", upstream=url)
         yield Pair(url, standby.url(following.port))

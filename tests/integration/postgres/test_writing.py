@@ -13,7 +13,7 @@ from tests.integration.postgres.shapes import ACME, shape
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_orchestrator import embedded
+from expunge_orchestrator import dev_servers
 
 TOMBSTONED = """
 users:
@@ -37,7 +37,7 @@ def logging(servers):
     if servers.log_files:
         yield servers
         return
-    with embedded.stack(in_memory()) as stack:
+    with dev_servers.stack(in_memory()) as stack:
         yield stack.endpoints
 
 

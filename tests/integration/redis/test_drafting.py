@@ -13,7 +13,7 @@ from expunge_config.datamap import load
 from expunge_connectors.draft import Draftable, DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
-from expunge_orchestrator.drafting import written
+from expunge_orchestrator.map_draft import written
 
 
 def draft(url: str, *known: StoreDraft) -> StoreDraft:

@@ -18,7 +18,7 @@ from tests.contract.maps import CLIENT, COMPANY, LOG, data_map
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
-from expunge_orchestrator.embedded import binaries
+from expunge_orchestrator.dev_servers import binaries
 
 DATA = {"data_type": "account", "owner": COMPANY}
 COLLECTIONS: dict[str, dict[str, object]] = {

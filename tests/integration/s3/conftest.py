@@ -9,7 +9,7 @@ import pytest
 from tests.fixtures.servers import BucketFactory
 from tests.integration.s3.world import World, world
 
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,8 +9,8 @@ from tests.integration.s3.world import connection
 
 from expunge_connectors.draft import Draftable, StoreDraft
 from expunge_connectors.s3 import S3Store
-from expunge_orchestrator.drafting import written
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
+from expunge_orchestrator.map_draft import written
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -17,7 +17,7 @@ from tests.integration.s3.world import ACTIONS, LOG, SCOPE, World, connection, p
 from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally, no_beat
 from expunge_connectors.errors import MisspelledMemberError, TerminalError
 from expunge_connectors.s3 import S3Store
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,7 +10,7 @@ from tests.integration.s3.test_sweep import swept
 from tests.integration.s3.world import DATA, LOG, SCOPE, person, world
 
 from expunge_connectors.contract import Severity
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

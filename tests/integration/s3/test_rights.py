@@ -16,8 +16,8 @@ from tests.integration.s3.world import ACTIONS, SCOPE, World, connection, person
 from expunge_connectors.contract import Tally, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3 import S3Store
-from expunge_orchestrator import embedded
-from expunge_orchestrator.embedded import Stack
+from expunge_orchestrator import dev_servers
+from expunge_orchestrator.dev_servers import Stack
 
 REFUSED, FREE = "rec/1.ogg", ("users/1/a.csv", "users/1/b.csv")
 
@@ -25,7 +25,7 @@ REFUSED, FREE = "rec/1.ogg", ("users/1/a.csv", "users/1/b.csv")
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """Servers of their own: the accounts of the session's are not to change under other tests."""
-    with embedded.stack(in_memory()) as made:
+    with dev_servers.stack(in_memory()) as made:
         yield made
 
 

@@ -12,7 +12,7 @@ from tests.integration.s3.world import DATA, connection
 
 from expunge_connectors.contract import Finding, Severity, Sweepable
 from expunge_connectors.s3 import S3Spec, S3Store
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

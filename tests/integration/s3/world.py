@@ -11,7 +11,7 @@ from tests.contract.maps import COMPANY, LOG, data_map
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.s3 import S3Connection, S3Spec, S3Store
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

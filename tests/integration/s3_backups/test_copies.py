@@ -25,10 +25,10 @@ from expunge_connectors.errors import TransientError
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
 from expunge_connectors.s3_backups.bucket_reader import listing
 from expunge_connectors.s3_backups.spec import S3BackupsConnection
-from expunge_orchestrator import copies
-from expunge_orchestrator.embedded import Endpoints
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.ledger.database import open_ledger
-from expunge_orchestrator.ledger.schema import backup_copy
+from expunge_orchestrator.ledger.tables import backup_copy
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -438,9 +438,9 @@ def test_a_copy_is_asked_for_before_it_is_called_gone(place: Place, kind: type[F
     stays, goes = place.put("pg/daily/1"), place.put("pg/daily/2")
 
     def gone() -> set[str]:
-        listings = copies.observe(backups, ledger)
+        listings = backup_copies.observe(backups, ledger)
         with ledger.begin() as connection:
-            copies.record(connection, listings)
+            backup_copies.record(connection, listings)
             rows = connection.execute(sa.select(backup_copy.c.copy_id, backup_copy.c.observed_gone_at)).fetchall()
         return {copy_id for copy_id, at in rows if at is not None}
 
@@ -458,7 +458,7 @@ def test_a_copy_is_asked_for_before_it_is_called_gone(place: Place, kind: type[F
 
 def test_without_a_ledger_nothing_is_said_to_be_gone(place: Place) -> None:
     place.put("pg/daily/1")
-    assert [one.gone for one in copies.observe({"dumps": place.connector})] == [frozenset()]
+    assert [one.gone for one in backup_copies.observe({"dumps": place.connector})] == [frozenset()]
 
 
 @pytest.mark.parametrize("answer", [(403, b""), (400, b""), (501, b"")])

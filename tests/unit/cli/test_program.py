@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from expunge_orchestrator.cli import run
-from expunge_orchestrator.cli.program import VERBS
+from expunge_orchestrator.cli.app import VERBS
 
 SECRET = "ann@mail.example"
 

@@ -6,7 +6,7 @@ import pytest
 
 from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
-from expunge_orchestrator import actors
+from expunge_orchestrator.auth import local_actor
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,24 @@ from expunge_orchestrator import actors
     ],
 )
 def test_the_same_person_in_another_spelling(spelt: str) -> None:
-    assert actors.same("ann", spelt)
-    assert actors.same(spelt, "ann")
+    assert local_actor.same("ann", spelt)
+    assert local_actor.same(spelt, "ann")
 
 
 @pytest.mark.parametrize("other", ["anna", "bob", "an n", ""])
 def test_somebody_else(other: str) -> None:
-    assert not actors.same("ann", other)
+    assert not local_actor.same("ann", other)
 
 
 def test_spaces_between_words_count_once() -> None:
-    assert actors.same("Ann Lee", "ann\u00a0\u00a0lee")
+    assert local_actor.same("Ann Lee", "ann\u00a0\u00a0lee")
 
 
 @pytest.mark.parametrize("name", ["ann\u200b", "an\x1bn", "ann\u202e", " ", "a\u034fnn", "\u3164"])
 def test_a_name_that_cannot_be_seen_is_refused(name: str) -> None:
     with pytest.raises(ConfigError):
-        actors.actor_of(Settings(actor=name))
+        local_actor.actor_of(Settings(actor=name))
 
 
 def test_white_space_at_the_edges_is_no_part_of_a_name() -> None:
-    assert actors.actor_of(Settings(actor=" ann ")) == "ann"
+    assert local_actor.actor_of(Settings(actor=" ann ")) == "ann"

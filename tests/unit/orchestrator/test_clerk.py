@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
-from expunge_orchestrator.api.clerk import MOST, Clerk, Job
-from expunge_orchestrator.ledger import schema
+from expunge_orchestrator.api.write_queue import MOST, Clerk, Job
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import open_ledger, reading
 
 SOON = 30
 """Seconds within which everything here is over."""
 
-ROWS = schema.document
+ROWS = tables.document
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope
-from expunge_orchestrator import outcomes
-from expunge_orchestrator.execution import bodies
-from expunge_orchestrator.execution.concluding import Conclusions
-from expunge_orchestrator.ledger.records import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.receipts import statement_bodies
+from expunge_orchestrator.receipts.outcome_bodies import Conclusions
+from expunge_orchestrator.rules import outcomes
 from expunge_reports import canonical
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
         lines = outcomes.lines(BATCH.actions, found, verified)
         body = canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)
         assert body == {
-            "claim": bodies.CLAIM,
+            "claim": statement_bodies.CLAIM,
             "context": [f"sha256:{DIGEST}"],
             "controller": "client:42",
             "countedAt": "2026-11-24T10:00:00Z",
@@ -76,8 +76,12 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
             "normalisers": ["email/1"],
             "outcome": outcomes.result(lines).value,
             "stores": [
-                bodies.in_store(store, CUTOFFS)
-                | {"collections": [bodies.in_collection(line, GROUNDS) for line in lines if line.store == store]}
+                statement_bodies.in_store(store, CUTOFFS)
+                | {
+                    "collections": [
+                        statement_bodies.in_collection(line, GROUNDS) for line in lines if line.store == store
+                    ]
+                }
                 for store in ("main", "cache")
             ],
             "verifiedAt": "2026-11-24T10:00:00Z",

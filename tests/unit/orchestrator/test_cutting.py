@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_orchestrator.cutting import WORKERS, cut, sizes
+from expunge_orchestrator.rules.chunking import WORKERS, cut, sizes
 
 
 @pytest.mark.parametrize(

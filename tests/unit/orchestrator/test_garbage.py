@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from expunge_orchestrator.garbage import collected_seldom
+from expunge_orchestrator.gc_tuning import collected_seldom
 
 
 def test_it_looks_less_often_and_then_as_before() -> None:

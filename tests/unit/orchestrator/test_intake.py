@@ -9,7 +9,7 @@ import pytest
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_config.errors import InputError
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.intake import MAX_LINE, checked_people, read_people
+from expunge_orchestrator.subjects.csv_input import MAX_LINE, checked_people, read_people
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
-from expunge_orchestrator.ledger import request_tables, schema
+from expunge_orchestrator.ledger import request_tables, tables
 from expunge_orchestrator.ledger.database import HEAD, open_ledger, sole_runner
 
 
@@ -60,8 +60,8 @@ def test_a_ledger_of_the_first_version_is_brought_up_with_what_is_in_it(url: str
     engine = open_ledger(url)
     with engine.connect() as connection:
         rows = connection.execute(
-            sa.select(schema.chunk.c.settle_at, schema.chunk.c.touched, schema.chunk.c.repeats).order_by(
-                schema.chunk.c.id
+            sa.select(tables.chunk.c.settle_at, tables.chunk.c.touched, tables.chunk.c.repeats).order_by(
+                tables.chunk.c.id
             )
         ).all()
     engine.dispose()
@@ -115,9 +115,9 @@ def test_deleted_values_are_gone_from_the_file(url: str) -> None:
     engine = open_ledger(url)
     path = Path(str(engine.url.database))
     with engine.begin() as connection:
-        connection.execute(sa.insert(schema.document).values(digest="d" * 64, body=b"a value that must go" * 300))
+        connection.execute(sa.insert(tables.document).values(digest="d" * 64, body=b"a value that must go" * 300))
     with engine.begin() as connection:
-        connection.execute(sa.delete(schema.document))
+        connection.execute(sa.delete(tables.document))
     engine.dispose()
     connection = sqlite3.connect(path)
     connection.execute("pragma wal_checkpoint(truncate)")

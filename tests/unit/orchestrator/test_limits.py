@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.limits import drifted, exceeded, told
+from expunge_orchestrator.rules.limits_and_drift import drifted, exceeded, told
 
 DUE = {"main": {"users": 200, "notes": 90}}
 

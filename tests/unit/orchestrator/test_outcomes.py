@@ -8,7 +8,18 @@ import pytest
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Tally
-from expunge_orchestrator.outcomes import Outcome, Result, at_least, grown, judge, lines, pack, result, summary, unpack
+from expunge_orchestrator.rules.outcomes import (
+    Outcome,
+    Result,
+    at_least,
+    grown,
+    judge,
+    lines,
+    pack,
+    result,
+    summary,
+    unpack,
+)
 
 NOTHING = Tally()
 

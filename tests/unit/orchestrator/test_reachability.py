@@ -14,7 +14,7 @@ from expunge_connectors.memory import MemorySpec
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.redis import RedisSpec
 from expunge_connectors.registry import installed
-from expunge_orchestrator import reachability
+from expunge_orchestrator.rules import reachability
 
 EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
 REGISTRY = installed()

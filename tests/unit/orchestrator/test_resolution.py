@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey, Yield
-from expunge_orchestrator.resolution import Ambiguity, Lookup, Resolved, resolve
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve
 
 USER_7 = SubjectKey("user_id", "7")
 USER_9 = SubjectKey("user_id", "9")

@@ -11,7 +11,7 @@ from expunge_config.datamap import load
 from expunge_config.errors import InputError
 from expunge_connectors.contract import Scope
 from expunge_connectors.registry import installed
-from expunge_orchestrator.scope import MAX_MEMBER, parse_scope
+from expunge_orchestrator.rules.scope import MAX_MEMBER, parse_scope
 
 REGISTRY = installed()
 EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))

@@ -1,13 +1,13 @@
 """Building blocks of the statements of the erasing side. The verifying side (`verify`) imports none of them.
 
-    key_staging      keys of a chunk in temporary tables
-    subject_search   finding the rows of a chunk
-    combined_query   one statement for few keys
-    comparison       row identity and key comparison
-    row_conditions   in scope, requested, retained
-    known_keys       whether a row's keys are resolved already
-    shared_rows      who else points to a shared row
-    shared_values    values that must be one person's
-    tombstones       tombstone values, and the test for one
-    fragments        SQL fragments
+key_staging      keys of a chunk in temporary tables
+subject_search   finding the rows of a chunk
+combined_query   one statement for few keys
+comparison       row identity and key comparison
+row_conditions   in scope, requested, retained
+known_keys       whether a row's keys are resolved already
+shared_rows      who else points to a shared row
+shared_values    values that must be one person's
+tombstones       tombstone values, and the test for one
+fragments        SQL fragments
 """

@@ -1,9 +1,9 @@
 """Verification by statements of its own. Imports nothing of `sql`, `erase` or `mapping` (law 1).
 
-    verifier             `verify`
-    verification_query   the independent counting statement
-    expressions          SQL expressions of the verifying side
-    owner_check          the owner check of the verifying side
-    quiescence           waiting for transactions older than the cutoff
-    replicas             hot standbys: verify them, wait for their lag
+verifier             `verify`
+verification_query   the independent counting statement
+expressions          SQL expressions of the verifying side
+owner_check          the owner check of the verifying side
+quiescence           waiting for transactions older than the cutoff
+replicas             hot standbys: verify them, wait for their lag
 """

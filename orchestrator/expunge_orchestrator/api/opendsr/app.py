@@ -21,11 +21,10 @@ from starlette.exceptions import HTTPException
 from expunge_config.api_settings import OpenDsr
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.access.permissions import Operation
 from expunge_orchestrator.api import problems
-from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.identifying import identifiers_of
-from expunge_orchestrator.api.opendsr.shapes import (
+from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.identifiers import identifiers_of
+from expunge_orchestrator.api.opendsr.schemas import (
     Discovery,
     Refused,
     StatusTold,
@@ -37,12 +36,13 @@ from expunge_orchestrator.api.opendsr.shapes import (
 from expunge_orchestrator.api.opendsr.signing import Processor
 from expunge_orchestrator.api.opendsr.statuses import more_of, status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.taking_in import taken_in
+from expunge_orchestrator.api.request_responses import taken_in
 from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import parse, stamp
-from expunge_orchestrator.requests import answering, receiving, records, repeating, taking_back
-from expunge_orchestrator.requests.records import Origin
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.requests import idempotency, repository, response_deadlines, submission, withdrawal
+from expunge_orchestrator.requests.repository import Origin
+from expunge_orchestrator.rules.scope import parse_scope
 from expunge_reports.errors import ReportError
 
 PATH = "/opendsr/v2"
@@ -126,7 +126,7 @@ def build(settings: OpenDsr) -> FastAPI:
         """Take it back while it is pending."""
         with call.writing() as connection:
             wanted = _found(call, connection, subject_request_id)
-            taking_back.cancel(connection, wanted, call.principal.actor, call.at)
+            withdrawal.cancel(connection, wanted, call.principal.actor, call.at)
             call.note(connection, wanted.uid)
         told = Withdrawn(
             controller_id=str(wanted.scope),
@@ -147,7 +147,7 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
         raise _bad("status callbacks are not supported: ask for the status")
     if wanted.submitted_time > call.at:
         raise _bad("submitted_time lies in the future")
-    if call.at - wanted.submitted_time > answering.LONG_AGO:
+    if call.at - wanted.submitted_time > response_deadlines.LONG_AGO:
         raise _bad("submitted_time lies years back")
     identifiers: dict[str, str] = {}
     for number, one in enumerate(wanted.subject_identities):
@@ -156,7 +156,7 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
             raise _bad(f"subject_identities.{number}: this type or format is not supported")
         if identifiers.setdefault(name, one.identity_value) != one.identity_value:
             raise _bad(f"subject_identities.{number}: two values of one type; send one request for each person")
-    asked = receiving.Wish(
+    asked = submission.Wish(
         origin=Origin.CONTROLLER,
         scope=scope,
         identifiers=identifiers_of(identifiers, workspace.data_map),
@@ -164,9 +164,9 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
         received_at=call.at,
         due_at=call.at,
         controller_received_at=wanted.submitted_time,
-        deadlines=answering.clocks_of(scope, workspace.data_map, call.at, wanted.submitted_time),
+        deadlines=response_deadlines.clocks_of(scope, workspace.data_map, call.at, wanted.submitted_time),
     )
-    intake = receiving.prepare(asked, _key(wanted.subject_request_id), workspace.keys, workspace.data_map)
+    intake = submission.prepare(asked, _key(wanted.subject_request_id), workspace.keys, workspace.data_map)
     received, _ = call.write(lambda connection: taken_in(call, connection, intake)).result()
     if received.created:
         call.office.wake()
@@ -195,11 +195,11 @@ def _scope(call: Call, processor: Processor, wanted: SubjectRequest) -> Scope:
     return parse_scope(str(reaches[0]), call.office.workspace.data_map)
 
 
-def _found(call: Call, connection: sa.Connection, subject_request_id: UUID) -> records.Request:
-    uid = repeating.target(connection, call.principal.actor, _key(subject_request_id), call.office.workspace.keys)
+def _found(call: Call, connection: sa.Connection, subject_request_id: UUID) -> repository.Request:
+    uid = idempotency.target(connection, call.principal.actor, _key(subject_request_id), call.office.workspace.keys)
     if uid is None:
         raise not_there()
-    wanted = records.by_uid(connection, uid)
+    wanted = repository.by_uid(connection, uid)
     call.own(wanted.scope)
     return wanted
 
@@ -223,7 +223,7 @@ def _key(subject_request_id: UUID) -> str:
     return f"opendsr {subject_request_id}"
 
 
-def _expected(request: records.Request) -> str:
+def _expected(request: repository.Request) -> str:
     due = None if request.deadlines is None else request.deadlines["answerBy"]
     return str(due or stamp(parse(request.received_at) + ONE_MONTH))
 

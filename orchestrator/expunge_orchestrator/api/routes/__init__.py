@@ -2,18 +2,29 @@
 
 from fastapi import APIRouter
 
-from expunge_orchestrator.api.routes import access, audit, batches, follow, health, holds, locating, log, own, requests
+from expunge_orchestrator.api.routes import (
+    api_keys,
+    audit,
+    batches,
+    follow_up,
+    health,
+    holds,
+    locate,
+    requests,
+    self_service,
+    transparency_log,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
-    own.router,
-    follow.router,
+    self_service.router,
+    follow_up.router,
     requests.router,
     batches.router,
     holds.router,
-    locating.router,
+    locate.router,
     audit.router,
-    access.router,
-    log.router,
+    api_keys.router,
+    transparency_log.router,
     health.router,
 )
 """All of them, in the order of the documentation."""

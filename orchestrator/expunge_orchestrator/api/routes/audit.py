@@ -8,12 +8,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from expunge_orchestrator import audit
-from expunge_orchestrator.access.permissions import Operation
-from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes.access import AuditPage, AuditTold
+from expunge_orchestrator.api.schemas.api_keys import AuditPage, AuditTold
+from expunge_orchestrator.auth.permissions import Operation
+from expunge_orchestrator.ledger import audit_log
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -31,6 +31,6 @@ def listed(
     if call.principal.controllers is not None:
         raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "The trail tells of every controller.")
     with call.reading() as connection:
-        found = audit.page(connection, after(cursor_), limit)
+        found = audit_log.page(connection, after(cursor_), limit)
     last = cursor(found[-1].id) if found else cursor_
     return AuditPage(items=tuple(AuditTold(**asdict(one)) for one in found), next=last)

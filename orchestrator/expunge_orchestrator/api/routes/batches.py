@@ -12,13 +12,12 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
-from expunge_orchestrator import approving, describing, planning
-from expunge_orchestrator.access.permissions import Operation
-from expunge_orchestrator.api import watching
-from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.cursors import after, cursor
+from expunge_orchestrator import presentation
+from expunge_orchestrator.api import event_stream
+from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.shapes.batches import (
+from expunge_orchestrator.api.schemas.batches import (
     BatchPage,
     BatchTold,
     Confirmation,
@@ -27,15 +26,18 @@ from expunge_orchestrator.api.shapes.batches import (
     ResultPage,
     ResultTold,
 )
-from expunge_orchestrator.api.shapes.common import NameText, problem, there_already
-from expunge_orchestrator.execution import beginning, stopping
-from expunge_orchestrator.intake import checked_people
-from expunge_orchestrator.ledger import records, schema
+from expunge_orchestrator.api.schemas.common import NameText, problem, there_already
+from expunge_orchestrator.auth.permissions import Operation
+from expunge_orchestrator.execution import batch_control, beginning
+from expunge_orchestrator.ledger import batches, tables
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.records import Batch, batch_by_uid
-from expunge_orchestrator.requests import repeating, retrying
-from expunge_orchestrator.requests.records import within
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.planning import approval, planner
+from expunge_orchestrator.requests import idempotency
+from expunge_orchestrator.requests import retry as retrying
+from expunge_orchestrator.requests.repository import within
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.subjects.csv_input import checked_people
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -62,19 +64,19 @@ def _create(call: Call, body: bytes, answer: Response, controller: str, data_typ
     workspace = call.office.workspace
     scope = parse_scope(controller, workspace.data_map)
     call.own(scope)
-    wish = repeating.Repeat.of(call.principal.actor, call.needs_key(), call.digest, workspace.keys)
+    wish = idempotency.Repeat.of(call.principal.actor, call.needs_key(), call.digest, workspace.keys)
     with reading(workspace.ledger) as connection:
-        made = repeating.made(connection, wish)
+        made = idempotency.made(connection, wish)
     if made is None:
         people = checked_people(io.BytesIO(body), workspace.data_map)
 
         def remember(connection: sa.Connection, batch_id: int) -> None:
-            uid = connection.execute(sa.select(schema.batch.c.uid).where(schema.batch.c.id == batch_id)).scalar_one()
-            repeating.remember(connection, wish, uid, call.at)
+            uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
+            idempotency.remember(connection, wish, uid, call.at)
             call.note(connection, uid)
 
         try:
-            batch = planning.make(
+            batch = planner.make(
                 workspace,
                 people,
                 scope,
@@ -85,15 +87,15 @@ def _create(call: Call, body: bytes, answer: Response, controller: str, data_typ
             )
         except IntegrityError:  # the same call came twice at once; the other one's plan counts
             with reading(workspace.ledger) as connection:
-                made = repeating.made(connection, wish)
+                made = idempotency.made(connection, wish)
             if made is None:
                 raise
         else:
             with reading(workspace.ledger) as connection:
-                return PlanTold.model_validate(describing.plan_told(connection, batch))
+                return PlanTold.model_validate(presentation.plan_told(connection, batch))
     answer.status_code = HTTPStatus.OK
     with reading(workspace.ledger) as connection:
-        return PlanTold.model_validate(describing.plan_told(connection, batch_by_uid(connection, made)))
+        return PlanTold.model_validate(presentation.plan_told(connection, batch_by_uid(connection, made)))
 
 
 @router.get("", response_model=BatchPage)
@@ -108,10 +110,12 @@ def listed(
         mine = (
             sa.true()
             if controllers is None
-            else within(schema.batch.c.controller, schema.batch.c.member, sorted(controllers, key=str))
+            else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
         )
-        found = records.page(connection, mine, after(cursor_), limit + 1)
-    items = tuple(BatchTold.model_validate(describing.batch_told(call.office.workspace, one)) for one in found[:limit])
+        found = batches.page(connection, mine, after(cursor_), limit + 1)
+    items = tuple(
+        BatchTold.model_validate(presentation.batch_told(call.office.workspace, one)) for one in found[:limit]
+    )
     return BatchPage(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
@@ -127,7 +131,7 @@ def one(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id:
 def plan(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str) -> PlanTold:
     """What it was planned to do, counted before anything was touched."""
     with call.reading() as connection:
-        return PlanTold.model_validate(describing.plan_told(connection, _found(call, connection, batch_id)))
+        return PlanTold.model_validate(presentation.plan_told(connection, _found(call, connection, batch_id)))
 
 
 @router.post("/{batch_id}/approve", response_model=BatchTold)
@@ -137,7 +141,7 @@ def approve(
     """Approve exactly this plan. Whoever asked for it cannot; of several one approves it, the others are told 409."""
     with call.writing() as connection:
         found = _found(call, connection, batch_id)
-        if approving.approve(connection, found, given.digest, call.principal.actor):
+        if approval.approve(connection, found, given.digest, call.principal.actor):
             call.note(connection, found.uid)
     call.office.wake()
     return _told(call, found)
@@ -164,7 +168,7 @@ def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_PAUSE))], batch_
     """Let no further step begin."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    stopping.pause(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    batch_control.pause(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
     return _told(call, found)
 
@@ -201,7 +205,7 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.BATCH_CANCEL))], batc
     """Withdraw it: nothing further is erased, and the receipts say so."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    stopping.cancel(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    batch_control.cancel(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
     return _told(call, found)
 
@@ -214,7 +218,7 @@ def results(
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> ResultPage:
     """One outcome per line of the list, in its order, with the series of the receipt. No identifier is told again."""
-    item = schema.item.c
+    item = tables.item.c
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
         rows = connection.execute(
@@ -252,7 +256,7 @@ async def events(
         """Nobody listens any more, or the server ends."""
         return bool(asked.app.state.ending()) or await asked.is_disconnected()
 
-    watch = watching.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
+    watch = event_stream.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
     if watch.told_the_end(first):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
     return StreamingResponse(watch.events(first, look, over), media_type="text/event-stream")
@@ -268,7 +272,7 @@ def _told(call: Call, batch: Batch) -> BatchTold:
     workspace = call.office.workspace
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
-    told: dict[str, Any] = describing.batch_told(workspace, again)
+    told: dict[str, Any] = presentation.batch_told(workspace, again)
     return BatchTold.model_validate(told)
 
 

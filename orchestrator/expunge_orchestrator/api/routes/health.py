@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from expunge_orchestrator.api.metrics import Metrics
-from expunge_orchestrator.api.office import Office
-from expunge_orchestrator.api.shapes.common import problem
+from expunge_orchestrator.api.schemas.common import problem
+from expunge_orchestrator.api.state import Office
 from expunge_orchestrator.ledger.database import reading
 
 router = APIRouter(tags=["health"])

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from expunge_connectors.contract import Scope
-from expunge_orchestrator import holds
-from expunge_orchestrator.access.apikeys import reach
-from expunge_orchestrator.access.permissions import Operation
-from expunge_orchestrator.access.principals import Principal
-from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.identifying import identifiers_of
+from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes.holds import HoldTold, HoldWish, PlacedHold
+from expunge_orchestrator.api.schemas.holds import HoldTold, HoldWish, PlacedHold
+from expunge_orchestrator.auth.api_keys import reach
+from expunge_orchestrator.auth.permissions import Operation
+from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.clock import parse
-from expunge_orchestrator.execution import holding
-from expunge_orchestrator.leftovers import person_identities
-from expunge_orchestrator.scope import types_of
-from expunge_orchestrator.tags import Tagger
+from expunge_orchestrator.execution import hold_enforcement
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.rules.scope import types_of
+from expunge_orchestrator.subjects.residual_keys import person_identities
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
@@ -48,7 +48,7 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "hold-names-nothing", "A hold names people, a data type or a controller."
         )
-    wanted = holds.Wanted(
+    wanted = legal_holds.Wanted(
         kind=wish.kind,
         people=[identifiers_of(one, workspace.data_map) for one in wish.people],
         data_type=wish.data_type,
@@ -60,7 +60,7 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
     )
     with call.writing() as connection:
         tagger, persons = Tagger(workspace.keys.suppression), person_identities(workspace)
-        placed = holds.place(connection, wanted, tagger, call.principal.actor, persons)
+        placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, persons)
         call.note(connection, placed.hold.uid)
     return PlacedHold(**_members(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
 
@@ -72,7 +72,7 @@ def listed(
 ) -> list[HoldTold]:
     """The holds of your controllers, those that may not be told included: mind who reads this."""
     with call.reading() as connection:
-        found = holds.listed(connection) if everything else holds.in_force(connection)
+        found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
     return [HoldTold(**_members(one)) for one in found if _sees(call.principal, one)]
 
 
@@ -80,23 +80,23 @@ def listed(
 def lift(call: Annotated[Call, Depends(allowed(Operation.HOLD_LIFT))], hold_id: str) -> HoldTold:
     """End a hold. People who waited for nothing else go on."""
     with call.writing() as connection:
-        mine = [one for one in holds.listed(connection) if one.uid == hold_id and _sees(call.principal, one)]
+        mine = [one for one in legal_holds.listed(connection) if one.uid == hold_id and _sees(call.principal, one)]
         if not mine:
             raise not_there()
-        lifted = holds.lift(connection, hold_id, call.principal.actor)
-        holding.release(connection)
+        lifted = legal_holds.lift(connection, hold_id, call.principal.actor)
+        hold_enforcement.release(connection)
         call.note(connection, lifted.uid)
     call.office.wake()
     return HoldTold(**_members(lifted))
 
 
-def _sees(principal: Principal, hold: holds.Hold) -> bool:
+def _sees(principal: Principal, hold: legal_holds.Hold) -> bool:
     if principal.controllers is None:
         return True
     return hold.controller is not None and principal.speaks_for(Scope(hold.controller, hold.member))
 
 
-def _members(hold: holds.Hold) -> dict[str, Any]:
+def _members(hold: legal_holds.Hold) -> dict[str, Any]:
     return {
         "id": hold.uid,
         "kind": hold.kind,

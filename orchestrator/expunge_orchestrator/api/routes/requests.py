@@ -9,16 +9,16 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from expunge_orchestrator import closure
-from expunge_orchestrator.access.permissions import Operation
-from expunge_orchestrator.api.calls import Call, allowed
-from expunge_orchestrator.api.cursors import after, cursor
-from expunge_orchestrator.api.handing_out import RECEIPT, openings, receipt
-from expunge_orchestrator.api.identifying import identifiers_of
+from expunge_orchestrator import data_type_closure
+from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.identifiers import identifiers_of
+from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.shapes.batches import Confirmation, PlanTold
-from expunge_orchestrator.api.shapes.common import Asserted, Moment, there_already
-from expunge_orchestrator.api.shapes.requests import (
+from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
+from expunge_orchestrator.api.request_responses import taken_in
+from expunge_orchestrator.api.schemas.batches import Confirmation, PlanTold
+from expunge_orchestrator.api.schemas.common import Asserted, Moment, there_already
+from expunge_orchestrator.api.schemas.requests import (
     Extension,
     IdentityEvidence,
     Openings,
@@ -27,14 +27,15 @@ from expunge_orchestrator.api.shapes.requests import (
     RequestTold,
     Wish,
 )
-from expunge_orchestrator.api.taking_in import taken_in
 from expunge_orchestrator.api.telling import answered, members_of, series_of
+from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.describing import plan_told
-from expunge_orchestrator.ledger.records import batch_by_uid
-from expunge_orchestrator.requests import answering, receiving, records, retrying, taking_back
-from expunge_orchestrator.requests.records import Origin, RequestState
-from expunge_orchestrator.scope import parse_scope
+from expunge_orchestrator.ledger.batches import batch_by_uid
+from expunge_orchestrator.presentation import plan_told
+from expunge_orchestrator.requests import repository, response_deadlines, submission, withdrawal
+from expunge_orchestrator.requests import retry as retrying
+from expunge_orchestrator.requests.repository import Origin, RequestState
+from expunge_orchestrator.rules.scope import parse_scope
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
@@ -45,10 +46,10 @@ def create(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wi
     workspace = call.office.workspace
     scope = parse_scope(wish.controller, workspace.data_map)
     call.own(scope)
-    chosen = closure.chosen_types(scope, workspace.data_map, wish.data_types)
-    closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
+    chosen = data_type_closure.chosen_types(scope, workspace.data_map, wish.data_types)
+    data_type_closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
     earlier = _plausible(wish.controller_received_at, call.at)
-    asked = receiving.Wish(
+    asked = submission.Wish(
         origin=Origin.CONTROLLER,
         scope=scope,
         identifiers=identifiers_of(wish.identifiers, workspace.data_map),
@@ -57,10 +58,10 @@ def create(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wi
         due_at=call.at,
         data_types=None if chosen is None else tuple(sorted(chosen)),
         controller_received_at=earlier,
-        deadlines=answering.clocks_of(scope, workspace.data_map, call.at, earlier),
+        deadlines=response_deadlines.clocks_of(scope, workspace.data_map, call.at, earlier),
         evidence=None if wish.evidence is None else _on_file(wish.evidence),
     )
-    intake = receiving.prepare(asked, call.needs_key(), workspace.keys, workspace.data_map)
+    intake = submission.prepare(asked, call.needs_key(), workspace.keys, workspace.data_map)
     received, members = call.write(lambda connection: taken_in(call, connection, intake)).result()
     if received.created:
         call.office.wake()
@@ -77,11 +78,11 @@ def listed(
 ) -> Page:
     """The requests of your controllers, the newest first; with `due_before`, those not answered whose deadline ends."""
     controllers = call.principal.controllers
-    where = [] if state is None else [records.in_state(state)]
+    where = [] if state is None else [repository.in_state(state)]
     if due_before is not None:
-        where.append(answering.due(due_before))
+        where.append(response_deadlines.due(due_before))
     with call.reading() as connection:
-        found = records.page(
+        found = repository.page(
             connection,
             after=after(cursor_),
             limit=limit + 1,
@@ -104,7 +105,7 @@ def cancel(call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], re
     """Take it back, as long as it has not begun; afterwards its batch can be cancelled by an operator."""
     with call.writing() as connection:
         wanted = found(call, connection, request_id)
-        done = taking_back.cancel(connection, wanted, call.principal.actor, call.at)
+        done = withdrawal.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
         return RequestTold(**members_of(connection, done))
 
@@ -123,7 +124,7 @@ def retry(
     note = call.noting(wanted.uid)
     retrying.retry_request(workspace, wanted, call.principal.actor, call.at, confirmed, note)
     with call.reading() as connection:
-        told = RequestTold(**members_of(connection, records.by_uid(connection, request_id)))
+        told = RequestTold(**members_of(connection, repository.by_uid(connection, request_id)))
     call.office.wake()
     return told
 
@@ -145,7 +146,7 @@ def deny(
     """Refuse a request that has not begun, with one of the reasons that the law knows."""
     with call.writing() as connection:
         wanted = found(call, connection, request_id)
-        done = taking_back.deny(connection, wanted, call.principal.actor, call.at, given.reason)
+        done = withdrawal.deny(connection, wanted, call.principal.actor, call.at, given.reason)
         call.note(connection, wanted.uid)
         return RequestTold(**members_of(connection, done))
 
@@ -157,7 +158,7 @@ def extend(
     """Extend one of its clocks, once and before its end: the person was told, and why. It stands on the receipt."""
     with call.writing() as connection:
         wanted = found(call, connection, request_id)
-        done = answering.extend(
+        done = response_deadlines.extend(
             connection,
             wanted,
             given.clock,
@@ -194,14 +195,14 @@ def openings_of(
     return Openings(openings=made)
 
 
-def found(call: Call, connection: sa.Connection, request_id: str) -> records.Request:
+def found(call: Call, connection: sa.Connection, request_id: str) -> repository.Request:
     """A request of one of the caller's controllers.
 
     Raises:
         UnknownRequestError: There is none.
         ProblemError: It is another controller's: the same answer.
     """
-    wanted = records.by_uid(connection, request_id)
+    wanted = repository.by_uid(connection, request_id)
     call.own(wanted.scope)
     return wanted
 
@@ -214,7 +215,7 @@ def _plausible(told: datetime | None, at: datetime) -> datetime | None:
             "controllerReceivedAt lies in the future.",
             remedy="Say when the controller received it, or leave it away.",
         )
-    if told is not None and at - told > answering.LONG_AGO:
+    if told is not None and at - told > response_deadlines.LONG_AGO:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "received-long-ago",

@@ -1,1 +1,0 @@
-"""Who may do what (ADR 12): principals, the table of permissions, tokens, API keys."""

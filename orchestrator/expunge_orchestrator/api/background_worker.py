@@ -1,0 +1,111 @@
+"""The worker of a server: does what has come due, beside the calls, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from expunge_config.errors import ExpungeError
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.auth import token_replay
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.errors import LedgerBusyError
+from expunge_orchestrator.execution import batch_states, hold_enforcement
+from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.notifications import delivery, outbox
+from expunge_orchestrator.requests import scheduler
+from expunge_orchestrator.transparency_log import open_log
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports.errors import ReportError
+
+_LOG = logging.getLogger("expunge.worker")
+COPIES_EVERY = 300.0
+"""Seconds between two looks at the backup copies."""
+
+Job = Callable[[], None]
+
+
+class Worker:
+    """Three threads: one starts what is due, one runs it, one tells of it.
+
+    A long batch does not keep a single person waiting to start, and a slow receiver nobody at all.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = now) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._stop = threading.Event()
+        self._due = threading.Event()
+        self._begun = threading.Event()
+        self._news = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(self._start, self._due), name="expunge-starter", daemon=True),
+            threading.Thread(target=self._repeat, args=(self._run, self._begun), name="expunge-runner", daemon=True),
+            threading.Thread(target=self._repeat, args=(self._tell, self._news), name="expunge-teller", daemon=True),
+        ]
+        self._copies_at: datetime | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Something is due at once."""
+        self._due.set()
+        self._news.set()
+
+    def stop(self) -> None:
+        """Let the running steps end; what is left is taken up by the next process."""
+        self._stop.set()
+        for event in (self._due, self._begun, self._news):
+            event.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, job: Job, woken: threading.Event) -> None:
+        pause = self._workspace.settings.api.tick.total_seconds()
+        while not self._stop.is_set():
+            try:
+                job()
+            except (ExpungeError, ReportError, SQLAlchemyError) as error:
+                _LOG.warning("put off: %s", type(error).__name__)  # tried again at the next tick
+            except Exception as error:  # noqa: BLE001 - a defect must not end the thread in silence
+                _LOG.error("defect: %s", type(error).__name__)  # no traceback: it may hold values
+            woken.wait(pause)
+            woken.clear()
+
+    def _start(self) -> None:
+        at = self._clock()
+        if scheduler.start_due(self._workspace, at, self._stop.is_set):
+            self._begun.set()
+        scheduler.close_ended(self._workspace)
+        with self._workspace.ledger.begin() as connection:
+            token_replay.forget_expired(connection, at)
+
+    def _tell(self) -> None:
+        outbox.note_changes(self._workspace, self._clock())
+        delivery.deliver_due(self._workspace, self._clock, self._stop.is_set)
+
+    def _run(self) -> None:
+        workspace = self._workspace
+        batch_states.wake(workspace)
+        batch_states.forget_stale_plans(workspace)
+        with workspace.ledger.begin() as connection:
+            hold_enforcement.release(connection)
+        with (
+            suppress(LedgerBusyError),  # another process of this ledger is at it
+            open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
+        ):
+            run(workspace, writer, Watch(told_to_stop=self._stop.is_set))
+        at = self._clock()
+        if self._copies_at is None or (at - self._copies_at).total_seconds() >= COPIES_EVERY:
+            self._copies_at = at
+            listings = backup_copies.observe(workspace.backups, workspace.ledger)
+            with workspace.ledger.begin() as connection:
+                backup_copies.record(connection, listings)

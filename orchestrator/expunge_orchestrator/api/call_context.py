@@ -1,0 +1,258 @@
+"""Calls: who makes one, whether they may, and the transactions in which it reads and writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.rate_limit import Limiter
+from expunge_orchestrator.api.state import Office
+from expunge_orchestrator.api.write_queue import Job
+from expunge_orchestrator.auth import api_keys, bearer_secrets, token_replay
+from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
+from expunge_orchestrator.auth.permissions import Operation, may
+from expunge_orchestrator.auth.principals import Principal, Role
+from expunge_orchestrator.ledger import audit_log
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import request as request_table
+from expunge_orchestrator.requests.submission import FOLLOW_UP
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_KEY_LENGTH = (1, 200)
+
+_SHORT = 64 * 1024
+"""Bytes of a body that are looked through faster than they are handed to another thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that may be made.
+
+    Attributes:
+        at: When it came in.
+        key: Its Idempotency-Key.
+        digest: Of what it asks for: method, path, key, body. A person's token is good for one of these.
+    """
+
+    office: Office
+    principal: Principal
+    operation: Operation
+    at: datetime
+    key: str | None = field(repr=False)
+    digest: bytes = field(repr=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that writes; the token is used up in it. Refused, it is used up before that is told."""
+        with self.office.clerk.transaction() as connection:
+            self._use(connection)
+            yield connection
+
+    def write(self, job: Job[T]) -> Future[T]:
+        """Have the clerk do a job, which may share its transaction with other calls; the token is used up in it."""
+
+        def done(connection: sa.Connection) -> T:
+            self._use(connection)
+            return job(connection)
+
+        return self.office.clerk.write(done)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that reads. A token is used up before, in one of its own."""
+        if self.principal.token is not None:
+            with self.office.clerk.transaction() as connection:
+                self._use(connection)
+        with reading(self.office.workspace.ledger) as connection:
+            yield connection
+
+    def _use(self, connection: sa.Connection) -> None:
+        if self.principal.token is not None:
+            token_replay.use(connection, self.principal.token, self.digest)
+
+    def note(self, connection: sa.Connection, target: str | None, result: str = "done") -> None:
+        """Write into the audit trail what was done."""
+        audit_log.note(connection, self.at, self.principal.actor, self.operation.value, target, result)
+
+    def noting(self, target: str) -> Callable[[sa.Connection], None]:
+        """The same, for what has a transaction of its own: it is called in it."""
+        return lambda connection: self.note(connection, target)
+
+    def needs_key(self) -> str:
+        """The Idempotency-Key, where one is needed.
+
+        Raises:
+            ProblemError: There is none.
+        """
+        if self.key is None:
+            raise ProblemError(
+                HTTPStatus.BAD_REQUEST,
+                "idempotency-key-missing",
+                "This call needs the header Idempotency-Key.",
+                remedy="Send a fresh random key with every request, and the same one when you repeat it.",
+            )
+        return self.key
+
+    def own(self, scope: Scope) -> None:
+        """Refuse what is another controller's as if it were not there.
+
+        Raises:
+            ProblemError: It is not this principal's.
+        """
+        if not self.principal.speaks_for(scope):
+            raise not_there()
+
+
+def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
+    """A dependency: the call, if it may be made."""
+
+    async def dependency(request: Request) -> Call:
+        """Bearer credential."""
+        office: Office = request.app.state.office
+        limiter: Limiter = request.app.state.limiter
+        address = request.client.host if request.client is not None else ""
+        limiter.refuse_guessers(address)
+        at = office.clock()
+        key = request.headers.get("idempotency-key")
+        if key is not None and (not _KEY_LENGTH[0] <= len(key) <= _KEY_LENGTH[1] or not key.isprintable()):
+            raise ProblemError(
+                HTTPStatus.BAD_REQUEST, "idempotency-key-unusable", "Idempotency-Key: 1 to 200 printable characters."
+            )
+        try:
+            principal = await _principal(office, request.headers.get("authorization"), at)
+        except NotAuthenticatedError:
+            limiter.count_unknown(address)
+            raise
+        request.state.actor = principal.actor
+        limiter.count(_counted(principal))
+        request.state.refused = _spending(office, principal, _digest(request, key, b""))
+        if not may(principal, operation):
+            await run_in_threadpool(_refused, office, principal, operation, at)
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
+            )
+        # Only now: a list may be large, and strangers are not listened to for long.
+        body = await request.body()
+        digest = await _aside(body, _digest, request, key, body)
+        request.state.refused = _spending(office, principal, digest)
+        if request.scope["route"].body_field is not None:  # a list is no JSON, and large
+            # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
+            await _aside(body, refuse_said_twice, body)
+        return Call(office, principal, operation, at, key, digest)
+
+    return dependency
+
+
+def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[], None]:
+    """What is done before a call is answered with a refusal: its token is used up, as by a call that is granted.
+
+    What the call wrote was rolled back, and the use of its token with it.
+    """
+
+    def spend() -> None:
+        if principal.token is not None:
+            with (
+                suppress(NotAuthenticatedError),
+                office.clerk.transaction() as connection,
+            ):  # used up by another call before
+                token_replay.use(connection, principal.token, digest)
+
+    return spend
+
+
+async def _aside(body: bytes, look: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Look at a body, at a long one in another thread: nobody else's call waits for it."""
+    return look(*given, **named) if len(body) <= _SHORT else await run_in_threadpool(look, *given, **named)
+
+
+def refuse_said_twice(body: bytes) -> None:
+    """Refuse JSON in which an object has two members of one name (RFC 8259, 4: what they mean is anybody's guess).
+
+    Of two people it would be the last one who is erased.
+
+    Raises:
+        ProblemError: It has, or nobody can look: it is nested too deeply. The name is not repeated.
+    """
+
+    def distinct(members: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in members}) < len(members):
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body has two members of one name in one object."
+            )
+
+    try:
+        json.loads(body, object_pairs_hook=distinct)
+    except ValueError:
+        return  # whatever is no JSON was refused before, where JSON was expected
+    except RecursionError:  # with a little less on the stack it may be read
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body is nested too deeply.") from None
+
+
+def _digest(request: Request, key: str | None, body: bytes) -> bytes:
+    """Of what a call asks for."""
+    digest = hashlib.sha256()
+    for part in (request.method, request.scope["path"], request.scope["query_string"], key, body):
+        told = part.encode() if isinstance(part, str) else part or b""
+        digest.update(len(told).to_bytes(8) + told)
+    return digest.digest()
+
+
+def _counted(principal: Principal) -> str:
+    """Under what its calls are counted: people by who they are (salted, in memory), not by their application."""
+    return f"{principal.actor} {hash((principal.identifiers, principal.request))}"
+
+
+def _refused(office: Office, principal: Principal, operation: Operation, at: datetime) -> None:
+    with office.workspace.ledger.begin() as connection:
+        audit_log.note(connection, at, principal.actor, operation.value, None, "role-missing")
+
+
+async def _principal(office: Office, header: str | None, at: datetime) -> Principal:
+    """Who brings the credential.
+
+    Raises:
+        NotAuthenticatedError: It is missing or not accepted.
+    """
+    scheme, _, text = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise no_credential()
+    given = bearer_secrets.read(text)
+    if given is not None:
+        return await run_in_threadpool(_handed_out, office, given, at)
+    # To check a signature takes less time than to hand it to another thread; to ask an issuer for its keys does not.
+    if office.issuers.at_hand(text):
+        return office.issuers.principal_of(text, office.workspace.data_map, at)
+    return await run_in_threadpool(office.issuers.principal_of, text, office.workspace.data_map, at)
+
+
+def _handed_out(office: Office, given: bearer_secrets.Given, at: datetime) -> Principal:
+    with reading(office.workspace.ledger) as connection:
+        if given.prefix == api_keys.PREFIX:
+            return api_keys.principal_of(connection, given, office.workspace.data_map, at)
+        if given.prefix != FOLLOW_UP:
+            raise not_accepted()
+        row = connection.execute(
+            sa.select(request_table.c.follow_up, request_table.c.controller).where(
+                request_table.c.uid == f"rq_{given.id}"
+            )
+        ).first()
+    if not bearer_secrets.same(given, None if row is None else row.follow_up) or row is None:
+        raise not_accepted()
+    return Principal(
+        "follower", frozenset({Role.FOLLOWER}), frozenset({Scope(row.controller)}), request=f"rq_{given.id}"
+    )

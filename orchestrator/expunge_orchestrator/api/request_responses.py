@@ -1,0 +1,25 @@
+"""Taking in: what the calls that create requests do in the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.api.call_context import Call
+from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.requests import submission
+from expunge_orchestrator.requests.submission import Intake, Received
+
+
+def taken_in(call: Call, connection: sa.Connection, intake: Intake) -> tuple[Received, dict[str, Any]]:
+    """Receive a wish and note it in the audit trail; with the members of the answer.
+
+    Raises:
+        OtherWishError: The Idempotency-Key was used for another wish.
+        AnotherOpenError: The person has a request open that is another wish.
+    """
+    received = submission.receive(connection, intake)
+    if received.created:
+        call.note(connection, received.request.uid)
+    return received, members_of(connection, received.request)

@@ -1,0 +1,167 @@
+"""A person's own deletion, by way of the application that signed them in. Who it is stands in the token alone."""
+
+from __future__ import annotations
+
+from asyncio import wrap_future
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Request, Response
+
+from expunge_config.datamap import SelfService
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
+from expunge_orchestrator.api.request_responses import taken_in
+from expunge_orchestrator.api.schemas.common import problem, there_already
+from expunge_orchestrator.api.schemas.requests import Openings, OwnTold, OwnWish, PersonTold
+from expunge_orchestrator.api.telling import answered, members_of, series_of
+from expunge_orchestrator.auth.permissions import Operation
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.notifications import email_files
+from expunge_orchestrator.requests import repository, response_deadlines, submission, withdrawal
+from expunge_orchestrator.requests.repository import Origin
+
+router = APIRouter(prefix="/v1/me", tags=["self-service"])
+
+
+_CREATED = {
+    **there_already(OwnTold),
+    HTTPStatus.CONFLICT.value: problem("`another-request-open`: a request of this person is open that asks otherwise"),
+}
+
+
+@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold, responses=_CREATED)
+async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish) -> Response:
+    """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200).
+
+    `followUp` stands in the repeated answer, too: the first one may have been lost.
+
+    Asked otherwise while that one is open, it is refused (409 `another-request-open`).
+    """
+    own = _self_service(call)
+    chosen = own.scopes.get(wish.scope)
+    if chosen is None:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "scope-unknown", "The map's self-service has no such scope."
+        )
+    if wish.waive_grace and not own.grace_waivable:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "grace-not-waivable", "The grace period cannot be waived.")
+    workspace, scope = call.office.workspace, Scope(own.controller)
+    asked = submission.Wish(
+        origin=Origin.PERSON,
+        scope=scope,
+        identifiers=call.principal.identifiers,
+        asked_by=call.principal.actor,
+        received_at=call.at,
+        due_at=call.at if wish.waive_grace else _end_of(own, call.at),
+        grace_waived=wish.waive_grace,
+        scope_name=wish.scope,
+        data_types=chosen.data_types,
+        deadlines=response_deadlines.clocks_of(scope, workspace.data_map, call.at, None),
+        evidence=_evidence(call),
+        contact=_contact(call),
+    )
+    intake = submission.prepare(asked, call.needs_key(), workspace.keys, workspace.data_map)
+    received, members = await wrap_future(call.write(lambda connection: taken_in(call, connection, intake)))
+    if received.created and wish.waive_grace:
+        call.office.wake()
+    status = HTTPStatus.CREATED if received.created else HTTPStatus.OK
+    follow_up = submission.follow_up(received.request, workspace.keys)
+    return answered(OwnTold(**members, follow_up=follow_up), status)
+
+
+@router.get("/erasure", response_model=list[PersonTold])
+def mine(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))]) -> list[PersonTold]:
+    """The signed-in person's requests, the newest first."""
+    with call.reading() as connection:
+        return [PersonTold(**members_of(connection, one)) for one in _found(call, connection)]
+
+
+@router.get("/erasure/{request_id}", response_model=PersonTold)
+def one(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))], request_id: str) -> PersonTold:
+    """One of the signed-in person's requests."""
+    with call.reading() as connection:
+        return PersonTold(**members_of(connection, _own(call, connection, request_id)))
+
+
+@router.post("/erasure/{request_id}/cancel", response_model=PersonTold)
+def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], request_id: str) -> PersonTold:
+    """Take it back, as long as it has not begun (409 `too-late` afterwards)."""
+    with call.writing() as connection:
+        wanted = _own(call, connection, request_id)
+        done = withdrawal.cancel(connection, wanted, call.principal.actor, call.at)
+        call.note(connection, wanted.uid)
+        return PersonTold(**members_of(connection, done))
+
+
+@router.get("/erasure/{request_id}/receipt", responses=RECEIPT)
+def receipt_of(
+    call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str, asked: Request
+) -> Response:
+    """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
+    with call.reading() as connection:
+        series = series_of(connection, _own(call, connection, request_id))
+    return receipt(call.office.workspace, series, asked, call.at)
+
+
+@router.post("/erasure/{request_id}/openings", response_model=Openings)
+def openings_of(call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str) -> Openings:
+    """What binds its receipt to the person, made from the identifiers in the token, and kept nowhere."""
+    with call.reading() as connection:
+        series = series_of(connection, _own(call, connection, request_id))
+    return Openings(openings=openings(call.office.workspace, series, call.principal.identifiers))
+
+
+def _self_service(call: Call) -> SelfService:
+    own = call.office.workspace.data_map.self_service
+    assert own is not None  # no token of a person is accepted without it
+    return own
+
+
+def _found(call: Call, connection: sa.Connection) -> list[repository.Request]:
+    scope = Scope(_self_service(call).controller)
+    keys, data_map = call.office.workspace.keys, call.office.workspace.data_map
+    # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
+    proven = submission.proving(call.principal.identifiers, data_map)
+    return [one for one in submission.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
+
+
+def _own(call: Call, connection: sa.Connection, request_id: str) -> repository.Request:
+    for found in _found(call, connection):
+        if found.uid == request_id:
+            return found
+    raise not_there()
+
+
+def _contact(call: Call) -> str | None:
+    """Where letters go. Where none are written, the address is not kept.
+
+    Raises:
+        ProblemError: It is no e-mail address; it is not repeated.
+    """
+    contact = call.principal.contact
+    if contact is None or call.office.workspace.settings.api.letters is None:
+        return None
+    if not email_files.usable(contact):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "contact-unusable",
+            "The token's `contact` is no e-mail address.",
+            remedy="Send one address, without a name, or none.",
+        )
+    return contact
+
+
+def _evidence(call: Call) -> dict[str, str] | None:
+    """That the application had signed them in. A clock of its own that is ahead of ours is not believed."""
+    signed_in = call.principal.signed_in_at
+    return None if signed_in is None else {"kind": "signed-in", "checkedAt": stamp(min(signed_in, call.at))}
+
+
+def _end_of(own: SelfService, at: datetime) -> datetime:
+    """The moment at which the grace period ends: so many calendar days later, at the same time (UTC)."""
+    return datetime.combine(own.grace.after(at.astimezone(UTC).date()), at.astimezone(UTC).time(), UTC)

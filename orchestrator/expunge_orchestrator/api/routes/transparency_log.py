@@ -1,0 +1,48 @@
+"""The transparency log and the trust file: public, so that whoever has a receipt can check it (C2SP tlog-tiles)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from expunge_orchestrator.api.problems import not_there
+from expunge_orchestrator.api.state import Office
+from expunge_orchestrator.receipts import export
+
+router = APIRouter(prefix="/v1", tags=["transparency"])
+
+# tile/<L>/<N>[.p/<W>] and tile/entries/<N>[.p/<W>]; N in groups of three digits, all but the last with an x before it.
+_TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?", re.ASCII)
+
+
+@router.get("/trust", response_class=Response)
+def trust(request: Request) -> Response:
+    """What an auditor pins: the operator's keys."""
+    office: Office = request.app.state.office
+    return Response(export.trust_file(office.workspace), media_type="application/json")
+
+
+@router.get("/log/checkpoint", response_class=Response)
+def checkpoint(request: Request) -> Response:
+    """The log's signed head."""
+    return _file(request, "checkpoint", "text/plain; charset=utf-8")
+
+
+@router.get("/log/{tile:path}", response_class=Response)
+def tile(request: Request, tile: Annotated[str, Path(pattern="^tile/", max_length=80)]) -> Response:
+    """A tile or an entry bundle."""
+    if not _TILE.fullmatch(tile):
+        raise not_there()
+    return _file(request, tile, "application/octet-stream")
+
+
+def _file(request: Request, name: str, media_type: str) -> Response:
+    office: Office = request.app.state.office
+    try:
+        data = (office.workspace.settings.log / name).read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise not_there() from None
+    return Response(data, media_type=media_type)

@@ -1,0 +1,231 @@
+"""Examples of shapes, for the OpenAPI document. Everybody in them is made up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.config import JsonDict
+
+from expunge_orchestrator.notifications.email_text import CLIENTS_DATA
+
+REST = (
+    f"{CLIENTS_DATA} Log files are not affected. Copies may remain in back-up storage for some time; the receipt says "
+    "until when."
+)
+"""What a person's request does not cover."""
+
+_DIGEST = "f9dfe90b9499b66954a82bbe359a85ffe128d71131b819e98bd80bc27128628d"
+_BATCH = "bt_93d72ee2eeb7"
+_SERIES = "er_2625527882a5f50462eeb6b43e259784"
+_PEOPLE: dict[str, Any] = {"caller_id": "17", "phone": "+49 30 1234567"}
+
+
+def shown(example: dict[str, Any]) -> JsonDict:
+    """The `json_schema_extra` of a shape that looks like this."""
+    return {"examples": [example]}
+
+
+IDENTIFIERS: dict[str, Any] = {"identifiers": _PEOPLE}
+SOUGHT: dict[str, Any] = {"controller": "client:42", **IDENTIFIERS}
+DIGEST: dict[str, Any] = {"digest": _DIGEST}
+CONFIRMATION: dict[str, Any] = {"confirm": _DIGEST}
+DENIAL: dict[str, Any] = {"reason": "identity-not-proven"}
+
+REQUEST: dict[str, Any] = {
+    "id": "rq_1f0c3a5b7d9e1f0c3a5b7d9e",
+    "state": "erased",
+    "controller": "client:42",
+    "scope": None,
+    "dataTypes": None,
+    "receivedAt": "2026-11-25T11:17:47Z",
+    "controllerReceivedAt": "2026-11-20T08:30:00Z",
+    "startsAt": "2026-11-25T11:17:47Z",
+    "cancellable": False,
+    "reason": None,
+    "batch": _BATCH,
+    "receipt": _SERIES,
+    "answerBy": "2026-12-21T23:00:00Z",
+    "deadlines": {
+        "kind": "deadlines",
+        "receivedAt": "2026-11-20T08:30:00Z",
+        "timeZone": "Europe/Berlin",
+        "statute": "gdpr",
+        "clocks": [
+            {
+                "clock": "statute",
+                "ground": "One month from receipt (GDPR Art. 12(3); Regulation (EEC, Euratom) 1182/71 Art. 3)",
+                "receivedAt": "2026-11-20T08:30:00Z",
+                "lastDay": "2026-12-21",
+                "dueAt": "2026-12-21T23:00:00Z",
+                "movedFrom": "2026-12-20",
+            }
+        ],
+        "first": "statute",
+        "answerBy": "2026-12-21T23:00:00Z",
+    },
+    "failure": None,
+}
+REQUESTS: dict[str, Any] = {"items": [REQUEST], "next": None}
+PERSON: dict[str, Any] = {
+    **REQUEST,
+    "state": "scheduled",
+    "controller": "calltrack",
+    "scope": "account",
+    "dataTypes": ["account", "messages"],
+    "controllerReceivedAt": None,
+    "startsAt": "2026-12-09T11:17:47Z",
+    "cancellable": True,
+    "batch": None,
+    "receipt": None,
+    "answerBy": None,
+    "deadlines": None,
+    "elsewhere": REST,
+}
+OWN: dict[str, Any] = {
+    **PERSON,
+    "followUp": "fu_1f0c3a5b7d9e1f0c3a5b7d9e_this-is-no-secret-and-opens-nothing-at-all-00",
+}
+OPENINGS: dict[str, Any] = {
+    "openings": {
+        "caller_id": {
+            "format": "expunge-opening/1",
+            "identifier": {"scheme": "caller_id+integer/2", "value": "17"},
+            "nonce": "7b1a61b743a585251be2d9a3c5bcc2426e008c07861d2e597f6f5014619bea08",
+            "series": _SERIES,
+        }
+    }
+}
+
+PLAN: dict[str, Any] = {
+    "batch": _BATCH,
+    "controller": "client:42",
+    "state": "planned",
+    "digest": _DIGEST,
+    "dataMap": "b0af579b6a3650871d1fe87b820051e1973d5f26ff583ca952cc00cce70657eb",
+    "dataTypes": None,
+    "replaces": None,
+    "people": 1,
+    "ambiguous": 0,
+    "notFound": 0,
+    "onHold": 0,
+    "alsoIn": {},
+    "mostPerPerson": 3,
+    "exceeded": [],
+    "stores": {
+        "main": {
+            "identity": "5cc850c775c3b41ff9399239f623866f21f1a6af860d39e43f307cc54c0ab905",
+            "kind": "postgres",
+            "collections": {
+                "callers": {"action": "delete", "due": 1, "retained": 0, "newer": 0, "people": 1},
+                "calls": {"action": "delete", "due": 2, "retained": 0, "newer": 0, "people": 1},
+            },
+        }
+    },
+}
+BATCH: dict[str, Any] = {
+    "batch": _BATCH,
+    "controller": "client:42",
+    "dataTypes": None,
+    "state": "erased",
+    "digest": _DIGEST,
+    "people": 1,
+    "outcomes": {"erased": 1},
+    "reasons": {},
+    "collections": {
+        "main.callers": {"found": 1, "due": 0, "retained": 0, "newer": 0},
+        "main.calls": {"found": 2, "due": 0, "retained": 0, "newer": 0},
+    },
+    "settlesAt": "2026-11-25T12:17:48Z",
+    "settling": True,
+    "settled": 0,
+    "leftInPart": 0,
+    "left": {},
+    "chunks": [{"chunk": 1, "state": "waiting", "next": "review:main", "attempts": 0, "failure": None}],
+}
+BATCHES: dict[str, Any] = {"items": [BATCH], "next": None}
+RESULT: dict[str, Any] = {"line": 1, "outcome": "erased", "reason": None, "receipt": _SERIES}
+RESULTS: dict[str, Any] = {"items": [RESULT], "next": None}
+
+HOLD_WISH: dict[str, Any] = {
+    "people": [{"caller_id": "17"}],
+    "controller": "client:42",
+    "ground": "4 C 17/26",
+    "until": "2027-06-30",
+}
+HOLD: dict[str, Any] = {
+    "id": "hd_3344ddf091b8",
+    "kind": "hold",
+    "people": 1,
+    "dataType": None,
+    "controller": "client:42",
+    "ground": "4 C 17/26",
+    "until": "2027-06-30",
+    "undisclosed": False,
+    "placedAt": "2026-11-25T11:17:47Z",
+    "liftedAt": None,
+}
+PLACED: dict[str, Any] = {**HOLD, "tooLate": {}, "unproven": 0}
+LOCATION: dict[str, Any] = {
+    "controller": "client:42",
+    "operator": {"name": "Calltrack Ltd", "contact": "privacy@calltrack.example"},
+    "lookedAt": {"main": "2026-11-25T11:17:47.755052+00:00"},
+    "people": [
+        {
+            "person": 1,
+            "answer": "held",
+            "reason": None,
+            "identifiersNotFollowed": 0,
+            "unfinished": [],
+            "held": [
+                {
+                    "store": "main",
+                    "collection": "callers",
+                    "dataType": "calls",
+                    "records": 1,
+                    "keptOnErasure": 0,
+                    "until": None,
+                    "ground": None,
+                    "unsure": 0,
+                }
+            ],
+        }
+    ],
+    "collections": [
+        {
+            "store": "main",
+            "collection": "callers",
+            "dataType": "calls",
+            "tiedBy": ["public.callers.id is caller_id", "public.callers.phone is phone"],
+        }
+    ],
+    "dataTypes": {},
+    "notLookedInto": {
+        "logs": [],
+        "otherControllers": [],
+        "backupCopies": [],
+        "copiesNotSeenNow": [],
+        "placesWithoutControl": [],
+        "storesWithoutBackupPlace": [],
+    },
+}
+
+KEY_WISH: dict[str, Any] = {"roles": ["requester"], "controllers": ["client:42"], "endsAt": "2027-11-25T00:00:00Z"}
+KEY: dict[str, Any] = {
+    "id": "3add26ba85921b16",
+    "holder": "ak_b017512f0894",
+    "roles": ["requester"],
+    "controllers": ["client:42"],
+    "issuedAt": "2026-11-25T11:17:47Z",
+    "endsAt": "2027-11-25T00:00:00Z",
+    "revokedAt": None,
+}
+ISSUED: dict[str, Any] = {**KEY, "secret": "xk_3add26ba85921b16_this-is-no-secret-and-opens-nothing-at-all-00"}
+ENTRY: dict[str, Any] = {
+    "id": 1,
+    "at": "2026-11-25T11:17:47Z",
+    "actor": "ak_b017512f0894",
+    "action": "batch.start",
+    "target": _BATCH,
+    "result": "done",
+}
+TRAIL: dict[str, Any] = {"items": [ENTRY], "next": None}

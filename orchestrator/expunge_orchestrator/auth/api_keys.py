@@ -1,0 +1,172 @@
+"""API keys: issued once, kept as a hash, revoked for good."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap
+from expunge_config.errors import InputError, UsageError
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.auth import bearer_secrets
+from expunge_orchestrator.auth.errors import not_accepted
+from expunge_orchestrator.auth.principals import Principal, Role
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger.request_tables import api_key
+from expunge_orchestrator.rules.scope import parse_scope
+
+PREFIX = "xk"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the ledger knows it. `controllers`: None speaks for all."""
+
+    uid: str
+    actor: str
+    roles: tuple[Role, ...]
+    controllers: tuple[str, ...] | None
+    created_at: str
+    created_by: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+def issue(  # noqa: PLR0913 - what a key says
+    connection: sa.Connection,
+    *,
+    roles: Collection[Role],
+    controllers: Collection[Scope] | None,
+    holder: str | None,
+    expires_at: datetime | None,
+    by: str,
+    at: datetime,
+) -> tuple[str, ApiKey]:
+    """Make a key; returns the secret, which is nowhere else, and what is kept.
+
+    Args:
+        connection: In a transaction.
+        roles: At least one.
+        controllers: Those it may speak for; None: all.
+        holder: The actor of whom it is issued to (`ak_…`, from an earlier key); None: somebody new.
+        expires_at: When it ends; None: when it is revoked.
+        by: Who issues it.
+        at: Now.
+
+    Raises:
+        UsageError: There is no such holder, or a role cannot be given.
+    """
+    if not roles or not {Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMIN}.issuperset(roles):
+        raise UsageError(
+            "A key needs roles: requester, operator, approver, auditor, admin.", remedy="Give --role, once or more."
+        )
+    known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
+    if holder is not None and connection.execute(known).first() is None:
+        raise no_such_holder()
+    uid = secrets.token_hex(8)
+    secret, digest = bearer_secrets.make(PREFIX, uid)
+    kept = ApiKey(
+        uid,
+        holder or f"ak_{secrets.token_hex(6)}",
+        tuple(sorted(roles)),
+        None if controllers is None else tuple(sorted(map(str, controllers))),
+        stamp(at),
+        by,
+        None if expires_at is None else stamp(expires_at),
+        None,
+    )
+    connection.execute(
+        sa.insert(api_key).values(
+            uid=uid,
+            secret_hash=digest,
+            actor=kept.actor,
+            roles=[role.value for role in kept.roles],
+            controllers=None if kept.controllers is None else list(kept.controllers),
+            created_at=kept.created_at,
+            created_by=by,
+            expires_at=kept.expires_at,
+        )
+    )
+    return secret, kept
+
+
+def no_such_holder() -> UsageError:
+    """No key was ever issued to them; or none that whoever asks may know of: the same answer."""
+    return UsageError("No key was ever issued to that holder.", remedy="`expunge access list` names the holders.")
+
+
+def listed(connection: sa.Connection) -> list[ApiKey]:
+    """Every key there ever was, the oldest first."""
+    return [_key(row) for row in connection.execute(sa.select(api_key).order_by(api_key.c.id))]
+
+
+def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:
+    """End a key. Revoked once more, it stays as it is.
+
+    Raises:
+        UsageError: There is none of that id.
+    """
+    connection.execute(
+        sa.update(api_key).where(api_key.c.uid == uid, api_key.c.revoked_at.is_(None)).values(revoked_at=stamp(at))
+    )
+    row = connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).first()
+    if row is None:
+        raise UsageError("There is no key of that id.", remedy="`expunge access list` lists them.")
+    return _key(row)
+
+
+def principal_of(connection: sa.Connection, given: bearer_secrets.Given, data_map: DataMap, at: datetime) -> Principal:
+    """Who brings this key.
+
+    Raises:
+        NotAuthenticatedError: Nobody, or nobody any more.
+    """
+    row = connection.execute(sa.select(api_key).where(api_key.c.uid == given.id)).first()
+    good = bearer_secrets.same(given, None if row is None else row.secret_hash)
+    if row is None or not good or row.revoked_at is not None:
+        raise not_accepted()
+    if row.expires_at is not None and row.expires_at <= stamp(at):
+        raise not_accepted()
+    return Principal(row.actor, frozenset(map(Role, row.roles)), reaches_of(_key(row), data_map))
+
+
+def reaches_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
+    """The controllers that a key speaks for, as far as the map still knows them; None: all."""
+    if key.controllers is None:
+        return None
+    found = set()
+    for one in key.controllers:
+        try:
+            found.add(reach(one, data_map))
+        except InputError:
+            continue  # the map has lost a controller since: the key is good for the others
+    return frozenset(found)
+
+
+def reach(text: str, data_map: DataMap) -> Scope:
+    """Read `calltrack`, `client:42`, or `client`: every member of that kind.
+
+    Raises:
+        InputError: The map knows no such controller.
+    """
+    if text in data_map.controllers:
+        return Scope(text)
+    return parse_scope(text, data_map)
+
+
+def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row's columns
+    return ApiKey(
+        values["uid"],
+        values["actor"],
+        tuple(map(Role, values["roles"])),
+        None if values["controllers"] is None else tuple(values["controllers"]),
+        values["created_at"],
+        values["created_by"],
+        values["expires_at"],
+        values["revoked_at"],
+    )

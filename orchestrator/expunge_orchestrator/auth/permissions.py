@@ -1,0 +1,86 @@
+"""The one table of who may do what. The documentation and the matrix test read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from expunge_orchestrator.auth.principals import Principal, Role
+
+_R, _O, _P, _A, _ADMIN = Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMIN
+
+
+class Operation(StrEnum):
+    """What a call does. One operation may have several routes."""
+
+    OWN_CREATE = "own.create"
+    OWN_READ = "own.read"
+    OWN_CANCEL = "own.cancel"
+    OWN_RECEIPT = "own.receipt"
+    FOLLOW_READ = "follow.read"
+    FOLLOW_RECEIPT = "follow.receipt"
+    FOLLOW_CANCEL = "follow.cancel"
+    REQUEST_CREATE = "request.create"
+    REQUEST_READ = "request.read"
+    REQUEST_CANCEL = "request.cancel"
+    REQUEST_EXTEND = "request.extend"
+    REQUEST_DENY = "request.deny"
+    REQUEST_RETRY = "request.retry"
+    BATCH_CREATE = "batch.create"
+    BATCH_READ = "batch.read"
+    BATCH_START = "batch.start"
+    BATCH_PAUSE = "batch.pause"
+    BATCH_RESUME = "batch.resume"
+    BATCH_RETRY = "batch.retry"
+    BATCH_CANCEL = "batch.cancel"
+    BATCH_APPROVE = "batch.approve"
+    HOLD_PLACE = "hold.place"
+    HOLD_READ = "hold.read"
+    HOLD_LIFT = "hold.lift"
+    RECEIPT_READ = "receipt.read"
+    OPENING_MAKE = "opening.make"
+    LOCATE = "locate"
+    AUDIT_READ = "audit.read"
+    ACCESS_MANAGE = "access.manage"
+
+
+ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
+    {
+        Operation.OWN_CREATE: frozenset({Role.PERSON}),
+        Operation.OWN_READ: frozenset({Role.PERSON}),
+        Operation.OWN_CANCEL: frozenset({Role.PERSON}),
+        Operation.OWN_RECEIPT: frozenset({Role.PERSON}),
+        Operation.FOLLOW_READ: frozenset({Role.FOLLOWER}),
+        Operation.FOLLOW_RECEIPT: frozenset({Role.FOLLOWER}),
+        Operation.FOLLOW_CANCEL: frozenset({Role.FOLLOWER}),
+        Operation.REQUEST_CREATE: frozenset({_R, _O}),
+        Operation.REQUEST_READ: frozenset({_R, _O, _P, _A}),
+        Operation.REQUEST_CANCEL: frozenset({_R, _O}),
+        Operation.REQUEST_EXTEND: frozenset({_R, _O}),
+        Operation.REQUEST_DENY: frozenset({_O}),
+        Operation.REQUEST_RETRY: frozenset({_O}),
+        Operation.BATCH_CREATE: frozenset({_R, _O}),
+        Operation.BATCH_READ: frozenset({_R, _O, _P, _A}),
+        Operation.BATCH_START: frozenset({_O}),
+        Operation.BATCH_PAUSE: frozenset({_O}),
+        Operation.BATCH_RESUME: frozenset({_O}),
+        Operation.BATCH_RETRY: frozenset({_O}),
+        Operation.BATCH_CANCEL: frozenset({_O}),
+        Operation.BATCH_APPROVE: frozenset({_P}),
+        Operation.HOLD_PLACE: frozenset({_O}),
+        Operation.HOLD_READ: frozenset({_O, _A}),
+        Operation.HOLD_LIFT: frozenset({_O}),
+        Operation.RECEIPT_READ: frozenset({_R, _O, _P, _A}),
+        Operation.OPENING_MAKE: frozenset({_R, _O}),
+        Operation.LOCATE: frozenset({_O}),
+        Operation.AUDIT_READ: frozenset({_A}),
+        Operation.ACCESS_MANAGE: frozenset({_ADMIN}),
+    }
+)
+"""Operation -> the roles of which one is enough."""
+
+
+def may(principal: Principal, operation: Operation) -> bool:
+    """Whether one of its roles allows it."""
+    return not principal.roles.isdisjoint(ALLOWED[operation])

@@ -1,0 +1,184 @@
+"""Backup copies as the ledger knows them: seen, and at last not seen any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import BackupConnector, BackupCopy, CanBeAsked, CopyListing, CopyStatus
+from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.ledger.database import one_at_a_time, reading
+from expunge_orchestrator.ledger.tables import backup_copy
+from expunge_reports.statement import Open
+
+# Built once, for a conclusion of one person does it as often as one of thousands.
+_KNOWN = sa.select(backup_copy.c.copy_id).where(
+    backup_copy.c.place == sa.bindparam("of_place"),
+    backup_copy.c.identity == sa.bindparam("of_identity"),
+    backup_copy.c.observed_gone_at.is_(None),
+)
+_SEEN_AGAIN = (
+    sa.update(backup_copy)
+    .where(backup_copy.c.place == sa.bindparam("of_place"), backup_copy.c.copy_id == sa.bindparam("of_copy"))
+    .values(
+        {
+            one.name: sa.bindparam(f"new_{one.name}")
+            for one in backup_copy.c
+            if one.name not in {"place", "copy_id", "first_seen"}
+        }
+    )
+)
+
+
+def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = None) -> list[CopyListing]:
+    """List every place. A place that cannot be listed raises: its copies are not "none".
+
+    Args:
+        backups: The places.
+        ledger: Knows the copies that were seen before; without it nothing is said to be gone.
+    """
+    listings = [connector.copies() for connector in backups.values()]
+    if ledger is None:
+        return listings
+    return [_looked_for(backups[one.place], one, ledger) for one in listings]
+
+
+def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: sa.Engine) -> CopyListing:
+    """Name the copies that are gone: listings were seen to leave out what is there, so each is asked for by itself."""
+    if listing.control is None:
+        return listing
+    with reading(ledger) as connection:
+        missed = _known(connection, listing) - {copy.id for copy in listing.copies}
+    if missed and isinstance(connector, CanBeAsked):
+        missed -= connector.still_there(sorted(missed))
+    return replace(listing, gone=frozenset(missed))
+
+
+def _known(connection: sa.Connection, listing: CopyListing) -> set[str]:
+    """Copies seen earlier in the same place, by what it *is*: a map that points elsewhere makes nothing gone."""
+    return set(connection.scalars(_KNOWN, {"of_place": listing.place, "of_identity": listing.identity}))
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A copy that was seen before, is in no listing of today, and was never seen to be gone: it counts as there."""
+
+    place: str
+    store: str
+    kind: str
+    id: str
+    last_seen: str
+
+
+def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[Unseen]:
+    """What the ledger knows and these listings (of `observe` with the same ledger) neither show nor call gone.
+
+    So do copies in a place that the map does not name any more, or that is another one by now.
+    """
+    accounted = {
+        (listing.place, listing.identity, copy_id)
+        for listing in listings
+        for copy_id in (*(copy.id for copy in listing.copies), *listing.gone)
+    }
+    with reading(ledger) as connection:
+        rows = connection.execute(sa.select(backup_copy).where(backup_copy.c.observed_gone_at.is_(None))).all()
+    return [
+        Unseen(row.place, row.store, row.kind, row.copy_id, row.last_seen)
+        for row in sorted(rows, key=lambda one: (one.place, one.copy_id))
+        if (row.place, row.identity, row.copy_id) not in accounted
+    ]
+
+
+def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
+    """Note what was seen, and what was looked for and not there (law 8)."""
+    one_at_a_time(connection)  # two workers, or a worker and `expunge tick`, may see a new copy in the same moment
+    for listing in listings:
+        seen_at = stamp(listing.at)
+        seen = {copy.id: copy for copy in listing.copies}
+        known = _known(connection, listing)
+        again: list[dict[str, object]] = []
+        for copy_id, copy in seen.items():
+            values = _values(copy, listing.identity, seen_at)
+            if copy_id in known:
+                again.append(
+                    {"of_place": listing.place, "of_copy": copy_id}
+                    | {f"new_{name}": value for name, value in values.items()}
+                )
+            else:
+                _insert(connection, copy, values, seen_at)
+        if again:
+            connection.execute(_SEEN_AGAIN, again)
+        for copy_id in known & listing.gone:
+            connection.execute(
+                sa.update(backup_copy)
+                .where(backup_copy.c.place == listing.place, backup_copy.c.copy_id == copy_id)
+                .values(observed_gone_at=seen_at)
+            )
+
+
+def _insert(connection: sa.Connection, copy: BackupCopy, values: Mapping[str, object], seen_at: str) -> None:
+    # A copy that was seen to be gone and is there again (restored bucket) starts over: its row is rewritten.
+    connection.execute(
+        sa.delete(backup_copy).where(backup_copy.c.place == copy.place, backup_copy.c.copy_id == copy.id)
+    )
+    connection.execute(sa.insert(backup_copy).values(place=copy.place, copy_id=copy.id, first_seen=seen_at, **values))
+
+
+def _values(copy: BackupCopy, identity: str, seen_at: str) -> dict[str, object]:
+    return {
+        "identity": identity,
+        "store": copy.store,
+        "kind": copy.kind,
+        "taken_from": stamp(copy.taken_from),
+        "taken_until": stamp(copy.taken_until),
+        "status": copy.status.value,
+        "due": copy.due and stamp(copy.due),
+        "expected_by": copy.expected_by and stamp(copy.expected_by),
+        "ground": copy.ground,
+        "blocker": copy.blocker,
+        "last_seen": seen_at,
+        "observed_gone_at": None,
+    }
+
+
+def holding(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) -> list[BackupCopy]:
+    """Copies that may hold the erased people: their reading began before the erasure in their store ended.
+
+    `cutoffs` maps store -> the moment after which nothing of the people was left there. B4.1: unless a copy is known to
+    have been taken later, it counts as holding them. Of the storage's clock and ours the later one decides.
+    """
+    return [
+        copy
+        for listing in listings
+        for copy in listing.copies
+        if copy.store in cutoffs and copy.taken_from <= max(cutoffs[copy.store], listing.at)
+    ]
+
+
+def still_open(copies: Sequence[BackupCopy]) -> Open:
+    """How many copies are left and by when: a day only if every one of them has a day."""
+    days = [copy.expected_by.date() for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by]
+    last: date | None = max(days) if copies and len(days) == len(copies) else None
+    return Open(len(copies), last)
+
+
+def stated(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
+    """Copies as receipts state them."""
+    return [
+        {
+            "place": copy.place,
+            "store": copy.store,
+            "kind": copy.kind,
+            "id": copy.id,
+            "takenBetween": [exact(copy.taken_from), exact(copy.taken_until)],
+            "status": copy.status.value,
+            "due": copy.due and stamp(copy.due),
+            "expectedBy": copy.expected_by and stamp(copy.expected_by),
+            "ground": copy.ground,
+            "blocker": copy.blocker,
+        }
+        for copy in sorted(copies, key=lambda one: (one.place, one.id))
+    ]

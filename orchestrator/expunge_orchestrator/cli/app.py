@@ -1,0 +1,153 @@
+"""The whole command line: typer, and the one place where errors are printed and become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from expunge_config.errors import ExpungeError, UsageError
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.errors import LedgerError, of_the_ledger
+from expunge_reports.errors import ReportError
+
+VERBS = (
+    "check",
+    "locate",
+    "plan",
+    "approve",
+    "erase",
+    "status",
+    "pause",
+    "resume",
+    "retry",
+    "cancel",
+    "holds",
+    "tick",
+    "serve",
+    "access",
+    "copies",
+    "receipts",
+    "keys",
+    "adopt",
+    "map",
+    "demo",
+    "serve-demo",
+)
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+EPILOG = (
+    "Exit codes: 0 done · 1 not everything due is gone or located, or a receipt is not authentic · 2 usage · 3 "
+    "settings or data map · 4 list of people · 5 findings block · 6 plan and stores differ · 7 not confirmed · 8 a "
+    "store failed · 9 ledger · 10 keys · 11 the batch waits for somebody · 70 a defect · 130 interrupted. Settings: "
+    "environment EXPUNGE_… or expunge.env (docs/settings.md)."
+)
+
+
+def build(verbs: Sequence[str]) -> typer.Typer:
+    """The command tree with these verbs."""
+    app = typer.Typer(
+        name="expunge",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        epilog=EPILOG,
+        help="Erase a person from Postgres, Redis and S3, follow every backup copy, and prove it.",
+    )
+
+    @app.callback()
+    def root(
+        version_: Annotated[
+            bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)
+        ] = False,
+    ) -> None:
+        pass
+
+    for verb in verbs:
+        import_module(f"expunge_orchestrator.cli.{verb.replace('-', '_')}").register(app)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("expunge"))
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; print errors without values and without a traceback (law 5: locals hold records)."""
+    typed = next((word for word in arguments if not word.startswith("-")), None)
+    app = build([typed] if typed in VERBS else VERBS)
+    try:
+        outcome = typer.main.get_command(app).main(args=list(arguments), prog_name="expunge", standalone_mode=False)
+    except ExpungeError as error:
+        output.complain(error.message, error.remedy)
+        return error.exit_code
+    except ReportError as error:
+        output.complain(str(error), None)
+        return error.exit_code
+    except OSError as error:
+        output.complain(
+            f"A file cannot be read or written ({error.strerror or type(error).__name__}).",
+            "Check the paths that were given, their directories, and the disk.",
+        )
+        return UsageError.exit_code
+    except typer.TyperException as error:
+        if told := error.format_message():  # otherwise the help was shown, because nothing was typed
+            meant = None if typed is None or typed in VERBS else _meant(typed)
+            remedy = "`--help` after a command explains it." if meant is None else f"Did you mean `expunge {meant}`?"
+            output.complain(_without_words(told, arguments), remedy)
+        return UsageError.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        outcome = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the text and the traceback of a defect may hold a record's value
+        return _unforeseen(error)
+    if outcome == INTERRUPTED:
+        output.complain("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _meant(typed: str) -> str | None:
+    """The command that was probably meant. What was typed is not repeated: it may be an identifier (law 5)."""
+    close = get_close_matches(typed.lower(), VERBS, n=1)
+    return close[0] if close else None
+
+
+def _without_words(message: str, arguments: Sequence[str]) -> str:
+    """A usage message without what was typed: somebody may have typed an identifier by mistake (law 5)."""
+    for word in sorted(arguments, key=len, reverse=True):
+        if not word.startswith("-") and word not in VERBS:
+            message = message.replace(word, "…")
+    return message
+
+
+def _unforeseen(error: Exception) -> int:
+    if of_the_ledger(error):
+        output.complain(
+            "The ledger cannot be written or read any more.",
+            "Look at its disk or server; then the same command takes up what was begun.",
+        )
+        return LedgerError.exit_code
+    output.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
+    return INTERNAL_ERROR
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

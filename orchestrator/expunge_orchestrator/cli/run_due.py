@@ -1,0 +1,87 @@
+"""`expunge tick`: do what has come due. Idempotent; call it from cron."""
+
+from __future__ import annotations
+
+import typer
+from rich.markup import escape
+
+from expunge_config import settings as settings_module
+from expunge_connectors.registry import installed
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
+from expunge_orchestrator.execution import batch_states, hold_enforcement
+from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.ledger.batches import BatchState, batches
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.notifications import delivery, outbox
+from expunge_orchestrator.requests import scheduler
+from expunge_orchestrator.transparency_log import open_log
+from expunge_orchestrator.workspace import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("tick")(tick)
+
+
+def tick(as_json: output.Json = False) -> None:
+    """Do what has come due: requests, settling checks, interrupted batches, notices, looking at the backup copies.
+
+    Safe to call at any time and as often as you like; one process at a time does the work.
+
+    Example: */10 * * * *  expunge tick
+    """
+    with opened(settings_module.load(), installed()) as workspace:
+        workspace.refuse_unmapped_holds()
+        begun = scheduler.start_due(workspace, now())
+        woken = batch_states.wake(workspace)
+        forgotten = batch_states.forget_stale_plans(workspace)
+        with workspace.ledger.begin() as connection:
+            released = hold_enforcement.release(connection)
+        try:
+            with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+                run(workspace, writer, Watch())
+        except LedgerBusyError:
+            output.notes().print("Another process is running this ledger; it does what is due.")
+        scheduler.close_ended(workspace)
+        outbox.note_changes(workspace, now())
+        while delivery.deliver_due(workspace, now):
+            pass  # slow receivers get a little each time; there is no next look here
+        listings = backup_copies.observe(workspace.backups, workspace.ledger)
+        with workspace.ledger.begin() as connection:
+            backup_copies.record(connection, listings)
+        with reading(workspace.ledger) as connection:
+            notices = delivery.outstanding(connection)
+            failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
+            put_off = {one.uid: one.failure for one in scheduler.put_off(connection)}
+    report = {
+        "requestsBegun": begun,
+        "settlingChecks": woken,
+        "stalePlansForgotten": forgotten,
+        "heldPeopleTakenUp": released,
+        "noticesWaiting": notices.waiting,
+        "noticesGivenUp": notices.given_up,
+        "requestsPutOff": put_off,
+        "failedBatches": failed,
+    }
+    if as_json:
+        output.emit(report)
+    else:
+        if begun:
+            output.console().print(f"{output.number_of(begun, 'request')} begun.")
+        for uid, why in put_off.items():
+            output.console().print(f"[red]{uid}[/] could not be begun: {escape(str(why))}", soft_wrap=True)
+        output.console().print(
+            f"{output.number_of(woken, 'settling check')} done, {output.number_of(forgotten, 'stale plan')} forgotten."
+        )
+        if released:
+            output.console().print(f"Taken up after a hold: {output.people(released)}.")
+        if notices.waiting or notices.given_up:
+            told = f"Notices not delivered: {notices.waiting} tried again later, {notices.given_up} given up."
+            output.console().print(told)
+    if failed:
+        raise NotErasedError(
+            f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."
+        )

@@ -1,0 +1,99 @@
+"""The clocks as a document that statements cite, and as lines to read. Both hold no identifier."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from expunge_config import calendars
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.deadlines.models import Clocks, Deadline, Kind
+from expunge_orchestrator.deadlines.status import warning
+from expunge_orchestrator.deadlines.statutes import RULES
+
+KIND = "deadlines"
+_NAMES = {
+    Kind.PROMISE: "Answer, as promised",
+    Kind.STATUTE: "Answer, by law",
+    Kind.CONFIRMATION: "Confirmation of receipt, by law",
+}
+
+
+def document(clocks: Clocks) -> dict[str, object]:
+    """The clocks as plain data: strings and integers, names of members in ASCII (docs/deadlines.md has its form).
+
+    It names what was not counted, day by day, and what produced the calendar: it can be checked without either.
+    """
+    calendar = clocks.spec.calendar
+    warned = warning(clocks)
+    return {
+        "kind": KIND,
+        "receivedAt": stamp(clocks.received_at),
+        **_given("controllerReceivedAt", clocks.controller_received_at),
+        "timeZone": clocks.spec.time_zone,
+        "calendar": {
+            "country": calendar.country,
+            **_given("subdivision", calendar.subdivision),
+            "source": calendars.source(),
+        },
+        **_given("businessDays", clocks.spec.business_days),
+        **_given("statute", clocks.spec.statute),
+        "clocks": [_clock(clocks, one) for one in clocks.all],
+        "first": clocks.first.kind.value,
+        "answerBy": stamp(clocks.first.ends_at),
+        **_given("warning", None if warned is None else str(warned)),
+    }
+
+
+def lines(clocks: Clocks) -> list[str]:
+    """The clocks in words, one line each, what ends first marked; then the warning, if there is one."""
+    told = []
+    for one in clocks.all:
+        moved = f" (moved from {one.fell_on})" if one.fell_on and one.extension is None else ""
+        longer = f", extended from {one.last_day}: {one.extension.reason}" if one.extension else ""
+        first = "  <- first" if one is clocks.first and len(clocks.all) > 1 else ""
+        told.append(f"{_NAMES[one.kind]}: {one.ends_on}{moved}{longer} ({clocks.spec.time_zone}). {one.ground}{first}")
+    warned = warning(clocks)
+    return [*told, *([] if warned is None else [str(warned)])]
+
+
+def _clock(clocks: Clocks, one: Deadline) -> dict[str, object]:
+    return {
+        "clock": one.kind.value,
+        "ground": one.ground,
+        "receivedAt": stamp(one.received_at),
+        "lastDay": one.last_day.isoformat(),
+        "dueAt": stamp(one.due_at),
+        **_given("movedFrom", one.fell_on),
+        **({"notCounted": [{"day": off.day.isoformat(), "name": off.name} for off in one.off]} if one.off else {}),
+        **_extension(clocks, one),
+    }
+
+
+def _extension(clocks: Clocks, one: Deadline) -> dict[str, object]:
+    if one.extension is None or one.extended_to is None:
+        return {}
+    statute = clocks.spec.statute
+    ground = RULES[statute].extension_ground if one.kind is Kind.STATUTE and statute is not None else None
+    return {
+        "extendedTo": stamp(one.extended_to),
+        "extension": {
+            "at": stamp(one.extension.at),
+            "reason": one.extension.reason,
+            "lastDay": one.extension.last_day.isoformat(),
+            **_given("ground", ground),
+        },
+    }
+
+
+def _given(name: str, value: str | int | date | datetime | None) -> dict[str, object]:
+    match value:
+        case None:
+            return {}
+        case datetime():
+            return {name: stamp(value)}
+        case date():
+            return {name: value.isoformat()}
+        case int():
+            return {name: value}
+        case _:
+            return {name: str(value)}  # an enum's member becomes the plain text that canonical JSON wants

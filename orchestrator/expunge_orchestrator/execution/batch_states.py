@@ -1,0 +1,315 @@
+"""States of a batch: begun, followed from its chunks, brought back, due for settling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_orchestrator import data_type_closure, store_calls
+from expunge_orchestrator.clock import exact, now, parse, stamp
+from expunge_orchestrator.errors import OtherStoreError, PlanChangedError, WaitingError
+from expunge_orchestrator.ledger import batches as records
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ENDED, RUNNING, STOPPED, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.planning import approval
+from expunge_orchestrator.receipts.statement_issuer import refuse_behind
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.scope import actions_for
+from expunge_orchestrator.transparency_log import read_log
+from expunge_orchestrator.workspace import Workspace
+
+UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
+"""Outcomes of people with whom it is not over."""
+
+
+# Built once: what is asked for one person is asked for thousands.
+_BATCH = sa.select(tables.batch).where(tables.batch.c.id == sa.bindparam("of"))
+_CHUNK_STATES = (
+    sa.select(
+        tables.chunk.c.state,
+        (tables.chunk.c.step <= sa.bindparam("concluding", type_=sa.Integer)).label("erasing"),
+    )
+    .where(tables.chunk.c.batch_id == sa.bindparam("of"))
+    .distinct()
+)
+_NEXT_CLOCK = sa.select(sa.func.min(tables.chunk.c.settle_at)).where(
+    tables.chunk.c.batch_id == sa.bindparam("of"), tables.chunk.c.state == ChunkState.WAITING.value
+)
+
+
+Begun = Callable[[sa.Connection], None]
+"""Called in the transaction in which a batch begins, or is changed: what it writes is there with that, or not."""
+
+
+def nothing(_connection: sa.Connection) -> None:
+    """Of a change with which nothing else is written."""
+
+
+def begin(workspace: Workspace, batch: Batch, begun: Begun = nothing) -> bool:
+    """Start a planned batch: set the cutoff of each store once, on the store's clock.
+
+    A batch that was begun before is left as it is, so that resuming is the same command; so is one that is over.
+
+    Returns:
+        Whether it was begun by this.
+
+    Raises:
+        PlanChangedError: The data map or a store is another one than at planning time.
+        FindingsError: `check` would show an error now; what was fine at planning time need not be.
+        OpenChoiceError: What the request leaves out hangs on what it would erase by now.
+        WaitingError: It is paused, or waits for approval.
+        LedgerBehindError: The ledger is older than its log. Nothing was written.
+    """
+    if batch.state in ENDED:
+        return False
+    with reading(workspace.ledger) as connection:
+        approval.refuse_unapproved(connection, batch)
+    if batch.state is BatchState.PAUSED:
+        raise WaitingError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
+    if batch.cancelled:
+        refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+        return False
+    refuse_unfit(workspace, batch)
+    if batch.state is not BatchState.PLANNED:
+        return False
+    clocks = _ground(workspace, batch)
+    data_type_closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+    cutoffs = [{"batch_id": batch.id, "store": store, "at": exact(at)} for store, at in clocks.items()]
+    with workspace.ledger.begin() as connection:
+        started = connection.execute(
+            sa.update(tables.batch)
+            .where(tables.batch.c.id == batch.id, tables.batch.c.state == BatchState.PLANNED.value)
+            .values(state=BatchState.EXECUTING.value, state_at=stamp(now()))
+        ).rowcount
+        if started:
+            connection.execute(sa.insert(tables.cutoff), cutoffs)
+            connection.execute(
+                sa.update(tables.chunk)
+                .where(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state == ChunkState.PLANNED.value)
+                .values(state=ChunkState.READY.value)
+            )
+            begun(connection)
+    return bool(started)
+
+
+def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
+    """What must hold whenever a batch is begun or taken up, beside what its plan was made on.
+
+    Raises:
+        PlanChangedError, FindingsError, LedgerBehindError: As `begin`.
+    """
+    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    workspace.refuse_errors()
+    if batch.state is BatchState.PLANNED:
+        return
+    if batch.actions != actions_for(batch.scope, workspace.data_map, batch.data_types):
+        raise PlanChangedError(
+            "The data map now names other collections or actions than this batch was planned with.",
+            remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
+        )
+    data_type_closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+
+
+def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
+    """A plan is carried out on the ground it was made on, or not at all. Returns each store's clock as it is now."""
+    if batch.map_digest != workspace.map_digest:
+        raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
+    if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
+        raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
+    found = store_calls.each(
+        batch.identities,
+        lambda store: store_calls.identified(workspace.stores[store]),
+        workspace.settings.stores_at_once,
+    )
+    for store, planned in batch.identities.items():
+        if found[store][0].digest != planned:
+            raise OtherStoreError(
+                f"The store {store} is not the one that the plan was made for.",
+                remedy="Find out which store answers at its address; then make a new plan.",
+            )
+    return {store: at for store, (_, at) in found.items()}
+
+
+def retry(workspace: Workspace, batch: Batch) -> int:
+    """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
+    with workspace.ledger.begin() as connection:
+        return bring_back(connection, batch, (ChunkState.FAILED,))
+
+
+def bring_back(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
+    """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many.
+
+    Chunks that somebody else brought back at this moment are theirs.
+    """
+    rows = connection.execute(
+        sa.select(tables.chunk.c.id, tables.chunk.c.step)
+        .where(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state.in_([state.value for state in states]))
+        .with_for_update()
+    ).all()
+    for row in rows:
+        connection.execute(
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == row.id)
+            .values(
+                state=ChunkState.READY.value,
+                step=pipeline.begin_again_at(batch.pipeline, row.step),
+                attempts=0,
+                stuck_at=None,
+                not_before=None,
+                rounds=tables.chunk.c.rounds + 1,
+                repeats=0,
+                bisection_id=None,
+            )
+        )
+    if rows:
+        connection.execute(
+            sa.update(tables.item)
+            .where(
+                tables.item.c.chunk_id.in_([row.id for row in rows]),
+                tables.item.c.outcome.in_(UNFINISHED),
+            )
+            .values(outcome=None, reason=None)
+        )
+        follow(connection, [batch.id])
+    return len(rows)
+
+
+def refresh(workspace: Workspace) -> None:
+    """Follow the state of every running batch from the states of its chunks."""
+    with workspace.ledger.begin() as connection:
+        running = [batch.id for batch in records.batches(connection, RUNNING)]
+        follow(connection, running)
+
+
+def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
+    """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out."""
+    for batch_id in batch_ids:
+        batch = connection.execute(_BATCH, {"of": batch_id}).one()
+        if batch.state in STOPPED:
+            continue
+        chunks = _chunks(connection, batch_id, batch.pipeline)
+        state = derived(chunks, cancelled=batch.cancelled_at is not None)
+        if state in ENDED:
+            state = derived(chunks, cancelled=_somebody_withdrawn(connection, batch_id))
+        next_clock = connection.scalar(_NEXT_CLOCK, {"of": batch_id})
+        if state != batch.state and not change_state(connection, batch_id, batch.state, state):
+            continue  # somebody paused or cancelled it meanwhile, and means it
+        if batch.cancelled_at is not None and state in ENDED and state is not BatchState.CANCELLED:
+            connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(cancelled_at=None))
+        if next_clock is not None and next_clock != batch.settle_at:
+            connection.execute(
+                sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(settle_at=next_clock)
+            )
+
+
+def _chunks(connection: sa.Connection, batch_id: int, steps: Sequence[str]) -> set[tuple[ChunkState, bool]]:
+    concluding = pipeline.first(steps, pipeline.CONCLUDE)
+    rows = connection.execute(_CHUNK_STATES, {"of": batch_id, "concluding": concluding})
+    return {(ChunkState(row.state), bool(row.erasing)) for row in rows}
+
+
+def without_pause(connection: sa.Connection, batch: Batch) -> BatchState:
+    """The state that a paused batch would have if it went on now."""
+    return derived(_chunks(connection, batch.id, batch.pipeline), cancelled=batch.cancelled)
+
+
+def _somebody_withdrawn(connection: sa.Connection, batch_id: int) -> bool:
+    """Whether a cancel came in time for anybody; and a batch in which it did says so, whatever became of the others."""
+    withdrawn = sa.select(tables.item.c.id).where(
+        tables.item.c.batch_id == batch_id, tables.item.c.outcome == Result.CANCELLED.value
+    )
+    return connection.execute(withdrawn.limit(1)).first() is not None
+
+
+def derived(chunks: Collection[tuple[ChunkState, bool]], *, cancelled: bool) -> BatchState:
+    """The state of a begun batch from (state, whether its next step is one of erasing) of its chunks.
+
+    What can still run comes first, then what somebody must mend, then what waits for a hold, then for a clock.
+    """
+    present = {state for state, _ in chunks}
+    at_work = {erasing for state, erasing in chunks if state in {ChunkState.READY, ChunkState.RUNNING}}
+    if at_work:
+        if cancelled:
+            return BatchState.CANCELLING
+        return BatchState.EXECUTING if True in at_work else BatchState.SETTLING
+    if ChunkState.FAILED in present:
+        return BatchState.FAILED
+    if cancelled:
+        return BatchState.CANCELLED
+    if ChunkState.HELD in present:
+        return BatchState.ON_HOLD
+    return BatchState.ERASED if ChunkState.WAITING in present else BatchState.SETTLED
+
+
+def wake(workspace: Workspace) -> int:
+    """Start the settling check of every chunk whose time has come. Returns in how many batches.
+
+    Raises:
+        FindingsError: `check` would show an error: a look through a map that no longer fits proves nothing.
+    """
+    due = (
+        sa.select(tables.chunk.c.id, tables.chunk.c.batch_id, tables.batch.c.pipeline)
+        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
+        .where(
+            tables.chunk.c.state == ChunkState.WAITING.value,
+            tables.chunk.c.settle_at <= stamp(now()),
+            tables.batch.c.state.not_in([state.value for state in STOPPED]),
+        )
+    )
+    with reading(workspace.ledger) as connection:
+        waiting = connection.execute(due.limit(1)).first()
+    if waiting is None:
+        return 0
+    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    workspace.refuse_errors()
+    with workspace.ledger.begin() as connection:
+        rows = connection.execute(due).all()
+        for row in rows:
+            connection.execute(
+                sa.update(tables.chunk)
+                .where(tables.chunk.c.id == row.id)
+                .values(state=ChunkState.READY.value, step=pipeline.first(row.pipeline, pipeline.REVIEW), repeats=0)
+            )
+        batches = {row.batch_id for row in rows}
+        follow(connection, batches)
+    return len(batches)
+
+
+def change_state(connection: sa.Connection, batch_id: int, before: str, after: BatchState) -> bool:
+    """Write a batch's state and when it came to be so, unless somebody changed it since it was read."""
+    changed = connection.execute(
+        sa.update(tables.batch)
+        .where(tables.batch.c.id == batch_id, tables.batch.c.state == before)
+        .values(state=after.value, state_at=stamp(now()))
+    )
+    return bool(changed.rowcount)
+
+
+def forget_stale_plans(workspace: Workspace) -> int:
+    """Cancel plans that nobody carried out in time, and destroy the keys of their sealed identifiers."""
+    oldest = stamp(now() - workspace.settings.plan_lifetime)
+    with workspace.ledger.begin() as connection:
+        stale = list(
+            connection.execute(
+                sa.select(tables.batch.c.id, tables.batch.c.state).where(
+                    tables.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
+                    tables.batch.c.created_at < oldest,
+                    # A person's or a controller's request is promised an answer: it never runs out by itself.
+                    tables.batch.c.id.not_in(sa.select(request.c.batch_id).where(request.c.batch_id.is_not(None))),
+                )
+            )
+        )
+        for batch_id, state in stale:
+            if not change_state(connection, batch_id, state, BatchState.CANCELLED):
+                continue  # it was begun at this moment
+            connection.execute(
+                sa.update(tables.item)
+                .where(tables.item.c.batch_id == batch_id)
+                .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
+            )
+    return len(stale)

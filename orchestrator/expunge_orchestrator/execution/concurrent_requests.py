@@ -1,0 +1,298 @@
+"""Elsewhere: other requests about the same people that are not finished, so that nobody is told too much (law 1).
+
+A request that erased a person's rows and stopped before the objects took the way to these with it: whoever asks again
+finds nothing there, and "not found" would be untrue. So a collection in which another request found something, and has
+not verified that it is gone, is not done for this request either. One that was cancelled half-way left keys to what it
+left; this one takes them over, unless it cannot be shown to be of the same person (`leftovers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Scope, SubjectKey
+from expunge_connectors.errors import TransientError
+from expunge_orchestrator.execution.step_context import Context
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import RUNNING, ChunkState
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.outcomes import Line, Outcome, Record, Result
+from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects.residual_keys import Leftover, Place
+from expunge_orchestrator.workspace import Workspace
+
+_OPEN = (Result.FAILED, Result.ON_HOLD)
+
+_TAKE_UP = " (over, and something is left that this one cannot take over: expunge retry {batch} erases it)"
+_ASK_ALL = " (cancelled; ask again with every identifier that it had)"
+_SETTLES = " (the storage keeps something of it; take this one up when that one has settled)"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Another request about the same person.
+
+    Attributes:
+        batch: Its batch's uid.
+        running: It is at work at this moment, and may be finished soon.
+        places: (store, collection) in which it found something of which nobody saw that it is gone.
+        known: This request has every key of that one and may use each: what this one finds is all there is.
+        remedy: What ends it, where that is not plain.
+    """
+
+    batch: str
+    running: bool
+    places: frozenset[tuple[str, str]]
+    known: bool = False
+    remedy: str = ""
+
+
+def unfinished(
+    context: Context, people: Sequence[Item]
+) -> tuple[dict[int, list[Unfinished]], Mapping[int, Sequence[Leftover]]]:
+    """Item -> other requests of the same controller about the same person that left something, for those with any.
+
+    Of what cancelled ones left (the second answer), that counts which this request has not taken over, or cannot be
+    sure of. They are looked up last: a request that is cancelled in between is seen at work or among them.
+    """
+    found = _at_work_or_failed(context, people)
+    left = residual_keys.of_people(
+        context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in people)
+    )
+    for item in people:
+        for one in left.get(item.id, ()):
+            if one.whole or one.item_id == item.id:
+                continue
+            taken = _taken(context, item, one)
+            remedy = _ASK_ALL if taken else _TAKE_UP.format(batch=one.batch)
+            if places := one.doubtful if taken else one.places:
+                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=places, remedy=remedy))
+    return found, left
+
+
+def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[int]:
+    """Of what was `left` (items), that which these people's requests have seen to the end: there is nothing of it.
+
+    Not where a request for some data types only has not looked at every place in which something was left.
+    """
+    looked_at = {(store, name) for store, collections in context.actions.items() for name in collections}
+    return [
+        one.item_id
+        for item in people
+        for one in left.get(item.id, ())
+        if one.item_id != item.id and one.places <= looked_at and (one.whole or _taken(context, item, one))
+    ]
+
+
+def _taken(context: Context, item: Item, one: Leftover) -> bool:
+    return one.proven and set(map(member_proof.plain, one.keys)) <= set(map(member_proof.plain, context.unsealed(item)))
+
+
+def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, list[Unfinished]]:
+    """Item -> other requests about the same person that began to erase and are not done, for those that have any.
+
+    The same person: a person key in common or, where either knows none, any key in common.
+    """
+    scope, asked = context.batch.scope, {item.id for item in people}
+    of = {
+        "chunk": context.chunk_id,
+        "persons": sorted(residual_keys.person_identities(context.workspace)),
+        "controller": scope.controller,
+        "member": scope.member,
+    }
+    found: dict[int, dict[int, Unfinished]] = {}
+    with reading(context.workspace.ledger) as connection:
+        rows = [row for row in connection.execute(_OTHERS, of) if row.asked in asked]
+        tags = _tags_of(connection, {row.id for row in rows})
+    ours = _usable_tags(context, people) if rows else {}
+    for row in rows:
+        if places := _places(row):
+            found.setdefault(row.asked, {})[row.id] = Unfinished(
+                row.uid,
+                _at_work(row.state, row.chunk_state),
+                places,
+                known=tags[row.id] <= ours[row.asked],
+                remedy=_SETTLES if row.outcome == Result.PARTIALLY_ERASED else "",
+            )
+    return {number: list(ones.values()) for number, ones in found.items()}
+
+
+def begun(
+    workspace: Workspace, scope: Scope, people: Mapping[int, frozenset[SubjectKey]]
+) -> dict[int, dict[str, frozenset[Place]]]:
+    """Number -> batch -> where it left something: requests that began to erase, and are not done.
+
+    Any key in common makes it perhaps the same person: whoever only looks must not be told that this is all. What was
+    erased may have taken the way to the rest with it.
+    """
+    tagger = Tagger(workspace.keys.suppression)
+    found: dict[int, dict[str, frozenset[Place]]] = {}
+    with reading(workspace.ledger) as connection:
+        for number, keys in people.items():
+            tags = sorted({tagger.tag(member_proof.plain(key)) for key in keys})
+            for start in range(0, len(tags), residual_keys.TAGS):
+                asked = _begun(tags[start : start + residual_keys.TAGS]).where(residual_keys.of_scope(scope))
+                for row in connection.execute(asked):
+                    if places := _places(row):
+                        batches = found.setdefault(number, {})
+                        batches[row.uid] = batches.get(row.uid, frozenset()) | places
+    return found
+
+
+def _begun(tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any]:
+    return (
+        sa.select(tables.batch.c.uid, tables.item.c.found, tables.item.c.verified, tables.item.c.outcome)
+        .select_from(tables.item)
+        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
+        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+        .where(
+            tables.item.c.id.in_(sa.select(tables.suppression.c.item_id).where(tables.suppression.c.tag.in_(tags))),
+            tables.chunk.c.touched,
+            _not_over(),
+        )
+    )
+
+
+def _not_over() -> sa.ColumnElement[bool]:
+    item = tables.item.c
+    return sa.or_(
+        item.outcome.is_(None),
+        item.outcome.in_([one.value for one in _OPEN]),
+        # What the storage itself keeps is found by these keys alone until `settled` hands them on.
+        sa.and_(item.outcome == Result.PARTIALLY_ERASED.value, item.wrapped_key.is_not(None)),
+    )
+
+
+def _places(row: sa.Row[*tuple[Any, ...]]) -> frozenset[Place]:
+    """Where such a request left something."""
+    if row.outcome == Result.PARTIALLY_ERASED:
+        return _by_storage(row.verified or {})
+    return _left(row.found or {}, row.verified or {})
+
+
+def _usable_tags(context: Context, people: Sequence[Item]) -> dict[int, set[bytes]]:
+    """Item -> tags of the keys that it may use everywhere: those that carry no mark."""
+    tagger = Tagger(context.workspace.keys.suppression)
+    return {
+        item.id: {tagger.tag(key) for key in context.unsealed(item) if member_proof.plain(key) == key}
+        for item in people
+    }
+
+
+def _tags_of(connection: sa.Connection, items: Collection[int]) -> dict[int, set[bytes]]:
+    tags: dict[int, set[bytes]] = {number: set() for number in items}
+    known = tables.suppression.c
+    for row in connection.execute(sa.select(known.item_id, known.tag).where(known.item_id.in_(items))) if items else ():
+        tags[row.item_id].add(row.tag)
+    return tags
+
+
+def under(lines: Sequence[Line], others: Sequence[Unfinished]) -> list[Line]:
+    """The lines, with those failed that would say too much of a place where another request is not finished.
+
+    Nothing of that place is "not found"; and what was found there is all there is only for a request that has every key
+    which the other one has.
+    """
+    if not others:
+        return list(lines)
+    open_places = frozenset(place for one in others for place in one.places)
+    unsure = frozenset(place for one in others if not one.known for place in one.places)
+    return [
+        line._replace(outcome=Outcome.FAILED)
+        if (line.store, line.collection) in (open_places if line.outcome is Outcome.NOT_FOUND else unsure)
+        else line
+        for line in lines
+    ]
+
+
+def wait_for_running(others: Mapping[int, Sequence[Unfinished]], people: Sequence[Item]) -> None:
+    """Put this chunk off while another request about one of these people is at work.
+
+    Raises:
+        TransientError: One is.
+    """
+    if any(one.running for item in people for one in others.get(item.id, ())):
+        raise TransientError("another request of the same person is at work, and not finished yet.")
+
+
+def words(others: Sequence[Unfinished]) -> str:
+    """What to tell who reads of the failure; nothing if there are none."""
+    if not others:
+        return ""
+    named = ", ".join(sorted({f"{one.batch}{one.remedy}" for one in others}))
+    return f"; another request of this person is not finished: {named}"
+
+
+def _others() -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:
+    """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk.
+
+    Blanks: `chunk`, `persons` (the person identities), `controller` and `member`.
+    """
+    persons: sa.BindParameter[str] = sa.bindparam("persons", expanding=True)
+    ours, theirs, proof = (tables.suppression.alias(name) for name in ("ours", "theirs", "proof"))
+    person, other = tables.item.alias("person"), tables.item
+    return (
+        sa.select(
+            person.c.id.label("asked"),
+            other.c.id,
+            other.c.found,
+            other.c.verified,
+            other.c.outcome,
+            tables.batch.c.uid,
+            tables.batch.c.state,
+            tables.chunk.c.state.label("chunk_state"),
+        )
+        .select_from(person)
+        .join(ours, ours.c.item_id == person.c.id)
+        .join(theirs, sa.and_(theirs.c.tag == ours.c.tag, theirs.c.item_id != ours.c.item_id))
+        .join(other, other.c.id == theirs.c.item_id)
+        .join(tables.chunk, tables.chunk.c.id == other.c.chunk_id)
+        .join(tables.batch, tables.batch.c.id == other.c.batch_id)
+        .where(
+            person.c.chunk_id == sa.bindparam("chunk"),
+            tables.batch.c.controller == sa.bindparam("controller"),
+            tables.batch.c.member.is_not_distinct_from(sa.bindparam("member", type_=sa.String)),
+            sa.or_(
+                ours.c.namespace.in_(persons),
+                ~sa.exists().where(proof.c.item_id == person.c.id, proof.c.namespace.in_(persons)),
+                ~sa.exists().where(proof.c.item_id == other.c.id, proof.c.namespace.in_(persons)),
+            ),
+            tables.chunk.c.touched,
+            _not_over(),
+        )
+    )
+
+
+_OTHERS = _others()  # built once, for a conclusion of one person does it as often as one of thousands
+
+
+def _at_work(batch: str, chunk: str) -> bool:
+    return batch in {state.value for state in RUNNING} and chunk in {ChunkState.READY.value, ChunkState.RUNNING.value}
+
+
+def _by_storage(verified: Record) -> frozenset[tuple[str, str]]:
+    """Where the storage itself keeps something."""
+    return frozenset(
+        (store, name)
+        for store, collections in verified.items()
+        for name, (_due, retained, _newer, _until, ground) in collections.items()
+        if retained and ground in outcomes.BY_STORAGE
+    )
+
+
+def _left(found: Record, verified: Record) -> frozenset[tuple[str, str]]:
+    """Where the last look saw something due: the verification, which may see what no count saw, or else the count."""
+    last = {
+        (store, name): values[0]
+        for record in (found, verified)
+        for store, collections in record.items()
+        for name, values in collections.items()
+    }
+    return frozenset(place for place, due in last.items() if due)

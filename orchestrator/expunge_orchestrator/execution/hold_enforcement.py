@@ -1,0 +1,215 @@
+"""Holding: what a hold takes out of a step, what it explains afterwards, and when people are taken up again (ADR 6)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Leaning, Tally
+from expunge_orchestrator.execution import batch_states, poison_isolation
+from expunge_orchestrator.execution.step_context import Context, Next
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.legal_holds import Held
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import STOPPED, ChunkState
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_reports.statement import Open
+
+WAITS = Open(items=1)
+"""What an `on-hold` statement owes: the end of the hold, of which no day is promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A person of whom a hold keeps something that would be due, with the lines that say so."""
+
+    item: Item
+    held: Held
+    lines: Sequence[Line]
+
+
+def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[str, Action], list[Item]]]:
+    """The step's people in groups, each with the actions that no hold forbids."""
+    actions = context.actions[context.store]
+    if not context.held:
+        if people:
+            yield actions, list(people)
+        return
+    groups: dict[frozenset[str], list[Item]] = defaultdict(list)
+    keeping = _Keeping(context)
+    for item in people:
+        groups[keeping.kept_in(context.store, context.held.get(item.id))].append(item)
+    for kept, group in groups.items():
+        allowed = {name: action for name, action in actions.items() if name not in kept}
+        if allowed:
+            yield allowed, group
+
+
+class _Keeping:
+    """What holds keep, store by store: asked once for people who are held alike."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
+
+    def kept_in(self, store: str, held: Held | None) -> frozenset[str]:
+        """The collections of a store that a hold keeps."""
+        actions = self._context.batch.actions[store]
+        if held is None:
+            return frozenset()
+        if held.whole:
+            return frozenset(actions)
+        place = (store, held.data_types)
+        if place not in self._known:
+            self._known[place] = self._of_types(store, held.data_types) & frozenset(actions)
+        return self._known[place]
+
+    def _of_types(self, store: str, data_types: frozenset[str]) -> frozenset[str]:
+        """Those of these types, those whose records they need, and those that share a record with them."""
+        workspace = self._context.workspace
+        model, connector = workspace.data_map.stores[store], workspace.stores[store]
+        specs = model.collection_specs()
+        actions = self._context.batch.actions[store]
+        named = frozenset(name for name in actions if specs[name].data_type in data_types)
+        if not named:
+            return named
+        ways = model.ways(store, workspace.data_map)
+        if ways is None:
+            return frozenset(specs)  # it does not say what shares a record with what
+        kept = named | frozenset(name for name, one in ways.items() if one.meets & named)
+        return kept | connector.needed_by(kept) if isinstance(connector, Leaning) else kept
+
+
+def explained(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]) -> list[Kept]:
+    """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing."""
+    found, keeping = [], _Keeping(context)
+    for item in people:
+        held = context.held.get(item.id)
+        if held is None:
+            continue
+        lines = [_under(line, held, keeping.kept_in(line.store, held)) for line in judged[item.id]]
+        if not any(line.outcome is Outcome.FAILED for line in lines):
+            found.append(Kept(item, held, lines))
+    return found
+
+
+def _under(line: Line, held: Held, kept: frozenset[str]) -> Line:
+    if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
+        return line
+    seen = line.verified
+    retained = Tally(0, seen.due + seen.retained, seen.newer, held.until, held.ground)
+    return line._replace(verified=retained, outcome=Outcome.RETAINED)
+
+
+def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
+    connection: sa.Connection,
+    context: Context,
+    kept: Sequence[Kept],
+    cited: str,
+    at: datetime,
+    seen: datetime,
+) -> Next | None:
+    """Let these people wait in chunks of their own, and state it where it may be told.
+
+    Returns:
+        Where the chunk itself goes if they are all that is in it.
+    """
+    if not kept:
+        return None
+    grounds = grounds_of(context.workspace.data_map)
+    settling = kept[0].item.outcome is not None
+    told = []
+    for one in kept:
+        if not one.held.undisclosed:
+            body = statement_bodies.on_hold(
+                context.batch, one.lines, one.held, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
+            )
+            told.append(statement_issuer.Draft(one.item.id, one.item.series, "on-hold", one.item.subjects, body, WAITS))
+    statement_issuer.issue(connection, context.workspace.keys, told, at)
+    groups: dict[tuple[str | None, int], list[Kept]] = defaultdict(list)
+    for one in kept:
+        values: dict[str, object] = {"held": one.held.uids}
+        if not settling and not one.held.undisclosed:
+            values |= {"outcome": Result.ON_HOLD.value, "reason": _reason(one.held)}
+        connection.execute(sa.update(tables.item).where(tables.item.c.id == one.item.id).values(**values))
+        groups[None if one.held.undisclosed else "on hold", _again(context, settling=settling)].append(one)
+    if len(groups) == 1 and len(kept) == len(context.items):
+        ((failure, step),) = groups
+        return Next(step=step, state=ChunkState.HELD, failure=failure)
+    row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
+    for (failure, step), group in groups.items():
+        poison_isolation.cut_off(
+            connection,
+            row,
+            [one.item.id for one in group],
+            {"state": ChunkState.HELD.value, "step": step, "rounds": row.rounds + 1, "repeats": 0, "failure": failure},
+        )
+    return None
+
+
+def _again(context: Context, *, settling: bool) -> int:
+    return pipeline.first(context.batch.pipeline, pipeline.REVIEW if settling else pipeline.RESOLVE)
+
+
+def _reason(held: Held) -> str:
+    until = "" if held.until is None else f", until {held.until.isoformat()}"
+    return f"on hold: {held.ground}{until}"[:500]
+
+
+def release(connection: sa.Connection) -> int:
+    """Let people run again of whose holds one was lifted or has run out: the rest, if any, is found again on the way.
+
+    Returns:
+        How many people.
+    """
+    return sum(let_go(connection).values())
+
+
+def let_go(connection: sa.Connection) -> Counter[int]:
+    """The same. Returns how many people of which batch (its id): those alone whom nobody else took up meanwhile."""
+    rows = connection.execute(
+        sa.select(tables.item.c.id, tables.item.c.held, tables.item.c.outcome, tables.item.c.chunk_id)
+        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
+        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
+        .where(
+            tables.chunk.c.state == ChunkState.HELD.value,
+            tables.batch.c.state.not_in([state.value for state in STOPPED]),
+        )
+    ).all()
+    freed: Counter[int] = Counter()
+    if not rows:
+        return freed
+    valid = {one.uid for one in legal_holds.in_force(connection)}
+    by_chunk: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        if not set(row.held or ()) <= valid:
+            by_chunk[row.chunk_id].append(row.id)
+    for chunk_id, people in by_chunk.items():
+        still = tables.chunk.c.state == ChunkState.HELD.value
+        found = sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id, still).with_for_update()
+        chunk = connection.execute(found).one_or_none()
+        if chunk is None:
+            continue  # cancelled, or taken up by somebody else, since it was read
+        freed[chunk.batch_id] += len(people)
+        ready = {"state": ChunkState.READY.value, "failure": None}
+        if len(people) == sum(row.chunk_id == chunk_id for row in rows):
+            connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**ready))
+        else:
+            poison_isolation.cut_off(connection, chunk, people, {"step": chunk.step, **ready})
+        connection.execute(sa.update(tables.item).where(tables.item.c.id.in_(people)).values(held=None))
+        connection.execute(
+            sa.update(tables.item)
+            .where(tables.item.c.id.in_(people), tables.item.c.outcome == Result.ON_HOLD.value)
+            .values(outcome=None, reason=None)
+        )
+    batch_states.follow(connection, list(freed))
+    return freed

@@ -1,0 +1,227 @@
+"""Bisecting: a step that fails on a chunk of many is tried on its halves, until the person it fails on is alone.
+
+The search is bounded (ADR 6): where nobody passes, the store is the reason and not a person, and the search ends.
+Everything it does is one fenced ledger transaction at a time: a kill leaves either the whole chunk or its two halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution.step_context import Context, Next
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ChunkState
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.outcomes import Result
+
+_ALMOST = 40
+"""So many failures are enough to call it everywhere, where not one piece in ten passes."""
+
+_CARRIED_ON = ("batch_id", "rounds", "repeats", "touched", "planned", "remainder")
+"""What a piece takes over from the chunk that it was cut from."""
+
+
+def everywhere(people: int, failures: int, passes: int) -> bool:
+    """Whether a step fails whoever it is tried on, so that the store is the reason.
+
+    Down to one person it takes about log2(people) failures; as many again, on the largest pieces that are left, without
+    one pass leave no person to blame.
+    """
+    if passes == 0:
+        return failures > 2 * people.bit_length()
+    return failures >= _ALMOST and failures > 10 * passes
+
+
+def turn(depth: int, people: int | None, failures: int | None, passes: int | None) -> int:
+    """The place of a chunk in its batch's queue, the smallest number first.
+
+    Pieces of a search come before whole chunks, the smallest first; when they have come down to one person without a
+    single pass, the largest first, because these say soonest whether it fails everywhere.
+    """
+    if people is None or failures is None:
+        return 0
+    return depth - 1000 if not passes and failures > people.bit_length() else -1000 - depth
+
+
+def narrow(context: Context, epoch: int, step: int, why: str) -> None:
+    """After a failure that will repeat itself: halve the chunk, or call its one person failed, or end the search."""
+    people = context.concluded if step > pipeline.first(context.batch.pipeline, pipeline.CONCLUDE) else context.active
+    with context.workspace.ledger.begin() as connection:
+        row = connection.execute(
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == context.chunk_id, tables.chunk.c.epoch == epoch)
+            .values(failure=why[:500])
+            .returning(*tables.chunk.c)
+        ).first()
+        if row is None:
+            return
+        if not pipeline.asks_about_people(context.batch.pipeline[step]):
+            _fail(connection, [context.chunk_id], why)
+            return
+        if len(people) <= 1 and row.bisection_id is None:
+            _set_apart(connection, context, row, people, why)
+            return
+        search, all_over = _failed_again(connection, row.bisection_id, context, step, len(people))
+        if all_over:
+            _give_up(connection, search, context.chunk_id, why)
+        elif len(people) <= 1:
+            _set_apart(connection, context, row, people, why)
+        else:
+            _halve(connection, context, row, people, search, step)
+
+
+def passed(connection: sa.Connection, chunk_id: int, search: int | None, step: int) -> None:
+    """A piece has passed a step: if it is the one that was searched, the piece leaves the search."""
+    if search is None:
+        return
+    counted = connection.execute(
+        sa.update(tables.bisection)
+        .where(tables.bisection.c.id == search, tables.bisection.c.step == step)
+        .values(passes=tables.bisection.c.passes + 1)
+    ).rowcount
+    if counted:
+        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(bisection_id=None))
+
+
+def _failed_again(
+    connection: sa.Connection, search: int | None, context: Context, step: int, people: int
+) -> tuple[int, bool]:
+    """Count a failure in its search, or begin one; returns the search, and whether it is over."""
+    if search is None:
+        begun = connection.scalar(
+            sa.insert(tables.bisection)
+            .values(
+                batch_id=context.batch.id,
+                step=step,
+                people=people,
+                failures=1,
+                passes=0,
+                everywhere=False,
+                at=stamp(now()),
+            )
+            .returning(tables.bisection.c.id)
+        )
+        assert begun is not None
+        return begun, False
+    row = connection.execute(
+        sa.update(tables.bisection)
+        .where(tables.bisection.c.id == search)
+        .values(failures=tables.bisection.c.failures + 1)
+        .returning(*tables.bisection.c)
+    ).one()
+    over = row.everywhere or everywhere(row.people, row.failures, row.passes)
+    if over:
+        connection.execute(sa.update(tables.bisection).where(tables.bisection.c.id == search).values(everywhere=True))
+    return search, over
+
+
+def _give_up(connection: sa.Connection, search: int, chunk_id: int, why: str) -> None:
+    """It fails everywhere: every piece fails, those that run now by themselves."""
+    pieces = connection.scalars(
+        sa.select(tables.chunk.c.id).where(
+            tables.chunk.c.bisection_id == search, tables.chunk.c.state == ChunkState.READY.value
+        )
+    )
+    _fail(
+        connection, [chunk_id, *pieces], f"{why} It fails on everybody it was tried on: no single person is the reason."
+    )
+
+
+def _fail(connection: sa.Connection, chunks: Sequence[int], why: str) -> None:
+    connection.execute(
+        sa.update(tables.chunk)
+        .where(tables.chunk.c.id.in_(chunks))
+        .values(state=ChunkState.FAILED.value, failure=why[:500])
+    )
+
+
+def _blame(connection: sa.Connection, people: Sequence[Item], why: str) -> None:
+    """The one person on whom it fails. Whoever was concluded before keeps that outcome; the chunk says the rest."""
+    connection.execute(
+        sa.update(tables.item)
+        .where(tables.item.c.id.in_([item.id for item in people]), tables.item.c.outcome.is_(None))
+        .values(outcome=Result.FAILED.value, reason=why[:500])
+    )
+
+
+def _set_apart(connection: sa.Connection, context: Context, row: sa.Row[Any], people: Sequence[Item], why: str) -> None:
+    """The person is found. Others in the chunk, who have their outcome already, go on without them."""
+    _blame(connection, people, why)
+    if not people or len(context.items) == len(people):
+        _fail(connection, [context.chunk_id], why)
+        return
+    cut_off(
+        connection,
+        row,
+        [item.id for item in people],
+        {"step": row.step, "state": ChunkState.FAILED.value, "failure": why[:500]},
+    )
+    connection.execute(
+        sa.update(tables.chunk)
+        .where(tables.chunk.c.id == context.chunk_id)
+        .values(state=ChunkState.READY.value, failure=None, bisection_id=None)
+    )
+
+
+def fail_alone(connection: sa.Connection, context: Context, people: Sequence[Item], verb: str, why: str) -> Next | None:
+    """Let these people fail in a chunk of their own, to be taken up at a verb: the others of the chunk go on.
+
+    Returns:
+        Where the chunk itself goes if they are all that is in it; None if it goes on.
+    """
+    stopped = Next(step=pipeline.first(context.batch.pipeline, verb), state=ChunkState.FAILED, failure=why[:500])
+    if not people:
+        return None
+    if len(people) == len(context.items):
+        return stopped
+    row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
+    cut_off(
+        connection,
+        row,
+        [item.id for item in people],
+        {"step": stopped.step, "state": stopped.state.value, "failure": stopped.failure},
+    )
+    return None
+
+
+def _halve(  # noqa: PLR0913, PLR0917 - what the halves have in common
+    connection: sa.Connection, context: Context, row: sa.Row[Any], people: Sequence[Item], search: int, step: int
+) -> None:
+    again = pipeline.take_up_at(context.batch.pipeline, step)
+    common = {
+        "state": ChunkState.READY.value,
+        "step": again,
+        "rounds": row.rounds + (again != step),
+        "depth": row.depth + 1,
+        "bisection_id": search,
+        "attempts": 0,
+        "not_before": None,
+        "failure": row.failure,
+    }
+    cut_off(connection, row, [item.id for item in people[len(people) // 2 :]], common)
+    connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == context.chunk_id).values(**common))
+
+
+def cut_off(connection: sa.Connection, row: sa.Row[Any], people: Sequence[int], values: Mapping[str, Any]) -> int:
+    """Move people of a chunk to a new one, with all that was logged for them; returns the new chunk."""
+    carried = {name: getattr(row, name) for name in _CARRIED_ON}
+    fresh: dict[str, Any] = {"epoch": 0, "attempts": 0, "depth": row.depth}
+    made: int = connection.execute(
+        sa.insert(tables.chunk).values(**{**carried, **fresh, **values}).returning(tables.chunk.c.id)
+    ).scalar_one()
+    connection.execute(sa.update(tables.item).where(tables.item.c.id.in_(people)).values(chunk_id=made))
+    logged = tables.step_log.c
+    connection.execute(
+        sa.insert(tables.step_log).from_select(
+            ["chunk_id", "round", "step", "name", "epoch", "at"],
+            sa.select(sa.literal(made), logged.round, logged.step, logged.name, logged.epoch, logged.at).where(
+                logged.chunk_id == row.id
+            ),
+        )
+    )
+    return made

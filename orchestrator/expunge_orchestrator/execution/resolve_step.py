@@ -1,0 +1,148 @@
+"""Resolving: every key of every person, durable before anything is erased by it; also those that came up later.
+
+A further round resolves again, because a record that arrived late may lead on. What was found once is kept: the row
+that led there may be gone by now. Who was meant is decided once, by the first round: an identifier that leads to
+another person afterwards was passed on, and nothing of that person is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import SubjectKey
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution.step_context import Context, Next, Write
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.items import Item, update_items
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.subjects import member_proof, residual_keys
+
+# Built once, for one person's step does it as well.
+_ENTERED = sa.insert(tables.suppression)
+_FORGOTTEN = sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
+
+
+def resolve(context: Context) -> Write:
+    """Find every key of every person, or the reason why nobody may be touched.
+
+    What is written here is durable before the first destructive statement (law 6): sealed keys, so that a crash resumes
+    also after the row that led to the others is gone, and the suppression entries.
+    """
+    return resolve_people(context, context.active)
+
+
+def resolve_people(context: Context, people: Sequence[Item]) -> Write:
+    """The same for some of the chunk's people.
+
+    Somebody who is ambiguous at settling time keeps the outcome, and the reason says why nothing is erased again.
+
+    Raises:
+        TerminalError: Somebody of whom something may be erased already is ambiguous by now.
+    """
+    if not people or context.remainder is not None:
+        # What is left of a cancelled request is found by what was kept, and its identifiers are destroyed.
+        return lambda _connection: Next()
+    known = {item.id: _known(context, item) for item in people}
+    asked = _ask(context, people, known)
+    answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
+    keys_of = {item.id: _merged(known[item.id], answers[item.id].keys) for item in people}
+    clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
+    taken = residual_keys.taken_over(residual_keys.of_people(context.workspace, context.batch.scope, clear))
+    seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
+    entered = stamp(now())
+    sealed: list[dict[str, Any]] = []
+    entries = []
+    for item in people:
+        answer = answers[item.id]
+        settling = item.outcome is not None
+        if answer.ambiguity is not None and known[item.id] and not settling:
+            raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
+        keys = _merged(keys_of[item.id], taken.get(item.id, frozenset()))
+        sealing = member_proof.with_refused(keys, answer.refused)
+        assert item.wrapped_key is not None
+        closed = seal.close(item.wrapped_key, item.series, sealing)
+        context.opened[closed] = sealing  # the next steps of this drive need them
+        sealed.append(
+            {
+                "id": item.id,
+                "sealed_keys": closed,
+                "outcome": item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value,
+                "reason": None if answer.ambiguity is None else answer.ambiguity.value,
+            }
+        )
+        entries += [
+            {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
+            for key in set(map(member_proof.plain, keys))
+            if key.namespace in context.workspace.data_map.identities
+        ]
+
+    def write(connection: sa.Connection) -> Next:
+        update_items(connection, sealed)
+        connection.execute(_FORGOTTEN, {"of": [item["id"] for item in sealed]})
+        if entries:
+            connection.execute(_ENTERED, entries)
+        return Next()
+
+    return write
+
+
+def _known(context: Context, item: Item) -> frozenset[SubjectKey]:
+    """Keys by which something of the person may be erased by now; none if nothing ever was found."""
+    if not context.touched or item.sealed_keys is None:
+        return frozenset()
+    if item.outcome is None and outcomes.nothing_due(item.found):
+        return frozenset()
+    return context.unsealed(item)
+
+
+def _of_the_same(context: Context, item: Item, answer: Resolved) -> Resolved:
+    """The answer, unless it names somebody else than the plan, or a person whom the first round did not find."""
+    if item.sealed_keys is None:
+        return answer
+    persons = residual_keys.person_identities(context.workspace)
+    before = set(map(member_proof.plain, context.unsealed(item)))
+    found = {key for key in map(member_proof.plain, answer.keys) if key.namespace in persons}
+    if not context.touched:
+        if other_than({key for key in before if key.namespace in persons}, found):
+            return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
+    elif not found <= before:
+        return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
+    return answer
+
+
+def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]) -> dict[int, Resolved]:
+    """Of whom something is erased, the person's own key says who it is: what the others led to may be gone.
+
+    The others are asked all the same, for records that came since and hang on them.
+    """
+    workspace = context.workspace
+    persons = residual_keys.person_identities(workspace)
+    given = context.identifiers(people)
+    for number, keys in known.items():
+        if proofs := frozenset(key for key in map(member_proof.plain, keys) if key.namespace in persons):
+            given[number] = proofs
+    return member_proof.resolve(
+        given,
+        stores=workspace.stores,
+        names=list(context.batch.identities),
+        scope=context.batch.scope,
+        cutoffs=context.cutoffs,
+        data_map=workspace.data_map,
+        known={number: keys for number, keys in known.items() if keys},
+    )
+
+
+def _merged(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Both; a key that had standing once keeps it, though the record that gave it is gone."""
+    if not known:
+        return found
+    proven = {key for key in known | found if member_proof.plain(key) == key}
+    return frozenset(key for key in known | found if key in proven or member_proof.plain(key) not in proven)

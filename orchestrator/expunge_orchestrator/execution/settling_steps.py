@@ -1,0 +1,190 @@
+"""The steps of the settling check: look again later, erase again if need be, then destroy the item's key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, resolve_step
+from expunge_orchestrator.execution.sameness import refuse_other_store
+from expunge_orchestrator.execution.step_context import Context, Next, Write
+from expunge_orchestrator.execution.steps import record_counts
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ChunkState, verified_at
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.subjects import residual_keys
+
+
+def review(context: Context) -> Write:
+    """Look again in one store, after the settling time.
+
+    A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have
+    been erased again since, and is to be told.
+    """
+    if context.store not in context.actions:
+        return lambda _connection: Next()
+    refuse_other_store(context)
+    counts = context.workspace.stores[context.store].verify(
+        context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
+    )
+    found = {
+        item.id: outcomes.at_least(counts[item.id], item.reviewed.get(context.store, {}))
+        for item in context.concluded
+        if item.id in counts
+    }
+    return record_counts(context, context.concluded, found, "reviewed")
+
+
+def re_resolve(context: Context) -> Write:
+    """For those of whom something came back: the keys that it leads to are durable before it is erased."""
+    return resolve_step.resolve_people(context, returned(context))
+
+
+def re_erase(context: Context) -> Write:
+    """Erase again, only for people of whom the review found something due anywhere.
+
+    Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason.
+    """
+    again = [item for item in returned(context) if item.reason is None]
+    if again and context.store in context.actions:
+        refuse_other_store(context)
+        try:
+            for actions, people in hold_enforcement.parts(context, again):
+                context.workspace.stores[context.store].erase(
+                    context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
+                )
+        except TerminalError:
+            if not context.batch.cancelled:
+                raise
+            # What is refused is left: the last statement lists it, and the cancel comes to its end.
+    return lambda _connection: Next()
+
+
+def re_verify(context: Context) -> Write:
+    """Verify after erasing again, for the same people."""
+    again = returned(context)
+    if not again or context.store not in context.actions:
+        return lambda _connection: Next()
+    refuse_other_store(context)
+    counts = context.workspace.stores[context.store].verify(
+        context.subjects(again), context.batch.scope, context.cutoffs[context.store]
+    )
+    return record_counts(context, again, counts, "reverified")
+
+
+def settle(context: Context) -> Write:
+    """State that nothing due came back, and destroy the keys that open the sealed identifiers.
+
+    Of whom something due is left fails alone: the others settle. In a cancelled batch this person's last statement
+    lists what is left, and the keys are destroyed all the same.
+    """
+    again = {item.id for item in returned(context)}
+    lines: dict[int, Sequence[Line]] = {
+        item.id: outcomes.lines(context.actions, item.reviewed, item.reverified if item.id in again else item.reviewed)
+        for item in context.concluded
+    }
+    unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
+    kept = [] if context.batch.cancelled else hold_enforcement.explained(context, lines, unfinished)
+    aside = {one.item.id for one in kept}
+    failed = [item for item in unfinished if item.id not in aside]
+    withdrawn: list[Item] = []
+    if context.batch.cancelled:
+        withdrawn = [item for item in failed if all(line.verified is not None for line in lines[item.id])]
+        failed = [item for item in failed if item not in withdrawn]
+        lines |= {item.id: cancellation.with_undecided(context, lines[item.id]) for item in withdrawn}
+    aside |= {item.id for item in (*failed, *withdrawn)}
+    over = [item for item in context.concluded if item.id not in aside]
+    at = now()
+    listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
+    held = backup_copies.holding(listings, dict.fromkeys(context.batch.actions, at))
+    document = statement_bodies.copies_document(listings, held)
+    grounds = grounds_of(context.workspace.data_map)
+
+    def write(connection: sa.Connection) -> Next:
+        why = {
+            f"{statement_bodies.failure(lines[one.id])}{'' if one.reason is None else f'; {one.reason}'}"
+            for one in failed
+        }
+        said = f"settling, {len(failed)} of {len(context.items)} people: {'; '.join(sorted(why))}"
+        stopped = poison_isolation.fail_alone(connection, context, failed, pipeline.REVIEW, said)
+        if stopped is not None:
+            return stopped
+        backup_copies.record(connection, listings)
+        cited = statement_issuer.share(connection, document)
+        reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
+        reverified = verified_at(connection, context.chunk_id, pipeline.RE_VERIFY)
+        waiting = hold_enforcement.set_aside(connection, context, kept, cited, at, reverified)
+        if waiting is not None:
+            return waiting
+        drafts = []
+        for item in over:
+            still_open = backup_copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
+            if item.id in again:
+                body = statement_bodies.re_erased(
+                    context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
+                )
+                drafts.append(
+                    statement_issuer.Draft(item.id, item.series, "re-erased", item.subjects, body, still_open)
+                )
+        statement_issuer.issue(connection, context.workspace.keys, drafts, at)
+        settled = [
+            statement_issuer.Draft(
+                item.id,
+                item.series,
+                "settled",
+                item.subjects,
+                statement_bodies.settled(
+                    context.batch, lines[item.id], reverified if item.id in again else reviewed, cited
+                ),
+                backup_copies.still_open(held if item.outcome != Result.NOT_FOUND else []),
+            )
+            for item in over
+        ]
+        settled += [
+            cancellation.final(
+                item,
+                statement_bodies.unsettled(
+                    context.batch,
+                    lines[item.id],
+                    stated=item.outcome,
+                    cutoffs=context.cutoffs,
+                    grounds=grounds,
+                    at=reverified,
+                    context=cited,
+                ),
+                cancellation.due(lines[item.id]) if cancellation.kept_unsettled(item, lines[item.id]) else (),
+            )
+            for item in withdrawn
+        ]
+        statement_issuer.issue(connection, context.workspace.keys, settled, at)
+        cancellation.leave_unsettled(connection, context, lines, withdrawn)
+        if context.remainder is not None:
+            residual_keys.end(connection, [item.id for item in over])
+        for item in over:
+            if places := statement_bodies.guarded(lines[item.id]):
+                residual_keys.keep(connection, context.workspace, item, places, context.unsealed(item))
+        connection.execute(
+            sa.update(tables.item)
+            .where(tables.item.c.chunk_id == context.chunk_id, tables.item.c.wrapped_key.is_not(None))
+            .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
+        )
+        return Next(state=ChunkState.DONE)
+
+    return write
+
+
+def returned(context: Context) -> list[Item]:
+    """People of whom the review found something due, or whom some store left out of its answer."""
+    return [
+        item
+        for item in context.concluded
+        if any(line.outcome is Outcome.FAILED for line in outcomes.lines(context.actions, item.reviewed, item.reviewed))
+    ]

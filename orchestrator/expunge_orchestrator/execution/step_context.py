@@ -1,0 +1,117 @@
+"""What a step is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Beat, Subject, SubjectKey
+from expunge_orchestrator.execution.ahead import Ahead
+from expunge_orchestrator.holds.legal_holds import Held
+from expunge_orchestrator.ledger.batches import Batch, ChunkState
+from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.scope import Actions
+from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.workspace import Workspace
+
+MAX_ROUNDS = 3
+
+REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
+
+
+Opened = dict[bytes, frozenset[SubjectKey]]
+"""Sealed -> the keys in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Where a chunk goes after a step: on by default, or back to `step` for another round."""
+
+    step: int | None = None
+    state: ChunkState = ChunkState.READY
+    failure: str | None = None
+
+
+Write = Callable[[sa.Connection], Next]
+"""What a step writes, inside the fenced transaction that also moves the chunk on. It calls no store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One chunk in one step. Stores are called with no transaction open.
+
+    Attributes:
+        round: Rounds so far, for ever: a step of a chunk is logged once per round.
+        ahead: The listing of backup copies that a step of this drive began.
+        opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
+        held: Item -> what must not be erased of it, as of the transaction that took the step.
+        touched: A store was asked to erase something of the chunk.
+        repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
+        actions: What the chunk is for: store -> collection -> action.
+        remainder: Store -> collections in which a cancelled request left something, where the chunk takes that up: then
+            these are all that it looks at and touches.
+        unchecked: It is such a remainder, and was not held against what was left yet: nothing of it was touched.
+    """
+
+    workspace: Workspace
+    batch: Batch
+    chunk_id: int
+    round: int
+    repeats: int
+    touched: bool
+    items: Sequence[Item]
+    cutoffs: Mapping[str, datetime]
+    store: str
+    beat: Beat = field(repr=False)
+    held: Mapping[int, Held] = field(repr=False)
+    opened: Opened = field(repr=False)
+    ahead: Ahead = field(repr=False)
+    actions: Actions
+    remainder: Mapping[str, Sequence[str]] | None = None
+    unchecked: bool = False
+
+    @property
+    def active(self) -> list[Item]:
+        """People without an outcome yet: those that the first half of the pipeline works on."""
+        return [item for item in self.items if item.outcome is None]
+
+    @property
+    def concluded(self) -> list[Item]:
+        """People whose erasure is to be reviewed at settling time."""
+        return [item for item in self.items if item.outcome in REVIEWED]
+
+    def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
+        """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
+        sealed = [self._subject(item) for item in items]
+        return member_proof.told_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
+
+    def unsealed(self, item: Item) -> frozenset[SubjectKey]:
+        """A person's accepted keys, with their marks."""
+        return member_proof.accepted(self._unsealed(item, item.sealed_keys))
+
+    def _subject(self, item: Item) -> Subject:
+        """What is left of a cancelled request is resolved no more: nothing tells what came later."""
+        keys = self._unsealed(item, item.sealed_keys)
+        refused = None if self.remainder is not None else member_proof.refused(keys)
+        return Subject(item.id, member_proof.accepted(keys) if refused else keys, refused)
+
+    def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
+        """Item id -> the identifiers of the request, unsealed."""
+        return {item.id: self._unsealed(item, item.sealed_identifiers) for item in items}
+
+    def seal(self) -> Seal:
+        """The seal of this installation."""
+        return Seal(self.workspace.keys.wrapping)
+
+    def _unsealed(self, item: Item, sealed: bytes | None) -> frozenset[SubjectKey]:
+        assert item.wrapped_key is not None
+        assert sealed is not None
+        keys = self.opened.get(sealed)
+        if keys is None:
+            keys = self.opened[sealed] = self.seal().open(item.wrapped_key, item.series, sealed)
+        return keys

@@ -1,0 +1,1 @@
+"""Legal holds: place and lift them, and match people against them."""

@@ -1,0 +1,290 @@
+"""Holds and exemptions in the ledger: what must not be erased for now, and whom it concerns (ADR 6).
+
+People are known here by suppression tags alone, so a hold outlives the keys of every request. `persons` are everywhere
+the identities that prove who somebody is (`leftovers.person_identities`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_connectors.contract import Scope, SubjectKey
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.holds import matching as tagging
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ChunkState
+from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.rules import pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A hold before it is placed: all that is named must agree; nothing named holds nothing.
+
+    Attributes:
+        kind: `hold` or `exemption`.
+        people: One set of identifiers per person; any one of them is enough.
+        controller: Whose requests; `member` None means every member.
+        until: Last day on which it holds; None until it is lifted.
+        undisclosed: No statement and no state may tell of it.
+    """
+
+    kind: str
+    people: Sequence[frozenset[SubjectKey]] = field(repr=False)
+    data_type: str | None
+    controller: str | None
+    member: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as the ledger has it. `people` is how many it was placed for, 0 if it names none."""
+
+    id: int
+    uid: str
+    kind: str
+    people: int
+    data_type: str | None
+    controller: str | None
+    member: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+    placed_by: str
+    placed_at: str
+    lifted_by: str | None
+    lifted_at: str | None
+    learnt: bool
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it is in force on that day."""
+        return self.lifted_at is None and (self.until is None or day <= self.until)
+
+    def concerns(self, scope: Scope) -> bool:
+        """Whether requests of that controller can fall under it."""
+        return self.controller is None or (
+            self.controller == scope.controller and (self.member is None or self.member == scope.member)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything that holds one person."""
+
+    holds: tuple[Hold, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the person may be touched."""
+        return any(one.data_type is None for one in self.holds)
+
+    @property
+    def data_types(self) -> frozenset[str]:
+        """Otherwise: what is held."""
+        return frozenset(one.data_type for one in self.holds if one.data_type is not None)
+
+    @property
+    def undisclosed(self) -> bool:
+        """One hold that may not be told is enough to say nothing."""
+        return any(one.undisclosed for one in self.holds)
+
+    @property
+    def uids(self) -> list[str]:
+        """The holds' names."""
+        return sorted(one.uid for one in self.holds)
+
+    @property
+    def ground(self) -> str:
+        """Why, as it may be told."""
+        return "; ".join(dict.fromkeys(one.ground for one in self.holds))[:500]
+
+    @property
+    def until(self) -> date | None:
+        """The last day of the longest; None if one of them has none."""
+        days = [one.until for one in self.holds]
+        return None if None in days else max(day for day in days if day is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A hold that is in force, and what it came too late to stop.
+
+    Attributes:
+        running: Batch -> people in a running erasing step.
+        unproven: How many people it names by what can change hands alone, as an e-mail: where an account gets another
+            one, the hold does not follow.
+    """
+
+    hold: Hold
+    running: Mapping[str, int]
+    unproven: int
+
+
+def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str, persons: Collection[str]) -> Placed:
+    """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
+
+    Raises:
+        UsageError: It names neither people nor a data type nor a controller.
+    """
+    if not (wanted.people or wanted.data_type or wanted.controller):
+        raise UsageError(
+            "A hold names people, a data type or a controller, or several of these.",
+            remedy="Give PEOPLE.csv, --data-type or --controller.",
+        )
+    one_at_a_time(connection)
+    hold_id: int = connection.execute(
+        sa.insert(tables.hold)
+        .values(
+            uid=f"hd_{secrets.token_hex(6)}",
+            kind=wanted.kind,
+            people=len(wanted.people),
+            data_type=wanted.data_type,
+            controller=wanted.controller,
+            member=wanted.member,
+            ground=wanted.ground,
+            until=wanted.until and wanted.until.isoformat(),
+            undisclosed=wanted.undisclosed,
+            placed_by=actor,
+            placed_at=stamp(now()),
+            learnt=True,
+        )
+        .returning(tables.hold.c.id)
+    ).scalar_one()
+    unproven = [keys for keys in wanted.people if not any(key.namespace in persons for key in keys)]
+    tags = {tagger.tag(key): key.namespace for keys in wanted.people for key in keys}
+    if tags:
+        rows = [{"tag": tag, "hold_id": hold_id, "namespace": namespace} for tag, namespace in sorted(tags.items())]
+        connection.execute(sa.insert(tables.hold_tag), rows)
+    hold = next(one for one in listed(connection) if one.id == hold_id)
+    if tags:
+        tagging.learn_at_once(connection, hold_id, of_controller(hold), persons)
+    return Placed(hold, _running(connection, hold, persons), len(unproven))
+
+
+def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
+    """End a hold. Who waited for it is taken up by `release`.
+
+    Raises:
+        UsageError: There is no such hold, or it is lifted already.
+    """
+    one_at_a_time(connection)
+    lifted = connection.execute(
+        sa.update(tables.hold)
+        .where(tables.hold.c.uid == uid, tables.hold.c.lifted_at.is_(None))
+        .values(lifted_at=stamp(now()), lifted_by=actor)
+    ).rowcount
+    if not lifted:
+        raise UsageError("There is no hold of that name in force.", remedy="`expunge holds list` lists them.")
+    return next(one for one in listed(connection) if one.uid == uid)
+
+
+def listed(connection: sa.Connection) -> list[Hold]:
+    """Every hold there ever was, the oldest first."""
+    return [_hold(row) for row in connection.execute(sa.select(tables.hold).order_by(tables.hold.c.id)).mappings()]
+
+
+# Built once: it is asked for every step.
+_NOT_LIFTED = sa.select(tables.hold).where(tables.hold.c.lifted_at.is_(None)).order_by(tables.hold.c.id)
+
+
+def in_force(connection: sa.Connection) -> list[Hold]:
+    """The holds of today."""
+    today = now().date()
+    rows = connection.execute(_NOT_LIFTED).mappings()
+    return [hold for hold in map(_hold, rows) if hold.holds_on(today)]
+
+
+def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they are known
+    connection: sa.Connection,
+    scope: Scope,
+    chunk_id: int,
+    people: Iterable[int],
+    persons: Collection[str],
+    holds: Iterable[Hold] | None = None,
+) -> dict[int, Held]:
+    """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
+    matching = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
+    if not matching:
+        return {}
+    by_people = [one.id for one in matching if one.people]
+    pairs = tagging.holding_items(connection, chunk_id, by_people, persons) if by_people else []
+    return _held(matching, pairs, people)
+
+
+def held_people(
+    connection: sa.Connection,
+    scope: Scope,
+    tagger: Tagger,
+    people: Mapping[int, Collection[SubjectKey]],
+    persons: Collection[str],
+) -> dict[int, Held]:
+    """The same for people whose keys are at hand, as when planning: number -> what holds them."""
+    matching = [one for one in in_force(connection) if one.concerns(scope)]
+    if not matching:
+        return {}
+    pairs = tagging.holding_keys(connection, people, [one.id for one in matching if one.people], persons, tagger)
+    return _held(matching, pairs, people)
+
+
+def learn(connection: sa.Connection, held: Mapping[int, Held], persons: Collection[str]) -> None:
+    """Let the holds of these people (items) know them by what else they are known: it is about to be erased."""
+    by_people = sorted({hold.id for one in held.values() for hold in one.holds if hold.people})
+    if by_people:
+        tagging.learn(connection, by_people, held, persons)
+
+
+def _held(matching: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]) -> dict[int, Held]:
+    by_id = {one.id: one for one in matching}
+    general = [one for one in by_id.values() if not one.people]
+    found: dict[int, list[Hold]] = defaultdict(list)
+    for hold_id, number in pairs:
+        found[number].append(by_id[hold_id])
+    return {
+        number: Held(tuple(sorted([*found.get(number, []), *general], key=lambda one: one.id)))
+        for number in people
+        if general or number in found
+    }
+
+
+def of_controller(hold: Hold) -> sa.ColumnElement[bool]:
+    """The batches whose requests can fall under it (`Hold.concerns`)."""
+    batch = tables.batch.c
+    if hold.controller is None:
+        return sa.true()
+    member = sa.true() if hold.member is None else batch.member == hold.member
+    return sa.and_(batch.controller == hold.controller, member)
+
+
+def _running(connection: sa.Connection, hold: Hold, persons: Collection[str]) -> dict[str, int]:
+    """Who is in an erasing step at this moment."""
+    rows = connection.execute(
+        sa.select(tables.chunk.c.id, tables.chunk.c.step, tables.batch)
+        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
+        .where(tables.chunk.c.state == ChunkState.RUNNING.value)
+    )
+    found: dict[str, int] = defaultdict(int)
+    for row in rows.mappings().all():
+        if pipeline.split(row["pipeline"][row["step"]])[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
+            continue
+        people = connection.scalars(sa.select(tables.item.c.id).where(tables.item.c.chunk_id == row[tables.chunk.c.id]))
+        scope = Scope(row["controller"], row["member"])
+        if held := held_in_chunk(connection, scope, row[tables.chunk.c.id], people.all(), persons, [hold]):
+            found[row["uid"]] += len(held)
+    return dict(found)
+
+
+def _hold(row: sa.RowMapping) -> Hold:
+    values: dict[str, Any] = dict(row)
+    return Hold(**{**values, "until": date.fromisoformat(values["until"]) if values["until"] else None})

@@ -1,0 +1,98 @@
+"""Unmapped holds: those in force that name what the data map does not have (any more), and so hold nothing (ADR 6)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap
+from expunge_config.errors import InputError
+from expunge_config.settings import Settings
+from expunge_connectors.contract import Finding, Scope, Severity
+from expunge_orchestrator.errors import LedgerError
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.legal_holds import Hold
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.database import looked_at
+from expunge_orchestrator.rules.scope import types_of
+
+_KINDS = ("a data type", "a controller", "an identity")
+
+
+def findings(connection: sa.Connection, data_map: DataMap) -> list[Finding]:
+    """One error for each kind of name that is missing.
+
+    Not which name and not of which hold: a hold that may not be told is told apart from no other. `expunge holds list`
+    says it to those who may see holds.
+    """
+    missing = {kind for one in legal_holds.in_force(connection) for kind in _missing(connection, one, data_map)}
+    return [
+        Finding(
+            Severity.ERROR,
+            "hold-unmapped",
+            "ledger",
+            None,
+            f"A hold or an exemption in force names {kind} that the data map does not have: it would hold nothing.",
+            "Give it its name in the map again; or place the hold anew under the new name and lift the old one:"
+            " `expunge holds list`.",
+        )
+        for kind in _KINDS
+        if kind in missing
+    ]
+
+
+def names(connection: sa.Connection, hold: Hold, data_map: DataMap) -> list[str]:
+    """What a hold names that the map does not have."""
+    return sorted({name for missing in _missing(connection, hold, data_map).values() for name in missing})
+
+
+def _missing(connection: sa.Connection, hold: Hold, data_map: DataMap) -> dict[str, set[str]]:
+    tag = tables.hold_tag.c
+    namespaces = set(
+        connection.scalars(sa.select(tag.namespace).where(tag.hold_id == hold.id, ~tag.weak).distinct())
+        if hold.people
+        else ()
+    )
+    named: list[tuple[set[str], set[str]]] = [
+        ({hold.data_type or ""}, set(data_map.data_types)),
+        ({hold.controller or ""}, set(data_map.controllers)),
+        (namespaces, set(data_map.identities)),
+    ]
+    # "": nothing named; or of a hold from before identities were kept.
+    missing = {kind: names - known - {""} for kind, (names, known) in zip(_KINDS, named, strict=True)}
+    return {kind: names for kind, names in missing.items() if names}
+
+
+def in_ledger(settings: Settings, data_map: DataMap) -> list[Finding]:
+    """The same for `check`, which only looks: a ledger that is not there is not made, an older one stays as it is."""
+    try:
+        with looked_at(settings.ledger) as connection:
+            return [] if connection is None else findings(connection, data_map)
+    except LedgerError:
+        return [
+            Finding(
+                Severity.INFO,
+                "ledger-unread",
+                "ledger",
+                None,
+                "The ledger cannot be read, or another version of Expunge wrote it: whether a hold in force names what"
+                " the data map does not have is unknown.",
+                "Nothing, before an upgrade: the first command that works with it migrates it. Otherwise check"
+                " EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
+            )
+        ]
+
+
+def refuse_idle(data_type: str | None, controller: str | None, data_map: DataMap) -> None:
+    """Refuse a hold on a data type of which the controller has nothing.
+
+    Raises:
+        InputError: It would be in force and hold nothing.
+    """
+    if data_type is None or controller is None:
+        return
+    known = types_of(Scope(controller), data_map)
+    if data_type not in known:
+        raise InputError(
+            f"{controller} has no records of this data type: the hold would hold nothing.",
+            remedy=f"Data types of {controller} are {', '.join(sorted(known))}; or leave the controller out.",
+        )

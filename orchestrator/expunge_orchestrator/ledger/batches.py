@@ -1,0 +1,208 @@
+"""Reading the ledger's rows into plain records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.clock import parse
+from expunge_orchestrator.errors import UnknownBatchError
+from expunge_orchestrator.ledger import tables
+
+
+class BatchState(StrEnum):
+    """States of a batch (DESIGN, A request's life). Partially retained is told by the items' outcomes."""
+
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting-approval"
+    EXECUTING = "executing"
+    PAUSED = "paused"
+    ON_HOLD = "on-hold"
+    ERASED = "erased"
+    SETTLING = "settling"
+    SETTLED = "settled"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
+"""Some chunk of it can run now."""
+
+STOPPED = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
+"""No chunk of it may run, whatever the chunk's own state is."""
+
+ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
+
+
+class ChunkState(StrEnum):
+    """States of a chunk. WAITING: erased, until the settling check is due. HELD: until a hold is lifted or runs out."""
+
+    PLANNED = "planned"
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the ledger holds it. `plan` is described in `planning`."""
+
+    id: int
+    uid: str
+    scope: Scope
+    state: BatchState
+    created_at: str
+    map_digest: str
+    plan: Mapping[str, Any]
+    plan_digest: str
+    pipeline: Sequence[str]
+    settle_at: str | None
+    requested_by: str | None
+    cancelled: bool
+
+    @property
+    def data_types(self) -> frozenset[str] | None:
+        """What the request is limited to; None: everything of the controller."""
+        named = self.plan.get("dataTypes")
+        return None if named is None else frozenset(named)
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Store -> digest of its identity: those that are erased from, and those that only say who it is."""
+        return {
+            store: str(planned["identity"])
+            for store, planned in {**self.plan["stores"], **self.plan.get("consulted", {})}.items()
+        }
+
+    @property
+    def actions(self) -> dict[str, dict[str, Action]]:
+        """The approved actions: store -> collection -> action."""
+        return {
+            store: {name: Action(one["action"]) for name, one in planned["collections"].items()}
+            for store, planned in self.plan["stores"].items()
+        }
+
+
+# Built once: a step of one person asks the ledger as often as a step of thousands.
+_BY_UID = sa.select(tables.batch).where(tables.batch.c.uid == sa.bindparam("uid"))
+_OF_CHUNK = (
+    sa.select(tables.batch)
+    .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"))
+)
+_IN_STATES = (
+    sa.select(tables.batch)
+    .where(tables.batch.c.state.in_(sa.bindparam("states", expanding=True)))
+    .order_by(tables.batch.c.id)
+)
+_CUTOFFS = sa.select(tables.cutoff).where(tables.cutoff.c.batch_id == sa.bindparam("batch"))
+_COUNTED = sa.select(sa.func.max(tables.step_log.c.at)).where(
+    tables.step_log.c.chunk_id == sa.bindparam("chunk"), tables.step_log.c.name == "recount"
+)
+_LATEST = (
+    sa.select(sa.func.max(tables.step_log.c.at).label("at"))
+    .where(
+        tables.step_log.c.chunk_id == sa.bindparam("chunk"),
+        tables.step_log.c.name.startswith(sa.bindparam("verb")),
+    )
+    .group_by(tables.step_log.c.name)
+    .subquery()
+)
+_VERIFIED = sa.select(sa.func.min(_LATEST.c.at))
+
+
+def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
+    """The batch of that name.
+
+    Raises:
+        UnknownBatchError: There is none.
+    """
+    row = connection.execute(_BY_UID, {"uid": uid}).first()
+    if row is None:
+        raise UnknownBatchError(remedy="`expunge status` lists the batches of this ledger.")
+    return _batch(row)
+
+
+def batch_of_chunk(connection: sa.Connection, chunk_id: int) -> Batch:
+    """The batch a chunk belongs to."""
+    return _batch(connection.execute(_OF_CHUNK, {"chunk": chunk_id}).one())
+
+
+def batches(connection: sa.Connection, states: Collection[BatchState] = tuple(BatchState)) -> list[Batch]:
+    """The batches in one of these states, the oldest first."""
+    rows = connection.execute(_IN_STATES, {"states": [one.value for one in states]})
+    return [_batch(row) for row in rows]
+
+
+def page(connection: sa.Connection, which: sa.ColumnElement[bool], after: int | None, limit: int) -> list[Batch]:
+    """Batches, the newest first.
+
+    Args:
+        connection: Reads.
+        which: A condition on batches.
+        after: Only those older than this id; None: from the newest on.
+        limit: How many at the most.
+    """
+    query = sa.select(tables.batch).where(which).order_by(tables.batch.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(tables.batch.c.id < after)
+    return [_batch(row) for row in connection.execute(query)]
+
+
+def _batch(row: sa.Row[Any]) -> Batch:
+    return Batch(
+        id=row.id,
+        uid=row.uid,
+        scope=Scope(row.controller, row.member),
+        state=BatchState(row.state),
+        created_at=row.created_at,
+        map_digest=row.map_digest,
+        plan=row.plan,
+        plan_digest=row.plan_digest,
+        pipeline=row.pipeline,
+        settle_at=row.settle_at,
+        requested_by=row.requested_by,
+        cancelled=row.cancelled_at is not None,
+    )
+
+
+def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
+    """Store -> the batch's cutoff there."""
+    rows = connection.execute(_CUTOFFS, {"batch": batch_id})
+    return {row.store: parse(row.at) for row in rows}
+
+
+def counted_at(connection: sa.Connection, chunk_id: int) -> datetime:
+    """When the chunk's people were last counted before erasing: what receipts call found was there then, or earlier."""
+    return parse(connection.execute(_COUNTED, {"chunk": chunk_id}).scalar_one())
+
+
+def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
+    """The stores that were verified since the chunk's people were last counted."""
+    logged = tables.step_log.c
+    counted = sa.select(sa.func.max(logged.round)).where(logged.chunk_id == chunk_id, logged.name == "recount")
+    names = connection.scalars(
+        sa.select(logged.name)
+        .where(
+            logged.chunk_id == chunk_id, logged.name.startswith("verify:"), logged.round >= counted.scalar_subquery()
+        )
+        .distinct()
+    )
+    return {name.removeprefix("verify:") for name in names}
+
+
+def verified_at(connection: sa.Connection, chunk_id: int, verb: str) -> datetime:
+    """When the oldest of the chunk's latest verifications was made: one moment at which all stores had been asked."""
+    return parse(connection.execute(_VERIFIED, {"chunk": chunk_id, "verb": f"{verb}:"}).scalar_one())

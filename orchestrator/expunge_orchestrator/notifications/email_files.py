@@ -1,0 +1,97 @@
+"""Letters: one file for each, in the form of e-mail (RFC 5322), in a directory from which the mail system sends.
+
+The address is sealed in the ledger and stands nowhere else of ours. The directory is the mail system's: whoever reads
+it reads addresses; it is to be emptied by sending, and belongs into no backup.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+
+from expunge_config.datamap import DataMap
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.notifications import email_text
+from expunge_orchestrator.notifications.events import Event
+from expunge_orchestrator.notifications.webhooks import NotDeliveredError
+from expunge_orchestrator.requests import repository
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.workspace import Workspace
+
+
+def usable(contact: str) -> bool:
+    """Whether letters can be sent there: one e-mail address, and nothing that a header could be broken with."""
+    if not contact.isascii() or not contact.isprintable() or any(one in contact for one in ' ,;<>"()'):
+        return False
+    try:
+        address = Address(addr_spec=contact)
+    except (MessageError, ValueError, IndexError):
+        return False
+    return bool(address.username) and bool(address.domain)
+
+
+def write(  # noqa: PLR0913, PLR0917 - what is to be told, of whom, to where
+    workspace: Workspace, uid: str, request_id: int, event: Event, payload: Mapping[str, Any], at: datetime
+) -> None:
+    """Write the file of a letter, whole or not at all. Written once more, it has the same name and Message-ID.
+
+    Raises:
+        NotDeliveredError: The settings name no directory any more, it cannot be written, or the address is destroyed.
+    """
+    directory = workspace.settings.api.letters
+    if directory is None:
+        raise NotDeliveredError("the settings name no directory for letters any more")
+    with reading(workspace.ledger) as connection:
+        row = connection.execute(repository.QUERY.where(request.c.id == request_id)).mappings().one()
+    wanted = repository.one(row)
+    if wanted.contact_key is None or wanted.sealed_contact is None:
+        raise NotDeliveredError("the address was destroyed")
+    (contact,) = Seal(workspace.keys.wrapping).open(wanted.contact_key, wanted.uid, wanted.sealed_contact)
+    message = compose(workspace.data_map, wanted, event, payload["data"].get("outcome"), uid, contact.value, at)
+    try:
+        _put(directory, f"{uid}.eml", message.as_bytes(policy=SMTP))
+    except OSError as error:
+        raise NotDeliveredError(f"the directory for letters cannot be written ({type(error).__name__})") from None
+
+
+def compose(  # noqa: PLR0913, PLR0917 - the parts of a letter
+    data_map: DataMap, wanted: Request, event: Event, outcome: str | None, uid: str, contact: str, at: datetime
+) -> EmailMessage:
+    """The letter. The person is not named in it."""
+    operator = data_map.operator
+    sender = operator.contact if usable(operator.contact) else f"expunge@{operator.log_origin.partition('/')[0]}"
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(operator.name, addr_spec=sender)
+    message["To"] = Address(addr_spec=contact)
+    message["Date"] = at
+    message["Message-ID"] = f"<{uid}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to
+    message["Subject"] = email_text.SUBJECTS[event]
+    message.set_content(email_text.body(data_map, wanted, event, outcome))
+    return message
+
+
+def _put(directory: Path, name: str, data: bytes) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = directory / f".{name}.part"  # mail systems leave names with a dot alone
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(directory / name)
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,115 @@
+"""What letters say, in plain words: no more than is known, nothing that names the person."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from datetime import UTC
+from types import MappingProxyType
+
+from expunge_config.datamap import DataMap
+from expunge_orchestrator.clock import parse
+from expunge_orchestrator.notifications.events import Event
+from expunge_orchestrator.requests.repository import Request
+
+SUBJECTS: Mapping[Event, str] = MappingProxyType(
+    {
+        Event.ACCEPTED: "We have your request to delete your data",
+        Event.ERASED: "What became of your request to delete your data",
+        Event.CANCELLED: "Your request to delete your data was ended",
+        Event.DENIED: "Your request to delete your data was not carried out",
+        Event.CLOSED: "Your request to delete your data is closed",
+    }
+)
+"""Event -> the subject of its letter."""
+
+_OUTCOMES = {
+    "erased": "What was asked for has been deleted from the systems in use. We looked again: nothing of it was left.",
+    "partially-erased": "What was asked for has been deleted from the systems in use, except for what has to be kept."
+    " The receipt lists what is kept, why, and until when.",
+    "not-found": "We found nothing in the systems in use that was to be deleted.",
+}
+_BACKUPS = (
+    "Backups: copies may remain in back-up storage for some time although nothing remains in the systems in use. They"
+    " are not changed; they end by their own time limits, and the receipt says which and until when."
+)
+_LOGS = "Log files are not affected: they record what systems did, and end by their own time limits."
+CLIENTS_DATA = "Data that clients of this company hold about you is theirs: ask the client."
+"""Who was in touch with a client knows which; whether a client has anything is not looked for, and not told."""
+_DENIALS = {
+    "identity-not-proven": "we could not make sure that the request is yours",
+    "not-covered": "the law does not give a right to it in this case",
+    "manifestly-unfounded": "it is manifestly unfounded",
+    "excessive": "it is excessive",
+    "legal-obligation": "a law obliges us to keep these data",
+    "fraud-suspected": "we have to suspect that somebody else has asked",
+}
+_AMBIGUOUS = (
+    "Nothing was deleted: what was given leads to more than one person, and we must not delete somebody else's data."
+    " Please write to us, so that it can be cleared up."
+)
+
+
+def body(data_map: DataMap, request: Request, event: Event, outcome: str | None) -> str:
+    """The text of a letter, in lines of at most 76 characters."""
+    operator = data_map.operator
+    parts = [
+        *_told(data_map, request, event, outcome),
+        f"Your request is {request.uid}. To follow it: {_FOLLOW}",
+        f"Questions: {operator.name}, {operator.contact}",
+    ]
+    return "\n\n".join(textwrap.fill(part, 76, break_long_words=False, break_on_hyphens=False) for part in parts) + "\n"
+
+
+_FOLLOW = (
+    "sign in and look at your settings, or, without an account, use the follow-up code that you were shown when you"
+    " asked. The receipt can be had there; keep it, it can be checked without us."
+)
+
+
+def _told(data_map: DataMap, request: Request, event: Event, outcome: str | None) -> list[str]:
+    if event is Event.ACCEPTED:
+        return _accepted(data_map, request)
+    if event is Event.ERASED:
+        return [_OUTCOMES.get(str(outcome), _OUTCOMES["partially-erased"]), CLIENTS_DATA, _BACKUPS, _LOGS, _CHECK]
+    if event is Event.CANCELLED:
+        return [_TAKEN_BACK if request.batch_id is None else _ENDED]
+    if event is Event.CLOSED:
+        return [_CLOSED, _BACKUPS]
+    if outcome is not None:
+        return [_AMBIGUOUS]
+    why = _DENIALS.get(str(request.reason), "for a reason that we tell you when you ask")
+    return [f"Your request was refused: {why}. Nothing was deleted.", _COMPLAIN]
+
+
+_TAKEN_BACK = "Your request was taken back before anything was deleted. Your data stays as it was."
+_ENDED = "Your request was ended after it had begun. The receipt says what had been deleted by then, and what was left."
+_CLOSED = (
+    "We looked once more some time after the deletion, and your request is closed. The address to which this letter"
+    " goes is removed from the request."
+)
+_CHECK = (
+    "Some time from now we look once more, write to you a last time, and then remove your address from the request."
+)
+_COMPLAIN = "You may complain to a supervisory authority for data protection, or go to court."
+
+
+def _accepted(data_map: DataMap, request: Request) -> list[str]:
+    chosen = None if data_map.self_service is None else data_map.self_service.scopes.get(request.scope_name or "")
+    asked = "the deletion of your data" if chosen is None else f'the deletion of: "{chosen.label}"'
+    parts = [f"On {_when(request.received_at)} you asked for {asked}."]
+    if request.grace_waived or request.due_at <= request.received_at:
+        parts.append("It begins at once, as you wished, and cannot be taken back any more.")
+    else:
+        parts.append(
+            f"Until {_when(request.due_at)} you can take it back, and nothing is deleted before. It begins then, and"
+            " cannot be taken back any more. If it was not you who asked, take it back, and write to us at once."
+        )
+    if request.deadlines is not None:
+        parts.append(f"You have our answer before {_when(request.deadlines['answerBy'])}.")
+    parts += [CLIENTS_DATA, _BACKUPS, _LOGS]
+    return parts
+
+
+def _when(text: str) -> str:
+    return parse(text).astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")

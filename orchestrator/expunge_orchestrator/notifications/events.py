@@ -1,0 +1,108 @@
+"""What is to be told of a request, from what it was told last and how it stands now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.requests import public_status
+from expunge_orchestrator.requests.repository import Origin, Request, RequestState
+from expunge_orchestrator.rules.outcomes import Result, summary
+
+
+class Event(StrEnum):
+    """What happened. Those of requests go to every webhook and into letters, those of accounts to one webhook."""
+
+    ACCEPTED = "request.accepted"
+    ERASED = "request.erased"
+    ON_HOLD = "request.on-hold"
+    FAILED = "request.failed"
+    CANCELLED = "request.cancelled"
+    DENIED = "request.denied"
+    CLOSED = "request.closed"
+    FREEZE = "account.freeze"
+    UNFREEZE = "account.unfreeze"
+
+    @property
+    def told(self) -> str:
+        """As `request.told` keeps it."""
+        return self.value.partition(".")[2]
+
+
+FINAL = frozenset({Event.CANCELLED, Event.DENIED, Event.CLOSED})
+"""Nothing follows."""
+
+IN_LETTERS = frozenset({Event.ACCEPTED, Event.ERASED, Event.CANCELLED, Event.DENIED, Event.CLOSED})
+"""What a person is written of. A failure is mended first, a hold is told by whoever placed it."""
+
+OF_ACCOUNTS = frozenset({Event.FREEZE, Event.UNFREEZE})
+"""The last of them is how the account is to be: they keep their order over all requests of a person."""
+
+ACCOUNT = "account"
+"""The choice of the map's `self_service.scopes` that means the account itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event of a request.
+
+    Attributes:
+        outcome: What became of it, where that is known: a word of `outcomes.Result`, never better than it was.
+    """
+
+    event: Event
+    outcome: str | None = None
+
+
+def due(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[Told]:
+    """The events that were not told yet, in order.
+
+    Args:
+        request: As it stands.
+        batch: Its batch, if it has one.
+        results: Outcome -> number of people, of that batch.
+    """
+    events = [] if request.told else [Told(Event.ACCEPTED)]
+    if request.told in {one.told for one in FINAL}:
+        return []
+    events += [one for one in _since(request, batch, results) if one.event.told != request.told]
+    return events
+
+
+def _since(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[Told]:
+    if request.state is RequestState.STARTED and batch is not None:
+        return _of_batch(request, batch, results)
+    ends = {RequestState.CANCELLED: Event.CANCELLED, RequestState.DENIED: Event.DENIED}
+    return [Told(ends[request.state])] if request.state in ends else []
+
+
+def _of_batch(request: Request, batch: Batch, results: Mapping[str, int]) -> list[Told]:
+    match batch.state:
+        case BatchState.CANCELLED:
+            return [Told(Event.CANCELLED)]
+        case BatchState.FAILED:
+            return [Told(Event.FAILED, Result.FAILED.value)]
+        case BatchState.ON_HOLD if public_status.told(request, batch, results) == BatchState.ON_HOLD.value:
+            return [Told(Event.ON_HOLD, Result.ON_HOLD.value)]  # and nothing of a hold that may not be told
+        case BatchState.ERASED | BatchState.SETTLING | BatchState.SETTLED:
+            return _concluded(batch, summary(results))
+        case _:
+            return []
+
+
+def _concluded(batch: Batch, outcome: Result) -> list[Told]:
+    if outcome is Result.AMBIGUOUS:  # nothing was touched: the receipt calls it denied
+        return [Told(Event.DENIED, outcome.value)]
+    erased = Told(Event.ERASED, outcome.value)
+    return [erased, Told(Event.CLOSED, outcome.value)] if batch.state is BatchState.SETTLED else [erased]
+
+
+def of_the_account(request: Request, event: Event) -> Event | None:
+    """What it means for the account of a person who deletes it, if anything."""
+    if request.origin is not Origin.PERSON or request.scope_name != ACCOUNT:
+        return None
+    if event is Event.ACCEPTED:
+        return Event.FREEZE
+    return Event.UNFREEZE if event in {Event.CANCELLED, Event.DENIED} else None

@@ -1,0 +1,177 @@
+"""Noting: what a request was not told yet becomes rows of `notice`, one for every channel. Idempotent."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.api_settings import ApiSettings, Webhook
+from expunge_config.datamap import DataMap
+from expunge_config.errors import InputError
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_status import outcomes_of
+from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import notice, request, request_tag
+from expunge_orchestrator.notifications import events
+from expunge_orchestrator.notifications.events import FINAL, IN_LETTERS, Event, Told
+from expunge_orchestrator.requests import public_status, repository
+from expunge_orchestrator.requests.repository import Origin, Request, RequestState
+from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.workspace import Workspace
+
+LETTER = "letter"
+WEBHOOK = "webhook:"
+"""Channels: the letter, and `webhook:` with the name of a webhook of the settings."""
+
+_AT_ONCE = 200
+_TOLD = sorted(one.told for one in FINAL)
+_ENDS = (BatchState.ERASED, BatchState.SETTLING)
+_OVER = sa.or_(
+    request.c.state.in_([RequestState.CANCELLED.value, RequestState.DENIED.value]),
+    tables.batch.c.state.in_([BatchState.CANCELLED.value, BatchState.SETTLED.value]),
+)
+"""From then on the person can ask anew."""
+
+
+def note_changes(workspace: Workspace, at: datetime) -> int:
+    """Write down what is to be told. Killed at any point and called again, nothing is written twice or left out.
+
+    Returns how many requests have news.
+    """
+    noted, after = 0, 0
+    while True:
+        with reading(workspace.ledger) as connection:
+            found = _with_news(connection, after)
+        noted += sum(_note(workspace, one, at) for one in found)
+        if len(found) < _AT_ONCE:
+            return noted
+        after = found[-1].id
+
+
+def _with_news(connection: sa.Connection, after: int) -> list[Request]:
+    """Candidates; `events.due` decides. What was told its end is not looked at again."""
+    state, told = tables.batch.c.state, request.c.told
+    ended = sa.or_(
+        _OVER,
+        sa.and_(state.in_([one.value for one in _ENDS]), told != Event.ERASED.told),
+        sa.and_(state == BatchState.FAILED.value, told != Event.FAILED.told),
+        sa.and_(state == BatchState.ON_HOLD.value, told != Event.ON_HOLD.told),
+    )
+    query = (
+        repository.QUERY.where(request.c.id > after, sa.or_(told.is_(None), sa.and_(told.not_in(_TOLD), ended)))
+        .order_by(request.c.id)
+        .limit(_AT_ONCE)
+    )
+    return [repository.one(row) for row in connection.execute(query).mappings()]
+
+
+def _waits(connection: sa.Connection, wanted: Request) -> bool:
+    """Whether the end of an earlier request of this person is to be told first: it came while others were noted."""
+    if wanted.told is not None or wanted.origin is not Origin.PERSON:
+        return False
+    ours, theirs = request_tag.alias(), request_tag.alias()
+    query = (
+        sa.select(request.c.id)
+        .join(theirs, theirs.c.request_id == request.c.id)
+        .join(ours, ours.c.tag == theirs.c.tag)
+        .outerjoin(tables.batch, tables.batch.c.id == request.c.batch_id)
+        .where(
+            ours.c.request_id == wanted.id,
+            request.c.id < wanted.id,
+            request.c.origin == Origin.PERSON.value,
+            _OVER,
+            sa.or_(request.c.told.is_(None), request.c.told.not_in(_TOLD)),
+        )
+        .limit(1)
+    )
+    return connection.scalar(query) is not None
+
+
+def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
+    with workspace.ledger.begin() as connection:
+        wanted = repository.by_uid(connection, candidate.uid)
+        batch = None if wanted.batch_uid is None else batch_by_uid(connection, wanted.batch_uid)
+        results = {} if batch is None else dict(outcomes_of(connection, batch))
+        news = events.due(wanted, batch, results)
+        if not news or _waits(connection, wanted):
+            return False
+        moved = connection.execute(
+            sa.update(request)
+            .where(request.c.id == wanted.id, request.c.told.is_not_distinct_from(wanted.told))
+            .values(told=news[-1].event.told)
+        ).rowcount
+        if not moved:
+            return False  # another process noted it at this moment
+        common = {
+            "request": wanted.uid,
+            "controller": str(wanted.scope),
+            "state": public_status.told(wanted, batch, results),
+            "receipt": repository.series_of(connection, wanted),
+        }
+        rows = [
+            {
+                "uid": f"msg_{secrets.token_hex(12)}",
+                "request_id": wanted.id,
+                "channel": channel,
+                "event": event.value,
+                "payload": _payload(event, told, common, at),
+                "created_at": stamp(at),
+                "not_before": stamp(at),
+                "attempts": 0,
+            }
+            for told in news
+            for channel, event in _channels(workspace, wanted, told.event)
+        ]
+        if rows:
+            connection.execute(sa.insert(notice), rows)
+        if news[-1].event in FINAL and not _letters(workspace.settings.api, wanted):
+            forget_contact(connection, wanted.id)
+        return True
+
+
+def forget_contact(connection: sa.Connection, request_id: int) -> None:
+    """Nobody is written to any more: the address goes, wherever the ledger was copied to."""
+    connection.execute(
+        sa.update(request)
+        .where(request.c.id == request_id, request.c.contact_key.is_not(None))
+        .values(contact_key=None, sealed_contact=None)
+    )
+
+
+def _payload(event: Event, told: Told, common: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """In the form of Standard Webhooks: type, timestamp, data. No identifier, and nothing that leads to one."""
+    outcome = {} if told.outcome is None else {"outcome": told.outcome}
+    return {"type": event.value, "timestamp": stamp(at), "data": {**common, **outcome}}
+
+
+def _channels(workspace: Workspace, wanted: Request, event: Event) -> Iterator[tuple[str, Event]]:
+    settings = workspace.settings.api
+    for name, hook in settings.webhooks.items():
+        if wanted.origin.value in hook.origins and _concerns(hook, wanted, workspace.data_map):
+            yield f"{WEBHOOK}{name}", event
+    account = events.of_the_account(wanted, event)
+    if settings.freeze is not None and account is not None:
+        yield f"{WEBHOOK}{settings.freeze}", account
+    if event in IN_LETTERS and _letters(settings, wanted):
+        yield LETTER, event
+
+
+def _letters(settings: ApiSettings, wanted: Request) -> bool:
+    return settings.letters is not None and wanted.sealed_contact is not None
+
+
+def _concerns(hook: Webhook, wanted: Request, data_map: DataMap) -> bool:
+    if hook.controller is None:
+        return True
+    try:
+        named = parse_scope(hook.controller, data_map)
+    except InputError:
+        # A kind of controllers with many (`client`) is named without a member.
+        return hook.controller == wanted.scope.controller
+    return named == wanted.scope or (named.member is None and named.controller == wanted.scope.controller)

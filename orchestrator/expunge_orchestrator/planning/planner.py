@@ -1,0 +1,228 @@
+"""Planning: what would happen, counted before anything is touched, frozen under a digest.
+
+A plan is a batch in state `planned`. It holds, as plain data:
+
+    {"dataTypes": ["account", "messages"],
+     "people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "alsoIn": {}, "mostPerPerson": 40, "exceeded": [],
+     "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
+                         "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
+                                                   "people": 500}}}},
+     "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}}}
+
+`dataTypes` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
+the controller that hold nothing of these types and still are asked who it is. So is `replaces`, the batch and the
+reason, if this plan came instead of one that was void (`requests.renewing`).
+
+The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Scope, SubjectKey
+from expunge_orchestrator import data_type_closure, store_calls
+from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.gc_tuning import collected_seldom
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.planning.totals import Totals, sizes
+from expunge_orchestrator.rules import limits_and_drift
+from expunge_orchestrator.rules.chunking import cut
+from expunge_orchestrator.rules.pipeline import pipeline_for
+from expunge_orchestrator.rules.scope import actions_for
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports import canonical, opening
+from expunge_reports.statement import new_series
+
+Progress = Callable[[int], None]
+"""Called with the number of people looked at so far."""
+
+
+class People(Protocol):
+    """The people of a request, one set of keys each. Gone through twice, a chunk at a time: they may be many."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def __iter__(self) -> Iterator[frozenset[SubjectKey]]:
+        """In the same order each time."""
+        ...
+
+
+Frozen = Callable[[sa.Connection, int], None]
+"""Called with the batch's id in the transaction that freezes a plan: what it writes is there with the plan, or not."""
+
+
+def make(  # noqa: PLR0913 - what a plan is made of
+    workspace: Workspace,
+    people: People,
+    scope: Scope,
+    progress: Progress,
+    data_types: frozenset[str] | None = None,
+    *,
+    requested_by: str | None = None,
+    replaces: tuple[str, str] | None = None,
+    frozen: Frozen = lambda _connection, _batch: None,
+) -> Batch:
+    """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
+
+    Args:
+        workspace: What is worked with.
+        people: Who.
+        scope: Whose request it is.
+        progress: Told how many people were looked at.
+        data_types: Nothing else is touched; None, or all that there are of the controller: everything.
+        requested_by: Who asks, where that is not who is at the keyboard.
+        replaces: The batch whose plan is void, and why, in a word: whoever approves the new one sees it.
+        frozen: What else belongs into the transaction that makes it last.
+
+    Raises:
+        UsageError: The controller has no such data type; or (OpenChoiceError) others need what would go.
+        FindingsError: `check` would show an error.
+        ConnectorError: A store cannot be asked; a plan with a hole is no plan.
+    """
+    workspace.refuse_errors()
+    chosen = data_type_closure.chosen_types(scope, workspace.data_map, data_types)
+    data_type_closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
+    actions = actions_for(scope, workspace.data_map, chosen)
+    introduced = store_calls.each(
+        actions_for(scope, workspace.data_map),
+        lambda name: store_calls.identified(workspace.stores[name]),
+        workspace.settings.stores_at_once,
+    )
+    identities = {name: identity for name, (identity, _) in introduced.items()}
+    clocks: Mapping[str, datetime] | None = {name: at for name, (_, at) in introduced.items()}
+    series = [new_series() for _ in people]
+    totals = Totals(actions, chosen)
+    done, planned = 0, []
+    with collected_seldom():
+        for part in cut(people, len(people), workspace.settings.chunk_size):
+            planned.append(totals.add(dict(enumerate(part)), workspace, scope, clocks))
+            clocks = None  # of the first chunk: later ones begin later
+            done += len(part)
+            progress(done)
+    plan: dict[str, Any] = {
+        "people": len(people),
+        "ambiguous": totals.ambiguous,
+        "notFound": totals.not_found,
+        "onHold": totals.on_hold,
+        "alsoIn": dict(sorted(totals.also_in.items())),
+        "mostPerPerson": totals.most_per_person,
+        "exceeded": limits_and_drift.exceeded(
+            workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), sizes(workspace, actions)
+        ),
+        "stores": {
+            name: {
+                "identity": identities[name].digest,
+                "kind": identities[name].kind,
+                "collections": totals.counts[name],
+            }
+            for name in actions
+        },
+    }
+    if chosen is not None:
+        plan["dataTypes"] = sorted(chosen)
+        plan["consulted"] = {
+            name: {"identity": one.digest, "kind": one.kind} for name, one in identities.items() if name not in actions
+        }
+    if replaces is not None:
+        plan["replaces"] = {"batch": replaces[0], "because": replaces[1]}
+    digest = _digest(workspace.map_digest, scope, plan, series)
+    uid = f"bt_{secrets.token_hex(6)}"
+    actor = requested_by or actor_of(workspace.settings)
+    listed = zip(series, people, totals.persons, strict=True)
+    _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
+    with workspace.ledger.begin() as connection:
+        return batch_by_uid(connection, uid)
+
+
+def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:
+    covered = {"dataMap": map_digest, "controller": str(scope), "plan": dict(plan), "series": sorted(series)}
+    return hashlib.sha256(canonical.encode(covered)).hexdigest()
+
+
+def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
+    workspace: Workspace,
+    uid: str,
+    scope: Scope,
+    plan: Mapping[str, Any],
+    digest: str,
+    people: Iterable[tuple[str, frozenset[SubjectKey], tuple[SubjectKey, ...] | None]],
+    planned: Sequence[Mapping[str, Mapping[str, int]]],
+    actor: str,
+    frozen: Frozen,
+) -> None:
+    seal = Seal(workspace.keys.wrapping)
+    line = count(1)
+    moment = stamp(now())
+    with workspace.ledger.begin() as connection:
+        batch_id: int = connection.execute(
+            sa.insert(tables.batch)
+            .values(
+                uid=uid,
+                controller=scope.controller,
+                member=scope.member,
+                state=(BatchState.AWAITING_APPROVAL if plan["exceeded"] else BatchState.PLANNED).value,
+                requested_by=actor,
+                created_at=moment,
+                state_at=moment,
+                map_digest=workspace.map_digest,
+                plan=dict(plan),
+                plan_digest=digest,
+                pipeline=pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
+            )
+            .returning(tables.batch.c.id)
+        ).scalar_one()
+        for part, expected in zip(cut(people, plan["people"], workspace.settings.chunk_size), planned, strict=True):
+            chunk_id = connection.scalar(
+                sa.insert(tables.chunk)
+                .values(
+                    batch_id=batch_id,
+                    state=ChunkState.PLANNED.value,
+                    step=0,
+                    epoch=0,
+                    rounds=0,
+                    attempts=0,
+                    planned=dict(expected),
+                )
+                .returning(tables.chunk.c.id)
+            )
+            rows = []
+            for series, keys, named in part:
+                wrapped = seal.new_key()
+                rows.append(
+                    {
+                        "batch_id": batch_id,
+                        "chunk_id": chunk_id,
+                        "line": next(line),
+                        "series": series,
+                        "subjects": sorted(
+                            opening.digest(
+                                opening.make(workspace.keys.opening, series, scheme(key, workspace.data_map), key.value)
+                            )
+                            for key in keys
+                        ),
+                        "wrapped_key": wrapped,
+                        "sealed_identifiers": seal.close(wrapped, series, keys),
+                        "sealed_keys": None if named is None else seal.close(wrapped, series, named),
+                    }
+                )
+            connection.execute(sa.insert(tables.item), rows)
+        frozen(connection, batch_id)
+
+
+def scheme(key: SubjectKey, data_map: DataMap) -> str:
+    """How an opening names the kind of an identifier: namespace and versioned normaliser, `email+email/1`."""
+    return f"{key.namespace}+{data_map.identities[key.namespace].normaliser}"

@@ -1,0 +1,154 @@
+"""The totals of a plan: who is found, how much is due of them, and what else concerns them, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import RUNNING, BatchState
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.scope import Actions, asked_for, types_of
+from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects.lookup import look
+from expunge_orchestrator.workspace import Workspace
+
+
+class Totals:
+    """Counts of a plan as they add up."""
+
+    def __init__(self, actions: Actions, chosen: frozenset[str] | None) -> None:
+        self.actions = actions
+        self.chosen = chosen
+        self.ambiguous = 0
+        self.not_found = 0
+        self.on_hold = 0
+        self.also_in: Counter[str] = Counter()
+        self.most_per_person = 0
+        self.persons: list[tuple[SubjectKey, ...] | None] = []
+        """Of each person, who it is (person keys); None where the request itself says it, by such keys alone."""
+        self.counts: dict[str, dict[str, dict[str, Any]]] = {
+            store: {
+                name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "people": 0}
+                for name, action in collections.items()
+            }
+            for store, collections in actions.items()
+        }
+
+    def due(self) -> dict[str, dict[str, int]]:
+        """What is due so far: store -> collection -> records."""
+        return {
+            store: {name: int(one["due"]) for name, one in collections.items()}
+            for store, collections in self.counts.items()
+        }
+
+    def add(
+        self,
+        part: Mapping[int, frozenset[SubjectKey]],
+        workspace: Workspace,
+        scope: Scope,
+        clocks: Mapping[str, datetime] | None,
+    ) -> dict[str, dict[str, int]]:
+        """Resolve and count one chunk, as of now; returns what is due of it: store -> collection -> records."""
+        before = self.due()
+        seen = look(part, workspace, scope, clocks)
+        subjects = seen.subjects
+        self.persons += _named(part, seen.resolved, residual_keys.person_identities(workspace))
+        self.ambiguous += len(seen.resolved) - len(subjects)
+        types = types_of(scope, workspace.data_map) if self.chosen is None else self.chosen
+        self.on_hold += _on_hold(subjects, workspace, scope, types)
+        self.also_in.update(_also_in(subjects, workspace, scope))
+        found: set[int] = set()
+        rows: Counter[int] = Counter()
+        for name, answer in seen.counts(self.actions):
+            counts = asked_for(answer, self.actions[name])
+            for number, tallies in counts.items():
+                for collection, tally in tallies.items():
+                    total = self.counts[name][collection]
+                    total["due"] += tally.due
+                    rows[number] += tally.due
+                    total["retained"] += tally.retained
+                    total["newer"] += tally.newer
+                    total["people"] += bool(tally.due or tally.retained)
+                    if not tally.empty:
+                        found.add(number)
+        self.not_found += len(subjects) - len(found)
+        self.most_per_person = max([self.most_per_person, *rows.values()])
+        return {
+            store: {name: number - before[store][name] for name, number in collections.items()}
+            for store, collections in self.due().items()
+        }
+
+
+def _named(
+    part: Mapping[int, frozenset[SubjectKey]], resolved: Mapping[int, Resolved], persons: Container[str]
+) -> Iterator[tuple[SubjectKey, ...] | None]:
+    """Who each is. Execution holds against it: an identifier may have passed on by then."""
+    for number, given in part.items():
+        if all(key.namespace in persons for key in given):
+            yield None
+        else:
+            found = map(member_proof.plain, resolved[number].keys)
+            yield tuple(key for key in found if key.namespace in persons)
+
+
+def sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int]]:
+    """How much there is in all, where a limit asks for it and the store can tell."""
+    if workspace.data_map.limits.share_percent is None:
+        return {}
+    return {
+        name: store.sizes() for name, store in workspace.stores.items() if name in actions and isinstance(store, Sized)
+    }
+
+
+def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) -> Counter[str]:
+    """Batches of this controller that are at work on some of these people at this moment, and on how many.
+
+    Both may go on. Of another controller's nothing is told: an address would do to learn who asks to be erased there.
+    """
+    tagger = Tagger(workspace.keys.suppression)
+    found: Counter[str] = Counter()
+    with reading(workspace.ledger) as connection:
+        # Whoever is open in a batch on hold is held by what may not be told: that looks like work in hand.
+        states = (*RUNNING, BatchState.PAUSED, BatchState.FAILED, BatchState.ON_HOLD)
+        at_work = tables.batch.c.state.in_([state.value for state in states])
+        open_items = (
+            sa.select(tables.suppression.c.tag, tables.batch.c.uid)
+            .join(tables.item, tables.item.c.id == tables.suppression.c.item_id)
+            .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+            .where(
+                at_work,
+                residual_keys.of_scope(scope),
+                sa.or_(tables.item.c.outcome.is_(None), tables.item.c.outcome == Result.FAILED.value),
+            )
+        )
+        if connection.execute(open_items.limit(1)).first() is None:
+            return found
+        for one in subjects:
+            tags = [tagger.tag(member_proof.plain(key)) for key in one.keys]
+            found.update(
+                set(
+                    connection.scalars(
+                        open_items.with_only_columns(tables.batch.c.uid).where(tables.suppression.c.tag.in_(tags))
+                    )
+                )
+            )
+    return found
+
+
+def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, types: frozenset[str]) -> int:
+    """How many of these people are held as of now, in what the request is about, by holds that may be told."""
+    keys = {one.number: [member_proof.plain(key) for key in one.keys] for one in subjects}
+    with reading(workspace.ledger) as connection:
+        tagger, persons = Tagger(workspace.keys.suppression), residual_keys.person_identities(workspace)
+        held = legal_holds.held_people(connection, scope, tagger, keys, persons)
+    return sum(not one.undisclosed and (one.whole or bool(one.data_types & types)) for one in held.values())

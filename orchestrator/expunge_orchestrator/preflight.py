@@ -1,0 +1,120 @@
+"""Inspection over the whole map: what blocks, and what one should know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
+from expunge_orchestrator import data_type_closure, store_calls
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.rules import reachability
+from expunge_orchestrator.rules.scope import ownerless
+
+
+def inspect_all(
+    data_map: DataMap,
+    stores: Mapping[str, StoreConnector],
+    backups: Mapping[str, BackupConnector],
+    at_once: int = 1,
+) -> list[Finding]:
+    """Every finding of every store and backup place, errors first.
+
+    Args:
+        data_map: Says what should be there.
+        stores: The connectors by name.
+        backups: Those of backup places.
+        at_once: How many of them are looked at in the same time.
+
+    Raises:
+        ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
+    """
+    looks = {f"store {name}": one.inspect for name, one in stores.items()}
+    looks |= {f"backups {name}": one.inspect for name, one in backups.items()}
+    found = [*ownerless(data_map), *reachability.findings(data_map), *data_type_closure.findings(data_map, stores)]
+    for findings in store_calls.each(looks, lambda place: looks[place](), at_once).values():
+        found.extend(findings)
+    return _in_order(found)
+
+
+def sweep_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
+    """What samples show: identifiers in places that the map does not name, names that it would not find. Errors first.
+
+    Args:
+        stores: The connectors by name.
+        rows: Of one table at most; and so many names of a keyspace or bucket.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    found: list[Finding] = []
+    for name, store in stores.items():
+        if isinstance(store, Sweepable):
+            found.extend(store.sweep(rows))
+        else:
+            found.append(
+                Finding(
+                    Severity.INFO,
+                    "sweep-unread",
+                    name,
+                    None,
+                    "Its connector cannot search it: what stands in unmapped places is unknown, not fine.",
+                    "Look yourself.",
+                )
+            )
+    return _in_order(found)
+
+
+def _in_order(found: list[Finding]) -> list[Finding]:
+    order = list(Severity)
+    return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
+
+
+def refuse_errors(findings: Sequence[Finding]) -> None:
+    """Let errors block.
+
+    Raises:
+        FindingsError: There is at least one error; the message lists them.
+    """
+    errors = [one for one in findings if one.severity is Severity.ERROR]
+    if errors:
+        listed = "\n".join(
+            f"  {one.store}{f'.{one.collection}' if one.collection else ''}: {one.message}" for one in errors
+        )
+        raise FindingsError(
+            f"The data map and the live stores disagree; nothing was touched:\n{listed}",
+            remedy="`expunge check` explains each finding and what to do.",
+        )
+
+
+@dataclass(slots=True)
+class Inspection:
+    """The last inspection of this process, if it found no error (ADR 7)."""
+
+    _of: tuple[object, ...] = ()
+    _at: float = 0.0
+
+    def refuse_errors(
+        self,
+        data_map: DataMap,
+        stores: Mapping[str, StoreConnector],
+        backups: Mapping[str, BackupConnector],
+        holds: timedelta,
+        at_once: int,
+    ) -> None:
+        """Inspect everything and let errors block, unless just that was done less than `holds` ago.
+
+        Raises:
+            FindingsError: There is an error.
+            ConnectorError: A store cannot be asked.
+        """
+        of = (data_map, *stores.values(), *backups.values())
+        same = len(of) == len(self._of) and all(one is other for one, other in zip(of, self._of, strict=True))
+        if same and time.monotonic() - self._at < holds.total_seconds():
+            return
+        started = time.monotonic()
+        refuse_errors(inspect_all(data_map, stores, backups, at_once))
+        self._of, self._at = of, started

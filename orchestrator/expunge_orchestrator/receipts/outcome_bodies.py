@@ -1,0 +1,88 @@
+"""The bodies that conclude a chunk, put together from parts: few collections of few people differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.receipts.statement_bodies import CLAIM, LIMITED_CLAIM, about, in_collection, in_store
+from expunge_orchestrator.rules.outcomes import Line, Result
+from expunge_orchestrator.rules.retention_grounds import Grounds
+from expunge_reports import canonical
+from expunge_reports.statement import EncodedBody
+
+
+class Conclusions:
+    """Bodies of `erased`, `partially-erased` and `not-found` of one chunk.
+
+    What all of them say alike is encoded once, and so is each collection's part: lines that say the same are mostly one
+    object (`outcomes.lines`).
+
+    Args:
+        batch: The request's batch.
+        cutoffs: Store -> the batch's cutoff there.
+        grounds: Why data types are retained.
+        map_digest: Of the map in force now: a batch that was mended and taken up again may have ended under another one
+            than it was planned with.
+        normalisers: Those that identifiers were compared under: "not found" means no match under these, within the
+            controller's records.
+        counted: When the people were last counted before erasing.
+        at: When the stores had been asked again.
+        context: The documents that are cited: on backup copies, and on deadlines if they were extended.
+        reason: Why not every collection of the scope is listed, where that is so.
+    """
+
+    def __init__(  # noqa: PLR0913 - the statement's own parts
+        self,
+        batch: Batch,
+        *,
+        cutoffs: Mapping[str, datetime],
+        grounds: Grounds,
+        map_digest: str,
+        normalisers: Sequence[str],
+        counted: datetime,
+        at: datetime,
+        context: Sequence[str],
+        reason: str | None = None,
+    ) -> None:
+        shared: dict[str, object] = {
+            **about(batch),
+            "dataMap": f"sha256:{map_digest}",
+            "claim": CLAIM if batch.data_types is None else LIMITED_CLAIM,
+            "verifiedAt": stamp(at),
+            "countedAt": stamp(counted),
+            "normalisers": list(normalisers),
+            "context": list(context),
+        }
+        if reason is not None:
+            shared["reason"] = reason
+        EncodedBody.of(shared)  # refuses what no statement may say
+        self._shared = _encoded(shared)
+        self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}
+        self._grounds = grounds
+        # A line is kept beside its part, so that no other gets its place in memory.
+        self._parts: dict[int, tuple[Line, bytes]] = {}
+
+    def body(self, lines: Sequence[Line], result: Result) -> EncodedBody:
+        """What is said of one person: the result in all, and each collection."""
+        stores: dict[str, list[bytes]] = {}
+        for line in lines:
+            stores.setdefault(line.store, []).append(self._part(line))
+        told = canonical.list_of(
+            canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
+            for store, collections in stores.items()
+        )
+        outcome = canonical.encode(result.value)
+        return EncodedBody(canonical.object_of(self._shared | {"outcome": outcome, "stores": told}))
+
+    def _part(self, line: Line) -> bytes:
+        known = self._parts.get(id(line))
+        if known is None:
+            known = self._parts[id(line)] = (line, canonical.encode(in_collection(line, self._grounds)))
+        return known[1]
+
+
+def _encoded(members: Mapping[str, object]) -> dict[str, bytes]:
+    return {name: canonical.encode(value) for name, value in members.items()}

@@ -1,0 +1,300 @@
+"""The bodies of statements: plain data, free of identifiers, saying no more than was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupCopy, CopyListing
+from expunge_orchestrator import backup_copies, deadlines
+from expunge_orchestrator.clock import exact, parse, stamp
+from expunge_orchestrator.holds.legal_holds import Held
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.receipts.request_facts import Received
+from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
+from expunge_orchestrator.rules.scope import logs_in
+
+CLAIM = (
+    "Records found through the declared ties were deleted or tombstoned in the stores listed and, when asked again, "
+    "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
+    "No claim is made for places not listed."
+)
+
+LIMITED_CLAIM = (
+    "Of the data types asked for alone: records found through the declared ties were deleted or tombstoned in the"
+    " stores listed and, when asked again, nothing due was left. Level reached: deleted (no read path returns them);"
+    " not claimed: rewritten, expired. Records of other data types were left as they were, and no claim is made for"
+    " them, nor for places not listed."
+)
+
+
+def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
+    """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
+    return {
+        "kind": "plan",
+        "software": _software(),
+        "operator": data_map.operator.name,
+        "contact": data_map.operator.contact,
+        "dataMap": f"sha256:{batch.map_digest}",
+        "planDigest": f"sha256:{batch.plan_digest}",
+        **({} if batch.data_types is None else {"limitedTo": sorted(batch.data_types)}),
+        "stores": [
+            {
+                "store": store,
+                "kind": planned["kind"],
+                "identity": f"sha256:{planned['identity']}",
+                "collections": {name: one["action"] for name, one in planned["collections"].items()},
+            }
+            for store, planned in batch.plan["stores"].items()
+        ],
+        "logsLeftAlone": [
+            {
+                "store": store,
+                "collection": name,
+                "purpose": log.purpose,
+                "ground": log.ground,
+                "retention": str(log.retention),
+                "approvedBy": log.approved_by,
+            }
+            for store, name, log in logs_in(data_map)
+        ],
+        "dataTypes": {
+            f"{store}.{name}": spec.data_type
+            for store, name, spec in data_map.collections()
+            if store in batch.plan["stores"] and name in batch.plan["stores"][store]["collections"]
+        },
+    }
+
+
+@cache  # the packages' metadata are files
+def _software() -> str:
+    return f"expunge {version('expunge')}"
+
+
+def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy]) -> dict[str, object]:
+    """What all requests concluded together share about backup copies: what was listed, when, beside which control."""
+    return {
+        "kind": "copies",
+        "listings": [
+            {"place": one.place, "at": stamp(one.at), "copies": len(one.copies), "control": one.control}
+            for one in listings
+        ],
+        "mayHoldTheRecords": backup_copies.stated(held),
+    }
+
+
+def about(batch: Batch) -> dict[str, object]:
+    """Whose records, and which: what every statement says, so that a limited request is never read as the whole."""
+    said: dict[str, object] = {"controller": str(batch.scope)}
+    return said if batch.data_types is None else said | {"dataTypes": sorted(batch.data_types)}
+
+
+def deadlines_document(batch: Batch, received: Received, data_map: DataMap) -> dict[str, object] | None:
+    """By when the batch's requests are to be answered, as computed on receipt; None where the map sets no deadline."""
+    if received.deadlines is not None:
+        return dict(received.deadlines)
+    spec = data_map.controllers[batch.scope.controller].deadline_of(batch.scope.member)
+    if spec is None:
+        return None
+    earlier = None if received.controller is None else parse(received.controller)
+    return deadlines.document(deadlines.start(spec, parse(received.operator), earlier))
+
+
+def shared_at_receipt(batch: Batch, received: Received, data_map: DataMap) -> list[dict[str, object]]:
+    """The documents that `accepted` cites: the plan, and the deadlines where the map sets any."""
+    clocks = deadlines_document(batch, received, data_map)
+    return [plan_document(batch, data_map), *([] if clocks is None else [clocks])]
+
+
+def accepted(batch: Batch, received: Received, context: Sequence[str]) -> dict[str, object]:
+    """Body of `accepted`; `context` cites the documents that the batch's requests share."""
+    known = {} if received.evidence is None else {"identityEvidence": dict(received.evidence)}
+    return {**about(batch), "receivedAt": received.operator, **known, "context": list(context)}
+
+
+def denied(batch: Batch, reason: str) -> dict[str, object]:
+    """Body of `denied`: nothing was deleted, and why."""
+    return {**about(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
+
+
+def cancelled(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Sequence[Line],
+    *,
+    some: bool,
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `cancelled`: with no lines, no store had been asked to erase; else what was erased, and what is left.
+
+    `some`: something of the person is gone.
+    """
+    if not lines:
+        return {
+            **about(batch),
+            "outcome": Result.CANCELLED.value,
+            "reason": "Cancelled before anything was erased",
+            "context": [context],
+        }
+    told = _left(lines)
+    return {
+        **about(batch),
+        "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
+        "reason": "Cancelled after erasing had begun",
+        "verifiedAt": stamp(at),
+        **_kept(some),
+        "stores": _by_store(told, cutoffs, grounds),
+        "context": [context],
+    }
+
+
+def unsettled(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Sequence[Line],
+    *,
+    stated: str | None,
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `cancelled` after an end was `stated`: what the settling check found due, and what is left of it."""
+    told = _left(lines)
+    some = stated != Result.NOT_FOUND or outcomes.some_gone(told)
+    return {
+        **about(batch),
+        "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
+        "reason": "Cancelled at the settling check: what is listed as left was found by the identifiers of this request"
+        " after it had been stated as done, and was not erased",
+        "verifiedAt": stamp(at),
+        **_kept(some),
+        "stores": _by_store(told, cutoffs, grounds),
+        "context": [context],
+    }
+
+
+def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it, and nothing else
+    """What became of the keys: where something is left, the way there must not be lost with what led to it (ADR 8)."""
+    if not some:
+        return {"identifiersDestroyed": True}
+    return {
+        "identifiersDestroyed": False,
+        "kept": "What leads to the rest, sealed, so that it can still be erased: by a later request of the same person,"
+        " or by taking this one up again",
+    }
+
+
+def _left(lines: Iterable[Line]) -> list[Line]:
+    return [line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
+
+
+def on_hold(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Sequence[Line],
+    held: Held,
+    *,
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+) -> dict[str, object]:
+    """Body of `on-hold`: what is erased so far and verified, and what the hold keeps."""
+    return {
+        **about(batch),
+        "outcome": Result.ON_HOLD.value,
+        "reason": held.ground,
+        "until": held.until and held.until.isoformat(),
+        "verifiedAt": stamp(at),
+        "stores": _by_store(lines, cutoffs, grounds),
+        "context": [context],
+    }
+
+
+def re_erased(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch,
+    lines: Iterable[Line],
+    grounds: Grounds,
+    at: datetime,
+    context: str,
+    *,
+    cutoffs: Mapping[str, datetime],
+) -> dict[str, object]:
+    """Body of `re-erased`: something due was there at settling time and was erased again."""
+    return {
+        **about(batch),
+        "verifiedAt": stamp(at),
+        "stores": _by_store(lines, cutoffs, grounds),
+        "context": [context],
+    }
+
+
+def guarded(lines: Iterable[Line]) -> list[tuple[str, str]]:
+    """(store, collection) in which the storage itself keeps something of a person, and will let it go one day."""
+    return [
+        (line.store, line.collection)
+        for line in lines
+        if line.verified is not None and line.verified.retained and line.verified.ground in outcomes.BY_STORAGE
+    ]
+
+
+def settled(batch: Batch, lines: Sequence[Line], at: datetime, context: str) -> dict[str, object]:
+    """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
+    return {
+        **about(batch),
+        "verifiedAt": stamp(at),
+        "due": sum(line.verified.due for line in lines if line.verified is not None),
+        **_kept(bool(guarded(lines))),
+        "context": [context],
+    }
+
+
+def failure(lines: Iterable[Line]) -> str:
+    """Which collections are not done, for people who must mend it."""
+    named = [
+        f"{line.store}.{line.collection} ({'not looked at' if line.verified is None else f'{line.verified.due} due'})"
+        for line in lines
+        if line.outcome is Outcome.FAILED
+    ]
+    return f"not done: {', '.join(named)}"[:400]
+
+
+def _by_store(
+    lines: Iterable[Line],
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+) -> list[dict[str, object]]:
+    stores: dict[str, list[dict[str, object]]] = {}
+    for line in lines:
+        stores.setdefault(line.store, []).append(in_collection(line, grounds))
+    return [in_store(store, cutoffs) | {"collections": collections} for store, collections in stores.items()]
+
+
+def in_store(store: str, cutoffs: Mapping[str, datetime]) -> dict[str, object]:
+    """What a statement says of one store as a whole, beside its collections."""
+    return {"store": store, "level": "deleted", "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
+
+
+def in_collection(line: Line, grounds: Grounds) -> dict[str, object]:
+    """What a statement says of one person in one collection."""
+    assert line.verified is not None
+    told: dict[str, object] = {
+        "collection": line.collection,
+        "outcome": line.outcome.value,
+        "found": line.found.due + line.found.retained,
+        "due": line.verified.due,
+        "retained": line.verified.retained,
+        "newer": line.verified.newer,
+    }
+    if line.verified.retained:
+        if gone := line.found.due + line.found.retained - line.verified.retained:
+            told["gone"] = max(0, gone)
+        told["ground"] = ground_of(line.verified, line.store, line.collection, grounds)
+        told["until"] = line.verified.until and line.verified.until.isoformat()
+    return told

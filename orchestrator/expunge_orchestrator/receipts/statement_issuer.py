@@ -1,0 +1,195 @@
+"""Issuing: statements are signed into the ledger exactly once, then appended to the log by its one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.errors import LedgerBehindError, LedgerError
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.tables import document, statement
+from expunge_reports import canonical, dsse
+from expunge_reports import statement as statements
+from expunge_reports.export import document_digest
+from expunge_reports.keys import KeyRing
+from expunge_reports.log import leaf
+from expunge_reports.log.append_only_log import Log, LogWriter
+from expunge_reports.statement import NOTHING_OPEN, Open
+
+_SIGNED_AT_ONCE = 1000
+_PUBLISHED_AT_ONCE = 5000
+# Built once: a step of one person asks the ledger as often as a step of thousands.
+_DOCUMENT = sa.select(document.c.digest).where(document.c.digest == sa.bindparam("of"))
+_LAST_OF_EACH = (
+    sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
+    .where(statement.c.series.in_(sa.bindparam("of", expanding=True)))
+    .group_by(statement.c.series)
+    .subquery()
+)
+_HEADS = sa.select(statement.c.series, statement.c.seq, statement.c.envelope).join(
+    _LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq)
+)
+_LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
+_UNLOGGED = sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))
+_PENDING = (
+    sa.select(statement.c.id, statement.c.leaf)
+    .where(statement.c.log_index.is_(None))
+    .order_by(statement.c.id)
+    .limit(sa.bindparam("most"))
+)
+_LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
+_RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statement before it has a number, a predecessor and a signature."""
+
+    item_id: int
+    series: str
+    event: str
+    subjects: Sequence[str]
+    body: Mapping[str, object] | statements.EncodedBody
+    still_open: Open = field(default=NOTHING_OPEN)
+    final: bool = False
+
+
+def share(connection: sa.Connection, body: Mapping[str, object]) -> str:
+    """Keep a document that many statements cite; returns its `sha256:…`."""
+    cited = document_digest(body)
+    hexadecimal = cited.removeprefix("sha256:")
+    if connection.scalar(_DOCUMENT, {"of": hexadecimal}) is None:
+        connection.execute(sa.insert(document).values(digest=hexadecimal, body=canonical.encode(dict(body))))
+    return cited
+
+
+def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at: datetime) -> None:
+    """Sign drafts as the next statements of their series.
+
+    Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
+    at all. UNIQUE(series, seq) refuses a second one.
+    """
+    signer, issued = dsse.Signer(keys.receipt), stamp(at)
+    for start in range(0, len(drafts), _SIGNED_AT_ONCE):
+        part = drafts[start : start + _SIGNED_AT_ONCE]
+        before = _heads(connection, [draft.series for draft in part])
+        rows = []
+        said = part[0].body
+        encoded = _encoded(said)
+        for draft in part:
+            if draft.body is not said:  # where a batch says the same of everybody, it is one object
+                said, encoded = draft.body, _encoded(draft.body)
+            seq, prev = before.get(draft.series, (0, None))
+            payload = statements.build(
+                series=draft.series,
+                seq=seq,
+                prev=prev,
+                event=draft.event,
+                issued_at=at,
+                body=encoded,
+                subjects=draft.subjects,
+                still_open=draft.still_open,
+                final=draft.final,
+            )
+            rows.append(
+                {
+                    "series": draft.series,
+                    "seq": seq,
+                    "event": draft.event,
+                    "item_id": draft.item_id,
+                    "issued_at": issued,
+                    "envelope": signer.sign(payload),
+                    "leaf": leaf.of_payload(draft.series, seq, payload).to_bytes(),
+                }
+            )
+        if rows:
+            connection.execute(sa.insert(statement), rows)
+
+
+def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.EncodedBody:
+    return body if isinstance(body, statements.EncodedBody) else statements.EncodedBody.of(body)
+
+
+def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Series -> (next seq, digest of the last payload)."""
+    found = connection.execute(_HEADS, {"of": series})
+    return {row.series: (row.seq + 1, statements.payload_digest(dsse.payload_of(row.envelope))) for row in found}
+
+
+def ended(connection: sa.Connection, series: Sequence[str]) -> set[str]:
+    """Those of the series whose last statement is final: nothing can be stated on them any more."""
+    last = sa.select(sa.func.max(statement.c.id)).where(statement.c.series.in_(series)).group_by(statement.c.series)
+    found = connection.execute(sa.select(statement.c.series, statement.c.envelope).where(statement.c.id.in_(last)))
+    return {row.series for row in found if statements.parse(dsse.payload_of(row.envelope)).final}
+
+
+def refuse_behind(ledger: sa.Engine, log: Log) -> None:
+    """Hold a ledger against its log before anything is written.
+
+    The log may have grown since it was opened, or the ledger since the log was: neither is an error. What the log holds
+    and no statement of the ledger is, is one.
+
+    Raises:
+        LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
+    """
+    with reading(ledger) as connection:
+        known = _indexed(connection)
+        leaves = set(connection.scalars(_UNLOGGED))
+        unknown = [index for index in range(known, log.size) if log.leaf(index) not in leaves]
+        for index in unknown:
+            if connection.scalar(sa.select(statement.c.id).where(statement.c.log_index == index)) is None:
+                raise LedgerBehindError(remedy=_RECONCILE)
+
+
+def _indexed(connection: sa.Connection) -> int:
+    # Indexes are noted in order, so the highest one tells how many there are.
+    last = connection.scalar(_LAST_INDEX)
+    return 0 if last is None else last + 1
+
+
+def publish(ledger: sa.Engine, writer: LogWriter) -> int:
+    """Append every statement that is not in the log yet, and note where it stands. Returns how many.
+
+    Safe to repeat after a crash at any point: leaves that reached the log without their index being noted are found
+    again there. One writer at a time (the log's own lock).
+
+    Raises:
+        LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
+        LedgerError: The log is shorter than the ledger says it was.
+    """
+    published = 0
+    while True:
+        with reading(ledger) as connection:
+            logged, pending = _standing(connection, writer)
+        if pending:
+            first = writer.append(list(pending))
+            logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
+        if logged:
+            with ledger.begin() as connection:
+                connection.execute(_LOGGED, logged)
+        published += len(pending)
+        if len(pending) < _PUBLISHED_AT_ONCE:
+            return published
+
+
+def _standing(connection: sa.Connection, writer: LogWriter) -> tuple[list[dict[str, int]], dict[bytes, int]]:
+    """Statements that are in the log without the ledger knowing where, and leaf -> row of those that are not in it."""
+    known = _indexed(connection)
+    size = writer.log.size
+    if size < known:
+        raise LedgerError(
+            "The log is shorter than the ledger says: it was truncated, or it is another log.",
+            remedy="Point EXPUNGE_LOG_DIR at this ledger's log, or restore the log from its copy.",
+        )
+    pending = {row.leaf: row.id for row in connection.execute(_PENDING, {"most": _PUBLISHED_AT_ONCE + size - known})}
+    logged: list[dict[str, int]] = []
+    for index in range(known, size):
+        found = pending.pop(writer.log.leaf(index), None)
+        if found is None:
+            raise LedgerBehindError(remedy=_RECONCILE)
+        logged.append({"row": found, "index": index})
+    return logged, pending

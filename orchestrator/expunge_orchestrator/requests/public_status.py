@@ -1,0 +1,27 @@
+"""A request's life as people and machines are told it (DESIGN, A request's life). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from expunge_orchestrator.ledger.batch_status import told_state
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.requests.repository import Request, RequestState
+
+
+def told(request: Request, batch: Batch | None, results: Mapping[str, int]) -> str:
+    """One word.
+
+    Args:
+        request: The request.
+        batch: Its batch, if it has one.
+        results: Outcome -> number of people, of that batch.
+    """
+    if request.state is not RequestState.STARTED or batch is None:
+        return "planning" if request.state is RequestState.STARTING else request.state.value
+    return told_state(batch, results)
+
+
+def cancellable(request: Request) -> bool:
+    """Whether it can still be taken back without a trace in any store."""
+    return request.state is RequestState.SCHEDULED

@@ -1,0 +1,241 @@
+"""Renewing: a request's plan that is void is replaced by a new one, by itself (ADR 11, "A plan that is void").
+
+Plans are void by a change of the data map (an upgrade of Expunge may be one), by age, and by drift: clearly more was
+there at the count before erasing than was planned. Nothing was touched under them. One transaction freezes the new
+plan, ends the old one and moves the request: whoever is killed or races, exactly one of the two is in force.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from expunge_config.errors import ExpungeError
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.ledger import audit_log, tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.items import items_of_chunk
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.planning import planner
+from expunge_orchestrator.requests import repository
+from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.withdrawal import WORKER
+from expunge_orchestrator.rules import limits_and_drift, outcomes, pipeline
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.workspace import Workspace
+
+ACTION = "plan.replace"
+"""In the audit trail, with the request as its target and a word of `Because` as its result."""
+
+_NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
+_RECOUNT = pipeline.first(pipeline.pipeline_for([]), pipeline.RECOUNT)
+"""Where the count before erasing stands in every pipeline."""
+
+
+class OvertakenError(ExpungeError):
+    """Another process planned this request; its plan counts."""
+
+
+class Because(StrEnum):
+    """Why a plan is void."""
+
+    MAP = "map-changed"
+    AGE = "too-old"
+    STORE = "other-store"
+    DRIFT = "drift"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Because.MAP: "the data map changed since it was made",
+    Because.AGE: "it had become too old",
+    Because.STORE: "another store answers, and somebody said that it is the right one",
+    Because.DRIFT: "clearly more was there than it had counted",
+}
+
+
+def void(workspace: Workspace, batch: Batch) -> Because | None:
+    """Why a plan that was not begun cannot be any more, by the rules of `states.begin`; None: nothing is known."""
+    if batch.state not in _NOT_BEGUN:
+        return None
+    if batch.map_digest != workspace.map_digest:
+        return Because.MAP
+    return Because.AGE if batch.created_at < _oldest(workspace) else None
+
+
+def is_void(workspace: Workspace) -> sa.ColumnElement[bool]:
+    """The same of rows of `batch`."""
+    return sa.and_(
+        tables.batch.c.state.in_([state.value for state in _NOT_BEGUN]),
+        sa.or_(
+            tables.batch.c.map_digest != workspace.map_digest,
+            tables.batch.c.created_at < _oldest(workspace),
+        ),
+    )
+
+
+def _oldest(workspace: Workspace) -> str:
+    """When the oldest plan was made that is not too old."""
+    return stamp(now() - workspace.settings.plan_lifetime)
+
+
+def drifted(workspace: Workspace, at: datetime | None = None) -> list[Request]:
+    """Requests whose batch stopped before anything was deleted, because clearly more was there than was planned.
+
+    With `at`, those of them that are not put off.
+    """
+    stopped = tables.chunk.c
+    with reading(workspace.ledger) as connection:
+        query = repository.QUERY.join(tables.chunk, stopped.batch_id == tables.batch.c.id).where(
+            request.c.state == RequestState.STARTED.value,
+            tables.batch.c.state == BatchState.FAILED.value,
+            stopped.state == ChunkState.FAILED.value,
+            stopped.step == _RECOUNT,
+            stopped.touched.is_(False),
+            stopped.remainder.is_(None),
+        )
+        if at is not None:
+            query = query.where(sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)))
+        found = [repository.one(row) for row in connection.execute(query).mappings()]
+        return [one for one in found if _more_than_planned(connection, workspace, str(one.batch_uid))]
+
+
+def _more_than_planned(connection: sa.Connection, workspace: Workspace, uid: str) -> bool:
+    """By the same rules, on the same numbers, as the step that stopped it: both stand in the ledger."""
+    batch = batch_by_uid(connection, uid)
+    rules = workspace.data_map.limits
+    for row in connection.execute(sa.select(tables.chunk).where(tables.chunk.c.batch_id == batch.id)):
+        due: dict[str, Counter[str]] = {store: Counter() for store in batch.actions}
+        most = 0
+        for item in items_of_chunk(connection, row.id):
+            for store, collections in item.found.items():
+                due[store].update({name: counts[0] for name, counts in collections.items()})
+            most = max(most, outcomes.all_due(item.found))
+        more = limits_and_drift.drifted(row.planned or due, due, rules.drift_percent)
+        if more + limits_and_drift.beyond(rules, batch.plan.get("mostPerPerson", most), most):
+            return True
+    return False
+
+
+def renew(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new one may begin
+    workspace: Workspace,
+    wanted: Request,
+    because: Because,
+    at: datetime,
+    *,
+    by: str = WORKER,
+    pause: timedelta | None = None,
+) -> Batch:
+    """Plan a request anew, and end its plan; approval is asked for again where the new one exceeds a limit.
+
+    Who was meant stays who was meant: an identifier that has passed on to somebody else by now leads to nobody.
+
+    Args:
+        workspace: What is worked with.
+        wanted: The request. Nothing was touched under its batch.
+        because: Why its plan is void.
+        at: When.
+        by: Who says so.
+        pause: Not to be begun before it is over, and one attempt more: what drifts at once would drift for ever.
+
+    Raises:
+        OvertakenError: Somebody begun, cancelled or replaced it meanwhile.
+        ExpungeError: It cannot be planned now; the old plan stays, void.
+    """
+    with reading(workspace.ledger) as connection:
+        old = batch_by_uid(connection, str(wanted.batch_uid))
+        row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == old.id)).one()
+    if row.wrapped_key is None:
+        raise OvertakenError  # its identifiers are gone: it was ended at this moment
+    seal = Seal(workspace.keys.wrapping)
+    identifiers = seal.open(row.wrapped_key, row.series, row.sealed_identifiers)
+    persons = residual_keys.person_identities(workspace)
+    meant = None
+    if row.sealed_keys is not None:
+        known = map(member_proof.plain, seal.open(row.wrapped_key, row.series, row.sealed_keys))
+        meant = frozenset(key for key in known if key.namespace in persons)
+
+    def replaced(connection: sa.Connection, batch_id: int) -> None:
+        """In the transaction that freezes the new plan."""
+        moved = connection.execute(
+            sa.update(request)
+            .where(request.c.id == wanted.id, request.c.batch_id == old.id)
+            .values(
+                batch_id=batch_id,
+                state_at=stamp(at),
+                failure=None,
+                attempts=0 if pause is None else request.c.attempts + 1,
+                not_before=None if pause is None else stamp(at + pause),
+            )
+        ).rowcount
+        uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
+        if not moved or not _ended(connection, old, uid, because):
+            raise OvertakenError
+        if meant is not None:
+            _for_the_same(connection, seal, batch_id, meant)
+        audit_log.note(connection, at, by, ACTION, wanted.uid, because.value)
+
+    return planner.make(
+        workspace,
+        [identifiers],
+        wanted.scope,
+        lambda _done: None,
+        None if wanted.data_types is None else frozenset(wanted.data_types),
+        requested_by=wanted.asked_by,
+        replaces=(old.uid, because.value),
+        frozen=replaced,
+    )
+
+
+def _ended(connection: sa.Connection, old: Batch, successor: str, because: Because) -> bool:
+    """End the old plan, unless somebody did anything about it since it was read."""
+    said = f"Replaced by {successor}: {because.words}. Nothing was touched."
+    if old.state in _NOT_BEGUN:
+        ended = connection.execute(
+            sa.update(tables.batch)
+            .where(tables.batch.c.id == old.id, tables.batch.c.state.in_([state.value for state in _NOT_BEGUN]))
+            .values(state=BatchState.CANCELLED.value, state_at=stamp(now()))
+        ).rowcount
+        connection.execute(
+            sa.update(tables.item)
+            .where(tables.item.c.batch_id == old.id)
+            .values(
+                outcome=Result.CANCELLED.value, reason=said, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
+            )
+        )
+        return bool(ended)
+    # It has a statement, `accepted`: the runner ends the series with `cancelled`, which says that nothing was erased.
+    ended = connection.execute(
+        sa.update(tables.batch)
+        .where(
+            tables.batch.c.id == old.id,
+            tables.batch.c.state == BatchState.FAILED.value,
+            tables.batch.c.cancelled_at.is_(None),
+        )
+        .values(state=BatchState.CANCELLING.value, state_at=stamp(now()), cancelled_at=stamp(now()))
+    ).rowcount
+    batch_states.bring_back(connection, old, (ChunkState.FAILED,))
+    connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(failure=said))
+    return bool(ended)
+
+
+def _for_the_same(connection: sa.Connection, seal: Seal, batch_id: int, meant: frozenset[SubjectKey]) -> None:
+    """The new plan is for whom the first one was for; execution holds against it (ADR 3)."""
+    row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == batch_id)).one()
+    connection.execute(
+        sa.update(tables.item)
+        .where(tables.item.c.id == row.id)
+        .values(sealed_keys=seal.close(row.wrapped_key, row.series, meant))
+    )

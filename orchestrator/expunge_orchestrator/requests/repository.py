@@ -1,0 +1,203 @@
+"""Reading requests out of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.request_tables import request
+
+
+class UnknownRequestError(UsageError):
+    """There is no such request."""
+
+
+class Origin(StrEnum):
+    """Who asks: the person, or a controller for one."""
+
+    PERSON = "person"
+    CONTROLLER = "controller"
+
+
+class RequestState(StrEnum):
+    """States of its own; once STARTED, a request is as its batch is. STARTING is the fence: no undo from here on."""
+
+    SCHEDULED = "scheduled"
+    STARTING = "starting"
+    STARTED = "started"
+    CANCELLED = "cancelled"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as the ledger holds it, with its batch's name where it has one.
+
+    Attributes:
+        due_at: When it is started.
+        data_types: What it is limited to; None: everything of the controller.
+        deadlines: As `deadlines` computed them when it was taken in; plain data.
+        evidence: How the controller knows that it is the person: kinds and references, never values.
+        told: The last event of which the person was informed.
+    """
+
+    id: int
+    uid: str
+    origin: Origin
+    scope: Scope
+    state: RequestState
+    state_at: str
+    asked_by: str
+    received_at: str
+    controller_received_at: str | None
+    due_at: str
+    grace_waived: bool
+    scope_name: str | None
+    data_types: Sequence[str] | None
+    deadlines: Mapping[str, Any] | None
+    evidence: Mapping[str, Any] | None
+    reason: str | None
+    failure: str | None
+    attempts: int
+    not_before: str | None
+    told: str | None
+    batch_id: int | None
+    batch_uid: str | None
+    wrapped_key: bytes | None = field(repr=False)
+    sealed_identifiers: bytes | None = field(repr=False)
+    contact_key: bytes | None = field(repr=False)
+    sealed_contact: bytes | None = field(repr=False)
+    follow_up: bytes | None = field(repr=False)
+
+
+_OWN = (
+    "id",
+    "uid",
+    "state_at",
+    "asked_by",
+    "received_at",
+    "controller_received_at",
+    "due_at",
+    "grace_waived",
+    "scope_name",
+    "data_types",
+    "deadlines",
+    "evidence",
+    "reason",
+    "failure",
+    "attempts",
+    "not_before",
+    "told",
+    "batch_id",
+    "wrapped_key",
+    "sealed_identifiers",
+    "contact_key",
+    "sealed_contact",
+    "follow_up",
+)
+
+QUERY = sa.select(request, tables.batch.c.uid.label("batch_uid")).outerjoin(
+    tables.batch, tables.batch.c.id == request.c.batch_id
+)
+"""Every request with its batch."""
+
+_BY_UID = QUERY.where(request.c.uid == sa.bindparam("uid"))
+
+
+def one(row: sa.RowMapping | Mapping[str, Any]) -> Request:
+    """A row of `QUERY`."""
+    return Request(
+        origin=Origin(row["origin"]),
+        scope=Scope(row["controller"], row["member"]),
+        state=RequestState(row["state"]),
+        batch_uid=row["batch_uid"],
+        **{name: row[name] for name in _OWN},
+    )
+
+
+_NOTHING = dict.fromkeys((*_OWN, "batch_uid")) | {"attempts": 0}
+
+
+def new(number: int, row: Mapping[str, Any]) -> Request:
+    """A request that was written just now, from what was written: it need not be read."""
+    return one({**_NOTHING, **row, "id": number})
+
+
+def by_uid(connection: sa.Connection, uid: str) -> Request:
+    """The request of that name.
+
+    Raises:
+        UnknownRequestError: There is none.
+    """
+    row = connection.execute(_BY_UID, {"uid": uid}).mappings().first()
+    if row is None:
+        raise UnknownRequestError
+    return one(row)
+
+
+def of_batch(connection: sa.Connection, batch_id: int) -> Request | None:
+    """The request whose batch this is; None: it is a list that somebody planned."""
+    row = connection.execute(QUERY.where(request.c.batch_id == batch_id)).mappings().first()
+    return None if row is None else one(row)
+
+
+def series_of(connection: sa.Connection, wanted: Request) -> str | None:
+    """The series of its receipt, if a statement was issued."""
+    return connection.scalar(
+        sa.select(tables.item.c.series)
+        .join(tables.statement, tables.statement.c.item_id == tables.item.c.id)
+        .where(tables.item.c.batch_id == wanted.batch_id)
+        .limit(1)
+    )
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    after: int | None,
+    limit: int,
+    controllers: Sequence[Scope] | None,
+    where: Sequence[sa.ColumnElement[bool]] = (),
+) -> list[Request]:
+    """The newest first.
+
+    Args:
+        connection: Reads.
+        after: Only those older than this id; None: from the newest on.
+        limit: How many at the most.
+        controllers: Whose; None: everybody's.
+        where: Only those, in terms of `QUERY`.
+    """
+    query = QUERY.where(*where).order_by(request.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(request.c.id < after)
+    if controllers is not None:
+        query = query.where(within(request.c.controller, request.c.member, controllers))
+    return [one(row) for row in connection.execute(query).mappings()]
+
+
+def in_state(state: RequestState) -> sa.ColumnElement[bool]:
+    """Rows in this state of their own."""
+    return request.c.state == state.value
+
+
+def within(
+    controller: sa.ColumnElement[Any], member: sa.ColumnElement[Any], scopes: Sequence[Scope]
+) -> sa.ColumnElement[bool]:
+    """Rows of these controllers; a kind of controllers covers its members."""
+    return sa.or_(
+        sa.false(),
+        *(
+            controller == scope.controller
+            if scope.member is None
+            else sa.and_(controller == scope.controller, member == scope.member)
+            for scope in scopes
+        ),
+    )

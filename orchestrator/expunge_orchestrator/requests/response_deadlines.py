@@ -1,0 +1,133 @@
+"""By when a request is to be answered: its clocks, set at intake, extended once, looked for by who answers."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap, DeadlineSpec
+from expunge_connectors.contract import Scope
+from expunge_orchestrator import deadlines
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.errors import ExtensionRefusedError
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_status import seen_state
+from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.requests import repository
+from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.withdrawal import AlreadyOverError
+
+Clock = Literal["statute", "promise"]
+
+LONG_AGO = timedelta(days=2 * 366)
+"""Received longer ago is not believed: no law gives so much time, and calendars do not reach back for ever."""
+
+REASONS = {
+    "complexity": "The complexity of the request",
+    "number-of-requests": "The number of requests",
+}
+"""What the law accepts as a reason (GDPR Art. 12(3)), as it stands on the receipt: no free text, so no name."""
+
+ANSWER_BY = request.c.deadlines["answerBy"].as_string()
+"""When what ends first is over; null where no clock runs."""
+
+ANSWERED = (BatchState.ERASED, BatchState.SETTLING, BatchState.SETTLED, BatchState.CANCELLED)
+"""States of a request's batch, as they are told, in which the person has an answer."""
+
+
+def clocks_of(
+    scope: Scope, data_map: DataMap, received_at: datetime, controller_received_at: datetime | None
+) -> dict[str, Any] | None:
+    """The document about deadlines of a request that is taken in now; None where its controller has none.
+
+    Raises:
+        DeadlineError: The controller is said to have received it later than we did.
+        CalendarEndsError: The calendar does not hold the years in question.
+    """
+    spec = _spec(scope, data_map)
+    if spec is None:
+        return None
+    return deadlines.document(deadlines.start(spec, received_at, controller_received_at))
+
+
+def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when that was said
+    connection: sa.Connection,
+    wanted: Request,
+    clock: Clock,
+    *,
+    reason: str,
+    until: date | None,
+    at: datetime,
+    data_map: DataMap,
+) -> Request:
+    """Extend one clock of a request that is not answered yet.
+
+    Args:
+        connection: In a transaction that writes.
+        wanted: The request.
+        clock: The law's, by what the law gives; or the promise, to a day.
+        reason: A key of `REASONS`.
+        until: The promise's new last day.
+        at: When the person, or the client, was told.
+        data_map: Its closing days count for a promise that is moved.
+
+    Raises:
+        AlreadyOverError: It is answered, or was taken back.
+        ExtensionRefusedError: The rules of `deadlines.extending` forbid it.
+    """
+    one_at_a_time(connection)  # of two extensions the second sees the first
+    now = repository.by_uid(connection, wanted.uid)
+    if now.state in {RequestState.CANCELLED, RequestState.DENIED} or _answered(connection, now):
+        raise AlreadyOverError
+    if now.deadlines is None:
+        raise ExtensionRefusedError(
+            "No deadline runs for this request.", remedy="The data map says whose requests have one: `deadline:`."
+        )
+    spec = _spec(now.scope, data_map)
+    clocks = deadlines.restore(now.deadlines, () if spec is None else spec.closed)
+    if clock == "statute":
+        if until is not None:
+            raise ExtensionRefusedError("The law says how long its clock is extended.", remedy="Leave `until` away.")
+        clocks = deadlines.extend_statute(clocks, at=at, reason=REASONS[reason])
+    elif until is None:
+        raise ExtensionRefusedError("A promise is moved to a day.", remedy="Name it: `until`.")
+    else:
+        clocks = deadlines.extend_promise(clocks, to=until, at=at, reason=REASONS[reason])
+    connection.execute(sa.update(request).where(request.c.id == now.id).values(deadlines=deadlines.document(clocks)))
+    return repository.by_uid(connection, wanted.uid)
+
+
+def due(moment: datetime) -> sa.ColumnElement[bool]:
+    """Requests that are to be answered by then and are not; in terms of `records.QUERY`, which joins their batch."""
+    waiting = sa.or_(
+        request.c.state.in_([RequestState.SCHEDULED.value, RequestState.STARTING.value]),
+        sa.and_(
+            request.c.state == RequestState.STARTED.value,
+            seen_state().not_in([state.value for state in ANSWERED]),
+        ),
+    )
+    return sa.and_(waiting, stamp(moment) >= ANSWER_BY)
+
+
+def how_many_due(connection: sa.Connection, moment: datetime) -> int:
+    """How many requests are not answered and are to be by then, or were to be."""
+    waiting = (
+        sa.select(sa.func.count())
+        .select_from(request.outerjoin(tables.batch, tables.batch.c.id == request.c.batch_id))
+        .where(due(moment))
+    )
+    return int(connection.execute(waiting).scalar_one())
+
+
+def _answered(connection: sa.Connection, wanted: Request) -> bool:
+    seen = connection.scalar(sa.select(seen_state()).where(tables.batch.c.id == wanted.batch_id))
+    return seen in set(ANSWERED)
+
+
+def _spec(scope: Scope, data_map: DataMap) -> DeadlineSpec | None:
+    controller = data_map.controllers.get(scope.controller)
+    return None if controller is None else controller.deadline_of(scope.member)

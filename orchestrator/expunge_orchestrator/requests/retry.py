@@ -1,0 +1,196 @@
+"""Taking up again on somebody's word: what failed, what a hold kept, what a cancel left, what could not be begun.
+
+Whoever asks is told truthfully: either something was taken up, or an error says why nothing was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_config.errors import UsageError
+from expunge_orchestrator.errors import NotConfirmedError, OtherStoreError, WaitingError
+from expunge_orchestrator.execution import batch_states, beginning, hold_enforcement, remainders
+from expunge_orchestrator.ledger.batch_status import told_now
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.requests import replanning, repository, scheduler
+from expunge_orchestrator.requests.replanning import Because, OvertakenError
+from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.subjects import residual_keys
+from expunge_orchestrator.workspace import Workspace
+
+NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
+
+
+def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+    workspace: Workspace,
+    wanted: Request,
+    actor: str,
+    at: datetime,
+    confirmed: str | None,
+    also: batch_states.Begun = batch_states.nothing,
+) -> None:
+    """Take up a request: what could not be planned is tried again at once, the rest is its batch's.
+
+    Raises:
+        UsageError: There is nothing to take up.
+        ExpungeError: As `retry_batch`.
+    """
+    if wanted.state is RequestState.STARTING and wanted.failure is not None:
+        with workspace.ledger.begin() as connection:
+            if not scheduler.retry_now(connection, wanted):
+                raise UsageError("This request was planned at this moment.", remedy="Look at its state first.")
+            also(connection)
+        return
+    if wanted.state is not RequestState.STARTED or wanted.batch_uid is None:
+        raise UsageError(f"This request is {_word(wanted)}: nothing of it failed.", remedy="Look at its state first.")
+    with reading(workspace.ledger) as connection:
+        batch = batch_by_uid(connection, wanted.batch_uid)
+    retry_batch(workspace, batch, actor, at, confirmed, also)
+
+
+def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+    workspace: Workspace,
+    batch: Batch,
+    actor: str,
+    at: datetime,
+    confirmed: str | None,
+    also: batch_states.Begun = batch_states.nothing,
+) -> None:
+    """Take up what can be taken up of a batch. What then runs is the runner's.
+
+    Args:
+        workspace: What is worked with.
+        batch: As it was read.
+        actor: Who says so.
+        at: When.
+        confirmed: Of a batch that is over: its plan's digest, by somebody who saw what it left (ADR 8).
+        also: Writes in the transaction in which it is taken up.
+
+    Raises:
+        UsageError: There is nothing to take up.
+        NotConfirmedError: What it left is taken up only if somebody confirms it.
+        WaitingError: It waits for an approval, or for a hold that is still in force.
+        PlanChangedError, FindingsError, ConnectorError: It cannot be taken up now.
+    """
+    with reading(workspace.ledger) as connection:
+        left = residual_keys.number_of(connection, batch.id) if batch.state in remainders.RESTS else 0
+        wanted = repository.of_batch(connection, batch.id)
+    if left:
+        if confirmed != batch.plan_digest:
+            raise NotConfirmedError(
+                "Nothing was touched: what this batch left goes on only if its plan's digest confirms it.",
+                remedy="Look at what it left (`left` of the batch), then send the digest of its plan.",
+            )
+        remainders.take_up(workspace, batch, actor, also)
+    elif batch.state is BatchState.FAILED:
+        if wanted is not None and drifted(workspace, wanted):
+            begin_after_all(workspace, wanted, batch, actor, at, also)
+            return
+        batch_states.begin(workspace, batch)
+        _take_up(workspace, batch, _failed, also)
+    elif batch.state is BatchState.ON_HOLD:
+        batch_states.begin(workspace, batch)
+        _take_up(workspace, batch, _held, also)
+    elif (
+        batch.state in NOT_BEGUN
+        and wanted is not None
+        and (wanted.failure is not None or replanning.void(workspace, batch) is not None)
+    ):
+        begin_after_all(workspace, wanted, batch, actor, at, also)
+    else:
+        raise _nothing(workspace, batch)
+
+
+def begin_after_all(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+    workspace: Workspace,
+    wanted: Request,
+    batch: Batch,
+    actor: str,
+    at: datetime,
+    also: batch_states.Begun = batch_states.nothing,
+) -> Batch:
+    """Begin a request's plan; one that is void is replaced, also where another store answers: somebody looked at it.
+
+    Raises:
+        WaitingError: The plan waits for an approval.
+        UsageError: It was withdrawn at this moment.
+        ExpungeError: It cannot be begun now.
+    """
+    because = Because.DRIFT if drifted(workspace, wanted) else replanning.void(workspace, batch)
+    if because is not None:
+        batch = _renewed(workspace, wanted, because, at, actor)
+    try:
+        beginning.start(workspace, batch, also)
+    except OtherStoreError:
+        batch = _renewed(workspace, wanted, Because.STORE, at, actor)
+        beginning.start(workspace, batch, also)
+    return batch
+
+
+def _renewed(workspace: Workspace, wanted: Request, because: Because, at: datetime, actor: str) -> Batch:
+    """The plan that counts: a new one, or that of somebody who was as quick.
+
+    Raises:
+        UsageError: The old plan was withdrawn, or begun, at this moment.
+    """
+    try:
+        return replanning.renew(workspace, wanted, because, at, by=actor)
+    except OvertakenError:
+        with reading(workspace.ledger) as connection:
+            counts = batch_by_uid(connection, str(repository.by_uid(connection, wanted.uid).batch_uid))
+        if counts.uid == wanted.batch_uid:
+            raise _nothing(workspace, counts) from None
+        return counts
+
+
+def drifted(workspace: Workspace, wanted: Request) -> bool:
+    """Whether its batch stopped before anything was deleted, because clearly more was there than was planned."""
+    return wanted.uid in {one.uid for one in replanning.drifted(workspace)}
+
+
+def _take_up(
+    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: batch_states.Begun
+) -> None:
+    """Let these of a batch run again and write it down; or write nothing, because somebody else was first.
+
+    Raises:
+        UsageError: It was paused, withdrawn or taken up since it was read.
+        WaitingError: A hold is still in force.
+    """
+    with workspace.ledger.begin() as connection:
+        taken_up = which(connection, batch)
+        now = batch_by_uid(connection, batch.uid)
+        if not taken_up and now.state is BatchState.ON_HOLD and told_now(connection, now) == BatchState.ON_HOLD:
+            raise WaitingError(
+                "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
+            )
+        if not taken_up or now.state is BatchState.PAUSED or (now.cancelled and not batch.cancelled):
+            raise _nothing_failed(told_now(connection, now))
+        also(connection)
+
+
+def _failed(connection: sa.Connection, batch: Batch) -> int:
+    return batch_states.bring_back(connection, batch, (ChunkState.FAILED,))
+
+
+def _held(connection: sa.Connection, batch: Batch) -> int:
+    """Those whose hold is over; others' as well, as whenever somebody looks."""
+    return hold_enforcement.let_go(connection)[batch.id]
+
+
+def _nothing(workspace: Workspace, batch: Batch) -> UsageError:
+    with reading(workspace.ledger) as connection:
+        return _nothing_failed(told_now(connection, batch_by_uid(connection, batch.uid)))
+
+
+def _nothing_failed(told: str) -> UsageError:
+    # A hold that may not be told looks like work in hand: nothing here says otherwise.
+    return UsageError(f"This batch is {told}: nothing of it failed.", remedy="Look at its state first.")
+
+
+def _word(wanted: Request) -> str:
+    return "being planned" if wanted.state is RequestState.STARTING else wanted.state.value

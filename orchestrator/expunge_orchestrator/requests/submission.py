@@ -1,0 +1,269 @@
+"""Receiving: a wish becomes a durable request, once. Nothing but the ledger is asked."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.errors import ExpungeError
+from expunge_connectors.contract import Scope, SubjectKey
+from expunge_orchestrator.auth import bearer_secrets
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
+from expunge_orchestrator.requests import idempotency, repository
+from expunge_orchestrator.requests.idempotency import Repeat
+from expunge_orchestrator.requests.repository import Origin, Request, RequestState
+from expunge_reports import canonical
+from expunge_reports.keys import KeyRing
+
+FOLLOW_UP = "fu"
+"""Prefix of the secret that reads one request, and takes it back."""
+
+# Made once: to put a statement together takes longer than to carry it out.
+_INSERT = sa.insert(request).returning(request.c.id)
+_TAG = sa.insert(request_tag)
+_OPEN = sa.insert(request_open)
+_OPEN_OF = sa.select(request.c.uid).join(request_open).where(request_open.c.tag == sa.bindparam("tag"))
+_TAGS_OF = sa.select(request_tag.c.tag).where(request_tag.c.request_id == sa.bindparam("number"))
+
+
+class AnotherOpenError(ExpungeError):
+    """A request is open already, and what it asks for is not what is asked for now."""
+
+    exit_code = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for.
+
+    Attributes:
+        identifiers: Of the one person, normalised.
+        due_at: When it is to be started: now, or the end of grace.
+        contact: Where the person may be written to; kept sealed until the request is closed.
+    """
+
+    origin: Origin
+    scope: Scope
+    identifiers: frozenset[SubjectKey] = field(repr=False)
+    asked_by: str
+    received_at: datetime
+    due_at: datetime
+    grace_waived: bool = False
+    scope_name: str | None = None
+    data_types: tuple[str, ...] | None = None
+    controller_received_at: datetime | None = None
+    deadlines: Mapping[str, Any] | None = None
+    evidence: Mapping[str, Any] | None = None
+    contact: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A wish that is ready to be written: sealed, tagged, fingerprinted. The ledger was not asked yet.
+
+    Attributes:
+        row: Of `request`, but for its number.
+        tags: Of the identifiers.
+        open_tags: Of a person, under which they have one open request at a time; of a controller's wish none.
+        asked: Under which Idempotency-Key, if under one.
+    """
+
+    row: Mapping[str, Any] = field(repr=False)
+    tags: Sequence[bytes] = field(repr=False)
+    open_tags: Sequence[bytes] = field(repr=False)
+    asked: Repeat | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request, and whether it is new."""
+
+    request: Request
+    created: bool
+
+
+def prepare(wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> Intake:
+    """Everything about taking a wish in for which nobody has to be asked.
+
+    Args:
+        wish: What is asked for.
+        key: The caller's Idempotency-Key.
+        ring: Seals, tags and fingerprints.
+        data_map: Which identities are a person's for good.
+    """
+    person = wish.origin is Origin.PERSON
+    identifier = secrets.token_hex(12)
+    open_tags = person_tags(wish.identifiers, wish.scope, ring, data_map) if person else []
+    # Two people's applications may well make up the same key.
+    whose = open_tags[0].hex() if person else wish.asked_by
+    kept = _handout(identifier, ring)[1] if person else None
+    return Intake(
+        row=_row(wish, f"rq_{identifier}", kept, Seal(ring.wrapping)),
+        tags=sorted(identifier_tag(one, ring) for one in wish.identifiers),
+        open_tags=open_tags,
+        asked=None if key is None else Repeat.of(whose, key, _encoded(wish), ring),
+        received_at=wish.received_at,
+    )
+
+
+def receive(connection: sa.Connection, intake: Intake) -> Received:
+    """Take a wish in, or find what it repeats.
+
+    Args:
+        connection: In a transaction that writes, of the one kind of which only one is under way (`one_at_a_time`); the
+            answer is given after its commit.
+        intake: What is asked for.
+
+    Raises:
+        OtherWishError: The key was used for another wish.
+        AnotherOpenError: Another request of this person is open. Nothing is kept under the key.
+    """
+    found = _open_of(connection, intake.open_tags)
+    there = None if found is None else repository.by_uid(connection, found)
+    if there is not None and not _covers(connection, there, intake):
+        # What was made under the key is told, whatever is open now.
+        made = None if intake.asked is None else idempotency.made(connection, intake.asked)
+        if made is None:
+            raise AnotherOpenError(
+                remedy=f"It is request {there.uid}: take it back while it has not begun, or wait until it is over."
+            )
+        return Received(repository.by_uid(connection, made), created=False)
+    if intake.asked is not None:
+        target = intake.row["uid"] if there is None else there.uid
+        made = idempotency.claim(connection, intake.asked, target, intake.received_at)
+        there = there if made is None else repository.by_uid(connection, made)
+    if there is not None:
+        return Received(there, created=False)
+    number = connection.execute(_INSERT, intake.row).scalar_one()
+    connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
+    if intake.open_tags:
+        connection.execute(_OPEN, [{"tag": tag, "request_id": number} for tag in intake.open_tags])
+    return Received(repository.new(number, intake.row), created=True)
+
+
+def follow_up(there: Request, ring: KeyRing) -> str | None:
+    """The secret that reads and takes back a person's request: for whoever asked for it, as often as they ask.
+
+    It follows from the request's id and the look-up key, so that an answer that was lost can be given again.
+
+    Returns:
+        None where it is not the one that was handed out: the keys are others, or it is no person's request.
+    """
+    text, digest = _handout(there.uid.removeprefix("rq_"), ring)
+    return text if there.follow_up is not None and hmac.compare_digest(digest, there.follow_up) else None
+
+
+def found_by(
+    connection: sa.Connection, identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing
+) -> list[Request]:
+    """The requests of a controller that were made with one of these identifiers, the newest first."""
+    tags = [identifier_tag(key, ring) for key in identifiers]
+    ids = sa.select(request_tag.c.request_id).where(request_tag.c.tag.in_(tags))
+    query = repository.QUERY.where(
+        request.c.id.in_(ids), repository.within(request.c.controller, request.c.member, [scope])
+    ).order_by(request.c.id.desc())
+    return [repository.one(row) for row in connection.execute(query).mappings()]
+
+
+def identifier_tag(key: SubjectKey, ring: KeyRing) -> bytes:
+    """32 bytes under the look-up key; the suppression tags are others."""
+    return _keyed(ring, "identifier", f"{key.namespace}\x00{key.value}")
+
+
+def proving(identifiers: Iterable[SubjectKey], data_map: DataMap) -> list[SubjectKey]:
+    """The identifiers that are one person's for good."""
+    return sorted(key for key in identifiers if data_map.identities[key.namespace].kind is IdentityKind.PERSON)
+
+
+def person_tags(identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing, data_map: DataMap) -> list[bytes]:
+    """Of the identifiers that are one person's for good, per controller."""
+    return sorted(
+        _keyed(ring, "open", f"{scope}\x00{key.namespace}\x00{key.value}") for key in proving(identifiers, data_map)
+    )
+
+
+def _open_of(connection: sa.Connection, tags: Sequence[bytes]) -> str | None:
+    """The id of the person's open request."""
+    for tag in tags:
+        uid = connection.scalar(_OPEN_OF, {"tag": tag})
+        if uid is not None:
+            return str(uid)
+    return None
+
+
+def _covers(connection: sa.Connection, there: Request, intake: Intake) -> bool:
+    """Whether an open request does all that is asked for now, when it is asked for, by every identifier."""
+    row = intake.row
+    if (there.scope_name, there.data_types, there.grace_waived) != (
+        row["scope_name"],
+        row["data_types"],
+        row["grace_waived"],
+    ):
+        return False
+    known = {bytes(tag) for tag in connection.scalars(_TAGS_OF, {"number": there.id})}
+    return known.issuperset(intake.tags)
+
+
+def _row(wish: Wish, uid: str, follow_up: bytes | None, seal: Seal) -> dict[str, Any]:
+    wrapped, moment, earlier = seal.new_key(), stamp(wish.received_at), wish.controller_received_at
+    contact_key, sealed_contact = None, None
+    if wish.contact is not None:
+        contact_key = seal.new_key()
+        sealed_contact = seal.close(contact_key, uid, [SubjectKey("contact", wish.contact)])
+    return {
+        "uid": uid,
+        "origin": wish.origin.value,
+        "controller": wish.scope.controller,
+        "member": wish.scope.member,
+        "state": RequestState.SCHEDULED.value,
+        "state_at": moment,
+        "asked_by": wish.asked_by,
+        "received_at": moment,
+        "controller_received_at": None if earlier is None else stamp(earlier),
+        "due_at": stamp(wish.due_at),
+        "grace_waived": wish.grace_waived,
+        "scope_name": wish.scope_name,
+        "data_types": None if wish.data_types is None else sorted(wish.data_types),
+        "wrapped_key": wrapped,
+        "sealed_identifiers": seal.close(wrapped, uid, wish.identifiers),
+        "contact_key": contact_key,
+        "sealed_contact": sealed_contact,
+        "follow_up": follow_up,
+        "deadlines": wish.deadlines,
+        "evidence": wish.evidence,
+    }
+
+
+def _encoded(wish: Wish) -> bytes:
+    """What was asked for, so that a repeat can be told from another wish. Only its keyed hash is kept."""
+    return canonical.encode(
+        {
+            "origin": wish.origin.value,
+            "controller": str(wish.scope),
+            "identifiers": [[key.namespace, key.value] for key in sorted(wish.identifiers)],
+            "waived": wish.grace_waived,
+            "scope": wish.scope_name,
+            "dataTypes": None if wish.data_types is None else sorted(wish.data_types),
+            "controllerReceivedAt": None if wish.controller_received_at is None else stamp(wish.controller_received_at),
+            # Of a person it is when they signed in: asked again after another sign-in, it is the same wish.
+            "evidence": dict(wish.evidence) if wish.evidence and wish.origin is Origin.CONTROLLER else None,
+        }
+    )
+
+
+def _handout(identifier: str, ring: KeyRing) -> tuple[str, bytes]:
+    return bearer_secrets.of(FOLLOW_UP, identifier, _keyed(ring, "follow-up", identifier))
+
+
+def _keyed(ring: KeyRing, purpose: str, text: str) -> bytes:
+    return hmac.digest(ring.lookup, f"expunge-{purpose}/1\x00{text}".encode(), "sha256")

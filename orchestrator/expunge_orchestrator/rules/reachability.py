@@ -1,0 +1,187 @@
+"""Reachability: whether a request of its controller can ever lead to a collection, by the data map alone.
+
+A request names identifiers of the kinds `person` and `nominating`; all others are told by records that were found. What
+nothing leads to is never looked for, and a receipt would say `not-found` of what is there (law 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from expunge_config.datamap import DataMap, IdentityKind, Ways
+from expunge_connectors.contract import Finding, Scope, Severity
+from expunge_orchestrator.rules.scope import collections_in
+
+Place = tuple[str, str]
+"""(store, collection)"""
+
+
+def findings(data_map: DataMap) -> list[Finding]:
+    """Collections that no request leads to (errors), or only one that itself names what nobody yields (warnings)."""
+    found: list[Finding] = []
+    for controller in data_map.controllers:
+        paths = _Paths.of(controller, data_map)
+        if paths is not None:
+            found += [*paths.dead(), *paths.lonely()]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """What some identifiers lead to.
+
+    Attributes:
+        places: The collections found.
+        known: Keys that stores with owner columns are told.
+        proven: Those that all others are told as well (`standing.py`); the same where there are no members.
+    """
+
+    places: AbstractSet[Place]
+    known: AbstractSet[str]
+    proven: AbstractSet[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """The collections of one controller, and what leads from one to the other.
+
+    Attributes:
+        owned: Those with an owner column, by which a member's keys are proven. None: there are no members to tell
+            apart.
+    """
+
+    data_map: DataMap
+    controller: str
+    ways: Mapping[Place, Ways]
+    owned: AbstractSet[Place] | None
+
+    @classmethod
+    def of(cls, controller: str, data_map: DataMap) -> _Paths | None:
+        """None where a store does not say how its records are found: anything may lead anywhere then."""
+        mine = collections_in(Scope(controller), data_map)
+        known = {store: data_map.stores[store].ways(store, data_map) for store in mine}
+        ways: dict[Place, Ways] = {}
+        for store, one in known.items():
+            if one is None:
+                return None
+            ways |= {(store, name): one[name] for name in mine[store]}
+        owned = {
+            (store, name)
+            for store, specs in mine.items()
+            for name, spec in specs.items()
+            if spec.owner is not None and spec.owner.column is not None
+        }
+        return cls(data_map, controller, ways, owned if data_map.controllers[controller].many else None)
+
+    def dead(self) -> Iterator[Finding]:
+        """What is never found, or has a way that nothing ever takes."""
+        reached = self._from(self._nameable())
+        for (store, name), ways in self.ways.items():
+            lost = ways.found_by - self._told(store, reached)
+            if (store, name) in reached.places:
+                lost = frozenset(one for one in lost if self._kind(one) is IdentityKind.INTERNAL)
+            reasons = [self._why(one) for one in sorted(lost)]
+            if not ways.found_by:
+                reasons = ["It is tied by nothing but identities that people share, and those select no record."]
+            if reasons:
+                yield Finding(
+                    Severity.ERROR,
+                    "identity-unreachable",
+                    store,
+                    name,
+                    f"{' '.join(reasons)} So what is found by that alone is never looked for, and a receipt would say"
+                    " `not-found` of it.",
+                    "Let a collection that is found by an identifier of the person yield it (`yields`): a column, or an"
+                    " index of keys. Or name these records by an identity that is known.",
+                )
+
+    def lonely(self) -> Iterator[Finding]:
+        """What a request finds only if it names the very identifier, while others may be named instead."""
+        nameable = self._nameable()
+        yielded = {key for ways in self.ways.values() for key in _leads(ways)}
+        everywhere = self._from(nameable).places
+        by_start = {one: self._from({one}).places for one in nameable}
+        for (store, name), ways in self.ways.items():
+            itself = sorted((ways.found_by & nameable) - yielded)
+            others = sorted(one for one, places in by_start.items() if places and (store, name) not in places)
+            if itself and others and (store, name) in everywhere:
+                yield Finding(
+                    Severity.WARNING,
+                    "identity-unyielded",
+                    store,
+                    name,
+                    f"No collection of {self.controller} yields {_listed(itself)}: a request that names a person by"
+                    f" {_listed(others)} alone does not find these records, and its receipt says `not-found`.",
+                    "Let the collection of the persons yield it (`yields`), or have every request name it.",
+                )
+
+    def _nameable(self) -> frozenset[str]:
+        """Identities that a request may name, and that select records."""
+        return frozenset(
+            name
+            for name, one in self.data_map.identities.items()
+            if one.kind is not IdentityKind.INTERNAL and not one.shareable
+        )
+
+    def _from(self, start: Iterable[str]) -> _Reached:
+        """Walk from these identities until nothing new is found."""
+        known = set(start)
+        proven: set[str] = known if self.owned is None else set()
+        places: set[Place] = set()
+        while True:
+            before = (len(places), len(known), len(proven))
+            for place, ways in self.ways.items():
+                by = ways.found_by & self._told(place[0], _Reached(places, known, proven))
+                if not by:
+                    continue
+                places.add(place)
+                leads = _leads(ways)
+                known |= leads
+                # A person's key that a record merely names is no better than one that was given.
+                proven |= {one for one in leads if self._kind(one) is not IdentityKind.PERSON}
+                if self.owned is not None and place in self.owned:
+                    proven |= by
+            if before == (len(places), len(known), len(proven)):
+                return _Reached(places, known, proven)
+
+    def _told(self, store: str, reached: _Reached) -> AbstractSet[str]:
+        """The keys that a store is asked about."""
+        checks = self.owned is None or any(owner == store for owner, _ in self.owned)
+        return reached.known if checks else reached.proven
+
+    def _kind(self, key: str) -> IdentityKind | None:
+        """None of a key within a store: there, rows lead to rows."""
+        identity = self.data_map.identities.get(key)
+        return None if identity is None else identity.kind
+
+    def _why(self, key: str) -> str:
+        kind, sources = self._kind(key), [place for place, ways in self.ways.items() if key in _leads(ways)]
+        if kind in {IdentityKind.PERSON, IdentityKind.NOMINATING}:
+            return (
+                f"No collection of {self.controller} with an owner `column` is found by `{key}`, so nothing proves"
+                " whose one is, and it is told to no other store."
+            )
+        named = ", ".join(f"{store}.{name}" for store, name in sources)
+        if kind is None:
+            return f"It is tied to rows of {named or 'a collection of another controller'}, which are never found."
+        if sources:
+            return f"`{key}` is yielded by {named} alone, which is never found itself."
+        if key in {one for others in self._elsewhere() for one in _leads(others)}:
+            return f"`{key}` is yielded by collections of other controllers alone, not of {self.controller}."
+        return f"Nothing yields `{key}`, and no request may name it: it is of kind `internal`."
+
+    def _elsewhere(self) -> Iterator[Ways]:
+        for store, spec in self.data_map.stores.items():
+            for name, ways in (spec.ways(store, self.data_map) or {}).items():
+                if (store, name) not in self.ways:
+                    yield ways
+
+
+def _leads(ways: Ways) -> frozenset[str]:
+    return ways.leads | ways.tells
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{one}`" for one in names)

@@ -1,0 +1,33 @@
+"""Grounds: why something is kept, in words that may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Tally
+from expunge_orchestrator.rules.outcomes import SHARED
+
+# Reasons that lie in the record itself, not in its data type; connectors give them as codes.
+_REASONS = {
+    SHARED: "It goes with the last record that leads to it, and there still is one",
+    "object-lock": "Object Lock: the storage refuses to delete it before that day",
+    "legal-hold": "Legal hold on the object: the storage refuses to delete it",
+}
+
+Grounds = Mapping[tuple[str, str], str]
+"""(store, collection) -> why its data type is retained, for those that are."""
+
+
+def grounds_of(data_map: DataMap) -> Grounds:
+    """What the map says."""
+    return {
+        (store, name): str(data_map.data_types[spec.data_type].ground)
+        for store, name, spec in data_map.collections()
+        if spec.data_type is not None and data_map.data_types[spec.data_type].ground is not None
+    }
+
+
+def ground_of(tally: Tally, store: str, collection: str, grounds: Grounds) -> str | None:
+    """Why `retained` of a tally is kept: the record's own reason, or its data type's."""
+    return _REASONS.get(tally.ground or "", tally.ground) or grounds.get((store, collection))

@@ -1,0 +1,91 @@
+"""Looking: who is meant by each request, and what is there of them now. Stores are only read.
+
+What a plan counts and what `expunge locate` tells is seen here, by the same eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey
+from expunge_orchestrator import store_calls
+from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.scope import collections_in
+from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects.residual_keys import Leftover
+from expunge_orchestrator.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Some people, resolved as of now.
+
+    Attributes:
+        cutoffs: Store of the scope -> its own clock when the look began.
+        resolved: Number -> who is meant, or why nobody is.
+        left: Number -> what cancelled requests left of the same person, for those with any.
+        subjects: Everybody who is one person, with every key, those to what cancelled requests left too.
+    """
+
+    workspace: Workspace = field(repr=False)
+    scope: Scope
+    cutoffs: Mapping[str, datetime]
+    resolved: Mapping[int, Resolved] = field(repr=False)
+    left: Mapping[int, Sequence[Leftover]] = field(repr=False)
+    subjects: Sequence[Subject] = field(repr=False)
+
+    def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
+        """What is there of the subjects, by store, each in every collection of the scope; several stores at once.
+
+        Args:
+            stores: These alone; None: every one.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+
+        def count(name: str) -> Counts:
+            told = member_proof.told_to(name, self.subjects, self.scope, self.workspace.data_map)
+            return self.workspace.stores[name].count(told, self.scope, self.cutoffs[name])
+
+        names = [name for name in self.cutoffs if stores is None or name in stores]
+        yield from store_calls.each(names, count, self.workspace.settings.stores_at_once).items()
+
+
+def look(
+    given: Mapping[int, frozenset[SubjectKey]],
+    workspace: Workspace,
+    scope: Scope,
+    clocks: Mapping[str, datetime] | None = None,
+) -> Look:
+    """Resolve people over every store of the scope.
+
+    Args:
+        given: Number -> the identifiers of a request.
+        workspace: The stores, the map, and the ledger, which knows what cancelled requests left.
+        scope: For whom the request speaks.
+        clocks: What the stores' clocks told just now, of every store of the scope; None: they are asked.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    cutoffs = clocks or store_calls.each(
+        collections_in(scope, workspace.data_map),
+        lambda name: workspace.stores[name].now(),
+        workspace.settings.stores_at_once,
+    )
+    resolved = member_proof.resolve(
+        given,
+        stores=workspace.stores,
+        names=list(cutoffs),
+        scope=scope,
+        cutoffs=cutoffs,
+        data_map=workspace.data_map,
+    )
+    keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
+    left = residual_keys.of_people(workspace, scope, keys.items())
+    taken = residual_keys.taken_over(left)
+    subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
+    return Look(workspace, scope, cutoffs, resolved, left, subjects)

@@ -1,0 +1,166 @@
+"""Standing: what one member of a controller may name (law 2).
+
+A client's request may name any caller id, also another client's. A table with an owner column checks that by itself;
+a cache, a bucket or any other place that is `inherited` cannot. So a given key leads to such places only when a record
+whose owner column names this member was found through it: then the key is *proven*. A key that is not proven is marked
+(the mark is sealed with it) and told only to stores that check owners themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.contract import Scope, StoreConnector, Subject, SubjectKey, Yield
+from expunge_orchestrator.rules import identity_resolution
+from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.scope import collections_in
+
+_MARK = "unproven:"  # no namespace of a map holds a colon
+
+
+_REFUSED = "refused:"
+
+
+def with_refused(keys: frozenset[SubjectKey], refused: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
+    """The accepted keys with those that were refused, marked, to be sealed together."""
+    return keys | {SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused}
+
+
+def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The accepted ones of keys that were sealed together."""
+    return frozenset(key for key in keys if not key.namespace.startswith(_REFUSED))
+
+
+def refused(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The refused ones, without their mark."""
+    return frozenset(
+        SubjectKey(key.namespace.removeprefix(_REFUSED), key.value)
+        for key in keys
+        if key.namespace.startswith(_REFUSED)
+    )
+
+
+def plain(key: SubjectKey) -> SubjectKey:
+    """The key without its mark."""
+    return SubjectKey(key.namespace.removeprefix(_MARK), key.value) if _marked(key) else key
+
+
+def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[str]]:
+    """Store -> collections of the scope with an owner column. Empty for a controller that is a single one."""
+    if scope.member is None:
+        return {}
+    owned = {
+        store: frozenset(name for name, spec in specs.items() if spec.owner is not None and spec.owner.column)
+        for store, specs in collections_in(scope, data_map).items()
+    }
+    return {store: names for store, names in owned.items() if names}
+
+
+def told_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: DataMap) -> list[Subject]:
+    """The subjects with the keys that this store may be told, without marks."""
+    if scope.member is None:
+        return list(subjects)
+    checks = store in owned_collections(scope, data_map)
+    return [_told(one, checks=checks) if any(map(_marked, one.keys)) else one for one in subjects]
+
+
+def _told(one: Subject, *, checks: bool) -> Subject:
+    """What has no standing here is as good as refused."""
+    keys = frozenset(plain(key) for key in one.keys if checks or not _marked(key))
+    untold = frozenset(map(plain, one.keys)) - keys
+    return Subject(one.number, keys, None if one.refused is None else one.refused | untold)
+
+
+def _marked(key: SubjectKey) -> bool:
+    return key.namespace.startswith(_MARK)
+
+
+def resolve(  # noqa: PLR0913 - the stores and what is asked of them
+    given: Mapping[int, frozenset[SubjectKey]],
+    *,
+    stores: Mapping[str, StoreConnector],
+    names: Sequence[str],
+    scope: Scope,
+    cutoffs: Mapping[str, datetime],
+    data_map: DataMap,
+    known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
+) -> dict[int, Resolved]:
+    """Resolve a chunk over the named stores; given keys without standing come back marked.
+
+    `known` keys, accepted before, keep the marks that they had.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    persons = frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.PERSON)
+    doubtful = {
+        number: keys | set(map(plain, filter(_marked, known.get(number, ())))) for number, keys in given.items()
+    }
+    round_ = _Round(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
+    before = {number: frozenset(map(plain, keys)) for number, keys in known.items()}
+    resolved = identity_resolution.resolve(given, round_.lookup, data_map, before)
+    return {number: round_.marked(number, answer) for number, answer in resolved.items()}
+
+
+@dataclass(slots=True)
+class _Round:
+    """The lookups of one chunk, and the keys proven so far.
+
+    Attributes:
+        doubtful: Subject number -> keys that have no standing unless they are proven: those given, and those marked.
+    """
+
+    doubtful: Mapping[int, frozenset[SubjectKey]]
+    stores: Mapping[str, StoreConnector]
+    names: Sequence[str]
+    scope: Scope
+    cutoffs: Mapping[str, datetime]
+    owned: Mapping[str, frozenset[str]]
+    persons: frozenset[str]
+    proven: set[tuple[int, SubjectKey]] = field(default_factory=set)
+
+    def lookup(self, subjects: Sequence[Subject]) -> Iterator[Yield]:
+        """One step over every store, those that check owners first."""
+        for name in self.names:
+            if name in self.owned or self.scope.member is None:
+                found = self.stores[name].resolve(subjects, self.scope, self.cutoffs[name])
+                checked = self.owned.get(name, frozenset())
+                self.proven.update((number, via) for number, via, collection, _ in found if collection in checked)
+                yield from found
+        if self.scope.member is None:
+            return
+        self._prove(subjects)
+        allowed = [Subject(one.number, frozenset(self._allowed(one.number, one.keys))) for one in subjects]
+        for name in self.names:
+            if name not in self.owned:
+                yield from self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
+
+    def marked(self, number: int, answer: Resolved) -> Resolved:
+        """The answer with a mark on every key without standing."""
+        if self.scope.member is None:
+            return answer
+        allowed = frozenset(self._allowed(number, answer.keys))
+        doubtful = (SubjectKey(f"{_MARK}{key.namespace}", key.value) for key in answer.keys - allowed)
+        return replace(answer, keys=allowed | frozenset(doubtful))
+
+    def _allowed(self, number: int, keys: Iterable[SubjectKey]) -> Iterator[SubjectKey]:
+        """Keys with standing. A person key that a record merely names is no better than one that was given."""
+        doubtful, persons, proven = self.doubtful[number], self.persons, self.proven
+        return (
+            key for key in keys if (key not in doubtful and key.namespace not in persons) or (number, key) in proven
+        )
+
+    def _prove(self, subjects: Sequence[Subject]) -> None:
+        """Count by one key alone, where a record that yields nothing may stand behind it."""
+        doubtful = [
+            (one.number, key) for one in subjects for key in one.keys - frozenset(self._allowed(one.number, one.keys))
+        ]
+        asked = [Subject(place, frozenset([key])) for place, (_, key) in enumerate(doubtful)]
+        for store, names in self.owned.items() if asked else ():
+            for place, tallies in self.stores[store].count(asked, self.scope, self.cutoffs[store]).items():
+                if any(not tally.empty for name, tally in tallies.items() if name in names):
+                    self.proven.add(doubtful[place])
