@@ -64,7 +64,7 @@ class Scope:
         return self.controller if self.member is None else f"{self.controller}:{self.member}"
 
 
-class Yield(NamedTuple):
+class DiscoveredKey(NamedTuple):
     """A record of `collection`, found for subject `number` through the key `via`, names a further key."""
 
     number: int
@@ -74,7 +74,7 @@ class Yield(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RecordCounts:
     """Records of one subject in one collection, at one moment.
 
     Attributes:
@@ -99,7 +99,7 @@ class Tally:
 
 # subject number -> collection -> tally. A collection that was looked at and holds nothing is present with zeros, so
 # that "looked for and not there" differs from "not looked for". Collections outside the scope and logs are absent.
-Counts = Mapping[int, Mapping[str, Tally]]
+Counts = Mapping[int, Mapping[str, RecordCounts]]
 
 
 class Severity(StrEnum):
@@ -137,7 +137,7 @@ class StoreIdentity:
         return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-Beat = Callable[[], None]
+Heartbeat = Callable[[], None]
 """Called between bounded pieces of a long call: progress, and the place where a stopped run ends it by raising."""
 
 
@@ -167,7 +167,7 @@ class StoreConnector(Protocol):
         """The store's own clock (UTC, aware): cutoffs are taken from it."""
         ...
 
-    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """The declared yields of every record tied to these keys, within the scope.
 
         With a cutoff, records found by a re-usable identifier count only if created before it. One step only: the
@@ -181,7 +181,12 @@ class StoreConnector(Protocol):
         ...
 
     def erase(
-        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+        self,
+        subjects: Sequence[Subject],
+        actions: Mapping[str, Action],
+        scope: Scope,
+        cutoff: datetime,
+        beat: Heartbeat,
     ) -> int:
         """Delete or tombstone what is due, in the collections that `actions` names, and nothing else.
 
@@ -206,7 +211,7 @@ class StoreConnector(Protocol):
 
 
 @runtime_checkable
-class Dated(Protocol):
+class ReportsClock(Protocol):
     """A store that says by one request what it is and what time it is there."""
 
     def identity_at(self) -> tuple[StoreIdentity, datetime]:
@@ -215,7 +220,7 @@ class Dated(Protocol):
 
 
 @runtime_checkable
-class Sized(Protocol):
+class EstimatesSize(Protocol):
     """A store that can tell about how much it holds: for limits on shares."""
 
     def sizes(self) -> Mapping[str, int]:
@@ -224,7 +229,7 @@ class Sized(Protocol):
 
 
 @runtime_checkable
-class Leaning(Protocol):
+class KnowsDependencies(Protocol):
     """A store in which records of one collection cannot stay without those of another."""
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
@@ -242,7 +247,7 @@ class Adoptable(Protocol):
 
 
 @runtime_checkable
-class Sweepable(Protocol):
+class Sampleable(Protocol):
     """A store of which samples can be looked at: what the map does not name, or would not find (`check --sample`)."""
 
     def sweep(self, rows: int) -> Sequence[Finding]:
@@ -315,8 +320,8 @@ class CopyListing:
             that a copy is gone.
         control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
             other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
-        gone: Copies that were known before, are not in the listing and, where the place can be asked (`CanBeAsked`),
-            not there by name either. Nobody but who keeps the list of known copies can say; empty otherwise.
+        gone: Copies that were known before, are not in the listing and, where the place can be asked
+            (`ConfirmsCopies`), not there by name either. Only who keeps the list of known copies can say; else empty.
     """
 
     place: str
@@ -351,7 +356,7 @@ class BackupConnector(Protocol):
 
 
 @runtime_checkable
-class CanBeAsked(Protocol):
+class ConfirmsCopies(Protocol):
     """A backup place in which a copy can be looked for by its id: a listing may leave out what is there (law 8)."""
 
     def still_there(self, ids: Collection[str]) -> frozenset[str]:

@@ -39,7 +39,7 @@ class StillReferencedError(TerminalError):
     """
 
 
-class MisspelledMemberError(TerminalError):
+class UnknownMemberError(TerminalError):
     """No records of that member of a controller can be told by its name: the store spells members otherwise.
 
     Or a name of a record that holds it could be another member's.

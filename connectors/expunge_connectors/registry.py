@@ -21,7 +21,7 @@ BACKUPS = "expunge.backups"
 T = TypeVar("T")
 
 
-class OnDemand(Mapping[str, T], Generic[T]):
+class LazyMapping(Mapping[str, T], Generic[T]):
     """Names known at once, values made when they are asked for."""
 
     def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
@@ -47,19 +47,19 @@ class Registry:
     @property
     def store_specs(self) -> Mapping[str, type[StoreSpec]]:
         """What `expunge_config.datamap.load` needs for the stores."""
-        return OnDemand({name: partial(_store_spec, self.stores, name) for name in self.stores})
+        return LazyMapping({name: partial(_store_spec, self.stores, name) for name in self.stores})
 
     @property
     def backup_specs(self) -> Mapping[str, type[BackupSpec]]:
         """What `expunge_config.datamap.load` needs for the backup places."""
-        return OnDemand({name: partial(_backup_spec, self.backups, name) for name in self.backups})
+        return LazyMapping({name: partial(_backup_spec, self.backups, name) for name in self.backups})
 
 
 def installed() -> Registry:
     """Every connector that is installed, ours and those of others."""
     return Registry(
-        stores=OnDemand({point.name: partial(_store_type, point) for point in entry_points(group=STORES)}),
-        backups=OnDemand({point.name: partial(_backup_type, point) for point in entry_points(group=BACKUPS)}),
+        stores=LazyMapping({point.name: partial(_store_type, point) for point in entry_points(group=STORES)}),
+        backups=LazyMapping({point.name: partial(_backup_type, point) for point in entry_points(group=BACKUPS)}),
     )
 
 

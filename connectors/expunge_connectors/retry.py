@@ -10,12 +10,12 @@ from expunge_connectors.errors import TransientError
 ATTEMPTS = 4
 
 
-def patient() -> wait_base:
+def backoff() -> wait_base:
     """The pauses of production: a random part of 0.1, then of 0.2 and 0.4 seconds."""
     return wait_random_exponential(multiplier=0.1, max=5)
 
 
-def retrying(wait: wait_base, attempts: int = ATTEMPTS) -> Retrying:
+def with_retries(wait: wait_base, attempts: int = ATTEMPTS) -> Retrying:
     """A retry of `TransientError` only, for calls that are safe to repeat; the last error is raised as it is."""
     return Retrying(
         retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(attempts), wait=wait, reraise=True

@@ -8,9 +8,9 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import BackupConnector, BackupCopy, CanBeAsked, CopyListing, CopyStatus
+from expunge_connectors.contract import BackupConnector, BackupCopy, ConfirmsCopies, CopyListing, CopyStatus
 from expunge_orchestrator.clock import exact, stamp
-from expunge_orchestrator.ledger.database import one_at_a_time, reading
+from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_reports.statement import Open
 
@@ -52,7 +52,7 @@ def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: sa.Eng
         return listing
     with reading(ledger) as connection:
         missed = _known(connection, listing) - {copy.id for copy in listing.copies}
-    if missed and isinstance(connector, CanBeAsked):
+    if missed and isinstance(connector, ConfirmsCopies):
         missed -= connector.still_there(sorted(missed))
     return replace(listing, gone=frozenset(missed))
 
@@ -63,7 +63,7 @@ def _known(connection: sa.Connection, listing: CopyListing) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class MissingCopy:
     """A copy that was seen before, is in no listing of today, and was never seen to be gone: it counts as there."""
 
     place: str
@@ -73,7 +73,7 @@ class Unseen:
     last_seen: str
 
 
-def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[Unseen]:
+def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCopy]:
     """What the ledger knows and these listings (of `observe` with the same ledger) neither show nor call gone.
 
     So do copies in a place that the map does not name any more, or that is another one by now.
@@ -86,7 +86,7 @@ def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[Unseen]:
     with reading(ledger) as connection:
         rows = connection.execute(sa.select(backup_copy).where(backup_copy.c.observed_gone_at.is_(None))).all()
     return [
-        Unseen(row.place, row.store, row.kind, row.copy_id, row.last_seen)
+        MissingCopy(row.place, row.store, row.kind, row.copy_id, row.last_seen)
         for row in sorted(rows, key=lambda one: (one.place, one.copy_id))
         if (row.place, row.identity, row.copy_id) not in accounted
     ]
@@ -94,7 +94,7 @@ def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[Unseen]:
 
 def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
     """Note what was seen, and what was looked for and not there (law 8)."""
-    one_at_a_time(connection)  # two workers, or a worker and `expunge tick`, may see a new copy in the same moment
+    serialise_writers(connection)  # two workers, or a worker and `expunge tick`, may see a new copy in the same moment
     for listing in listings:
         seen_at = stamp(listing.at)
         seen = {copy.id: copy for copy in listing.copies}
@@ -144,7 +144,7 @@ def _values(copy: BackupCopy, identity: str, seen_at: str) -> dict[str, object]:
     }
 
 
-def holding(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) -> list[BackupCopy]:
+def possibly_containing(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) -> list[BackupCopy]:
     """Copies that may hold the erased people: their reading began before the erasure in their store ended.
 
     `cutoffs` maps store -> the moment after which nothing of the people was left there. B4.1: unless a copy is known to
@@ -158,14 +158,14 @@ def holding(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) ->
     ]
 
 
-def still_open(copies: Sequence[BackupCopy]) -> Open:
+def outstanding(copies: Sequence[BackupCopy]) -> Open:
     """How many copies are left and by when: a day only if every one of them has a day."""
     days = [copy.expected_by.date() for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by]
     last: date | None = max(days) if copies and len(days) == len(copies) else None
     return Open(len(copies), last)
 
 
-def stated(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
+def as_statement(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
     """Copies as receipts state them."""
     return [
         {

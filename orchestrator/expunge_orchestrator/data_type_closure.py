@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from expunge_config.datamap import CollectionSpec, DataMap, Ways
+from expunge_config.datamap import CollectionSpec, DataMap, KeyFlow
 from expunge_config.errors import UsageError
-from expunge_connectors.contract import Finding, Leaning, Scope, Severity, StoreConnector
-from expunge_orchestrator.errors import OpenChoiceError
+from expunge_connectors.contract import Finding, KnowsDependencies, Scope, Severity, StoreConnector
+from expunge_orchestrator.errors import IncompleteSelectionError
 from expunge_orchestrator.rules.scope import collections_in, types_of
 
 Place = tuple[str, str]
@@ -34,7 +34,7 @@ class Conflict:
     reached: frozenset[Place]
 
 
-def chosen_types(scope: Scope, data_map: DataMap, wanted: Iterable[str] | None) -> frozenset[str] | None:
+def validate_selection(scope: Scope, data_map: DataMap, wanted: Iterable[str] | None) -> frozenset[str] | None:
     """The data types that a request is limited to; None where that is no limit at all.
 
     Raises:
@@ -54,7 +54,7 @@ def chosen_types(scope: Scope, data_map: DataMap, wanted: Iterable[str] | None) 
     return None if names == known else names
 
 
-def refuse_open(
+def require_closed(
     scope: Scope, data_map: DataMap, stores: Mapping[str, StoreConnector], chosen: frozenset[str] | None
 ) -> None:
     """Refuse a choice of data types that cannot be erased while the others stay.
@@ -70,13 +70,13 @@ def refuse_open(
     if not found:
         return
     listed = "\n".join(f"  {one}" for one in dict.fromkeys(conflict.why for conflict in found))
-    raise OpenChoiceError(
+    raise IncompleteSelectionError(
         f"Of {scope.controller}, {', '.join(sorted(chosen))} cannot be erased alone; nothing was touched:\n{listed}",
         remedy=choice.remedy(chosen),
     )
 
 
-def hanging(
+def dependents(
     scope: Scope,
     data_map: DataMap,
     stores: Mapping[str, StoreConnector],
@@ -105,7 +105,7 @@ def findings(data_map: DataMap, stores: Mapping[str, StoreConnector]) -> list[Fi
     choice = _Choice(scope, data_map, stores)
     found: list[Finding] = []
     for name, one in served.scopes.items():
-        chosen = chosen_types(scope, data_map, one.data_types)
+        chosen = validate_selection(scope, data_map, one.data_types)
         if chosen is None:
             continue
         found += [
@@ -133,7 +133,7 @@ class _Choice:
             for name, spec in specs.items()
         }
         self._by_member = data_map.controllers[scope.controller].many
-        self._ways: dict[str, Mapping[str, Ways] | None] = {
+        self._ways: dict[str, Mapping[str, KeyFlow] | None] = {
             store: data_map.stores[store].ways(store, data_map)
             for store in dict.fromkeys(one for one, _ in self._specs)
         }
@@ -207,10 +207,12 @@ class _Choice:
         store, name = place
         if place not in self._needed:
             connector = self._stores[store]
-            self._needed[place] = connector.needed_by([name]) if isinstance(connector, Leaning) else frozenset()
+            self._needed[place] = (
+                connector.needed_by([name]) if isinstance(connector, KnowsDependencies) else frozenset()
+            )
         return self._needed[place]
 
-    def _ways_of(self, place: Place) -> Ways:
+    def _ways_of(self, place: Place) -> KeyFlow:
         store, name = place
         known = self._ways[store]
         assert known is not None

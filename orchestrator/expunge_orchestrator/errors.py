@@ -25,7 +25,7 @@ class FindingsError(ExpungeError):
     exit_code: ClassVar[int] = 5
 
 
-class OpenChoiceError(UsageError):
+class IncompleteSelectionError(UsageError):
     """These data types cannot be erased without others; nothing was touched."""
 
 
@@ -35,7 +35,7 @@ class PlanChangedError(ExpungeError):
     exit_code: ClassVar[int] = 6
 
 
-class OtherStoreError(PlanChangedError):
+class StoreMismatchError(PlanChangedError):
     """A store is not the one that the plan was made for; nothing was touched."""
 
 
@@ -45,7 +45,7 @@ class NotConfirmedError(ExpungeError):
     exit_code: ClassVar[int] = 7
 
 
-class WaitingError(ExpungeError):
+class BatchBlockedError(ExpungeError):
     """Nothing was done: the batch waits for somebody's word."""
 
     exit_code: ClassVar[int] = 11
@@ -87,7 +87,7 @@ class ExtensionRefusedError(DeadlineError):
     """The deadline cannot be extended like that."""
 
 
-def of_the_ledger(error: BaseException) -> bool:
+def is_ledger_failure(error: BaseException) -> bool:
     """Whether the ledger's database went away, has no room, or was made read-only: nobody's records are to blame.
 
     Postgres says InternalError (classes 25 and XX) of a database that takes no writes, as a standby does and one whose

@@ -15,7 +15,7 @@ _SELDOM = (20_000, 20, 20)
 
 
 @contextmanager
-def collected_seldom() -> Iterator[None]:
+def reduced_gc() -> Iterator[None]:
     """Leave alone what is there now, and look at the rest less often, for the `with` block."""
     usual = gc.get_threshold()
     gc.freeze()

@@ -12,16 +12,16 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.holds import legal_holds, matching
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.database import one_at_a_time, reading
+from expunge_orchestrator.ledger.database import reading, serialise_writers
 
 
-def learn(ledger: sa.Engine, persons: Collection[str]) -> None:
+def backfill_tags(ledger: sa.Engine, persons: Collection[str]) -> None:
     """Let holds in force learn that have not. Where there are none nothing is written, and nobody is waited for."""
     with reading(ledger) as connection:
         if all(one.learnt for one in legal_holds.in_force(connection)):
             return
     with ledger.begin() as connection:
-        one_at_a_time(connection)
+        serialise_writers(connection)
         for one in [one for one in legal_holds.in_force(connection) if not one.learnt]:
-            matching.learn_at_once(connection, one.id, legal_holds.of_controller(one), persons)
+            matching.link_tags_now(connection, one.id, legal_holds.batches_covered(one), persons)
             connection.execute(sa.update(tables.hold).where(tables.hold.c.id == one.id).values(learnt=True))

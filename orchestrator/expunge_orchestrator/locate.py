@@ -14,15 +14,15 @@ from enum import StrEnum
 
 from expunge_config.datamap import DataMap, DataType, LogDeclaration, Operator
 from expunge_config.errors import InputError
-from expunge_connectors.contract import BackupCopy, Counts, Scope, SubjectKey, Tally
+from expunge_connectors.contract import BackupCopy, Counts, RecordCounts, Scope, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
-from expunge_orchestrator.backup_copies import Unseen
+from expunge_orchestrator.backup_copies import MissingCopy
 from expunge_orchestrator.execution import concurrent_requests
 from expunge_orchestrator.rules.identity_resolution import Ambiguity
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of, grounds_of
 from expunge_orchestrator.rules.scope import collections_in, logs_in
-from expunge_orchestrator.subjects.lookup import Look, look
+from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
 from expunge_orchestrator.subjects.residual_keys import Place
 from expunge_orchestrator.workspace import Workspace
 
@@ -30,7 +30,7 @@ MAX_PEOPLE = 100
 """An access request is one person's; for sums over many there are plans."""
 
 
-class Answer(StrEnum):
+class LocateResult(StrEnum):
     """What can be said of one person."""
 
     HELD = "held"
@@ -41,7 +41,7 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class CollectionInfo:
     """One collection that was looked into, as the map has it.
 
     Attributes:
@@ -60,7 +60,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class PersonRecords:
     """One person in one collection.
 
     Attributes:
@@ -72,7 +72,7 @@ class Holding:
             own keys do not vouch for: somebody has to look whose they are. Not among `records`.
     """
 
-    spot: Spot
+    spot: CollectionInfo
     records: int
     kept: int
     until: date | None
@@ -86,7 +86,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class PersonLocation:
     """One person of the list.
 
     Attributes:
@@ -100,22 +100,22 @@ class Located:
 
     number: int
     ambiguity: Ambiguity | None
-    holdings: tuple[Holding, ...]
+    holdings: tuple[PersonRecords, ...]
     unfollowed: int
     unfinished: Mapping[str, frozenset[Place]]
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> LocateResult:
         """In one word."""
         if self.ambiguity is not None:
-            return Answer.AMBIGUOUS
+            return LocateResult.AMBIGUOUS
         if self.unfinished:
-            return Answer.INCOMPLETE
-        return Answer.NOT_FOUND if all(one.empty for one in self.holdings) else Answer.HELD
+            return LocateResult.INCOMPLETE
+        return LocateResult.NOT_FOUND if all(one.empty for one in self.holdings) else LocateResult.HELD
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class LogNotice:
     """What is left alone as a log: not looked into, so it may hold something."""
 
     store: str
@@ -124,7 +124,7 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class OtherController:
     """A controller whose records were not looked into: it is to be asked itself.
 
     Attributes:
@@ -154,15 +154,15 @@ class Location:
     scope: Scope
     operator: Operator
     looked_at: Mapping[str, datetime]
-    people: tuple[Located, ...]
-    spots: tuple[Spot, ...]
+    people: tuple[PersonLocation, ...]
+    spots: tuple[CollectionInfo, ...]
     data_types: Mapping[str, DataType]
-    logs: tuple[Log, ...]
+    logs: tuple[LogNotice, ...]
     copies: tuple[BackupCopy, ...] = field(repr=False)
-    unseen_copies: tuple[Unseen, ...] = field(repr=False)
+    unseen_copies: tuple[MissingCopy, ...] = field(repr=False)
     unproven_places: tuple[str, ...]
     without_backups: tuple[str, ...]
-    others: tuple[Other, ...]
+    others: tuple[OtherController, ...]
 
 
 def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scope: Scope) -> Location:
@@ -185,7 +185,7 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
         )
     workspace.refuse_errors()
     data_map = workspace.data_map
-    seen = look(dict(enumerate(people, start=1)), workspace, scope)
+    seen = look_up(dict(enumerate(people, start=1)), workspace, scope)
     spots = tuple(spots_in(scope, data_map))
     listings = backup_copies.observe(workspace.backups, workspace.ledger)
     stores = frozenset(seen.cutoffs)
@@ -196,8 +196,8 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
         people=tuple(_people(seen, spots, grounds_of(data_map))),
         spots=spots,
         data_types={name: data_map.data_types[name] for name in sorted({spot.data_type for spot in spots})},
-        logs=tuple(Log(*one) for one in logs_in(data_map)),
-        copies=tuple(backup_copies.holding(listings, seen.cutoffs)),
+        logs=tuple(LogNotice(*one) for one in logs_in(data_map)),
+        copies=tuple(backup_copies.possibly_containing(listings, seen.cutoffs)),
         unseen_copies=tuple(one for one in backup_copies.unseen(listings, workspace.ledger) if one.store in stores),
         unproven_places=tuple(
             one.place for one in listings if one.control is None and data_map.backups[one.place].of in stores
@@ -207,48 +207,48 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
     )
 
 
-def spots_in(scope: Scope, data_map: DataMap) -> Iterator[Spot]:
+def spots_in(scope: Scope, data_map: DataMap) -> Iterator[CollectionInfo]:
     """Every collection of the controller."""
     for store, specs in collections_in(scope, data_map).items():
         for name, spec in specs.items():
-            yield Spot(store, name, str(spec.data_type), tuple(spec.tied_by()))
+            yield CollectionInfo(store, name, str(spec.data_type), tuple(spec.tied_by()))
 
 
-def others_than(scope: Scope, data_map: DataMap) -> Iterator[Other]:
+def others_than(scope: Scope, data_map: DataMap) -> Iterator[OtherController]:
     """The controllers of whose records the map knows and for whom this request does not speak."""
     for name, controller in data_map.controllers.items():
         specs = [spec for ones in collections_in(Scope(name), data_map).values() for spec in ones.values()]
         if not specs or (name == scope.controller and not controller.many):
             continue
         label = name if not controller.many else f"{name}:<{'other id' if name == scope.controller else 'id'}>"
-        yield Other(label, controller.name, tuple(sorted({str(spec.data_type) for spec in specs})))
+        yield OtherController(label, controller.name, tuple(sorted({str(spec.data_type) for spec in specs})))
 
 
-def _people(seen: Look, spots: Sequence[Spot], grounds: Grounds) -> Iterator[Located]:
+def _people(seen: SubjectLookup, spots: Sequence[CollectionInfo], grounds: Grounds) -> Iterator[PersonLocation]:
     counts: dict[str, Counts] = dict(seen.counts())
-    begun = concurrent_requests.begun(seen.workspace, seen.scope, {one.number: one.keys for one in seen.subjects})
+    begun = concurrent_requests.started(seen.workspace, seen.scope, {one.number: one.keys for one in seen.subjects})
     for number, resolved in seen.resolved.items():
         if resolved.ambiguity is not None:
-            yield Located(number, resolved.ambiguity, (), 0, {})
+            yield PersonLocation(number, resolved.ambiguity, (), 0, {})
             continue
         unfinished = dict(begun.get(number, {}))
         for one in seen.left.get(number, ()):
             if places := one.doubtful if one.proven else one.places:
                 unfinished[one.batch] = unfinished.get(one.batch, frozenset()) | places
         holdings = (holding(spot, _tally(counts, number, spot), grounds) for spot in spots)
-        yield Located(number, None, tuple(holdings), resolved.unfollowed, unfinished)
+        yield PersonLocation(number, None, tuple(holdings), resolved.unfollowed, unfinished)
 
 
-def _tally(counts: Mapping[str, Counts], number: int, spot: Spot) -> Tally:
+def _tally(counts: Mapping[str, Counts], number: int, spot: CollectionInfo) -> RecordCounts:
     tally = counts[spot.store].get(number, {}).get(spot.collection)
     if tally is None:
         raise TerminalError(f"{spot.name}: the store did not say what it holds there.")
     return tally
 
 
-def holding(spot: Spot, tally: Tally, grounds: Grounds) -> Holding:
+def holding(spot: CollectionInfo, tally: RecordCounts, grounds: Grounds) -> PersonRecords:
     """What a tally as of now says to somebody who asks what is held."""
-    return Holding(
+    return PersonRecords(
         spot,
         records=tally.due + tally.retained,
         kept=tally.retained,

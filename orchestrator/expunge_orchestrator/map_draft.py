@@ -83,7 +83,7 @@ def draft_stores(
             f"There are no settings for {', '.join(missing)}.",
             remedy=f"Say how to reach it: EXPUNGE_STORES__{missing[0].upper()}__…",
         )
-    kinds = {name: kind or kind_of(settings, name) for name, kind in names.items()}
+    kinds = {name: kind or infer_connector(settings, name) for name, kind in names.items()}
     drafts: list[StoreDraft] = []
     for name in sorted(kinds, key=lambda one: _ORDER.get(kinds[one], 1)):
         if kinds[name] not in registry.stores:
@@ -98,7 +98,7 @@ def draft_stores(
     return drafts
 
 
-def kind_of(settings: Settings, name: str) -> str:
+def infer_connector(settings: Settings, name: str) -> str:
     """The connector that a store's settings are for: by the scheme of its url; without one, S3.
 
     Raises:
@@ -116,7 +116,7 @@ def kind_of(settings: Settings, name: str) -> str:
     return kind
 
 
-def written(drafts: Sequence[StoreDraft]) -> str:
+def render_yaml(drafts: Sequence[StoreDraft]) -> str:
     """The drafts as one data map in YAML."""
     return "\n".join(
         ["\n".join(part) for part in (_lines(_HEAD), _controllers(drafts), _identities(drafts), _lines(_TYPES))]
@@ -126,7 +126,7 @@ def written(drafts: Sequence[StoreDraft]) -> str:
 
 def questions(drafts: Sequence[StoreDraft]) -> int:
     """How many lines are to be decided."""
-    return written(drafts).count("# DECIDE:")
+    return render_yaml(drafts).count("# DECIDE:")
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import BackupConnector, Finding, Severity, StoreConnector, Sweepable
+from expunge_connectors.contract import BackupConnector, Finding, Sampleable, Severity, StoreConnector
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.rules import reachability
-from expunge_orchestrator.rules.scope import ownerless
+from expunge_orchestrator.rules.scope import collections_without_owner
 
 
 def inspect_all(
@@ -34,13 +34,17 @@ def inspect_all(
     """
     looks = {f"store {name}": one.inspect for name, one in stores.items()}
     looks |= {f"backups {name}": one.inspect for name, one in backups.items()}
-    found = [*ownerless(data_map), *reachability.findings(data_map), *data_type_closure.findings(data_map, stores)]
-    for findings in store_calls.each(looks, lambda place: looks[place](), at_once).values():
+    found = [
+        *collections_without_owner(data_map),
+        *reachability.findings(data_map),
+        *data_type_closure.findings(data_map, stores),
+    ]
+    for findings in store_calls.gather(looks, lambda place: looks[place](), at_once).values():
         found.extend(findings)
     return _in_order(found)
 
 
-def sweep_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
+def sample_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
     """What samples show: identifiers in places that the map does not name, names that it would not find. Errors first.
 
     Args:
@@ -52,7 +56,7 @@ def sweep_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
     """
     found: list[Finding] = []
     for name, store in stores.items():
-        if isinstance(store, Sweepable):
+        if isinstance(store, Sampleable):
             found.extend(store.sweep(rows))
         else:
             found.append(
@@ -73,7 +77,7 @@ def _in_order(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
 
 
-def refuse_errors(findings: Sequence[Finding]) -> None:
+def raise_on_errors(findings: Sequence[Finding]) -> None:
     """Let errors block.
 
     Raises:
@@ -91,7 +95,7 @@ def refuse_errors(findings: Sequence[Finding]) -> None:
 
 
 @dataclass(slots=True)
-class Inspection:
+class InspectionCache:
     """The last inspection of this process, if it found no error (ADR 7)."""
 
     _of: tuple[object, ...] = ()
@@ -116,5 +120,5 @@ class Inspection:
         if same and time.monotonic() - self._at < holds.total_seconds():
             return
         started = time.monotonic()
-        refuse_errors(inspect_all(data_map, stores, backups, at_once))
+        raise_on_errors(inspect_all(data_map, stores, backups, at_once))
         self._of, self._at = of, started

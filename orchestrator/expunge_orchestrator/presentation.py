@@ -10,8 +10,8 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.batch_status import (
-    at_work_seemingly,
     chunk_states,
+    has_undisclosed_hold,
     outcomes_of,
     reasons_of,
     remaining_by_collection,
@@ -21,12 +21,12 @@ from expunge_orchestrator.ledger.batch_status import (
 )
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.locate import Located, Location
+from expunge_orchestrator.locate import Location, PersonLocation
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.workspace import Workspace
 
 
-def plan_told(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
+def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
     """What it was planned to do."""
     return {
         "batch": batch.uid,
@@ -38,7 +38,7 @@ def plan_told(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
     }
 
 
-def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
+def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     """How far it is, what was found and what is left."""
     with reading(workspace.ledger) as connection:
         results = outcomes_of(connection, batch)
@@ -48,7 +48,7 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "batch": batch.uid,
             "controller": str(batch.scope),
             **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
-            "state": told_state(batch, results, seemingly=at_work_seemingly(connection, batch)),
+            "state": told_state(batch, results, seemingly=has_undisclosed_hold(connection, batch)),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
             "outcomes": results,
@@ -66,7 +66,7 @@ def batch_told(workspace: Workspace, batch: Batch) -> dict[str, Any]:
         }
 
 
-def location_told(found: Location) -> dict[str, object]:
+def location_view(found: Location) -> dict[str, object]:
     """What is held of people, and what was not looked into."""
     return {
         "controller": str(found.scope),
@@ -102,7 +102,7 @@ def location_told(found: Location) -> dict[str, object]:
                 {"controller": one.controller, "name": one.name, "dataTypes": list(one.data_types)}
                 for one in found.others
             ],
-            "backupCopies": backup_copies.stated(found.copies),
+            "backupCopies": backup_copies.as_statement(found.copies),
             "copiesNotSeenNow": [
                 {"place": one.place, "store": one.store, "kind": one.kind, "id": one.id, "lastSeen": one.last_seen}
                 for one in found.unseen_copies
@@ -113,7 +113,7 @@ def location_told(found: Location) -> dict[str, object]:
     }
 
 
-def _located(one: Located) -> dict[str, object]:
+def _located(one: PersonLocation) -> dict[str, object]:
     return {
         "person": one.number,
         "answer": one.answer.value,

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
 
-from expunge_connectors.contract import Dated, StoreConnector, StoreIdentity
+from expunge_connectors.contract import ReportsClock, StoreConnector, StoreIdentity
 
 T = TypeVar("T")
 
 
-def identified(store: StoreConnector) -> tuple[StoreIdentity, datetime]:
+def identity_and_time(store: StoreConnector) -> tuple[StoreIdentity, datetime]:
     """What a store is, and its clock when it said so; one request where the store can say both at once."""
-    return store.identity_at() if isinstance(store, Dated) else (store.identity(), store.now())
+    return store.identity_at() if isinstance(store, ReportsClock) else (store.identity(), store.now())
 
 
-def each(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:
+def gather(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:
     """Ask for each name, `at_once` of them at a time; the answers in the order of the names.
 
     Every call is over when this returns or raises. Of several errors the first one's, in that order, is raised. The

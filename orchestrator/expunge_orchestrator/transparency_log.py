@@ -19,7 +19,7 @@ TRUST_FILE = "trust.json"
 _NO_LOG = "`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where."
 
 
-def install(settings: Settings, operator: Operator, at: datetime) -> Path:
+def initialise(settings: Settings, operator: Operator, at: datetime) -> Path:
     """Make keys, log and trust file; returns the trust file's path.
 
     Raises:
@@ -33,11 +33,11 @@ def install(settings: Settings, operator: Operator, at: datetime) -> Path:
             str(error), remedy="Choose other places with EXPUNGE_HOME, or keep the keys you have."
         ) from None
     path = settings.keys / TRUST_FILE
-    path.write_bytes(trust.encode(trust_of(ring, operator, at)))
+    path.write_bytes(trust.encode(build_trust(ring, operator, at)))
     return path
 
 
-def trust_of(ring: KeyRing, operator: Operator, at: datetime) -> trust.Trust:
+def build_trust(ring: KeyRing, operator: Operator, at: datetime) -> trust.Trust:
     """What an auditor needs to know: the operator's receipt key and log key. No witness yet: unanchored."""
     verifier = signed_note.log_key(operator.log_origin, ring.log.public_key())
     return trust.single_key(operator.name, ring.receipt.public_key(), at, verifier)

@@ -18,7 +18,7 @@ from expunge_orchestrator import learning_late
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import map_check, matching
 from expunge_orchestrator.ledger.database import open_ledger, reading
-from expunge_orchestrator.preflight import Inspection, refuse_errors
+from expunge_orchestrator.preflight import InspectionCache, raise_on_errors
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -43,7 +43,7 @@ class Workspace:
     backups: Mapping[str, BackupConnector]
     ledger: sa.Engine = field(repr=False)
     keys: KeyRing = field(repr=False)
-    inspection: Inspection = field(default_factory=Inspection, repr=False, compare=False)
+    inspection: InspectionCache = field(default_factory=InspectionCache, repr=False, compare=False)
 
     def refuse_errors(self) -> None:
         """Inspect what this workspace works with, unless that was done a moment ago, and let errors block.
@@ -64,9 +64,9 @@ class Workspace:
         Raises:
             FindingsError: There is one in force.
         """
-        learning_late.learn(self.ledger, matching.persons_of(self.data_map))
+        learning_late.backfill_tags(self.ledger, matching.persons_of(self.data_map))
         with reading(self.ledger) as connection:
-            refuse_errors(map_check.findings(connection, self.data_map))
+            raise_on_errors(map_check.findings(connection, self.data_map))
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

@@ -18,7 +18,7 @@ from tests.acceptance.probe import Probe, changed
 from tests.acceptance.test_stopping import cancel
 from tests.fixtures.calltrack import Office, founded
 
-from expunge_orchestrator.errors import NotConfirmedError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.planning import approval
@@ -83,7 +83,7 @@ def test_a_plan_beyond_a_limit_waits_for_somebody_else(
         assert batch.state is BatchState.AWAITING_APPROVAL
         assert [one["limit"] for one in batch.plan["exceeded"]] == [limit]
         was = probe.contents()
-        with pytest.raises(WaitingError, match="approval"):
+        with pytest.raises(BatchBlockedError, match="approval"):
             office.erase(batch)
         with pytest.raises(NotConfirmedError, match="cannot approve"):
             approve(office, batch, batch.plan_digest, "ann")
@@ -103,7 +103,7 @@ def test_a_state_alone_is_no_approval(probe: Probe, tmp_path: Path) -> None:
         batch = office.plan(crowd.csv)
         with office.workspace.ledger.begin() as connection:
             connection.execute(sa.update(tables.batch).values(state=BatchState.PLANNED.value))
-        with pytest.raises(WaitingError, match="approval"):
+        with pytest.raises(BatchBlockedError, match="approval"):
             office.erase(batch)
         with office.workspace.ledger.begin() as connection:
             connection.execute(
@@ -111,7 +111,7 @@ def test_a_state_alone_is_no_approval(probe: Probe, tmp_path: Path) -> None:
                     batch_id=batch.id, approver="bob", digest="0" * 64, at="2026-01-01T00:00:00Z"
                 )
             )
-        with pytest.raises(WaitingError, match="approval"):
+        with pytest.raises(BatchBlockedError, match="approval"):
             office.erase(batch)
 
 
@@ -197,5 +197,5 @@ def test_who_asked_approves_under_no_other_spelling(probe: Probe, tmp_path: Path
         with office.workspace.ledger.begin() as connection:
             row = {"batch_id": batch.id, "approver": spelt, "digest": batch.plan_digest, "at": "2026-01-01T00:00:00Z"}
             connection.execute(sa.insert(tables.approval).values(**row))
-            with pytest.raises(WaitingError):
-                approval.refuse_unapproved(connection, batch)
+            with pytest.raises(BatchBlockedError):
+                approval.require_approved(connection, batch)

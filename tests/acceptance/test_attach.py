@@ -7,7 +7,7 @@ import time
 
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator.ledger.database import sole_runner
+from expunge_orchestrator.ledger.database import runner_lock
 
 
 def test_erase_waits_for_the_running_process_and_then_does_the_work(office: Office) -> None:
@@ -19,7 +19,7 @@ def test_erase_waits_for_the_running_process_and_then_does_the_work(office: Offi
         ended.set()
 
     thread = threading.Thread(target=erase)
-    with sole_runner(office.workspace.ledger):
+    with runner_lock(office.workspace.ledger):
         thread.start()
         time.sleep(1.0)
         assert not ended.is_set()

@@ -21,7 +21,7 @@ from tests.fixtures.calltrack import Office
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator import data_type_closure
-from expunge_orchestrator.errors import OpenChoiceError
+from expunge_orchestrator.errors import IncompleteSelectionError
 from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState
@@ -130,7 +130,7 @@ def test_what_others_hang_on_is_refused_with_nothing_touched(
 ) -> None:
     person = make_holder(probe) if controller == "calltrack" else make_caller(probe)
     was = probe.contents()
-    with pytest.raises(OpenChoiceError) as refused:
+    with pytest.raises(IncompleteSelectionError) as refused:
         office.plan(person.csv, controller, data_types=types)
     assert why in str(refused.value)
     assert refused.value.remedy
@@ -140,7 +140,7 @@ def test_what_others_hang_on_is_refused_with_nothing_touched(
 
 
 def test_the_remedy_is_a_choice_that_is_closed(office: Office) -> None:
-    with pytest.raises(OpenChoiceError) as refused:
+    with pytest.raises(IncompleteSelectionError) as refused:
         office.plan("caller_id\n1\n", "client:42", data_types=["leads"])
     assert refused.value.remedy == "Ask for everything, or for data types on which nothing else depends."
 
@@ -182,7 +182,7 @@ def test_a_foreign_key_from_what_stays_is_met_when_planning_and_before_erasing(
             lambda: office.plan(holder.csv, data_types=["messages"]),
         ):
             with pytest.raises(
-                OpenChoiceError, match=r"records of main\.api_tokens stay and need those of main\.messages"
+                IncompleteSelectionError, match=r"records of main\.api_tokens stay and need those of main\.messages"
             ):
                 refused()
         assert changed(was, probe.contents()) == {}

@@ -45,7 +45,7 @@ def test_a_clients_receipt_holds_both_clocks(workshop: Office, probe: Probe) -> 
     (_, stated), shown = receipt(workshop, batch)
     spec = workshop.workspace.data_map.controllers["client"].deadline
     assert spec is not None
-    assert stated == deadlines.document(deadlines.start(spec, clock.parse(batch.created_at)))
+    assert stated == deadlines.document(deadlines.calculate(spec, clock.parse(batch.created_at)))
     assert [one["clock"] for one in stated["clocks"]] == ["promise", "statute"]
     assert "By when it is to be answered" in shown
 

@@ -24,13 +24,13 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import Placed, Wanted
+from expunge_orchestrator.holds.legal_holds import HoldRequest, PlacementResult
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import told_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.presentation import plan_told
+from expunge_orchestrator.presentation import plan_view
 from expunge_orchestrator.subjects.residual_keys import person_identities
 from expunge_reports import dsse
 
@@ -49,14 +49,14 @@ def place(
     controller: str | None = None,
     until: date | None = None,
     undisclosed: bool = False,
-) -> Placed:
-    wanted = Wanted("hold", people, data_type, controller, None, GROUND, until, undisclosed)
+) -> PlacementResult:
+    wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
     with office.workspace.ledger.begin() as connection:
         tagger, persons = Tagger(office.workspace.keys.suppression), person_identities(office.workspace)
         return legal_holds.place(connection, wanted, tagger, "counsel", persons)
 
 
-def lift(office: Office, placed: Placed) -> int:
+def lift(office: Office, placed: PlacementResult) -> int:
     with office.workspace.ledger.begin() as connection:
         legal_holds.lift(connection, placed.hold.uid, "counsel")
         return hold_enforcement.release(connection)
@@ -121,7 +121,7 @@ def test_a_hold_outlives_the_keys_of_a_request(office: Office, probe: Probe) -> 
 def test_a_hold_that_arrives_half_way_stops_the_rest_and_both_are_told(office: Office, probe: Probe) -> None:
     ann = make_holder(probe)
     batch = office.plan(ann.csv)
-    placed: list[Placed] = []
+    placed: list[PlacementResult] = []
     stores = office.workspace.stores
     main = before(stores["main"], "erase", lambda: placed.append(place(office, [key("user_id", ann.id)])))
     ended = office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
@@ -146,7 +146,7 @@ def test_an_undisclosed_hold_leaves_no_word(office: Office, probe: Probe) -> Non
     ann, bob = make_holder(probe), make_holder(probe)
     batch = office.plan(f"user_id\n{ann.id}\n{bob.id}\n")
     stores = office.workspace.stores
-    placed: list[Placed] = []
+    placed: list[PlacementResult] = []
     main = before(
         stores["main"], "erase", lambda: placed.append(place(office, [key("user_id", ann.id)], undisclosed=True))
     )
@@ -160,7 +160,7 @@ def test_an_undisclosed_hold_leaves_no_word(office: Office, probe: Probe) -> Non
     anew = office.plan(ann.csv).plan
     assert (anew["onHold"], anew["alsoIn"]) == (0, {batch.uid: 1})
     with reading(office.workspace.ledger) as connection:
-        assert plan_told(connection, office.again(batch))["state"] == "executing"
+        assert plan_view(connection, office.again(batch))["state"] == "executing"
     with office.workspace.ledger.begin() as connection:
         envelopes = connection.scalars(sa.select(tables.statement.c.envelope)).all()
     told_bodies = b"".join(dsse.parse(one).payload for one in envelopes)
@@ -293,7 +293,7 @@ def test_a_race_between_hold_and_erasure_has_one_outcome(office: Office, probe: 
     """Either the first erasing step saw the hold, or the hold saw the step and says that it came too late."""
     crowd = make_crowd(probe, 2)
     batch = office.plan(crowd.csv)
-    placed: list[Placed] = []
+    placed: list[PlacementResult] = []
     start = threading.Event()
 
     def counsel() -> None:

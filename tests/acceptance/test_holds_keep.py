@@ -11,13 +11,13 @@ from tests.acceptance.wrapped import before
 from tests.fixtures.calltrack import Office
 
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import Placed
+from expunge_orchestrator.holds.legal_holds import PlacementResult
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 
-def half_way(office: Office, holder: Made, *, undisclosed: bool = False) -> tuple[Batch, Placed]:
+def half_way(office: Office, holder: Made, *, undisclosed: bool = False) -> tuple[Batch, PlacementResult]:
     """A request during whose first erasing step a hold by e-mail is placed."""
-    batch, placed = office.plan(holder.csv), list[Placed]()
+    batch, placed = office.plan(holder.csv), list[PlacementResult]()
     hold = lambda: placed.append(place(office, [key("email", holder.email)], undisclosed=undisclosed))  # noqa: E731
     main = before(office.workspace.stores["main"], "erase", hold)
     assert office.erase(batch, office.with_stores({"main": main})).state is BatchState.ON_HOLD  # type: ignore[dict-item]

@@ -21,11 +21,11 @@ from tests.fixtures.calltrack import Office, Town
 from tests.fixtures.servers import wait_until
 
 from expunge_orchestrator import backup_copies
-from expunge_orchestrator.errors import LedgerBusyError, of_the_ledger
+from expunge_orchestrator.errors import LedgerBusyError, is_ledger_failure
 from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger import batch_status
 from expunge_orchestrator.ledger.batches import BatchState
-from expunge_orchestrator.ledger.database import open_ledger, reading, sole_runner
+from expunge_orchestrator.ledger.database import open_ledger, reading, runner_lock
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_holds_poison_and_cancelling_are_the_same_there(elsewhere: Office, probe
 
 def test_a_second_runner_is_refused(elsewhere: Office) -> None:
     second = open_ledger(elsewhere.settings.ledger)
-    with sole_runner(elsewhere.workspace.ledger), pytest.raises(LedgerBusyError), sole_runner(second):
+    with runner_lock(elsewhere.workspace.ledger), pytest.raises(LedgerBusyError), runner_lock(second):
         pass
     second.dispose()
 
@@ -135,7 +135,7 @@ def test_a_ledger_that_becomes_read_only_is_nobodys_poison_and_no_defect(elsewhe
     with pytest.raises(InternalError) as raised:
         elsewhere.erase(batch)
     sa.event.remove(ledger, "begin", begun)
-    assert of_the_ledger(raised.value)
+    assert is_ledger_failure(raised.value)
     with reading(ledger) as connection:
         assert [one["failure"] for one in batch_status.chunk_states(connection, batch)] == [None]
     assert elsewhere.erase(batch).state is BatchState.ERASED

@@ -28,7 +28,7 @@ from expunge_connectors.errors import ConnectorError, TerminalError
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.tables import backup_copy
-from expunge_orchestrator.locate import MAX_PEOPLE, Answer, Located, Location, locate
+from expunge_orchestrator.locate import MAX_PEOPLE, LocateResult, Location, PersonLocation, locate
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import Workspace
@@ -40,12 +40,12 @@ def located(office: Office, csv: str, controller: str, workspace: Workspace | No
     return locate(chosen, people, parse_scope(controller, chosen.data_map))
 
 
-def the_one(location: Location) -> Located:
+def the_one(location: Location) -> PersonLocation:
     (one,) = location.people
     return one
 
 
-def records(one: Located) -> dict[str, int]:
+def records(one: PersonLocation) -> dict[str, int]:
     return {held.spot.name: held.records for held in one.holdings}
 
 
@@ -60,7 +60,7 @@ def test_an_account_holder_is_found_in_every_collection(workshop: Office, probe:
     one = the_one(found)
     assert records(one) == ann.left(probe)
     assert records(one)["main.messages"] == 3
-    assert (one.answer, one.ambiguity, one.unfollowed, one.unfinished) == (Answer.HELD, None, 0, {})
+    assert (one.answer, one.ambiguity, one.unfollowed, one.unfinished) == (LocateResult.HELD, None, 0, {})
     assert {held.unsure for held in one.holdings} == {0}
     assert found.spots == tuple(held.spot for held in one.holdings)
     assert found.looked_at.keys() == {"main", "recordings", "cache"}
@@ -79,7 +79,7 @@ def test_several_people_each_have_their_own(workshop: Office, probe: Probe) -> N
     people = located(workshop, f"user_id\n{ann.id}\n{bob.id}\n0\n", "calltrack").people
     assert [one.number for one in people] == [1, 2, 3]
     assert [records(one) for one in people[:2]] == [ann.left(probe), bob.left(probe)]
-    assert people[2].answer is Answer.NOT_FOUND
+    assert people[2].answer is LocateResult.NOT_FOUND
     assert set(records(people[2]).values()) == {0}
 
 
@@ -161,7 +161,7 @@ def test_another_clients_records_are_not_counted(workshop: Office, probe: Probe)
     assert records(the_one(found)) == ours.left(probe)
     assert [one.controller for one in found.others] == ["calltrack", "client:<other id>"]
     reaching = the_one(located(workshop, theirs.csv, ours.controller))
-    assert reaching.answer is Answer.NOT_FOUND
+    assert reaching.answer is LocateResult.NOT_FOUND
 
 
 def test_logs_and_copies_are_listed(workshop: Office) -> None:
@@ -215,7 +215,7 @@ def test_of_somebody_ambiguous_nothing_is_counted(
     person = "user_id" if case.controller == "calltrack" else "caller_id"
     csv = as_csv(case.columns, {person: str(case.bystander.id)})
     unclear, clear = located(workshop, csv, case.controller).people
-    assert (unclear.answer, unclear.ambiguity, unclear.holdings) == (Answer.AMBIGUOUS, case.reason, ())
+    assert (unclear.answer, unclear.ambiguity, unclear.holdings) == (LocateResult.AMBIGUOUS, case.reason, ())
     assert records(clear) == case.bystander.left(probe)
 
 
@@ -238,10 +238,10 @@ def test_what_a_failed_request_left_is_not_called_all(office: Office, probe: Pro
     batch = failed_half_way(office, ann)
     one = the_one(located(office, f"phone\n{ann.phone}\n", ann.controller))
     assert not any(records(one).values()), "the way there is gone"
-    assert one.answer is Answer.INCOMPLETE
+    assert one.answer is LocateResult.INCOMPLETE
     assert ("recordings", "recordings") in one.unfinished[batch]
     stranger = make_caller(probe, client_id=43)
-    assert the_one(located(office, stranger.csv, stranger.controller)).answer is Answer.HELD
+    assert the_one(located(office, stranger.csv, stranger.controller)).answer is LocateResult.HELD
 
 
 def test_what_a_cancelled_request_left_is_found_by_an_id_and_told_to_a_phone(office: Office, probe: Probe) -> None:
@@ -251,7 +251,7 @@ def test_what_a_cancelled_request_left_is_found_by_an_id_and_told_to_a_phone(off
     assert records(proven)["recordings.recordings"] == 2
     assert records(proven) == ann.left(probe)
     by_phone = the_one(located(office, f"phone\n{ann.phone}\n", ann.controller))
-    assert by_phone.answer is Answer.INCOMPLETE
+    assert by_phone.answer is LocateResult.INCOMPLETE
     assert ("recordings", "recordings") in by_phone.unfinished[batch.uid]
 
 

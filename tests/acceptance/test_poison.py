@@ -20,7 +20,7 @@ from tests.fixtures.servers import wait_until
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import StillReferencedError, TerminalError
-from expunge_orchestrator.api.schemas.batches import BatchTold
+from expunge_orchestrator.api.schemas.batches import BatchView
 from expunge_orchestrator.cli.erase import report
 from expunge_orchestrator.execution import batch_states, poison_isolation
 from expunge_orchestrator.ledger import tables
@@ -81,7 +81,7 @@ def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
         office.erase(batch)
         told = report(office.workspace, batch, as_json=False)
     assert told["collections"]["main.messages"] == {"found": 2, "due": None, "retained": None, "newer": None}
-    assert BatchTold.model_validate(told).collections["main.messages"].due is None
+    assert BatchView.model_validate(told).collections["main.messages"].due is None
     said = " ".join(capsys.readouterr().out.split())
     assert "│ main.messages │ 2 │ ? │ ? │ ? │" in said
     assert "?: not known, since somebody of whom this was found has not been verified" in said
@@ -251,7 +251,7 @@ def test_a_neighbour_does_not_stop_the_clock(probe: Probe, tmp_path: Path) -> No
         batch = office.plan(crowd.csv)
         with poisoned(probe, [crowd.ids[1]]):
             assert office.erase(batch).state is BatchState.FAILED
-        assert batch_states.wake(office.workspace) == 0
+        assert batch_states.start_due_settling(office.workspace) == 0
         with office.workspace.ledger.begin() as connection:
             first = connection.scalar(sa.select(sa.func.min(tables.chunk.c.id)))
             assert connection.scalar(sa.select(sa.func.count(tables.chunk.c.settle_at))) == 2
@@ -273,19 +273,19 @@ def test_a_neighbour_does_not_stop_the_clock(probe: Probe, tmp_path: Path) -> No
     [(1000, 20, 0, False), (1000, 21, 0, True), (1000, 39, 1, False), (1000, 40, 1, True), (4, 3, 0, False)],
 )
 def test_when_it_fails_everywhere(people: int, failures: int, passes: int, *, expected: bool) -> None:
-    assert poison_isolation.everywhere(people, failures, passes) is expected
+    assert poison_isolation.is_store_failure(people, failures, passes) is expected
 
 
 def test_the_order_of_a_search() -> None:
     """Small pieces first; when a single person has failed and nobody passed, large ones; whole chunks last."""
     assert (
-        poison_isolation.turn(5, 1000, 5, 0)
-        < poison_isolation.turn(4, 1000, 5, 0)
-        < poison_isolation.turn(0, None, None, None)
+        poison_isolation.queue_priority(5, 1000, 5, 0)
+        < poison_isolation.queue_priority(4, 1000, 5, 0)
+        < poison_isolation.queue_priority(0, None, None, None)
     )
     assert (
-        poison_isolation.turn(1, 1000, 11, 0)
-        < poison_isolation.turn(9, 1000, 11, 0)
-        < poison_isolation.turn(0, None, None, None)
+        poison_isolation.queue_priority(1, 1000, 11, 0)
+        < poison_isolation.queue_priority(9, 1000, 11, 0)
+        < poison_isolation.queue_priority(0, None, None, None)
     )
-    assert poison_isolation.turn(9, 1000, 30, 1) < poison_isolation.turn(1, 1000, 30, 1)
+    assert poison_isolation.queue_priority(9, 1000, 30, 1) < poison_isolation.queue_priority(1, 1000, 30, 1)

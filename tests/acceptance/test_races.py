@@ -23,10 +23,10 @@ from tests.fixtures.calltrack import Office, Town, founded
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_control, batch_states, remainders
-from expunge_orchestrator.execution.fencing import take
-from expunge_orchestrator.execution.runner import Watch, run_step
+from expunge_orchestrator.execution.fencing import claim
+from expunge_orchestrator.execution.runner import RunObserver, run_step
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
@@ -64,13 +64,13 @@ def chunk_of(office: Office, batch: Batch) -> sa.Row[Any]:
 
 def step(office: Office, batch: Batch) -> bool:
     """One step of a batch of one chunk; whether it may go on."""
-    delivery = take(office.workspace, chunk_of(office, batch).id, no_beat)
-    return delivery is not None and run_step(delivery, Watch()) is not None
+    delivery = claim(office.workspace, chunk_of(office, batch).id, no_beat)
+    return delivery is not None and run_step(delivery, RunObserver()) is not None
 
 
 def until(office: Office, batch: Batch, name: str) -> None:
     """Carry the batch out up to a step."""
-    batch_states.begin(office.workspace, batch)
+    batch_states.start(office.workspace, batch)
     while batch.pipeline[chunk_of(office, batch).step] != name:
         assert step(office, batch), office.failures(batch)
 
@@ -110,7 +110,7 @@ def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Office, pro
     step(fleet, batch)  # the chunk is done, the batch is not followed yet
     pause = lambda: batch_control.pause(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=pause), ledger.begin() as connection:
-        batch_states.follow(connection, [batch.id])
+        batch_states.sync_state(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.PAUSED
     batch_control.resume(ledger, batch, ACTOR)
     assert fleet.again(batch).state is BatchState.ERASED
@@ -124,12 +124,12 @@ def test_a_cancel_is_not_overwritten_either(fleet: Office, probe: Probe) -> None
     ledger = fleet.workspace.ledger
     until(fleet, batch, "erase:recordings")
     stuck: Any = Instead(fleet.workspace.stores["recordings"], erase=refused)
-    delivery = take(fleet.with_stores({"recordings": stuck}), chunk_of(fleet, batch).id, no_beat)
+    delivery = claim(fleet.with_stores({"recordings": stuck}), chunk_of(fleet, batch).id, no_beat)
     assert delivery is not None
-    assert run_step(delivery, Watch()) is None  # the chunk has failed, the batch is not followed yet
+    assert run_step(delivery, RunObserver()) is None  # the chunk has failed, the batch is not followed yet
     cancel = lambda: batch_control.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=cancel), ledger.begin() as connection:
-        batch_states.follow(connection, [batch.id])
+        batch_states.sync_state(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.CANCELLING
     assert fleet.again(batch).cancelled
 
@@ -143,7 +143,7 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Office, probe: Pr
     )
     with fleet.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(created_at=stamp(now() - timedelta(hours=2))))
-    begin = lambda: batch_states.begin(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
+    begin = lambda: batch_states.start(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
     with after_reading(fleet.workspace.ledger, "batch.created_at <", then=begin):
         assert batch_states.forget_stale_plans(impatient) == 1  # it was looked at
     assert fleet.again(batch).state is BatchState.EXECUTING
@@ -162,7 +162,7 @@ def test_what_was_left_is_taken_up_once(fleet: Office, probe: Probe) -> None:
     again = fleet.again(batch)
     assert again.state is BatchState.CANCELLED
     remainders.take_up(fleet.workspace, again, ACTOR)
-    with pytest.raises(WaitingError):
+    with pytest.raises(BatchBlockedError):
         remainders.take_up(fleet.workspace, again, ACTOR)
     assert fleet.erase(batch).state is BatchState.ERASED, fleet.failures(batch)
     assert not any(ann.left(probe).values())

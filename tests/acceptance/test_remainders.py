@@ -24,7 +24,7 @@ from tests.fixtures.calltrack import Office, Town, founded
 
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.errors import PlanChangedError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError
 from expunge_orchestrator.execution import batch_control, remainders
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState
@@ -371,7 +371,7 @@ def test_another_request_meanwhile_waits_or_is_told(office: Office, probe: Probe
     second = office.plan(f"phone\n{ann.phone}\n", ann.controller)
     assert office.erase(second).state is BatchState.FAILED
     assert first.uid in office.failures(second)
-    with pytest.raises(WaitingError):
+    with pytest.raises(BatchBlockedError):
         remainders.take_up(office.workspace, office.again(first), ACTOR)
     assert office.erase(first).state is BatchState.ERASED, office.failures(first)
     assert office.erase(second).state is BatchState.ERASED, office.failures(second)

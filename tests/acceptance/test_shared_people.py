@@ -24,7 +24,7 @@ def test_both_end_and_what_both_say_is_true(office: Office, probe: Probe, chunk_
     backwards = "user_id\n" + "".join(f"{one}\n" for one in reversed(crowd.ids[10:]))
     second = office.plan(backwards)
     for batch in (first, second):
-        batch_states.begin(office.workspace, batch)
+        batch_states.start(office.workspace, batch)
     attach(office.workspace, first)
     assert office.again(first).state is office.again(second).state is BatchState.ERASED
     assert crowd.messages(probe) == []

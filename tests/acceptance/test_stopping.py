@@ -22,12 +22,12 @@ from tests.fixtures.calltrack import Office, founded
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.presentation import batch_told
+from expunge_orchestrator.presentation import batch_view
 from expunge_reports import dsse
 from expunge_reports import statement as statements
 
@@ -86,7 +86,7 @@ def test_a_pause_lets_the_running_step_end_and_no_other_begin(office: Office, pr
     left = holder.left(probe)
     assert not any(number for name, number in left.items() if name.startswith("main."))
     assert all(number for name, number in left.items() if not name.startswith("main."))
-    with pytest.raises(WaitingError, match="paused"):
+    with pytest.raises(BatchBlockedError, match="paused"):
         office.erase(batch)
     office.settle()
     assert office.again(batch).state is BatchState.PAUSED
@@ -181,13 +181,13 @@ def test_whoever_is_erased_by_then_stays_erased_and_settles(probe: Probe, tmp_pa
         assert said.body["outcome"] == "cancelled"
         assert lines_of(said.body)["main.messages"] == ("left", 1, 1)
         assert crowd.messages(probe) == [crowd.ids[1]]
-        shown = batch_told(office.workspace, office.again(batch))
+        shown = batch_view(office.workspace, office.again(batch))
         assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", True, 0)
         office.settle()
-        shown = batch_told(office.workspace, office.again(batch))
+        shown = batch_view(office.workspace, office.again(batch))
         assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", False, 2)
         assert office.events(batch)[0] == ["accepted", "erased", "settled"]
-        with pytest.raises(WaitingError, match="nothing is left"):
+        with pytest.raises(BatchBlockedError, match="nothing is left"):
             batch_control.cancel(office.workspace.ledger, settled(office, probe), ACTOR)
 
 
@@ -215,7 +215,7 @@ def test_a_store_that_cannot_be_asked_keeps_a_cancelled_batch_open(office: Offic
     # By then everything was gone: the cancel came for nobody, and the batch is what it would be without it.
     assert office.erase(batch).state is BatchState.ERASED
     assert office.events(batch) == [["accepted", "erased"]]
-    with pytest.raises(WaitingError, match="nothing is left"):
+    with pytest.raises(BatchBlockedError, match="nothing is left"):
         batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     office.settle()
     assert office.again(batch).state is BatchState.SETTLED
@@ -233,7 +233,7 @@ def test_a_cancel_that_came_during_the_last_step_came_for_nobody(office: Office,
     dumps: Any = Instead(office.workspace.backups["dumps"], copies=late)  # type: ignore[arg-type]
     ended = office.erase(batch, replace(office.workspace, backups={"dumps": dumps}))
     assert (ended.state, ended.cancelled) == (BatchState.ERASED, False)
-    with reading(ledger) as connection, pytest.raises(WaitingError, match="nothing is left"):
+    with reading(ledger) as connection, pytest.raises(BatchBlockedError, match="nothing is left"):
         batch_control.refuse_too_late(connection, batch)
     office.settle()
     assert office.again(batch).state is BatchState.SETTLED
@@ -243,11 +243,11 @@ def test_a_cancel_that_came_during_the_last_step_came_for_nobody(office: Office,
 def test_a_batch_whose_people_are_erased_is_not_cancelled(office: Office, probe: Probe) -> None:
     batch = office.plan(make_holder(probe).csv)
     office.erase(batch)
-    with pytest.raises(WaitingError, match="nothing is left"):
+    with pytest.raises(BatchBlockedError, match="nothing is left"):
         batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     assert office.again(batch).state is BatchState.ERASED
     batch_control.pause(office.workspace.ledger, batch, ACTOR)
-    with pytest.raises(WaitingError, match="nothing is left"):
+    with pytest.raises(BatchBlockedError, match="nothing is left"):
         batch_control.cancel(office.workspace.ledger, batch, ACTOR)
     assert office.again(batch).state is BatchState.PAUSED
 

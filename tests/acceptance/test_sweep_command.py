@@ -18,7 +18,7 @@ from tests.integration.redis.world import DATA
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.redis import RedisSpec
-from expunge_orchestrator.preflight import sweep_all
+from expunge_orchestrator.preflight import sample_all
 
 
 def environment() -> dict[str, str]:
@@ -63,7 +63,7 @@ def test_a_size_without_a_sample_is_a_mistake(desk: Desk) -> None:
 
 
 def test_a_connector_that_cannot_search_leaves_it_unknown() -> None:
-    [found] = sweep_all({"other": object()}, 10)  # type: ignore[dict-item] - no method is needed for this
+    [found] = sample_all({"other": object()}, 10)  # type: ignore[dict-item] - no method is needed for this
     assert (found.severity, found.code, found.store) == (Severity.INFO, "sweep-unread", "other")
 
 

@@ -30,7 +30,7 @@ def test_both_clocks_stand_in_the_first_answer(door: Door) -> None:
     told = ask(door, controllerReceivedAt=earlier.isoformat())
     spec = door.office.workspace.data_map.controllers["client"].deadline
     assert spec is not None
-    assert told["deadlines"] == deadlines.document(deadlines.start(spec, door.at, earlier))
+    assert told["deadlines"] == deadlines.document(deadlines.calculate(spec, door.at, earlier))
     assert (told["deadlines"]["first"], told["answerBy"]) == ("statute", told["deadlines"]["answerBy"])
     assert told["deadlines"]["warning"].startswith("The statutory clock ends on ")
 

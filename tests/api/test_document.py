@@ -10,7 +10,7 @@ from tests.fixtures.api import Door, once
 
 from expunge_orchestrator.api import schemas
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Shape
+from expunge_orchestrator.api.schemas.common import Schema
 from expunge_orchestrator.auth.principals import Role
 
 JSON = "application/json"
@@ -46,10 +46,10 @@ def has_example(content: dict[str, Any], known: dict[str, Any]) -> bool:
     return "example" in content
 
 
-def every_shape() -> dict[str, type[Shape]]:
+def every_shape() -> dict[str, type[Schema]]:
     modules = [module for module in vars(schemas).values() if isinstance(module, ModuleType)]
     found = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
-    return {one.__name__: one for one in found if issubclass(one, Shape) and one is not Shape}
+    return {one.__name__: one for one in found if issubclass(one, Schema) and one is not Schema}
 
 
 def test_examples_are_of_their_form() -> None:

@@ -17,7 +17,7 @@ from tests.fixtures.calltrack import Town
 
 from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.rate_limit import FOR_ALL, Limiter
+from expunge_orchestrator.api.rate_limit import FOR_ALL, RateLimiter
 from expunge_orchestrator.cli.serve import configured
 
 PUBLIC, UNKNOWN = 20, 2
@@ -112,7 +112,7 @@ def test_many_guesses_are_not_even_looked_at(door: Door) -> None:
 )
 def test_whom_an_address_is_counted_as(one: str, other: str, *, together: bool) -> None:
     """Whoever has a network of IPv6 has 2**64 addresses."""
-    limiter = Limiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1, "calls_per_minute_public": 1}))
+    limiter = RateLimiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1, "calls_per_minute_public": 1}))
     for count in (limiter.count_unknown, limiter.count_public):
         count(one)
         with pytest.raises(ProblemError) if together else nullcontext():
@@ -120,7 +120,7 @@ def test_whom_an_address_is_counted_as(one: str, other: str, *, together: bool) 
 
 
 def test_guessers_of_one_network_are_not_listened_to() -> None:
-    limiter = Limiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1}))
+    limiter = RateLimiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1}))
     for number in range(3 * FOR_ALL):
         with suppress(ProblemError):
             limiter.count_unknown(f"2001:db8::{number:x}")

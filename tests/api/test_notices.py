@@ -103,7 +103,7 @@ def told_to(town: Town, home: Path, receiver: Receiver, *, freeze: bool = False,
 
 def deliver(door: Door) -> None:
     workspace = door.office.workspace
-    outbox.note_changes(workspace, door.at)
+    outbox.enqueue_changes(workspace, door.at)
     delivery.deliver_due(workspace, lambda: door.at)
 
 
@@ -175,7 +175,7 @@ def test_a_member_that_no_store_spells_so_is_refused(town: Town, tmp_path: Path,
         assert str(client) not in told["failure"]
         with reading(door.office.workspace.ledger) as connection:
             there = repository.by_uid(connection, told["id"])
-            assert (there.wrapped_key, there.sealed_identifiers, scheduler.put_off(connection)) == (None, None, [])
+            assert (there.wrapped_key, there.sealed_identifiers, scheduler.deferred(connection)) == (None, None, [])
             assert response_deadlines.how_many_due(connection, door.at + timedelta(days=400)) == 0
         for verb, slug in (("cancel", "already-over"), ("retry", "not-possible-now")):
             assert post(f"{at}/{verb}", headers=operator).json()["type"].endswith(f"/{slug}")
@@ -192,7 +192,7 @@ def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: 
         ask(door, waiveGrace=True)
         door.work()
         door.settle()
-        outbox.note_changes(door.office.workspace, door.at)
+        outbox.enqueue_changes(door.office.workspace, door.at)
         delivery._claim(door.office.workspace, door.at)  # and died before it sent anything
         with opened(door.office.settings, installed()) as fresh:
             delivery.deliver_due(fresh, lambda: door.at)
@@ -200,7 +200,7 @@ def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: 
             later = door.at + delivery.CLAIM
             delivery.deliver_due(fresh, lambda: later)
             assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
-            assert outbox.note_changes(fresh, later) == 0
+            assert outbox.enqueue_changes(fresh, later) == 0
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_a_request_that_waits_for_approval_never_runs_out(door: Door) -> None:
     wish = {**ACCOUNT, "waiveGrace": True}
     made = door.client.post(URL, json=wish, headers=once(door.person(user_id=holder))).json()
     workspace = door.office.workspace
-    scheduler.fence(workspace, door.at)
+    scheduler.lock_due(workspace, door.at)
     with workspace.ledger.begin() as connection:
         row = connection.execute(sa.select(request.c.id).where(request.c.uid == made["id"])).one()
     batch = door.office.plan(f"user_id\n{holder}\n")

@@ -26,7 +26,7 @@ from expunge_connectors.errors import TransientError
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.execution import batch_states
-from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -302,7 +302,7 @@ def test_held_while_it_begins(door: Door, probe: Probe, moment: str) -> None:
         assert scheduler.start_due(workspace, door.at) == 1
         gated = Instead(main, **{verb: reaching(verb) for verb in ("resolve", "count", "erase")})
         with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-            run(door.office.with_stores({"main": gated}), writer, Watch())  # type: ignore[dict-item]
+            run(door.office.with_stores({"main": gated}), writer, RunObserver())  # type: ignore[dict-item]
 
     placed, _ = at_once(counsel, work)
     assert isinstance(placed, Response)
@@ -327,7 +327,7 @@ def test_killed_between_fence_and_plan_and_begin(door: Door, monkeypatch: pytest
     wish = {**ACCOUNT, "waiveGrace": True}
     uid = door.client.post(OWN, json=wish, headers=once(door.person(user_id=holder))).json()["id"]
     workspace = door.office.workspace
-    assert scheduler.fence(workspace, door.at) == 1
+    assert scheduler.lock_due(workspace, door.at) == 1
 
     class DeathError(BaseException):
         """As kill -9: nothing below catches it."""
@@ -511,7 +511,7 @@ def stand(door: Door, url: str, state: str, held: list[str] | None) -> None:
         number = batch_by_uid(connection, url.rpartition("/")[2]).id
         connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == number).values(state=state))
         connection.execute(sa.update(tables.item).where(tables.item.c.batch_id == number).values(held=held))
-        batch_states.follow(connection, [number])
+        batch_states.sync_state(connection, [number])
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

@@ -45,7 +45,7 @@ def test_nothing_to_take_up_is_said(door: Door, probe: Probe) -> None:
     uid = ask(door, make_caller(probe).id)
     at = f"/v1/requests/{uid}"
     assert slug(door.client.post(f"{at}/retry", headers=operator)) == (409, "not-possible-now")
-    scheduler.fence(door.office.workspace, door.at)
+    scheduler.lock_due(door.office.workspace, door.at)
     assert slug(door.client.post(f"{at}/retry", headers=operator)) == (409, "not-possible-now"), "it is its turn now"
     door.work()
     told = door.client.get(at, headers=operator).json()

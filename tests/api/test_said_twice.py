@@ -83,7 +83,7 @@ def test_what_is_too_deep_to_be_looked_through_is_not_let_through(depth: int) ->
     """What reads it afterwards may stand a little less deep in the stack, and be able to."""
     body = b"[" * depth + b'{"a": 1, "a": 2}' + b"]" * depth
     with pytest.raises(ProblemError):
-        call_context.refuse_said_twice(body)
+        call_context.reject_duplicate_members(body)
 
 
 @pytest.mark.parametrize("kind", [None, "text/csv", "application/json"])
@@ -100,7 +100,7 @@ def test_a_list_is_read_as_a_list(door: Door, monkeypatch: pytest.MonkeyPatch, k
 def test_nobody_waits_while_a_long_body_is_looked_through(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, *, waits: bool
 ) -> None:
-    look, waiting = call_context.refuse_said_twice, []
+    look, waiting = call_context.reject_duplicate_members, []
 
     def looking(body: bytes) -> None:
         try:

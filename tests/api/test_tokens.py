@@ -30,7 +30,7 @@ from tests.fixtures.calltrack import Town
 
 from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_orchestrator.api.app import build
-from expunge_orchestrator.api.state import office_of
+from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth import api_keys, jwks, token_replay
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.request_tables import request
@@ -365,7 +365,7 @@ def test_keys_change_at_the_issuer(door: Door, monkeypatch: pytest.MonkeyPatch) 
     old, new = Signer(door.app.issuer), Signer(door.app.issuer)
     with key_server() as (url, state):
         issuer = Issuer(kind="person", issuer=door.app.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
-        office = office_of(door.office.workspace, lambda: door.at)
+        office = build_state(door.office.workspace, lambda: door.at)
         keys = jwks.keys_of(issuer)
         object.__setattr__(office.issuers, "by_name", {"app": issuer})
         object.__setattr__(office.issuers, "keys", {"app": keys})

@@ -232,7 +232,7 @@ def test_two_workers_replace_it_once(door: Door, probe: Probe, monkeypatch: pyte
     plan_only(door, monkeypatch)
     planned_under_another_map(door, uid)
     workspace, meet = door.office.workspace, threading.Barrier(2)
-    planned = planner.make
+    planned = planner.create_plan
 
     def together(*args: Any, **named: Any) -> Batch:
         meet.wait(60)

@@ -19,7 +19,7 @@ from tests.fixtures.calltrack import Town
 
 from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.app import build
-from expunge_orchestrator.api.state import office_of
+from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.ledger.batches import batch_by_uid
@@ -32,7 +32,9 @@ Event = dict[str, str]
 def listening(door: Door) -> Iterator[str]:
     """The API of this installation on a socket, without a worker."""
     server = uvicorn.Server(
-        uvicorn.Config(build(office_of(door.office.workspace, door.clock)), port=0, log_level="error", access_log=False)
+        uvicorn.Config(
+            build(build_state(door.office.workspace, door.clock)), port=0, log_level="error", access_log=False
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -56,7 +58,7 @@ def begun(door: Door, first: int) -> str:
     made = door.client.post("/v1/batches", params={"controller": controller}, content=text, headers=headers).json()
     with reading(door.office.workspace.ledger) as connection:
         batch = batch_by_uid(connection, made["batch"])
-    batch_states.begin(door.office.workspace, batch)
+    batch_states.start(door.office.workspace, batch)
     return batch.uid
 
 

@@ -40,7 +40,7 @@ def test_it_goes_on_after_rounds_that_failed(
 ) -> None:
     """Of the starter and of the runner, whether it was foreseen or not. What failed is told by its kind alone."""
     failures = [RuntimeError("ann.secret@mail.example"), TransientError("ann.secret@mail.example")]
-    start, wake = scheduler.start_due, batch_states.wake
+    start, wake = scheduler.start_due, batch_states.start_due_settling
     starter, runner = list(failures), list(failures)
 
     def starts(*given: Any) -> int:

@@ -33,10 +33,10 @@ from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.api.app import build
-from expunge_orchestrator.api.state import office_of
+from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import open_ledger
-from expunge_orchestrator.transparency_log import install
+from expunge_orchestrator.transparency_log import initialise
 from expunge_orchestrator.workspace import load_map, opened
 
 CONNECTIONS = 16
@@ -83,9 +83,9 @@ def ours(home: str, port: int) -> None:
         },
         api=ApiSettings(issuers=issuers, calls_per_minute=10_000_000),
     )
-    install(settings, load_map(settings, installed()).operator, now())
+    initialise(settings, load_map(settings, installed()).operator, now())
     with opened(settings, installed()) as workspace:
-        uvicorn.run(build(office_of(workspace)), host="127.0.0.1", port=port, access_log=False, log_level="error")
+        uvicorn.run(build(build_state(workspace)), host="127.0.0.1", port=port, access_log=False, log_level="error")
 
 
 class BareWish(BaseModel):

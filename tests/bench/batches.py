@@ -14,13 +14,13 @@ from tests.fixtures.calltrack import Office
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat
 from expunge_orchestrator.execution import batch_states
-from expunge_orchestrator.execution.fencing import take
-from expunge_orchestrator.execution.runner import Watch, run, run_step
+from expunge_orchestrator.execution.fencing import claim
+from expunge_orchestrator.execution.runner import RunObserver, run, run_step
 from expunge_orchestrator.ledger import batch_status, tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.preflight import Inspection
+from expunge_orchestrator.preflight import InspectionCache
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
@@ -138,12 +138,12 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     """Plan and carry out, as `expunge plan` and `expunge erase` do, with a warm process and open connections."""
     people = [frozenset({SubjectKey("caller_id", str(caller))}) for caller in share.expunge]
     with stages.time("plan"):
-        batch = planner.make(workspace, people, Scope("client", str(share.client)), lambda _done: None)
+        batch = planner.create_plan(workspace, people, Scope("client", str(share.client)), lambda _done: None)
     with stages.time("begin"):
-        batch_states.begin(workspace, batch)
+        batch_states.start(workspace, batch)
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         lap = Lap(stages)
-        run(workspace, writer, Watch(lap.step_done), workers=1)
+        run(workspace, writer, RunObserver(lap.step_done), workers=1)
         lap("publish")
     return batch
 
@@ -163,7 +163,7 @@ def one_by_one(office: Office, client: int, callers: Iterable[int], *, anew: boo
     for caller in callers:
         calls.seconds.clear()
         stages = Stages()
-        chosen = replace(workspace, inspection=Inspection()) if anew else workspace
+        chosen = replace(workspace, inspection=InspectionCache()) if anew else workspace
         batch = erase(chosen, Share(client, [caller], []), stages)
         assert office.outcomes(batch) == {"erased": 1}, "the person was not erased"
         found.append((stages, Stages(calls.seconds.copy())))
@@ -174,15 +174,15 @@ def one_by_one(office: Office, client: int, callers: Iterable[int], *, anew: boo
 def erase_here(workspace: Workspace, share: Share) -> None:
     """The same step by step in this thread, for a profiler."""
     people = [frozenset({SubjectKey("caller_id", str(caller))}) for caller in share.expunge]
-    batch = planner.make(workspace, people, Scope("client", str(share.client)), lambda _done: None)
-    batch_states.begin(workspace, batch)
+    batch = planner.create_plan(workspace, people, Scope("client", str(share.client)), lambda _done: None)
+    batch_states.start(workspace, batch)
     with reading(workspace.ledger) as connection:
         chunks = list(connection.scalars(sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id)))
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         for chunk in chunks:
-            delivery = take(workspace, chunk, no_beat)
+            delivery = claim(workspace, chunk, no_beat)
             while delivery is not None:
-                delivery = run_step(delivery, Watch())
+                delivery = run_step(delivery, RunObserver())
         publish(workspace.ledger, writer)
     batch_states.refresh(workspace)
 
@@ -198,7 +198,7 @@ class Lap:
         self._stages.add(stage, self._clock())
 
     def step_done(self, _chunk: int, step: str) -> None:
-        """For `Watch`."""
+        """For `RunObserver`."""
         self(step)
 
 

@@ -34,9 +34,9 @@ from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
-from expunge_orchestrator.errors import LedgerBusyError, LedgerError, of_the_ledger
+from expunge_orchestrator.errors import LedgerBusyError, LedgerError, is_ledger_failure
 from expunge_orchestrator.execution import batch_states, remainders
-from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batches
 from expunge_orchestrator.ledger.database import reading
@@ -119,7 +119,7 @@ def _plan(order: Mapping[str, Any], fuse: Fuse) -> None:
         workspace = _fatal(plain, fuse, lambda _store, _verb: None)
         people = read_people(io.BytesIO(order["people"].encode()), workspace.data_map)
         scope = parse_scope(order["controller"], workspace.data_map)
-        planner.make(workspace, people, scope, lambda _done: None)
+        planner.create_plan(workspace, people, scope, lambda _done: None)
 
 
 def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
@@ -128,13 +128,13 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
         workspace = _fatal(plain, fuse, Latecomer(plain.ledger, order["postgres_url"], order["in_between"]))
         if half == "erase":
             for batch in _meant(workspace, order["batch"]):
-                batch_states.begin(workspace, batch)
+                batch_states.start(workspace, batch)
                 _bring_back(workspace, batch)
         elif half == "remainder":
             for batch in _meant(workspace, order["batch"]):
                 _take_up(workspace, batch)
         else:
-            batch_states.wake(workspace)
+            batch_states.start_due_settling(workspace)
             batch_states.forget_stale_plans(workspace)
             for batch in _meant(workspace, order["batch"]):
                 _bring_back(workspace, batch)
@@ -176,7 +176,7 @@ def _take_up(workspace: Workspace, batch: Batch) -> None:
     if batch.state is BatchState.CANCELLED:
         remainders.take_up(workspace, batch, "chaos")
     else:
-        batch_states.begin(workspace, batch)
+        batch_states.start(workspace, batch)
         _bring_back(workspace, batch)
 
 
@@ -186,7 +186,7 @@ def _run(workspace: Workspace, fuse: Fuse, workers: int) -> None:
     while True:
         try:
             with FatalWriter.armed(workspace.settings.log, origin, workspace.keys.log, fuse) as writer:
-                return run(workspace, writer, Watch(), workers=workers)
+                return run(workspace, writer, RunObserver(), workers=workers)
         except LedgerBusyError:  # Postgres has not noticed yet that the run before was killed; the command waits, too
             time.sleep(PAUSE)
 
@@ -224,7 +224,7 @@ def serve(orders: TextIO, answers: TextIO) -> None:
 
 def _exit_code(error: BaseException) -> int:
     """The command's, as far as it is the ledger's."""
-    return LedgerError.exit_code if isinstance(error, LedgerError) or of_the_ledger(error) else 1
+    return LedgerError.exit_code if isinstance(error, LedgerError) or is_ledger_failure(error) else 1
 
 
 @cache

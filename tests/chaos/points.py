@@ -29,15 +29,15 @@ from sqlalchemy import event
 from expunge_config.datamap import Action
 from expunge_connectors.contract import (
     BackupConnector,
-    Beat,
     CopyListing,
     Counts,
+    DiscoveredKey,
     Finding,
+    Heartbeat,
     Scope,
     StoreConnector,
     StoreIdentity,
     Subject,
-    Yield,
 )
 from expunge_reports.log.append_only_log import LogWriter
 from expunge_reports.log.durable_files import DurableDirectory
@@ -124,7 +124,7 @@ class FatalStore:
         with self._call("now"):
             return self.store.now()
 
-    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         with self._call("resolve"):
             return self.store.resolve(subjects, scope, cutoff)
 
@@ -133,7 +133,12 @@ class FatalStore:
             return self.store.count(subjects, scope, cutoff)
 
     def erase(
-        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+        self,
+        subjects: Sequence[Subject],
+        actions: Mapping[str, Action],
+        scope: Scope,
+        cutoff: datetime,
+        beat: Heartbeat,
     ) -> int:
         def fatal_beat() -> None:
             self.fuse(f"beat {self.name}.erase")

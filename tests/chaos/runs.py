@@ -22,7 +22,7 @@ from tests.chaos.pictures import Picture
 from tests.chaos.world import Request, Start, World
 
 from expunge_orchestrator.execution import batch_control, batch_states
-from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger.batches import BatchState, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.transparency_log import open_log
@@ -300,9 +300,9 @@ def cancelled_half_way(workspace: Workspace) -> None:
         return 0
 
     idle: Any = Instead(workspace.stores["recordings"], erase=cancel)
-    batch_states.begin(workspace, batch)
+    batch_states.start(workspace, batch)
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-        run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, Watch(), workers=1)
+        run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, RunObserver(), workers=1)
     with reading(workspace.ledger) as connection:
         assert {one.state for one in batches(connection)} == {BatchState.CANCELLED}
 

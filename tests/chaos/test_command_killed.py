@@ -13,7 +13,7 @@ from tests.chaos.choice import Choice
 from tests.chaos.runs import KILLED, Chaos, Ending
 from tests.chaos.world import Request
 
-from expunge_orchestrator.demo.oracle import Erased, judge
+from expunge_orchestrator.demo.oracle import Erased, check
 
 # Nobody of them shares a home with another one: two chunks run at once, and who comes last to a shared home may differ.
 REQUEST = Request("crowd", "calltrack", "user_id\n1\n4\n8\n10\n15\n", Erased(users=frozenset({1, 4, 8, 10, 15})))
@@ -64,7 +64,7 @@ def test_killed_command_typed_again(chaos: Chaos, choice: Choice) -> None:
     ending = Ending((), chaos.world.picture(), accounts.of(home), home)
     assert {event for _, _, event in ending.account.told["events"]} == {"accepted", "partially-erased", "settled"}
     assert ending.picture.rewritten_since(before) == []
-    assert judge(judged, chaos.world.snapshot(), REQUEST.erased) == []
+    assert check(judged, chaos.world.snapshot(), REQUEST.erased) == []
 
     source = random.Random(choice.seed)
     wrong: list[str] = []

@@ -17,7 +17,7 @@ from tests.chaos.held import Trial, share
 from tests.chaos.runs import Chaos, Point
 from tests.chaos.test_command_killed import REQUEST
 
-from expunge_orchestrator.demo.oracle import judge
+from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4
@@ -107,4 +107,4 @@ def test_the_command_says_that_it_is_the_ledger(chaos: Chaos) -> None:
     for words in (erase, ("tick",)):
         code, told = limited(chaos, home, resource.RLIM_INFINITY, *words)
         assert code == 0, told
-    assert judge(before, chaos.world.snapshot(), REQUEST.erased) == []
+    assert check(before, chaos.world.snapshot(), REQUEST.erased) == []

@@ -21,11 +21,11 @@ from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.errors import LedgerBehindError, LedgerBusyError
 from expunge_orchestrator.execution import batch_states
-from expunge_orchestrator.execution.fencing import take
-from expunge_orchestrator.execution.runner import Watch, run, run_step
+from expunge_orchestrator.execution.fencing import claim
+from expunge_orchestrator.execution.runner import RunObserver, run, run_step
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batches
-from expunge_orchestrator.ledger.database import reading, sole_runner
+from expunge_orchestrator.ledger.database import reading, runner_lock
 from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
@@ -71,7 +71,7 @@ def begun(chaos: Chaos, scene: Scene) -> Iterator[tuple[Path, Workspace, int]]:
     with chaos.world.workspace(home) as workspace:
         with reading(workspace.ledger) as connection:
             (batch,) = batches(connection)
-        batch_states.begin(workspace, batch)
+        batch_states.start(workspace, batch)
         with reading(workspace.ledger) as connection:
             (chunk,) = connection.scalars(sa.select(tables.chunk.c.id))
         yield home, workspace, chunk
@@ -90,14 +90,14 @@ def next_step(workspace: Workspace) -> str:
 
 def step_done(workspace: Workspace, chunk: int) -> bool:
     """Deliver one step; whether another one follows."""
-    delivery = take(workspace, chunk, no_beat)
+    delivery = claim(workspace, chunk, no_beat)
     assert delivery is not None
-    return run_step(delivery, Watch()) is not None
+    return run_step(delivery, RunObserver()) is not None
 
 
 def finish(workspace: Workspace) -> None:
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-        run(workspace, writer, Watch(), workers=1)
+        run(workspace, writer, RunObserver(), workers=1)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_second_runner_is_refused(chaos: Chaos) -> None:
     scene = scene_of(chaos, "callers, erase")
     with begun(chaos, scene) as (home, workspace, _):
         before, told = chaos.world.picture(), accounts.of(home).told
-        with sole_runner(workspace.ledger):
+        with runner_lock(workspace.ledger):
             with pytest.raises(LedgerBusyError):
                 finish(workspace)
             assert accounts.of(home).told == told
@@ -165,7 +165,7 @@ def test_second_command_waits_and_takes_over(chaos: Chaos) -> None:
             (batch,) = batches(connection)
         with (home / "output.txt").open("wb") as output, ExitStack() as first:
             first.enter_context(open_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-            first.enter_context(sole_runner(workspace.ledger))
+            first.enter_context(runner_lock(workspace.ledger))
             process = subprocess.Popen(
                 [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid],
                 env=chaos.world.environment(home),

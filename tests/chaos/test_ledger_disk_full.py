@@ -14,7 +14,7 @@ from tests.chaos.ledgers import LedgerServer
 from tests.chaos.runs import Chaos, Point
 from tests.chaos.test_command_killed import REQUEST, command
 
-from expunge_orchestrator.demo.oracle import judge
+from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 2
@@ -108,4 +108,4 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
         assert "Traceback" not in told
         for words in (erase, ("tick",)):
             assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
-        assert judge(before, fleet.world.snapshot(), REQUEST.erased) == [], sort
+        assert check(before, fleet.world.snapshot(), REQUEST.erased) == [], sort

@@ -19,7 +19,7 @@ from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
 from tests.chaos.test_command_killed import REQUEST, command
 from tests.fixtures.servers import wait_until
 
-from expunge_orchestrator.demo.oracle import judge
+from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4
@@ -180,4 +180,4 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
         owner.execute("DROP TRIGGER hang ON step_log")
     for words in (erase, ("tick",)):
         assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
-    assert judge(before, fleet.world.snapshot(), REQUEST.erased) == []
+    assert check(before, fleet.world.snapshot(), REQUEST.erased) == []

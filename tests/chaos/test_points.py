@@ -12,7 +12,7 @@ from tests.chaos.pictures import UPLOADS, Picture, Thing
 from tests.chaos.runs import Chaos, sample
 from tests.chaos.sundries import VAULT
 
-from expunge_orchestrator.demo.oracle import judge
+from expunge_orchestrator.demo.oracle import check
 
 PARTS = 8
 """Of the points: parts can be run by several workers, each with servers of its own."""
@@ -122,7 +122,7 @@ def test_undisturbed_runs_keep_the_laws(chaos: Chaos) -> None:
         if request.afterwards is not None:
             chaos.world.arrive_late(request.afterwards)
         assert chaos.run(request, "settle", home, 0)[0] == 0
-        assert judge(before, chaos.world.snapshot(), request.erased) == []
+        assert check(before, chaos.world.snapshot(), request.erased) == []
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -28,9 +28,9 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo.oracle import Erased, judge
+from expunge_orchestrator.demo.oracle import Erased, check
 from expunge_orchestrator.dev_servers.ports import free_ports
-from expunge_orchestrator.transparency_log import install
+from expunge_orchestrator.transparency_log import initialise
 from expunge_orchestrator.workspace import load_map
 
 CALLERS = 12
@@ -116,7 +116,7 @@ class Axe:
 def founded(chaos: Chaos, home: Path) -> Served:
     """An installation in the world as it was, and its server, which is not started."""
     settings = chaos.world.settings(home)
-    install(settings, load_map(settings, installed()).operator, now())
+    initialise(settings, load_map(settings, installed()).operator, now())
     with chaos.world.workspace(home) as workspace:
         for store in workspace.stores.values():
             if isinstance(store, Adoptable):
@@ -226,6 +226,6 @@ def test_killed_server_keeps_what_it_answered(chaos: Chaos, choice: Choice) -> N
         server = founded(chaos, chaos.new_home())
         asked, erased = wishes(chaos, source)
         found = one_turn(server, asked, source, 4 if choice.sample is None else 2)
-        found += map(str, judge(before, chaos.world.snapshot(), erased))
+        found += map(str, check(before, chaos.world.snapshot(), erased))
         wrong += [f"turn {turn}: {one}" for one in found]
     assert not wrong, "\n".join([str(choice), *wrong])

@@ -36,7 +36,7 @@ from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import read_people
-from expunge_orchestrator.transparency_log import install
+from expunge_orchestrator.transparency_log import initialise
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 if TYPE_CHECKING:
@@ -210,14 +210,14 @@ class World:
         if self.ledger is not None:
             self.ledger.found(home)
         settings = self.settings(home).model_copy(update={"chunk_size": request.chunk})
-        install(settings, load_map(settings, installed()).operator, now())
+        initialise(settings, load_map(settings, installed()).operator, now())
         with opened(settings, installed()) as workspace:
             for store in workspace.stores.values():
                 if isinstance(store, Adoptable):
                     store.adopt()
             people = read_people(io.BytesIO(request.people.encode()), workspace.data_map)
             scope = parse_scope(request.controller, workspace.data_map)
-            batch = planner.make(workspace, people, scope, lambda _done: None, request.data_types)
+            batch = planner.create_plan(workspace, people, scope, lambda _done: None, request.data_types)
         return self.save(f"{request.name}_erase", home), batch.uid, batch.plan_digest
 
     def arrive_late(self, holder: int) -> None:

@@ -147,7 +147,7 @@ class Trial:
                 if answer.ambiguity is not None
                 else frozenset(
                     (key.namespace, key.value)
-                    for key in map(member_proof.plain, answer.keys)
+                    for key in map(member_proof.unmark, answer.keys)
                     if key.namespace in self._map.identities
                 )
             )
@@ -158,7 +158,7 @@ class Trial:
             if keys is not None:
                 subjects.append(Subject(ask.number, answer.keys))
                 predicted[ask.number] = keys, self._model.seal(state, self._model.found(state, keys))
-        return member_proof.told_to("main", subjects, self._scope, self._map), predicted
+        return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
 
     def _chunk(
         self, store: PostgresStore, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]

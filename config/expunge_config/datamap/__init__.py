@@ -3,7 +3,7 @@
 from expunge_config.datamap.base import Model, Name, Text
 from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute
 from expunge_config.datamap.digest import digest
-from expunge_config.datamap.key_flow import Ways
+from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.loader import Problem, load
 from expunge_config.datamap.models import (
     Action,
@@ -37,6 +37,7 @@ __all__ = [
     "DeletionRule",
     "Identity",
     "IdentityKind",
+    "KeyFlow",
     "Limits",
     "LogDeclaration",
     "Model",
@@ -51,7 +52,6 @@ __all__ = [
     "StoreSpec",
     "Text",
     "UnmappedPlace",
-    "Ways",
     "digest",
     "load",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class KeyFlow:
     """The ways to and from the records of one collection. Names of keys are identities, or made up within a store.
 
     Attributes:

@@ -70,7 +70,7 @@ _WORDS = frozenset(
 )
 
 
-def key_shape(name: str, words: Collection[str] = ()) -> str:
+def mask_values(name: str, words: Collection[str] = ()) -> str:
     """The shape of a key's name.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from expunge_config.datamap import StoreSpec
 from expunge_connectors.contract import Finding, Severity
-from expunge_connectors.keyspace.identifier_patterns import identifiers, key_shape, share, words_of
+from expunge_connectors.keyspace.identifier_patterns import identifiers, mask_values, share, words_of
 
 _NAMED = 10
 
@@ -40,7 +40,7 @@ class KeyNames:
         for name in names:
             size += 1
             if not self.named(name):
-                shapes[self.place + key_shape(name, words)] += 1
+                shapes[self.place + mask_values(name, words)] += 1
         others: list[str] = []
         for shape, count in sorted(shapes.items()):
             if shape in free:

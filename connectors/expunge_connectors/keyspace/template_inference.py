@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from expunge_connectors.draft import COMPANY, PERSONAL, DraftCollection, StoreDraft
-from expunge_connectors.keyspace.identifier_patterns import PLACEHOLDERS, key_shape
+from expunge_connectors.keyspace.identifier_patterns import PLACEHOLDERS, mask_values
 
 _PLACE = re.compile(r"\{[a-z]+\}")
 _NOMINATING: Mapping[str, tuple[str, Mapping[str, object]]] = {
@@ -30,7 +30,7 @@ class Shapes:
         """Sort names by their shape."""
         found = cls()
         for name in names:
-            shape = key_shape(name)
+            shape = mask_values(name)
             found.size += 1
             found.counts[shape] = found.counts.get(shape, 0) + 1
             found.examples.setdefault(shape, name)
@@ -110,7 +110,7 @@ def _yielded(known: Sequence[StoreDraft]) -> frozenset[str]:
     return frozenset(str(name) for one in told if one is not None for name in (one if isinstance(one, dict) else [one]))
 
 
-def obstacle(shape: str) -> str:
+def why_not_a_template(shape: str) -> str:
     """Why no template can be guessed for a shape."""
     places = _PLACE.findall(shape)
     if len([one for one in places if one in PLACEHOLDERS]) > 1:
@@ -120,7 +120,7 @@ def obstacle(shape: str) -> str:
     return "no identifier stands in the name"
 
 
-def unguessed(shapes: Shapes, known: Sequence[StoreDraft]) -> Iterator[tuple[str, int]]:
+def unexplained(shapes: Shapes, known: Sequence[StoreDraft]) -> Iterator[tuple[str, int]]:
     """(shape, names) of the shapes that no template can be guessed for."""
     return ((shape, count) for shape, count in sorted(shapes.counts.items()) if guess(shape, known) is None)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind
-from expunge_connectors.contract import Counts, Finding, Scope, Severity, Subject, Tally
-from expunge_connectors.errors import MisspelledMemberError, TerminalError
+from expunge_connectors.contract import Counts, Finding, RecordCounts, Scope, Severity, Subject
+from expunge_connectors.errors import TerminalError, UnknownMemberError
 from expunge_connectors.keyspace.templates import ALPHABETS, Step, Template, overlap, steps
 
 Complaints = Iterable[tuple[tuple[str, ...], str]]
@@ -89,14 +89,14 @@ def in_scope(store: str, name: str, spec: CollectionSpec, scope: Scope, *, by_co
     return True
 
 
-def refuse_blurred(store: str, name: str, templates: Iterable[Template], scope: Scope) -> None:
+def require_unambiguous_names(store: str, name: str, templates: Iterable[Template], scope: Scope) -> None:
     """Refuse a member whose keys could be another member's.
 
     Raises:
         MisspelledMemberError: It holds the character that ends it in a template, or nothing does.
     """
     if not all(template.tells_apart(scope.member or "") for template in templates):
-        raise MisspelledMemberError(
+        raise UnknownMemberError(
             f"Store {store}, collection {name}: where the controller's member ends in a name cannot be told.",
             remedy="Use a delimiter beside `{controller}` that no member holds, and name the records anew.",
         )
@@ -127,7 +127,7 @@ class Tallies:
 
     def __init__(self, subjects: Iterable[Subject], collections: Iterable[str]) -> None:
         names = list(collections)
-        self._counts = {subject.number: dict.fromkeys(names, Tally()) for subject in subjects}
+        self._counts = {subject.number: dict.fromkeys(names, RecordCounts()) for subject in subjects}
 
     def add(self, number: int, collection: str, *, due: int = 0, newer: int = 0) -> None:
         """Add records that are due, or newer than the cutoff."""
@@ -135,7 +135,7 @@ class Tallies:
         self._put(
             number,
             collection,
-            Tally(before.due + due, before.retained, before.newer + newer, before.until, before.ground),
+            RecordCounts(before.due + due, before.retained, before.newer + newer, before.until, before.ground),
         )
 
     def retain(self, number: int, collection: str, until: datetime | None, ground: str) -> None:
@@ -147,9 +147,9 @@ class Tallies:
         open_ended = until is None or (before.retained > 0 and before.until is None)
         day = None if open_ended or until is None else max(until.date(), before.until or until.date())
         named = before.ground if before.ground is not None and (before.until is None or until is not None) else ground
-        self._put(number, collection, Tally(before.due, before.retained + 1, before.newer, day, named))
+        self._put(number, collection, RecordCounts(before.due, before.retained + 1, before.newer, day, named))
 
-    def _put(self, number: int, collection: str, tally: Tally) -> None:
+    def _put(self, number: int, collection: str, tally: RecordCounts) -> None:
         self._counts[number][collection] = tally
 
     @property
@@ -159,7 +159,7 @@ class Tallies:
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class RecordNaming:
     """What names the records of one collection, as far as it can meet what names those of another.
 
     Attributes:
@@ -182,7 +182,7 @@ class Naming:
         return self.whole.text, self.whole.namespace or (None if self.part is None else self.part.namespace)
 
 
-def overlaps(store: str, data_map: DataMap, namings: Sequence[Naming]) -> Iterable[Finding]:
+def overlaps(store: str, data_map: DataMap, namings: Sequence[RecordNaming]) -> Iterable[Finding]:
     """Pairs of collections of which one can name a record of the other: the same key would mean two things.
 
     What values are made of is taken from
@@ -202,7 +202,7 @@ def overlaps(store: str, data_map: DataMap, namings: Sequence[Naming]) -> Iterab
                 )
 
 
-def meeting(data_map: DataMap, namings: Sequence[Naming]) -> dict[str, frozenset[str]]:
+def overlapping_collections(data_map: DataMap, namings: Sequence[RecordNaming]) -> dict[str, frozenset[str]]:
     """Collection -> those of which a record can be a record of it, or a part of one, also with the same meaning."""
     return {
         one.collection: frozenset(
@@ -214,13 +214,13 @@ def meeting(data_map: DataMap, namings: Sequence[Naming]) -> dict[str, frozenset
     }
 
 
-def _meet(data_map: DataMap, one: Naming, other: Naming) -> bool:
+def _meet(data_map: DataMap, one: RecordNaming, other: RecordNaming) -> bool:
     if one.means == other.means and (one.part is None) == (other.part is None):
         return False
     return _can_meet(data_map, one, other)
 
 
-def _can_meet(data_map: DataMap, one: Naming, other: Naming) -> bool:
+def _can_meet(data_map: DataMap, one: RecordNaming, other: RecordNaming) -> bool:
     if not overlap(_steps(data_map, one.whole, below=one.below), _steps(data_map, other.whole, below=other.below)):
         return False
     if one.part is None or other.part is None:
@@ -233,5 +233,5 @@ def _steps(data_map: DataMap, template: Template, *, below: bool = False) -> Seq
     return steps(template, ALPHABETS.get(identity.normaliser) if identity is not None else None, open_end=below)
 
 
-def _shown(naming: Naming) -> str:
+def _shown(naming: RecordNaming) -> str:
     return naming.whole.text if naming.part is None else f"{naming.whole.text} {naming.part.text}"

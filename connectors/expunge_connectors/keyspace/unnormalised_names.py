@@ -46,7 +46,7 @@ def readable(template: Template) -> bool:
     return template.namespace is not None and "}{" not in template.text
 
 
-def spelt_freely(data_map: DataMap, namespace: str | None) -> bool:
+def has_variants(data_map: DataMap, namespace: str | None) -> bool:
     """Whether a value of an identity may be spelt in several ways."""
     identity = data_map.identities.get(namespace or "")
     return identity is not None and identity.normaliser not in _ONE_SPELLING
@@ -104,7 +104,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Spellings:
+class NormalisationSample:
     """Counts names in another spelling than the normalised one. Holds no name.
 
     Attributes:
@@ -157,7 +157,7 @@ def unknown_spellings(
         collections: (name, collection, the identity that its names are made from).
     """
     for name, spec, namespace in collections:
-        if spec.log is None and namespace is not None and spelt_freely(data_map, namespace):
+        if spec.log is None and namespace is not None and has_variants(data_map, namespace):
             normaliser = data_map.identities[namespace].normaliser
             yield Finding(
                 Severity.INFO,

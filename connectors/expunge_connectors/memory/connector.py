@@ -10,22 +10,22 @@ from typing import ClassVar
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import (
-    Beat,
     Counts,
+    DiscoveredKey,
     Finding,
+    Heartbeat,
+    RecordCounts,
     Scope,
     Severity,
     StoreIdentity,
     Subject,
     SubjectKey,
-    Tally,
-    Yield,
 )
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.keyspace.template_rules import in_scope
 from expunge_connectors.memory.database import MemoryRecord
 from expunge_connectors.memory.selection import (
-    Standing,
+    Disposition,
     Tied,
     owned,
     selecting,
@@ -76,10 +76,10 @@ class MemoryStore:
         self._reach()
         return self._database.clock().astimezone(UTC)
 
-    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """The declared yields of the subjects' records."""
         return [
-            Yield(one.number, via, name, key)
+            DiscoveredKey(one.number, via, name, key)
             for name, collection in self._collections(scope)
             for one in self._tied(name, collection, subjects, scope, tied)
             if within(one, collection, self._map, cutoff)
@@ -93,7 +93,12 @@ class MemoryStore:
         return self._counted(subjects, scope, cutoff, tied)
 
     def erase(
-        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+        self,
+        subjects: Sequence[Subject],
+        actions: Mapping[str, Action],
+        scope: Scope,
+        cutoff: datetime,
+        beat: Heartbeat,
     ) -> int:
         """Remove or tombstone what is due, in pieces."""
         self._check(actions)
@@ -104,7 +109,7 @@ class MemoryStore:
             due = [
                 one.record
                 for one in self._tied(name, collection, subjects, scope, tied)
-                if standing(one, collection, self._map, cutoff)[0] is Standing.DUE
+                if standing(one, collection, self._map, cutoff)[0] is Disposition.DUE
             ]
             for start in range(0, len(due), PIECE):
                 for record in due[start : start + PIECE]:
@@ -121,10 +126,10 @@ class MemoryStore:
         """Nothing to give back."""
 
     def _counted(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime, find: Finder) -> Counts:
-        counts: dict[int, dict[str, Tally]] = {subject.number: {} for subject in subjects}
+        counts: dict[int, dict[str, RecordCounts]] = {subject.number: {} for subject in subjects}
         for name, collection in self._collections(scope):
             for of_collection in counts.values():
-                of_collection[name] = Tally()
+                of_collection[name] = RecordCounts()
             for one in self._tied(name, collection, subjects, scope, find):
                 found = standing(one, collection, self._map, cutoff)
                 counts[one.number][name] = _added(counts[one.number][name], *found)
@@ -170,16 +175,16 @@ class MemoryStore:
             raise TransientError(f"Store {self.name}: it cannot be reached.")
 
 
-def _added(tally: Tally, found: Standing, until: date | None) -> Tally:
+def _added(tally: RecordCounts, found: Disposition, until: date | None) -> RecordCounts:
     match found:
-        case Standing.DUE:
+        case Disposition.DUE:
             return replace(tally, due=tally.due + 1)
-        case Standing.NEWER:
+        case Disposition.NEWER:
             return replace(tally, newer=tally.newer + 1)
-        case Standing.RETAINED:
+        case Disposition.RETAINED:
             # One record without a last day, and no day can be named for all of them.
             open_ended = until is None or (tally.retained > 0 and tally.until is None)
             last = None if open_ended or until is None else max(until, tally.until or until)
             return replace(tally, retained=tally.retained + 1, until=last)
-        case Standing.DONE:
+        case Disposition.DONE:
             return tally

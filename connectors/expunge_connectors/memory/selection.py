@@ -14,7 +14,7 @@ from expunge_connectors.memory.database import MemoryRecord
 from expunge_connectors.memory.spec import MemoryCollection
 
 
-class Standing(StrEnum):
+class Disposition(StrEnum):
     """What is right for a record of a subject."""
 
     DUE = "due"
@@ -76,18 +76,18 @@ def tied_one_by_one(
 
 def standing(
     one: Tied, collection: MemoryCollection, data_map: DataMap, cutoff: datetime
-) -> tuple[Standing, date | None]:
+) -> tuple[Disposition, date | None]:
     """What is right for a record, and the last day to which it is retained."""
     if collection.tombstone and is_tombstoned(one.record, collection):
-        return Standing.DONE, None
+        return Disposition.DONE, None
     if not within(one, collection, data_map, cutoff):
-        return Standing.NEWER, None
+        return Disposition.NEWER, None
     data_type = data_map.data_types[collection.data_type or ""]
     if data_type.on_request is Action.RETAIN:
         until = None if one.record.start is None else data_type.rule.period.after(one.record.start)
         if until is None or until > cutoff.date():
-            return Standing.RETAINED, until
-    return Standing.DUE, None
+            return Disposition.RETAINED, until
+    return Disposition.DUE, None
 
 
 def within(one: Tied, collection: MemoryCollection, data_map: DataMap, cutoff: datetime | None) -> bool:

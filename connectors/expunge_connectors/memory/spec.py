@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, Model, Name, StoreSpec, Ways
+from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Name, StoreSpec
 from expunge_connectors.memory.database import MemoryDatabase
 
 
@@ -60,10 +60,10 @@ class MemorySpec(StoreSpec):
             if data_type is not None and data_type.on_request is Action.TOMBSTONE and not collection.tombstone:
                 yield here, "the data type is tombstoned: `tombstone` must name the fields"
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:  # noqa: ARG002 - records name identities alone
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - records name identities alone
         """By ties and yields."""
         return {
-            name: Ways(
+            name: KeyFlow(
                 frozenset(one for one in collection.ties if not data_map.identities[one].shareable),
                 frozenset() if _stays_whole(collection, data_map) else frozenset(collection.yields),
                 leads=frozenset(collection.yields),

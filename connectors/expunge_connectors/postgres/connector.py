@@ -11,14 +11,14 @@ from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import (
-    Beat,
     Counts,
+    DiscoveredKey,
     Finding,
+    Heartbeat,
     Scope,
     Severity,
     StoreIdentity,
     Subject,
-    Yield,
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
@@ -27,24 +27,24 @@ from expunge_connectors.postgres import draft as drafting
 from expunge_connectors.postgres import identity, inspection
 from expunge_connectors.postgres import resolve as resolution
 from expunge_connectors.postgres.catalog import fingerprint, row_estimates
-from expunge_connectors.postgres.catalog.cache import RememberedCatalogue
+from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.fingerprint import Fingerprint
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
-from expunge_connectors.postgres.erase.eraser import Eraser, Step
+from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.foreground import Foreground
+from expunge_connectors.postgres.foreground import LoadMonitor
 from expunge_connectors.postgres.mapping import retention_dependencies
 from expunge_connectors.postgres.mapping.bound_tables import MappedStore, mapped_store, store_spec, tying
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.slices import slices
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
-from expunge_connectors.postgres.statement_cache import Phrases
+from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify import verifier as verification
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
-from expunge_connectors.postgres.verify.verification_query import Verifier
-from expunge_connectors.retry import patient, retrying
+from expunge_connectors.postgres.verify.verification_query import VerificationQuery
+from expunge_connectors.retry import backoff, with_retries
 
 T = TypeVar("T")
 
@@ -79,12 +79,12 @@ class PostgresStore:
         self._map = store_spec(name, data_map)
         self._settings = connection
         self._connections = Connections(name, connection)
-        self._catalogue = RememberedCatalogue(table.table for table in self._map.collections.values())
+        self._catalogue = CachedCatalog(table.table for table in self._map.collections.values())
         self._last_mapped: tuple[Catalogue, Scope, MappedStore] | None = None
-        self._last_verified: tuple[Catalogue, Scope, Phrases] | None = None
+        self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
         self._replicas = Replicas(name, connection)
-        self._foreground = Foreground(connection.busy_sessions)
-        self._wait = patient() if wait is None else wait
+        self._foreground = LoadMonitor(connection.busy_sessions)
+        self._wait = backoff() if wait is None else wait
         self._inspected: Fingerprint | None = None
 
     def __repr__(self) -> str:
@@ -103,7 +103,7 @@ class PostgresStore:
                 return drafting.draft(leased_connection, name, rows)
 
         try:
-            return retrying(patient())(leased)
+            return with_retries(backoff())(leased)
         finally:
             connections.close()
 
@@ -135,7 +135,7 @@ class PostgresStore:
         """The server's clock (UTC)."""
         return self._call(lambda connection: identity.now(connection, self.name))
 
-    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """Declared yields and internal keys of every row tied to these keys."""
         tied = tying(self.name, self._map, scope)
         if not any(key.namespace in tied for subject in subjects for key in subject.keys):
@@ -151,7 +151,12 @@ class PostgresStore:
         )
 
     def erase(
-        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+        self,
+        subjects: Sequence[Subject],
+        actions: Mapping[str, Action],
+        scope: Scope,
+        cutoff: datetime,
+        beat: Heartbeat,
     ) -> int:
         """Delete or tombstone what is due, slice by slice, each in bounded transactions.
 
@@ -197,12 +202,12 @@ class PostgresStore:
             )
         self._check_structure()
 
-        def verifier(connection: Connection) -> Verifier:
+        def verifier(connection: Connection) -> VerificationQuery:
             live = self._catalogue.read(connection)
             last = self._last_verified
             if last is None or last[0] is not live or last[1] != scope:
-                last = self._last_verified = live, scope, Phrases()
-            return Verifier(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
+                last = self._last_verified = live, scope, StatementCache()
+            return VerificationQuery(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
 
         found = self._reading(lambda connection: verification.verify(connection, verifier(connection), subjects))
         found = self._call(lambda connection: self._replicas.verify(connection, verifier, subjects, found))
@@ -225,8 +230,8 @@ class PostgresStore:
         self._connections.close()
         self._replicas.close()
 
-    def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Beat) -> int:
-        def step(connection: Connection) -> Step:
+    def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Heartbeat) -> int:
+        def step(connection: Connection) -> TransactionResult:
             with self._foreground.watched(connection):
                 return eraser.at(self._foreground.pace).step(connection, subjects)
 
@@ -295,4 +300,4 @@ class PostgresStore:
             with translated(self.name), self._connections.lease(isolation) as connection:
                 return work(connection)
 
-        return retrying(self._wait)(leased)
+        return with_retries(self._wait)(leased)

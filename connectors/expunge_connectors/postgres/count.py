@@ -9,18 +9,26 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import Counts, Scope, Subject, Tally
+from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
 from expunge_connectors.postgres.sql import key_staging
-from expunge_connectors.postgres.sql.combined_query import Bundle, answers
-from expunge_connectors.postgres.sql.comparison import leading, named, place, place_names, place_types
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, either, listed, raw
-from expunge_connectors.postgres.sql.row_conditions import kept, kept_until, owned, requested
+from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
+from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, comma_list, or_, raw
+from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, requested
+from expunge_connectors.postgres.sql.row_conditions import retained as kept
 from expunge_connectors.postgres.sql.shared_rows import others_left
-from expunge_connectors.postgres.sql.subject_search import Search, Way, from_rows, joined, meets, ways_of
-from expunge_connectors.postgres.sql.tombstones import entombed
+from expunge_connectors.postgres.sql.subject_search import (
+    Search,
+    SearchPath,
+    from_rows,
+    join_condition,
+    joined,
+    search_paths,
+)
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
 
 
@@ -30,23 +38,23 @@ def count(
     """Tallies of every collection in the scope, zeros included."""
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
-    nothing = dict.fromkeys(store.scoped, Tally())
+    nothing = dict.fromkeys(store.scoped, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
     told = answers(search, "count", partial(_bundled, search)) if search.staged.few and store.scoped else None
-    seen: dict[tuple[int, int, int, date | None, str | None], Tally] = {}  # there are few different ones
+    seen: dict[tuple[int, int, int, date | None, str | None], RecordCounts] = {}  # there are few different ones
     for name, number, due, retained, newer, until in _one_by_one(search) if told is None else told:
         shared = retained and store.scoped[name].spec.sharing is not None
         tally = (due, retained, newer, until, "shared" if shared else None)
         if tally not in seen:
-            seen[tally] = Tally(*tally)
+            seen[tally] = RecordCounts(*tally)
         tallies[number][name] = seen[tally]
     return tallies
 
 
 def _bundled(search: Search) -> sql.Composed:
-    bundle = Bundle.of(search)
+    bundle = CombinedQuery.of(search)
     for mapped in search.store.scoped.values():
-        ways = ways_of(bundle.search, mapped.selecting)
+        ways = search_paths(bundle.search, mapped.selecting)
         if ways and mapped.leads:
             bundle.keep(mapped, _found(bundle.search, mapped, ways))
         bundle.tell(_statement(bundle.search, mapped, ways))
@@ -58,7 +66,7 @@ def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
     unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            ways = ways_of(search, mapped.selecting)
+            ways = search_paths(search, mapped.selecting)
             if not ways:
                 unread[mapped.name] = mapped.table.identifier
                 continue
@@ -82,7 +90,7 @@ _STATEMENT = sql.SQL(
 _NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date FROM {} WHERE false")
 
 
-def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+def _statement(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
     name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
     if not ways:
         return _NOTHING.format(name, mapped.table.identifier)
@@ -91,17 +99,17 @@ def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.
     return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, ways)))
 
 
-def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
     """The rows that the ways, and ties within the collection from there, lead to: each once for a subject."""
-    stays = either(kept(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
+    stays = or_(kept(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
     def facts(asked: sql.Composable, leads: sql.Composable) -> sql.Composed:
-        return listed(
+        return comma_list(
             sql.SQL("k.number"),
-            *named(place_names(mapped), place(mapped, "t")),
+            *named(place_names(mapped), row_id(mapped, "t")),
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             sql.SQL("{} AS asked, {} AS leads, {} AS stays, {} AS until, {} AS tombstone").format(
-                asked, leads, stays, kept_until(mapped, "t"), entombed(mapped, "t")
+                asked, leads, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")
             ),
         )
 
@@ -119,20 +127,20 @@ def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Comp
     if not mapped.own:
         together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
         return merged.format(same=same, found=together)
-    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    below = [SearchPath(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
     return sql.SQL(
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
         sql.SQL(" UNION ").join(selects),
         facts(TRUE, TRUE),
         mapped.table.identifier,
-        either(*(meets(way, "t") for way in below)),
-        both(sql.SQL("k.leads"), owned(mapped, "t")),
+        or_(*(join_condition(way, "t") for way in below)),
+        and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
         merged.format(same=same, found=sql.SQL("every")),
     )
 
 
-def _columns(mapped: MappedTable) -> sql.Composed:
+def _columns(mapped: BoundTable) -> sql.Composed:
     """The columns of a table of found rows, for DDL: see `search`.
 
     And asked (part of the request; otherwise newer), stays (kept with a ground), until (the day on which that ends) and
@@ -140,10 +148,10 @@ def _columns(mapped: MappedTable) -> sql.Composed:
     """
     leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
     facts = raw("asked boolean, leads boolean, stays boolean, until date, tombstone boolean")
-    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
+    return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
 
 
-def _asked(search: Search, mapped: MappedTable, tie: MappedTie) -> sql.Composable:
+def _asked(search: Search, mapped: BoundTable, tie: MappedTie) -> sql.Composable:
     """Whether a row found through this tie is part of the request.
 
     A person found by a re-usable identifier alone: where the subject's person keys are known it is another person, or

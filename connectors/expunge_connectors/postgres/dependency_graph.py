@@ -21,7 +21,7 @@ class CycleError(ValueError):
         self.names = tuple(names)
 
 
-def ordered(names: Iterable[str], edges: Iterable[Edge], last: Collection[str] = ()) -> tuple[str, ...]:
+def topological_order(names: Iterable[str], edges: Iterable[Edge], last: Collection[str] = ()) -> tuple[str, ...]:
     """Sort names so that every edge points forward.
 
     Args:
@@ -76,7 +76,7 @@ def erasing_order(
         persons: Collections whose rows are the persons themselves.
     """
     waiting = tuple(names)
-    group = {name: one for one in circles(waiting, references) for name in one}
+    group = {name: one for one in strongly_connected(waiting, references) for name in one}
     groups = tuple(dict.fromkeys(group[name] for name in waiting))
     # Groups are known by their first name.
     edges = [(group[child][0], group[parent][0]) for child, parent in references if group[child] != group[parent]]
@@ -84,12 +84,12 @@ def erasing_order(
     for leading, reached in ((group[one][0], group[other][0]) for one, other in ties):
         if leading == reached:
             continue
-        if reaches(edges, leading, reached):
+        if has_path(edges, leading, reached):
             against.append((leading, reached))
         else:
             edges.append((reached, leading))
     last = {group[name][0] for name in persons}
-    order = ordered([one[0] for one in groups], edges, last)
+    order = topological_order([one[0] for one in groups], edges, last)
     sequence = tuple(group[name] for name in order)
     together = {name for one in groups if len(one) > 1 for name in one}
     for leading, reached in against:
@@ -98,7 +98,7 @@ def erasing_order(
     return ErasingOrder(sequence, frozenset(together))
 
 
-def circles(names: Sequence[str], edges: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
+def strongly_connected(names: Sequence[str], edges: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
     """Every name once: with those that it reaches and that reach it back, or alone."""
     following: dict[str, list[str]] = {}
     for earlier, later in edges:
@@ -116,7 +116,7 @@ def _both_ways(reached: Mapping[str, frozenset[str]], one: str, other: str) -> b
     return other in reached[one] and one in reached[other]
 
 
-def reaches(edges: Iterable[Edge], start: str, goal: str) -> bool:
+def has_path(edges: Iterable[Edge], start: str, goal: str) -> bool:
     """Whether edges lead from `start` to `goal`."""
     following: dict[str, list[str]] = {}
     for earlier, later in edges:

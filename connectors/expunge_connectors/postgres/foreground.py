@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from expunge_connectors.contract import Beat
+from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import LockTimeoutError
 from expunge_connectors.postgres.connection import APPLICATION, Connection
-from expunge_connectors.postgres.erase.throttle import Pace, Sample
+from expunge_connectors.postgres.erase.throttle import LoadSample, Throttle
 
 BEAT_SECONDS = 1.0
 
@@ -28,7 +28,7 @@ SELECT count(*)
 """
 
 
-class Foreground:
+class LoadMonitor:
     """How the users of one database fare while it is erased from, and the pace that follows from it.
 
     Kept from call to call: the next chunk begins as the last one ended. Safe for any number of threads: each reading
@@ -42,10 +42,10 @@ class Foreground:
     def __init__(self, busy_allowed: int | None, pause: Callable[[float], None] = time.sleep) -> None:
         self._busy_allowed = busy_allowed
         self._pause = pause
-        self._pace = Pace()
+        self._pace = Throttle()
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> Throttle:
         """How the next transaction should go."""
         return self._pace
 
@@ -59,11 +59,11 @@ class Foreground:
         try:
             yield
         except LockTimeoutError:
-            self._take(Sample(refused=True))
+            self._take(LoadSample(refused=True))
             raise
         self._take(self._sample(connection))
 
-    def rest(self, beat: Beat) -> None:
+    def rest(self, beat: Heartbeat) -> None:
         """Between two transactions: let others have what they waited for, as long as the pace says."""
         left = self._pace.rest
         while left > 0:
@@ -72,12 +72,12 @@ class Foreground:
             beat()
             left -= length
 
-    def _sample(self, connection: Connection) -> Sample:
+    def _sample(self, connection: Connection) -> LoadSample:
         (blocked,) = connection.execute(_BLOCKED).fetchone() or (0,)
         if self._busy_allowed is None:
-            return Sample(blocked)
+            return LoadSample(blocked)
         (busy,) = connection.execute(_BUSY, (APPLICATION,)).fetchone() or (0,)
-        return Sample(blocked, busy)
+        return LoadSample(blocked, busy)
 
-    def _take(self, sample: Sample) -> None:
+    def _take(self, sample: LoadSample) -> None:
         self._pace = self._pace.after(strained=sample.strained(self._busy_allowed))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from expunge_config.datamap import Action, DataMap, Ways
+from expunge_config.datamap import Action, DataMap, KeyFlow
 
 if TYPE_CHECKING:
     from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
 
 
-def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, Ways]:
+def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, KeyFlow]:
     """The ways of every collection that is no log."""
     data = {name: table for name, table in spec.collections.items() if table.log is None}
     led_from: dict[str, set[tuple[str, ...]]] = {name: set() for name in data}
@@ -20,7 +20,7 @@ def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, Ways]:
             if tie.lead is not None and tie.lead[0] != name and tie.lead[0] in data:
                 led_from[tie.lead[0]].add(tie.lead[1])
     return {
-        name: Ways(
+        name: KeyFlow(
             frozenset(_found_by(store, name, table, data_map)),
             frozenset()
             if _stays_whole(table, led_from[name], data_map)

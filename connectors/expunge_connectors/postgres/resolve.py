@@ -11,32 +11,39 @@ from typing import Any
 from psycopg import sql
 
 from expunge_config.normalisers import NotNormalisable
-from expunge_connectors.contract import Scope, Subject, SubjectKey, Yield
+from expunge_connectors.contract import DiscoveredKey, Scope, Subject, SubjectKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import Feed, MappedStore, MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, OutgoingKey
 from expunge_connectors.postgres.sql import key_staging, shared_values
-from expunge_connectors.postgres.sql.combined_query import Bundle, answers
+from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import (
     leading,
     named,
     named_there,
-    place,
     place_names,
     place_types,
+    row_id,
     values,
 )
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, column, either, listed, raw
-from expunge_connectors.postgres.sql.row_conditions import owned, requested
-from expunge_connectors.postgres.sql.subject_search import Search, Way, from_rows, joined, meets, ways_of
-from expunge_connectors.postgres.sql.tombstones import entombed
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
+from expunge_connectors.postgres.sql.row_conditions import in_scope, requested
+from expunge_connectors.postgres.sql.subject_search import (
+    Search,
+    SearchPath,
+    from_rows,
+    join_condition,
+    joined,
+    search_paths,
+)
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
 
 
 def resolve(
     connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None
-) -> list[Yield]:
+) -> list[DiscoveredKey]:
     """Declared yields, and the internal keys that are needed, of every row tied to these keys.
 
     Paths inside the store are followed, without reporting each row on the way: `via` is the last key that is reported.
@@ -53,7 +60,7 @@ def resolve(
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
     known = _Keys()
     rows = None
-    if search.staged.few and not any(map(shared_values.asked, store.scoped.values())):
+    if search.staged.few and not any(map(shared_values.is_declared_unique, store.scoped.values())):
         rows = answers(search, "resolve", partial(_bundled, search, telling, leads_on))
     if rows is None:
         return list(_one_by_one(search, telling, leads_on, known))
@@ -63,11 +70,11 @@ def resolve(
 
 def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
     """Every collection's yields in one statement; a value in it is an array, as those with several values are."""
-    bundle = Bundle.of(search)
+    bundle = CombinedQuery.of(search)
     width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
     for mapped in search.store.scoped.values():
         name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
-        ways = ways_of(bundle.search, mapped.ties) if mapped.name in telling | leads_on else []
+        ways = search_paths(bundle.search, mapped.ties) if mapped.name in telling | leads_on else []
         if ways and (mapped.name in leads_on or mapped.own):
             bundle.keep(mapped, _found(bundle.search, mapped, ways))
         if ways and mapped.name in telling:
@@ -78,25 +85,27 @@ def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[st
             ]
             padding = [sql.SQL("NULL::text[]")] * (width - len(values_))
             rows = _rows(bundle.search, mapped, ways)
-            bundle.tell(_DISTINCT.format(listed(name, *_ORIGIN, *values_, *padding), rows))
+            bundle.tell(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows))
         else:
             # Of no row: a table that may not be read is not one that says nothing.
             nothing = [sql.SQL("NULL::text[]")] * width
             empty = sql.SQL("SELECT {}, NULL::integer, NULL::text, NULL::text, {} FROM {} WHERE false")
-            bundle.tell(empty.format(name, listed(*nothing), mapped.table.identifier))
+            bundle.tell(empty.format(name, comma_list(*nothing), mapped.table.identifier))
     return bundle.statement()
 
 
-def _one_by_one(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str], known: _Keys) -> Iterator[Yield]:
+def _one_by_one(
+    search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str], known: _Keys
+) -> Iterator[DiscoveredKey]:
     store = search.store
     unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            ways = ways_of(search, mapped.ties)
+            ways = search_paths(search, mapped.ties)
             if not ways or mapped.name not in telling | leads_on:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            if mapped.name in leads_on or mapped.own or shared_values.asked(mapped):
+            if mapped.name in leads_on or mapped.own or shared_values.is_declared_unique(mapped):
                 search.keep("resolve", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
             if mapped.name in telling and search.found.get(mapped.name) != 0:
                 yield from _told(search, mapped, ways, known)
@@ -112,7 +121,7 @@ def _leading_to(store: MappedStore) -> dict[str, list[str]]:
     }
 
 
-def _reported(mapped: MappedTable) -> list[Feed]:
+def _reported(mapped: BoundTable) -> list[OutgoingKey]:
     """The internal keys that may be reported.
 
     Needed ones, of every row. Others only say that two nominating keys led to one record in common: of rows that were
@@ -122,16 +131,16 @@ def _reported(mapped: MappedTable) -> list[Feed]:
     return [feed for feed in mapped.feeds if feed.needed or nominated]
 
 
-def _columns(mapped: MappedTable) -> sql.Composed:
+def _columns(mapped: BoundTable) -> sql.Composed:
     leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
     yields = [
         raw(f"y{at} {'text[]' if source.several else 'text'}") for at, (source, _) in enumerate(mapped.yields.values())
     ]
     facts = raw("by text, via text, leads boolean, nominated boolean")
-    return listed(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
+    return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
 
 
-def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
     """The rows found, with what they declare and the key that led there."""
     selects = [
         joined(
@@ -144,7 +153,7 @@ def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Comp
     ]
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
-    below = [Way(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    below = [SearchPath(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
     # One reference to `every` is allowed: several ties within the collection are tried on one joined row.
     return sql.SQL(
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
@@ -152,27 +161,27 @@ def _found(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Comp
         sql.SQL(" UNION ").join(selects),
         _facts(mapped, *_origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
-        either(*(meets(way, "t") for way in below)),
-        both(sql.SQL("k.leads"), owned(mapped, "t")),
+        or_(*(join_condition(way, "t") for way in below)),
+        and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
         sql.SQL("SELECT * FROM every"),
     )
 
 
 def _facts(
-    mapped: MappedTable, by: sql.Composable, via: sql.Composable, leads: sql.Composable, nominated: sql.Composable
+    mapped: BoundTable, by: sql.Composable, via: sql.Composable, leads: sql.Composable, nominated: sql.Composable
 ) -> sql.Composed:
     """What is remembered of a row `t` reached from `k`."""
     declared = [_declared(mapped, identity) for identity in mapped.yields]
-    return listed(
+    return comma_list(
         sql.SQL("k.number"),
-        *named(place_names(mapped), place(mapped, "t")),
+        *named(place_names(mapped), row_id(mapped, "t")),
         *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
         *named([f"y{at}" for at in range(len(declared))], declared),
         *named(["by", "via", "leads", "nominated"], [by, via, leads, nominated]),
     )
 
 
-def _origin(way: Way) -> tuple[sql.Composable, sql.Composable]:
+def _origin(way: SearchPath) -> tuple[sql.Composable, sql.Composable]:
     """By and via: the namespace and the value of the last key on the way that is reported."""
     values = [column("k", name) for name in way.columns]
     if way.lead is None:
@@ -183,7 +192,7 @@ def _origin(way: Way) -> tuple[sql.Composable, sql.Composable]:
     return sql.SQL("k.by"), sql.SQL("k.via")
 
 
-def _nominated(way: Way) -> sql.Composable:
+def _nominated(way: SearchPath) -> sql.Composable:
     return FALSE if way.tie.sure else TRUE
 
 
@@ -196,7 +205,7 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
     return sql.SQL("('[' || {} || ']')").format(quoted)
 
 
-def _told(search: Search, mapped: MappedTable, ways: Sequence[Way], known: _Keys) -> Iterator[Yield]:
+def _told(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], known: _Keys) -> Iterator[DiscoveredKey]:
     statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways))
     shared = shared_values.shared(search, mapped)
     made = known.made(mapped)
@@ -210,7 +219,7 @@ def _yields(
     row: Sequence[Any],
     known: _Keys,
     shared: AbstractSet[tuple[int, SubjectKey]] = frozenset(),
-) -> Iterator[Yield]:
+) -> Iterator[DiscoveredKey]:
     """What one answer says: the subject's number, by and via, and texts (or arrays of them) of the kinds `made`."""
     number, by, via, *found = row
     origin = known.of(by)[via]
@@ -219,25 +228,25 @@ def _yields(
         for text in texts if isinstance(texts, list) else (texts,):
             key = None if text is None else keys[text]
             if key is not None and (number, key) not in shared:
-                yield Yield(number, origin, name, key)
+                yield DiscoveredKey(number, origin, name, key)
 
 
-def _statement(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composed:
+def _statement(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
     """What the rows found say: those kept, or those that the ways lead to."""
-    return _DISTINCT.format(listed(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, ways))
+    return _DISTINCT.format(comma_list(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, ways))
 
 
 _ORIGIN = (raw("f.number"), raw("f.by"), raw("f.via"))
 _DISTINCT = sql.SQL("SELECT DISTINCT {} FROM {} AS f")
 
 
-def _rows(search: Search, mapped: MappedTable, ways: Sequence[Way]) -> sql.Composable:
+def _rows(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composable:
     if mapped.name in search.found:
         return search.table(mapped.name)
     return sql.SQL("({})").format(_found(search, mapped, ways))
 
 
-def _wanted(mapped: MappedTable) -> Iterator[sql.Composable]:
+def _wanted(mapped: BoundTable) -> Iterator[sql.Composable]:
     """What is said of a row found: its yields, then the internal keys reported of it."""
     names = list(mapped.leads)
     yield from (raw(f"f.y{at}") for at in range(len(mapped.yields)))
@@ -246,7 +255,7 @@ def _wanted(mapped: MappedTable) -> Iterator[sql.Composable]:
         yield value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value)
 
 
-def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
+def _declared(mapped: BoundTable, identity: str) -> sql.Composable:
     """What stands there, under the identity's normaliser; nothing where a tombstone stands."""
     source, _ = mapped.yields[identity]
     if source.several:
@@ -257,7 +266,7 @@ def _declared(mapped: MappedTable, identity: str) -> sql.Composable:
         value = named_there(mapped, identity, "t")
     if source.column not in mapped.spec.tombstone:
         return value
-    return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(entombed(mapped, "t"), value)
+    return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(is_tombstone(mapped, "t"), value)
 
 
 class _Texts(dict[str, SubjectKey | None]):
@@ -293,7 +302,7 @@ class _Keys:
         """Keys of an identity, from what stands in a row."""
         return self._declared.setdefault(identity, _Texts(identity, normalise))
 
-    def made(self, mapped: MappedTable) -> list[_Texts]:
+    def made(self, mapped: BoundTable) -> list[_Texts]:
         """Of what is said of a collection's rows, in that order."""
         declared = [self.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
         return [*declared, *(self.of(feed.namespace) for feed in _reported(mapped))]

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Model, StoreSpec, Text, Ways
-from expunge_connectors.postgres.dependency_graph import reaches
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec, Text
+from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import ways
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -216,7 +216,7 @@ class PostgresSpec(StoreSpec):
         yield from self._circles()
         yield from self._alike()
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
         """By ties and yields."""
         return ways(store, self, data_map)
 
@@ -251,7 +251,7 @@ class PostgresSpec(StoreSpec):
             if tie.lead is not None and tie.lead[0] != name
         ]
         for name, table in self.collections.items():
-            if reaches(edges, name, name):
+            if has_path(edges, name, name):
                 yield ("collections", name, "ties"), "the ties run in a circle: start from an identity"
             elif table.log is None and all(tie.lead is not None and tie.lead[0] == name for tie in table.ties):
                 yield ("collections", name, "ties"), "all ties stay within this table: start from elsewhere"

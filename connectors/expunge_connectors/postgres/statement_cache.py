@@ -20,7 +20,7 @@ Value = datetime | int | None
 _Part = bytes | tuple[str, timedelta | None]
 
 
-class Blank(sql.Composable):
+class Placeholder(sql.Composable):
     """A value in a statement that another call fills in otherwise; as it stands it is this call's own.
 
     Args:
@@ -39,7 +39,7 @@ class Blank(sql.Composable):
         return self._literal.as_bytes(context)
 
 
-class Phrase(sql.Composed):
+class CompiledStatement(sql.Composed):
     """A statement, or a piece of one, that is text but for its blanks."""
 
     def __init__(self, parts: tuple[_Part, ...], given: Mapping[str, Value]) -> None:
@@ -53,7 +53,7 @@ class Phrase(sql.Composed):
             if isinstance(part, bytes):
                 yield sql.SQL(part.decode())  # pyright: ignore[reportArgumentType] - composed by us before
             else:
-                yield Blank(part[0], self._given[part[0]], part[1])
+                yield Placeholder(part[0], self._given[part[0]], part[1])
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
         """The text, with the blanks filled in."""
@@ -63,7 +63,7 @@ class Phrase(sql.Composed):
         )
 
 
-class Phrases:
+class StatementCache:
     """The phrases of one map, catalogue and scope. Safe to use from several threads: at worst one is made twice."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Phrases:
         compose: Callable[[], sql.Composable],
         given: Mapping[str, Value],
         context: AdaptContext,
-    ) -> Phrase:
+    ) -> CompiledStatement:
         """The phrase of that key.
 
         Args:
@@ -89,13 +89,13 @@ class Phrases:
             if len(self._known) >= _MOST:
                 self._known.clear()
             parts = self._known[key] = tuple(_joined(compose(), context))
-        return Phrase(parts, given)
+        return CompiledStatement(parts, given)
 
 
 def _joined(statement: sql.Composable, context: AdaptContext) -> Iterator[_Part]:
     text = b""
     for piece in _pieces(statement):
-        if isinstance(piece, Blank):
+        if isinstance(piece, Placeholder):
             yield text
             yield piece.part
             text = b""

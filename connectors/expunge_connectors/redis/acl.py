@@ -11,7 +11,7 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
 from expunge_connectors.keyspace.templates import Template
-from expunge_connectors.redis.client import Command, Conversation
+from expunge_connectors.redis.client import Command, PipelineClient
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import KeySpec, NamedField, RedisSpec
 
@@ -86,13 +86,13 @@ def keyless(spec: RedisSpec) -> Iterator[tuple[str, ...]]:
         yield from (("MULTI",), ("EXEC",), ("UNWATCH",))
 
 
-def refused(conversation: Conversation, user: str, name: str, keys: KeySpec, data_map: DataMap) -> Refused | None:
+def refused(conversation: PipelineClient, user: str, name: str, keys: KeySpec, data_map: DataMap) -> Refused | None:
     """What the user lacks for one collection."""
     key = sample(keys, data_map)
     commands: list[str] = []
     out_of_reach = False
     for command, *arguments in needed(keys):
-        answer = dry(conversation, name, user, (command, key, *arguments))
+        answer = acl_dryrun(conversation, name, user, (command, key, *arguments))
         if answer is not None:
             commands.append(command)
             out_of_reach |= answer.rstrip(".").endswith("key")
@@ -111,7 +111,7 @@ def _filled(place: re.Match[str]) -> str:
     return INVENTED if place.group().startswith("{*") else place.group()
 
 
-def dry(conversation: Conversation, collection: str | None, user: str, words: Sequence[str]) -> str | None:
+def acl_dryrun(conversation: PipelineClient, collection: str | None, user: str, words: Sequence[str]) -> str | None:
     """None where the user may run this; otherwise what the server says, which names only what we made up."""
     answer = conversation.ask([Command(collection, ("ACL", "DRYRUN", user, *words))])[0]
     told = text(answer)

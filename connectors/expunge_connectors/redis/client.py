@@ -14,9 +14,9 @@ from redis import exceptions as redis_errors
 from redis.connection import AbstractConnection
 from tenacity.wait import wait_base
 
-from expunge_connectors.contract import Beat, no_beat
+from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_connectors.redis.errors import translated
-from expunge_connectors.retry import retrying
+from expunge_connectors.retry import with_retries
 
 BATCH = 1000
 Word = str | bytes | int
@@ -45,7 +45,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class PipelineClient:
     """Commands to one client.
 
     Attributes:
@@ -56,7 +56,7 @@ class Conversation:
     store: str
     client: Redis
     wait: wait_base
-    beat: Beat = no_beat
+    beat: Heartbeat = no_beat
 
     def ask(self, commands: Iterable[Command]) -> Values:
         """The answers in the order of the commands, which are sent at most `BATCH` at a time.
@@ -69,7 +69,7 @@ class Conversation:
         answers = Values()
         for start in range(0, len(commands), BATCH):
             batch = commands[start : start + BATCH]
-            answers.extend(retrying(self.wait)(self._send, batch))
+            answers.extend(with_retries(self.wait)(self._send, batch))
             self.beat()
         return answers
 
@@ -105,7 +105,7 @@ def _one_name(batch: Sequence[Command]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Pinned(Conversation):
+class PinnedClient(PipelineClient):
     """Commands one after the other on one connection, none of them repeated: each rests on the ones before it."""
 
     line: AbstractConnection = field(kw_only=True)

@@ -18,13 +18,13 @@ from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
 from expunge_connectors.contract import (
-    Beat,
     Counts,
+    DiscoveredKey,
     Finding,
+    Heartbeat,
     Scope,
     StoreIdentity,
     Subject,
-    Yield,
     no_beat,
 )
 from expunge_connectors.draft import StoreDraft
@@ -32,18 +32,18 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
 from expunge_connectors.redis import draft as drafting
 from expunge_connectors.redis import sample_findings
-from expunge_connectors.redis.client import Command, Conversation, Pinned
+from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.errors import translated
-from expunge_connectors.redis.index_pruning import Forgetting, normalised, within
+from expunge_connectors.redis.index_pruning import IndexPruning, normalised, self_contained_identities
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.key_indexes import members_at_once, members_by_cursor
 from expunge_connectors.redis.lookup import gathered, present, remaining
-from expunge_connectors.redis.records import SENTINEL, Kind, Names, Record, kinds
+from expunge_connectors.redis.records import SENTINEL, Names, Record, RecordKind, kinds
 from expunge_connectors.redis.removal import remove, removed
-from expunge_connectors.redis.scan import Pass
+from expunge_connectors.redis.scan import ScanPass
 from expunge_connectors.redis.spec import RedisConnection, RedisSpec
 from expunge_connectors.redis.streams import RAW
-from expunge_connectors.retry import patient
+from expunge_connectors.retry import backoff
 
 
 class RedisStore:
@@ -71,8 +71,8 @@ class RedisStore:
         self._map = data_map
         self._spec = spec
         self._connection = connection
-        self._wait = patient() if wait is None else wait
-        self._within = within(name, data_map, spec)
+        self._wait = backoff() if wait is None else wait
+        self._within = self_contained_identities(name, data_map, spec)
         self._client = self._new_client()
 
     @classmethod
@@ -82,7 +82,7 @@ class RedisStore:
             raise TerminalError(f"Store {name}: its connection settings are not of the kind redis.")
         client = _new_client(name, connection)
         try:
-            return drafting.draft(Conversation(name, client, patient()), rows, known)
+            return drafting.draft(PipelineClient(name, client, backoff()), rows, known)
         finally:
             client.close()
 
@@ -136,7 +136,7 @@ class RedisStore:
         """The server's clock (TIME), in microseconds."""
         return _clock(self._conversation().one("TIME"))
 
-    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """What the subjects' indexes name.
 
         An index found through a re-usable identifier is followed only if the map says `undated: erase`, at any
@@ -148,7 +148,7 @@ class RedisStore:
         indexes = [record for record in names.records(found, subjects) if record.due]
         members = members_at_once(self._conversation(), indexes)
         return [
-            Yield(record.number, record.via, record.kind.name, key)
+            DiscoveredKey(record.number, record.via, record.kind.name, key)
             for record in indexes
             for member in sorted(members[record])
             if (key := normalised(self._map, record.kind.spec.yields or "", member)) is not None
@@ -161,12 +161,17 @@ class RedisStore:
         conversation = self._conversation()
         records, _ = gathered(conversation, names, found, subjects, members_at_once)
         there = present(conversation, _with_name(records))
-        looked_through = Pass(conversation, self._pinned, names, verifying=False)
+        looked_through = ScanPass(conversation, self._pinned, names, verifying=False)
         there += looked_through.over(records, lambda page: present(conversation, page))
         return _tallied(subjects, found, there)
 
     def erase(
-        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+        self,
+        subjects: Sequence[Subject],
+        actions: Mapping[str, Action],
+        scope: Scope,
+        cutoff: datetime,
+        beat: Heartbeat,
     ) -> int:
         """Remove keys (UNLINK) and parts of keys; what an index names goes before the index."""
         del cutoff
@@ -176,11 +181,11 @@ class RedisStore:
         records, members = gathered(conversation, names, found, subjects, members_at_once)
         # What must be looked for names nothing further, so that it can go first, while the pass runs.
         looked_for = [record for record in records if record.due and record.kind.name in actions]
-        gone = Pass(conversation, self._pinned, names, verifying=False).over(
+        gone = ScanPass(conversation, self._pinned, names, verifying=False).over(
             looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
-        forgetting = Forgetting.of(members, self._map, self._within, subjects)
+        forgetting = IndexPruning.of(members, self._map, self._within, subjects)
         return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), forgetting)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
@@ -194,7 +199,7 @@ class RedisStore:
         with self._fresh() as conversation:
             records, _ = gathered(conversation, names, found, subjects, members_by_cursor)
             there = remaining(conversation, _with_name(records))
-            looked_through = Pass(conversation, self._pinned, names, verifying=True)
+            looked_through = ScanPass(conversation, self._pinned, names, verifying=True)
             there += looked_through.over(records, lambda page: remaining(conversation, page))
             return _tallied(subjects, found, there)
 
@@ -202,29 +207,29 @@ class RedisStore:
         """Give the connections back."""
         self._client.close()
 
-    def _kinds(self, scope: Scope) -> tuple[Kind, ...]:
+    def _kinds(self, scope: Scope) -> tuple[RecordKind, ...]:
         return kinds(self.name, self._map, self._spec, scope)
 
-    def _conversation(self, beat: Beat = no_beat) -> Conversation:
-        return Conversation(self.name, self._client, self._wait, beat)
+    def _conversation(self, beat: Heartbeat = no_beat) -> PipelineClient:
+        return PipelineClient(self.name, self._client, self._wait, beat)
 
     @contextmanager
-    def _fresh(self) -> Iterator[Conversation]:
+    def _fresh(self) -> Iterator[PipelineClient]:
         client = self._new_client()
         try:
-            yield Conversation(self.name, client, self._wait)
+            yield PipelineClient(self.name, client, self._wait)
         finally:
             client.close()
 
     @contextmanager
-    def _pinned(self) -> Iterator[Pinned]:
+    def _pinned(self) -> Iterator[PinnedClient]:
         client = self._new_client()
         try:
             try:
                 line = client.connection_pool.get_connection()
             except redis_errors.RedisError as error:
                 raise translated(self.name, None, error) from None
-            yield Pinned(self.name, client, self._wait, line=line)
+            yield PinnedClient(self.name, client, self._wait, line=line)
         finally:
             client.connection_pool.disconnect()  # closes the line, whatever is still under way on it
 
@@ -263,14 +268,14 @@ def _with_name(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.key is not None]
 
 
-def _by_kind(records: Sequence[Record]) -> Iterable[tuple[Kind, Sequence[Record]]]:
-    groups: dict[Kind, list[Record]] = defaultdict(list)
+def _by_kind(records: Sequence[Record]) -> Iterable[tuple[RecordKind, Sequence[Record]]]:
+    groups: dict[RecordKind, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.kind].append(record)
     return groups.items()
 
 
-def _tallied(subjects: Sequence[Subject], found: Sequence[Kind], records: Sequence[Record]) -> Counts:
+def _tallied(subjects: Sequence[Subject], found: Sequence[RecordKind], records: Sequence[Record]) -> Counts:
     tallies = Tallies(subjects, (kind.name for kind in found))
     # A pass may come upon a key twice, and counts it once.
     once = {(record.number, record.kind.name, record.via, record.key, record.part): record for record in records}

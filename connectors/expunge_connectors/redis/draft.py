@@ -10,14 +10,21 @@ from collections.abc import Sequence
 from expunge_connectors.draft import DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.identifier_patterns import identifiers
-from expunge_connectors.keyspace.template_inference import Definitions, Shapes, guess, numbered, obstacle, unguessed
+from expunge_connectors.keyspace.template_inference import (
+    Definitions,
+    Shapes,
+    guess,
+    numbered,
+    unexplained,
+    why_not_a_template,
+)
 from expunge_connectors.redis import acl
-from expunge_connectors.redis.client import Command, Conversation
+from expunge_connectors.redis.client import Command, PipelineClient
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.sample_findings import sample
 
 
-def draft(conversation: Conversation, names: int, known: Sequence[StoreDraft]) -> StoreDraft:
+def draft(conversation: PipelineClient, names: int, known: Sequence[StoreDraft]) -> StoreDraft:
     """Look at a sample of the names, and propose.
 
     Raises:
@@ -44,14 +51,14 @@ def draft(conversation: Conversation, names: int, known: Sequence[StoreDraft]) -
         collections.append(DraftCollection(found.name, entries, questions))
     notes = tuple(
         f"{shape} ({types[shape] or 'of a type that the user may not read'},"
-        f" {count} of {shapes.size} names looked at): {obstacle(shape)}"
+        f" {count} of {shapes.size} names looked at): {why_not_a_template(shape)}"
         + ("." if identifiers(shape) else "; of a shared key, its members or fields may be people's.")
-        for shape, count in unguessed(shapes, known)
+        for shape, count in unexplained(shapes, known)
     )
     return StoreDraft(conversation.store, "redis", identities, numbered(collections), {}, notes)
 
 
-def _shapes(conversation: Conversation, names: int) -> Shapes:
+def _shapes(conversation: PipelineClient, names: int) -> Shapes:
     try:
         return Shapes.of(name for name in sample(conversation, names) if name != SENTINEL)
     except TerminalError:
@@ -61,7 +68,7 @@ def _shapes(conversation: Conversation, names: int) -> Shapes:
         ) from None
 
 
-def _types(conversation: Conversation, names: Sequence[str]) -> list[str | None]:
+def _types(conversation: PipelineClient, names: Sequence[str]) -> list[str | None]:
     """What TYPE says of each name; None where the user may not ask."""
     commands = [Command(None, ("TYPE", name)) for name in names]
     try:

@@ -21,7 +21,7 @@ def normalised(data_map: DataMap, namespace: str, member: str) -> SubjectKey | N
         return None
 
 
-def within(store: str, data_map: DataMap, spec: RedisSpec) -> frozenset[str]:
+def self_contained_identities(store: str, data_map: DataMap, spec: RedisSpec) -> frozenset[str]:
     """Identities of which everything is in this store, and no index: a call that erases here sees all there is."""
     elsewhere: set[str] = set()
     for name, other in data_map.stores.items():
@@ -34,7 +34,7 @@ def within(store: str, data_map: DataMap, spec: RedisSpec) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Forgetting:
+class IndexPruning:
     """Knows the keys that the subjects have.
 
     Attributes:
@@ -52,7 +52,9 @@ class Forgetting:
     refused: Mapping[int, frozenset[SubjectKey] | None] = field(repr=False)
 
     @classmethod
-    def of(cls, members: Members, data_map: DataMap, inside: frozenset[str], subjects: Sequence[Subject]) -> Forgetting:
+    def of(
+        cls, members: Members, data_map: DataMap, inside: frozenset[str], subjects: Sequence[Subject]
+    ) -> IndexPruning:
         """For these indexes of these subjects."""
         led_to = {index.kind.spec.yields for index in members}
         keys = ((one.number, key) for one in subjects for key in one.keys if key.namespace in led_to)

@@ -12,7 +12,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import overlaps
 from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
 from expunge_connectors.redis import acl
-from expunge_connectors.redis.client import Conversation
+from expunge_connectors.redis.client import PipelineClient
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import RedisSpec
 
@@ -23,7 +23,7 @@ _LOGS = {
 }
 
 
-def findings(conversation: Conversation, data_map: DataMap, spec: RedisSpec) -> Sequence[Finding]:
+def findings(conversation: PipelineClient, data_map: DataMap, spec: RedisSpec) -> Sequence[Finding]:
     """All findings about one store.
 
     Raises:
@@ -61,7 +61,7 @@ class _Notes:
         )
 
 
-def _allowed(conversation: Conversation, *words: str) -> Any:  # noqa: ANN401 - each command has its own type of answer
+def _allowed(conversation: PipelineClient, *words: str) -> Any:  # noqa: ANN401 - each command has its own type of answer
     """The answer, or None where the user may not ask (or the server does not know the command)."""
     try:
         return conversation.one(*words)
@@ -69,7 +69,7 @@ def _allowed(conversation: Conversation, *words: str) -> Any:  # noqa: ANN401 - 
         return None
 
 
-def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
+def _server(conversation: PipelineClient, notes: _Notes) -> Iterator[Finding]:
     info = _allowed(conversation, "INFO")
     if info is None:
         yield notes.unknown("whether this is a cluster, a replica, or has replicas", "INFO")
@@ -130,13 +130,13 @@ def _server(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
         )
 
 
-def _other_databases(conversation: Conversation, info: Mapping[str, Any]) -> list[str]:
+def _other_databases(conversation: PipelineClient, info: Mapping[str, Any]) -> list[str]:
     ours = f"db{conversation.client.get_connection_kwargs().get('db', 0)}"
     numbers = sorted(int(name.removeprefix("db")) for name in info if re.fullmatch(r"db\d+", name) and name != ours)
     return [str(number) for number in numbers]
 
 
-def _setting(conversation: Conversation, name: str) -> str | None:
+def _setting(conversation: PipelineClient, name: str) -> str | None:
     """A setting; None where it may not be read; empty where the server does not have it."""
     answer = _allowed(conversation, "CONFIG GET", name)
     if answer is None:
@@ -146,7 +146,7 @@ def _setting(conversation: Conversation, name: str) -> str | None:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _recorders(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
+def _recorders(conversation: PipelineClient, notes: _Notes) -> Iterator[Finding]:
     for setting, what in _LOGS.items():
         value = _setting(conversation, setting)
         if value is None:
@@ -179,7 +179,7 @@ def _recorders(conversation: Conversation, notes: _Notes) -> Iterator[Finding]:
         )
 
 
-def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: RedisSpec) -> Iterator[Finding]:
+def _rights(conversation: PipelineClient, notes: _Notes, data_map: DataMap, spec: RedisSpec) -> Iterator[Finding]:
     """Ask with ACL DRYRUN, on invented keys, for every command that the connector uses, and for some that it must not.
 
     ACL DRYRUN carries nothing out.
@@ -203,12 +203,12 @@ def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: 
                 grant,
                 name,
             )
-    lacks = [words[0] for words in acl.keyless(spec) if acl.dry(conversation, None, me, words) is not None]
+    lacks = [words[0] for words in acl.keyless(spec) if acl.acl_dryrun(conversation, None, me, words) is not None]
     if lacks:
         yield notes(Severity.ERROR, "redis-rights-missing", f"The user may not run {', '.join(lacks)}.", grant)
     many = [" ".join(words[:2]) if words[0] in {"CONFIG", "ACL"} else words[0] for words in acl.NEVER
-            if acl.dry(conversation, None, me, words) is None]  # fmt: skip
-    if acl.dry(conversation, None, me, ("GET", f"expunge:{acl.INVENTED}")) is None:
+            if acl.acl_dryrun(conversation, None, me, words) is None]  # fmt: skip
+    if acl.acl_dryrun(conversation, None, me, ("GET", f"expunge:{acl.INVENTED}")) is None:
         many.append("GET on keys that the map does not declare")
     if many:
         yield notes(
@@ -219,8 +219,8 @@ def _rights(conversation: Conversation, notes: _Notes, data_map: DataMap, spec: 
         )
 
 
-def _may_write_log(conversation: Conversation, notes: _Notes, user: str, name: str, key: str) -> Iterator[Finding]:
-    if acl.dry(conversation, name, user, ("UNLINK", key)) is None:
+def _may_write_log(conversation: PipelineClient, notes: _Notes, user: str, name: str, key: str) -> Iterator[Finding]:
+    if acl.acl_dryrun(conversation, name, user, ("UNLINK", key)) is None:
         yield notes(
             Severity.WARNING,
             "redis-rights-log",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.redis.client import BATCH, Command, Conversation, Values
+from expunge_connectors.redis.client import BATCH, Command, PipelineClient, Values
 from expunge_connectors.redis.records import Record
 from expunge_connectors.redis.spec import NamedField
 from expunge_connectors.redis.streams import pages, values_of
@@ -27,7 +27,7 @@ class Texts(frozenset[str]):
 Members = dict[Record, Texts]
 
 
-def members_at_once(conversation: Conversation, indexes: Sequence[Record]) -> Members:
+def members_at_once(conversation: PipelineClient, indexes: Sequence[Record]) -> Members:
     """What indexes name, each by one command (streams page by page): for resolving, counting and erasing."""
     streams, others = _apart(indexes)
     read = {record: _of_stream(conversation, record, backwards=False) for record in streams}
@@ -59,7 +59,7 @@ def _whole(record: Record) -> tuple[str | bytes | int, ...]:
     return ("SMEMBERS" if spec.type == "set" else "GET", record.name)
 
 
-def members_by_cursor(conversation: Conversation, indexes: Sequence[Record]) -> Members:
+def members_by_cursor(conversation: PipelineClient, indexes: Sequence[Record]) -> Members:
     """What indexes name, piece by piece and by other commands: for verifying."""
     streams, others = _apart(indexes)
     read = {record: _of_stream(conversation, record, backwards=True) for record in streams}
@@ -115,7 +115,7 @@ def _apart(indexes: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     ]
 
 
-def _of_stream(conversation: Conversation, record: Record, *, backwards: bool) -> Texts | None:
+def _of_stream(conversation: PipelineClient, record: Record, *, backwards: bool) -> Texts | None:
     named_by = record.kind.spec.named_by
     field = named_by.field.encode() if isinstance(named_by, NamedField) else b""
     found = Values()

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from expunge_connectors.contract import Subject, SubjectKey
-from expunge_connectors.redis.client import BATCH, Command, Conversation
+from expunge_connectors.redis.client import BATCH, Command, PipelineClient
 from expunge_connectors.redis.errors import wrong_type
 from expunge_connectors.redis.key_indexes import Members
-from expunge_connectors.redis.records import Kind, Names, Record
+from expunge_connectors.redis.records import Names, Record, RecordKind
 from expunge_connectors.redis.streams import entries
 
-ReadIndexes = Callable[[Conversation, Sequence[Record]], Members]
+ReadIndexes = Callable[[PipelineClient, Sequence[Record]], Members]
 
 
 def gathered(
-    conversation: Conversation,
+    conversation: PipelineClient,
     names: Names,
-    kinds: Sequence[Kind],
+    kinds: Sequence[RecordKind],
     subjects: Sequence[Subject],
     read_indexes: ReadIndexes,
 ) -> tuple[list[Record], Members]:
@@ -49,7 +49,7 @@ def gathered(
     return records, members
 
 
-def present(conversation: Conversation, records: Sequence[Record]) -> list[Record]:
+def present(conversation: PipelineClient, records: Sequence[Record]) -> list[Record]:
     """The records that exist, by TYPE and by the commands that ask for many parts of one key at once.
 
     Raises:
@@ -96,7 +96,7 @@ def _there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; a sco
     return answer is not None if scored else bool(answer)
 
 
-def _types(conversation: Conversation, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
+def _types(conversation: PipelineClient, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
     """Each whole key with its type, checked against the declaration; `none` where there is no key."""
     answers = conversation.ask(Command(record.kind.name, ("TYPE", record.name)) for record in whole)
     for record, answer in zip(whole, answers, strict=True):
@@ -106,7 +106,7 @@ def _types(conversation: Conversation, whole: Sequence[Record]) -> Iterable[tupl
         yield record, kind
 
 
-def remaining(conversation: Conversation, records: Sequence[Record]) -> list[Record]:
+def remaining(conversation: PipelineClient, records: Sequence[Record]) -> list[Record]:
     """The records that exist, each asked for on its own. For verifying.
 
     EXISTS, SISMEMBER, ZSCORE, HEXISTS; lists and streams are read from their ends.

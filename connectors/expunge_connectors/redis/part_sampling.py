@@ -9,8 +9,15 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Scope, Severity
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.templates import CONTROLLER, SEGMENT, Template
-from expunge_connectors.keyspace.unnormalised_names import Named, Reader, Spellings, readable, reader, spelt_freely
-from expunge_connectors.redis.client import Command, Conversation, Values
+from expunge_connectors.keyspace.unnormalised_names import (
+    Named,
+    NormalisationSample,
+    Reader,
+    has_variants,
+    readable,
+    reader,
+)
+from expunge_connectors.redis.client import Command, PipelineClient, Values
 from expunge_connectors.redis.key_patterns import Pattern
 from expunge_connectors.redis.spec import KeySpec, RedisSpec
 from expunge_connectors.redis.streams import values_of
@@ -50,7 +57,7 @@ def _wild(template: Template) -> Callable[[bytes], bytes | None]:
 class Parts:
     """Some of the keys whose parts belong to people, and what is in them."""
 
-    def __init__(self, conversation: Conversation, data_map: DataMap, spec: RedisSpec, rows: int) -> None:
+    def __init__(self, conversation: PipelineClient, data_map: DataMap, spec: RedisSpec, rows: int) -> None:
         """Prepare. Nothing is read.
 
         Args:
@@ -67,7 +74,7 @@ class Parts:
             if keys.log is None
             and keys.part is not None
             and readable(keys.part)
-            and spelt_freely(data_map, keys.part.namespace)
+            and has_variants(data_map, keys.part.namespace)
         }
         self._named = {
             name: Named.of(name, keys, data_map, keys.part, reader(keys.part))
@@ -88,7 +95,7 @@ class Parts:
         """Read what was noted, bounded, and say what is spelt otherwise."""
         for collections in self._together():
             what = _WORDS[self._specs[collections[0]].type]
-            spellings = Spellings(self._conversation.store, [self._named[name] for name in collections], what)
+            spellings = NormalisationSample(self._conversation.store, [self._named[name] for name in collections], what)
             try:
                 for parts in self._read(collections[0]):
                     spellings.see(parts)

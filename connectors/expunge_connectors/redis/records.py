@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyspace.template_rules import certain, in_scope, refuse_blurred
+from expunge_connectors.keyspace.template_rules import certain, in_scope, require_unambiguous_names
 from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.redis.key_patterns import Pattern
 from expunge_connectors.redis.spec import KeySpec, RedisSpec
@@ -17,7 +17,7 @@ SENTINEL = "expunge:sentinel"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class RecordKind:
     """One collection, ready for use.
 
     Attributes:
@@ -49,7 +49,7 @@ class Record:
     """
 
     number: int
-    kind: Kind
+    kind: RecordKind
     via: SubjectKey
     due: bool
     late: bool
@@ -74,15 +74,15 @@ class Record:
         return self.part.encode() if isinstance(self.part, str) else self.part or b""
 
 
-def kinds(store: str, data_map: DataMap, spec: RedisSpec, scope: Scope) -> tuple[Kind, ...]:
+def kinds(store: str, data_map: DataMap, spec: RedisSpec, scope: Scope) -> tuple[RecordKind, ...]:
     """The collections in scope, in the order of erasure."""
-    found: list[Kind] = []
+    found: list[RecordKind] = []
     for name in spec.order():
         keys = spec.collections[name]
         by_controller = any(template.by_controller for template in keys.templates)
         if not in_scope(store, name, keys, scope, by_controller=by_controller):
             continue
-        refuse_blurred(store, name, keys.templates, scope)
+        require_unambiguous_names(store, name, keys.templates, scope)
         namespace = keys.namespace
         if namespace is None:
             raise TerminalError(f"Store {store}, collection {name}: its template names no identity.")
@@ -90,7 +90,7 @@ def kinds(store: str, data_map: DataMap, spec: RedisSpec, scope: Scope) -> tuple
         key = keys.templates[0]
         pattern = Pattern.of(key, scope) if key.wild else None
         sure = certain(keys, namespace, data_map)
-        found.append(Kind(name, keys, key, keys.part, pattern, namespace, sure, follows))
+        found.append(RecordKind(name, keys, key, keys.part, pattern, namespace, sure, follows))
     return tuple(found)
 
 
@@ -102,7 +102,7 @@ class Names:
         self._scope = scope
         self._logs = [Template.parse(keys.key) for keys in spec.collections.values() if keys.log is not None]
 
-    def records(self, found: Iterable[Kind], subjects: Sequence[Subject]) -> list[Record]:
+    def records(self, found: Iterable[RecordKind], subjects: Sequence[Subject]) -> list[Record]:
         """The records that the subjects' keys name, collection by collection."""
         return [
             self.record(subject.number, kind, SubjectKey(kind.namespace, value), due=kind.certain)
@@ -111,7 +111,7 @@ class Names:
             for value in subject.values(kind.namespace)
         ]
 
-    def record(self, number: int, kind: Kind, via: SubjectKey, *, due: bool, late: bool = False) -> Record:
+    def record(self, number: int, kind: RecordKind, via: SubjectKey, *, due: bool, late: bool = False) -> Record:
         """The record of a collection that one key names.
 
         Raises:

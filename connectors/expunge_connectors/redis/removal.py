@@ -6,24 +6,24 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from expunge_connectors.contract import SubjectKey
-from expunge_connectors.redis.client import BATCH, Command, Conversation
-from expunge_connectors.redis.index_pruning import Forgetting
+from expunge_connectors.redis.client import BATCH, Command, PipelineClient
+from expunge_connectors.redis.index_pruning import IndexPruning
 from expunge_connectors.redis.key_indexes import Members, Texts, members_at_once
 from expunge_connectors.redis.lookup import present
-from expunge_connectors.redis.records import Kind, Record
+from expunge_connectors.redis.records import Record, RecordKind
 from expunge_connectors.redis.scan import Pin
 from expunge_connectors.redis.spec import KeySpec
-from expunge_connectors.retry import retrying
+from expunge_connectors.retry import with_retries
 
 _VERBS = {"set": "SREM", "zset": "ZREM", "hash": "HDEL", "stream": "XDEL"}
 
 
 def remove(
-    conversation: Conversation,
+    conversation: PipelineClient,
     pin: Pin,
-    kinds: Sequence[Kind],
+    kinds: Sequence[RecordKind],
     records: Sequence[Record],
-    forgetting: Forgetting,
+    forgetting: IndexPruning,
 ) -> int:
     """Remove the records that are due, collection by collection in the order of `kinds`.
 
@@ -53,7 +53,7 @@ def remove(
     return gone
 
 
-def removed(conversation: Conversation, kind: Kind, due: Sequence[Record]) -> int:
+def removed(conversation: PipelineClient, kind: RecordKind, due: Sequence[Record]) -> int:
     """Remove whole keys, or parts of keys, of one collection that names nothing further."""
     if kind.part is None:
         return _sum(
@@ -63,7 +63,7 @@ def removed(conversation: Conversation, kind: Kind, due: Sequence[Record]) -> in
     return _sum(conversation, _parts(present(conversation, due) if kind.spec.type == "stream" else due))
 
 
-def _sum(conversation: Conversation, commands: Iterable[Command]) -> int:
+def _sum(conversation: PipelineClient, commands: Iterable[Command]) -> int:
     return sum(int(answer) for answer in conversation.ask(commands))
 
 
@@ -96,7 +96,7 @@ def _waiting(records: Sequence[Record], erased: set[str]) -> set[tuple[int, Subj
 
 
 def _named(
-    due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], forgetting: Forgetting
+    due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], forgetting: IndexPruning
 ) -> Mapping[Record, Texts]:
     """What each index that is due names and may forget."""
     return {
@@ -110,7 +110,7 @@ def _named(
     }
 
 
-def _emptied(conversation: Conversation, named: Mapping[Record, Texts]) -> int:
+def _emptied(conversation: PipelineClient, named: Mapping[Record, Texts]) -> int:
     """Take the members out of indexes; an index without members is no more.
 
     UNLINK would also forget a member that arrived a moment ago, whose record then nobody could find.
@@ -118,7 +118,7 @@ def _emptied(conversation: Conversation, named: Mapping[Record, Texts]) -> int:
     return _sum(conversation, (one for record, texts in named.items() for one in _taken_out(record, sorted(texts))))
 
 
-def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Texts], members: Members) -> int:
+def _unlinked(conversation: PipelineClient, pin: Pin, named: Mapping[Record, Texts], members: Members) -> int:
     """Remove indexes whole, each only if it still names nothing else than it did: WATCH, read, MULTI, UNLINK, EXEC.
 
     One that changed meanwhile stays, is still due, and leads the next pass to what it names now.
@@ -140,4 +140,4 @@ def _unlinked(conversation: Conversation, pin: Pin, named: Mapping[Record, Texts
                 conversation.beat()
         return gone
 
-    return retrying(conversation.wait)(attempt) if named else 0
+    return with_retries(conversation.wait)(attempt) if named else 0

@@ -12,8 +12,8 @@ from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.identifier_patterns import names_pattern
 from expunge_connectors.keyspace.name_samples import KeyNames
-from expunge_connectors.keyspace.unnormalised_names import Named, Spellings, readable
-from expunge_connectors.redis.client import Conversation
+from expunge_connectors.keyspace.unnormalised_names import Named, NormalisationSample, readable
+from expunge_connectors.redis.client import PipelineClient
 from expunge_connectors.redis.part_sampling import Parts, key_reader
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.spec import RedisSpec
@@ -21,14 +21,14 @@ from expunge_connectors.redis.spec import RedisSpec
 _COUNT = 1000
 
 
-def findings(conversation: Conversation, data_map: DataMap, spec: RedisSpec, names: int) -> Iterator[Finding]:
+def findings(conversation: PipelineClient, data_map: DataMap, spec: RedisSpec, names: int) -> Iterator[Finding]:
     """What a sample of the names says.
 
     Raises:
         TransientError: The server does not answer.
     """
     spelt = _spelt(data_map, spec)
-    spellings = Spellings(conversation.store, list(spelt.values()))
+    spellings = NormalisationSample(conversation.store, list(spelt.values()))
     parts = Parts(conversation, data_map, spec, names)
     logs = [names_pattern(keys.key, ":") for keys in spec.collections.values() if keys.log is not None]
 
@@ -75,7 +75,7 @@ def _known(store: str, spec: RedisSpec, spelt: dict[str, Named]) -> KeyNames:
     return KeyNames(store, spec, "", tuple(keys.key for keys in spec.collections.values()), named)
 
 
-def sample(conversation: Conversation, names: int) -> Iterator[str]:
+def sample(conversation: PipelineClient, names: int) -> Iterator[str]:
     """At most so many names, in the order of the server's hash table; what is no UTF-8 has replacement characters.
 
     Bounded also where a keyspace is large and nearly empty.

@@ -15,24 +15,24 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from expunge_connectors.redis.client import BATCH, ByValue, Command, Conversation, Pinned, Values
+from expunge_connectors.redis.client import BATCH, ByValue, Command, PinnedClient, PipelineClient, Values
 from expunge_connectors.redis.key_patterns import Pattern, Search
-from expunge_connectors.redis.records import Kind, Names, Record
-from expunge_connectors.retry import retrying
+from expunge_connectors.redis.records import Names, Record, RecordKind
+from expunge_connectors.retry import with_retries
 
 COUNT = 1000
 PIECE = 10_000
-Pin = Callable[[], AbstractContextManager[Pinned]]
+Pin = Callable[[], AbstractContextManager[PinnedClient]]
 """Opens one connection of its own."""
 Found = TypeVar("Found")
 _SPECIAL = re.compile(rb"[*?\[\]\\^-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class ScanTarget:
     """What one kind of key is looked for: by the value in its name, or (parts) in every key of the kind."""
 
-    kind: Kind
+    kind: RecordKind
     search: Search
     by_value: Mapping[bytes, Sequence[Record]]
 
@@ -43,7 +43,7 @@ def _page(answer: Any) -> tuple[int, Values]:  # noqa: ANN401 - as the driver ha
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ScanPass:
     """A pass over the database.
 
     Attributes:
@@ -53,7 +53,7 @@ class Pass:
         verifying: Read keys by walking instead of by an expression, and leave nothing to the server's MATCH.
     """
 
-    conversation: Conversation
+    conversation: PipelineClient
     pin: Pin
     names: Names
     verifying: bool
@@ -80,17 +80,17 @@ class Pass:
                 gathered.extend(take(waiting))
             return gathered
 
-        return retrying(self.conversation.wait)(once) if what else ()
+        return with_retries(self.conversation.wait)(once) if what else ()
 
-    def _sought(self, records: Sequence[Record]) -> Sequence[Sought]:
-        kinds: dict[str, tuple[Kind, ByValue]] = {}
+    def _sought(self, records: Sequence[Record]) -> Sequence[ScanTarget]:
+        kinds: dict[str, tuple[RecordKind, ByValue]] = {}
         for record in records:
             if record.key is None:
                 _, by_value = kinds.setdefault(record.kind.name, (record.kind, ByValue()))
                 value = b"" if record.kind.part is not None else record.via.value.encode()
                 by_value.setdefault(value, []).append(record)
         return [
-            Sought(kind, self._search(kind.pattern, by_value), by_value)
+            ScanTarget(kind, self._search(kind.pattern, by_value), by_value)
             for kind, by_value in kinds.values()
             if kind.pattern is not None
         ]
@@ -98,7 +98,7 @@ class Pass:
     def _search(self, pattern: Pattern, values: Collection[bytes]) -> Search:
         return pattern.by_walking(values) if self.verifying else pattern.by_expression(values)
 
-    def _pages(self, pinned: Pinned, what: Sequence[Sought]) -> Iterator[Sequence[bytes]]:
+    def _pages(self, pinned: PinnedClient, what: Sequence[ScanTarget]) -> Iterator[Sequence[bytes]]:
         heads = sorted(one.kind.pattern.head for one in what if one.kind.pattern is not None)
         head = b"" if self.verifying else heads[0]
         while not heads[-1].startswith(head):
@@ -115,7 +115,7 @@ class Pass:
             if not cursor:
                 return
 
-    def _hits(self, what: Sequence[Sought], keys: Sequence[bytes]) -> Iterator[Sequence[Record]]:
+    def _hits(self, what: Sequence[ScanTarget], keys: Sequence[bytes]) -> Iterator[Sequence[Record]]:
         """The records whose keys are among these, some thousands at a time."""
         piece: list[Record] = []
         for one in what:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec, Ways
-from expunge_connectors.keyspace.template_rules import Naming, meeting, named_by_complaints
+from expunge_config.datamap import CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_connectors.keyspace.template_rules import RecordNaming, named_by_complaints, overlapping_collections
 from expunge_connectors.keyspace.templates import Template
 
 
@@ -128,19 +128,21 @@ class RedisSpec(StoreSpec):
         except CycleError:
             yield ("collections",), "index sets name each other in a circle"
 
-    def namings(self) -> list[Naming]:
+    def namings(self) -> list[RecordNaming]:
         """What names the keys of each collection that is no log."""
         return [
-            Naming(name, "", keys.templates[0], keys.part)
+            RecordNaming(name, "", keys.templates[0], keys.part)
             for name, keys in self.collections.items()
             if keys.log is None
         ]
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:  # noqa: ARG002 - keys name identities alone
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
         """By templates; an index leads on to what it names."""
-        meets = meeting(data_map, self.namings())
+        meets = overlapping_collections(data_map, self.namings())
         return {
-            name: Ways(frozenset([keys.namespace or ""]), frozenset([keys.yields] if keys.yields else []), meets[name])
+            name: KeyFlow(
+                frozenset([keys.namespace or ""]), frozenset([keys.yields] if keys.yields else []), meets[name]
+            )
             for name, keys in self.collections.items()
             if keys.log is None
         }

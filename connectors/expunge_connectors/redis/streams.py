@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from expunge_connectors.redis.client import BATCH, ByValue, Command, Conversation, Values
+from expunge_connectors.redis.client import BATCH, ByValue, Command, PipelineClient, Values
 from expunge_connectors.redis.records import Record
 
 # redis-py would make a dictionary of an entry, and forget a field that stands twice in it.
@@ -13,7 +13,7 @@ RAW = ("XRANGE", "XREVRANGE")
 _LARGEST = 2**64 - 1
 
 
-def entries(conversation: Conversation, records: Sequence[Record], *, backwards: bool) -> list[Record]:
+def entries(conversation: PipelineClient, records: Sequence[Record], *, backwards: bool) -> list[Record]:
     """One record for each entry that holds what stands for the subject; its part is the entry's id."""
     streams = ByValue()
     for record in records:
@@ -25,7 +25,7 @@ def entries(conversation: Conversation, records: Sequence[Record], *, backwards:
     return found
 
 
-def _matching(conversation: Conversation, wanted: ByValue, *, backwards: bool) -> Iterator[Record]:
+def _matching(conversation: PipelineClient, wanted: ByValue, *, backwards: bool) -> Iterator[Record]:
     stream: Record = next(iter(wanted.values()))[0]
     field = next(iter(stream.kind.spec.entry or {"": ""})).encode()
     for page in pages(conversation, stream, backwards=backwards):
@@ -46,7 +46,7 @@ def values_of(pairs: Sequence[bytes], field: bytes) -> Sequence[bytes]:
     return [value for name, value in zip(pairs[::2], pairs[1::2], strict=True) if name == field]
 
 
-def pages(conversation: Conversation, stream: Record, *, backwards: bool) -> Iterator[Values]:
+def pages(conversation: PipelineClient, stream: Record, *, backwards: bool) -> Iterator[Values]:
     """The entries of a stream: (id, names and values in turn), some at a time."""
     command, far, here = ("XREVRANGE", "-", "+") if backwards else ("XRANGE", "+", "-")
     onward: str | None = here

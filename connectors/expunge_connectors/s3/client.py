@@ -20,9 +20,9 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 from tenacity.wait import wait_base
 
-from expunge_connectors.contract import Beat
+from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.retry import patient, retrying
+from expunge_connectors.retry import backoff, with_retries
 from expunge_connectors.s3.errors import code_of, translated
 from expunge_connectors.s3.spec import S3Connection
 
@@ -40,7 +40,7 @@ class Service:
     def __init__(self, name: str, connection: S3Connection, wait: wait_base | None = None) -> None:
         self.name = name
         self._connection = connection
-        self.wait = patient() if wait is None else wait
+        self.wait = backoff() if wait is None else wait
         self._lock = threading.Lock()
         self._made: S3Client | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -65,7 +65,7 @@ class Service:
             TransientError: The service did not answer, also after some more attempts.
             TerminalError: It refused.
         """
-        return retrying(self.wait)(self._call, place, operation, frozenset(absent), arguments)
+        return with_retries(self.wait)(self._call, place, operation, frozenset(absent), arguments)
 
     def must(self, place: str | None, operation: str, **arguments: Any) -> Answer:  # noqa: ANN401 - as boto3 has it
         """As `call`, where "there is no such thing" is an error like any other."""
@@ -113,7 +113,7 @@ class Service:
                 raise TerminalError(f"{where}: the listing breaks off ({operation}).")
             arguments = {**arguments, **onward}
 
-    def each(self, items: Iterable[Item], work: Callable[[Item], Result], beat: Beat) -> Iterator[Result]:
+    def each(self, items: Iterable[Item], work: Callable[[Item], Result], beat: Heartbeat) -> Iterator[Result]:
         """Do some work for every item, several at a time, in order; `beat` runs here, between results.
 
         The first error ends it; what has not begun is then dropped. Work must not wait for other work given here.

@@ -9,7 +9,16 @@ from typing import ClassVar
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
-from expunge_connectors.contract import Beat, Counts, Finding, Scope, StoreIdentity, Subject, Yield, no_beat
+from expunge_connectors.contract import (
+    Counts,
+    DiscoveredKey,
+    Finding,
+    Heartbeat,
+    Scope,
+    StoreIdentity,
+    Subject,
+    no_beat,
+)
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
@@ -21,7 +30,7 @@ from expunge_connectors.s3.listing import search
 from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.spec import S3Connection, S3Spec
 from expunge_connectors.s3.targets import Names
-from expunge_connectors.s3.ttl_cache import Recent
+from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3.verification import remaining
 from expunge_connectors.s3.versions import tally
 
@@ -52,7 +61,7 @@ class S3Store:
         self._map = data_map
         self._spec = spec
         self._service = Service(name, connection, wait)
-        self._recent = Recent()
+        self._recent = TtlCache()
 
     @classmethod
     def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
@@ -89,7 +98,7 @@ class S3Store:
         """The service's clock: the Date of an answer, in whole seconds, never later than the true time."""
         return self._service.clock(next(iter(self._spec.collections.values())).bucket)
 
-    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[Yield]:
+    def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """Nothing: objects name no further keys."""
         del subjects, scope, cutoff
         return ()
@@ -106,7 +115,12 @@ class S3Store:
         return tallies.counts
 
     def erase(
-        self, subjects: Sequence[Subject], actions: Mapping[str, Action], scope: Scope, cutoff: datetime, beat: Beat
+        self,
+        subjects: Sequence[Subject],
+        actions: Mapping[str, Action],
+        scope: Scope,
+        cutoff: datetime,
+        beat: Heartbeat,
     ) -> int:
         """Remove what is due, each version by its id; what a lock protects, or is newer, stays.
 

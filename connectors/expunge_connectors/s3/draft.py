@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from expunge_connectors.draft import DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyspace.template_inference import Definitions, Shapes, guess, numbered, obstacle, unguessed
+from expunge_connectors.keyspace.template_inference import (
+    Definitions,
+    Shapes,
+    guess,
+    numbered,
+    unexplained,
+    why_not_a_template,
+)
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.sample_findings import sample
 
@@ -40,9 +47,9 @@ def draft(service: Service, names: int, known: Sequence[StoreDraft]) -> StoreDra
             questions.pop("undated", None)
             collections.append(DraftCollection(found.name, entries, questions))
         notes += [
-            f"{bucket}/{shape} ({count} of {shapes.size} names looked at): {obstacle(shape)}; where"
+            f"{bucket}/{shape} ({count} of {shapes.size} names looked at): {why_not_a_template(shape)}; where"
             ' a table holds the names, let it yield them, and write key: "{<that identity>}".'
-            for shape, count in unguessed(shapes, known)
+            for shape, count in unexplained(shapes, known)
         ]
     return StoreDraft(service.name, "s3", identities, numbered(collections), {}, tuple(notes))
 

@@ -10,13 +10,13 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from expunge_connectors.contract import Beat
+from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NotSupportedError, RefusedError
 from expunge_connectors.s3.range_listing import entries_by_target
-from expunge_connectors.s3.ttl_cache import Recent
-from expunge_connectors.s3.upload_aliases import Rewritten, listed_from
+from expunge_connectors.s3.ttl_cache import TtlCache
+from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
 from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload
 
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
@@ -48,7 +48,7 @@ def uploads_by_target(
         for target in wanted:
             exact[target.name].append(target)
         below = [target for target in wanted if target.is_prefix]
-        rewritten = Rewritten(service, wanted)
+        rewritten = UploadAliases(service, wanted)
         hits: dict[Target, list[Upload]] = defaultdict(list)
         for upload in uploads_below(service, f"collection {collection}", bucket, listed_from(heads[collection])):
             for target, own in rewritten.owners(upload):
@@ -104,7 +104,11 @@ def hold_of(service: Service, entry: Entry, at: datetime) -> Hold | None:
 
 
 def search(
-    service: Service, targets: Sequence[Target], heads: Mapping[str, str], beat: Beat, recent: Recent | None = None
+    service: Service,
+    targets: Sequence[Target],
+    heads: Mapping[str, str],
+    beat: Heartbeat,
+    recent: TtlCache | None = None,
 ) -> Iterator[Found]:
     """What is there below each target, in no particular order, many names a request.
 
@@ -119,7 +123,7 @@ def search(
     """
     if not targets:
         return
-    known = Recent() if recent is None else recent
+    known = TtlCache() if recent is None else recent
 
     def ask_locks() -> tuple[dict[str, bool], dict[str, datetime]]:
         locks = {

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from expunge_connectors.contract import Beat
+from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.versions import Entry, Target, shared_beginning
@@ -31,7 +31,7 @@ VERSION_MARKERS = {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "Version
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class KeyRange:
     """Names of one collection that follow each other in the order of keys, with what they belong to."""
 
     collection: str
@@ -62,13 +62,13 @@ class Shown:
     left: Sequence[Target]
 
 
-def runs(targets: Sequence[Target]) -> list[Run]:
+def key_ranges(targets: Sequence[Target]) -> list[KeyRange]:
     """Sort and cut. S3 lists keys in the order of their UTF-8 bytes, which is that of Python's strings."""
     groups: dict[tuple[str, str, bool], dict[str, list[Target]]] = defaultdict(lambda: defaultdict(list))
     for target in targets:
         groups[target.collection, target.bucket, target.is_prefix][target.name].append(target)
     return [
-        Run(*place, wanted, names[start : start + LENGTH])
+        KeyRange(*place, wanted, names[start : start + LENGTH])
         for place, wanted in groups.items()
         for names in [sorted(wanted)]
         for start in range(0, len(names), LENGTH)
@@ -131,7 +131,7 @@ def entries_below(service: Service, target: Target) -> tuple[Entry, ...]:
 
 
 def entries_by_target(
-    service: Service, targets: Sequence[Target], beat: Beat
+    service: Service, targets: Sequence[Target], beat: Heartbeat
 ) -> Iterator[tuple[Target, tuple[Entry, ...]]]:
     """Every version and delete marker of each target, in no particular order.
 
@@ -139,13 +139,13 @@ def entries_by_target(
     in the order that S3 promises.
     """
     left: list[Target] = []
-    for shown in service.each(runs(targets), lambda run: _shown(service, run), beat):
+    for shown in service.each(key_ranges(targets), lambda run: _shown(service, run), beat):
         yield from shown.entries
         left += shown.left
     yield from service.each(left, lambda target: (target, entries_below(service, target)), beat)
 
 
-def _shown(service: Service, run: Run) -> Shown:
+def _shown(service: Service, run: KeyRange) -> Shown:
     found: dict[str, list[Entry]] = defaultdict(list)
     done = _walk(service, run, found) if len(run.names) >= FEW else 0
     entries: list[tuple[Target, tuple[Entry, ...]]] = []
@@ -158,7 +158,7 @@ def _shown(service: Service, run: Run) -> Shown:
     return Shown(entries, left)
 
 
-def _walk(service: Service, run: Run, found: dict[str, list[Entry]]) -> int:
+def _walk(service: Service, run: KeyRange, found: dict[str, list[Entry]]) -> int:
     """List from the first name on; returns how many names were listed to their end, or will be by themselves."""
     place = f"collection {run.collection}"
     prefix = shared_beginning(run.names[0], run.names[-1])

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from expunge_connectors.contract import Beat
+from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_connectors.retry import retrying
+from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import passing
 from expunge_connectors.s3.listing import hold_of
 from expunge_connectors.s3.unchanged import LOT, NULL, unchanged
-from expunge_connectors.s3.versions import Entry, Found, doom
+from expunge_connectors.s3.versions import Entry, Found, classify
 
 BATCH = 1000
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
@@ -29,7 +29,7 @@ class Removal:
         beat: Called after each batch.
     """
 
-    def __init__(self, service: Service, cutoff: datetime, beat: Beat) -> None:
+    def __init__(self, service: Service, cutoff: datetime, beat: Heartbeat) -> None:
         self._service = service
         self._cutoff = cutoff
         self._beat = beat
@@ -40,7 +40,7 @@ class Removal:
 
     def take(self, found: Found) -> None:
         """Remove what is due below one target, now or with a later batch."""
-        decided = doom(found, self._cutoff)
+        decided = classify(found, self._cutoff)
         place = f"collection {found.target.collection}"
         for key in decided.hide:
             self._service.must(place, "delete_object", Bucket=found.target.bucket, Key=key)
@@ -105,7 +105,7 @@ class Removal:
                 codes = ", ".join(sorted({str(one.get("Code")) for one in refused if passing(str(one.get("Code")))}))
                 raise TransientError(f"{where}: some objects could not be removed now ({codes}).")
 
-        retrying(self._service.wait)(attempt)
+        with_retries(self._service.wait)(attempt)
 
     def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> list[Entry]:
         """Accept a refusal only for what is gone, written anew, or locked meanwhile (counted as retained from then on).

@@ -10,7 +10,7 @@ from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.identifier_patterns import names_pattern
 from expunge_connectors.keyspace.name_samples import KeyNames
-from expunge_connectors.keyspace.unnormalised_names import Named, Spellings, readable, reader
+from expunge_connectors.keyspace.unnormalised_names import Named, NormalisationSample, readable, reader
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
 
@@ -56,7 +56,7 @@ def _spellings(
     names: int,
 ) -> Iterator[Finding]:
     """A listing begins with the first names: each collection has one of its own, behind its literal beginning."""
-    spellings = Spellings(service.name, list(spelt.values()))
+    spellings = NormalisationSample(service.name, list(spelt.values()))
     logs = tuple(objects.prefix or "" for objects in there.values() if objects.log is not None)
     heads = dict.fromkeys(there[name].template.head for name, one in spelt.items() if one.free)
     found = dict.fromkeys(chain.from_iterable(sample(service, bucket, names, head) for head in heads))

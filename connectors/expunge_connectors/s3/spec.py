@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from expunge_config.datamap import CollectionSpec, DataMap, Model, StoreSpec, Ways
-from expunge_connectors.keyspace.template_rules import Naming, meeting, named_by_complaints
+from expunge_config.datamap import CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_connectors.keyspace.template_rules import RecordNaming, named_by_complaints, overlapping_collections
 from expunge_connectors.keyspace.templates import Template
 
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -68,19 +68,19 @@ class S3Spec(StoreSpec):
         for name, objects in self.collections.items():
             yield from named_by_complaints(("collections", name), [objects.template], objects, data_map, dated=True)
 
-    def namings(self) -> list[Naming]:
+    def namings(self) -> list[RecordNaming]:
         """What names the objects of each collection that is no log."""
         return [
-            Naming(name, objects.bucket, objects.template, below=objects.prefix is not None)
+            RecordNaming(name, objects.bucket, objects.template, below=objects.prefix is not None)
             for name, objects in self.collections.items()
             if objects.log is None
         ]
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, Ways]:  # noqa: ARG002 - keys name identities alone
+    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
         """By templates. An object leads nowhere."""
-        meets = meeting(data_map, self.namings())
+        meets = overlapping_collections(data_map, self.namings())
         return {
-            name: Ways(frozenset([objects.template.namespace or ""]), meets=meets[name])
+            name: KeyFlow(frozenset([objects.template.namespace or ""]), meets=meets[name])
             for name, objects in self.collections.items()
             if objects.log is None
         }

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject
-from expunge_connectors.errors import MisspelledMemberError, TerminalError
-from expunge_connectors.keyspace.template_rules import certain, in_scope, refuse_blurred
+from expunge_connectors.errors import TerminalError, UnknownMemberError
+from expunge_connectors.keyspace.template_rules import certain, in_scope, require_unambiguous_names
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
 from expunge_connectors.s3.versions import Target
 
@@ -31,7 +31,7 @@ class Names:
         }
 
         for name, objects in self.collections.items():
-            refuse_blurred(store, name, [objects.template], scope)
+            require_unambiguous_names(store, name, [objects.template], scope)
 
     @property
     def heads(self) -> Mapping[str, str]:
@@ -55,7 +55,7 @@ class Names:
             raise TerminalError(f"{where}: a key is empty.")
         member = (self._scope.member if template.by_controller else None) or ""
         if objects.prefix is not None and ("/" in value or "/" in member):
-            refused = TerminalError if "/" in value else MisspelledMemberError
+            refused = TerminalError if "/" in value else UnknownMemberError
             raise refused(
                 f"{where}: an identifier holds a slash, so one person's prefix may lie within another's.",
                 remedy="Name these objects one by one (`key`), or use an identity without slashes.",

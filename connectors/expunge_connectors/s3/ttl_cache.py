@@ -12,7 +12,7 @@ GOOD_FOR = 60.0
 T = TypeVar("T")
 
 
-class Recent:
+class TtlCache:
     """Answers of one store, each good for a minute. Errors are not among them.
 
     Several threads may ask: then a question may be asked twice, and either answer stays.

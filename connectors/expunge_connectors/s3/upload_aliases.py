@@ -28,7 +28,7 @@ def listed_from(head: str) -> str:
     return shared_beginning(head, as_listed(head))
 
 
-class Rewritten:
+class UploadAliases:
     """The targets whose names may be listed in another form.
 
     Args:

@@ -22,7 +22,7 @@ from expunge_connectors.s3.listing import (
     lockable,
 )
 from expunge_connectors.s3.range_listing import VERSION_MARKERS
-from expunge_connectors.s3.upload_aliases import Rewritten, listed_from
+from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
 from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, shared_beginning
 
 GROUP = 100
@@ -50,7 +50,7 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
             and locks[target.bucket]
             and (hold := _hold(service, place, entry, clocks[target.bucket])) is not None
         }
-        listed_here, rewritten = uploads.get(target.bucket, ()), Rewritten(service, [target])
+        listed_here, rewritten = uploads.get(target.bucket, ()), UploadAliases(service, [target])
         here = tuple(upload for upload in listed_here if target.covers(upload.key))
         here += tuple(own for upload in listed_here for _, own in rewritten.owners(upload))
         return Found(target, tuple(seen.values()), here, holds)

@@ -76,7 +76,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Doom:
+class Disposition:
     """What is to go below one target.
 
     Attributes:
@@ -126,7 +126,7 @@ def tally(tallies: Tallies, found: Found, cutoff: datetime) -> None:
         tallies.add(target.number, target.collection, due=int(is_due), newer=int(not is_due))
 
 
-def doom(found: Found, cutoff: datetime) -> Doom:
+def classify(found: Found, cutoff: datetime) -> Disposition:
     """Decide what goes. What stays (held, or newer than the cutoff) is not made visible by it."""
     going: list[Entry] = []
     hide: list[str] = []
@@ -141,4 +141,4 @@ def doom(found: Found, cutoff: datetime) -> Doom:
                 hide.append(key)
         going.extend(entry for entry in reversed(entries) if entry in goes)
     uploads = tuple(upload for upload in found.uploads if due(found.target, upload.initiated, cutoff))
-    return Doom(tuple(going), tuple(hide), uploads)
+    return Disposition(tuple(going), tuple(hide), uploads)

@@ -18,7 +18,7 @@ from expunge_connectors.s3.errors import NotSupportedError, RefusedError
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.listing import NO_LOCK, NOT_THERE, lockable
 from expunge_connectors.s3.range_listing import VERSION_MARKERS
-from expunge_connectors.s3.ttl_cache import Recent
+from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3_backups.expiry_forecast import BucketState, Protection, Version, Versioning
 from expunge_connectors.s3_backups.lifecycle_rules import enabled_rules
 
@@ -157,7 +157,7 @@ def set_up(service: Service, bucket: str) -> SetUp:
 
 
 def observe(
-    service: Service, bucket: str, lines: Sequence[Line], bucket_is: SetUp, recent: Recent
+    service: Service, bucket: str, lines: Sequence[Line], bucket_is: SetUp, recent: TtlCache
 ) -> Iterator[Observed]:
     """Each version with its tags, lock, replication status and place among the versions of its key.
 

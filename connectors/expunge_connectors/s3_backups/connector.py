@@ -13,7 +13,7 @@ from expunge_config.datamap import BackupSpec, DataMap, Model
 from expunge_connectors.contract import BackupCopy, CopyListing, Finding, StoreIdentity, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.ttl_cache import Recent
+from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3_backups.bucket_reader import Line, Observed, is_there, listing, observe, set_up
 from expunge_connectors.s3_backups.expiry_forecast import BucketState, forecast
 from expunge_connectors.s3_backups.inspection import findings
@@ -47,7 +47,7 @@ class S3Backups:
         self.name = name
         self._spec = spec
         self._service = Service(name, connection, wait)
-        self._recent = Recent()
+        self._recent = TtlCache()
 
     def inspect(self) -> Sequence[Finding]:
         """Hold the declaration against the live bucket. Reads only."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from expunge_connectors.contract import Scope, StoreConnector, Subject, Tally, no_beat
+from expunge_connectors.contract import RecordCounts, Scope, StoreConnector, Subject, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.testing.harness import DatedHarness, LoggedHarness, MemberHarness, ResolvingHarness
 from expunge_connectors.testing.stores import changed, closure, declared
@@ -48,7 +48,7 @@ class ResolutionContract:
         gone = {name for name in harness.first.owns | harness.second.owns if name not in raw}
         assert gone
         assert all(
-            tally == Tally()
+            tally == RecordCounts()
             for one in connector.verify(people, harness.scope, cutoff).values()
             for tally in one.values()
         )
@@ -143,5 +143,5 @@ def _sums(connector: StoreConnector, harness: DatedHarness, subject: Subject, cu
     counted = connector.count([subject], harness.scope, cutoff)[subject.number]
     verified = connector.verify([subject], harness.scope, cutoff)[subject.number]
     assert counted == verified
-    tallies: Sequence[Tally] = list(counted.values())
+    tallies: Sequence[RecordCounts] = list(counted.values())
     return sum(tally.due for tally in tallies), sum(tally.newer for tally in tallies)

@@ -11,7 +11,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from expunge_config.datamap import IdentityKind
-from expunge_connectors.contract import Dated, Severity, StoreConnector, Subject, SubjectKey, Tally, no_beat
+from expunge_connectors.contract import (
+    RecordCounts,
+    ReportsClock,
+    Severity,
+    StoreConnector,
+    Subject,
+    SubjectKey,
+    no_beat,
+)
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_connectors.testing.harness import Person, RawRecords, StoreHarness
 
@@ -46,12 +54,12 @@ def declared(harness: StoreHarness, subject: Subject) -> frozenset[SubjectKey]:
     return frozenset(key for key in subject.keys if key.namespace in harness.data_map.identities)
 
 
-def all_due(harness: StoreHarness, person: Person) -> Mapping[str, Tally]:
+def all_due(harness: StoreHarness, person: Person) -> Mapping[str, RecordCounts]:
     """What counting must say before anything is erased."""
-    return {name: Tally(due=person.counts.get(name, 0)) for name in harness.actions}
+    return {name: RecordCounts(due=person.counts.get(name, 0)) for name in harness.actions}
 
 
-def nothing_due(counts: Mapping[int, Mapping[str, Tally]]) -> bool:
+def nothing_due(counts: Mapping[int, Mapping[str, RecordCounts]]) -> bool:
     """Whether nothing is left to do."""
     return not any(tally.due for tallies in counts.values() for tally in tallies.values())
 
@@ -122,8 +130,8 @@ class StoreContract:
             assert elsewhere.identity().digest != connector.identity().digest
 
     def test_its_identity_and_its_clock_are_the_same_by_one_request(self, connector: StoreConnector) -> None:
-        """A store that can say both at once (`Dated`) says what it says one by one."""
-        if isinstance(connector, Dated):
+        """A store that can say both at once (`ReportsClock`) says what it says one by one."""
+        if isinstance(connector, ReportsClock):
             before = connector.now()
             identity, at = connector.identity_at()
             assert identity == connector.identity()
@@ -173,7 +181,7 @@ class StoreContract:
     def test_nothing_there_is_said_with_zeros(self, harness: StoreHarness, connector: StoreConnector) -> None:
         """Looked for and not there is not the same as not looked for."""
         stranger, cutoff = harness.stranger(77), connector.now()
-        nothing = {77: dict.fromkeys(harness.actions, Tally())}
+        nothing = {77: dict.fromkeys(harness.actions, RecordCounts())}
         assert connector.count([stranger], harness.scope, cutoff) == nothing
         assert connector.verify([stranger], harness.scope, cutoff) == nothing
         assert not connector.resolve([stranger], harness.scope, cutoff)
@@ -194,7 +202,7 @@ class StoreContract:
         """Complete (law 1) and precise (law 2): everyone else's records, and the logs, are equal to the byte."""
         before, cutoff = harness.raw(), connector.now()
         assert connector.erase(people, harness.actions, harness.scope, cutoff, no_beat) > 0
-        expected = {subject.number: dict.fromkeys(harness.actions, Tally()) for subject in people}
+        expected = {subject.number: dict.fromkeys(harness.actions, RecordCounts()) for subject in people}
         assert connector.verify(people, harness.scope, cutoff) == expected
         assert connector.count(people, harness.scope, cutoff) == expected
         assert changed(before, harness.raw()) == harness.first.owns | harness.second.owns
@@ -229,7 +237,8 @@ class StoreContract:
         for person in (harness.first, harness.second):
             left = connector.verify(people, harness.scope, cutoff)[person.given.number]
             assert left == {
-                name: Tally() if name in harness.part else tally for name, tally in all_due(harness, person).items()
+                name: RecordCounts() if name in harness.part else tally
+                for name, tally in all_due(harness, person).items()
             }
         connector.erase(people, harness.actions, harness.scope, cutoff, no_beat)
         assert nothing_due(connector.verify(people, harness.scope, cutoff))

@@ -14,10 +14,10 @@ from expunge_orchestrator.api import problems, schemas
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.middleware import Guard
 from expunge_orchestrator.api.opendsr import app as opendsr
-from expunge_orchestrator.api.rate_limit import Limiter
+from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.schemas.common import problem
-from expunge_orchestrator.api.state import Office
+from expunge_orchestrator.api.state import AppState
 
 DESCRIPTION = (
     "Erase a person, follow every backup copy, and prove it. Errors are problem details (RFC 9457). Identifiers travel "
@@ -40,7 +40,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build(office: Office) -> FastAPI:
+def build(office: AppState) -> FastAPI:
     """The application of an office. Nothing is contacted."""
     app = FastAPI(
         title="Expunge",
@@ -56,7 +56,7 @@ def build(office: Office) -> FastAPI:
     app.state.office = office
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
-    app.state.limiter = limiter = Limiter(settings)
+    app.state.limiter = limiter = RateLimiter(settings)
     app.state.field_names = frozenset(_field_names())
     problems.install(app)
     for router in ROUTERS:

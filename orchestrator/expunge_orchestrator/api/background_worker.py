@@ -16,7 +16,7 @@ from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import batch_states, hold_enforcement
-from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.transparency_log import open_log
@@ -89,12 +89,12 @@ class Worker:
             token_replay.forget_expired(connection, at)
 
     def _tell(self) -> None:
-        outbox.note_changes(self._workspace, self._clock())
+        outbox.enqueue_changes(self._workspace, self._clock())
         delivery.deliver_due(self._workspace, self._clock, self._stop.is_set)
 
     def _run(self) -> None:
         workspace = self._workspace
-        batch_states.wake(workspace)
+        batch_states.start_due_settling(workspace)
         batch_states.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             hold_enforcement.release(connection)
@@ -102,7 +102,7 @@ class Worker:
             suppress(LedgerBusyError),  # another process of this ledger is at it
             open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
         ):
-            run(workspace, writer, Watch(told_to_stop=self._stop.is_set))
+            run(workspace, writer, RunObserver(told_to_stop=self._stop.is_set))
         at = self._clock()
         if self._copies_at is None or (at - self._copies_at).total_seconds() >= COPIES_EVERY:
             self._copies_at = at

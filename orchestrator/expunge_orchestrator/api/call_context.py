@@ -18,12 +18,12 @@ from starlette.concurrency import run_in_threadpool
 
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.rate_limit import Limiter
-from expunge_orchestrator.api.state import Office
-from expunge_orchestrator.api.write_queue import Job
+from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.api.write_queue import WriteJob
 from expunge_orchestrator.auth import api_keys, bearer_secrets, token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
-from expunge_orchestrator.auth.permissions import Operation, may
+from expunge_orchestrator.auth.permissions import Operation, is_allowed
 from expunge_orchestrator.auth.principals import Principal, Role
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
@@ -40,7 +40,7 @@ _SHORT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallContext:
     """One call that may be made.
 
     Attributes:
@@ -49,7 +49,7 @@ class Call:
         digest: Of what it asks for: method, path, key, body. A person's token is good for one of these.
     """
 
-    office: Office
+    office: AppState
     principal: Principal
     operation: Operation
     at: datetime
@@ -63,7 +63,7 @@ class Call:
             self._use(connection)
             yield connection
 
-    def write(self, job: Job[T]) -> Future[T]:
+    def write(self, job: WriteJob[T]) -> Future[T]:
         """Have the clerk do a job, which may share its transaction with other calls; the token is used up in it."""
 
         def done(connection: sa.Connection) -> T:
@@ -83,11 +83,11 @@ class Call:
 
     def _use(self, connection: sa.Connection) -> None:
         if self.principal.token is not None:
-            token_replay.use(connection, self.principal.token, self.digest)
+            token_replay.consume(connection, self.principal.token, self.digest)
 
     def note(self, connection: sa.Connection, target: str | None, result: str = "done") -> None:
         """Write into the audit trail what was done."""
-        audit_log.note(connection, self.at, self.principal.actor, self.operation.value, target, result)
+        audit_log.append(connection, self.at, self.principal.actor, self.operation.value, target, result)
 
     def noting(self, target: str) -> Callable[[sa.Connection], None]:
         """The same, for what has a transaction of its own: it is called in it."""
@@ -118,13 +118,13 @@ class Call:
             raise not_there()
 
 
-def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
+def requires(operation: Operation) -> Callable[[Request], Awaitable[CallContext]]:
     """A dependency: the call, if it may be made."""
 
-    async def dependency(request: Request) -> Call:
+    async def dependency(request: Request) -> CallContext:
         """Bearer credential."""
-        office: Office = request.app.state.office
-        limiter: Limiter = request.app.state.limiter
+        office: AppState = request.app.state.office
+        limiter: RateLimiter = request.app.state.limiter
         address = request.client.host if request.client is not None else ""
         limiter.refuse_guessers(address)
         at = office.clock()
@@ -141,7 +141,7 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
         request.state.actor = principal.actor
         limiter.count(_counted(principal))
         request.state.refused = _spending(office, principal, _digest(request, key, b""))
-        if not may(principal, operation):
+        if not is_allowed(principal, operation):
             await run_in_threadpool(_refused, office, principal, operation, at)
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
@@ -152,13 +152,13 @@ def allowed(operation: Operation) -> Callable[[Request], Awaitable[Call]]:
         request.state.refused = _spending(office, principal, digest)
         if request.scope["route"].body_field is not None:  # a list is no JSON, and large
             # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
-            await _aside(body, refuse_said_twice, body)
-        return Call(office, principal, operation, at, key, digest)
+            await _aside(body, reject_duplicate_members, body)
+        return CallContext(office, principal, operation, at, key, digest)
 
     return dependency
 
 
-def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[], None]:
+def _spending(office: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:
     """What is done before a call is answered with a refusal: its token is used up, as by a call that is granted.
 
     What the call wrote was rolled back, and the use of its token with it.
@@ -170,7 +170,7 @@ def _spending(office: Office, principal: Principal, digest: bytes) -> Callable[[
                 suppress(NotAuthenticatedError),
                 office.clerk.transaction() as connection,
             ):  # used up by another call before
-                token_replay.use(connection, principal.token, digest)
+                token_replay.consume(connection, principal.token, digest)
 
     return spend
 
@@ -180,7 +180,7 @@ async def _aside(body: bytes, look: Callable[P, T], *given: P.args, **named: P.k
     return look(*given, **named) if len(body) <= _SHORT else await run_in_threadpool(look, *given, **named)
 
 
-def refuse_said_twice(body: bytes) -> None:
+def reject_duplicate_members(body: bytes) -> None:
     """Refuse JSON in which an object has two members of one name (RFC 8259, 4: what they mean is anybody's guess).
 
     Of two people it would be the last one who is erased.
@@ -217,12 +217,12 @@ def _counted(principal: Principal) -> str:
     return f"{principal.actor} {hash((principal.identifiers, principal.request))}"
 
 
-def _refused(office: Office, principal: Principal, operation: Operation, at: datetime) -> None:
+def _refused(office: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
     with office.workspace.ledger.begin() as connection:
-        audit_log.note(connection, at, principal.actor, operation.value, None, "role-missing")
+        audit_log.append(connection, at, principal.actor, operation.value, None, "role-missing")
 
 
-async def _principal(office: Office, header: str | None, at: datetime) -> Principal:
+async def _principal(office: AppState, header: str | None, at: datetime) -> Principal:
     """Who brings the credential.
 
     Raises:
@@ -231,7 +231,7 @@ async def _principal(office: Office, header: str | None, at: datetime) -> Princi
     scheme, _, text = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise no_credential()
-    given = bearer_secrets.read(text)
+    given = bearer_secrets.parse(text)
     if given is not None:
         return await run_in_threadpool(_handed_out, office, given, at)
     # To check a signature takes less time than to hand it to another thread; to ask an issuer for its keys does not.
@@ -240,7 +240,7 @@ async def _principal(office: Office, header: str | None, at: datetime) -> Princi
     return await run_in_threadpool(office.issuers.principal_of, text, office.workspace.data_map, at)
 
 
-def _handed_out(office: Office, given: bearer_secrets.Given, at: datetime) -> Principal:
+def _handed_out(office: AppState, given: bearer_secrets.PresentedSecret, at: datetime) -> Principal:
     with reading(office.workspace.ledger) as connection:
         if given.prefix == api_keys.PREFIX:
             return api_keys.principal_of(connection, given, office.workspace.data_map, at)
@@ -251,7 +251,7 @@ def _handed_out(office: Office, given: bearer_secrets.Given, at: datetime) -> Pr
                 request_table.c.uid == f"rq_{given.id}"
             )
         ).first()
-    if not bearer_secrets.same(given, None if row is None else row.follow_up) or row is None:
+    if not bearer_secrets.matches(given, None if row is None else row.follow_up) or row is None:
         raise not_accepted()
     return Principal(
         "follower", frozenset({Role.FOLLOWER}), frozenset({Scope(row.controller)}), request=f"rq_{given.id}"

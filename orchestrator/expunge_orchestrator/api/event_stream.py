@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from expunge_orchestrator.api.schemas.batches import BatchTold
+from expunge_orchestrator.api.schemas.batches import BatchView
 from expunge_orchestrator.ledger.batches import RUNNING
 
 EVERY = 0.5
@@ -25,7 +25,7 @@ _RUNS = frozenset(state.value for state in RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class BatchEventStream:
     """Somebody who watches.
 
     Attributes:
@@ -37,14 +37,14 @@ class Watch:
     seconds: float
     last: str | None = None
 
-    def told_the_end(self, now: BatchTold) -> bool:
+    def told_the_end(self, now: BatchView) -> bool:
         """Whether the caller has everything, and there is no more to come."""
         return now.state not in _RUNS and self.last == _named(_text(now))
 
     async def events(
         self,
-        first: BatchTold,
-        look: Callable[[], Awaitable[BatchTold]],
+        first: BatchView,
+        look: Callable[[], Awaitable[BatchView]],
         gone: Callable[[], Awaitable[bool]],
     ) -> AsyncIterator[str]:
         """What is sent. An event has the id of what it tells: whoever has it is not told it again.
@@ -74,7 +74,7 @@ class Watch:
             told = await look()
 
 
-def _text(told: BatchTold) -> str:
+def _text(told: BatchView) -> str:
     return told.model_dump_json(by_alias=True)
 
 

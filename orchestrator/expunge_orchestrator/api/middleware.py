@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
-from expunge_orchestrator.api.rate_limit import Limiter
+from expunge_orchestrator.api.rate_limit import RateLimiter
 
 _ACCESS = logging.getLogger("expunge.access")
 
@@ -60,7 +60,7 @@ class _TooLargeError(HTTPException):
 class Guard:
     """Bounds size and time of a call, and writes one line about it: never a path, a query, a body or an address."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics, limiter: Limiter) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics, limiter: RateLimiter) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics

@@ -14,10 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
-from expunge_connectors.errors import ConnectorError, MisspelledMemberError
+from expunge_connectors.errors import ConnectorError, UnknownMemberError
 from expunge_orchestrator.api.schemas.common import PROBLEM
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.errors import (
+    BatchBlockedError,
     DeadlineError,
     ExtensionRefusedError,
     FindingsError,
@@ -26,9 +27,8 @@ from expunge_orchestrator.errors import (
     NotConfirmedError,
     PlanChangedError,
     UnknownBatchError,
-    WaitingError,
 )
-from expunge_orchestrator.requests.idempotency import OtherWishError
+from expunge_orchestrator.requests.idempotency import KeyReusedError
 from expunge_orchestrator.requests.repository import UnknownRequestError
 from expunge_orchestrator.requests.submission import AnotherOpenError
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError, TooLateError
@@ -75,7 +75,7 @@ def not_there() -> ProblemError:
 
 
 _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
-    (OtherWishError, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
+    (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
     (AnotherOpenError, HTTPStatus.CONFLICT, "another-request-open"),
     (TooLateError, HTTPStatus.CONFLICT, "too-late"),
     (AlreadyOverError, HTTPStatus.CONFLICT, "already-over"),
@@ -84,10 +84,10 @@ _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, "people-unusable"),
     (UsageError, HTTPStatus.CONFLICT, "not-possible-now"),
     (NotConfirmedError, HTTPStatus.CONFLICT, "not-confirmed"),
-    (WaitingError, HTTPStatus.CONFLICT, "waits-for-somebody"),
+    (BatchBlockedError, HTTPStatus.CONFLICT, "waits-for-somebody"),
     (FindingsError, HTTPStatus.CONFLICT, "findings-block"),
     (PlanChangedError, HTTPStatus.CONFLICT, "plan-changed"),
-    (MisspelledMemberError, HTTPStatus.UNPROCESSABLE_ENTITY, "people-unusable"),  # as a controller that is not there
+    (UnknownMemberError, HTTPStatus.UNPROCESSABLE_ENTITY, "people-unusable"),  # as a controller that is not there
     (ConnectorError, HTTPStatus.SERVICE_UNAVAILABLE, "store-failed"),
     (LedgerError, HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable"),
     (KeysError, HTTPStatus.SERVICE_UNAVAILABLE, "keys-unavailable"),

@@ -29,7 +29,7 @@ _LONGEST = 64
 """Characters of an address; what is longer is none, and is not kept."""
 
 
-class Limiter:
+class RateLimiter:
     """Counts calls of actors, and of addresses that bring no credential that is accepted, or need none."""
 
     def __init__(self, settings: ApiSettings) -> None:

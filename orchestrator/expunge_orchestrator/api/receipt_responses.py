@@ -50,7 +50,7 @@ def receipt(workspace: Workspace, series: str | None, asked: Request, at: dateti
     except UsageError:
         raise no_receipt() from None
     if "text/html" in asked.headers.get("accept", ""):
-        return HTMLResponse(export.readable(workspace, data, at), headers=_PAGE_HEADERS)
+        return HTMLResponse(export.as_html(workspace, data, at), headers=_PAGE_HEADERS)
     name = f'attachment; filename="receipt-{series}.json"'
     return Response(data, media_type="application/json", headers={"Content-Disposition": name})
 

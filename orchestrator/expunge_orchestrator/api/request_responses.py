@@ -6,20 +6,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.api.call_context import Call
-from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.api.call_context import CallContext
+from expunge_orchestrator.api.telling import request_fields
 from expunge_orchestrator.requests import submission
-from expunge_orchestrator.requests.submission import Intake, Received
+from expunge_orchestrator.requests.submission import PreparedRequest, SubmissionResult
 
 
-def taken_in(call: Call, connection: sa.Connection, intake: Intake) -> tuple[Received, dict[str, Any]]:
+def create(
+    call: CallContext, connection: sa.Connection, intake: PreparedRequest
+) -> tuple[SubmissionResult, dict[str, Any]]:
     """Receive a wish and note it in the audit trail; with the members of the answer.
 
     Raises:
         OtherWishError: The Idempotency-Key was used for another wish.
         AnotherOpenError: The person has a request open that is another wish.
     """
-    received = submission.receive(connection, intake)
+    received = submission.submit(connection, intake)
     if received.created:
         call.note(connection, received.request.uid)
-    return received, members_of(connection, received.request)
+    return received, request_fields(connection, received.request)

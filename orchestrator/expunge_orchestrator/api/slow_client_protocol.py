@@ -14,16 +14,16 @@ import struct
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def patient(seconds: float) -> type[PatientProtocol]:
+def patient(seconds: float) -> type[SlowClientProtocol]:
     """The protocol with so much time for the head of a call, and for the taking of a part of an answer."""
-    return type("Patient", (PatientProtocol,), {"seconds": seconds})
+    return type("Patient", (SlowClientProtocol,), {"seconds": seconds})
 
 
 _AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER: the kernel, too, throws away what it could not send, instead of trying for minutes."""
 
 
-class PatientProtocol(H11Protocol):
+class SlowClientProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection on which a call's head is not there, or nothing of an answer taken, in time."""
 
     seconds: float

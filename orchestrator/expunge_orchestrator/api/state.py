@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from expunge_orchestrator.api.write_queue import Clerk
-from expunge_orchestrator.auth.jwt import Issuers
+from expunge_orchestrator.api.write_queue import GroupCommitWriter
+from expunge_orchestrator.auth.jwt import TokenVerifier
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.workspace import Workspace
 
@@ -19,7 +19,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class AppState:
     """What every call works with.
 
     Attributes:
@@ -29,13 +29,13 @@ class Office:
     """
 
     workspace: Workspace
-    issuers: Issuers
-    clerk: Clerk = field(repr=False)
+    issuers: TokenVerifier
+    clerk: GroupCommitWriter = field(repr=False)
     clock: Clock = now
     wake: Callable[[], None] = field(default=_nothing, repr=False)
 
 
-def office_of(workspace: Workspace, clock: Clock = now, wake: Callable[[], None] = _nothing) -> Office:
+def build_state(workspace: Workspace, clock: Clock = now, wake: Callable[[], None] = _nothing) -> AppState:
     """The office of an installation."""
-    issuers = Issuers.of(workspace.settings.api.issuers, workspace.keys.lookup)
-    return Office(workspace, issuers, Clerk(workspace.ledger), clock, wake)
+    issuers = TokenVerifier.of(workspace.settings.api.issuers, workspace.keys.lookup)
+    return AppState(workspace, issuers, GroupCommitWriter(workspace.ledger), clock, wake)

@@ -12,16 +12,16 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.database import serialise_writers
 
 T = TypeVar("T")
-Job = Callable[[sa.Connection], T]
+WriteJob = Callable[[sa.Connection], T]
 
 MOST = 64
 """Jobs of one transaction: others want their turn at the ledger, too."""
 
 
-class Turns:
+class FairLock:
     """A lock that is handed on in the order in which it was asked for: nobody is overtaken for ever."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Turns:
 class _Waiting:
     """A job in the line, and what came of it; `settle` tells whoever waits, after the commit."""
 
-    job: Job[object]
+    job: WriteJob[object]
     answer: Future[object] = field(default_factory=Future)
     result: object = None
     failure: Exception | None = None
@@ -63,7 +63,7 @@ class _Waiting:
             self.answer.set_exception(self.failure)
 
 
-class Clerk:
+class GroupCommitWriter:
     """Writes for the calls of one process.
 
     A commit waits for the disk, and SQLite has one writer: jobs that wait for it share a transaction, each in a
@@ -73,14 +73,14 @@ class Clerk:
 
     def __init__(self, ledger: sa.Engine) -> None:
         self._ledger = ledger
-        self._turns = Turns() if ledger.dialect.name == "sqlite" else None
+        self._turns = FairLock() if ledger.dialect.name == "sqlite" else None
         self._guard = threading.Lock()
         self._line: deque[_Waiting] = deque()
         self._busy = False
         self._hand = ThreadPoolExecutor(1, "expunge-clerk")
 
-    def write(self, job: Job[T]) -> Future[T]:
-        """Have a job done. Jobs of all processes come one at a time (`one_at_a_time`).
+    def write(self, job: WriteJob[T]) -> Future[T]:
+        """Have a job done. Jobs of all processes come one at a time (`serialise_writers`).
 
         Args:
             job: Reads and writes over the connection that it is given, and does not commit. It may be undone and is
@@ -126,7 +126,7 @@ class Clerk:
         try:
             with self.transaction() as connection:
                 # First of all: two processes that took it between their jobs' rows could wait for one another.
-                one_at_a_time(connection)
+                serialise_writers(connection)
                 for one in group:
                     _apart(connection, one)
         except BaseException as error:  # noqa: BLE001 - whatever it was, nothing is durable and nobody may wait on

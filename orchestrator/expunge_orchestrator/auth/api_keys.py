@@ -68,7 +68,7 @@ def issue(  # noqa: PLR0913 - what a key says
     if holder is not None and connection.execute(known).first() is None:
         raise no_such_holder()
     uid = secrets.token_hex(8)
-    secret, digest = bearer_secrets.make(PREFIX, uid)
+    secret, digest = bearer_secrets.generate(PREFIX, uid)
     kept = ApiKey(
         uid,
         holder or f"ak_{secrets.token_hex(6)}",
@@ -99,7 +99,7 @@ def no_such_holder() -> UsageError:
     return UsageError("No key was ever issued to that holder.", remedy="`expunge access list` names the holders.")
 
 
-def listed(connection: sa.Connection) -> list[ApiKey]:
+def list_keys(connection: sa.Connection) -> list[ApiKey]:
     """Every key there ever was, the oldest first."""
     return [_key(row) for row in connection.execute(sa.select(api_key).order_by(api_key.c.id))]
 
@@ -119,35 +119,37 @@ def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:
     return _key(row)
 
 
-def principal_of(connection: sa.Connection, given: bearer_secrets.Given, data_map: DataMap, at: datetime) -> Principal:
+def principal_of(
+    connection: sa.Connection, given: bearer_secrets.PresentedSecret, data_map: DataMap, at: datetime
+) -> Principal:
     """Who brings this key.
 
     Raises:
         NotAuthenticatedError: Nobody, or nobody any more.
     """
     row = connection.execute(sa.select(api_key).where(api_key.c.uid == given.id)).first()
-    good = bearer_secrets.same(given, None if row is None else row.secret_hash)
+    good = bearer_secrets.matches(given, None if row is None else row.secret_hash)
     if row is None or not good or row.revoked_at is not None:
         raise not_accepted()
     if row.expires_at is not None and row.expires_at <= stamp(at):
         raise not_accepted()
-    return Principal(row.actor, frozenset(map(Role, row.roles)), reaches_of(_key(row), data_map))
+    return Principal(row.actor, frozenset(map(Role, row.roles)), scopes_of(_key(row), data_map))
 
 
-def reaches_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
+def scopes_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
     """The controllers that a key speaks for, as far as the map still knows them; None: all."""
     if key.controllers is None:
         return None
     found = set()
     for one in key.controllers:
         try:
-            found.add(reach(one, data_map))
+            found.add(controller_scope(one, data_map))
         except InputError:
             continue  # the map has lost a controller since: the key is good for the others
     return frozenset(found)
 
 
-def reach(text: str, data_map: DataMap) -> Scope:
+def controller_scope(text: str, data_map: DataMap) -> Scope:
     """Read `calltrack`, `client:42`, or `client`: every member of that kind.
 
     Raises:

@@ -13,7 +13,7 @@ _FORM = re.compile(r"(?P<prefix>[a-z]{2})_(?P<id>[0-9a-f]{16,32})_(?P<secret>[A-
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PresentedSecret:
     """A secret as it came in with a call.
 
     Attributes:
@@ -25,25 +25,25 @@ class Given:
     digest: bytes = field(repr=False)
 
 
-def make(prefix: str, identifier: str) -> tuple[str, bytes]:
+def generate(prefix: str, identifier: str) -> tuple[str, bytes]:
     """(what is handed out, what is kept). 256 random bits: a slow hash would protect nothing more."""
-    return of(prefix, identifier, secrets.token_bytes(32))
+    return derive(prefix, identifier, secrets.token_bytes(32))
 
 
-def of(prefix: str, identifier: str, secret: bytes) -> tuple[str, bytes]:
+def derive(prefix: str, identifier: str, secret: bytes) -> tuple[str, bytes]:
     """(what is handed out, what is kept) of 32 bytes that nobody can guess."""
     text = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
     return f"{prefix}_{identifier}_{text}", hashlib.sha256(text.encode()).digest()
 
 
-def read(text: str) -> Given | None:
+def parse(text: str) -> PresentedSecret | None:
     """Take one apart; None if it has not the form."""
     found = _FORM.fullmatch(text)
     if found is None:
         return None
-    return Given(found["prefix"], found["id"], hashlib.sha256(found["secret"].encode()).digest())
+    return PresentedSecret(found["prefix"], found["id"], hashlib.sha256(found["secret"].encode()).digest())
 
 
-def same(given: Given, kept: bytes | None) -> bool:
+def matches(given: PresentedSecret, kept: bytes | None) -> bool:
     """Compare in constant time, also where there is nothing to compare with."""
     return hmac.compare_digest(given.digest, kept or bytes(32)) and kept is not None

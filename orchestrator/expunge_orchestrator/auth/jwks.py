@@ -30,7 +30,7 @@ Fetch = Callable[[], bytes]
 
 
 @dataclass(slots=True)
-class Keys:
+class JwksCache:
     """The keys of one issuer, held in memory.
 
     Attributes:
@@ -94,11 +94,11 @@ def public_only(data: bytes) -> KeySet:
     return KeySet.import_key_set({"keys": [one for one in document["keys"] if one.get("kty") in {"EC", "RSA", "OKP"}]})
 
 
-def keys_of(issuer: Issuer) -> Keys:
+def keys_of(issuer: Issuer) -> JwksCache:
     """The keys of an issuer. Nothing is read yet."""
     if issuer.jwks_file is not None:
-        return Keys(issuer.jwks_file.read_bytes)
-    return Keys(lambda: _download(str(issuer.jwks_url)))
+        return JwksCache(issuer.jwks_file.read_bytes)
+    return JwksCache(lambda: _download(str(issuer.jwks_url)))
 
 
 def _download(url: str) -> bytes:

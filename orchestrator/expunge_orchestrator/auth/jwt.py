@@ -20,7 +20,7 @@ from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.auth import jwks
-from expunge_orchestrator.auth.api_keys import reach
+from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, not_accepted
 from expunge_orchestrator.auth.principals import PERSON_ACTOR, Principal, Role, Token
 from expunge_orchestrator.clock import stamp
@@ -39,7 +39,7 @@ _MAX_CONTACT = 320
 
 
 @dataclass(frozen=True, slots=True)
-class Issuers:
+class TokenVerifier:
     """Everybody whose tokens are believed, with their keys.
 
     Attributes:
@@ -48,11 +48,11 @@ class Issuers:
     """
 
     by_name: Mapping[str, Issuer]
-    keys: Mapping[str, jwks.Keys] = field(repr=False)
+    keys: Mapping[str, jwks.JwksCache] = field(repr=False)
     lookup_key: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, issuers: Mapping[str, Issuer], lookup_key: bytes) -> Issuers:
+    def of(cls, issuers: Mapping[str, Issuer], lookup_key: bytes) -> TokenVerifier:
         """From the settings. Nothing is read yet."""
         return cls(issuers, {name: jwks.keys_of(one) for name, one in issuers.items()}, lookup_key)
 
@@ -150,7 +150,7 @@ def _reaches(told: list[str], data_map: DataMap) -> frozenset[Scope] | None:
     found = set()
     for one in told:
         try:
-            found.add(reach(one, data_map))
+            found.add(controller_scope(one, data_map))
         except InputError:
             continue
     return frozenset(found)

@@ -25,7 +25,7 @@ _IGNORABLE = (
 )
 
 
-def actor_of(settings: Settings) -> str:
+def current_actor(settings: Settings) -> str:
     """`EXPUNGE_ACTOR`, or the login name; in a container without one, the number of the user.
 
     Raises:
@@ -40,7 +40,7 @@ def actor_of(settings: Settings) -> str:
     return name
 
 
-def same(one: str, other: str) -> bool:
+def same_actor(one: str, other: str) -> bool:
     """Whether two names are one person's, in whatever case, form or spacing they are written."""
     return _plain(one) == _plain(other)
 

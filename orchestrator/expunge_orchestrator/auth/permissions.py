@@ -81,6 +81,6 @@ ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
 """Operation -> the roles of which one is enough."""
 
 
-def may(principal: Principal, operation: Operation) -> bool:
+def is_allowed(principal: Principal, operation: Operation) -> bool:
     """Whether one of its roles allows it."""
     return not principal.roles.isdisjoint(ALLOWED[operation])

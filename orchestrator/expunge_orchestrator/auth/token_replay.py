@@ -13,7 +13,7 @@ from expunge_orchestrator.ledger.database import insert_unless_there
 from expunge_orchestrator.ledger.request_tables import token_use
 
 
-def use(connection: sa.Connection, token: Token, operation: bytes) -> None:
+def consume(connection: sa.Connection, token: Token, operation: bytes) -> None:
     """Use a token up for an operation.
 
     Args:

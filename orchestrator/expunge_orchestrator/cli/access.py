@@ -12,7 +12,7 @@ from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.api_keys import ApiKey
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.auth.principals import GIVEN, Role
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
@@ -55,8 +55,8 @@ def add(
     if strange:
         raise UsageError(f"Unknown roles: {', '.join(strange)}.", remedy=f"Roles are {', '.join(known)}.")
     with opened(settings_module.load(), installed()) as workspace:
-        reaches = None if not controller else [api_keys.reach(one, workspace.data_map) for one in controller]
-        at, by = now(), actor_of(workspace.settings)
+        reaches = None if not controller else [api_keys.controller_scope(one, workspace.data_map) for one in controller]
+        at, by = now(), current_actor(workspace.settings)
         with workspace.ledger.begin() as connection:
             secret, key = api_keys.issue(
                 connection,
@@ -67,13 +67,15 @@ def add(
                 by=by,
                 at=at,
             )
-            audit_log.note(connection, at, "command line", "access.add", key.uid)
+            audit_log.append(connection, at, "command line", "access.add", key.uid)
     if as_json:
         output.emit({"key": secret, **described(key)})
         return
     out = output.console()
     out.print(f"{secret}", soft_wrap=True)
-    output.notes().print(f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge access revoke {key.uid}")
+    output.stderr_console().print(
+        f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge access revoke {key.uid}"
+    )
 
 
 def list_keys(as_json: output.Json = False) -> None:
@@ -82,7 +84,7 @@ def list_keys(as_json: output.Json = False) -> None:
     Example: expunge access list
     """
     with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = api_keys.listed(connection)
+        found = api_keys.list_keys(connection)
     if as_json:
         output.emit({"keys": [described(one) for one in found]})
         return
@@ -111,7 +113,7 @@ def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge acce
         at = now()
         with workspace.ledger.begin() as connection:
             ended = api_keys.revoke(connection, key, at)
-            audit_log.note(connection, at, "command line", "access.revoke", ended.uid)
+            audit_log.append(connection, at, "command line", "access.revoke", ended.uid)
     output.console().print(f"Key {ended.uid} is revoked since {ended.revoked_at}.")
 
 

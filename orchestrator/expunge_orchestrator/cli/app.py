@@ -13,7 +13,7 @@ import typer
 
 from expunge_config.errors import ExpungeError, UsageError
 from expunge_orchestrator.cli import output
-from expunge_orchestrator.errors import LedgerError, of_the_ledger
+from expunge_orchestrator.errors import LedgerError, is_ledger_failure
 from expunge_reports.errors import ReportError
 
 VERBS = (
@@ -89,13 +89,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         outcome = typer.main.get_command(app).main(args=list(arguments), prog_name="expunge", standalone_mode=False)
     except ExpungeError as error:
-        output.complain(error.message, error.remedy)
+        output.print_error(error.message, error.remedy)
         return error.exit_code
     except ReportError as error:
-        output.complain(str(error), None)
+        output.print_error(str(error), None)
         return error.exit_code
     except OSError as error:
-        output.complain(
+        output.print_error(
             f"A file cannot be read or written ({error.strerror or type(error).__name__}).",
             "Check the paths that were given, their directories, and the disk.",
         )
@@ -104,14 +104,14 @@ def run(arguments: Sequence[str]) -> int:
         if told := error.format_message():  # otherwise the help was shown, because nothing was typed
             meant = None if typed is None or typed in VERBS else _meant(typed)
             remedy = "`--help` after a command explains it." if meant is None else f"Did you mean `expunge {meant}`?"
-            output.complain(_without_words(told, arguments), remedy)
+            output.print_error(_without_words(told, arguments), remedy)
         return UsageError.exit_code
     except (typer.Abort, KeyboardInterrupt):
         outcome = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the text and the traceback of a defect may hold a record's value
         return _unforeseen(error)
     if outcome == INTERRUPTED:
-        output.complain("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
+        output.print_error("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -130,13 +130,13 @@ def _without_words(message: str, arguments: Sequence[str]) -> str:
 
 
 def _unforeseen(error: Exception) -> int:
-    if of_the_ledger(error):
-        output.complain(
+    if is_ledger_failure(error):
+        output.print_error(
             "The ledger cannot be written or read any more.",
             "Look at its disk or server; then the same command takes up what was begun.",
         )
         return LedgerError.exit_code
-    output.complain(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
+    output.print_error(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
     return INTERNAL_ERROR
 
 

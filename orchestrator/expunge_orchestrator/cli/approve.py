@@ -8,12 +8,12 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import approval
-from expunge_orchestrator.presentation import plan_told
+from expunge_orchestrator.presentation import plan_view
 from expunge_orchestrator.workspace import opened
 
 
@@ -37,11 +37,11 @@ def approve(
     settings = settings_module.load()
     with opened(settings, installed()) as workspace:
         with workspace.ledger.begin() as connection:
-            approval.approve(connection, batch_by_uid(connection, batch), digest, actor_of(settings))
+            approval.approve(connection, batch_by_uid(connection, batch), digest, current_actor(settings))
         with reading(workspace.ledger) as connection:
             approved = batch_by_uid(connection, batch)
-            told = plan_told(connection, approved)
+            told = plan_view(connection, approved)
     if as_json:
-        output.emit({**told, "approvedBy": actor_of(settings)})
+        output.emit({**told, "approvedBy": current_actor(settings)})
     else:
-        output.console().print(f"Approved by {actor_of(settings)}. To carry it out: expunge erase {approved.uid}")
+        output.console().print(f"Approved by {current_actor(settings)}. To carry it out: expunge erase {approved.uid}")

@@ -8,7 +8,7 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.execution import batch_control
@@ -41,7 +41,7 @@ def cancel(batch: Batch, as_json: output.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        batch_control.cancel(workspace.ledger, chosen, actor_of(settings))
+        batch_control.cancel(workspace.ledger, chosen, current_actor(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
         with reading(workspace.ledger) as connection:
             batch_control.refuse_too_late(connection, chosen)

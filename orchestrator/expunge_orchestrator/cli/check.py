@@ -15,7 +15,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.holds import map_check
-from expunge_orchestrator.preflight import inspect_all, sweep_all
+from expunge_orchestrator.preflight import inspect_all, sample_all
 from expunge_orchestrator.workspace import connected, load_map
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -55,11 +55,11 @@ def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = Fals
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
-        findings = map_check.in_ledger(settings, data_map)
+        findings = map_check.ledger_findings(settings, data_map)
         findings += inspect_all(data_map, stores, backups, settings.stores_at_once)
         blocking = _errors(findings)
         if sample:
-            findings += sweep_all(stores, rows)
+            findings += sample_all(stores, rows)
     errors = _errors(findings)
     if as_json:
         looked_at = {"rows": rows} if sample else None

@@ -34,7 +34,7 @@ def list_copies(as_json: output.Json = False) -> None:
     found = [copy for listing in listings for copy in listing.copies]
     if as_json:
         controls = {listing.place: listing.control for listing in listings}
-        output.emit({"copies": backup_copies.stated(found), "controls": controls})
+        output.emit({"copies": backup_copies.as_statement(found), "controls": controls})
         return
     if not listings:
         output.console().print("The data map declares no backup place: nothing is known of copies.")

@@ -83,11 +83,11 @@ def demo(
         shell.run("status")
         shell.run("copies", "list")
         heading("A receipt that outsiders verify offline")
-        scenario.prove(shell, single, one)
+        scenario.verify_receipt(shell, single, one)
         heading("The judge")
         with _timed(said.print, "judge: looked at everything after"):
             after = oracle.snapshot(servers.endpoints)
-        violations = oracle.judge(before, after, _erased(made, many))
+        violations = oracle.check(before, after, _erased(made, many))
         for violation in violations:
             said.print(f"[bold red]broken[/] {escape(str(violation))}")
         if violations:

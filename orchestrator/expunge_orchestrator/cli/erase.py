@@ -15,13 +15,13 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
-from expunge_orchestrator.errors import LedgerBusyError, NotConfirmedError, NotErasedError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, LedgerBusyError, NotConfirmedError, NotErasedError
 from expunge_orchestrator.execution import batch_states, hold_enforcement
-from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger.batch_status import chunks_of
 from expunge_orchestrator.ledger.batches import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.presentation import batch_told
+from expunge_orchestrator.presentation import batch_view
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.transparency_log import open_log
@@ -86,7 +86,7 @@ def report(workspace: Workspace, batch: Batch, *, as_json: bool) -> dict[str, An
     """Show how a batch is now, and return it as machines are told."""
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
-    told = batch_told(workspace, again)
+    told = batch_view(workspace, again)
     if as_json:
         output.emit(told)
     else:
@@ -103,9 +103,9 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
     """
     uid, outcomes = told["batch"], told["outcomes"]
     if told["state"] == BatchState.PAUSED:
-        raise WaitingError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
+        raise BatchBlockedError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
     if told["state"] == BatchState.ON_HOLD:
-        raise WaitingError(
+        raise BatchBlockedError(
             f"Batch {uid}: {output.people(outcomes.get(Result.ON_HOLD.value, 0))} on hold.",
             remedy="When the hold is lifted or has run out, `expunge tick` goes on.",
         )
@@ -140,7 +140,7 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
 
     Where another process is running this ledger it does the work, and this one waits for the batch to end.
     """
-    batch_states.begin(workspace, batch)
+    batch_states.start(workspace, batch)
     if batch.state is BatchState.FAILED:
         batch_states.retry(workspace, batch)
     with workspace.ledger.begin() as connection:
@@ -165,7 +165,7 @@ def attach(workspace: Workspace, batch: Batch, *, only: int | None = None) -> No
 
 
 @contextmanager
-def _bar(workspace: Workspace, batch: Batch) -> Iterator[Watch]:
+def _bar(workspace: Workspace, batch: Batch) -> Iterator[RunObserver]:
     until = pipeline.first(batch.pipeline, pipeline.CONCLUDE) + 1
     total = chunks_of(workspace.ledger, batch) * until
     finished = 0
@@ -176,7 +176,7 @@ def _bar(workspace: Workspace, batch: Batch) -> Iterator[Watch]:
             finished += 1
             done(min(finished, total))
 
-        yield Watch(step_done)
+        yield RunObserver(step_done)
 
 
 def _confirm(batch: Batch, confirm: str | None) -> None:

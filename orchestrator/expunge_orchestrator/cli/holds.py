@@ -12,14 +12,14 @@ from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.api_keys import reach
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.api_keys import controller_scope
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds as ledger_holds
 from expunge_orchestrator.holds import map_check
-from expunge_orchestrator.holds.legal_holds import Hold, Wanted
+from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.subjects.csv_input import read_people
@@ -71,8 +71,8 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         name, member = _controller(controller, workspace.data_map)
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
-        map_check.refuse_idle(data_type, name, workspace.data_map)
-        wanted = Wanted(
+        map_check.require_effective(data_type, name, workspace.data_map)
+        wanted = HoldRequest(
             kind="exemption" if exemption else "hold",
             people=listed,
             data_type=data_type,
@@ -87,7 +87,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 connection,
                 wanted,
                 Tagger(workspace.keys.suppression),
-                actor_of(settings),
+                current_actor(settings),
                 person_identities(workspace),
             )
     if as_json:
@@ -151,7 +151,7 @@ def lift(
     """
     settings = settings_module.load()
     with opened(settings, installed()) as workspace, workspace.ledger.begin() as connection:
-        lifted = ledger_holds.lift(connection, hold, actor_of(settings))
+        lifted = ledger_holds.lift(connection, hold, current_actor(settings))
         released = hold_enforcement.release(connection)
     if as_json:
         output.emit({**_described(lifted), "released": released})
@@ -193,7 +193,7 @@ def _controller_text(one: Hold) -> str | None:
 def _controller(text: str | None, data_map: DataMap) -> tuple[str | None, str | None]:
     if text is None:
         return None, None
-    scope = reach(text.removesuffix(":"), data_map)
+    scope = controller_scope(text.removesuffix(":"), data_map)
     return scope.controller, scope.member
 
 

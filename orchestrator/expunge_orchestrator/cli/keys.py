@@ -11,7 +11,7 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.transparency_log import TRUST_FILE, install
+from expunge_orchestrator.transparency_log import TRUST_FILE, initialise
 from expunge_orchestrator.workspace import load_map
 
 
@@ -35,7 +35,7 @@ def init(
     """
     settings = settings_module.load()
     data_map = load_map(settings, installed())
-    written = install(settings, data_map.operator, now())
+    written = initialise(settings, data_map.operator, now())
     if trust is not None:
         trust.write_bytes(written.read_bytes())
     if as_json:

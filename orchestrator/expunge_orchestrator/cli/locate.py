@@ -12,8 +12,8 @@ from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.errors import NotLocatedError
-from expunge_orchestrator.locate import Answer, Holding, Located, Location, locate
-from expunge_orchestrator.presentation import location_told
+from expunge_orchestrator.locate import LocateResult, Location, PersonLocation, PersonRecords, locate
+from expunge_orchestrator.presentation import location_view
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import opened
@@ -46,7 +46,7 @@ def located(people: plan_verb.People, controller: plan_verb.Controller, as_json:
             listed = list(checked_people(stream, workspace.data_map))
         found = locate(workspace, listed, scope)
     if as_json:
-        output.emit(location_told(found))
+        output.emit(location_view(found))
     else:
         show(found)
     refuse_open(found)
@@ -59,13 +59,13 @@ def refuse_open(found: Location) -> None:
         NotLocatedError: Somebody is ambiguous, or there may be more of somebody.
     """
     answers = [one.answer for one in found.people]
-    if number := answers.count(Answer.AMBIGUOUS):
+    if number := answers.count(LocateResult.AMBIGUOUS):
         raise NotLocatedError(
             f"{number} of {output.people(len(answers))} {'is' if number == 1 else 'are'} ambiguous: nothing of theirs"
             " was counted.",
             remedy="Find out who is meant and ask again with an identifier that only this person has.",
         )
-    if number := answers.count(Answer.INCOMPLETE):
+    if number := answers.count(LocateResult.INCOMPLETE):
         raise NotLocatedError(
             f"Of {number} of {output.people(len(answers))} there may be more: a request that began to erase is not"
             " done.",
@@ -95,7 +95,7 @@ def show(found: Location) -> None:
     out.print("Nothing was written.")
 
 
-def _show_person(one: Located, controller: str) -> None:
+def _show_person(one: PersonLocation, controller: str) -> None:
     out = output.console()
     title = f"Person {one.number} of the list, at {controller}"
     if one.ambiguity is not None:
@@ -125,7 +125,7 @@ def _show_person(one: Located, controller: str) -> None:
         )
 
 
-def _row(held: Holding, *, unsure: bool) -> tuple[object, ...]:
+def _row(held: PersonRecords, *, unsure: bool) -> tuple[object, ...]:
     until = "" if held.until is None else f"; until {held.until.isoformat()}"
     return (
         held.spot.name,

@@ -59,13 +59,13 @@ def draft(store: Stores = None, output: Output = None, rows: Rows = 1000, as_jso
     if as_json:
         terminal.emit({"stores": [asdict(one) for one in drafts], "questions": map_draft.questions(drafts)})
         return
-    text = map_draft.written(drafts)
+    text = map_draft.render_yaml(drafts)
     if output is None:
         typer.echo(text)
     else:
         with output.open("x", encoding="utf-8") as file:
             file.write(text + "\n")
     collections = sum(len(one.collections) for one in drafts)
-    terminal.notes().print(
+    terminal.stderr_console().print(
         f"{collections} collections, {map_draft.questions(drafts)} questions to be answered; then: expunge check"
     )

@@ -28,7 +28,7 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def notes() -> Console:
+def stderr_console() -> Console:
     """Where everything else goes: progress, questions, complaints."""
     return Console(stderr=True, highlight=False)
 
@@ -38,9 +38,9 @@ def emit(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def complain(message: str, remedy: str | None) -> None:
+def print_error(message: str, remedy: str | None) -> None:
     """Print what went wrong and what to do."""
-    out = notes()
+    out = stderr_console()
     out.print(f"[bold red]error[/] {escape(message)}")
     if remedy:
         out.print(f"[bold]next[/]  {escape(remedy)}")
@@ -71,7 +71,7 @@ def number_of(number: int, one: str, more: str | None = None) -> str:
 def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; yields a function that sets how many are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notes(), transient=True) as bar:
+    with Progress(*columns, console=stderr_console(), transient=True) as bar:
         task = bar.add_task(title, total=total)
 
         def done(number: int) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.execution import batch_control
@@ -35,5 +35,5 @@ def pause(batch: Batch, as_json: output.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        batch_control.pause(workspace.ledger, chosen, actor_of(settings))
+        batch_control.pause(workspace.ledger, chosen, current_actor(settings))
         erase_verb.report(workspace, chosen, as_json=as_json)

@@ -14,8 +14,8 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.presentation import plan_told
-from expunge_orchestrator.requests.replanning import Because
+from expunge_orchestrator.presentation import plan_view
+from expunge_orchestrator.requests.replanning import ReplanReason
 from expunge_orchestrator.rules import limits_and_drift
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
@@ -49,7 +49,7 @@ def plan(people: People, controller: Controller, data_type: DataTypes = None, as
     with opened(settings_module.load(), installed()) as workspace:
         made = make(workspace, people, controller, data_type)
         with reading(workspace.ledger) as connection:
-            told = plan_told(connection, made)
+            told = plan_view(connection, made)
     if as_json:
         output.emit(told)
     else:
@@ -65,7 +65,7 @@ def make(workspace: Workspace, source: str, controller: str, data_types: Sequenc
     with output.people_from(source) as stream:
         listed = checked_people(stream, workspace.data_map)
     with output.progress("planning", len(listed)) as done:
-        return planner.make(workspace, listed, scope, done, chosen)
+        return planner.create_plan(workspace, listed, scope, done, chosen)
 
 
 def limit(told: Mapping[str, Any]) -> str:
@@ -95,9 +95,9 @@ def show(batch: Batch) -> None:
         where = "in any store" if batch.data_types is None else "with data of these types"
         out.print(f"{batch.plan['notFound']} not found {where}.")
     for excess in batch.plan.get("exceeded") or []:
-        out.print(f"[bold red]limit[/]  {escape(limits_and_drift.told(excess))}")
+        out.print(f"[bold red]limit[/]  {escape(limits_and_drift.describe(excess))}")
     if before := batch.plan.get("replaces"):
-        out.print(f"It came instead of {before['batch']}: {Because(before['because']).words}.")
+        out.print(f"It came instead of {before['batch']}: {ReplanReason(before['because']).words}.")
     out.print(f"digest {batch.plan_digest}")
     if batch.state is BatchState.AWAITING_APPROVAL:
         out.print(

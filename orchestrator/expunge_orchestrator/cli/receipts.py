@@ -120,9 +120,9 @@ def export(
     with opened(settings_module.load(), installed()) as workspace:
         data = receipts.exported(workspace, series)
         if as_page is not None:
-            as_page.write_text(receipts.readable(workspace, data, datetime.now(UTC)), encoding="utf-8")
+            as_page.write_text(receipts.as_html(workspace, data, datetime.now(UTC)), encoding="utf-8")
     output.write_bytes(data)
-    terminal.notes().print(f"Verify it anywhere: expunge receipts verify {output} --trust {TRUST_FILE}")
+    terminal.stderr_console().print(f"Verify it anywhere: expunge receipts verify {output} --trust {TRUST_FILE}")
 
 
 def opening(
@@ -154,7 +154,7 @@ def opening(
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(made[namespace])
         if not as_json:
-            terminal.notes().print(f"{path}")
+            terminal.stderr_console().print(f"{path}")
     if as_json:
         terminal.emit({"openings": {namespace: str(path) for namespace, path in written.items()}})
 

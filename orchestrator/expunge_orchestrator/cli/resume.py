@@ -8,7 +8,7 @@ import typer
 
 from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.execution import beginning
@@ -35,7 +35,7 @@ def resume(batch: Batch, as_json: output.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        resumed = beginning.resume(workspace, chosen, actor_of(settings))
+        resumed = beginning.resume(workspace, chosen, current_actor(settings))
         erase_verb.carry_out(workspace, resumed)
         told = erase_verb.report(workspace, resumed, as_json=as_json)
     erase_verb.refuse_unfinished(told)

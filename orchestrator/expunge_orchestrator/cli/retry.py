@@ -9,7 +9,7 @@ import typer
 from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
@@ -56,9 +56,9 @@ def retry(
             wanted = repository.of_batch(connection, chosen.id)
         if left:
             _confirm(workspace, chosen, left, confirm)
-            chosen = remainders.take_up(workspace, chosen, actor_of(settings))
+            chosen = remainders.take_up(workspace, chosen, current_actor(settings))
         elif wanted is not None and (chosen.state in retrying.NOT_BEGUN or retrying.drifted(workspace, wanted)):
-            chosen = retrying.begin_after_all(workspace, wanted, chosen, actor_of(settings), now())
+            chosen = retrying.start_deferred(workspace, wanted, chosen, current_actor(settings), now())
         elif chosen.state not in _FAILED:
             raise UsageError(
                 f"This batch is {chosen.state.value}: nothing of it failed.",
@@ -82,7 +82,7 @@ def _confirm(workspace: Workspace, batch: Batch, people: int, confirm: str | Non
         left = remainders.of_batch(connection, batch)
     rows = [(f"{store}.{name}", one.people, one.records) for (store, name), one in left.items()]
     title = f"Batch {batch.uid} for {batch.scope} is over ({batch.state.value}). It left:"
-    output.notes().print(output.table(title, ("collection", "people", "records when last seen"), rows))
+    output.stderr_console().print(output.table(title, ("collection", "people", "records when last seen"), rows))
     question = f"This cannot be undone. Type the number of people of whom the rest goes ({people}) to go on"
     if not output.ask(question, str(people)):
         raise NotConfirmedError(

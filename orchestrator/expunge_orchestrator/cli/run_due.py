@@ -12,7 +12,7 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import batch_states, hold_enforcement
-from expunge_orchestrator.execution.runner import Watch, run
+from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger.batches import BatchState, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.notifications import delivery, outbox
@@ -36,17 +36,17 @@ def tick(as_json: output.Json = False) -> None:
     with opened(settings_module.load(), installed()) as workspace:
         workspace.refuse_unmapped_holds()
         begun = scheduler.start_due(workspace, now())
-        woken = batch_states.wake(workspace)
+        woken = batch_states.start_due_settling(workspace)
         forgotten = batch_states.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             released = hold_enforcement.release(connection)
         try:
             with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-                run(workspace, writer, Watch())
+                run(workspace, writer, RunObserver())
         except LedgerBusyError:
-            output.notes().print("Another process is running this ledger; it does what is due.")
+            output.stderr_console().print("Another process is running this ledger; it does what is due.")
         scheduler.close_ended(workspace)
-        outbox.note_changes(workspace, now())
+        outbox.enqueue_changes(workspace, now())
         while delivery.deliver_due(workspace, now):
             pass  # slow receivers get a little each time; there is no next look here
         listings = backup_copies.observe(workspace.backups, workspace.ledger)
@@ -55,7 +55,7 @@ def tick(as_json: output.Json = False) -> None:
         with reading(workspace.ledger) as connection:
             notices = delivery.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
-            put_off = {one.uid: one.failure for one in scheduler.put_off(connection)}
+            put_off = {one.uid: one.failure for one in scheduler.deferred(connection)}
     report = {
         "requestsBegun": begun,
         "settlingChecks": woken,

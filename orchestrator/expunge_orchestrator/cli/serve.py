@@ -50,20 +50,20 @@ def serve(
 
         from expunge_orchestrator.api import app as application  # noqa: PLC0415
         from expunge_orchestrator.api.background_worker import Worker  # noqa: PLC0415
-        from expunge_orchestrator.api.state import office_of  # noqa: PLC0415
+        from expunge_orchestrator.api.state import build_state  # noqa: PLC0415
     except ImportError:
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
     _log_to(sys.stderr)
     with opened(settings_module.load(), installed()) as workspace:
         workspace.refuse_errors()
         hands = Worker(workspace)
-        built = application.build(office_of(workspace, wake=hands.wake if worker else lambda: None))
+        built = application.build(build_state(workspace, wake=hands.wake if worker else lambda: None))
         server = uvicorn.Server(configured(built, host, port, workspace.settings.api))
         built.state.ending = lambda: server.should_exit
         if worker:
             hands.start()
         try:
-            with _told_to_stop():
+            with _stop_on_signal():
                 server.run()
         finally:
             if worker:
@@ -96,7 +96,7 @@ def configured(application: ASGIApp, host: str, port: int, settings: ApiSettings
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[None]:
+def _stop_on_signal() -> Iterator[None]:
     """SIGTERM and Ctrl-C end the server alone: it raises them once more when it has ended, before the steps have.
 
     Afterwards they mean again what they meant before, so that a second one ends a step that takes too long.

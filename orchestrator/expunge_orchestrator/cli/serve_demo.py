@@ -78,7 +78,7 @@ def serve_demo(
             for role, more in KEYS
         ]
         if application is not None:
-            given = _told_to_the_application(company, servers, api)
+            given = _application_environment(company, servers, api)
             beside_it.enter_context(sidecar.running(application, port + 1, given))
         said.print("\nAPI keys, shown once:")
         for role, whom, key in rows:
@@ -91,7 +91,7 @@ def serve_demo(
     said.print("Nothing is left running.")
 
 
-def _told_to_the_application(company: Company, servers: Stack, api: str) -> dict[str, str]:
+def _application_environment(company: Company, servers: Stack, api: str) -> dict[str, str]:
     """What the account-settings page reads from its environment."""
     showcase = company.showcase().user.id
     others = (one.user.id for one in company.holders() if not one.shares_phone and one.user.id != showcase)

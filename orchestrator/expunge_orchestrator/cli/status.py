@@ -11,10 +11,10 @@ from expunge_config import settings as settings_module
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
-from expunge_orchestrator.ledger.batch_status import at_work_seemingly, outcomes_of, told_state
+from expunge_orchestrator.ledger.batch_status import has_undisclosed_hold, outcomes_of, told_state
 from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.presentation import batch_told, plan_told
+from expunge_orchestrator.presentation import batch_view, plan_view
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
 
@@ -38,8 +38,8 @@ def status(
         if batch is not None:
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, batch)
-                planned = plan_told(connection, chosen)
-            report = batch_told(workspace, chosen)
+                planned = plan_view(connection, chosen)
+            report = batch_view(workspace, chosen)
             if as_json:
                 output.emit({**planned, **report} if chosen.state in _NOT_BEGUN else report)
             elif chosen.state in _NOT_BEGUN:
@@ -53,7 +53,7 @@ def status(
                     "batch": one.uid,
                     "controller": str(one.scope),
                     **({} if one.data_types is None else {"dataTypes": sorted(one.data_types)}),
-                    "state": told_state(one, results, seemingly=at_work_seemingly(connection, one)),
+                    "state": told_state(one, results, seemingly=has_undisclosed_hold(connection, one)),
                     "people": one.plan["people"],
                     "created": one.created_at,
                     "settlesAt": one.settle_at,
@@ -64,7 +64,7 @@ def status(
             ]
             put_off = [
                 {"request": one.uid, "batch": one.batch_uid, "failure": one.failure}
-                for one in scheduler.put_off(connection)
+                for one in scheduler.deferred(connection)
             ]
     if as_json:
         output.emit({"batches": listed, "requestsPutOff": put_off})

@@ -12,30 +12,30 @@ statutes    the rules of the laws, with their sources
 days        business days, working days, and when a zone's day is over
 """
 
-from expunge_orchestrator.deadlines.business_days import DayOff, Days
-from expunge_orchestrator.deadlines.calculation import start
-from expunge_orchestrator.deadlines.document import document, lines
+from expunge_orchestrator.deadlines.business_days import BusinessCalendar, DayOff
+from expunge_orchestrator.deadlines.calculation import calculate
+from expunge_orchestrator.deadlines.document import as_text, document
 from expunge_orchestrator.deadlines.extending import extend_promise, extend_statute, latest_promise
-from expunge_orchestrator.deadlines.models import Clocks, Deadline, Extension, Kind
+from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension, Kind
 from expunge_orchestrator.deadlines.restoring import restore
-from expunge_orchestrator.deadlines.status import Standing, Warned, standing, warning
+from expunge_orchestrator.deadlines.status import DeadlineStatus, Warned, standing, warning
 
 __all__ = [
-    "Clocks",
+    "BusinessCalendar",
     "DayOff",
-    "Days",
     "Deadline",
+    "DeadlineStatus",
+    "Deadlines",
     "Extension",
     "Kind",
-    "Standing",
     "Warned",
+    "as_text",
+    "calculate",
     "document",
     "extend_promise",
     "extend_statute",
     "latest_promise",
-    "lines",
     "restore",
     "standing",
-    "start",
     "warning",
 ]

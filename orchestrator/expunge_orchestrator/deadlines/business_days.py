@@ -25,7 +25,7 @@ class DayOff:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class BusinessCalendar:
     """The days of one controller. All methods are pure; calendars are computed per year and never end silently.
 
     Raises:

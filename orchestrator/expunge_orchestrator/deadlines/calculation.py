@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from expunge_config.datamap import DeadlineSpec, Statute
-from expunge_orchestrator.deadlines.business_days import Days
-from expunge_orchestrator.deadlines.models import Clocks, Deadline, Kind
+from expunge_orchestrator.deadlines.business_days import BusinessCalendar
+from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Kind
 from expunge_orchestrator.deadlines.statutes import RULES
 from expunge_orchestrator.errors import DeadlineError
 
 
-def start(spec: DeadlineSpec, received_at: datetime, controller_received_at: datetime | None = None) -> Clocks:
+def calculate(spec: DeadlineSpec, received_at: datetime, controller_received_at: datetime | None = None) -> Deadlines:
     """Compute both clocks from when a request was received.
 
     Args:
@@ -24,7 +24,7 @@ def start(spec: DeadlineSpec, received_at: datetime, controller_received_at: dat
         CalendarEndsError: The calendar does not hold the years in question.
         ValueError: An instant without a zone.
     """
-    days = Days(spec)
+    days = BusinessCalendar(spec)
     days.of(received_at)  # refuses an instant without a zone before it is compared
     if controller_received_at is not None:
         days.of(controller_received_at)
@@ -36,7 +36,7 @@ def start(spec: DeadlineSpec, received_at: datetime, controller_received_at: dat
     received = received_at.astimezone(UTC)
     earlier = None if controller_received_at is None else controller_received_at.astimezone(UTC)
     began = received if earlier is None else earlier
-    return Clocks(
+    return Deadlines(
         spec=spec,
         received_at=received,
         controller_received_at=earlier,
@@ -46,12 +46,12 @@ def start(spec: DeadlineSpec, received_at: datetime, controller_received_at: dat
     )
 
 
-def _promise(days: Days, received: datetime, count: int) -> Deadline:
+def _promise(days: BusinessCalendar, received: datetime, count: int) -> Deadline:
     said = f"{count} business {'day' if count == 1 else 'days'} after the day of receipt, as promised"
     return _business_days(days, Kind.PROMISE, received, count, said)
 
 
-def _statute(days: Days, received: datetime, statute: Statute) -> Deadline:
+def _statute(days: BusinessCalendar, received: datetime, statute: Statute) -> Deadline:
     rule, day = RULES[statute], days.of(received)
     fell_on, last = rule.falls_on(day), rule.last_day(day, days)
     return Deadline(
@@ -64,16 +64,16 @@ def _statute(days: Days, received: datetime, statute: Statute) -> Deadline:
     )
 
 
-def _confirmation(days: Days, received: datetime, statute: Statute) -> Deadline | None:
+def _confirmation(days: BusinessCalendar, received: datetime, statute: Statute) -> Deadline | None:
     rule = RULES[statute]
     if rule.confirm is None:
         return None
     # The law's business days: the controller's own closing days do not lengthen them.
-    lawful = Days(days.spec.model_copy(update={"closed": ()}))
+    lawful = BusinessCalendar(days.spec.model_copy(update={"closed": ()}))
     return _business_days(lawful, Kind.CONFIRMATION, received, rule.confirm, rule.confirm_ground)
 
 
-def _business_days(days: Days, kind: Kind, received: datetime, count: int, ground: str) -> Deadline:
+def _business_days(days: BusinessCalendar, kind: Kind, received: datetime, count: int, ground: str) -> Deadline:
     day = days.of(received)
     last = days.business_day_after(day, count)
     return Deadline(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from expunge_config import calendars
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.deadlines.models import Clocks, Deadline, Kind
+from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Kind
 from expunge_orchestrator.deadlines.status import warning
 from expunge_orchestrator.deadlines.statutes import RULES
 
@@ -18,7 +18,7 @@ _NAMES = {
 }
 
 
-def document(clocks: Clocks) -> dict[str, object]:
+def document(clocks: Deadlines) -> dict[str, object]:
     """The clocks as plain data: strings and integers, names of members in ASCII (docs/deadlines.md has its form).
 
     It names what was not counted, day by day, and what produced the calendar: it can be checked without either.
@@ -44,7 +44,7 @@ def document(clocks: Clocks) -> dict[str, object]:
     }
 
 
-def lines(clocks: Clocks) -> list[str]:
+def as_text(clocks: Deadlines) -> list[str]:
     """The clocks in words, one line each, what ends first marked; then the warning, if there is one."""
     told = []
     for one in clocks.all:
@@ -56,7 +56,7 @@ def lines(clocks: Clocks) -> list[str]:
     return [*told, *([] if warned is None else [str(warned)])]
 
 
-def _clock(clocks: Clocks, one: Deadline) -> dict[str, object]:
+def _clock(clocks: Deadlines, one: Deadline) -> dict[str, object]:
     return {
         "clock": one.kind.value,
         "ground": one.ground,
@@ -69,7 +69,7 @@ def _clock(clocks: Clocks, one: Deadline) -> dict[str, object]:
     }
 
 
-def _extension(clocks: Clocks, one: Deadline) -> dict[str, object]:
+def _extension(clocks: Deadlines, one: Deadline) -> dict[str, object]:
     if one.extension is None or one.extended_to is None:
         return {}
     statute = clocks.spec.statute

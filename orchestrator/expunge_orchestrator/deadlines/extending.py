@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from expunge_orchestrator.deadlines.business_days import Days
-from expunge_orchestrator.deadlines.models import Clocks, Deadline, Extension
+from expunge_orchestrator.deadlines.business_days import BusinessCalendar
+from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension
 from expunge_orchestrator.deadlines.statutes import RULES
 from expunge_orchestrator.errors import ExtensionRefusedError
 
 MAX_REASON = 500
 
 
-def extend_statute(clocks: Clocks, *, at: datetime, reason: str) -> Clocks:
+def extend_statute(clocks: Deadlines, *, at: datetime, reason: str) -> Deadlines:
     """Extend the statutory clock by what its law allows, counted from receipt.
 
     Args:
@@ -32,13 +32,13 @@ def extend_statute(clocks: Clocks, *, at: datetime, reason: str) -> Clocks:
         raise ExtensionRefusedError(
             "No statutory clock runs for this request.", remedy="The data map names it: `deadline: {statute: …}`."
         )
-    days = Days(clocks.spec)
+    days = BusinessCalendar(clocks.spec)
     _may_be_extended(deadline, days, at, reason)
     last = RULES[statute].last_day(days.of(deadline.received_at), days, extended=True)
     return replace(clocks, statute=_extended(deadline, days, at, reason, last))
 
 
-def extend_promise(clocks: Clocks, *, to: date, at: datetime, reason: str) -> Clocks:
+def extend_promise(clocks: Deadlines, *, to: date, at: datetime, reason: str) -> Deadlines:
     """Move the promised end to a later day.
 
     Args:
@@ -58,7 +58,7 @@ def extend_promise(clocks: Clocks, *, to: date, at: datetime, reason: str) -> Cl
         raise ExtensionRefusedError(
             "Nothing was promised for this request.", remedy="The data map says it: `deadline: {business_days: …}`."
         )
-    days = Days(clocks.spec)
+    days = BusinessCalendar(clocks.spec)
     _may_be_extended(deadline, days, at, reason)
     latest = latest_promise(clocks)
     if latest <= deadline.last_day:
@@ -76,7 +76,7 @@ def extend_promise(clocks: Clocks, *, to: date, at: datetime, reason: str) -> Cl
     return replace(clocks, promise=_extended(deadline, days, at, reason, to))
 
 
-def latest_promise(clocks: Clocks) -> date:
+def latest_promise(clocks: Deadlines) -> date:
     """The last day to which the promise may be moved.
 
     That is the law's end as it stands; where the map names no law, as many business days again as were promised.
@@ -90,10 +90,10 @@ def latest_promise(clocks: Clocks) -> date:
         raise ExtensionRefusedError(
             "Nothing was promised for this request.", remedy="The data map says it: `deadline: {business_days: …}`."
         )
-    return Days(clocks.spec).business_day_after(clocks.promise.last_day, clocks.spec.business_days)
+    return BusinessCalendar(clocks.spec).business_day_after(clocks.promise.last_day, clocks.spec.business_days)
 
 
-def _may_be_extended(deadline: Deadline, days: Days, at: datetime, reason: str) -> None:
+def _may_be_extended(deadline: Deadline, days: BusinessCalendar, at: datetime, reason: str) -> None:
     days.of(at)  # refuses an instant without a zone before it is compared
     if deadline.extension is not None:
         raise ExtensionRefusedError(
@@ -115,6 +115,6 @@ def _may_be_extended(deadline: Deadline, days: Days, at: datetime, reason: str) 
         )
 
 
-def _extended(deadline: Deadline, days: Days, at: datetime, reason: str, last: date) -> Deadline:
+def _extended(deadline: Deadline, days: BusinessCalendar, at: datetime, reason: str, last: date) -> Deadline:
     extension = Extension(at=at.astimezone(UTC), reason=reason.strip(), last_day=last)
     return replace(deadline, extended_to=days.end(last), extension=extension)

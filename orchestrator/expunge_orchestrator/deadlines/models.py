@@ -72,7 +72,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Clocks:
+class Deadlines:
     """All clocks of one request side by side.
 
     Attributes:

@@ -9,10 +9,10 @@ from typing import Any
 from expunge_config.datamap import DeadlineSpec
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.deadlines.business_days import DayOff
-from expunge_orchestrator.deadlines.models import Clocks, Deadline, Extension, Kind
+from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension, Kind
 
 
-def restore(document: Mapping[str, Any], closed: Iterable[str] = ()) -> Clocks:
+def restore(document: Mapping[str, Any], closed: Iterable[str] = ()) -> Deadlines:
     """Read what `document` wrote.
 
     Args:
@@ -24,7 +24,7 @@ def restore(document: Mapping[str, Any], closed: Iterable[str] = ()) -> Clocks:
     calendar = document["calendar"]
     promised = document.get("businessDays")
     earlier = document.get("controllerReceivedAt")
-    return Clocks(
+    return Deadlines(
         spec=DeadlineSpec.model_validate(
             {
                 "time_zone": document["timeZone"],

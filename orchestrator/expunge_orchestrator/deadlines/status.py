@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from expunge_orchestrator.deadlines.business_days import Days
-from expunge_orchestrator.deadlines.models import Clocks, Kind
+from expunge_orchestrator.deadlines.business_days import BusinessCalendar
+from expunge_orchestrator.deadlines.models import Deadlines, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeadlineStatus:
     """What a progress display shows.
 
     Attributes:
@@ -51,7 +51,7 @@ class Standing:
     overdue: bool
 
 
-def warning(clocks: Clocks) -> Warned | None:
+def warning(clocks: Deadlines) -> Warned | None:
     """Return the warning, or None where the promise ends with the law's clock or before it."""
     if clocks.promise is None or clocks.statute is None or clocks.promise.ends_at <= clocks.statute.ends_at:
         return None
@@ -59,10 +59,10 @@ def warning(clocks: Clocks) -> Warned | None:
     return Warned(law, promise, (promise - law).days)
 
 
-def standing(clocks: Clocks, at: datetime) -> Standing:
+def standing(clocks: Deadlines, at: datetime) -> DeadlineStatus:
     """Return where the request stands at an instant, which carries its zone."""
-    days, first = Days(clocks.spec), clocks.first
-    return Standing(
+    days, first = BusinessCalendar(clocks.spec), clocks.first
+    return DeadlineStatus(
         first=first.kind,
         ends_on=first.ends_on,
         ends_at=first.ends_at,

@@ -8,7 +8,7 @@ from datetime import date
 
 from expunge_config.datamap import Statute
 from expunge_config.periods import Period
-from expunge_orchestrator.deadlines.business_days import Days
+from expunge_orchestrator.deadlines.business_days import BusinessCalendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Rule:
         """
         return (self.extended if extended else self.answer).after(received)
 
-    def last_day(self, received: date, days: Days, *, extended: bool = False) -> date:
+    def last_day(self, received: date, days: BusinessCalendar, *, extended: bool = False) -> date:
         """The last day in time."""
         day = self.falls_on(received, extended=extended)
         return days.working_day_from(day) if self.moves else day

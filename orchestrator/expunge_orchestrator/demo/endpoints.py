@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class Places(Protocol):
+class Endpoints(Protocol):
     """URLs and secrets of the three servers; `expunge_orchestrator.dev_servers.Endpoints` is one.
 
     The rights needed: create schema, tables and a role in Postgres; write keys and users in Redis; create buckets.
@@ -43,7 +43,7 @@ class Places(Protocol):
         ...
 
 
-def s3_client(places: Places, connections: int = 10) -> S3Client:
+def s3_client(places: Endpoints, connections: int = 10) -> S3Client:
     """Make a client of the S3 service; the caller closes it."""
     return boto3.client(
         "s3",

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from expunge_config.examples.calltrack import Company
 from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS, StoredObject
-from expunge_orchestrator.demo.endpoints import Places, s3_client
+from expunge_orchestrator.demo.endpoints import Endpoints, s3_client
 from expunge_orchestrator.demo.errors import DemoError, NotEmptyError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _LIFECYCLE: list[LifecycleRuleTypeDef] = [
 ]
 
 
-def make_buckets(places: Places) -> None:
+def make_buckets(places: Endpoints) -> None:
     """Create the four buckets; recordings and backups keep versions, backups can be locked.
 
     Raises:
@@ -75,7 +75,7 @@ def make_buckets(places: Places) -> None:
         client.close()
 
 
-def load_objects(company: Company, places: Places) -> int:
+def load_objects(company: Company, places: Endpoints) -> int:
     """Put every object, several at a time, and return the number of versions."""
     objects = company.objects()
     client = s3_client(places)
@@ -131,7 +131,7 @@ class Writer:
         self._connection.close()
 
 
-def store_backups(places: Places, pg_dump: Path, now: datetime) -> tuple[str, ...]:
+def store_backups(places: Endpoints, pg_dump: Path, now: datetime) -> tuple[str, ...]:
     """Dump the database as it is now and keep the dump three times: daily, under a lock, and in the archive.
 
     The lock is in GOVERNANCE mode: it holds against every right but the one to lift it, and tests can clear up.

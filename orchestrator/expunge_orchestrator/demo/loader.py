@@ -8,7 +8,7 @@ from pathlib import Path
 
 from expunge_config.examples.calltrack import Company
 from expunge_orchestrator.demo import load_postgres, load_redis, load_s3
-from expunge_orchestrator.demo.endpoints import Places
+from expunge_orchestrator.demo.endpoints import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Loaded:
     copies: tuple[str, ...]
 
 
-def load(company: Company, places: Places, pg_dump: Path) -> Loaded:
+def load(company: Company, places: Endpoints, pg_dump: Path) -> Loaded:
     """Load everything: schema and rows, keys, objects, and backup copies that a real `pg_dump` made of them.
 
     Args:
@@ -52,6 +52,6 @@ def load(company: Company, places: Places, pg_dump: Path) -> Loaded:
     return Loaded(load_postgres.grant_role(places.postgres_url), loaded_rows, entries, versions, copies)
 
 
-def _load_database(company: Company, places: Places, pg_dump: Path) -> tuple[int, tuple[str, ...]]:
+def _load_database(company: Company, places: Endpoints, pg_dump: Path) -> tuple[int, tuple[str, ...]]:
     rows = load_postgres.load_rows(company, places.postgres_url)
     return rows, load_s3.store_backups(places, pg_dump, company.now)

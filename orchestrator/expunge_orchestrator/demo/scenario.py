@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from expunge_orchestrator.demo.endpoints import Places
+from expunge_orchestrator.demo.endpoints import Endpoints
 from expunge_orchestrator.demo.errors import DemoError
 from expunge_orchestrator.demo.loader import Loaded
 
@@ -90,7 +90,7 @@ class Shell:
             os.environ.update(before)
 
 
-def settings_for(places: Places, loaded: Loaded, home: Path) -> dict[str, str]:
+def settings_for(places: Endpoints, loaded: Loaded, home: Path) -> dict[str, str]:
     """The environment that points Expunge at the example company. Inherited settings of the caller are left out."""
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("EXPUNGE_")}
     s3 = {
@@ -121,7 +121,7 @@ def erase(shell: Shell, people: Path, controller: str) -> str:
     return made[0]
 
 
-def prove(shell: Shell, batch: str, people: Path) -> None:
+def verify_receipt(shell: Shell, batch: str, people: Path) -> None:
     """Export the receipt of a batch of one, make its opening, and verify both offline."""
     (receipt,) = shell.ask("receipts", "list", "--batch", batch)["receipts"]
     series = str(receipt["series"])

@@ -24,7 +24,7 @@ class _Begun(NamedTuple):
     listings: Future[Listings]
 
 
-class Ahead:
+class BackupListingPrefetch:
     """At most one listing that is under way, of one chunk on one drive."""
 
     def __init__(self) -> None:

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_status import UNTOLD, told_now
+from expunge_orchestrator.ledger.batch_status import UNDISCLOSED, told_now
 from expunge_orchestrator.ledger.batches import ENDED, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
@@ -21,7 +21,7 @@ _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
 
 
-def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> None:
+def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> None:
     """Let no further step of a batch begin, settling checks included. A paused batch stays as it is.
 
     Raises:
@@ -43,7 +43,7 @@ def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.Begun 
         also(connection)
 
 
-def resume(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> Batch:
+def resume(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> Batch:
     """Let a paused batch go on from where its chunks are; what was verified before is stale and asked again.
 
     Raises:
@@ -57,13 +57,13 @@ def resume(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.Begun
         ).rowcount
         if not resumed:
             raise UsageError(f"This batch is {_told(connection, batch)}, not paused.", remedy=_look(batch))
-        batch_states.bring_back(connection, batch, (ChunkState.READY,))
-        batch_states.follow(connection, [batch.id])
+        batch_states.requeue(connection, batch, (ChunkState.READY,))
+        batch_states.sync_state(connection, [batch.id])
         also(connection)
         return batch_by_uid(connection, batch.uid)
 
 
-def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> bool:
+def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> bool:
     """Mark a batch as cancelled; the runner then withdraws or concludes its open chunks. False: it was so before.
 
     Chunks that are concluded stay so and settle by their own clocks.
@@ -98,7 +98,7 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.Begun
             )
         if marked:
             # A running chunk stays so: its step ends, and the next delivery sees the mark.
-            batch_states.bring_back(connection, batch, (ChunkState.PLANNED, ChunkState.HELD, ChunkState.FAILED))
+            batch_states.requeue(connection, batch, (ChunkState.PLANNED, ChunkState.HELD, ChunkState.FAILED))
         also(connection)
     return bool(marked)
 
@@ -116,8 +116,8 @@ def refuse_too_late(connection: sa.Connection, batch: Batch) -> None:
         raise _too_late(batch)
 
 
-def _too_late(batch: Batch) -> WaitingError:
-    return WaitingError("Everything of this batch is done: nothing is left to cancel.", remedy=_look(batch))
+def _too_late(batch: Batch) -> BatchBlockedError:
+    return BatchBlockedError("Everything of this batch is done: nothing is left to cancel.", remedy=_look(batch))
 
 
 def _replaced(connection: sa.Connection, batch: Batch) -> bool:
@@ -133,9 +133,9 @@ def _open(connection: sa.Connection, batch: Batch) -> bool:
     """
     chunk = tables.chunk.c
     erasing = chunk.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
-    at_work = sa.and_(sa.or_(chunk.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]), UNTOLD), erasing)
+    at_work = sa.and_(sa.or_(chunk.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]), UNDISCLOSED), erasing)
     stopped = sa.and_(
-        chunk.state.in_([ChunkState.PLANNED.value, ChunkState.HELD.value, ChunkState.FAILED.value]), ~UNTOLD
+        chunk.state.in_([ChunkState.PLANNED.value, ChunkState.HELD.value, ChunkState.FAILED.value]), ~UNDISCLOSED
     )
     found = sa.select(chunk.id).where(chunk.batch_id == batch.id, sa.or_(at_work, stopped))
     return connection.execute(found.limit(1)).first() is not None

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import exact, now, parse, stamp
-from expunge_orchestrator.errors import OtherStoreError, PlanChangedError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
 from expunge_orchestrator.ledger import batches as records
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ENDED, RUNNING, STOPPED, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.batches import ENDED, NOT_RUNNABLE, RUNNING, Batch, BatchState, ChunkState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.planning import approval
-from expunge_orchestrator.receipts.statement_issuer import refuse_behind
+from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import actions_for
@@ -42,7 +42,7 @@ _NEXT_CLOCK = sa.select(sa.func.min(tables.chunk.c.settle_at)).where(
 )
 
 
-Begun = Callable[[sa.Connection], None]
+OnCommit = Callable[[sa.Connection], None]
 """Called in the transaction in which a batch begins, or is changed: what it writes is there with that, or not."""
 
 
@@ -50,7 +50,7 @@ def nothing(_connection: sa.Connection) -> None:
     """Of a change with which nothing else is written."""
 
 
-def begin(workspace: Workspace, batch: Batch, begun: Begun = nothing) -> bool:
+def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool:
     """Start a planned batch: set the cutoff of each store once, on the store's clock.
 
     A batch that was begun before is left as it is, so that resuming is the same command; so is one that is over.
@@ -68,17 +68,17 @@ def begin(workspace: Workspace, batch: Batch, begun: Begun = nothing) -> bool:
     if batch.state in ENDED:
         return False
     with reading(workspace.ledger) as connection:
-        approval.refuse_unapproved(connection, batch)
+        approval.require_approved(connection, batch)
     if batch.state is BatchState.PAUSED:
-        raise WaitingError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
+        raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
     if batch.cancelled:
-        refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+        require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
         return False
     refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
         return False
     clocks = _ground(workspace, batch)
-    data_type_closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+    data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
     cutoffs = [{"batch_id": batch.id, "store": store, "at": exact(at)} for store, at in clocks.items()]
     with workspace.ledger.begin() as connection:
         started = connection.execute(
@@ -103,7 +103,7 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
     Raises:
         PlanChangedError, FindingsError, LedgerBehindError: As `begin`.
     """
-    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     workspace.refuse_errors()
     if batch.state is BatchState.PLANNED:
         return
@@ -112,7 +112,7 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
             "The data map now names other collections or actions than this batch was planned with.",
             remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
         )
-    data_type_closure.refuse_open(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+    data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
 
 
 def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
@@ -121,14 +121,14 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
         raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
     if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
         raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
-    found = store_calls.each(
+    found = store_calls.gather(
         batch.identities,
-        lambda store: store_calls.identified(workspace.stores[store]),
+        lambda store: store_calls.identity_and_time(workspace.stores[store]),
         workspace.settings.stores_at_once,
     )
     for store, planned in batch.identities.items():
         if found[store][0].digest != planned:
-            raise OtherStoreError(
+            raise StoreMismatchError(
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
@@ -138,10 +138,10 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
 def retry(workspace: Workspace, batch: Batch) -> int:
     """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
     with workspace.ledger.begin() as connection:
-        return bring_back(connection, batch, (ChunkState.FAILED,))
+        return requeue(connection, batch, (ChunkState.FAILED,))
 
 
-def bring_back(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
+def requeue(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
     """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many.
 
     Chunks that somebody else brought back at this moment are theirs.
@@ -157,7 +157,7 @@ def bring_back(connection: sa.Connection, batch: Batch, states: Collection[Chunk
             .where(tables.chunk.c.id == row.id)
             .values(
                 state=ChunkState.READY.value,
-                step=pipeline.begin_again_at(batch.pipeline, row.step),
+                step=pipeline.retry_step(batch.pipeline, row.step),
                 attempts=0,
                 stuck_at=None,
                 not_before=None,
@@ -175,7 +175,7 @@ def bring_back(connection: sa.Connection, batch: Batch, states: Collection[Chunk
             )
             .values(outcome=None, reason=None)
         )
-        follow(connection, [batch.id])
+        sync_state(connection, [batch.id])
     return len(rows)
 
 
@@ -183,14 +183,14 @@ def refresh(workspace: Workspace) -> None:
     """Follow the state of every running batch from the states of its chunks."""
     with workspace.ledger.begin() as connection:
         running = [batch.id for batch in records.batches(connection, RUNNING)]
-        follow(connection, running)
+        sync_state(connection, running)
 
 
-def follow(connection: sa.Connection, batch_ids: Collection[int]) -> None:
+def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
     """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out."""
     for batch_id in batch_ids:
         batch = connection.execute(_BATCH, {"of": batch_id}).one()
-        if batch.state in STOPPED:
+        if batch.state in NOT_RUNNABLE:
             continue
         chunks = _chunks(connection, batch_id, batch.pipeline)
         state = derived(chunks, cancelled=batch.cancelled_at is not None)
@@ -213,7 +213,7 @@ def _chunks(connection: sa.Connection, batch_id: int, steps: Sequence[str]) -> s
     return {(ChunkState(row.state), bool(row.erasing)) for row in rows}
 
 
-def without_pause(connection: sa.Connection, batch: Batch) -> BatchState:
+def state_if_resumed(connection: sa.Connection, batch: Batch) -> BatchState:
     """The state that a paused batch would have if it went on now."""
     return derived(_chunks(connection, batch.id, batch.pipeline), cancelled=batch.cancelled)
 
@@ -246,7 +246,7 @@ def derived(chunks: Collection[tuple[ChunkState, bool]], *, cancelled: bool) -> 
     return BatchState.ERASED if ChunkState.WAITING in present else BatchState.SETTLED
 
 
-def wake(workspace: Workspace) -> int:
+def start_due_settling(workspace: Workspace) -> int:
     """Start the settling check of every chunk whose time has come. Returns in how many batches.
 
     Raises:
@@ -258,14 +258,14 @@ def wake(workspace: Workspace) -> int:
         .where(
             tables.chunk.c.state == ChunkState.WAITING.value,
             tables.chunk.c.settle_at <= stamp(now()),
-            tables.batch.c.state.not_in([state.value for state in STOPPED]),
+            tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
         )
     )
     with reading(workspace.ledger) as connection:
         waiting = connection.execute(due.limit(1)).first()
     if waiting is None:
         return 0
-    refuse_behind(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     workspace.refuse_errors()
     with workspace.ledger.begin() as connection:
         rows = connection.execute(due).all()
@@ -276,7 +276,7 @@ def wake(workspace: Workspace) -> int:
                 .values(state=ChunkState.READY.value, step=pipeline.first(row.pipeline, pipeline.REVIEW), repeats=0)
             )
         batches = {row.batch_id for row in rows}
-        follow(connection, batches)
+        sync_state(connection, batches)
     return len(batches)
 
 

@@ -14,7 +14,7 @@ from expunge_orchestrator.workspace import Workspace
 _AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
 
 
-def start(workspace: Workspace, batch: Batch, begun: batch_states.Begun) -> None:
+def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> None:
     """Begin a batch. One that runs already stays as it is: an answer was lost, or somebody else was as quick.
 
     Args:
@@ -26,7 +26,7 @@ def start(workspace: Workspace, batch: Batch, begun: batch_states.Begun) -> None
         UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
         ExpungeError: As `states.begin`.
     """
-    if batch_states.begin(workspace, batch, begun):
+    if batch_states.start(workspace, batch, begun):
         return
     with reading(workspace.ledger) as connection:
         told = told_now(connection, batch_by_uid(connection, batch.uid))
@@ -37,7 +37,7 @@ def start(workspace: Workspace, batch: Batch, begun: batch_states.Begun) -> None
         )
 
 
-def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> Batch:
+def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> Batch:
     """Let a paused batch go on, checked as a beginning is. Where that is refused it stays paused.
 
     Raises:
@@ -46,6 +46,6 @@ def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.Be
     """
     if batch.state is BatchState.PAUSED:
         with reading(workspace.ledger) as connection:
-            going_on = replace(batch, state=batch_states.without_pause(connection, batch))
-        batch_states.begin(workspace, going_on)  # changes nothing: it was begun before
+            going_on = replace(batch, state=batch_states.state_if_resumed(connection, batch))
+        batch_states.start(workspace, going_on)  # changes nothing: it was begun before
     return batch_control.resume(workspace.ledger, batch, actor, also)

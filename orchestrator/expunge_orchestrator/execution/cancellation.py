@@ -7,15 +7,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Tally
+from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution.step_context import Context, Next, Write
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
 from expunge_orchestrator.subjects import residual_keys
 from expunge_reports.statement import Open
@@ -24,14 +24,14 @@ WITHDRAW = "withdraw"
 """Stands in the step log; it is no step of a pipeline, because it may take the place of several."""
 
 
-def withdraw(context: Context) -> Write:
+def withdraw(context: StepContext) -> StepWrite:
     """State that nothing was erased, and destroy the identifiers. No store is asked."""
     at = now()
 
-    def write(connection: sa.Connection) -> Next:
-        received = request_facts.of(connection, context.batch)
+    def write(connection: sa.Connection) -> Transition:
+        received = request_facts.request_facts(connection, context.batch)
         documents = statement_bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
-        cited = [statement_issuer.share(connection, one) for one in documents]
+        cited = [statement_issuer.store_document(connection, one) for one in documents]
         known = set(
             connection.scalars(
                 sa.select(tables.statement.c.item_id).where(
@@ -40,7 +40,7 @@ def withdraw(context: Context) -> Write:
             )
         )
         opening = [
-            statement_issuer.Draft(
+            statement_issuer.StatementDraft(
                 item.id,
                 item.series,
                 "accepted",
@@ -56,25 +56,27 @@ def withdraw(context: Context) -> Write:
         )
         statement_issuer.issue(connection, context.workspace.keys, [final(item, body) for item in context.items], at)
         forget(connection, context.items)
-        return Next(state=ChunkState.CANCELLED)
+        return Transition(state=ChunkState.CANCELLED)
 
     return write
 
 
-def final(item: Item, body: Mapping[str, object], left: Sequence[residual_keys.Place] = ()) -> statement_issuer.Draft:
+def final(
+    item: Item, body: Mapping[str, object], left: Sequence[residual_keys.Place] = ()
+) -> statement_issuer.StatementDraft:
     """The last statement of a series, unless something is left of which the way there is kept: that is still owed."""
     owed = Open(items=len(left))
-    return statement_issuer.Draft(item.id, item.series, "cancelled", item.subjects, body, owed, final=not left)
+    return statement_issuer.StatementDraft(item.id, item.series, "cancelled", item.subjects, body, owed, final=not left)
 
 
-def said(  # noqa: PLR0913, PLR0917 - what their statements say
-    context: Context,
-    judged: Mapping[int, Sequence[Line]],
+def statements(  # noqa: PLR0913, PLR0917 - what their statements say
+    context: StepContext,
+    judged: Mapping[int, Sequence[CollectionOutcome]],
     people: Sequence[Item],
     grounds: Grounds,
     at: datetime,
     cited: str,
-) -> list[statement_issuer.Draft]:
+) -> list[statement_issuer.StatementDraft]:
     """What is stated of people whose erasing had begun: what is gone, and what is left."""
     drafts = []
     for item in people:
@@ -87,13 +89,16 @@ def said(  # noqa: PLR0913, PLR0917 - what their statements say
     return drafts
 
 
-def some_gone(context: Context, lines: Sequence[Line]) -> bool:
+def some_gone(context: StepContext, lines: Sequence[CollectionOutcome]) -> bool:
     """Something of the person is gone, and perhaps the way to the rest with it."""
-    return context.remainder is not None or outcomes.some_gone(lines)
+    return context.remainder is not None or outcomes.anything_erased(lines)
 
 
-def leave(
-    connection: sa.Connection, context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]
+def keep_residual_keys(
+    connection: sa.Connection,
+    context: StepContext,
+    judged: Mapping[int, Sequence[CollectionOutcome]],
+    people: Sequence[Item],
 ) -> None:
     """End what was cancelled half-way: where something has gone, the way to the rest is kept (ADR 8)."""
     for item in people:
@@ -105,33 +110,36 @@ def leave(
 
 
 def leave_unsettled(
-    connection: sa.Connection, context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]
+    connection: sa.Connection,
+    context: StepContext,
+    judged: Mapping[int, Sequence[CollectionOutcome]],
+    people: Sequence[Item],
 ) -> None:
     """The same after an end was stated: what was erased stays erased, also after a restore."""
     for item in people:
         if kept_unsettled(item, judged[item.id]):
             residual_keys.keep(connection, context.workspace, item, due(judged[item.id]), context.unsealed(item))
-    close(connection, people)
+    destroy_keys(connection, people)
 
 
-def kept_unsettled(item: Item, lines: Sequence[Line]) -> bool:
+def kept_unsettled(item: Item, lines: Sequence[CollectionOutcome]) -> bool:
     """Whether the way to what is left of somebody is kept after an end was stated: something of theirs had gone."""
-    return item.outcome != Result.NOT_FOUND or outcomes.some_gone(lines)
+    return item.outcome != Result.NOT_FOUND or outcomes.anything_erased(lines)
 
 
-def left_in(context: Context, lines: Sequence[Line]) -> list[residual_keys.Place]:
+def left_in(context: StepContext, lines: Sequence[CollectionOutcome]) -> list[residual_keys.Place]:
     """The collections in which something is left: all as before, of a remainder that was not even looked at."""
     if context.unchecked:
         return [(line.store, line.collection) for line in lines]
     return due(lines)
 
 
-def due(lines: Sequence[Line]) -> list[residual_keys.Place]:
+def due(lines: Sequence[CollectionOutcome]) -> list[residual_keys.Place]:
     """The collections in which something due is left."""
     return [(line.store, line.collection) for line in lines if line.verified is not None and line.verified.due]
 
 
-def with_undecided(context: Context, lines: Sequence[Line]) -> Sequence[Line]:
+def with_undecided(context: StepContext, lines: Sequence[CollectionOutcome]) -> Sequence[CollectionOutcome]:
     """The lines of somebody withdrawn, with shared records as left while something of theirs is left that leads there.
 
     Verification keeps a shared record for any row that points to it, also one of the person's own. Whether somebody
@@ -140,7 +148,7 @@ def with_undecided(context: Context, lines: Sequence[Line]) -> Sequence[Line]:
     return [_undecided(line) if _leads_on(context, line, lines) else line for line in lines]
 
 
-def _leads_on(context: Context, shared: Line, lines: Sequence[Line]) -> bool:
+def _leads_on(context: StepContext, shared: CollectionOutcome, lines: Sequence[CollectionOutcome]) -> bool:
     if shared.verified is None or not shared.verified.retained or shared.verified.ground != outcomes.SHARED:
         return False
     data_map = context.workspace.data_map
@@ -151,23 +159,23 @@ def _leads_on(context: Context, shared: Line, lines: Sequence[Line]) -> bool:
     )
 
 
-def _undecided(line: Line) -> Line:
+def _undecided(line: CollectionOutcome) -> CollectionOutcome:
     assert line.verified is not None
     seen = line.verified
-    return line._replace(verified=Tally(due=seen.due + seen.retained, newer=seen.newer), outcome=Outcome.FAILED)
+    return line._replace(verified=RecordCounts(due=seen.due + seen.retained, newer=seen.newer), outcome=Outcome.FAILED)
 
 
 def forget(connection: sa.Connection, items: Sequence[Item]) -> None:
     """Destroy the keys of these people, and what would erase them again after a restore."""
     if not items:
         return
-    close(connection, items)
+    destroy_keys(connection, items)
     connection.execute(
         sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_([item.id for item in items]))
     )
 
 
-def close(connection: sa.Connection, items: Sequence[Item]) -> None:
+def destroy_keys(connection: sa.Connection, items: Sequence[Item]) -> None:
     """Destroy the keys of these people. What was erased of them stays erased, also after a restore."""
     if not items:
         return

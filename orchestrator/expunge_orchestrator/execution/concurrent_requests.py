@@ -16,16 +16,16 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator.execution.step_context import Context
+from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import RUNNING, ChunkState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import Line, Outcome, Record, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
-from expunge_orchestrator.subjects.residual_keys import Leftover, Place
+from expunge_orchestrator.subjects.residual_keys import Place, ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
@@ -36,7 +36,7 @@ _SETTLES = " (the storage keeps something of it; take this one up when that one 
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class ConcurrentRequest:
     """Another request about the same person.
 
     Attributes:
@@ -55,8 +55,8 @@ class Unfinished:
 
 
 def unfinished(
-    context: Context, people: Sequence[Item]
-) -> tuple[dict[int, list[Unfinished]], Mapping[int, Sequence[Leftover]]]:
+    context: StepContext, people: Sequence[Item]
+) -> tuple[dict[int, list[ConcurrentRequest]], Mapping[int, Sequence[ResidualKeys]]]:
     """Item -> other requests of the same controller about the same person that left something, for those with any.
 
     Of what cancelled ones left (the second answer), that counts which this request has not taken over, or cannot be
@@ -73,11 +73,13 @@ def unfinished(
             taken = _taken(context, item, one)
             remedy = _ASK_ALL if taken else _TAKE_UP.format(batch=one.batch)
             if places := one.doubtful if taken else one.places:
-                found.setdefault(item.id, []).append(Unfinished(one.batch, running=False, places=places, remedy=remedy))
+                found.setdefault(item.id, []).append(
+                    ConcurrentRequest(one.batch, running=False, places=places, remedy=remedy)
+                )
     return found, left
 
 
-def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequence[Leftover]]) -> list[int]:
+def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]) -> list[int]:
     """Of what was `left` (items), that which these people's requests have seen to the end: there is nothing of it.
 
     Not where a request for some data types only has not looked at every place in which something was left.
@@ -91,11 +93,13 @@ def finished(context: Context, people: Sequence[Item], left: Mapping[int, Sequen
     ]
 
 
-def _taken(context: Context, item: Item, one: Leftover) -> bool:
-    return one.proven and set(map(member_proof.plain, one.keys)) <= set(map(member_proof.plain, context.unsealed(item)))
+def _taken(context: StepContext, item: Item, one: ResidualKeys) -> bool:
+    return one.proven and set(map(member_proof.unmark, one.keys)) <= set(
+        map(member_proof.unmark, context.unsealed(item))
+    )
 
 
-def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, list[Unfinished]]:
+def _at_work_or_failed(context: StepContext, people: Sequence[Item]) -> dict[int, list[ConcurrentRequest]]:
     """Item -> other requests about the same person that began to erase and are not done, for those that have any.
 
     The same person: a person key in common or, where either knows none, any key in common.
@@ -107,14 +111,14 @@ def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, li
         "controller": scope.controller,
         "member": scope.member,
     }
-    found: dict[int, dict[int, Unfinished]] = {}
+    found: dict[int, dict[int, ConcurrentRequest]] = {}
     with reading(context.workspace.ledger) as connection:
         rows = [row for row in connection.execute(_OTHERS, of) if row.asked in asked]
         tags = _tags_of(connection, {row.id for row in rows})
     ours = _usable_tags(context, people) if rows else {}
     for row in rows:
         if places := _places(row):
-            found.setdefault(row.asked, {})[row.id] = Unfinished(
+            found.setdefault(row.asked, {})[row.id] = ConcurrentRequest(
                 row.uid,
                 _at_work(row.state, row.chunk_state),
                 places,
@@ -124,7 +128,7 @@ def _at_work_or_failed(context: Context, people: Sequence[Item]) -> dict[int, li
     return {number: list(ones.values()) for number, ones in found.items()}
 
 
-def begun(
+def started(
     workspace: Workspace, scope: Scope, people: Mapping[int, frozenset[SubjectKey]]
 ) -> dict[int, dict[str, frozenset[Place]]]:
     """Number -> batch -> where it left something: requests that began to erase, and are not done.
@@ -136,7 +140,7 @@ def begun(
     found: dict[int, dict[str, frozenset[Place]]] = {}
     with reading(workspace.ledger) as connection:
         for number, keys in people.items():
-            tags = sorted({tagger.tag(member_proof.plain(key)) for key in keys})
+            tags = sorted({tagger.tag(member_proof.unmark(key)) for key in keys})
             for start in range(0, len(tags), residual_keys.TAGS):
                 asked = _begun(tags[start : start + residual_keys.TAGS]).where(residual_keys.of_scope(scope))
                 for row in connection.execute(asked):
@@ -177,11 +181,11 @@ def _places(row: sa.Row[*tuple[Any, ...]]) -> frozenset[Place]:
     return _left(row.found or {}, row.verified or {})
 
 
-def _usable_tags(context: Context, people: Sequence[Item]) -> dict[int, set[bytes]]:
+def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[bytes]]:
     """Item -> tags of the keys that it may use everywhere: those that carry no mark."""
     tagger = Tagger(context.workspace.keys.suppression)
     return {
-        item.id: {tagger.tag(key) for key in context.unsealed(item) if member_proof.plain(key) == key}
+        item.id: {tagger.tag(key) for key in context.unsealed(item) if member_proof.unmark(key) == key}
         for item in people
     }
 
@@ -194,7 +198,7 @@ def _tags_of(connection: sa.Connection, items: Collection[int]) -> dict[int, set
     return tags
 
 
-def under(lines: Sequence[Line], others: Sequence[Unfinished]) -> list[Line]:
+def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentRequest]) -> list[CollectionOutcome]:
     """The lines, with those failed that would say too much of a place where another request is not finished.
 
     Nothing of that place is "not found"; and what was found there is all there is only for a request that has every key
@@ -212,7 +216,7 @@ def under(lines: Sequence[Line], others: Sequence[Unfinished]) -> list[Line]:
     ]
 
 
-def wait_for_running(others: Mapping[int, Sequence[Unfinished]], people: Sequence[Item]) -> None:
+def wait_for_running(others: Mapping[int, Sequence[ConcurrentRequest]], people: Sequence[Item]) -> None:
     """Put this chunk off while another request about one of these people is at work.
 
     Raises:
@@ -222,7 +226,7 @@ def wait_for_running(others: Mapping[int, Sequence[Unfinished]], people: Sequenc
         raise TransientError("another request of the same person is at work, and not finished yet.")
 
 
-def words(others: Sequence[Unfinished]) -> str:
+def describe(others: Sequence[ConcurrentRequest]) -> str:
     """What to tell who reads of the failure; nothing if there are none."""
     if not others:
         return ""
@@ -277,7 +281,7 @@ def _at_work(batch: str, chunk: str) -> bool:
     return batch in {state.value for state in RUNNING} and chunk in {ChunkState.READY.value, ChunkState.RUNNING.value}
 
 
-def _by_storage(verified: Record) -> frozenset[tuple[str, str]]:
+def _by_storage(verified: CountRecord) -> frozenset[tuple[str, str]]:
     """Where the storage itself keeps something."""
     return frozenset(
         (store, name)
@@ -287,7 +291,7 @@ def _by_storage(verified: Record) -> frozenset[tuple[str, str]]:
     )
 
 
-def _left(found: Record, verified: Record) -> frozenset[tuple[str, str]]:
+def _left(found: CountRecord, verified: CountRecord) -> frozenset[tuple[str, str]]:
     """Where the last look saw something due: the verification, which may see what no count saw, or else the count."""
     last = {
         (store, name): values[0]

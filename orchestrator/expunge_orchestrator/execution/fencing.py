@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Beat
+from expunge_connectors.contract import Heartbeat
 from expunge_orchestrator.execution import cancellation
-from expunge_orchestrator.execution.ahead import Ahead
-from expunge_orchestrator.execution.step_context import Context, Opened
+from expunge_orchestrator.execution.ahead import BackupListingPrefetch
+from expunge_orchestrator.execution.step_context import Opened, StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk, learn
 from expunge_orchestrator.ledger import batches, tables
-from expunge_orchestrator.ledger.batches import STOPPED, Batch, BatchState, ChunkState
-from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.scope import Actions
@@ -25,7 +25,7 @@ from expunge_orchestrator.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class ClaimedStep:
     """One step of one chunk, for one worker.
 
     Attributes:
@@ -38,7 +38,7 @@ class Delivery:
     epoch: int
     step: int
     name: str
-    context: Context
+    context: StepContext
 
 
 # Built once: a step of one person asks the ledger as often as a step of thousands.
@@ -58,7 +58,7 @@ _OPEN = (
     .where(
         tables.chunk.c.id == sa.bindparam("chunk"),
         tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-        tables.batch.c.state.not_in([state.value for state in STOPPED]),
+        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
     )
 )
 _TAKE = (
@@ -74,16 +74,16 @@ _TAKE = (
 )
 
 
-def take(workspace: Workspace, chunk_id: int, beat: Beat) -> Delivery | None:
+def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat) -> ClaimedStep | None:
     """Take the next step of a chunk that nobody is at work on. None if it may not run now."""
     with workspace.ledger.begin() as connection:
-        one_at_a_time(connection)  # with the placing of holds
+        serialise_writers(connection)  # with the placing of holds
         batch = batches.batch_of_chunk(connection, chunk_id)
         cutoffs = batches.cutoffs(connection, batch.id)
-        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, Ahead()), chunk_id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, BackupListingPrefetch()), chunk_id)
 
 
-def taken(connection: sa.Connection, context: Context) -> Delivery | None:
+def claim_next(connection: sa.Connection, context: StepContext) -> ClaimedStep | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
     source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened, context.ahead)
     return _take(connection, source, context.chunk_id)
@@ -95,9 +95,9 @@ class _Source(NamedTuple):
     workspace: Workspace
     batch: Batch
     cutoffs: Mapping[str, datetime]
-    beat: Beat
+    beat: Heartbeat
     opened: Opened
-    ahead: Ahead
+    ahead: BackupListingPrefetch
 
 
 def _of_chunk(actions: Actions, remainder: Mapping[str, Sequence[str]] | None) -> Actions:
@@ -111,7 +111,7 @@ def _of_chunk(actions: Actions, remainder: Mapping[str, Sequence[str]] | None) -
     }
 
 
-def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery | None:
+def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedStep | None:
     seen = connection.execute(_OPEN, {"chunk": chunk_id}).first()
     if seen is None:
         return None
@@ -147,7 +147,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
     held = held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons)
     if seen.touched or verb in {pipeline.ERASE, pipeline.RE_ERASE}:
         learn(connection, held, persons)
-    context = Context(
+    context = StepContext(
         workspace=source.workspace,
         batch=batch,
         chunk_id=chunk_id,
@@ -165,4 +165,4 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> Delivery
         remainder=seen.remainder,
         unchecked=unchecked,
     )
-    return Delivery(seen.epoch + 1, step, name, context)
+    return ClaimedStep(seen.epoch + 1, step, name, context)

@@ -10,17 +10,17 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Leaning, Tally
+from expunge_connectors.contract import KnowsDependencies, RecordCounts
 from expunge_orchestrator.execution import batch_states, poison_isolation
-from expunge_orchestrator.execution.step_context import Context, Next
+from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import Held
+from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import STOPPED, ChunkState
+from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import pipeline
-from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_reports.statement import Open
 
@@ -29,15 +29,17 @@ WAITS = Open(items=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class HeldPerson:
     """A person of whom a hold keeps something that would be due, with the lines that say so."""
 
     item: Item
-    held: Held
-    lines: Sequence[Line]
+    held: EffectiveHold
+    lines: Sequence[CollectionOutcome]
 
 
-def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[str, Action], list[Item]]]:
+def groups_by_allowed_actions(
+    context: StepContext, people: Sequence[Item]
+) -> Iterator[tuple[Mapping[str, Action], list[Item]]]:
     """The step's people in groups, each with the actions that no hold forbids."""
     actions = context.actions[context.store]
     if not context.held:
@@ -57,11 +59,11 @@ def parts(context: Context, people: Sequence[Item]) -> Iterator[tuple[Mapping[st
 class _Keeping:
     """What holds keep, store by store: asked once for people who are held alike."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: StepContext) -> None:
         self._context = context
         self._known: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
 
-    def kept_in(self, store: str, held: Held | None) -> frozenset[str]:
+    def kept_in(self, store: str, held: EffectiveHold | None) -> frozenset[str]:
         """The collections of a store that a hold keeps."""
         actions = self._context.batch.actions[store]
         if held is None:
@@ -86,10 +88,12 @@ class _Keeping:
         if ways is None:
             return frozenset(specs)  # it does not say what shares a record with what
         kept = named | frozenset(name for name, one in ways.items() if one.meets & named)
-        return kept | connector.needed_by(kept) if isinstance(connector, Leaning) else kept
+        return kept | connector.needed_by(kept) if isinstance(connector, KnowsDependencies) else kept
 
 
-def explained(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]) -> list[Kept]:
+def explained(
+    context: StepContext, judged: Mapping[int, Sequence[CollectionOutcome]], people: Sequence[Item]
+) -> list[HeldPerson]:
     """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing."""
     found, keeping = [], _Keeping(context)
     for item in people:
@@ -98,26 +102,26 @@ def explained(context: Context, judged: Mapping[int, Sequence[Line]], people: Se
             continue
         lines = [_under(line, held, keeping.kept_in(line.store, held)) for line in judged[item.id]]
         if not any(line.outcome is Outcome.FAILED for line in lines):
-            found.append(Kept(item, held, lines))
+            found.append(HeldPerson(item, held, lines))
     return found
 
 
-def _under(line: Line, held: Held, kept: frozenset[str]) -> Line:
+def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str]) -> CollectionOutcome:
     if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
         return line
     seen = line.verified
-    retained = Tally(0, seen.due + seen.retained, seen.newer, held.until, held.ground)
+    retained = RecordCounts(0, seen.due + seen.retained, seen.newer, held.until, held.ground)
     return line._replace(verified=retained, outcome=Outcome.RETAINED)
 
 
-def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
+def park(  # noqa: PLR0913, PLR0917 - what their statement says
     connection: sa.Connection,
-    context: Context,
-    kept: Sequence[Kept],
+    context: StepContext,
+    kept: Sequence[HeldPerson],
     cited: str,
     at: datetime,
     seen: datetime,
-) -> Next | None:
+) -> Transition | None:
     """Let these people wait in chunks of their own, and state it where it may be told.
 
     Returns:
@@ -133,9 +137,11 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
             body = statement_bodies.on_hold(
                 context.batch, one.lines, one.held, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
             )
-            told.append(statement_issuer.Draft(one.item.id, one.item.series, "on-hold", one.item.subjects, body, WAITS))
+            told.append(
+                statement_issuer.StatementDraft(one.item.id, one.item.series, "on-hold", one.item.subjects, body, WAITS)
+            )
     statement_issuer.issue(connection, context.workspace.keys, told, at)
-    groups: dict[tuple[str | None, int], list[Kept]] = defaultdict(list)
+    groups: dict[tuple[str | None, int], list[HeldPerson]] = defaultdict(list)
     for one in kept:
         values: dict[str, object] = {"held": one.held.uids}
         if not settling and not one.held.undisclosed:
@@ -144,10 +150,10 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
         groups[None if one.held.undisclosed else "on hold", _again(context, settling=settling)].append(one)
     if len(groups) == 1 and len(kept) == len(context.items):
         ((failure, step),) = groups
-        return Next(step=step, state=ChunkState.HELD, failure=failure)
+        return Transition(step=step, state=ChunkState.HELD, failure=failure)
     row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
     for (failure, step), group in groups.items():
-        poison_isolation.cut_off(
+        poison_isolation.split_chunk(
             connection,
             row,
             [one.item.id for one in group],
@@ -156,11 +162,11 @@ def set_aside(  # noqa: PLR0913, PLR0917 - what their statement says
     return None
 
 
-def _again(context: Context, *, settling: bool) -> int:
+def _again(context: StepContext, *, settling: bool) -> int:
     return pipeline.first(context.batch.pipeline, pipeline.REVIEW if settling else pipeline.RESOLVE)
 
 
-def _reason(held: Held) -> str:
+def _reason(held: EffectiveHold) -> str:
     until = "" if held.until is None else f", until {held.until.isoformat()}"
     return f"on hold: {held.ground}{until}"[:500]
 
@@ -182,7 +188,7 @@ def let_go(connection: sa.Connection) -> Counter[int]:
         .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
         .where(
             tables.chunk.c.state == ChunkState.HELD.value,
-            tables.batch.c.state.not_in([state.value for state in STOPPED]),
+            tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
         )
     ).all()
     freed: Counter[int] = Counter()
@@ -204,12 +210,12 @@ def let_go(connection: sa.Connection) -> Counter[int]:
         if len(people) == sum(row.chunk_id == chunk_id for row in rows):
             connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**ready))
         else:
-            poison_isolation.cut_off(connection, chunk, people, {"step": chunk.step, **ready})
+            poison_isolation.split_chunk(connection, chunk, people, {"step": chunk.step, **ready})
         connection.execute(sa.update(tables.item).where(tables.item.c.id.in_(people)).values(held=None))
         connection.execute(
             sa.update(tables.item)
             .where(tables.item.c.id.in_(people), tables.item.c.outcome == Result.ON_HOLD.value)
             .values(outcome=None, reason=None)
         )
-    batch_states.follow(connection, list(freed))
+    batch_states.sync_state(connection, list(freed))
     return freed

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution.step_context import Context, Next
+from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.items import Item
@@ -26,7 +26,7 @@ _CARRIED_ON = ("batch_id", "rounds", "repeats", "touched", "planned", "remainder
 """What a piece takes over from the chunk that it was cut from."""
 
 
-def everywhere(people: int, failures: int, passes: int) -> bool:
+def is_store_failure(people: int, failures: int, passes: int) -> bool:
     """Whether a step fails whoever it is tried on, so that the store is the reason.
 
     Down to one person it takes about log2(people) failures; as many again, on the largest pieces that are left, without
@@ -37,7 +37,7 @@ def everywhere(people: int, failures: int, passes: int) -> bool:
     return failures >= _ALMOST and failures > 10 * passes
 
 
-def turn(depth: int, people: int | None, failures: int | None, passes: int | None) -> int:
+def queue_priority(depth: int, people: int | None, failures: int | None, passes: int | None) -> int:
     """The place of a chunk in its batch's queue, the smallest number first.
 
     Pieces of a search come before whole chunks, the smallest first; when they have come down to one person without a
@@ -48,7 +48,7 @@ def turn(depth: int, people: int | None, failures: int | None, passes: int | Non
     return depth - 1000 if not passes and failures > people.bit_length() else -1000 - depth
 
 
-def narrow(context: Context, epoch: int, step: int, why: str) -> None:
+def isolate(context: StepContext, epoch: int, step: int, why: str) -> None:
     """After a failure that will repeat itself: halve the chunk, or call its one person failed, or end the search."""
     people = context.concluded if step > pipeline.first(context.batch.pipeline, pipeline.CONCLUDE) else context.active
     with context.workspace.ledger.begin() as connection:
@@ -60,7 +60,7 @@ def narrow(context: Context, epoch: int, step: int, why: str) -> None:
         ).first()
         if row is None:
             return
-        if not pipeline.asks_about_people(context.batch.pipeline[step]):
+        if not pipeline.is_per_person(context.batch.pipeline[step]):
             _fail(connection, [context.chunk_id], why)
             return
         if len(people) <= 1 and row.bisection_id is None:
@@ -89,7 +89,7 @@ def passed(connection: sa.Connection, chunk_id: int, search: int | None, step: i
 
 
 def _failed_again(
-    connection: sa.Connection, search: int | None, context: Context, step: int, people: int
+    connection: sa.Connection, search: int | None, context: StepContext, step: int, people: int
 ) -> tuple[int, bool]:
     """Count a failure in its search, or begin one; returns the search, and whether it is over."""
     if search is None:
@@ -114,7 +114,7 @@ def _failed_again(
         .values(failures=tables.bisection.c.failures + 1)
         .returning(*tables.bisection.c)
     ).one()
-    over = row.everywhere or everywhere(row.people, row.failures, row.passes)
+    over = row.everywhere or is_store_failure(row.people, row.failures, row.passes)
     if over:
         connection.execute(sa.update(tables.bisection).where(tables.bisection.c.id == search).values(everywhere=True))
     return search, over
@@ -149,13 +149,15 @@ def _blame(connection: sa.Connection, people: Sequence[Item], why: str) -> None:
     )
 
 
-def _set_apart(connection: sa.Connection, context: Context, row: sa.Row[Any], people: Sequence[Item], why: str) -> None:
+def _set_apart(
+    connection: sa.Connection, context: StepContext, row: sa.Row[Any], people: Sequence[Item], why: str
+) -> None:
     """The person is found. Others in the chunk, who have their outcome already, go on without them."""
     _blame(connection, people, why)
     if not people or len(context.items) == len(people):
         _fail(connection, [context.chunk_id], why)
         return
-    cut_off(
+    split_chunk(
         connection,
         row,
         [item.id for item in people],
@@ -168,19 +170,21 @@ def _set_apart(connection: sa.Connection, context: Context, row: sa.Row[Any], pe
     )
 
 
-def fail_alone(connection: sa.Connection, context: Context, people: Sequence[Item], verb: str, why: str) -> Next | None:
+def split_failed(
+    connection: sa.Connection, context: StepContext, people: Sequence[Item], verb: str, why: str
+) -> Transition | None:
     """Let these people fail in a chunk of their own, to be taken up at a verb: the others of the chunk go on.
 
     Returns:
         Where the chunk itself goes if they are all that is in it; None if it goes on.
     """
-    stopped = Next(step=pipeline.first(context.batch.pipeline, verb), state=ChunkState.FAILED, failure=why[:500])
+    stopped = Transition(step=pipeline.first(context.batch.pipeline, verb), state=ChunkState.FAILED, failure=why[:500])
     if not people:
         return None
     if len(people) == len(context.items):
         return stopped
     row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
-    cut_off(
+    split_chunk(
         connection,
         row,
         [item.id for item in people],
@@ -190,9 +194,9 @@ def fail_alone(connection: sa.Connection, context: Context, people: Sequence[Ite
 
 
 def _halve(  # noqa: PLR0913, PLR0917 - what the halves have in common
-    connection: sa.Connection, context: Context, row: sa.Row[Any], people: Sequence[Item], search: int, step: int
+    connection: sa.Connection, context: StepContext, row: sa.Row[Any], people: Sequence[Item], search: int, step: int
 ) -> None:
-    again = pipeline.take_up_at(context.batch.pipeline, step)
+    again = pipeline.resume_step(context.batch.pipeline, step)
     common = {
         "state": ChunkState.READY.value,
         "step": again,
@@ -203,11 +207,11 @@ def _halve(  # noqa: PLR0913, PLR0917 - what the halves have in common
         "not_before": None,
         "failure": row.failure,
     }
-    cut_off(connection, row, [item.id for item in people[len(people) // 2 :]], common)
+    split_chunk(connection, row, [item.id for item in people[len(people) // 2 :]], common)
     connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == context.chunk_id).values(**common))
 
 
-def cut_off(connection: sa.Connection, row: sa.Row[Any], people: Sequence[int], values: Mapping[str, Any]) -> int:
+def split_chunk(connection: sa.Connection, row: sa.Row[Any], people: Sequence[int], values: Mapping[str, Any]) -> int:
     """Move people of a chunk to a new one, with all that was logged for them; returns the new chunk."""
     carried = {name: getattr(row, name) for name in _CARRIED_ON}
     fresh: dict[str, Any] = {"epoch": 0, "attempts": 0, "depth": row.depth}

@@ -16,17 +16,17 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator import data_type_closure
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import WaitingError
+from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_states, poison_isolation, sameness
-from expunge_orchestrator.execution.step_context import Context, Next
+from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
-from expunge_orchestrator.ledger.database import one_at_a_time, reading
+from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.planning import approval
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
-from expunge_orchestrator.rules.outcomes import Line, Record, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Result
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.subjects.residual_keys import Place
 from expunge_orchestrator.workspace import Workspace
@@ -44,14 +44,14 @@ _LESS = "not all that was left is found by what was kept; nothing was deleted: a
 
 
 @dataclass(frozen=True, slots=True)
-class Remainder:
+class ResidualCount:
     """What a batch left in one collection: of how many people, and how many records as they were last seen."""
 
     people: int
     records: int
 
 
-def of_batch(connection: sa.Connection, batch: Batch) -> dict[Place, Remainder]:
+def of_batch(connection: sa.Connection, batch: Batch) -> dict[Place, ResidualCount]:
     """(store, collection) -> what was left there."""
     people: Counter[Place] = Counter()
     records: Counter[Place] = Counter()
@@ -60,10 +60,12 @@ def of_batch(connection: sa.Connection, batch: Batch) -> dict[Place, Remainder]:
         for store, name in row["places"]:
             people[store, name] += 1
             records[store, name] += _records(seen, store, name)
-    return {place: Remainder(number, records[place]) for place, number in sorted(people.items())}
+    return {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}
 
 
-def take_up(workspace: Workspace, batch: Batch, actor: str, also: batch_states.Begun = batch_states.nothing) -> Batch:
+def take_up(
+    workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing
+) -> Batch:
     """Let a batch that is over run again for what it left, and for nothing else; returns it as it is then.
 
     One ledger transaction: keys, suppression entries, the work and what `also` writes are durable together, before
@@ -76,10 +78,10 @@ def take_up(workspace: Workspace, batch: Batch, actor: str, also: batch_states.B
         FindingsError: `check` would show an error.
     """
     with reading(workspace.ledger) as connection:
-        approval.refuse_unapproved(connection, batch)
+        approval.require_approved(connection, batch)
     batch_states.refuse_unfit(workspace, batch)
     with workspace.ledger.begin() as connection:
-        one_at_a_time(connection)  # with the placing of holds
+        serialise_writers(connection)  # with the placing of holds
         rows = list(connection.execute(_left(batch)).mappings())
         ended = statement_issuer.ended(connection, [row["series"] for row in rows])
         rows = [row for row in rows if row["series"] not in ended]
@@ -125,7 +127,7 @@ def _reopen(connection: sa.Connection, batch: Batch, actor: str) -> None:
         .values(state=BatchState.EXECUTING.value, state_at=stamp(now()), cancelled_at=None, changed_by=actor)
     ).rowcount
     if not reopened:
-        raise WaitingError(
+        raise BatchBlockedError(
             "Somebody took this batch up already.", remedy=f"expunge status {batch.uid} shows how far it is."
         )
 
@@ -138,7 +140,7 @@ def _cut_off(
     for store, name in places:
         remainder.setdefault(store, []).append(name)
     row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id)).one()
-    poison_isolation.cut_off(
+    poison_isolation.split_chunk(
         connection,
         row,
         people,
@@ -147,7 +149,7 @@ def _cut_off(
             "step": pipeline.first(batch.pipeline, pipeline.RESOLVE),
             "rounds": row.rounds + 1,
             "repeats": 0,
-            "planned": None,  # nothing was held against what was left so far: see `checked`
+            "planned": None,  # nothing was held against what was left so far: see `verify_unchanged`
             "remainder": remainder,
         },
     )
@@ -189,7 +191,7 @@ def _suppress_again(connection: sa.Connection, people: Sequence[int]) -> None:
     )
 
 
-def come_since(context: Context) -> dict[int, Place]:
+def grown_since(context: StepContext) -> dict[int, Place]:
     """Person -> where there is more than was seen last, though nothing was left there, and what was left leads there.
 
     Erasing what was left would take the way to it (ADR 10): who went on with an account has records that hang on it.
@@ -201,13 +203,13 @@ def come_since(context: Context) -> dict[int, Place]:
     others = [
         place for store, names in batch.actions.items() for name in names if (place := (store, name)) not in going
     ]
-    hanging = data_type_closure.hanging(batch.scope, workspace.data_map, workspace.stores, going, others)
+    hanging = data_type_closure.dependents(batch.scope, workspace.data_map, workspace.stores, going, others)
     found: dict[int, Place] = {}
     for store in batch.actions:
         names = {name for place, name in hanging if place == store}
         if not names:
             continue
-        sameness.refuse_other_store(replace(context, store=store))
+        sameness.require_planned_store(replace(context, store=store))
         counts = workspace.stores[store].count(
             context.subjects(context.active, store), batch.scope, context.cutoffs[store]
         )
@@ -224,18 +226,18 @@ def _all(values: Sequence[object] | None) -> int:
     return sum(number for number in (values or ())[:3] if isinstance(number, int))
 
 
-def checked(
-    connection: sa.Connection, context: Context, counted: Mapping[int, Record], since: Mapping[int, Place]
-) -> Next:
-    """Hold what is counted against what was left, once, before anything is deleted; `since`: see `come_since`.
+def verify_unchanged(
+    connection: sa.Connection, context: StepContext, counted: Mapping[int, CountRecord], since: Mapping[int, Place]
+) -> Transition:
+    """Hold what is counted against what was left, once, before anything is deleted; `since`: see `grown_since`.
 
     More than was left means that somebody has gone on using what the request was about: nothing of that is taken along
     unseen. Less means that it went by itself, or that only an e-mail or a number led there, which was not kept.
     """
     planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
     if planned is not None:
-        return Next()
-    doubted = residual_keys.by_what_passes_on(context.workspace)
+        return Transition()
+    doubted = residual_keys.stores_with_reassignable_keys(context.workspace)
     why = {number: f"{store}.{name}: {_MORE}." for number, (store, name) in since.items()}
     for item in context.active:
         for store, collections in context.actions.items():
@@ -249,24 +251,24 @@ def checked(
         [{"id": number, "outcome": Result.FAILED.value, "reason": reason} for number, reason in why.items()],
     )
     said = f"recount, {len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
-    stopped = poison_isolation.fail_alone(connection, context, failing, pipeline.RESOLVE, said)
+    stopped = poison_isolation.split_failed(connection, context, failing, pipeline.RESOLVE, said)
     if stopped is None:
         connection.execute(
             sa.update(tables.chunk)
             .where(tables.chunk.c.id == context.chunk_id)
             .values(planned={store: dict.fromkeys(names, 0) for store, names in context.actions.items()})
         )
-    return stopped or Next()
+    return stopped or Transition()
 
 
-def _records(record: Record, store: str, name: str) -> int:
+def _records(record: CountRecord, store: str, name: str) -> int:
     due, retained, *_ = record.get(store, {}).get(name, [0, 0])
     assert isinstance(due, int)
     assert isinstance(retained, int)
     return due + retained
 
 
-def results(context: Context, judged: Mapping[int, Sequence[Line]]) -> dict[int, Result]:
+def results(context: StepContext, judged: Mapping[int, Sequence[CollectionOutcome]]) -> dict[int, Result]:
     """What may be said of people of whom a remainder was looked at: the rest was verified before. None otherwise."""
     if context.remainder is None:
         return {}
@@ -282,8 +284,10 @@ def results(context: Context, judged: Mapping[int, Sequence[Line]]) -> dict[int,
     return found
 
 
-def gone(context: Context, judged: Mapping[int, Sequence[Line]], people: Sequence[Item]) -> list[int]:
+def cleared(
+    context: StepContext, judged: Mapping[int, Sequence[CollectionOutcome]], people: Sequence[Item]
+) -> list[int]:
     """Of whose remainder (items) nothing is there any more, so that nothing has to lead there."""
     if context.remainder is None:
         return []
-    return [item.id for item in people if not statement_bodies.guarded(judged[item.id])]
+    return [item.id for item in people if not statement_bodies.storage_retained(judged[item.id])]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution.step_context import Context, Next, Write
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_tags import Tagger
@@ -30,7 +30,7 @@ _ENTERED = sa.insert(tables.suppression)
 _FORGOTTEN = sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
 
 
-def resolve(context: Context) -> Write:
+def resolve(context: StepContext) -> StepWrite:
     """Find every key of every person, or the reason why nobody may be touched.
 
     What is written here is durable before the first destructive statement (law 6): sealed keys, so that a crash resumes
@@ -39,7 +39,7 @@ def resolve(context: Context) -> Write:
     return resolve_people(context, context.active)
 
 
-def resolve_people(context: Context, people: Sequence[Item]) -> Write:
+def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     """The same for some of the chunk's people.
 
     Somebody who is ambiguous at settling time keeps the outcome, and the reason says why nothing is erased again.
@@ -49,13 +49,13 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
     """
     if not people or context.remainder is not None:
         # What is left of a cancelled request is found by what was kept, and its identifiers are destroyed.
-        return lambda _connection: Next()
+        return lambda _connection: Transition()
     known = {item.id: _known(context, item) for item in people}
     asked = _ask(context, people, known)
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
-    keys_of = {item.id: _merged(known[item.id], answers[item.id].keys) for item in people}
+    keys_of = {item.id: merge_keys(known[item.id], answers[item.id].keys) for item in people}
     clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
-    taken = residual_keys.taken_over(residual_keys.of_people(context.workspace, context.batch.scope, clear))
+    taken = residual_keys.inherited_keys(residual_keys.of_people(context.workspace, context.batch.scope, clear))
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []
@@ -65,7 +65,7 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
         settling = item.outcome is not None
         if answer.ambiguity is not None and known[item.id] and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
-        keys = _merged(keys_of[item.id], taken.get(item.id, frozenset()))
+        keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
         sealing = member_proof.with_refused(keys, answer.refused)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, sealing)
@@ -80,21 +80,21 @@ def resolve_people(context: Context, people: Sequence[Item]) -> Write:
         )
         entries += [
             {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
-            for key in set(map(member_proof.plain, keys))
+            for key in set(map(member_proof.unmark, keys))
             if key.namespace in context.workspace.data_map.identities
         ]
 
-    def write(connection: sa.Connection) -> Next:
+    def write(connection: sa.Connection) -> Transition:
         update_items(connection, sealed)
         connection.execute(_FORGOTTEN, {"of": [item["id"] for item in sealed]})
         if entries:
             connection.execute(_ENTERED, entries)
-        return Next()
+        return Transition()
 
     return write
 
 
-def _known(context: Context, item: Item) -> frozenset[SubjectKey]:
+def _known(context: StepContext, item: Item) -> frozenset[SubjectKey]:
     """Keys by which something of the person may be erased by now; none if nothing ever was found."""
     if not context.touched or item.sealed_keys is None:
         return frozenset()
@@ -103,13 +103,13 @@ def _known(context: Context, item: Item) -> frozenset[SubjectKey]:
     return context.unsealed(item)
 
 
-def _of_the_same(context: Context, item: Item, answer: Resolved) -> Resolved:
+def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved:
     """The answer, unless it names somebody else than the plan, or a person whom the first round did not find."""
     if item.sealed_keys is None:
         return answer
     persons = residual_keys.person_identities(context.workspace)
-    before = set(map(member_proof.plain, context.unsealed(item)))
-    found = {key for key in map(member_proof.plain, answer.keys) if key.namespace in persons}
+    before = set(map(member_proof.unmark, context.unsealed(item)))
+    found = {key for key in map(member_proof.unmark, answer.keys) if key.namespace in persons}
     if not context.touched:
         if other_than({key for key in before if key.namespace in persons}, found):
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
@@ -118,7 +118,9 @@ def _of_the_same(context: Context, item: Item, answer: Resolved) -> Resolved:
     return answer
 
 
-def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]) -> dict[int, Resolved]:
+def _ask(
+    context: StepContext, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]
+) -> dict[int, Resolved]:
     """Of whom something is erased, the person's own key says who it is: what the others led to may be gone.
 
     The others are asked all the same, for records that came since and hang on them.
@@ -127,7 +129,7 @@ def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset
     persons = residual_keys.person_identities(workspace)
     given = context.identifiers(people)
     for number, keys in known.items():
-        if proofs := frozenset(key for key in map(member_proof.plain, keys) if key.namespace in persons):
+        if proofs := frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons):
             given[number] = proofs
     return member_proof.resolve(
         given,
@@ -140,9 +142,9 @@ def _ask(context: Context, people: Sequence[Item], known: Mapping[int, frozenset
     )
 
 
-def _merged(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+def merge_keys(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """Both; a key that had standing once keeps it, though the record that gave it is gone."""
     if not known:
         return found
-    proven = {key for key in known | found if member_proof.plain(key) == key}
-    return frozenset(key for key in known | found if key in proven or member_proof.plain(key) not in proven)
+    proven = {key for key in known | found if member_proof.unmark(key) == key}
+    return frozenset(key for key in known | found if key in proven or member_proof.unmark(key) not in proven)

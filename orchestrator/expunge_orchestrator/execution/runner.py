@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
-from expunge_connectors.contract import Beat, no_beat
+from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.errors import of_the_ledger
+from expunge_orchestrator.errors import is_ledger_failure
 from expunge_orchestrator.execution import (
     batch_states,
     cancellation,
@@ -26,12 +26,12 @@ from expunge_orchestrator.execution import (
     settling_steps,
     steps,
 )
-from expunge_orchestrator.execution.fencing import Delivery, take, taken
-from expunge_orchestrator.execution.step_context import Context, Next, Write
-from expunge_orchestrator.gc_tuning import collected_seldom
+from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import STOPPED, ChunkState
-from expunge_orchestrator.ledger.database import forget, one_at_a_time, reading, sole_runner
+from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.database import checkpoint_wal, reading, runner_lock, serialise_writers
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
@@ -39,7 +39,7 @@ from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
 from expunge_reports.log.append_only_log import LogWriter
 
-_STEPS: Mapping[str, Callable[[Context], Write]] = {
+_STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.ACCEPT: steps.accept,
     pipeline.RESOLVE: resolve_step.resolve,
     pipeline.RECOUNT: steps.recount,
@@ -88,7 +88,7 @@ _OPEN_CHUNKS = (
     .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
     .outerjoin(tables.bisection, tables.bisection.c.id == tables.chunk.c.bisection_id)
     .where(
-        tables.batch.c.state.not_in([state.value for state in STOPPED]),
+        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
         tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
     )
     .order_by(tables.batch.c.id, tables.chunk.c.id)
@@ -99,7 +99,7 @@ _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class RunObserver:
     """What a caller may watch: a finished step of a chunk, and a beat inside a long one. For progress bars.
 
     Attributes:
@@ -107,12 +107,12 @@ class Watch:
     """
 
     step_done: Callable[[int, str], None] = field(default=lambda _chunk, _step: None)
-    beat: Beat = no_beat
+    beat: Heartbeat = no_beat
     told_to_stop: Callable[[], bool] = field(default=lambda: False)
 
 
 def run(
-    workspace: Workspace, writer: LogWriter, watch: Watch, workers: int = WORKERS, *, only: int | None = None
+    workspace: Workspace, writer: LogWriter, watch: RunObserver, workers: int = WORKERS, *, only: int | None = None
 ) -> None:
     """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
@@ -121,12 +121,12 @@ def run(
 
     Raises:
         LedgerBusyError: Another process is running this ledger.
-        sqlalchemy.exc.DBAPIError: The ledger went away, its disk is full, or it is read-only (`of_the_ledger` tells).
-            Another run takes up what was begun.
+        sqlalchemy.exc.DBAPIError: The ledger went away, its disk is full, or it is read-only
+            (`is_ledger_failure` tells). Another run takes up what was begun.
     """
     with (
-        collected_seldom(),
-        sole_runner(workspace.ledger) as still_ours,
+        reduced_gc(),
+        runner_lock(workspace.ledger) as still_ours,
         ThreadPoolExecutor(workers, thread_name_prefix="expunge") as pool,
     ):
         _publish(workspace, writer)
@@ -140,7 +140,7 @@ def run(
             stops = watch.told_to_stop()
             ready, pause = ([], None) if stops else _open_chunks(workspace.ledger, set(flight.values()), only)
             for chunk_id in ready[: workers - len(flight)]:
-                flight[pool.submit(_drive, workspace, chunk_id, watch)] = chunk_id
+                flight[pool.submit(_run_chunk, workspace, chunk_id, watch)] = chunk_id
             if news:  # the worker that brought them is at its next chunk by now
                 _publish(workspace, writer)
                 news = False
@@ -154,7 +154,7 @@ def run(
                 finished.result()
                 news = True
         publish(workspace.ledger, writer)
-        forget(workspace.ledger)
+        checkpoint_wal(workspace.ledger)
 
 
 def _publish(workspace: Workspace, writer: LogWriter) -> None:
@@ -173,7 +173,11 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
             rows = connection.execute(_OPEN_CHUNKS_OF, {"only": only}).all()
     open_rows = [row for row in rows if row.id not in in_flight]
     open_rows.sort(
-        key=lambda row: (row.batch_id, poison_isolation.turn(row.depth, row.people, row.failures, row.passes), row.id)
+        key=lambda row: (
+            row.batch_id,
+            poison_isolation.queue_priority(row.depth, row.people, row.failures, row.passes),
+            row.id,
+        )
     )
     ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= stamp(moment)]
     waiting = [row.not_before for row in open_rows if row.id not in ready]
@@ -182,9 +186,9 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
     return ready, max(0.05, (parse(min(waiting)) - moment).total_seconds())
 
 
-def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
+def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:
     """Run one chunk to its end, its pause or its failure."""
-    delivery = take(workspace, chunk_id, watch.beat)
+    delivery = claim(workspace, chunk_id, watch.beat)
     if delivery is None:
         return
     ahead = delivery.context.ahead
@@ -195,7 +199,7 @@ def _drive(workspace: Workspace, chunk_id: int, watch: Watch) -> None:
         ahead.end()
 
 
-def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
+def run_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:
     """Run a step, and take the next one in the transaction that finishes it.
 
     None: nothing more to do for now (done, waiting, failed, paused, overtaken, or told to stop).
@@ -204,12 +208,12 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
     try:
         write = _STEPS[pipeline.split(delivery.name)[0]](context)
     except Exception as error:
-        if of_the_ledger(error):
+        if is_ledger_failure(error):
             raise  # it went away, and nobody of the chunk is to blame
         _stop(context, epoch, step, error)
         return None
     with context.workspace.ledger.begin() as connection:
-        one_at_a_time(connection)  # with the placing of holds, for the step that is taken below
+        serialise_writers(connection)  # with the placing of holds, for the step that is taken below
         owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": epoch, "passed": step}).first()
         if owned is None:
             return None
@@ -219,12 +223,12 @@ def run_step(delivery: Delivery, watch: Watch) -> Delivery | None:
         logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
         connection.execute(_LOGGED, logged | {"epoch": epoch, "at": stamp(now())})
         goes_on = onward.state is ChunkState.READY and not watch.told_to_stop()
-        following = taken(connection, context) if goes_on else None
+        following = claim_next(connection, context) if goes_on else None
     watch.step_done(context.chunk_id, delivery.name)
     return following
 
 
-def _move(connection: sa.Connection, context: Context, step: int, onward: Next) -> None:
+def _move(connection: sa.Connection, context: StepContext, step: int, onward: Transition) -> None:
     back = onward.step is not None
     values: dict[str, object] = {
         "chunk": context.chunk_id,
@@ -241,25 +245,25 @@ def _move(connection: sa.Connection, context: Context, step: int, onward: Next) 
         connection.execute(_MOVED, values)
 
 
-def _stop(context: Context, epoch: int, step: int, error: Exception) -> None:
+def _stop(context: StepContext, epoch: int, step: int, error: Exception) -> None:
     """What a failure of a step means: a passing trouble, one of the whole installation, or perhaps of one person."""
     name = context.batch.pipeline[step]
     remedy = error.remedy if isinstance(error, ExpungeError) else None
     why = f"{name}: {error} {remedy}" if remedy else f"{name}: {error}"  # who reads it later has nothing but this
     match error:
         case TransientError():
-            _put_off(context.workspace, context, epoch, step, why)
+            _schedule_retry(context.workspace, context, epoch, step, why)
         case StillReferencedError() if _first_time(context, epoch):
-            _put_off(context.workspace, context, epoch, step, why)
+            _schedule_retry(context.workspace, context, epoch, step, why)
         case TerminalError() if not isinstance(error, IdentityChangedError):
-            poison_isolation.narrow(context, epoch, step, why)
+            poison_isolation.isolate(context, epoch, step, why)
         case ExpungeError() | ReportError():
             _fail(context.workspace, context.chunk_id, epoch, why)
         case _:
-            poison_isolation.narrow(context, epoch, step, f"{name}: internal error {type(error).__name__}")
+            poison_isolation.isolate(context, epoch, step, f"{name}: internal error {type(error).__name__}")
 
 
-def _first_time(context: Context, epoch: int) -> bool:
+def _first_time(context: StepContext, epoch: int) -> bool:
     """Nothing failed here since the last step that was passed, and another attempt is allowed."""
     chunk = tables.chunk.c
     with reading(context.workspace.ledger) as connection:
@@ -269,10 +273,10 @@ def _first_time(context: Context, epoch: int) -> bool:
     return attempts == 0 and context.workspace.settings.max_attempts > 1
 
 
-def _put_off(workspace: Workspace, context: Context, epoch: int, step: int, why: str) -> None:
+def _schedule_retry(workspace: Workspace, context: StepContext, epoch: int, step: int, why: str) -> None:
     """Try again after a pause that doubles, or give up visibly."""
     chunk_id = context.chunk_id
-    again = pipeline.take_up_at(context.batch.pipeline, step)
+    again = pipeline.resume_step(context.batch.pipeline, step)
     with workspace.ledger.begin() as connection:
         attempts = connection.scalar(
             sa.update(tables.chunk)

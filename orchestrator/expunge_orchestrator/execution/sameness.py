@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from expunge_connectors.errors import IdentityChangedError
-from expunge_orchestrator.execution.step_context import Context
+from expunge_orchestrator.execution.step_context import StepContext
 
 
-def refuse_other_store(context: Context) -> None:
+def require_planned_store(context: StepContext) -> None:
     """Make sure that a store is the one that was planned for (law 4).
 
     Raises:

@@ -10,54 +10,54 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, resolve_step
-from expunge_orchestrator.execution.sameness import refuse_other_store
-from expunge_orchestrator.execution.step_context import Context, Next, Write
+from expunge_orchestrator.execution.sameness import require_planned_store
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.steps import record_counts
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState, verified_at
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
-from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
 
 
-def review(context: Context) -> Write:
+def review(context: StepContext) -> StepWrite:
     """Look again in one store, after the settling time.
 
     A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have
     been erased again since, and is to be told.
     """
     if context.store not in context.actions:
-        return lambda _connection: Next()
-    refuse_other_store(context)
+        return lambda _connection: Transition()
+    require_planned_store(context)
     counts = context.workspace.stores[context.store].verify(
         context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
     )
     found = {
-        item.id: outcomes.at_least(counts[item.id], item.reviewed.get(context.store, {}))
+        item.id: outcomes.max_due(counts[item.id], item.reviewed.get(context.store, {}))
         for item in context.concluded
         if item.id in counts
     }
     return record_counts(context, context.concluded, found, "reviewed")
 
 
-def re_resolve(context: Context) -> Write:
+def re_resolve(context: StepContext) -> StepWrite:
     """For those of whom something came back: the keys that it leads to are durable before it is erased."""
-    return resolve_step.resolve_people(context, returned(context))
+    return resolve_step.resolve_people(context, with_residue(context))
 
 
-def re_erase(context: Context) -> Write:
+def re_erase(context: StepContext) -> StepWrite:
     """Erase again, only for people of whom the review found something due anywhere.
 
     Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason.
     """
-    again = [item for item in returned(context) if item.reason is None]
+    again = [item for item in with_residue(context) if item.reason is None]
     if again and context.store in context.actions:
-        refuse_other_store(context)
+        require_planned_store(context)
         try:
-            for actions, people in hold_enforcement.parts(context, again):
+            for actions, people in hold_enforcement.groups_by_allowed_actions(context, again):
                 context.workspace.stores[context.store].erase(
                     context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
                 )
@@ -65,29 +65,29 @@ def re_erase(context: Context) -> Write:
             if not context.batch.cancelled:
                 raise
             # What is refused is left: the last statement lists it, and the cancel comes to its end.
-    return lambda _connection: Next()
+    return lambda _connection: Transition()
 
 
-def re_verify(context: Context) -> Write:
+def re_verify(context: StepContext) -> StepWrite:
     """Verify after erasing again, for the same people."""
-    again = returned(context)
+    again = with_residue(context)
     if not again or context.store not in context.actions:
-        return lambda _connection: Next()
-    refuse_other_store(context)
+        return lambda _connection: Transition()
+    require_planned_store(context)
     counts = context.workspace.stores[context.store].verify(
         context.subjects(again), context.batch.scope, context.cutoffs[context.store]
     )
     return record_counts(context, again, counts, "reverified")
 
 
-def settle(context: Context) -> Write:
+def settle(context: StepContext) -> StepWrite:
     """State that nothing due came back, and destroy the keys that open the sealed identifiers.
 
     Of whom something due is left fails alone: the others settle. In a cancelled batch this person's last statement
     lists what is left, and the keys are destroyed all the same.
     """
-    again = {item.id for item in returned(context)}
-    lines: dict[int, Sequence[Line]] = {
+    again = {item.id for item in with_residue(context)}
+    lines: dict[int, Sequence[CollectionOutcome]] = {
         item.id: outcomes.lines(context.actions, item.reviewed, item.reverified if item.id in again else item.reviewed)
         for item in context.concluded
     }
@@ -104,39 +104,39 @@ def settle(context: Context) -> Write:
     over = [item for item in context.concluded if item.id not in aside]
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
-    held = backup_copies.holding(listings, dict.fromkeys(context.batch.actions, at))
+    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     document = statement_bodies.copies_document(listings, held)
     grounds = grounds_of(context.workspace.data_map)
 
-    def write(connection: sa.Connection) -> Next:
+    def write(connection: sa.Connection) -> Transition:
         why = {
             f"{statement_bodies.failure(lines[one.id])}{'' if one.reason is None else f'; {one.reason}'}"
             for one in failed
         }
         said = f"settling, {len(failed)} of {len(context.items)} people: {'; '.join(sorted(why))}"
-        stopped = poison_isolation.fail_alone(connection, context, failed, pipeline.REVIEW, said)
+        stopped = poison_isolation.split_failed(connection, context, failed, pipeline.REVIEW, said)
         if stopped is not None:
             return stopped
         backup_copies.record(connection, listings)
-        cited = statement_issuer.share(connection, document)
+        cited = statement_issuer.store_document(connection, document)
         reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
         reverified = verified_at(connection, context.chunk_id, pipeline.RE_VERIFY)
-        waiting = hold_enforcement.set_aside(connection, context, kept, cited, at, reverified)
+        waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified)
         if waiting is not None:
             return waiting
         drafts = []
         for item in over:
-            still_open = backup_copies.still_open(held if item.outcome != Result.NOT_FOUND else [])
+            still_open = backup_copies.outstanding(held if item.outcome != Result.NOT_FOUND else [])
             if item.id in again:
                 body = statement_bodies.re_erased(
                     context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
                 )
                 drafts.append(
-                    statement_issuer.Draft(item.id, item.series, "re-erased", item.subjects, body, still_open)
+                    statement_issuer.StatementDraft(item.id, item.series, "re-erased", item.subjects, body, still_open)
                 )
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         settled = [
-            statement_issuer.Draft(
+            statement_issuer.StatementDraft(
                 item.id,
                 item.series,
                 "settled",
@@ -144,14 +144,14 @@ def settle(context: Context) -> Write:
                 statement_bodies.settled(
                     context.batch, lines[item.id], reverified if item.id in again else reviewed, cited
                 ),
-                backup_copies.still_open(held if item.outcome != Result.NOT_FOUND else []),
+                backup_copies.outstanding(held if item.outcome != Result.NOT_FOUND else []),
             )
             for item in over
         ]
         settled += [
             cancellation.final(
                 item,
-                statement_bodies.unsettled(
+                statement_bodies.cancelled_at_settling(
                     context.batch,
                     lines[item.id],
                     stated=item.outcome,
@@ -169,19 +169,19 @@ def settle(context: Context) -> Write:
         if context.remainder is not None:
             residual_keys.end(connection, [item.id for item in over])
         for item in over:
-            if places := statement_bodies.guarded(lines[item.id]):
+            if places := statement_bodies.storage_retained(lines[item.id]):
                 residual_keys.keep(connection, context.workspace, item, places, context.unsealed(item))
         connection.execute(
             sa.update(tables.item)
             .where(tables.item.c.chunk_id == context.chunk_id, tables.item.c.wrapped_key.is_not(None))
             .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
         )
-        return Next(state=ChunkState.DONE)
+        return Transition(state=ChunkState.DONE)
 
     return write
 
 
-def returned(context: Context) -> list[Item]:
+def with_residue(context: StepContext) -> list[Item]:
     """People of whom the review found something due, or whom some store left out of its answer."""
     return [
         item

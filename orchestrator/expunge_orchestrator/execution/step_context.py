@@ -8,11 +8,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Beat, Subject, SubjectKey
-from expunge_orchestrator.execution.ahead import Ahead
-from expunge_orchestrator.holds.legal_holds import Held
+from expunge_connectors.contract import Heartbeat, Subject, SubjectKey
+from expunge_orchestrator.execution.ahead import BackupListingPrefetch
+from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch, ChunkState
-from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions
@@ -29,7 +29,7 @@ Opened = dict[bytes, frozenset[SubjectKey]]
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class Transition:
     """Where a chunk goes after a step: on by default, or back to `step` for another round."""
 
     step: int | None = None
@@ -37,12 +37,12 @@ class Next:
     failure: str | None = None
 
 
-Write = Callable[[sa.Connection], Next]
+StepWrite = Callable[[sa.Connection], Transition]
 """What a step writes, inside the fenced transaction that also moves the chunk on. It calls no store."""
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class StepContext:
     """One chunk in one step. Stores are called with no transaction open.
 
     Attributes:
@@ -67,10 +67,10 @@ class Context:
     items: Sequence[Item]
     cutoffs: Mapping[str, datetime]
     store: str
-    beat: Beat = field(repr=False)
-    held: Mapping[int, Held] = field(repr=False)
+    beat: Heartbeat = field(repr=False)
+    held: Mapping[int, EffectiveHold] = field(repr=False)
     opened: Opened = field(repr=False)
-    ahead: Ahead = field(repr=False)
+    ahead: BackupListingPrefetch = field(repr=False)
     actions: Actions
     remainder: Mapping[str, Sequence[str]] | None = None
     unchecked: bool = False
@@ -88,7 +88,7 @@ class Context:
     def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
         sealed = [self._subject(item) for item in items]
-        return member_proof.told_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
+        return member_proof.visible_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""
@@ -104,9 +104,9 @@ class Context:
         """Item id -> the identifiers of the request, unsealed."""
         return {item.id: self._unsealed(item, item.sealed_identifiers) for item in items}
 
-    def seal(self) -> Seal:
+    def seal(self) -> ItemCipher:
         """The seal of this installation."""
-        return Seal(self.workspace.keys.wrapping)
+        return ItemCipher(self.workspace.keys.wrapping)
 
     def _unsealed(self, item: Item, sealed: bytes | None) -> frozenset[SubjectKey]:
         assert item.wrapped_key is not None

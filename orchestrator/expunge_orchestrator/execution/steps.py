@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import CopyListing, Counts, Tally
+from expunge_connectors.contract import CopyListing, Counts, RecordCounts
 from expunge_orchestrator import backup_copies, store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
@@ -22,36 +22,37 @@ from expunge_orchestrator.execution import (
     poison_isolation,
     remainders,
 )
-from expunge_orchestrator.execution.sameness import refuse_other_store
-from expunge_orchestrator.execution.step_context import MAX_ROUNDS, Context, Next, Write
+from expunge_orchestrator.execution.sameness import require_planned_store
+from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState, counted_at, verified_at, verified_since_count
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.items import Item, update_alike, update_items
+from expunge_orchestrator.ledger.items import Item, bulk_update, update_items
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
-from expunge_orchestrator.receipts.outcome_bodies import Conclusions
+from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import limits_and_drift, outcomes, pipeline
-from expunge_orchestrator.rules.outcomes import Record, Result
+from expunge_orchestrator.rules.outcomes import CountRecord, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
-from expunge_orchestrator.rules.scope import asked_for
+from expunge_orchestrator.rules.scope import restrict_to
 from expunge_orchestrator.subjects import residual_keys
 from expunge_reports.statement import NOTHING_OPEN
 
-_ON = Next()
+_ON = Transition()
 
 
-def accept(context: Context) -> Write:
+def accept(context: StepContext) -> StepWrite:
     """State that the request was taken in, before anything is done."""
     at = now()
 
-    def write(connection: sa.Connection) -> Next:
-        received = request_facts.of(connection, context.batch)
+    def write(connection: sa.Connection) -> Transition:
+        received = request_facts.request_facts(connection, context.batch)
         documents = statement_bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
         body = statement_bodies.accepted(
-            context.batch, received, [statement_issuer.share(connection, one) for one in documents]
+            context.batch, received, [statement_issuer.store_document(connection, one) for one in documents]
         )
         drafts = [
-            statement_issuer.Draft(item.id, item.series, "accepted", item.subjects, body) for item in context.active
+            statement_issuer.StatementDraft(item.id, item.series, "accepted", item.subjects, body)
+            for item in context.active
         ]
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         return _ON
@@ -59,7 +60,7 @@ def accept(context: Context) -> Write:
     return write
 
 
-def recount(context: Context) -> Write:
+def recount(context: StepContext) -> StepWrite:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here.
 
     In a further round what was found before, and what the last verification saw, is still found: the record grows.
@@ -68,7 +69,7 @@ def recount(context: Context) -> Write:
     due: dict[str, Counter[str]] = {}
     people, actions = context.active, context.actions
     subjects = {store: context.subjects(people, store) for store in actions}
-    answers = store_calls.each(
+    answers = store_calls.gather(
         subjects,
         lambda store: context.workspace.stores[store].count(
             subjects[store], context.batch.scope, context.cutoffs[store]
@@ -77,39 +78,39 @@ def recount(context: Context) -> Write:
     )
     for store, answer in answers.items():
         collections = actions[store]
-        counts = asked_for(answer, context.batch.actions[store])
+        counts = restrict_to(answer, context.batch.actions[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}), collections)
         due[store] = Counter()
         for tallies in counts.values():
             due[store].update({name: tally.due for name, tally in tallies.items()})
 
-    counted, since = found, remainders.come_since(context)
+    counted, since = found, remainders.grown_since(context)
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
         found = {
-            item.id: outcomes.grown(
+            item.id: outcomes.merge_counts(
                 item.found, {store: item.verified[store] for store in asked & item.verified.keys()}, found[item.id]
             )
             for item in context.active
         }
 
-    def write(connection: sa.Connection) -> Next:
+    def write(connection: sa.Connection) -> Transition:
         update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
         if context.remainder is not None:
-            return remainders.checked(connection, context, counted, since)
+            return remainders.verify_unchanged(connection, context, counted, since)
         if context.touched:
             return _ON
         planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
         more = limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
         most = max((outcomes.all_due(record) for record in found.values()), default=0)
-        more += limits_and_drift.beyond(
+        more += limits_and_drift.exceeds_approved(
             context.workspace.data_map.limits, context.batch.plan.get("mostPerPerson", most), most
         )
         if not more:
             return _ON
-        return Next(
+        return Transition(
             step=pipeline.first(context.batch.pipeline, pipeline.RECOUNT),
             state=ChunkState.FAILED,
             failure=f"recount: more is there than was planned ({', '.join(more)}); nothing of this chunk was deleted."
@@ -119,7 +120,7 @@ def recount(context: Context) -> Write:
     return write
 
 
-def erase(context: Context) -> Write:
+def erase(context: StepContext) -> StepWrite:
     """Delete or tombstone what is due in one store, after making sure that it is the store of the plan.
 
     Only people of whom the recount saw something due here: what appears of others is seen by the verification, counted
@@ -127,18 +128,18 @@ def erase(context: Context) -> Write:
     """
     if context.store not in context.actions:
         return lambda _connection: _ON
-    refuse_other_store(context)
+    require_planned_store(context)
     due = [
         item for item in context.active if not outcomes.nothing_due({context.store: item.found.get(context.store, {})})
     ]
-    for actions, people in hold_enforcement.parts(context, due):
+    for actions, people in hold_enforcement.groups_by_allowed_actions(context, due):
         context.workspace.stores[context.store].erase(
             context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
         )
     return lambda _connection: _ON
 
 
-def verify(context: Context) -> Write:
+def verify(context: StepContext) -> StepWrite:
     """Ask one store again, by other statements: what is still there?
 
     Beside the first of these steps the backup copies are listed for the conclusion: nothing is erased in between.
@@ -151,19 +152,21 @@ def verify(context: Context) -> Write:
         context.ahead.begin(context.round, partial(_listed, context))
     if context.store not in context.actions:
         return lambda _connection: _ON
-    refuse_other_store(context)
+    require_planned_store(context)
     counts = context.workspace.stores[context.store].verify(
         context.subjects(context.active), context.batch.scope, context.cutoffs[context.store]
     )
     return record_counts(context, context.active, counts, "verified")
 
 
-def conclude(context: Context) -> Write:
+def conclude(context: StepContext) -> StepWrite:
     """Say for each person what happened; go back for another round while something due is left."""
     actions = context.actions
     others, left_before = concurrent_requests.unfinished(context, context.active)
     judged = {
-        item.id: concurrent_requests.under(outcomes.lines(actions, item.found, item.verified), others.get(item.id, ()))
+        item.id: concurrent_requests.downgrade(
+            outcomes.lines(actions, item.found, item.verified), others.get(item.id, ())
+        )
         for item in context.active
     }
     # A remainder that is withdrawn before it was looked at is left: that what was kept finds nothing proves nothing.
@@ -178,21 +181,21 @@ def conclude(context: Context) -> Write:
     concurrent_requests.wait_for_running(others, failed)
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
-        return lambda _connection: Next(step=again)
+        return lambda _connection: Transition(step=again)
     at = now()
     listings = context.ahead.listings(context.round, partial(_listed, context))
-    held = backup_copies.holding(listings, dict.fromkeys(context.batch.actions, at))
-    owed = backup_copies.still_open(held)
+    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
+    owed = backup_copies.outstanding(held)
     document = statement_bodies.copies_document(listings, held)
     grounds = grounds_of(context.workspace.data_map)
     normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
 
-    def write(connection: sa.Connection) -> Next:
+    def write(connection: sa.Connection) -> Transition:
         backup_copies.record(connection, listings)
-        cited = statement_issuer.share(connection, document)
+        cited = statement_issuer.store_document(connection, document)
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
         counted = counted_at(connection, context.chunk_id)
-        conclusions = Conclusions(
+        conclusions = OutcomeBodies(
             context.batch,
             cutoffs=context.cutoffs,
             grounds=grounds,
@@ -213,53 +216,53 @@ def conclude(context: Context) -> Write:
                 still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
                 told = conclusions.body(judged[item.id], result)
                 drafts.append(
-                    statement_issuer.Draft(item.id, item.series, result.value, item.subjects, told, still_open)
+                    statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)
                 )
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
         unseen, left = failed, []
         if context.batch.cancelled:
             unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
             left = [item for item in failed if item not in unseen]
-        drafts += cancellation.said(context, judged, left, grounds, verified, cited)
-        cancellation.leave(connection, context, judged, left)
+        drafts += cancellation.statements(context, judged, left, grounds, verified, cited)
+        cancellation.keep_residual_keys(connection, context, judged, left)
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
         residual_keys.end(
             connection,
-            [*concurrent_requests.finished(context, done, left_before), *remainders.gone(context, judged, done)],
+            [*concurrent_requests.finished(context, done, left_before), *remainders.cleared(context, judged, done)],
         )
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         why = {
             item.id: f"{statement_bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
             for item in unseen
-            for named in [concurrent_requests.words(others.get(item.id, ()))[:400]]
+            for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [
             {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
         ]
-        update_alike(connection, ended)
-        aside = hold_enforcement.set_aside(connection, context, kept, cited, at, verified)
+        bulk_update(connection, ended)
+        aside = hold_enforcement.park(connection, context, kept, cited, at, verified)
         if aside is not None:
             return aside
-        return poison_isolation.fail_alone(connection, context, unseen, pipeline.RESOLVE, _said(context, why)) or Next(
-            state=ChunkState.WAITING
-        )
+        return poison_isolation.split_failed(
+            connection, context, unseen, pipeline.RESOLVE, _said(context, why)
+        ) or Transition(state=ChunkState.WAITING)
 
     return write
 
 
-def _extended(connection: sa.Connection, context: Context) -> list[str]:
+def _extended(connection: sa.Connection, context: StepContext) -> list[str]:
     """The deadlines once more, where they were extended: it may have been after they were stated."""
-    received = request_facts.of(connection, context.batch)
+    received = request_facts.request_facts(connection, context.batch)
     if received.deadlines is None or not received.extended:
         return []
-    return [statement_issuer.share(connection, dict(received.deadlines))]
+    return [statement_issuer.store_document(connection, dict(received.deadlines))]
 
 
-def _listed(context: Context) -> list[CopyListing]:
+def _listed(context: StepContext) -> list[CopyListing]:
     return backup_copies.observe(context.workspace.backups, context.workspace.ledger)
 
 
-def _said(context: Context, why: Mapping[int, str]) -> str:
+def _said(context: StepContext, why: Mapping[int, str]) -> str:
     """What a chunk says of those who failed."""
     return f"{len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
 
@@ -275,25 +278,25 @@ def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
     )
 
 
-def record_counts(context: Context, items: list[Item], counts: Counts, column: str) -> Write:
+def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:
     """Add one store's counts to a count record of each item: those of the collections that the chunk is for."""
     names = context.actions[context.store]
 
-    def recorded(before: Record, seen: Mapping[str, Tally]) -> dict[str, Any]:
+    def recorded(before: CountRecord, seen: Mapping[str, RecordCounts]) -> dict[str, Any]:
         packed = outcomes.pack(seen, names)
         if context.remainder is not None:
             packed = {**before.get(context.store, {}), **packed}
         return {**before, context.store: packed}
 
-    about = asked_for(counts, context.batch.actions[context.store])
+    about = restrict_to(counts, context.batch.actions[context.store])
     rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]
 
-    def write(connection: sa.Connection) -> Next:
-        update_alike(connection, rows)
+    def write(connection: sa.Connection) -> Transition:
+        bulk_update(connection, rows)
         return _ON
 
     return write
 
 
-def _draft(item: Item, event: str, body: Mapping[str, object]) -> statement_issuer.Draft:
-    return statement_issuer.Draft(item.id, item.series, event, item.subjects, body)
+def _draft(item: Item, event: str, body: Mapping[str, object]) -> statement_issuer.StatementDraft:
+    return statement_issuer.StatementDraft(item.id, item.series, event, item.subjects, body)

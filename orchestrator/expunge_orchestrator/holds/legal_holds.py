@@ -21,13 +21,13 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds import matching as tagging
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
-from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.rules import pipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HoldRequest:
     """A hold before it is placed: all that is named must agree; nothing named holds nothing.
 
     Attributes:
@@ -80,7 +80,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class EffectiveHold:
     """Everything that holds one person."""
 
     holds: tuple[Hold, ...]
@@ -118,7 +118,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacementResult:
     """A hold that is in force, and what it came too late to stop.
 
     Attributes:
@@ -132,7 +132,9 @@ class Placed:
     unproven: int
 
 
-def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str, persons: Collection[str]) -> Placed:
+def place(
+    connection: sa.Connection, wanted: HoldRequest, tagger: Tagger, actor: str, persons: Collection[str]
+) -> PlacementResult:
     """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
 
     Raises:
@@ -143,7 +145,7 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str,
             "A hold names people, a data type or a controller, or several of these.",
             remedy="Give PEOPLE.csv, --data-type or --controller.",
         )
-    one_at_a_time(connection)
+    serialise_writers(connection)
     hold_id: int = connection.execute(
         sa.insert(tables.hold)
         .values(
@@ -169,8 +171,8 @@ def place(connection: sa.Connection, wanted: Wanted, tagger: Tagger, actor: str,
         connection.execute(sa.insert(tables.hold_tag), rows)
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
-        tagging.learn_at_once(connection, hold_id, of_controller(hold), persons)
-    return Placed(hold, _running(connection, hold, persons), len(unproven))
+        tagging.link_tags_now(connection, hold_id, batches_covered(hold), persons)
+    return PlacementResult(hold, _running(connection, hold, persons), len(unproven))
 
 
 def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
@@ -179,7 +181,7 @@ def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
     Raises:
         UsageError: There is no such hold, or it is lifted already.
     """
-    one_at_a_time(connection)
+    serialise_writers(connection)
     lifted = connection.execute(
         sa.update(tables.hold)
         .where(tables.hold.c.uid == uid, tables.hold.c.lifted_at.is_(None))
@@ -213,7 +215,7 @@ def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they ar
     people: Iterable[int],
     persons: Collection[str],
     holds: Iterable[Hold] | None = None,
-) -> dict[int, Held]:
+) -> dict[int, EffectiveHold]:
     """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
     matching = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
     if not matching:
@@ -229,7 +231,7 @@ def held_people(
     tagger: Tagger,
     people: Mapping[int, Collection[SubjectKey]],
     persons: Collection[str],
-) -> dict[int, Held]:
+) -> dict[int, EffectiveHold]:
     """The same for people whose keys are at hand, as when planning: number -> what holds them."""
     matching = [one for one in in_force(connection) if one.concerns(scope)]
     if not matching:
@@ -238,27 +240,29 @@ def held_people(
     return _held(matching, pairs, people)
 
 
-def learn(connection: sa.Connection, held: Mapping[int, Held], persons: Collection[str]) -> None:
+def learn(connection: sa.Connection, held: Mapping[int, EffectiveHold], persons: Collection[str]) -> None:
     """Let the holds of these people (items) know them by what else they are known: it is about to be erased."""
     by_people = sorted({hold.id for one in held.values() for hold in one.holds if hold.people})
     if by_people:
-        tagging.learn(connection, by_people, held, persons)
+        tagging.link_tags(connection, by_people, held, persons)
 
 
-def _held(matching: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]) -> dict[int, Held]:
+def _held(
+    matching: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]
+) -> dict[int, EffectiveHold]:
     by_id = {one.id: one for one in matching}
     general = [one for one in by_id.values() if not one.people]
     found: dict[int, list[Hold]] = defaultdict(list)
     for hold_id, number in pairs:
         found[number].append(by_id[hold_id])
     return {
-        number: Held(tuple(sorted([*found.get(number, []), *general], key=lambda one: one.id)))
+        number: EffectiveHold(tuple(sorted([*found.get(number, []), *general], key=lambda one: one.id)))
         for number in people
         if general or number in found
     }
 
 
-def of_controller(hold: Hold) -> sa.ColumnElement[bool]:
+def batches_covered(hold: Hold) -> sa.ColumnElement[bool]:
     """The batches whose requests can fall under it (`Hold.concerns`)."""
     batch = tables.batch.c
     if hold.controller is None:

@@ -12,7 +12,7 @@ from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.database import looked_at
+from expunge_orchestrator.ledger.database import open_read_only
 from expunge_orchestrator.rules.scope import types_of
 
 _KINDS = ("a data type", "a controller", "an identity")
@@ -62,10 +62,10 @@ def _missing(connection: sa.Connection, hold: Hold, data_map: DataMap) -> dict[s
     return {kind: names for kind, names in missing.items() if names}
 
 
-def in_ledger(settings: Settings, data_map: DataMap) -> list[Finding]:
+def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
     """The same for `check`, which only looks: a ledger that is not there is not made, an older one stays as it is."""
     try:
-        with looked_at(settings.ledger) as connection:
+        with open_read_only(settings.ledger) as connection:
             return [] if connection is None else findings(connection, data_map)
     except LedgerError:
         return [
@@ -82,7 +82,7 @@ def in_ledger(settings: Settings, data_map: DataMap) -> list[Finding]:
         ]
 
 
-def refuse_idle(data_type: str | None, controller: str | None, data_map: DataMap) -> None:
+def require_effective(data_type: str | None, controller: str | None, data_map: DataMap) -> None:
     """Refuse a hold on a data type of which the controller has nothing.
 
     Raises:

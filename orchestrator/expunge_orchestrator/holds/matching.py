@@ -63,7 +63,9 @@ def holding_keys(
     return sorted(found)
 
 
-def learn(connection: sa.Connection, hold_ids: Collection[int], items: Iterable[int], persons: Collection[str]) -> None:
+def link_tags(
+    connection: sa.Connection, hold_ids: Collection[int], items: Iterable[int], persons: Collection[str]
+) -> None:
     """Let these holds know by every tag that the ledger has of them those of the people whom they hold.
 
     Nothing is learnt of people who are known by a weak tag: a shared address would lead on from one to the next.
@@ -87,7 +89,7 @@ def learn(connection: sa.Connection, hold_ids: Collection[int], items: Iterable[
         )
 
 
-def learn_at_once(
+def link_tags_now(
     connection: sa.Connection, hold_id: int, batches: sa.ColumnElement[bool], persons: Collection[str]
 ) -> None:
     """The same when a hold is placed, of everybody in these batches whose request is open or has left something."""
@@ -103,7 +105,7 @@ def learn_at_once(
         .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
         .where(batches, sa.or_(tables.item.c.wrapped_key.is_not(None), tables.item.c.id.in_(left)), sa.or_(*tagged))
     )
-    learn(connection, [hold_id], people.all(), persons)
+    link_tags(connection, [hold_id], people.all(), persons)
 
 
 def _tags_of(people: Collection[int]) -> sa.CompoundSelect[Any, Any, Any]:

@@ -25,7 +25,7 @@ class Entry:
     result: str
 
 
-def note(  # noqa: PLR0913, PLR0917 - the row's columns
+def append(  # noqa: PLR0913, PLR0917 - the row's columns
     connection: sa.Connection, at: datetime, actor: str, action: str, target: str | None, result: str = "done"
 ) -> None:
     """Append an entry, in the transaction of what it tells."""

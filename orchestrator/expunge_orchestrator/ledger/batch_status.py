@@ -32,15 +32,15 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
     return {row.outcome or "open": row.number for row in rows}
 
 
-UNTOLD = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chunk.c.failure.is_(None))
+UNDISCLOSED = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chunk.c.failure.is_(None))
 """Chunks that wait for a hold that may not be told (`holding.set_aside`)."""
 
 
-def at_work_seemingly(connection: sa.Connection, batch: Batch) -> bool:
+def has_undisclosed_hold(connection: sa.Connection, batch: Batch) -> bool:
     """Whether a batch that has failed has people, too, whose hold may not be told: they look like work in hand."""
     if batch.state is not BatchState.FAILED:
         return False
-    found = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id, UNTOLD)
+    found = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id, UNDISCLOSED)
     return connection.execute(found.limit(1)).first() is not None
 
 
@@ -50,7 +50,7 @@ def told_state(batch: Batch, results: Mapping[str, int], *, seemingly: bool = Fa
     Args:
         batch: The batch.
         results: Its outcomes.
-        seemingly: `at_work_seemingly`; never of a single request's batch, whose one person fails or is held.
+        seemingly: `has_undisclosed_hold`; never of a single request's batch, whose one person fails or is held.
     """
     # Where work is in hand a batch is not `failed` yet, whatever has failed in it (`states.derived`).
     if seemingly:
@@ -61,7 +61,7 @@ def told_state(batch: Batch, results: Mapping[str, int], *, seemingly: bool = Fa
         if not results.get(Result.ON_HOLD.value):
             return BatchState.SETTLING.value  # what came back to somebody who is erased
     settling = batch.state in {BatchState.SETTLING, BatchState.SETTLED}
-    if batch.state is BatchState.ERASED or (settling and nobody_but_ambiguous(results)):
+    if batch.state is BatchState.ERASED or (settling and all_ambiguous(results)):
         return summary(results).value
     return batch.state.value
 
@@ -70,7 +70,7 @@ def seen_state() -> sa.ColumnElement[str]:
     """The same of rows of `schema.batch`, for queries; but it has no word for how a batch ended that is erased."""
     batch, item = tables.batch.c, tables.item.c
     people = sa.exists().where(item.batch_id == batch.id).correlate(tables.batch)
-    untold = sa.exists().where(tables.chunk.c.batch_id == batch.id, UNTOLD).correlate(tables.batch)
+    untold = sa.exists().where(tables.chunk.c.batch_id == batch.id, UNDISCLOSED).correlate(tables.batch)
     on_hold = batch.state == BatchState.ON_HOLD.value
     return sa.case(
         (sa.and_(batch.state == BatchState.FAILED.value, untold), BatchState.EXECUTING.value),
@@ -82,7 +82,7 @@ def seen_state() -> sa.ColumnElement[str]:
 
 def told_now(connection: sa.Connection, batch: Batch) -> str:
     """The same, where the outcomes are not at hand."""
-    return told_state(batch, outcomes_of(connection, batch), seemingly=at_work_seemingly(connection, batch))
+    return told_state(batch, outcomes_of(connection, batch), seemingly=has_undisclosed_hold(connection, batch))
 
 
 def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
     return people.get(ChunkState.WAITING.value, 0), people.get(ChunkState.DONE.value, 0)
 
 
-def nobody_but_ambiguous(results: Mapping[str, int]) -> bool:
+def all_ambiguous(results: Mapping[str, int]) -> bool:
     """Nothing of anybody was touched: there is nothing that a settling check could look for."""
     return set(results) == {Result.AMBIGUOUS.value}
 

@@ -36,7 +36,7 @@ class BatchState(StrEnum):
 RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
 """Some chunk of it can run now."""
 
-STOPPED = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
+NOT_RUNNABLE = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
 """No chunk of it may run, whatever the chunk's own state is."""
 
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
@@ -146,7 +146,7 @@ def batches(connection: sa.Connection, states: Collection[BatchState] = tuple(Ba
     return [_batch(row) for row in rows]
 
 
-def page(connection: sa.Connection, which: sa.ColumnElement[bool], after: int | None, limit: int) -> list[Batch]:
+def list_page(connection: sa.Connection, which: sa.ColumnElement[bool], after: int | None, limit: int) -> list[Batch]:
     """Batches, the newest first.
 
     Args:

@@ -58,7 +58,7 @@ def open_ledger(url: str) -> sa.Engine:
 
 
 @contextmanager
-def looked_at(url: str) -> Iterator[sa.Connection | None]:
+def open_read_only(url: str) -> Iterator[sa.Connection | None]:
     """The ledger as it is, for those who only look: nothing is made, migrated or written. None: there is none yet.
 
     Raises:
@@ -142,7 +142,7 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("begin deferred" if reading else "begin immediate")
 
 
-def one_at_a_time(connection: sa.Connection) -> None:
+def serialise_writers(connection: sa.Connection) -> None:
     """Let this transaction and others that say the same come one after the other, to their ends.
 
     SQLite has one writer anyway; on Postgres it is an advisory lock, freed with the transaction.
@@ -173,7 +173,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def forget(ledger: sa.Engine) -> None:
+def checkpoint_wal(ledger: sa.Engine) -> None:
     """Let destroyed keys leave SQLite's write-ahead file too. Postgres recycles its WAL by itself."""
     if ledger.dialect.name == "sqlite":
         raw = ledger.raw_connection()  # a pragma like this one works only outside a transaction
@@ -188,7 +188,7 @@ def forget(ledger: sa.Engine) -> None:
 
 
 @contextmanager
-def sole_runner(engine: sa.Engine) -> Iterator[Callable[[], None]]:
+def runner_lock(engine: sa.Engine) -> Iterator[Callable[[], None]]:
     """Hold the right to run batches of this ledger; the operating system or Postgres frees it on kill -9.
 
     Yields a check that raises when the right was lost (Postgres session gone).

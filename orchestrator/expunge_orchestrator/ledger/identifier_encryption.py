@@ -23,7 +23,7 @@ _ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: a chunk s
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class ItemCipher:
     """Seals under the wrapping key of this installation (AES-256, RFC 3394 key wrap, AES-GCM)."""
 
     wrapping_key: bytes

@@ -127,7 +127,7 @@ def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]
     )
 
 
-def update_alike(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
+def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """The same where most items get the same values, as after a verification: one statement for all that are alike.
 
     Args:

@@ -44,7 +44,7 @@ NEVER = "9999-12-31T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """One row, claimed."""
 
     id: int
@@ -75,7 +75,7 @@ def deliver_due(
     delivered = 0
     slow: set[str] = set()
 
-    def one_of_them(one: Notice) -> bool:
+    def one_of_them(one: Notification) -> bool:
         if stopped() or one.channel in slow:
             _put_back(workspace, one, clock())
             return False
@@ -106,7 +106,7 @@ def outstanding(connection: sa.Connection) -> Outstanding:
     return Outstanding(row.waiting, row.lost)
 
 
-def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> list[Notice]:
+def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> list[Notification]:
     """Claim what is due, but for these channels."""
     before = notice.alias()
     ours, theirs = request_tag.alias(), request_tag.alias()
@@ -148,7 +148,7 @@ def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> lis
         return []
     with workspace.ledger.begin() as connection:
         return [
-            Notice(
+            Notification(
                 id=row["id"],
                 uid=row["uid"],
                 request_id=row["request_id"],
@@ -167,12 +167,12 @@ def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> lis
         ]
 
 
-def _put_back(workspace: Workspace, one: Notice, at: datetime) -> None:
+def _put_back(workspace: Workspace, one: Notification, at: datetime) -> None:
     """Claimed and not tried: as before, and due."""
     _record(workspace, one, {"not_before": stamp(at), "attempts": one.attempts - 1})
 
 
-def _deliver(workspace: Workspace, one: Notice, clock: Callable[[], datetime]) -> bool:
+def _deliver(workspace: Workspace, one: Notification, clock: Callable[[], datetime]) -> bool:
     failure: str | None = None
     try:
         _send(workspace, one, clock())
@@ -193,7 +193,7 @@ def _deliver(workspace: Workspace, one: Notice, clock: Callable[[], datetime]) -
     return False
 
 
-def _send(workspace: Workspace, one: Notice, at: datetime) -> None:
+def _send(workspace: Workspace, one: Notification, at: datetime) -> None:
     settings = workspace.settings.api
     if one.channel == LETTER:
         email_files.write(workspace, one.uid, one.request_id, one.event, one.payload, at)
@@ -204,7 +204,7 @@ def _send(workspace: Workspace, one: Notice, at: datetime) -> None:
     webhooks.post(hook, one.uid, one.payload, at)
 
 
-def _record(workspace: Workspace, one: Notice, values: Mapping[str, Any]) -> None:
+def _record(workspace: Workspace, one: Notification, values: Mapping[str, Any]) -> None:
     over = values.get("delivered_at") is not None or values.get("not_before") == NEVER
     with workspace.ledger.begin() as connection:
         connection.execute(

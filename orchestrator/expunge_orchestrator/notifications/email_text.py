@@ -54,7 +54,7 @@ def body(data_map: DataMap, request: Request, event: Event, outcome: str | None)
     """The text of a letter, in lines of at most 76 characters."""
     operator = data_map.operator
     parts = [
-        *_told(data_map, request, event, outcome),
+        *_paragraphs(data_map, request, event, outcome),
         f"Your request is {request.uid}. To follow it: {_FOLLOW}",
         f"Questions: {operator.name}, {operator.contact}",
     ]
@@ -67,7 +67,7 @@ _FOLLOW = (
 )
 
 
-def _told(data_map: DataMap, request: Request, event: Event, outcome: str | None) -> list[str]:
+def _paragraphs(data_map: DataMap, request: Request, event: Event, outcome: str | None) -> list[str]:
     if event is Event.ACCEPTED:
         return _accepted(data_map, request)
     if event is Event.ERASED:

@@ -45,7 +45,7 @@ ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NotifiedState:
     """One event of a request.
 
     Attributes:
@@ -56,7 +56,7 @@ class Told:
     outcome: str | None = None
 
 
-def due(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[Told]:
+def due(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[NotifiedState]:
     """The events that were not told yet, in order.
 
     Args:
@@ -64,42 +64,42 @@ def due(request: Request, batch: Batch | None, results: Mapping[str, int]) -> li
         batch: Its batch, if it has one.
         results: Outcome -> number of people, of that batch.
     """
-    events = [] if request.told else [Told(Event.ACCEPTED)]
+    events = [] if request.told else [NotifiedState(Event.ACCEPTED)]
     if request.told in {one.told for one in FINAL}:
         return []
     events += [one for one in _since(request, batch, results) if one.event.told != request.told]
     return events
 
 
-def _since(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[Told]:
+def _since(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[NotifiedState]:
     if request.state is RequestState.STARTED and batch is not None:
         return _of_batch(request, batch, results)
     ends = {RequestState.CANCELLED: Event.CANCELLED, RequestState.DENIED: Event.DENIED}
-    return [Told(ends[request.state])] if request.state in ends else []
+    return [NotifiedState(ends[request.state])] if request.state in ends else []
 
 
-def _of_batch(request: Request, batch: Batch, results: Mapping[str, int]) -> list[Told]:
+def _of_batch(request: Request, batch: Batch, results: Mapping[str, int]) -> list[NotifiedState]:
     match batch.state:
         case BatchState.CANCELLED:
-            return [Told(Event.CANCELLED)]
+            return [NotifiedState(Event.CANCELLED)]
         case BatchState.FAILED:
-            return [Told(Event.FAILED, Result.FAILED.value)]
-        case BatchState.ON_HOLD if public_status.told(request, batch, results) == BatchState.ON_HOLD.value:
-            return [Told(Event.ON_HOLD, Result.ON_HOLD.value)]  # and nothing of a hold that may not be told
+            return [NotifiedState(Event.FAILED, Result.FAILED.value)]
+        case BatchState.ON_HOLD if public_status.public_status(request, batch, results) == BatchState.ON_HOLD.value:
+            return [NotifiedState(Event.ON_HOLD, Result.ON_HOLD.value)]  # and nothing of a hold that may not be told
         case BatchState.ERASED | BatchState.SETTLING | BatchState.SETTLED:
             return _concluded(batch, summary(results))
         case _:
             return []
 
 
-def _concluded(batch: Batch, outcome: Result) -> list[Told]:
+def _concluded(batch: Batch, outcome: Result) -> list[NotifiedState]:
     if outcome is Result.AMBIGUOUS:  # nothing was touched: the receipt calls it denied
-        return [Told(Event.DENIED, outcome.value)]
-    erased = Told(Event.ERASED, outcome.value)
-    return [erased, Told(Event.CLOSED, outcome.value)] if batch.state is BatchState.SETTLED else [erased]
+        return [NotifiedState(Event.DENIED, outcome.value)]
+    erased = NotifiedState(Event.ERASED, outcome.value)
+    return [erased, NotifiedState(Event.CLOSED, outcome.value)] if batch.state is BatchState.SETTLED else [erased]
 
 
-def of_the_account(request: Request, event: Event) -> Event | None:
+def account_events(request: Request, event: Event) -> Event | None:
     """What it means for the account of a person who deletes it, if anything."""
     if request.origin is not Origin.PERSON or request.scope_name != ACCOUNT:
         return None

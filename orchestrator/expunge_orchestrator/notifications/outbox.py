@@ -19,7 +19,7 @@ from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import notice, request, request_tag
 from expunge_orchestrator.notifications import events
-from expunge_orchestrator.notifications.events import FINAL, IN_LETTERS, Event, Told
+from expunge_orchestrator.notifications.events import FINAL, IN_LETTERS, Event, NotifiedState
 from expunge_orchestrator.requests import public_status, repository
 from expunge_orchestrator.requests.repository import Origin, Request, RequestState
 from expunge_orchestrator.rules.scope import parse_scope
@@ -39,7 +39,7 @@ _OVER = sa.or_(
 """From then on the person can ask anew."""
 
 
-def note_changes(workspace: Workspace, at: datetime) -> int:
+def enqueue_changes(workspace: Workspace, at: datetime) -> int:
     """Write down what is to be told. Killed at any point and called again, nothing is written twice or left out.
 
     Returns how many requests have news.
@@ -68,7 +68,7 @@ def _with_news(connection: sa.Connection, after: int) -> list[Request]:
         .order_by(request.c.id)
         .limit(_AT_ONCE)
     )
-    return [repository.one(row) for row in connection.execute(query).mappings()]
+    return [repository.from_row(row) for row in connection.execute(query).mappings()]
 
 
 def _waits(connection: sa.Connection, wanted: Request) -> bool:
@@ -111,7 +111,7 @@ def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
         common = {
             "request": wanted.uid,
             "controller": str(wanted.scope),
-            "state": public_status.told(wanted, batch, results),
+            "state": public_status.public_status(wanted, batch, results),
             "receipt": repository.series_of(connection, wanted),
         }
         rows = [
@@ -144,7 +144,7 @@ def forget_contact(connection: sa.Connection, request_id: int) -> None:
     )
 
 
-def _payload(event: Event, told: Told, common: dict[str, Any], at: datetime) -> dict[str, Any]:
+def _payload(event: Event, told: NotifiedState, common: dict[str, Any], at: datetime) -> dict[str, Any]:
     """In the form of Standard Webhooks: type, timestamp, data. No identifier, and nothing that leads to one."""
     outcome = {} if told.outcome is None else {"outcome": told.outcome}
     return {"type": event.value, "timestamp": stamp(at), "data": {**common, **outcome}}
@@ -155,7 +155,7 @@ def _channels(workspace: Workspace, wanted: Request, event: Event) -> Iterator[t
     for name, hook in settings.webhooks.items():
         if wanted.origin.value in hook.origins and _concerns(hook, wanted, workspace.data_map):
             yield f"{WEBHOOK}{name}", event
-    account = events.of_the_account(wanted, event)
+    account = events.account_events(wanted, event)
     if settings.freeze is not None and account is not None:
         yield f"{WEBHOOK}{settings.freeze}", account
     if event in IN_LETTERS and _letters(settings, wanted):

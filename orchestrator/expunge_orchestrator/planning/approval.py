@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator.auth import local_actor
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import NotConfirmedError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import told_now
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
@@ -31,7 +31,7 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str)
             "Nothing was approved: the digest given is not the plan's.",
             remedy=f"Look at the plan again: expunge status {batch.uid}",
         )
-    if local_actor.same(approver, batch.requested_by or ""):
+    if local_actor.same_actor(approver, batch.requested_by or ""):
         raise NotConfirmedError(
             "Nothing was approved: whoever asked for it cannot approve it.",
             remedy="Somebody else looks at the plan and approves it, under a login or EXPUNGE_ACTOR of their own.",
@@ -65,7 +65,7 @@ def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) 
     )
 
 
-def refuse_unapproved(connection: sa.Connection, batch: Batch) -> None:
+def require_approved(connection: sa.Connection, batch: Batch) -> None:
     """A plan beyond a limit is carried out only with an approval of exactly its digest.
 
     Raises:
@@ -79,9 +79,9 @@ def refuse_unapproved(connection: sa.Connection, batch: Batch) -> None:
             tables.approval.c.batch_id == batch.id, tables.approval.c.digest == batch.plan_digest
         )
     )
-    approved = any(not local_actor.same(one, batch.requested_by or "") for one in approvers)
+    approved = any(not local_actor.same_actor(one, batch.requested_by or "") for one in approvers)
     if not approved or batch.state is BatchState.AWAITING_APPROVAL:
-        raise WaitingError(
-            f"Nothing was touched: the plan waits for approval ({'; '.join(map(limits_and_drift.told, excess))}).",
+        raise BatchBlockedError(
+            f"Nothing was touched: the plan waits for approval ({'; '.join(map(limits_and_drift.describe, excess))}).",
             remedy=f"Somebody else than {batch.requested_by}: expunge approve {batch.uid} --digest {batch.plan_digest}",
         )

@@ -30,15 +30,15 @@ import sqlalchemy as sa
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator import data_type_closure, store_calls
-from expunge_orchestrator.auth.local_actor import actor_of
+from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.gc_tuning import collected_seldom
+from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
-from expunge_orchestrator.ledger.identifier_encryption import Seal
-from expunge_orchestrator.planning.totals import Totals, sizes
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.rules import limits_and_drift
-from expunge_orchestrator.rules.chunking import cut
+from expunge_orchestrator.rules.chunking import chunks
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.scope import actions_for
 from expunge_orchestrator.workspace import Workspace
@@ -65,7 +65,7 @@ Frozen = Callable[[sa.Connection, int], None]
 """Called with the batch's id in the transaction that freezes a plan: what it writes is there with the plan, or not."""
 
 
-def make(  # noqa: PLR0913 - what a plan is made of
+def create_plan(  # noqa: PLR0913 - what a plan is made of
     workspace: Workspace,
     people: People,
     scope: Scope,
@@ -94,21 +94,21 @@ def make(  # noqa: PLR0913 - what a plan is made of
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
     """
     workspace.refuse_errors()
-    chosen = data_type_closure.chosen_types(scope, workspace.data_map, data_types)
-    data_type_closure.refuse_open(scope, workspace.data_map, workspace.stores, chosen)
+    chosen = data_type_closure.validate_selection(scope, workspace.data_map, data_types)
+    data_type_closure.require_closed(scope, workspace.data_map, workspace.stores, chosen)
     actions = actions_for(scope, workspace.data_map, chosen)
-    introduced = store_calls.each(
+    introduced = store_calls.gather(
         actions_for(scope, workspace.data_map),
-        lambda name: store_calls.identified(workspace.stores[name]),
+        lambda name: store_calls.identity_and_time(workspace.stores[name]),
         workspace.settings.stores_at_once,
     )
     identities = {name: identity for name, (identity, _) in introduced.items()}
     clocks: Mapping[str, datetime] | None = {name: at for name, (_, at) in introduced.items()}
     series = [new_series() for _ in people]
-    totals = Totals(actions, chosen)
+    totals = PlanTotals(actions, chosen)
     done, planned = 0, []
-    with collected_seldom():
-        for part in cut(people, len(people), workspace.settings.chunk_size):
+    with reduced_gc():
+        for part in chunks(people, len(people), workspace.settings.chunk_size):
             planned.append(totals.add(dict(enumerate(part)), workspace, scope, clocks))
             clocks = None  # of the first chunk: later ones begin later
             done += len(part)
@@ -141,7 +141,7 @@ def make(  # noqa: PLR0913 - what a plan is made of
         plan["replaces"] = {"batch": replaces[0], "because": replaces[1]}
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
-    actor = requested_by or actor_of(workspace.settings)
+    actor = requested_by or current_actor(workspace.settings)
     listed = zip(series, people, totals.persons, strict=True)
     _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
     with workspace.ledger.begin() as connection:
@@ -164,7 +164,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     actor: str,
     frozen: Frozen,
 ) -> None:
-    seal = Seal(workspace.keys.wrapping)
+    seal = ItemCipher(workspace.keys.wrapping)
     line = count(1)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
@@ -185,7 +185,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
             )
             .returning(tables.batch.c.id)
         ).scalar_one()
-        for part, expected in zip(cut(people, plan["people"], workspace.settings.chunk_size), planned, strict=True):
+        for part, expected in zip(chunks(people, plan["people"], workspace.settings.chunk_size), planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(tables.chunk)
                 .values(

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Scope, Sized, Subject, SubjectKey
+from expunge_connectors.contract import EstimatesSize, Scope, Subject, SubjectKey
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import RUNNING, BatchState
@@ -17,13 +17,13 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.rules.scope import Actions, asked_for, types_of
+from expunge_orchestrator.rules.scope import Actions, restrict_to, types_of
 from expunge_orchestrator.subjects import member_proof, residual_keys
-from expunge_orchestrator.subjects.lookup import look
+from expunge_orchestrator.subjects.lookup import look_up
 from expunge_orchestrator.workspace import Workspace
 
 
-class Totals:
+class PlanTotals:
     """Counts of a plan as they add up."""
 
     def __init__(self, actions: Actions, chosen: frozenset[str] | None) -> None:
@@ -60,7 +60,7 @@ class Totals:
     ) -> dict[str, dict[str, int]]:
         """Resolve and count one chunk, as of now; returns what is due of it: store -> collection -> records."""
         before = self.due()
-        seen = look(part, workspace, scope, clocks)
+        seen = look_up(part, workspace, scope, clocks)
         subjects = seen.subjects
         self.persons += _named(part, seen.resolved, residual_keys.person_identities(workspace))
         self.ambiguous += len(seen.resolved) - len(subjects)
@@ -70,7 +70,7 @@ class Totals:
         found: set[int] = set()
         rows: Counter[int] = Counter()
         for name, answer in seen.counts(self.actions):
-            counts = asked_for(answer, self.actions[name])
+            counts = restrict_to(answer, self.actions[name])
             for number, tallies in counts.items():
                 for collection, tally in tallies.items():
                     total = self.counts[name][collection]
@@ -97,7 +97,7 @@ def _named(
         if all(key.namespace in persons for key in given):
             yield None
         else:
-            found = map(member_proof.plain, resolved[number].keys)
+            found = map(member_proof.unmark, resolved[number].keys)
             yield tuple(key for key in found if key.namespace in persons)
 
 
@@ -106,7 +106,9 @@ def sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int]
     if workspace.data_map.limits.share_percent is None:
         return {}
     return {
-        name: store.sizes() for name, store in workspace.stores.items() if name in actions and isinstance(store, Sized)
+        name: store.sizes()
+        for name, store in workspace.stores.items()
+        if name in actions and isinstance(store, EstimatesSize)
     }
 
 
@@ -134,7 +136,7 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) ->
         if connection.execute(open_items.limit(1)).first() is None:
             return found
         for one in subjects:
-            tags = [tagger.tag(member_proof.plain(key)) for key in one.keys]
+            tags = [tagger.tag(member_proof.unmark(key)) for key in one.keys]
             found.update(
                 set(
                     connection.scalars(
@@ -147,7 +149,7 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) ->
 
 def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, types: frozenset[str]) -> int:
     """How many of these people are held as of now, in what the request is about, by holds that may be told."""
-    keys = {one.number: [member_proof.plain(key) for key in one.keys] for one in subjects}
+    keys = {one.number: [member_proof.unmark(key) for key in one.keys] for one in subjects}
     with reading(workspace.ledger) as connection:
         tagger, persons = Tagger(workspace.keys.suppression), residual_keys.person_identities(workspace)
         held = legal_holds.held_people(connection, scope, tagger, keys, persons)

@@ -73,7 +73,7 @@ def trust_file(workspace: Workspace) -> bytes:
     return (workspace.settings.keys / TRUST_FILE).read_bytes()
 
 
-def readable(workspace: Workspace, data: bytes, at: datetime) -> str:
+def as_html(workspace: Workspace, data: bytes, at: datetime) -> str:
     """An export as a page, with the verdict that the offline verifier gives."""
     verdict = verifier.verify(data, trust.parse(trust_file(workspace)), [], at)
     return page.render(verdict, export.parse(data).shared)

@@ -7,14 +7,20 @@ from datetime import datetime
 
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.receipts.statement_bodies import CLAIM, LIMITED_CLAIM, about, in_collection, in_store
-from expunge_orchestrator.rules.outcomes import Line, Result
+from expunge_orchestrator.receipts.statement_bodies import (
+    CLAIM,
+    LIMITED_CLAIM,
+    in_collection,
+    in_store,
+    subject_of_request,
+)
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
 from expunge_reports import canonical
 from expunge_reports.statement import EncodedBody
 
 
-class Conclusions:
+class OutcomeBodies:
     """Bodies of `erased`, `partially-erased` and `not-found` of one chunk.
 
     What all of them say alike is encoded once, and so is each collection's part: lines that say the same are mostly one
@@ -48,7 +54,7 @@ class Conclusions:
         reason: str | None = None,
     ) -> None:
         shared: dict[str, object] = {
-            **about(batch),
+            **subject_of_request(batch),
             "dataMap": f"sha256:{map_digest}",
             "claim": CLAIM if batch.data_types is None else LIMITED_CLAIM,
             "verifiedAt": stamp(at),
@@ -63,9 +69,9 @@ class Conclusions:
         self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}
         self._grounds = grounds
         # A line is kept beside its part, so that no other gets its place in memory.
-        self._parts: dict[int, tuple[Line, bytes]] = {}
+        self._parts: dict[int, tuple[CollectionOutcome, bytes]] = {}
 
-    def body(self, lines: Sequence[Line], result: Result) -> EncodedBody:
+    def body(self, lines: Sequence[CollectionOutcome], result: Result) -> EncodedBody:
         """What is said of one person: the result in all, and each collection."""
         stores: dict[str, list[bytes]] = {}
         for line in lines:
@@ -77,7 +83,7 @@ class Conclusions:
         outcome = canonical.encode(result.value)
         return EncodedBody(canonical.object_of(self._shared | {"outcome": outcome, "stores": told}))
 
-    def _part(self, line: Line) -> bytes:
+    def _part(self, line: CollectionOutcome) -> bytes:
         known = self._parts.get(id(line))
         if known is None:
             known = self._parts[id(line)] = (line, canonical.encode(in_collection(line, self._grounds)))

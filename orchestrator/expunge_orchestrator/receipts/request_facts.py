@@ -16,7 +16,7 @@ from expunge_orchestrator.ledger.request_tables import request
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class RequestFacts:
     """As the ledger writes it.
 
     Attributes:
@@ -46,9 +46,9 @@ _OF_BATCH = (
 )
 
 
-def of(connection: sa.Connection, batch: Batch) -> Received:
+def request_facts(connection: sa.Connection, batch: Batch) -> RequestFacts:
     """Of the request of a batch; a list of people, which has none, was received when the batch was made."""
     found = connection.execute(_OF_BATCH, {"batch": batch.id}).first()
     if found is None:
-        return Received(batch.created_at)
-    return Received(found.received_at, found.controller_received_at, found.deadlines, found.evidence)
+        return RequestFacts(batch.created_at)
+    return RequestFacts(found.received_at, found.controller_received_at, found.deadlines, found.evidence)

@@ -11,11 +11,11 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import backup_copies, deadlines
 from expunge_orchestrator.clock import exact, parse, stamp
-from expunge_orchestrator.holds.legal_holds import Held
+from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.receipts.request_facts import Received
+from expunge_orchestrator.receipts.request_facts import RequestFacts
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import Line, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
 
@@ -84,17 +84,17 @@ def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy])
             {"place": one.place, "at": stamp(one.at), "copies": len(one.copies), "control": one.control}
             for one in listings
         ],
-        "mayHoldTheRecords": backup_copies.stated(held),
+        "mayHoldTheRecords": backup_copies.as_statement(held),
     }
 
 
-def about(batch: Batch) -> dict[str, object]:
+def subject_of_request(batch: Batch) -> dict[str, object]:
     """Whose records, and which: what every statement says, so that a limited request is never read as the whole."""
     said: dict[str, object] = {"controller": str(batch.scope)}
     return said if batch.data_types is None else said | {"dataTypes": sorted(batch.data_types)}
 
 
-def deadlines_document(batch: Batch, received: Received, data_map: DataMap) -> dict[str, object] | None:
+def deadlines_document(batch: Batch, received: RequestFacts, data_map: DataMap) -> dict[str, object] | None:
     """By when the batch's requests are to be answered, as computed on receipt; None where the map sets no deadline."""
     if received.deadlines is not None:
         return dict(received.deadlines)
@@ -102,29 +102,29 @@ def deadlines_document(batch: Batch, received: Received, data_map: DataMap) -> d
     if spec is None:
         return None
     earlier = None if received.controller is None else parse(received.controller)
-    return deadlines.document(deadlines.start(spec, parse(received.operator), earlier))
+    return deadlines.document(deadlines.calculate(spec, parse(received.operator), earlier))
 
 
-def shared_at_receipt(batch: Batch, received: Received, data_map: DataMap) -> list[dict[str, object]]:
+def shared_at_receipt(batch: Batch, received: RequestFacts, data_map: DataMap) -> list[dict[str, object]]:
     """The documents that `accepted` cites: the plan, and the deadlines where the map sets any."""
     clocks = deadlines_document(batch, received, data_map)
     return [plan_document(batch, data_map), *([] if clocks is None else [clocks])]
 
 
-def accepted(batch: Batch, received: Received, context: Sequence[str]) -> dict[str, object]:
+def accepted(batch: Batch, received: RequestFacts, context: Sequence[str]) -> dict[str, object]:
     """Body of `accepted`; `context` cites the documents that the batch's requests share."""
     known = {} if received.evidence is None else {"identityEvidence": dict(received.evidence)}
-    return {**about(batch), "receivedAt": received.operator, **known, "context": list(context)}
+    return {**subject_of_request(batch), "receivedAt": received.operator, **known, "context": list(context)}
 
 
 def denied(batch: Batch, reason: str) -> dict[str, object]:
     """Body of `denied`: nothing was deleted, and why."""
-    return {**about(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
+    return {**subject_of_request(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
 
 
 def cancelled(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
-    lines: Sequence[Line],
+    lines: Sequence[CollectionOutcome],
     *,
     some: bool,
     cutoffs: Mapping[str, datetime],
@@ -138,14 +138,14 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
     """
     if not lines:
         return {
-            **about(batch),
+            **subject_of_request(batch),
             "outcome": Result.CANCELLED.value,
             "reason": "Cancelled before anything was erased",
             "context": [context],
         }
     told = _left(lines)
     return {
-        **about(batch),
+        **subject_of_request(batch),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
         "reason": "Cancelled after erasing had begun",
         "verifiedAt": stamp(at),
@@ -155,9 +155,9 @@ def cancelled(  # noqa: PLR0913 - the statement's own parts
     }
 
 
-def unsettled(  # noqa: PLR0913 - the statement's own parts
+def cancelled_at_settling(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
-    lines: Sequence[Line],
+    lines: Sequence[CollectionOutcome],
     *,
     stated: str | None,
     cutoffs: Mapping[str, datetime],
@@ -167,9 +167,9 @@ def unsettled(  # noqa: PLR0913 - the statement's own parts
 ) -> dict[str, object]:
     """Body of `cancelled` after an end was `stated`: what the settling check found due, and what is left of it."""
     told = _left(lines)
-    some = stated != Result.NOT_FOUND or outcomes.some_gone(told)
+    some = stated != Result.NOT_FOUND or outcomes.anything_erased(told)
     return {
-        **about(batch),
+        **subject_of_request(batch),
         "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
         "reason": "Cancelled at the settling check: what is listed as left was found by the identifiers of this request"
         " after it had been stated as done, and was not erased",
@@ -191,14 +191,14 @@ def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it
     }
 
 
-def _left(lines: Iterable[Line]) -> list[Line]:
+def _left(lines: Iterable[CollectionOutcome]) -> list[CollectionOutcome]:
     return [line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
 
 
 def on_hold(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
-    lines: Sequence[Line],
-    held: Held,
+    lines: Sequence[CollectionOutcome],
+    held: EffectiveHold,
     *,
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
@@ -207,7 +207,7 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
 ) -> dict[str, object]:
     """Body of `on-hold`: what is erased so far and verified, and what the hold keeps."""
     return {
-        **about(batch),
+        **subject_of_request(batch),
         "outcome": Result.ON_HOLD.value,
         "reason": held.ground,
         "until": held.until and held.until.isoformat(),
@@ -219,7 +219,7 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
 
 def re_erased(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
-    lines: Iterable[Line],
+    lines: Iterable[CollectionOutcome],
     grounds: Grounds,
     at: datetime,
     context: str,
@@ -228,14 +228,14 @@ def re_erased(  # noqa: PLR0913 - the statement's own parts
 ) -> dict[str, object]:
     """Body of `re-erased`: something due was there at settling time and was erased again."""
     return {
-        **about(batch),
+        **subject_of_request(batch),
         "verifiedAt": stamp(at),
         "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
 
 
-def guarded(lines: Iterable[Line]) -> list[tuple[str, str]]:
+def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
     """(store, collection) in which the storage itself keeps something of a person, and will let it go one day."""
     return [
         (line.store, line.collection)
@@ -244,18 +244,18 @@ def guarded(lines: Iterable[Line]) -> list[tuple[str, str]]:
     ]
 
 
-def settled(batch: Batch, lines: Sequence[Line], at: datetime, context: str) -> dict[str, object]:
+def settled(batch: Batch, lines: Sequence[CollectionOutcome], at: datetime, context: str) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
     return {
-        **about(batch),
+        **subject_of_request(batch),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
-        **_kept(bool(guarded(lines))),
+        **_kept(bool(storage_retained(lines))),
         "context": [context],
     }
 
 
-def failure(lines: Iterable[Line]) -> str:
+def failure(lines: Iterable[CollectionOutcome]) -> str:
     """Which collections are not done, for people who must mend it."""
     named = [
         f"{line.store}.{line.collection} ({'not looked at' if line.verified is None else f'{line.verified.due} due'})"
@@ -266,7 +266,7 @@ def failure(lines: Iterable[Line]) -> str:
 
 
 def _by_store(
-    lines: Iterable[Line],
+    lines: Iterable[CollectionOutcome],
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
 ) -> list[dict[str, object]]:
@@ -281,7 +281,7 @@ def in_store(store: str, cutoffs: Mapping[str, datetime]) -> dict[str, object]:
     return {"store": store, "level": "deleted", "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
 
 
-def in_collection(line: Line, grounds: Grounds) -> dict[str, object]:
+def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object]:
     """What a statement says of one person in one collection."""
     assert line.verified is not None
     told: dict[str, object] = {

@@ -46,7 +46,7 @@ _RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anyth
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class StatementDraft:
     """A statement before it has a number, a predecessor and a signature."""
 
     item_id: int
@@ -58,7 +58,7 @@ class Draft:
     final: bool = False
 
 
-def share(connection: sa.Connection, body: Mapping[str, object]) -> str:
+def store_document(connection: sa.Connection, body: Mapping[str, object]) -> str:
     """Keep a document that many statements cite; returns its `sha256:…`."""
     cited = document_digest(body)
     hexadecimal = cited.removeprefix("sha256:")
@@ -67,7 +67,7 @@ def share(connection: sa.Connection, body: Mapping[str, object]) -> str:
     return cited
 
 
-def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[Draft], at: datetime) -> None:
+def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDraft], at: datetime) -> None:
     """Sign drafts as the next statements of their series.
 
     Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
@@ -127,7 +127,7 @@ def ended(connection: sa.Connection, series: Sequence[str]) -> set[str]:
     return {row.series for row in found if statements.parse(dsse.payload_of(row.envelope)).final}
 
 
-def refuse_behind(ledger: sa.Engine, log: Log) -> None:
+def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:
     """Hold a ledger against its log before anything is written.
 
     The log may have grown since it was opened, or the ledger since the log was: neither is an error. What the log holds

@@ -15,7 +15,7 @@ from expunge_orchestrator.ledger.request_tables import repeat
 from expunge_reports.keys import KeyRing
 
 
-class OtherWishError(ExpungeError):
+class KeyReusedError(ExpungeError):
     """This Idempotency-Key was used for another request."""
 
     exit_code = 2
@@ -27,7 +27,7 @@ _MADE = sa.select(repeat.c.fingerprint, repeat.c.target).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class IdempotencyKey:
     """A key of somebody, and a keyed fingerprint of what was asked under it: e-mail addresses can be guessed."""
 
     actor: str
@@ -35,7 +35,7 @@ class Repeat:
     fingerprint: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, actor: str, key: str, wish: bytes, ring: KeyRing) -> Repeat:
+    def of(cls, actor: str, key: str, wish: bytes, ring: KeyRing) -> IdempotencyKey:
         """Hash key and wish."""
         return cls(
             actor,
@@ -44,7 +44,7 @@ class Repeat:
         )
 
 
-def made(connection: sa.Connection, wanted: Repeat) -> str | None:
+def existing(connection: sa.Connection, wanted: IdempotencyKey) -> str | None:
     """The id of what was made under it, or None.
 
     Raises:
@@ -54,17 +54,17 @@ def made(connection: sa.Connection, wanted: Repeat) -> str | None:
     if kept is None:
         return None
     if kept.fingerprint != wanted.fingerprint:
-        raise OtherWishError(remedy="Use a fresh key for every request.")
+        raise KeyReusedError(remedy="Use a fresh key for every request.")
     return str(kept.target)
 
 
 def target(connection: sa.Connection, actor: str, key: str, ring: KeyRing) -> str | None:
     """The id of what somebody made under a key, whatever it was; None if nothing."""
-    hidden = Repeat.of(actor, key, b"", ring).key
+    hidden = IdempotencyKey.of(actor, key, b"", ring).key
     return connection.scalar(sa.select(repeat.c.target).where(repeat.c.actor == actor, repeat.c.key == hidden))
 
 
-def claim(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) -> str | None:
+def claim(connection: sa.Connection, wanted: IdempotencyKey, target: str, at: datetime) -> str | None:
     """Keep what is made under it, in the transaction that makes it, unless something was: then the id of that.
 
     Raises:
@@ -72,15 +72,15 @@ def claim(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) 
     """
     if insert_unless_there(connection, repeat, _row(wanted, target, at)):
         return None
-    return made(connection, wanted)
+    return existing(connection, wanted)
 
 
-def remember(connection: sa.Connection, wanted: Repeat, target: str, at: datetime) -> None:
+def remember(connection: sa.Connection, wanted: IdempotencyKey, target: str, at: datetime) -> None:
     """Keep what was made, in the transaction that makes it. Made twice at once, the second one fails."""
     connection.execute(sa.insert(repeat), _row(wanted, target, at))
 
 
-def _row(wanted: Repeat, target: str, at: datetime) -> dict[str, object]:
+def _row(wanted: IdempotencyKey, target: str, at: datetime) -> dict[str, object]:
     return {
         "actor": wanted.actor,
         "key": wanted.key,

@@ -9,7 +9,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.requests.repository import Request, RequestState
 
 
-def told(request: Request, batch: Batch | None, results: Mapping[str, int]) -> str:
+def public_status(request: Request, batch: Batch | None, results: Mapping[str, int]) -> str:
     """One word.
 
     Args:

@@ -20,7 +20,7 @@ from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.ledger import audit_log, tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.planning import planner
@@ -33,18 +33,18 @@ from expunge_orchestrator.subjects import member_proof, residual_keys
 from expunge_orchestrator.workspace import Workspace
 
 ACTION = "plan.replace"
-"""In the audit trail, with the request as its target and a word of `Because` as its result."""
+"""In the audit trail, with the request as its target and a word of `ReplanReason` as its result."""
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _RECOUNT = pipeline.first(pipeline.pipeline_for([]), pipeline.RECOUNT)
 """Where the count before erasing stands in every pipeline."""
 
 
-class OvertakenError(ExpungeError):
+class ConflictError(ExpungeError):
     """Another process planned this request; its plan counts."""
 
 
-class Because(StrEnum):
+class ReplanReason(StrEnum):
     """Why a plan is void."""
 
     MAP = "map-changed"
@@ -59,20 +59,20 @@ class Because(StrEnum):
 
 
 _WORDS = {
-    Because.MAP: "the data map changed since it was made",
-    Because.AGE: "it had become too old",
-    Because.STORE: "another store answers, and somebody said that it is the right one",
-    Because.DRIFT: "clearly more was there than it had counted",
+    ReplanReason.MAP: "the data map changed since it was made",
+    ReplanReason.AGE: "it had become too old",
+    ReplanReason.STORE: "another store answers, and somebody said that it is the right one",
+    ReplanReason.DRIFT: "clearly more was there than it had counted",
 }
 
 
-def void(workspace: Workspace, batch: Batch) -> Because | None:
+def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
     """Why a plan that was not begun cannot be any more, by the rules of `states.begin`; None: nothing is known."""
     if batch.state not in _NOT_BEGUN:
         return None
     if batch.map_digest != workspace.map_digest:
-        return Because.MAP
-    return Because.AGE if batch.created_at < _oldest(workspace) else None
+        return ReplanReason.MAP
+    return ReplanReason.AGE if batch.created_at < _oldest(workspace) else None
 
 
 def is_void(workspace: Workspace) -> sa.ColumnElement[bool]:
@@ -108,7 +108,7 @@ def drifted(workspace: Workspace, at: datetime | None = None) -> list[Request]:
         )
         if at is not None:
             query = query.where(sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)))
-        found = [repository.one(row) for row in connection.execute(query).mappings()]
+        found = [repository.from_row(row) for row in connection.execute(query).mappings()]
         return [one for one in found if _more_than_planned(connection, workspace, str(one.batch_uid))]
 
 
@@ -124,15 +124,15 @@ def _more_than_planned(connection: sa.Connection, workspace: Workspace, uid: str
                 due[store].update({name: counts[0] for name, counts in collections.items()})
             most = max(most, outcomes.all_due(item.found))
         more = limits_and_drift.drifted(row.planned or due, due, rules.drift_percent)
-        if more + limits_and_drift.beyond(rules, batch.plan.get("mostPerPerson", most), most):
+        if more + limits_and_drift.exceeds_approved(rules, batch.plan.get("mostPerPerson", most), most):
             return True
     return False
 
 
-def renew(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new one may begin
+def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new one may begin
     workspace: Workspace,
     wanted: Request,
-    because: Because,
+    because: ReplanReason,
     at: datetime,
     *,
     by: str = WORKER,
@@ -158,13 +158,13 @@ def renew(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new o
         old = batch_by_uid(connection, str(wanted.batch_uid))
         row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == old.id)).one()
     if row.wrapped_key is None:
-        raise OvertakenError  # its identifiers are gone: it was ended at this moment
-    seal = Seal(workspace.keys.wrapping)
+        raise ConflictError  # its identifiers are gone: it was ended at this moment
+    seal = ItemCipher(workspace.keys.wrapping)
     identifiers = seal.open(row.wrapped_key, row.series, row.sealed_identifiers)
     persons = residual_keys.person_identities(workspace)
     meant = None
     if row.sealed_keys is not None:
-        known = map(member_proof.plain, seal.open(row.wrapped_key, row.series, row.sealed_keys))
+        known = map(member_proof.unmark, seal.open(row.wrapped_key, row.series, row.sealed_keys))
         meant = frozenset(key for key in known if key.namespace in persons)
 
     def replaced(connection: sa.Connection, batch_id: int) -> None:
@@ -182,12 +182,12 @@ def renew(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new o
         ).rowcount
         uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
         if not moved or not _ended(connection, old, uid, because):
-            raise OvertakenError
+            raise ConflictError
         if meant is not None:
             _for_the_same(connection, seal, batch_id, meant)
-        audit_log.note(connection, at, by, ACTION, wanted.uid, because.value)
+        audit_log.append(connection, at, by, ACTION, wanted.uid, because.value)
 
-    return planner.make(
+    return planner.create_plan(
         workspace,
         [identifiers],
         wanted.scope,
@@ -199,7 +199,7 @@ def renew(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new o
     )
 
 
-def _ended(connection: sa.Connection, old: Batch, successor: str, because: Because) -> bool:
+def _ended(connection: sa.Connection, old: Batch, successor: str, because: ReplanReason) -> bool:
     """End the old plan, unless somebody did anything about it since it was read."""
     said = f"Replaced by {successor}: {because.words}. Nothing was touched."
     if old.state in _NOT_BEGUN:
@@ -226,12 +226,12 @@ def _ended(connection: sa.Connection, old: Batch, successor: str, because: Becau
         )
         .values(state=BatchState.CANCELLING.value, state_at=stamp(now()), cancelled_at=stamp(now()))
     ).rowcount
-    batch_states.bring_back(connection, old, (ChunkState.FAILED,))
+    batch_states.requeue(connection, old, (ChunkState.FAILED,))
     connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(failure=said))
     return bool(ended)
 
 
-def _for_the_same(connection: sa.Connection, seal: Seal, batch_id: int, meant: frozenset[SubjectKey]) -> None:
+def _for_the_same(connection: sa.Connection, seal: ItemCipher, batch_id: int, meant: frozenset[SubjectKey]) -> None:
     """The new plan is for whom the first one was for; execution holds against it (ADR 3)."""
     row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == batch_id)).one()
     connection.execute(

@@ -111,7 +111,7 @@ QUERY = sa.select(request, tables.batch.c.uid.label("batch_uid")).outerjoin(
 _BY_UID = QUERY.where(request.c.uid == sa.bindparam("uid"))
 
 
-def one(row: sa.RowMapping | Mapping[str, Any]) -> Request:
+def from_row(row: sa.RowMapping | Mapping[str, Any]) -> Request:
     """A row of `QUERY`."""
     return Request(
         origin=Origin(row["origin"]),
@@ -127,7 +127,7 @@ _NOTHING = dict.fromkeys((*_OWN, "batch_uid")) | {"attempts": 0}
 
 def new(number: int, row: Mapping[str, Any]) -> Request:
     """A request that was written just now, from what was written: it need not be read."""
-    return one({**_NOTHING, **row, "id": number})
+    return from_row({**_NOTHING, **row, "id": number})
 
 
 def by_uid(connection: sa.Connection, uid: str) -> Request:
@@ -139,13 +139,13 @@ def by_uid(connection: sa.Connection, uid: str) -> Request:
     row = connection.execute(_BY_UID, {"uid": uid}).mappings().first()
     if row is None:
         raise UnknownRequestError
-    return one(row)
+    return from_row(row)
 
 
 def of_batch(connection: sa.Connection, batch_id: int) -> Request | None:
     """The request whose batch this is; None: it is a list that somebody planned."""
     row = connection.execute(QUERY.where(request.c.batch_id == batch_id)).mappings().first()
-    return None if row is None else one(row)
+    return None if row is None else from_row(row)
 
 
 def series_of(connection: sa.Connection, wanted: Request) -> str | None:
@@ -180,7 +180,7 @@ def page(
         query = query.where(request.c.id < after)
     if controllers is not None:
         query = query.where(within(request.c.controller, request.c.member, controllers))
-    return [one(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def in_state(state: RequestState) -> sa.ColumnElement[bool]:

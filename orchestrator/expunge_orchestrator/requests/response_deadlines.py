@@ -15,7 +15,7 @@ from expunge_orchestrator.errors import ExtensionRefusedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import seen_state
 from expunge_orchestrator.ledger.batches import BatchState
-from expunge_orchestrator.ledger.database import one_at_a_time
+from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.repository import Request, RequestState
@@ -51,7 +51,7 @@ def clocks_of(
     spec = _spec(scope, data_map)
     if spec is None:
         return None
-    return deadlines.document(deadlines.start(spec, received_at, controller_received_at))
+    return deadlines.document(deadlines.calculate(spec, received_at, controller_received_at))
 
 
 def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when that was said
@@ -79,7 +79,7 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
         AlreadyOverError: It is answered, or was taken back.
         ExtensionRefusedError: The rules of `deadlines.extending` forbid it.
     """
-    one_at_a_time(connection)  # of two extensions the second sees the first
+    serialise_writers(connection)  # of two extensions the second sees the first
     now = repository.by_uid(connection, wanted.uid)
     if now.state in {RequestState.CANCELLED, RequestState.DENIED} or _answered(connection, now):
         raise AlreadyOverError

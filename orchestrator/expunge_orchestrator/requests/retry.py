@@ -11,13 +11,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator.errors import NotConfirmedError, OtherStoreError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError, StoreMismatchError
 from expunge_orchestrator.execution import batch_states, beginning, hold_enforcement, remainders
 from expunge_orchestrator.ledger.batch_status import told_now
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import replanning, repository, scheduler
-from expunge_orchestrator.requests.replanning import Because, OvertakenError
+from expunge_orchestrator.requests.replanning import ConflictError, ReplanReason
 from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.workspace import Workspace
@@ -31,7 +31,7 @@ def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is wr
     actor: str,
     at: datetime,
     confirmed: str | None,
-    also: batch_states.Begun = batch_states.nothing,
+    also: batch_states.OnCommit = batch_states.nothing,
 ) -> None:
     """Take up a request: what could not be planned is tried again at once, the rest is its batch's.
 
@@ -41,7 +41,7 @@ def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is wr
     """
     if wanted.state is RequestState.STARTING and wanted.failure is not None:
         with workspace.ledger.begin() as connection:
-            if not scheduler.retry_now(connection, wanted):
+            if not scheduler.retry_immediately(connection, wanted):
                 raise UsageError("This request was planned at this moment.", remedy="Look at its state first.")
             also(connection)
         return
@@ -58,7 +58,7 @@ def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is writ
     actor: str,
     at: datetime,
     confirmed: str | None,
-    also: batch_states.Begun = batch_states.nothing,
+    also: batch_states.OnCommit = batch_states.nothing,
 ) -> None:
     """Take up what can be taken up of a batch. What then runs is the runner's.
 
@@ -88,30 +88,30 @@ def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is writ
         remainders.take_up(workspace, batch, actor, also)
     elif batch.state is BatchState.FAILED:
         if wanted is not None and drifted(workspace, wanted):
-            begin_after_all(workspace, wanted, batch, actor, at, also)
+            start_deferred(workspace, wanted, batch, actor, at, also)
             return
-        batch_states.begin(workspace, batch)
+        batch_states.start(workspace, batch)
         _take_up(workspace, batch, _failed, also)
     elif batch.state is BatchState.ON_HOLD:
-        batch_states.begin(workspace, batch)
+        batch_states.start(workspace, batch)
         _take_up(workspace, batch, _held, also)
     elif (
         batch.state in NOT_BEGUN
         and wanted is not None
         and (wanted.failure is not None or replanning.void(workspace, batch) is not None)
     ):
-        begin_after_all(workspace, wanted, batch, actor, at, also)
+        start_deferred(workspace, wanted, batch, actor, at, also)
     else:
         raise _nothing(workspace, batch)
 
 
-def begin_after_all(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+def start_deferred(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
     workspace: Workspace,
     wanted: Request,
     batch: Batch,
     actor: str,
     at: datetime,
-    also: batch_states.Begun = batch_states.nothing,
+    also: batch_states.OnCommit = batch_states.nothing,
 ) -> Batch:
     """Begin a request's plan; one that is void is replaced, also where another store answers: somebody looked at it.
 
@@ -120,26 +120,26 @@ def begin_after_all(  # noqa: PLR0913, PLR0917 - who takes up what, and what is 
         UsageError: It was withdrawn at this moment.
         ExpungeError: It cannot be begun now.
     """
-    because = Because.DRIFT if drifted(workspace, wanted) else replanning.void(workspace, batch)
+    because = ReplanReason.DRIFT if drifted(workspace, wanted) else replanning.void(workspace, batch)
     if because is not None:
         batch = _renewed(workspace, wanted, because, at, actor)
     try:
         beginning.start(workspace, batch, also)
-    except OtherStoreError:
-        batch = _renewed(workspace, wanted, Because.STORE, at, actor)
+    except StoreMismatchError:
+        batch = _renewed(workspace, wanted, ReplanReason.STORE, at, actor)
         beginning.start(workspace, batch, also)
     return batch
 
 
-def _renewed(workspace: Workspace, wanted: Request, because: Because, at: datetime, actor: str) -> Batch:
+def _renewed(workspace: Workspace, wanted: Request, because: ReplanReason, at: datetime, actor: str) -> Batch:
     """The plan that counts: a new one, or that of somebody who was as quick.
 
     Raises:
         UsageError: The old plan was withdrawn, or begun, at this moment.
     """
     try:
-        return replanning.renew(workspace, wanted, because, at, by=actor)
-    except OvertakenError:
+        return replanning.replan(workspace, wanted, because, at, by=actor)
+    except ConflictError:
         with reading(workspace.ledger) as connection:
             counts = batch_by_uid(connection, str(repository.by_uid(connection, wanted.uid).batch_uid))
         if counts.uid == wanted.batch_uid:
@@ -153,7 +153,7 @@ def drifted(workspace: Workspace, wanted: Request) -> bool:
 
 
 def _take_up(
-    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: batch_states.Begun
+    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: batch_states.OnCommit
 ) -> None:
     """Let these of a batch run again and write it down; or write nothing, because somebody else was first.
 
@@ -165,7 +165,7 @@ def _take_up(
         taken_up = which(connection, batch)
         now = batch_by_uid(connection, batch.uid)
         if not taken_up and now.state is BatchState.ON_HOLD and told_now(connection, now) == BatchState.ON_HOLD:
-            raise WaitingError(
+            raise BatchBlockedError(
                 "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
             )
         if not taken_up or now.state is BatchState.PAUSED or (now.cancelled and not batch.cancelled):
@@ -174,7 +174,7 @@ def _take_up(
 
 
 def _failed(connection: sa.Connection, batch: Batch) -> int:
-    return batch_states.bring_back(connection, batch, (ChunkState.FAILED,))
+    return batch_states.requeue(connection, batch, (ChunkState.FAILED,))
 
 
 def _held(connection: sa.Connection, batch: Batch) -> int:

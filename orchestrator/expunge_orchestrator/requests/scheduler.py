@@ -10,21 +10,21 @@ from itertools import takewhile
 import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
-from expunge_connectors.errors import MisspelledMemberError
+from expunge_connectors.errors import UnknownMemberError
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.errors import OtherStoreError, WaitingError
+from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import replanning, repository
-from expunge_orchestrator.requests.replanning import Because, OvertakenError
+from expunge_orchestrator.requests.replanning import ConflictError, ReplanReason
 from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.requests.response_deadlines import ANSWER_BY
-from expunge_orchestrator.requests.withdrawal import close, give_up
+from expunge_orchestrator.requests.withdrawal import close, deny_unplannable
 from expunge_orchestrator.workspace import Workspace
 
 _LOG = logging.getLogger("expunge.worker")
@@ -51,14 +51,14 @@ def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = 
     after a pause that doubles; what never can be is denied. Told to stop, it ends with the request that it is at; the
     others stay due.
     """
-    fence(workspace, at)
+    lock_due(workspace, at)
     for one in takewhile(lambda _: not stopped(), replanning.drifted(workspace, at)):
         _attempt(workspace, one, at, _plan_after_drift)
     to_start = takewhile(lambda _: not stopped(), _to_start(workspace, at))
     return sum(_attempt(workspace, one, at, _start) for one in to_start)
 
 
-def fence(workspace: Workspace, at: datetime) -> int:
+def lock_due(workspace: Workspace, at: datetime) -> int:
     """From here on, what has come due cannot be taken back. Returns how many."""
     with reading(workspace.ledger) as connection:
         due = sa.select(request.c.id).where(
@@ -95,7 +95,7 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
             .order_by(*_EARLIEST_FIRST)
             .limit(AT_ONCE)
         )
-        return [repository.one(row) for row in connection.execute(query).mappings()]
+        return [repository.from_row(row) for row in connection.execute(query).mappings()]
 
 
 Attempt = Callable[[Workspace, Request, datetime], bool]
@@ -105,13 +105,13 @@ def _attempt(workspace: Workspace, wanted: Request, at: datetime, attempt: Attem
     """Do it, or write down why it cannot be done now, and when it is tried again."""
     try:
         return attempt(workspace, wanted, at)
-    except OvertakenError:
+    except ConflictError:
         return False  # another process planned it at this moment; its plan counts
-    except WaitingError:
+    except BatchBlockedError:
         return False  # somebody has to approve it first, or paused it
-    except OtherStoreError as error:
+    except StoreMismatchError as error:
         _put_off(workspace, wanted, at, f"{error.message} {_SOMEBODY_LOOKS}")
-    except MisspelledMemberError as error:
+    except UnknownMemberError as error:
         _deny(workspace, wanted, at, error.message)
     except ExpungeError as error:
         _put_off(workspace, wanted, at, error.message)
@@ -127,21 +127,21 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
         batch = batch_by_uid(connection, uid)
     because = replanning.void(workspace, batch)
     if because is not None:
-        batch = replanning.renew(workspace, wanted, because, at)
+        batch = replanning.replan(workspace, wanted, because, at)
     if batch.state is not BatchState.PLANNED:
         return False
-    return batch_states.begin(workspace, batch)
+    return batch_states.start(workspace, batch)
 
 
 def _plan_after_drift(workspace: Workspace, wanted: Request, at: datetime) -> bool:
-    replanning.renew(workspace, wanted, Because.DRIFT, at, pause=_pause(workspace, wanted))
+    replanning.replan(workspace, wanted, ReplanReason.DRIFT, at, pause=_pause(workspace, wanted))
     return True
 
 
 def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
     assert wanted.wrapped_key is not None
     assert wanted.sealed_identifiers is not None
-    keys = Seal(workspace.keys.wrapping).open(wanted.wrapped_key, wanted.uid, wanted.sealed_identifiers)
+    keys = ItemCipher(workspace.keys.wrapping).open(wanted.wrapped_key, wanted.uid, wanted.sealed_identifiers)
 
     def belongs(connection: sa.Connection, batch_id: int) -> None:
         """In the transaction that freezes the plan: the request has this batch, and the batch alone has the keys."""
@@ -160,9 +160,9 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
             )
         ).rowcount
         if not moved:
-            raise OvertakenError
+            raise ConflictError
 
-    batch = planner.make(
+    batch = planner.create_plan(
         workspace,
         [keys],
         wanted.scope,
@@ -180,7 +180,7 @@ def _deny(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> 
         _put_off(workspace, wanted, at, failure)
         return
     with workspace.ledger.begin() as connection:
-        give_up(connection, wanted, at, UNUSABLE, _short(failure))
+        deny_unplannable(connection, wanted, at, UNUSABLE, _short(failure))
 
 
 def _short(failure: str) -> str:
@@ -207,7 +207,7 @@ def _pause(workspace: Workspace, wanted: Request) -> timedelta:
     return min(doubled, LONGEST_PAUSE)
 
 
-def retry_now(connection: sa.Connection, wanted: Request) -> bool:
+def retry_immediately(connection: sa.Connection, wanted: Request) -> bool:
     """Let a request that could not be planned be tried again at once. False: it was planned since it was read."""
     changed = connection.execute(
         sa.update(request)
@@ -217,7 +217,7 @@ def retry_now(connection: sa.Connection, wanted: Request) -> bool:
     return bool(changed.rowcount)
 
 
-def put_off(connection: sa.Connection) -> list[Request]:
+def deferred(connection: sa.Connection) -> list[Request]:
     """Requests that could not be begun so far, with the reason (`failure`); the oldest first."""
     query = repository.QUERY.where(
         request.c.failure.is_not(None),
@@ -227,7 +227,7 @@ def put_off(connection: sa.Connection) -> list[Request]:
             tables.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
         ),
     ).order_by(request.c.id)
-    return [repository.one(row) for row in connection.execute(query).mappings()]
+    return [repository.from_row(row) for row in connection.execute(query).mappings()]
 
 
 def close_ended(workspace: Workspace) -> int:

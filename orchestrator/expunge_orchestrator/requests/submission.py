@@ -16,10 +16,10 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 from expunge_orchestrator.requests import idempotency, repository
-from expunge_orchestrator.requests.idempotency import Repeat
+from expunge_orchestrator.requests.idempotency import IdempotencyKey
 from expunge_orchestrator.requests.repository import Origin, Request, RequestState
 from expunge_reports import canonical
 from expunge_reports.keys import KeyRing
@@ -42,7 +42,7 @@ class AnotherOpenError(ExpungeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RequestSubmission:
     """What somebody asks for.
 
     Attributes:
@@ -67,7 +67,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class PreparedRequest:
     """A wish that is ready to be written: sealed, tagged, fingerprinted. The ledger was not asked yet.
 
     Attributes:
@@ -80,19 +80,19 @@ class Intake:
     row: Mapping[str, Any] = field(repr=False)
     tags: Sequence[bytes] = field(repr=False)
     open_tags: Sequence[bytes] = field(repr=False)
-    asked: Repeat | None
+    asked: IdempotencyKey | None
     received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class SubmissionResult:
     """A request, and whether it is new."""
 
     request: Request
     created: bool
 
 
-def prepare(wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> Intake:
+def prepare(wish: RequestSubmission, key: str | None, ring: KeyRing, data_map: DataMap) -> PreparedRequest:
     """Everything about taking a wish in for which nobody has to be asked.
 
     Args:
@@ -107,21 +107,21 @@ def prepare(wish: Wish, key: str | None, ring: KeyRing, data_map: DataMap) -> In
     # Two people's applications may well make up the same key.
     whose = open_tags[0].hex() if person else wish.asked_by
     kept = _handout(identifier, ring)[1] if person else None
-    return Intake(
-        row=_row(wish, f"rq_{identifier}", kept, Seal(ring.wrapping)),
+    return PreparedRequest(
+        row=_row(wish, f"rq_{identifier}", kept, ItemCipher(ring.wrapping)),
         tags=sorted(identifier_tag(one, ring) for one in wish.identifiers),
         open_tags=open_tags,
-        asked=None if key is None else Repeat.of(whose, key, _encoded(wish), ring),
+        asked=None if key is None else IdempotencyKey.of(whose, key, _encoded(wish), ring),
         received_at=wish.received_at,
     )
 
 
-def receive(connection: sa.Connection, intake: Intake) -> Received:
+def submit(connection: sa.Connection, intake: PreparedRequest) -> SubmissionResult:
     """Take a wish in, or find what it repeats.
 
     Args:
-        connection: In a transaction that writes, of the one kind of which only one is under way (`one_at_a_time`); the
-            answer is given after its commit.
+        connection: In a transaction that writes, of the one kind of which only one is under way (`serialise_writers`);
+            the answer is given after its commit.
         intake: What is asked for.
 
     Raises:
@@ -132,23 +132,23 @@ def receive(connection: sa.Connection, intake: Intake) -> Received:
     there = None if found is None else repository.by_uid(connection, found)
     if there is not None and not _covers(connection, there, intake):
         # What was made under the key is told, whatever is open now.
-        made = None if intake.asked is None else idempotency.made(connection, intake.asked)
+        made = None if intake.asked is None else idempotency.existing(connection, intake.asked)
         if made is None:
             raise AnotherOpenError(
                 remedy=f"It is request {there.uid}: take it back while it has not begun, or wait until it is over."
             )
-        return Received(repository.by_uid(connection, made), created=False)
+        return SubmissionResult(repository.by_uid(connection, made), created=False)
     if intake.asked is not None:
         target = intake.row["uid"] if there is None else there.uid
         made = idempotency.claim(connection, intake.asked, target, intake.received_at)
         there = there if made is None else repository.by_uid(connection, made)
     if there is not None:
-        return Received(there, created=False)
+        return SubmissionResult(there, created=False)
     number = connection.execute(_INSERT, intake.row).scalar_one()
     connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
     if intake.open_tags:
         connection.execute(_OPEN, [{"tag": tag, "request_id": number} for tag in intake.open_tags])
-    return Received(repository.new(number, intake.row), created=True)
+    return SubmissionResult(repository.new(number, intake.row), created=True)
 
 
 def follow_up(there: Request, ring: KeyRing) -> str | None:
@@ -172,7 +172,7 @@ def found_by(
     query = repository.QUERY.where(
         request.c.id.in_(ids), repository.within(request.c.controller, request.c.member, [scope])
     ).order_by(request.c.id.desc())
-    return [repository.one(row) for row in connection.execute(query).mappings()]
+    return [repository.from_row(row) for row in connection.execute(query).mappings()]
 
 
 def identifier_tag(key: SubjectKey, ring: KeyRing) -> bytes:
@@ -201,7 +201,7 @@ def _open_of(connection: sa.Connection, tags: Sequence[bytes]) -> str | None:
     return None
 
 
-def _covers(connection: sa.Connection, there: Request, intake: Intake) -> bool:
+def _covers(connection: sa.Connection, there: Request, intake: PreparedRequest) -> bool:
     """Whether an open request does all that is asked for now, when it is asked for, by every identifier."""
     row = intake.row
     if (there.scope_name, there.data_types, there.grace_waived) != (
@@ -214,7 +214,7 @@ def _covers(connection: sa.Connection, there: Request, intake: Intake) -> bool:
     return known.issuperset(intake.tags)
 
 
-def _row(wish: Wish, uid: str, follow_up: bytes | None, seal: Seal) -> dict[str, Any]:
+def _row(wish: RequestSubmission, uid: str, follow_up: bytes | None, seal: ItemCipher) -> dict[str, Any]:
     wrapped, moment, earlier = seal.new_key(), stamp(wish.received_at), wish.controller_received_at
     contact_key, sealed_contact = None, None
     if wish.contact is not None:
@@ -244,7 +244,7 @@ def _row(wish: Wish, uid: str, follow_up: bytes | None, seal: Seal) -> dict[str,
     }
 
 
-def _encoded(wish: Wish) -> bytes:
+def _encoded(wish: RequestSubmission) -> bytes:
     """What was asked for, so that a repeat can be told from another wish. Only its keyed hash is kept."""
     return canonical.encode(
         {
@@ -262,7 +262,7 @@ def _encoded(wish: Wish) -> bytes:
 
 
 def _handout(identifier: str, ring: KeyRing) -> tuple[str, bytes]:
-    return bearer_secrets.of(FOLLOW_UP, identifier, _keyed(ring, "follow-up", identifier))
+    return bearer_secrets.derive(FOLLOW_UP, identifier, _keyed(ring, "follow-up", identifier))
 
 
 def _keyed(ring: KeyRing, purpose: str, text: str) -> bytes:

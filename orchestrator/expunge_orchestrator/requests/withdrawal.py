@@ -80,7 +80,7 @@ def _end(  # noqa: PLR0913, PLR0917 - the row's columns
     return now
 
 
-def give_up(connection: sa.Connection, wanted: Request, at: datetime, reason: str, failure: str) -> bool:
+def deny_unplannable(connection: sa.Connection, wanted: Request, at: datetime, reason: str, failure: str) -> bool:
     """Deny what was to be planned and never can be; nothing was touched. False: another process was faster.
 
     Args:
@@ -106,7 +106,7 @@ def give_up(connection: sa.Connection, wanted: Request, at: datetime, reason: st
     ).rowcount
     if ended:
         close(connection, wanted.id)
-        audit_log.note(connection, at, WORKER, DENIED, wanted.uid, reason)
+        audit_log.append(connection, at, WORKER, DENIED, wanted.uid, reason)
     return bool(ended)
 
 

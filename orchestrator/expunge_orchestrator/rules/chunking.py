@@ -12,7 +12,7 @@ WORKERS = 2
 """How many chunks are carried out at once."""
 
 
-def sizes(people: int, at_most: int) -> list[int]:
+def chunk_sizes(people: int, at_most: int) -> list[int]:
     """How many people each chunk of a batch has.
 
     As few chunks as there may be, and where there are several as many as keep every worker busy to the end: five chunks
@@ -31,8 +31,8 @@ def sizes(people: int, at_most: int) -> list[int]:
     return [each + 1] * over + [each] * (number - over)
 
 
-def cut(listed: Iterable[T], people: int, at_most: int) -> Iterator[list[T]]:
+def chunks(listed: Iterable[T], people: int, at_most: int) -> Iterator[list[T]]:
     """The chunks, in the order of the list; arguments as for `sizes`."""
     rest = iter(listed)
-    for size in sizes(people, at_most):
+    for size in chunk_sizes(people, at_most):
         yield list(islice(rest, size))

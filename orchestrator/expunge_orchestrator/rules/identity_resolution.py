@@ -18,11 +18,11 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import Subject, SubjectKey, Yield
+from expunge_connectors.contract import DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
 
-Lookup = Callable[[Sequence[Subject]], Iterable[Yield]]
+Lookup = Callable[[Sequence[Subject]], Iterable[DiscoveredKey]]
 """Asks every store for the yields of these keys (one step of the contract's `resolve`)."""
 
 
@@ -80,7 +80,7 @@ class _Rules:
 
 
 @dataclass(slots=True)
-class _Trail:
+class KeyGraph:
     """Everything seen for one subject so far: edges between keys."""
 
     given: frozenset[SubjectKey]
@@ -104,7 +104,7 @@ def resolve(
         known: Subject number -> keys that an earlier resolution accepted, for those that had one.
     """
     rules = _Rules.of(data_map)
-    trails = {number: _Trail(keys, known.get(number, frozenset()) - keys) for number, keys in given.items()}
+    trails = {number: KeyGraph(keys, known.get(number, frozenset()) - keys) for number, keys in given.items()}
     resolved: dict[int, Resolved] = {}
     # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
     frontier = [Subject(number, trail.given | trail.known) for number, trail in trails.items()]
@@ -118,7 +118,7 @@ def resolve(
         for subject in frontier:
             trail = trails[subject.number]
             decided = _decide(trail, rules)
-            if unasked := _wanted(trail, decided) - trail.asked:
+            if unasked := next_keys(trail, decided) - trail.asked:
                 ahead.append(Subject(subject.number, frozenset(unasked)))
             else:
                 resolved[subject.number] = decided
@@ -128,7 +128,7 @@ def resolve(
     return {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
 
 
-def _wanted(trail: _Trail, decided: Resolved) -> set[SubjectKey]:
+def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
     """Keys worth asking about: those given, and those reached without passing through a key that was rejected."""
     if decided.ambiguity is not None:
         return set(trail.given)
@@ -137,7 +137,7 @@ def _wanted(trail: _Trail, decided: Resolved) -> set[SubjectKey]:
     return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
 
 
-def _persons(key: SubjectKey, trail: _Trail, rules: _Rules) -> set[SubjectKey]:
+def _persons(key: SubjectKey, trail: KeyGraph, rules: _Rules) -> set[SubjectKey]:
     """The person keys that one key leads to through internal keys only."""
     persons: set[SubjectKey] = set()
     seen = {key}
@@ -168,7 +168,7 @@ def _several(persons: AbstractSet[SubjectKey]) -> bool:
     return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)
 
 
-def _decide(trail: _Trail, rules: _Rules) -> Resolved:
+def _decide(trail: KeyGraph, rules: _Rules) -> Resolved:
     reach: list[set[SubjectKey]] = []
     for key in trail.given:
         found = _persons(key, trail, rules)
@@ -189,13 +189,13 @@ def _decide(trail: _Trail, rules: _Rules) -> Resolved:
     return _follow(trail, rules)
 
 
-def _meet(trail: _Trail) -> bool:
+def _meet(trail: KeyGraph) -> bool:
     """Where nobody has a person key, all given keys must have led to one record in common, or none to any."""
     targets = [trail.edges.get(key, set()) for key in trail.given]
     return not trail.given <= trail.asked or not any(targets) or bool(set.intersection(*targets))
 
 
-def _follow(trail: _Trail, rules: _Rules) -> Resolved:
+def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     """Walk from the given keys; what is reached over a yielded nominating key alone is followed no further.
 
     The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
@@ -231,7 +231,7 @@ def _follow(trail: _Trail, rules: _Rules) -> Resolved:
     return Resolved(frozenset(accepted), None, frozenset(unfollowed))
 
 
-def _strangers(trail: _Trail, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
+def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
     """The keys known from before that lead to a person who was not found by then."""
     before = persons | {key for key in trail.known if rules.kind(key) is IdentityKind.PERSON}
     return {key for key in trail.known if not _persons(key, trail, rules) <= before}

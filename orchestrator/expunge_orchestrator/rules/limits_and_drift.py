@@ -48,7 +48,7 @@ def exceeded(limits: Limits, people: int, most_per_person: int, due: Due, sizes:
     return found
 
 
-def told(excess: Mapping[str, Any]) -> str:
+def describe(excess: Mapping[str, Any]) -> str:
     """One exceeded limit in words."""
     match excess["limit"]:
         case "people":
@@ -59,7 +59,7 @@ def told(excess: Mapping[str, Any]) -> str:
             return f"{excess['value']} % of {excess['place']}; the map allows {excess['allowed']} %"
 
 
-def beyond(limits: Limits, planned: int, found: int) -> list[str]:
+def exceeds_approved(limits: Limits, planned: int, found: int) -> list[str]:
     """The limit of records per person, in words, if it is exceeded by more than was planned and approved."""
     if limits.rows_per_person is None or found <= max(limits.rows_per_person, planned):
         return []

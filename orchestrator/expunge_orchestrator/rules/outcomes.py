@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Tally
+from expunge_connectors.contract import RecordCounts
 
 
 class Outcome(StrEnum):
@@ -45,11 +45,11 @@ BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 SHARED = "shared"
 """Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
 
-Record = Mapping[str, Mapping[str, list[object]]]
+CountRecord = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground]}}."""
 
 
-class Line(NamedTuple):
+class CollectionOutcome(NamedTuple):
     """One collection of one subject: what was found, what is there now, and what that means.
 
     A chunk has thousands of them, all short-lived: a tuple is made five times as fast as a frozen dataclass.
@@ -58,12 +58,12 @@ class Line(NamedTuple):
     store: str
     collection: str
     action: Action
-    found: Tally
-    verified: Tally | None
+    found: RecordCounts
+    verified: RecordCounts | None
     outcome: Outcome
 
 
-def pack(tallies: Mapping[str, Tally], names: Container[str] | None = None) -> dict[str, list[object]]:
+def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:
     """Tallies of one store as the ledger keeps them; with `names`, those of these collections alone."""
     return {
         name: [tally.due, tally.retained, tally.newer, tally.until and tally.until.isoformat(), tally.ground]
@@ -72,7 +72,7 @@ def pack(tallies: Mapping[str, Tally], names: Container[str] | None = None) -> d
     }
 
 
-def grown(found: Record, verified: Record, counted: Record) -> dict[str, dict[str, list[object]]]:
+def merge_counts(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, list[object]]]:
     """The count record of a further round: what was ever found, and what came since the last verification.
 
     A lower bound: a record that is replaced by another between two looks counts once, and one that is retained at one
@@ -119,24 +119,24 @@ def _due_and_all(values: list[object]) -> tuple[int, int]:
     return due, due + retained
 
 
-def nothing_due(record: Record) -> bool:
+def nothing_due(record: CountRecord) -> bool:
     """Nobody ever saw anything due."""
     return not any(values[0] for collections in record.values() for values in collections.values())
 
 
-def all_due(record: Record) -> int:
+def all_due(record: CountRecord) -> int:
     """How many records of one person are due in all."""
     return sum(
         values[0] for collections in record.values() for values in collections.values() if isinstance(values[0], int)
     )
 
 
-def unpack(record: Mapping[str, list[object]]) -> dict[str, Tally]:
+def unpack(record: Mapping[str, list[object]]) -> dict[str, RecordCounts]:
     """The reverse of `pack`."""
     return {name: _tally(*values) for name, values in record.items()}
 
 
-def at_least(seen: Mapping[str, Tally], earlier: Mapping[str, list[object]]) -> dict[str, Tally]:
+def max_due(seen: Mapping[str, RecordCounts], earlier: Mapping[str, list[object]]) -> dict[str, RecordCounts]:
     """What is seen now, with as much due as there was in an earlier record of the same store, if that was more."""
     if not earlier:
         return dict(seen)
@@ -145,12 +145,12 @@ def at_least(seen: Mapping[str, Tally], earlier: Mapping[str, list[object]]) -> 
 
 
 @lru_cache(maxsize=4096)  # a chunk has thousands of tallies, and few that differ
-def _tally(due: object, retained: object, newer: object, until: object, ground: object) -> Tally:
+def _tally(due: object, retained: object, newer: object, until: object, ground: object) -> RecordCounts:
     assert isinstance(due, int)
     assert isinstance(retained, int)
     assert isinstance(newer, int)
     day = date.fromisoformat(until) if isinstance(until, str) else None
-    return Tally(due, retained, newer, day, ground if isinstance(ground, str) else None)
+    return RecordCounts(due, retained, newer, day, ground if isinstance(ground, str) else None)
 
 
 def summary(results: Mapping[str, int]) -> Result:
@@ -165,12 +165,14 @@ def summary(results: Mapping[str, int]) -> Result:
     return Result.ERASED if present <= {Result.ERASED, Result.NOT_FOUND} else Result.PARTIALLY_ERASED
 
 
-def lines(actions: Mapping[str, Mapping[str, Action]], found: Record, verified: Record) -> list[Line]:
+def lines(
+    actions: Mapping[str, Mapping[str, Action]], found: CountRecord, verified: CountRecord
+) -> list[CollectionOutcome]:
     """One line per collection of the scope. A collection that nobody looked at is FAILED, never "nothing there".
 
     Lines that say the same are mostly one object: a chunk has thousands, and few that differ.
     """
-    result: list[Line] = []
+    result: list[CollectionOutcome] = []
     for store, collections in actions.items():
         seen, left = found.get(store, {}), verified.get(store, {})
         for name, action in collections.items():
@@ -180,16 +182,18 @@ def lines(actions: Mapping[str, Mapping[str, Action]], found: Record, verified: 
 
 
 @lru_cache(maxsize=4096)
-def _line(store: str, name: str, action: Action, found: tuple[object, ...], verified: tuple[object, ...]) -> Line:
+def _line(
+    store: str, name: str, action: Action, found: tuple[object, ...], verified: tuple[object, ...]
+) -> CollectionOutcome:
     before = _tally(*found) if found else None
     after = _tally(*verified) if verified else None
-    outcome = Outcome.FAILED if before is None else judge(action, before, after)
+    outcome = Outcome.FAILED if before is None else outcome_of(action, before, after)
     if before is not None and after is not None and after.due + after.retained > before.due + before.retained:
         before = replace(before, due=after.due, retained=after.retained)  # what the verification saw is found by that
-    return Line(store, name, action, before or Tally(), after, outcome)
+    return CollectionOutcome(store, name, action, before or RecordCounts(), after, outcome)
 
 
-def judge(action: Action, found: Tally, verified: Tally | None) -> Outcome:
+def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | None) -> Outcome:
     """The outcome in one collection. Only a verification that saw nothing due is success (law 1)."""
     if verified is None or verified.due > 0:
         return Outcome.FAILED
@@ -200,7 +204,7 @@ def judge(action: Action, found: Tally, verified: Tally | None) -> Outcome:
     return Outcome.TOMBSTONED if action is Action.TOMBSTONE else Outcome.ERASED
 
 
-def some_gone(judged: Iterable[Line]) -> bool:
+def anything_erased(judged: Iterable[CollectionOutcome]) -> bool:
     """Something is gone of what was found, wholly or in part."""
     return any(
         line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED}
@@ -212,7 +216,7 @@ def some_gone(judged: Iterable[Line]) -> bool:
     )
 
 
-def result(judged: Iterable[Line]) -> Result:
+def result(judged: Iterable[CollectionOutcome]) -> Result:
     """The result for the whole person: partially retained is said as such, never as plain erased."""
     outcomes = [line.outcome for line in judged]
     if Outcome.FAILED in outcomes:

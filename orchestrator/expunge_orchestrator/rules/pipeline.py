@@ -50,13 +50,13 @@ def split(step: str) -> tuple[str, str]:
     return verb, store
 
 
-def asks_about_people(step: str) -> bool:
+def is_per_person(step: str) -> bool:
     """Whether a step asks a store about the chunk's people, so that one of them can be the reason why it fails."""
     verb, store = split(step)
     return bool(store) or verb in {RESOLVE, RECOUNT, RE_RESOLVE}
 
 
-def take_up_at(pipeline: Sequence[str], step: int) -> int:
+def resume_step(pipeline: Sequence[str], step: int) -> int:
     """Where a chunk that stopped before `step` is taken up after a pause: what was verified before it is stale."""
     for verb, end in ((REVIEW, SETTLE), (VERIFY, CONCLUDE)):
         if first(pipeline, verb) < step <= first(pipeline, end):
@@ -64,10 +64,10 @@ def take_up_at(pipeline: Sequence[str], step: int) -> int:
     return step
 
 
-def begin_again_at(pipeline: Sequence[str], step: int) -> int:
+def retry_step(pipeline: Sequence[str], step: int) -> int:
     """Where a chunk that failed before `step` begins again when somebody says so: there may be new keys by then."""
     resolving = first(pipeline, RESOLVE)
-    return resolving if resolving < step <= first(pipeline, CONCLUDE) else take_up_at(pipeline, step)
+    return resolving if resolving < step <= first(pipeline, CONCLUDE) else resume_step(pipeline, step)
 
 
 def first(pipeline: Sequence[str], verb: str) -> int:

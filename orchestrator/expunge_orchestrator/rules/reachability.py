@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from expunge_config.datamap import DataMap, IdentityKind, Ways
+from expunge_config.datamap import DataMap, IdentityKind, KeyFlow
 from expunge_connectors.contract import Finding, Scope, Severity
 from expunge_orchestrator.rules.scope import collections_in
 
@@ -54,7 +54,7 @@ class _Paths:
 
     data_map: DataMap
     controller: str
-    ways: Mapping[Place, Ways]
+    ways: Mapping[Place, KeyFlow]
     owned: AbstractSet[Place] | None
 
     @classmethod
@@ -62,7 +62,7 @@ class _Paths:
         """None where a store does not say how its records are found: anything may lead anywhere then."""
         mine = collections_in(Scope(controller), data_map)
         known = {store: data_map.stores[store].ways(store, data_map) for store in mine}
-        ways: dict[Place, Ways] = {}
+        ways: dict[Place, KeyFlow] = {}
         for store, one in known.items():
             if one is None:
                 return None
@@ -172,14 +172,14 @@ class _Paths:
             return f"`{key}` is yielded by collections of other controllers alone, not of {self.controller}."
         return f"Nothing yields `{key}`, and no request may name it: it is of kind `internal`."
 
-    def _elsewhere(self) -> Iterator[Ways]:
+    def _elsewhere(self) -> Iterator[KeyFlow]:
         for store, spec in self.data_map.stores.items():
             for name, ways in (spec.ways(store, self.data_map) or {}).items():
                 if (store, name) not in self.ways:
                     yield ways
 
 
-def _leads(ways: Ways) -> frozenset[str]:
+def _leads(ways: KeyFlow) -> frozenset[str]:
     return ways.leads | ways.tells
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Tally
+from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.rules.outcomes import SHARED
 
 # Reasons that lie in the record itself, not in its data type; connectors give them as codes.
@@ -28,6 +28,6 @@ def grounds_of(data_map: DataMap) -> Grounds:
     }
 
 
-def ground_of(tally: Tally, store: str, collection: str, grounds: Grounds) -> str | None:
+def ground_of(tally: RecordCounts, store: str, collection: str, grounds: Grounds) -> str | None:
     """Why `retained` of a tally is kept: the record's own reason, or its data type's."""
     return _REASONS.get(tally.ground or "", tally.ground) or grounds.get((store, collection))

@@ -75,7 +75,7 @@ def types_of(scope: Scope, data_map: DataMap) -> frozenset[str]:
     )
 
 
-def asked_for(counts: Counts, actions: Mapping[str, Action]) -> Counts:
+def restrict_to(counts: Counts, actions: Mapping[str, Action]) -> Counts:
     """What a store answered, of the collections that the request is about: stores answer for all of a controller's."""
     return {
         number: tallies
@@ -85,7 +85,7 @@ def asked_for(counts: Counts, actions: Mapping[str, Action]) -> Counts:
     }
 
 
-def ownerless(data_map: DataMap) -> list[Finding]:
+def collections_without_owner(data_map: DataMap) -> list[Finding]:
     """Collections of which the map does not say whose they are. Each blocks every request (law 2)."""
     return [
         Finding(

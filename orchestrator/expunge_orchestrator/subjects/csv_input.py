@@ -26,7 +26,7 @@ MAX_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleList:
+class SubjectList:
     """A list that was checked, and is read anew whenever it is gone through.
 
     A hundred thousand people take no more memory than the text they came as.
@@ -56,7 +56,7 @@ def read_people(stream: BinaryIO, data_map: DataMap) -> list[frozenset[SubjectKe
     return list(checked_people(stream, data_map))
 
 
-def checked_people(stream: BinaryIO, data_map: DataMap) -> PeopleList:
+def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
     """Check a list.
 
     Args:
@@ -91,7 +91,7 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> PeopleList:
         raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
     if not number:
         raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
-    return PeopleList(text, data_map, number)
+    return SubjectList(text, data_map, number)
 
 
 def _fingerprint(keys: Iterable[SubjectKey]) -> bytes:

@@ -14,12 +14,12 @@ from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
 from expunge_orchestrator.subjects import member_proof, residual_keys
-from expunge_orchestrator.subjects.residual_keys import Leftover
+from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SubjectLookup:
     """Some people, resolved as of now.
 
     Attributes:
@@ -33,7 +33,7 @@ class Look:
     scope: Scope
     cutoffs: Mapping[str, datetime]
     resolved: Mapping[int, Resolved] = field(repr=False)
-    left: Mapping[int, Sequence[Leftover]] = field(repr=False)
+    left: Mapping[int, Sequence[ResidualKeys]] = field(repr=False)
     subjects: Sequence[Subject] = field(repr=False)
 
     def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
@@ -47,19 +47,19 @@ class Look:
         """
 
         def count(name: str) -> Counts:
-            told = member_proof.told_to(name, self.subjects, self.scope, self.workspace.data_map)
+            told = member_proof.visible_to(name, self.subjects, self.scope, self.workspace.data_map)
             return self.workspace.stores[name].count(told, self.scope, self.cutoffs[name])
 
         names = [name for name in self.cutoffs if stores is None or name in stores]
-        yield from store_calls.each(names, count, self.workspace.settings.stores_at_once).items()
+        yield from store_calls.gather(names, count, self.workspace.settings.stores_at_once).items()
 
 
-def look(
+def look_up(
     given: Mapping[int, frozenset[SubjectKey]],
     workspace: Workspace,
     scope: Scope,
     clocks: Mapping[str, datetime] | None = None,
-) -> Look:
+) -> SubjectLookup:
     """Resolve people over every store of the scope.
 
     Args:
@@ -71,7 +71,7 @@ def look(
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    cutoffs = clocks or store_calls.each(
+    cutoffs = clocks or store_calls.gather(
         collections_in(scope, workspace.data_map),
         lambda name: workspace.stores[name].now(),
         workspace.settings.stores_at_once,
@@ -86,6 +86,6 @@ def look(
     )
     keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
     left = residual_keys.of_people(workspace, scope, keys.items())
-    taken = residual_keys.taken_over(left)
+    taken = residual_keys.inherited_keys(left)
     subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
-    return Look(workspace, scope, cutoffs, resolved, left, subjects)
+    return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)

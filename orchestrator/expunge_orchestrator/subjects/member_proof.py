@@ -14,12 +14,12 @@ from datetime import datetime
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import Scope, StoreConnector, Subject, SubjectKey, Yield
+from expunge_connectors.contract import DiscoveredKey, Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
 
-_MARK = "unproven:"  # no namespace of a map holds a colon
+UNPROVEN = "unproven:"  # no namespace of a map holds a colon
 
 
 _REFUSED = "refused:"
@@ -44,9 +44,9 @@ def refused(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     )
 
 
-def plain(key: SubjectKey) -> SubjectKey:
+def unmark(key: SubjectKey) -> SubjectKey:
     """The key without its mark."""
-    return SubjectKey(key.namespace.removeprefix(_MARK), key.value) if _marked(key) else key
+    return SubjectKey(key.namespace.removeprefix(UNPROVEN), key.value) if _marked(key) else key
 
 
 def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[str]]:
@@ -60,7 +60,7 @@ def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[st
     return {store: names for store, names in owned.items() if names}
 
 
-def told_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: DataMap) -> list[Subject]:
+def visible_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: DataMap) -> list[Subject]:
     """The subjects with the keys that this store may be told, without marks."""
     if scope.member is None:
         return list(subjects)
@@ -70,13 +70,13 @@ def told_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: Dat
 
 def _told(one: Subject, *, checks: bool) -> Subject:
     """What has no standing here is as good as refused."""
-    keys = frozenset(plain(key) for key in one.keys if checks or not _marked(key))
-    untold = frozenset(map(plain, one.keys)) - keys
+    keys = frozenset(unmark(key) for key in one.keys if checks or not _marked(key))
+    untold = frozenset(map(unmark, one.keys)) - keys
     return Subject(one.number, keys, None if one.refused is None else one.refused | untold)
 
 
 def _marked(key: SubjectKey) -> bool:
-    return key.namespace.startswith(_MARK)
+    return key.namespace.startswith(UNPROVEN)
 
 
 def resolve(  # noqa: PLR0913 - the stores and what is asked of them
@@ -98,16 +98,16 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     """
     persons = frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.PERSON)
     doubtful = {
-        number: keys | set(map(plain, filter(_marked, known.get(number, ())))) for number, keys in given.items()
+        number: keys | set(map(unmark, filter(_marked, known.get(number, ())))) for number, keys in given.items()
     }
-    round_ = _Round(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
-    before = {number: frozenset(map(plain, keys)) for number, keys in known.items()}
+    round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
+    before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
     resolved = identity_resolution.resolve(given, round_.lookup, data_map, before)
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
 
 @dataclass(slots=True)
-class _Round:
+class ProvingLookup:
     """The lookups of one chunk, and the keys proven so far.
 
     Attributes:
@@ -123,7 +123,7 @@ class _Round:
     persons: frozenset[str]
     proven: set[tuple[int, SubjectKey]] = field(default_factory=set)
 
-    def lookup(self, subjects: Sequence[Subject]) -> Iterator[Yield]:
+    def lookup(self, subjects: Sequence[Subject]) -> Iterator[DiscoveredKey]:
         """One step over every store, those that check owners first."""
         for name in self.names:
             if name in self.owned or self.scope.member is None:
@@ -144,7 +144,7 @@ class _Round:
         if self.scope.member is None:
             return answer
         allowed = frozenset(self._allowed(number, answer.keys))
-        doubtful = (SubjectKey(f"{_MARK}{key.namespace}", key.value) for key in answer.keys - allowed)
+        doubtful = (SubjectKey(f"{UNPROVEN}{key.namespace}", key.value) for key in answer.keys - allowed)
         return replace(answer, keys=allowed | frozenset(doubtful))
 
     def _allowed(self, number: int, keys: Iterable[SubjectKey]) -> Iterator[SubjectKey]:

@@ -18,7 +18,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds import matching
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.subjects import member_proof
@@ -33,7 +33,7 @@ _ANY = sa.select(tables.leftover.c.item_id).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class ResidualKeys:
     """What one person's cancelled request left.
 
     Attributes:
@@ -65,11 +65,11 @@ def keep(
     An e-mail or a number may lead to somebody else by the time that it is used: of these the tags alone are kept, so
     that whoever asks by them is told that something is left.
     """
-    seal, identities = Seal(workspace.keys.wrapping), workspace.data_map.identities
+    seal, identities = ItemCipher(workspace.keys.wrapping), workspace.data_map.identities
     kept = frozenset(
         key
         for key in keys
-        for identity in [identities.get(member_proof.plain(key).namespace)]
+        for identity in [identities.get(member_proof.unmark(key).namespace)]
         if identity is None or identity.kind is not IdentityKind.NOMINATING
     )
     wrapped = seal.new_key()
@@ -103,7 +103,7 @@ def end(connection: sa.Connection, items: Iterable[int]) -> None:
 
 def of_people(
     workspace: Workspace, scope: Scope, people: Iterable[tuple[int, frozenset[SubjectKey]]]
-) -> dict[int, list[Leftover]]:
+) -> dict[int, list[ResidualKeys]]:
     """Number -> what earlier requests of the same controller left of the same person, for those that have any.
 
     Any key in common makes it perhaps the same person; different person keys of one kind make it somebody else.
@@ -118,7 +118,7 @@ def of_people(
             return {}
         tagger = Tagger(workspace.keys.suppression)
         given = dict(people)
-        keys_of = {number: frozenset(map(member_proof.plain, keys)) for number, keys in given.items()}
+        keys_of = {number: frozenset(map(member_proof.unmark, keys)) for number, keys in given.items()}
         tags_of = {number: {tagger.tag(key) for key in keys} for number, keys in keys_of.items()}
         usable = {number: keys & keys_of[number] for number, keys in given.items()}
         by_tag: dict[bytes, list[int]] = {}
@@ -134,11 +134,11 @@ def of_people(
         left_tags: dict[int, set[bytes]] = {}
         for item_id, tag in connection.execute(_tags_of(list(rows))):
             left_tags.setdefault(item_id, set()).add(tag)
-    seal, doubted = Seal(workspace.keys.wrapping), by_what_passes_on(workspace)
-    found: dict[int, list[Leftover]] = {}
+    seal, doubted = ItemCipher(workspace.keys.wrapping), stores_with_reassignable_keys(workspace)
+    found: dict[int, list[ResidualKeys]] = {}
     for row in rows.values():
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
-        theirs = _persons(workspace, map(member_proof.plain, keys))
+        theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = frozenset((store, name) for store, name in row.places)
         for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
             ours = _persons(workspace, keys_of[number])
@@ -147,7 +147,7 @@ def of_people(
             # A key that may not be used everywhere (it carries a mark) looks for nothing where it may not.
             whole = left_tags[row.item_id] <= {tagger.tag(key) for key in usable[number]} and keys <= usable[number]
             doubtful = frozenset[tuple[str, str]]() if whole else frozenset(one for one in places if one[0] in doubted)
-            one = Leftover(
+            one = ResidualKeys(
                 row.item_id, row.uid, keys, places, whole=whole, proven=bool(ours & theirs), doubtful=doubtful
             )
             found.setdefault(number, []).append(one)
@@ -159,7 +159,7 @@ def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey
     return {key for key in keys if key.namespace in persons}
 
 
-def by_what_passes_on(workspace: Workspace) -> frozenset[str]:
+def stores_with_reassignable_keys(workspace: Workspace) -> frozenset[str]:
     """Stores of whose collections the map names an e-mail, a number or the like anywhere."""
     nominating = [name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.NOMINATING]
     return frozenset(
@@ -170,7 +170,7 @@ def by_what_passes_on(workspace: Workspace) -> frozenset[str]:
     )
 
 
-def taken_over(left: Mapping[int, Sequence[Leftover]]) -> dict[int, frozenset[SubjectKey]]:
+def inherited_keys(left: Mapping[int, Sequence[ResidualKeys]]) -> dict[int, frozenset[SubjectKey]]:
     """Number -> the keys that lead to what earlier requests left (`of_people`) for certain of the same person."""
     return {
         number: frozenset[SubjectKey]().union(*(one.keys for one in ones if one.proven))

@@ -26,8 +26,8 @@ from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import batch_states, runner
-from expunge_orchestrator.execution.fencing import Delivery
-from expunge_orchestrator.execution.runner import Watch
+from expunge_orchestrator.execution.fencing import ClaimedStep
+from expunge_orchestrator.execution.runner import RunObserver
 from expunge_orchestrator.ledger import batch_status, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -35,7 +35,7 @@ from expunge_orchestrator.planning import planner
 from expunge_orchestrator.receipts import statement_issuer
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
-from expunge_orchestrator.transparency_log import install, open_log
+from expunge_orchestrator.transparency_log import initialise, open_log
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 
@@ -102,7 +102,7 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
         settling=timedelta(0),
         plan_lifetime=timedelta(days=1),
     )
-    install(settings, load_map(settings, installed()).operator, now())
+    initialise(settings, load_map(settings, installed()).operator, now())
     sent = _Sent()
     with ExitStack() as stack:
         workspace = stack.enter_context(opened(settings, installed()))
@@ -129,7 +129,7 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
         assert outcomes == {"erased": len(callers) - 1}, f"not everybody was erased: {outcomes}"
         started = time.perf_counter()
         if receipts:
-            batch_states.wake(workspace)
+            batch_states.start_due_settling(workspace)
             _run(workspace)
         settled = time.perf_counter() - started
         memory.append(resident_megabytes())
@@ -152,12 +152,12 @@ def _plan(workspace: Workspace, callers: Sequence[int]) -> Batch:
     listed = "\n".join(("caller_id", *map(str, callers)))
     people = checked_people(io.BytesIO(listed.encode()), workspace.data_map)
     scope = parse_scope(f"client:{CLIENT}", workspace.data_map)
-    return planner.make(workspace, people, scope, lambda _done: None)
+    return planner.create_plan(workspace, people, scope, lambda _done: None)
 
 
 def _carry_out(workspace: Workspace, batch: Batch, steps: Stages | None = None) -> None:
     with (steps or Stages()).time("begin"):
-        batch_states.begin(workspace, batch)
+        batch_states.start(workspace, batch)
     _run(workspace)
     with reading(workspace.ledger) as connection:
         assert batch_by_uid(connection, batch.uid).state.value == "erased"
@@ -165,7 +165,7 @@ def _carry_out(workspace: Workspace, batch: Batch, steps: Stages | None = None) 
 
 def _run(workspace: Workspace) -> None:
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-        runner.run(workspace, writer, Watch())
+        runner.run(workspace, writer, RunObserver())
 
 
 def _issued(workspace: Workspace) -> int:
@@ -178,7 +178,7 @@ def _watched(steps: Stages) -> Iterator[None]:
     """Measure every step of every chunk, and publishing, where they happen."""
     run_step, publish = runner.run_step, runner.publish
 
-    def timed_step(delivery: Delivery, watch: Watch) -> Delivery | None:
+    def timed_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:
         with steps.time(delivery.name):
             return run_step(delivery, watch)
 

@@ -11,7 +11,7 @@ from psycopg import sql
 from tests.integration.demo.by_hand import ORDER
 from tests.integration.demo.conftest import World
 
-from expunge_orchestrator.demo.oracle import Erased, JudgeError, checks, judge, snapshot
+from expunge_orchestrator.demo.oracle import Erased, JudgeError, check, checks, snapshot
 from expunge_orchestrator.demo.oracle.ownership import TABLES
 
 TIMES = {
@@ -29,12 +29,12 @@ def verdict(world: World, url: str, plant: Callable[[psycopg.Connection], object
             # Foreign keys and cascades are off: only what is planted happens.
             connection.execute("SET LOCAL session_replication_role = replica")
             plant(connection)
-        found = judge(world.before, snapshot(places), world.erased)
+        found = check(world.before, snapshot(places), world.erased)
     return {(violation.law, violation.place) for violation in found}
 
 
 def test_an_honest_erasure_is_clean(world: World):
-    assert [str(violation) for violation in judge(world.before, world.after, world.erased)] == []
+    assert [str(violation) for violation in check(world.before, world.after, world.erased)] == []
 
 
 def test_two_snapshots_of_the_same_state_are_equal(world: World):
@@ -42,7 +42,7 @@ def test_two_snapshots_of_the_same_state_are_equal(world: World):
 
 
 def test_nothing_erased_is_found_everywhere(world: World):
-    found = {(violation.law, violation.place) for violation in judge(world.before, world.before, world.erased)}
+    found = {(violation.law, violation.place) for violation in check(world.before, world.before, world.erased)}
     expected = {(checks.LEFT_OVER, table) for table in ORDER if table != "addresses"}
     expected |= {(checks.TOMBSTONE, "users"), (checks.ADDRESS, "addresses")}
     expected |= {(checks.LEFT_OVER, f"s3:calltrack-{bucket}") for bucket in ("recordings", "exports")}
@@ -54,7 +54,7 @@ def test_nothing_erased_is_found_everywhere(world: World):
 
 
 def test_an_erasure_that_nobody_asked_for_is_found_everywhere(world: World):
-    found = {violation.law for violation in judge(world.before, world.after, Erased())}
+    found = {violation.law for violation in check(world.before, world.after, Erased())}
     assert found == {checks.MISSING, checks.CHANGED, checks.ADDRESS}
 
 
@@ -62,7 +62,7 @@ def test_an_erasure_that_nobody_asked_for_is_found_everywhere(world: World):
 def test_one_table_forgotten(world: World, table: str):
     with world.copy(world.places.postgres_url) as places:
         world.by_hand.erase_rows(places.postgres_url, skip=table)
-        found = judge(world.before, snapshot(places), world.erased)
+        found = check(world.before, snapshot(places), world.erased)
     law = {"users": checks.TOMBSTONE, "addresses": checks.ADDRESS}.get(table, checks.LEFT_OVER)
     assert {(one.law, one.place) for one in found if one.law != checks.VALUE_LEFT} == {(law, table)}
     assert {one.place for one in found if one.law == checks.VALUE_LEFT} <= {table}
@@ -148,7 +148,7 @@ def test_an_address_in_somebody_elses_text_is_a_value_left(world: World, spellin
         before = snapshot(places)
         world.by_hand.erase_rows(places.postgres_url)
         # Redis and S3 were erased before this snapshot, and so hold nothing of the erased in both.
-        found = judge(before, snapshot(places), world.erased)
+        found = check(before, snapshot(places), world.erased)
     assert [(one.law, one.place, len(one.records)) for one in found] == [(checks.VALUE_LEFT, "messages", 1)]
 
 
@@ -165,14 +165,14 @@ def test_a_number_in_another_callers_note_is_a_value_left(world: World, spelling
             connection.execute("INSERT INTO call_notes (call_id, note) VALUES (%s, %s)", [call, f"rang for {phone}"])
         before = snapshot(places)
         world.by_hand.erase_rows(places.postgres_url)
-        found = judge(before, snapshot(places), world.erased)
+        found = check(before, snapshot(places), world.erased)
     assert [(one.law, one.place, len(one.records)) for one in found] == [(checks.VALUE_LEFT, "call_notes", 1)]
 
 
 def test_people_who_were_not_there_cannot_be_judged(world: World):
     for nobody in (Erased(users=frozenset({101})), Erased(callers=frozenset({0})), Erased(leads=frozenset({-1}))):
         with pytest.raises(JudgeError):
-            judge(world.before, world.after, nobody)
+            check(world.before, world.after, nobody)
 
 
 def test_a_table_that_the_judge_does_not_know_is_refused(world: World):
@@ -184,7 +184,7 @@ def test_a_table_that_the_judge_does_not_know_is_refused(world: World):
 
 
 def test_violations_do_not_show_whose_records_they_are(world: World):
-    for violation in judge(world.before, world.before, world.erased):
+    for violation in check(world.before, world.before, world.erased):
         assert "records" not in repr(violation)
         assert str(len(violation.records)) in str(violation)
     assert "10" not in repr(Erased(users=frozenset({10})))

@@ -10,7 +10,7 @@ import pytest
 import redis
 from tests.integration.demo.conftest import World
 
-from expunge_orchestrator.demo.oracle import checks, judge, snapshot
+from expunge_orchestrator.demo.oracle import check, checks, snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def broken(world: World) -> set[tuple[str, str, int | str]]:
     now = snapshot(replace(world.places, postgres_url=world.erased_url))
-    return {(one.law, one.place, key) for one in judge(world.before, now, world.erased) for key in one.records}
+    return {(one.law, one.place, key) for one in check(world.before, now, world.erased) for key in one.records}
 
 
 def added(world: World, plant: Callable[[], object]) -> set[tuple[str, str]]:

@@ -17,14 +17,14 @@ from tests.integration.postgres.company import (
     subject,
 )
 
-from expunge_connectors.contract import Scope, Tally, no_beat
+from expunge_connectors.contract import RecordCounts, Scope, no_beat
 from expunge_connectors.errors import TerminalError
 
 
 def test_every_collection_of_the_scope_is_there_with_zeros_and_logs_are_absent(company):
     with opened(company) as store:
         counts = store.count([subject(4, email="nobody@mail.example")], ACCOUNT, CUTOFF)
-    assert counts == {4: dict.fromkeys(actions(data_map(), "calltrack"), Tally())}
+    assert counts == {4: dict.fromkeys(actions(data_map(), "calltrack"), RecordCounts())}
 
 
 def test_what_there_is_of_ada(company):
@@ -33,16 +33,16 @@ def test_what_there_is_of_ada(company):
         counts = store.count(people, ACCOUNT, CUTOFF)
     assert counts == {
         1: {
-            "users": Tally(due=1),
-            "user_profiles": Tally(due=1),
-            "api_tokens": Tally(due=1),
-            "user_addresses": Tally(due=2),
-            "addresses": Tally(due=1, retained=1, ground="shared"),
-            "messages": Tally(due=3),
+            "users": RecordCounts(due=1),
+            "user_profiles": RecordCounts(due=1),
+            "api_tokens": RecordCounts(due=1),
+            "user_addresses": RecordCounts(due=2),
+            "addresses": RecordCounts(due=1, retained=1, ground="shared"),
+            "messages": RecordCounts(due=3),
             # 29 February 2024 + 10 years ends on the last day of February.
-            "invoices": Tally(due=1, retained=1, until=date(2034, 2, 28)),
-            "invoice_lines": Tally(due=1, retained=1, until=date(2034, 2, 28)),
-            "marketing_optouts": Tally(retained=1, until=date(2035, 1, 1)),
+            "invoices": RecordCounts(due=1, retained=1, until=date(2034, 2, 28)),
+            "invoice_lines": RecordCounts(due=1, retained=1, until=date(2034, 2, 28)),
+            "marketing_optouts": RecordCounts(retained=1, until=date(2035, 1, 1)),
         }
     }
 
@@ -67,8 +67,8 @@ def test_a_household_counts_as_due_when_everybody_in_it_is_in_the_chunk(company)
     with opened(company) as store:
         both = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACCOUNT)
         counts = store.count(both, ACCOUNT, CUTOFF)
-    assert counts[1]["addresses"] == Tally(due=2)
-    assert counts[2]["addresses"] == Tally(due=1)
+    assert counts[1]["addresses"] == RecordCounts(due=2)
+    assert counts[2]["addresses"] == RecordCounts(due=1)
 
 
 def test_who_registered_after_the_cutoff_is_newer_and_leads_nowhere(company):
@@ -79,15 +79,17 @@ def test_who_registered_after_the_cutoff_is_newer_and_leads_nowhere(company):
             store.count([subject(1, **keys)], ACCOUNT, cutoff),
             store.verify([subject(1, **keys)], ACCOUNT, cutoff),
         ):
-            assert counts[1]["users"] == Tally(newer=1)
-            assert counts[1]["marketing_optouts"] == Tally(newer=1)
-            assert counts[1]["messages"] == Tally()
+            assert counts[1]["users"] == RecordCounts(newer=1)
+            assert counts[1]["marketing_optouts"] == RecordCounts(newer=1)
+            assert counts[1]["messages"] == RecordCounts()
         by_id = store.count([subject(1, user_id="1")], ACCOUNT, cutoff)
-        assert by_id[1]["users"] == Tally(due=1)
-        assert by_id[1]["messages"] == Tally(due=3)
+        assert by_id[1]["users"] == RecordCounts(due=1)
+        assert by_id[1]["messages"] == RecordCounts(due=3)
 
 
-@pytest.mark.parametrize(("day", "expected"), [("2026-06-14", Tally(due=1)), ("2026-06-15", Tally(newer=1))])
+@pytest.mark.parametrize(
+    ("day", "expected"), [("2026-06-14", RecordCounts(due=1)), ("2026-06-15", RecordCounts(newer=1))]
+)
 def test_a_day_without_a_time_is_before_the_cutoff_only_if_the_whole_day_is(company, day, expected):
     execute(company, f"ALTER TABLE users ALTER created_at TYPE date USING '{day}'::date")
     cutoff = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -97,7 +99,7 @@ def test_a_day_without_a_time_is_before_the_cutoff_only_if_the_whole_day_is(comp
         assert store.verify(one, ACCOUNT, cutoff)[1]["users"] == expected
 
 
-@pytest.mark.parametrize(("decision", "expected"), [("erase", Tally(due=1)), ("keep", Tally(newer=1))])
+@pytest.mark.parametrize(("decision", "expected"), [("erase", RecordCounts(due=1)), ("keep", RecordCounts(newer=1))])
 def test_without_a_creation_time_the_map_decides(company, decision, expected):
     def change(document):
         users = document["stores"]["main"]["collections"]["users"]
@@ -125,15 +127,15 @@ def test_a_retained_row_without_a_start_stays_and_no_day_is_named(company):
     execute(company, "ALTER TABLE invoices ALTER issued_at DROP NOT NULL; UPDATE invoices SET issued_at = NULL")
     with opened(company) as store:
         one = [subject(1, user_id="1", **{"main.users.id": "1"})]
-        assert store.count(one, ACCOUNT, CUTOFF)[1]["invoices"] == Tally(retained=2)
-        assert store.verify(one, ACCOUNT, CUTOFF)[1]["invoices"] == Tally(retained=2)
+        assert store.count(one, ACCOUNT, CUTOFF)[1]["invoices"] == RecordCounts(retained=2)
+        assert store.verify(one, ACCOUNT, CUTOFF)[1]["invoices"] == RecordCounts(retained=2)
 
 
 def test_a_shareable_key_selects_nothing(company):
     with opened(company) as store:
         one = [subject(1, postal_address="1 long road xtown")]
-        assert store.count(one, CLIENT_1, CUTOFF)[1]["leads"] == Tally()
-        assert store.verify(one, CLIENT_1, CUTOFF)[1]["leads"] == Tally()
+        assert store.count(one, CLIENT_1, CUTOFF)[1]["leads"] == RecordCounts()
+        assert store.verify(one, CLIENT_1, CUTOFF)[1]["leads"] == RecordCounts()
 
 
 def test_verification_counts_the_same_before_anything_is_erased(company):
@@ -157,9 +159,9 @@ def test_keys_of_another_client_count_nothing(company):
     with opened(company) as store:
         theirs = [subject(1, caller_id="2", **{"main.callers.id": "2", "main.calls.id": "99"})]
         counts = store.count(theirs, CLIENT_1, CUTOFF)
-        assert store.count(theirs, Scope("client", "2"), CUTOFF)[1]["callers"] == Tally(due=1)
-    assert counts[1]["callers"] == Tally()
-    assert counts[1]["calls"] == Tally()
+        assert store.count(theirs, Scope("client", "2"), CUTOFF)[1]["callers"] == RecordCounts(due=1)
+    assert counts[1]["callers"] == RecordCounts()
+    assert counts[1]["calls"] == RecordCounts()
 
 
 def test_a_request_that_names_no_member_is_refused(company):
@@ -200,8 +202,8 @@ def test_a_time_that_was_rounded_may_be_later_than_it_says(company, type_, cutof
     people = [subject(1, email="old@mail.example"), subject(2, email="new@mail.example")]
     with opened(company) as store:
         for told in (store.count(people, CLIENT_1, at), store.verify(people, CLIENT_1, at)):
-            assert told[1]["leads"] == Tally(due=1)
-            assert told[2]["leads"] == Tally(newer=1)
+            assert told[1]["leads"] == RecordCounts(due=1)
+            assert told[2]["leads"] == RecordCounts(newer=1)
         store.erase(people, actions(data_map(), "client"), CLIENT_1, at, no_beat)
     rest = execute(company, "SELECT email FROM leads WHERE email IN ('old@mail.example', 'new@mail.example')")
     assert rest == [("new@mail.example",)]

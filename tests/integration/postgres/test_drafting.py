@@ -16,7 +16,7 @@ from expunge_connectors.postgres import PostgresConnection, PostgresSpec, Postgr
 from expunge_connectors.postgres.draft.column_classifier import Kind, named
 from expunge_connectors.postgres.draft.table_roles import kept_like, log_like, singular
 from expunge_connectors.postgres.inspection.table_sampling import SampledColumn
-from expunge_orchestrator.map_draft import written
+from expunge_orchestrator.map_draft import render_yaml
 
 # Every table of Calltrack that foreign keys lead from to a person: written out, not derived by the code that is tested.
 TIED = {
@@ -65,7 +65,7 @@ def test_every_table_with_a_way_to_a_person_is_there_and_nothing_is_declared_a_l
     found = collections(drafted)
     assert set(found) >= TIED | {"users", "callers"}
     assert not [one for one in found.values() if "log" in one.entries]
-    assert not re.search(r"^ *log:", written([drafted]), re.MULTILINE)
+    assert not re.search(r"^ *log:", render_yaml([drafted]), re.MULTILINE)
     # What looks like a log is keyed by a person: undecided.
     assert found["access_log"].entries["data_type"] is None
     assert "log" in found["access_log"].questions["data_type"]
@@ -98,7 +98,7 @@ def test_the_anchor_is_proposed_where_something_that_may_stay_points_to_a_person
 
 
 def test_it_is_refused_until_every_question_is_answered_and_then_holds_against_the_database(company, tmp_path):
-    text = written([draft(company)])
+    text = render_yaml([draft(company)])
     with pytest.raises(DataMapError) as refused:
         loaded(text, tmp_path)
     assert str(refused.value).count("not decided yet") == text.count("# DECIDE:") > 20
@@ -113,7 +113,7 @@ def test_it_is_refused_until_every_question_is_answered_and_then_holds_against_t
 
 
 def test_the_anchor_as_it_is_proposed_holds_too(company, tmp_path):
-    text = answered(written([draft(company)]))
+    text = answered(render_yaml([draft(company)]))
     before, _, after = text.partition("table: public.users\n")
     after = after.replace("data_type: personal", "data_type: anchor", 1)
     after = re.sub(r"^( {8})# (tombstone:|  [a-z_]+: )", r"\1\2", after, flags=re.MULTILINE)
@@ -213,11 +213,11 @@ def test_what_persons_point_to_is_shared_a_controller_or_a_question(database, tm
     assert "tenant" in found["customers"].questions["owner"]
     (asked,) = drafted.questions
     assert "public.countries (public.customers points to it)" in asked
-    assert f"    # DECIDE: {asked}" in written([drafted]).splitlines()
+    assert f"    # DECIDE: {asked}" in render_yaml([drafted]).splitlines()
     later = found["customers"].later
     assert '  ships_to: "NULL"' in later, "else the row that stays would keep the address"
     assert not [line for line in later if "bills_to" in line], "the server takes no NULL there"
-    with opened(database, loaded(answered(written([drafted])), tmp_path)) as store:
+    with opened(database, loaded(answered(render_yaml([drafted])), tmp_path)) as store:
         assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
 
 
@@ -281,7 +281,7 @@ def test_documents_and_arrays_are_looked_into(database, tmp_path):
     assert "by (e-mail address inside)" in asked.pop("public.signed")
     assert all("doc (e-mail address inside)" in question for question in asked.values())
     assert "public.colours: nothing personal was seen." in drafted.notes
-    text = written([drafted])
+    text = render_yaml([drafted])
     assert "Magdalena" not in text
     assert "alt.example" not in text
     with opened(database, loaded(answered(text), tmp_path)) as store:
@@ -352,7 +352,7 @@ def test_no_value_of_a_record_is_in_the_draft(company):
     ]
     canary = secrets.token_hex(8)
     execute(company, f"UPDATE users SET full_name = '{canary}', phone = '{canary}'")
-    text = written([draft(company)])
+    text = render_yaml([draft(company)])
     assert len(values) > 20
     assert not [value for value in [*values, canary] if value in text]
 

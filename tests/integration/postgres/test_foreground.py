@@ -27,8 +27,8 @@ from tests.integration.postgres.roles import role
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import LockTimeoutError, TransientError
-from expunge_connectors.postgres.erase.throttle import SMALLEST_SHARE, Pace
-from expunge_connectors.postgres.foreground import BEAT_SECONDS, Foreground
+from expunge_connectors.postgres.erase.throttle import SMALLEST_SHARE, Throttle
+from expunge_connectors.postgres.foreground import BEAT_SECONDS, LoadMonitor
 
 ACTIONS = actions(data_map(), "calltrack")
 GATE = 4242
@@ -79,7 +79,7 @@ def test_who_waits_gets_the_lock_in_the_rest(company):
         seen.append((got_it.wait(30), execute(company, "SELECT count(*) FROM messages WHERE user_id = 1")))
 
     with opened(company, rows_per_transaction=1, lock_timeout="1min") as store:
-        store._foreground = Foreground(None, pause)
+        store._foreground = LoadMonitor(None, pause)
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         with psycopg.connect(company, autocommit=True) as gate:
             gate.execute(f"SELECT pg_advisory_lock({GATE})")
@@ -91,14 +91,14 @@ def test_who_waits_gets_the_lock_in_the_rest(company):
         # It had its lock while the erasure rested, in the middle of the person's rows.
         assert seen[0] == (True, [(2,)])
         assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
-        assert store._foreground.pace == Pace()
+        assert store._foreground.pace == Throttle()
     assert len(rests) == 1
 
 
 def test_nobody_waits_and_nobody_rests(company):
     rests = []
     with opened(company, rows_per_transaction=1) as store:
-        store._foreground = Foreground(None, rests.append)
+        store._foreground = LoadMonitor(None, rests.append)
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         with psycopg.connect(company) as idle:
             idle.execute("SELECT FROM messages WHERE user_id = 2 FOR UPDATE")
@@ -115,7 +115,7 @@ def test_sessions_of_other_roles_are_counted_without_rights(company, allowed, re
         psycopg.connect(company) as other,
     ):
         other.execute("SELECT")
-        store._foreground = Foreground(store._settings.busy_sessions, rests.append)
+        store._foreground = LoadMonitor(store._settings.busy_sessions, rests.append)
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         assert store.erase(ada, ACTIONS, ACCOUNT, CUTOFF, lambda: beats.append(1)) == 11
         assert store._foreground.pace.share == (SMALLEST_SHARE if rested else 1)
@@ -127,7 +127,7 @@ def test_sessions_of_other_roles_are_counted_without_rights(company, allowed, re
 
 def test_a_lock_that_is_not_to_be_had_makes_the_next_transaction_smaller(company):
     with opened(company, lock_timeout="100ms") as store:
-        store._foreground = Foreground(None, lambda _: None)
+        store._foreground = LoadMonitor(None, lambda _: None)
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         with psycopg.connect(company) as other:
             other.execute("SELECT FROM messages WHERE id = 1 FOR UPDATE")

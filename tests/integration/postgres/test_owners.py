@@ -8,7 +8,7 @@ from tests.integration.postgres.inspecting import codes, findings
 from tests.integration.postgres.shapes import left, shape
 
 from expunge_connectors.contract import Scope, Severity, no_beat
-from expunge_connectors.errors import MisspelledMemberError
+from expunge_connectors.errors import UnknownMemberError
 
 MAP = shape(
     "callers: {table: public.callers, owner: {controller: client, column: client}, person: user_id,"
@@ -52,7 +52,7 @@ def test_a_member_in_another_spelling_is_refused(database, kind, spelling, other
                 lambda scope=scope: store.erase([ada], actions(MAP, "client"), scope, CUTOFF, no_beat),
                 lambda scope=scope: store.verify([ada], scope, CUTOFF),
             )[: 3 if kind == "colour" else None]:
-                with pytest.raises(MisspelledMemberError, match=r"collection callers: .* in client are ") as refused:
+                with pytest.raises(UnknownMemberError, match=r"collection callers: .* in client are ") as refused:
                     ask()
                 assert len(other) < 4 or other not in str(refused.value)
             if kind == "colour":  # what is no label has no rows: verification can say so

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.postgres.company import execute
 
 from expunge_connectors.postgres.catalog import reader
-from expunge_connectors.postgres.catalog.cache import RememberedCatalogue
+from expunge_connectors.postgres.catalog.cache import CachedCatalog
 
 NAMES = ["public.users", "public.notes"]
 BUILT = """
@@ -51,7 +51,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_is_seen(database, change):
     execute(database, BUILT)
-    remembered = RememberedCatalogue(NAMES)
+    remembered = CachedCatalog(NAMES)
     with psycopg.connect(database, autocommit=True) as connection:
         before = remembered.read(connection)
         assert remembered.read(connection) is before
@@ -65,7 +65,7 @@ def test_a_change_is_seen(database, change):
 
 
 def test_a_table_that_was_missing_is_seen_when_it_comes(database):
-    remembered = RememberedCatalogue(NAMES)
+    remembered = CachedCatalog(NAMES)
     with psycopg.connect(database, autocommit=True) as connection:
         assert remembered.read(connection).tables == {}
         execute(database, BUILT)

@@ -25,11 +25,11 @@ from tests.integration.postgres.company import (
     subject,
 )
 
-from expunge_connectors.contract import Severity, Tally, no_beat
+from expunge_connectors.contract import RecordCounts, Severity, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_connectors.postgres.statement_cache import Phrases
+from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify.replicas import Replicas, larger
-from expunge_connectors.postgres.verify.verification_query import Verifier
+from expunge_connectors.postgres.verify.verification_query import VerificationQuery
 from expunge_orchestrator.dev_servers import binaries, configurations
 from expunge_orchestrator.dev_servers.processes import Processes
 from expunge_orchestrator.dev_servers.server import Server
@@ -190,9 +190,9 @@ def test_who_waits_for_a_standby_says_so(company):
 
 
 def test_what_only_a_standby_shows_is_due():
-    one = {1: {"users": Tally(0, 1, 0), "calls": Tally()}}
-    other = {1: {"users": Tally(2, 0, 1), "calls": Tally()}}
-    assert larger(one, other) == {1: {"users": Tally(2, 1, 1), "calls": Tally()}}
+    one = {1: {"users": RecordCounts(0, 1, 0), "calls": RecordCounts()}}
+    other = {1: {"users": RecordCounts(2, 0, 1), "calls": RecordCounts()}}
+    assert larger(one, other) == {1: {"users": RecordCounts(2, 1, 1), "calls": RecordCounts()}}
 
 
 def test_the_statement_on_a_standby_counts_what_the_primary_counts(company):
@@ -201,11 +201,11 @@ def test_the_statement_on_a_standby_counts_what_the_primary_counts(company):
         people = resolved(alone, [subject(number, user_id=str(number)) for number in (1, 2, 3)], ACCOUNT)
         told = alone.verify(people, ACCOUNT, CUTOFF)
         assert both.verify(people, ACCOUNT, CUTOFF) == told
-        empty = {number: dict.fromkeys(tallies, Tally()) for number, tallies in told.items()}
+        empty = {number: dict.fromkeys(tallies, RecordCounts()) for number, tallies in told.items()}
 
         def verifier(connection):
             live = alone._catalogue.read(connection)
-            return Verifier("main", alone._map, alone._data_map, live, ACCOUNT, CUTOFF, Phrases())
+            return VerificationQuery("main", alone._map, alone._data_map, live, ACCOUNT, CUTOFF, StatementCache())
 
         with psycopg.connect(company[0], autocommit=True) as primary:
             assert both._replicas.verify(primary, verifier, people, empty) == told

@@ -13,7 +13,7 @@ from expunge_config.datamap import load
 from expunge_connectors.draft import Draftable, DraftCollection, StoreDraft
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
-from expunge_orchestrator.map_draft import written
+from expunge_orchestrator.map_draft import render_yaml
 
 
 def draft(url: str, *known: StoreDraft) -> StoreDraft:
@@ -49,7 +49,7 @@ def test_shapes_with_one_identifier_become_templates(keyspace: Keyspace) -> None
     assert "undated" not in by_name["session"].entries
     assert "yields" in by_name["user_sessions"].questions["type"]
     assert [note.partition(" (")[0] for note in drafted.notes] == ["online", "user:{n}:order:{n}"]
-    assert "sentinel" not in written([drafted])
+    assert "sentinel" not in render_yaml([drafted])
 
 
 def test_what_nothing_leads_to_is_asked(keyspace: Keyspace) -> None:
@@ -100,14 +100,14 @@ def test_nothing_of_a_name_or_a_value_is_told(keyspace: Keyspace) -> None:
         keyspace.client.set(f"{canary}x", canary)
         keyspace.client.sadd(f"user:{number}", canary)
     drafted = draft(keyspace.url)
-    assert canary not in written([drafted])
+    assert canary not in render_yaml([drafted])
     assert canary not in repr(drafted)
 
 
 def test_the_answered_draft_loads(keyspace: Keyspace, tmp_path) -> None:
     keyspace.client.set("reset:ann@mail.example", "x")
     keyspace.client.set("cart:7", "x")
-    text = written([draft(keyspace.url)])
+    text = render_yaml([draft(keyspace.url)])
     for key, answer in (("name", "E"), ("contact", "e@e.example"), ("log_origin", "e.example"), ("undated", "erase")):
         text = text.replace(f"{key}:  ", f"{key}: {answer} ")
     path = tmp_path / "map.yaml"

@@ -9,8 +9,8 @@ from tests.fixtures.servers import Keyspace
 from tests.integration.redis.world import ACTIONS, CLIENT, COLLECTIONS, DATA, LOG, SCOPE, dues, person, store
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally, Yield, no_beat
-from expunge_connectors.errors import MisspelledMemberError, TerminalError, TransientError
+from expunge_connectors.contract import DiscoveredKey, RecordCounts, Scope, Subject, SubjectKey, no_beat
+from expunge_connectors.errors import TerminalError, TransientError, UnknownMemberError
 from expunge_connectors.redis import RedisStore
 
 
@@ -66,7 +66,7 @@ def test_every_type_is_counted_erased_and_verified(filled: Keyspace, connector: 
 def test_index_sets_yield_what_they_name(filled: Keyspace, connector: RedisStore) -> None:
     found = connector.resolve([person(1), person(12)], SCOPE, None)
     assert set(found) == {
-        Yield(user, SubjectKey("user_id", str(user)), "index", SubjectKey("token", f"{letter}{user}"))
+        DiscoveredKey(user, SubjectKey("user_id", str(user)), "index", SubjectKey("token", f"{letter}{user}"))
         for user in (1, 12)
         for letter in "ab"
     }
@@ -78,7 +78,7 @@ def test_the_members_of_one_client_only(filled: Keyspace, connector: RedisStore)
     subject, cutoff, scope = person(1), connector.now(), Scope("client", "7")
     assert dues(connector.count([subject], scope, cutoff)[1]) == {"recent": 1}
     connector.erase([subject], {"recent": Action.DELETE}, scope, cutoff, no_beat)
-    assert connector.verify([subject], scope, cutoff)[1] == {"recent": Tally()}
+    assert connector.verify([subject], scope, cutoff)[1] == {"recent": RecordCounts()}
     assert filled.client.smembers("client:7:recent") == {b"12"}
     assert filled.client.smembers("client:8:recent") == {b"1"}
     with pytest.raises(TerminalError, match="names none"):
@@ -92,7 +92,7 @@ def test_a_member_that_holds_what_ends_it_is_refused(keyspace: Keyspace) -> None
     keyspace.client.set("client:4:doc:x:doc:y", "of 4")
     subject, cutoff = Subject(1, frozenset({SubjectKey("token", "y")})), connector.now()
     for verb in (connector.count, connector.verify):
-        with pytest.raises(MisspelledMemberError, match="cannot be told") as caught:
+        with pytest.raises(UnknownMemberError, match="cannot be told") as caught:
             verb([subject], Scope("client", "4:doc:x"), cutoff)
         assert "4:doc" not in str(caught.value)
     mine = Subject(1, frozenset({SubjectKey("token", "x:doc:y")}))
@@ -168,8 +168,8 @@ def test_undated_keys_of_a_reusable_identifier_follow_the_decision(keyspace: Key
     subject, cutoff = Subject(1, frozenset({SubjectKey("email", "a@mail.example")})), connector.now()
     for look in (connector.count, connector.verify):
         counts = look([subject], SCOPE, cutoff)[1]
-        assert counts["kept"] == Tally(newer=1)
-        assert counts["mail"] == Tally(due=1)
+        assert counts["kept"] == RecordCounts(newer=1)
+        assert counts["mail"] == RecordCounts(due=1)
     connector.erase([subject], ACTIONS, SCOPE, cutoff, no_beat)
     assert keyspace.client.exists("kept:a@mail.example")
     assert not keyspace.client.exists("mail:a@mail.example")
@@ -186,7 +186,10 @@ def test_an_index_found_by_a_kept_identifier_leads_nowhere(keyspace: Keyspace) -
     connector = store(keyspace.url, collections)
     cutoff = connector.now()
     assert not connector.resolve([subject], SCOPE, None)
-    assert connector.count([subject], SCOPE, cutoff)[1] == {"index": Tally(newer=1), "sessions": Tally(newer=1)}
+    assert connector.count([subject], SCOPE, cutoff)[1] == {
+        "index": RecordCounts(newer=1),
+        "sessions": RecordCounts(newer=1),
+    }
     connector.erase([subject], dict.fromkeys(collections, Action.DELETE), SCOPE, cutoff, no_beat)
     assert keyspace.client.exists("of:a@mail.example", "session:t") == 2
     connector.close()

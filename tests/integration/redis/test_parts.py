@@ -11,10 +11,10 @@ from tests.fixtures.servers import Keyspace
 from tests.integration.redis.world import DATA, SCOPE, dues, person, store
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import SubjectKey, Tally, Yield, no_beat
+from expunge_connectors.contract import DiscoveredKey, RecordCounts, SubjectKey, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis import RedisStore
-from expunge_connectors.redis.client import Command, Pinned
+from expunge_connectors.redis.client import Command, PinnedClient
 
 PARTS: dict[str, dict[str, Any]] = {
     "feed": {"key": "feed", "type": "list", "element": "user/{user_id}", **DATA},
@@ -42,8 +42,8 @@ def test_elements_of_a_list_wherever_they_stand(keyspace: Keyspace, connector: R
     client = keyspace.client
     client.rpush("feed", "user/1", "user/10", "1", "user/1", "xuser/1", "user/2", "user/1")
     for look in (connector.count, connector.verify):
-        assert look([person(1)], SCOPE, connector.now())[1]["feed"] == Tally(due=1)
-        assert look([person(3)], SCOPE, connector.now())[3]["feed"] == Tally()
+        assert look([person(1)], SCOPE, connector.now())[1]["feed"] == RecordCounts(due=1)
+        assert look([person(3)], SCOPE, connector.now())[3]["feed"] == RecordCounts()
     erased(connector, 1, PARTS)
     assert client.lrange("feed", 0, -1) == [b"user/10", b"1", b"xuser/1", b"user/2"]
 
@@ -74,7 +74,7 @@ def test_streams_longer_than_a_page_and_ids_at_the_end_of_a_millisecond(
             pipeline.xadd("trail", {"user": number % 3}, id=f"6-{number}")
         pipeline.execute()
     for look in (connector.count, connector.verify):
-        assert look([person(1)], SCOPE, connector.now())[1]["trail"] == Tally(due=333 + 1 + 500)
+        assert look([person(1)], SCOPE, connector.now())[1]["trail"] == RecordCounts(due=333 + 1 + 500)
     erased(connector, 1, PARTS)
     assert client.xlen("trail") == 666 + 1000
 
@@ -123,7 +123,7 @@ def test_what_an_index_names_goes_and_then_the_index(keyspace: Keyspace, kind: d
     client.hset("session:a", "ip", "x")
     client.hset("session:b", "ip", "x")
     [found] = connector.resolve([person(1)], SCOPE, None)
-    assert found == Yield(1, SubjectKey("user_id", "1"), "index", SubjectKey("token", "a"))
+    assert found == DiscoveredKey(1, SubjectKey("user_id", "1"), "index", SubjectKey("token", "a"))
     for look in (connector.count, connector.verify):
         assert dues(dict(look([person(1)], SCOPE, connector.now())[1])) == {"index": 1, "sessions": 1}
 
@@ -190,15 +190,15 @@ def test_an_index_that_changes_between_reading_and_removing_stays(keyspace: Keys
     connector, collections = indexed(keyspace, SINGLE["field"][0])
     client = keyspace.client
     client.hset("of:1", mapping={"session": "a", "name": "Ada"})
-    plain = Pinned.send
+    plain = PinnedClient.send
 
-    def send(self: Pinned, command: Command) -> None:
+    def send(self: PinnedClient, command: Command) -> None:
         if command.words[0] == "MULTI":
             client.hset("of:1", "session", "late")
         plain(self, command)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pinned, "send", send)
+        patch.setattr(PinnedClient, "send", send)
         connector.erase([person(1)], dict.fromkeys(collections, Action.DELETE), SCOPE, connector.now(), no_beat)
     assert client.hgetall("of:1") == {b"session": b"late", b"name": b"Ada"}
     assert connector.verify([person(1)], SCOPE, connector.now())[1]["index"].due == 1

@@ -8,7 +8,7 @@ from tests.contract.maps import data_map
 from tests.fixtures.servers import Keyspace
 from tests.integration.redis.world import COLLECTIONS
 
-from expunge_connectors.contract import Finding, Severity, Sweepable
+from expunge_connectors.contract import Finding, Sampleable, Severity
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 
 
@@ -19,7 +19,7 @@ def swept(
     spec = RedisSpec.model_validate({"connector": "redis", "collections": collections, "unmapped_ok": declared})
     store = RedisStore("cache", data_map({"cache": spec}), RedisConnection.model_validate({"url": keyspace.url}))
     try:
-        assert isinstance(store, Sweepable)
+        assert isinstance(store, Sampleable)
         return list(store.sweep(rows))
     finally:
         store.close()

@@ -11,10 +11,10 @@ from tests.fixtures.servers import Keyspace
 from tests.integration.redis.world import DATA, LOG, SCOPE, dues, store
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Subject, SubjectKey, Tally, no_beat
+from expunge_connectors.contract import RecordCounts, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis import RedisStore
-from expunge_connectors.redis.client import Pinned
+from expunge_connectors.redis.client import PinnedClient
 from expunge_connectors.redis.key_patterns import Pattern
 from expunge_connectors.redis.scan import COUNT
 
@@ -119,7 +119,7 @@ def test_a_reusable_identifier_follows_the_decision(keyspace: Keyspace, connecto
     subject, cutoff = somebody(1, email="a@mail.example"), connector.now()
     for look in (connector.count, connector.verify):
         counts = look([subject], SCOPE, cutoff)[1]
-        assert (counts["kept"], counts["mails"]) == (Tally(newer=1), Tally(due=1))
+        assert (counts["kept"], counts["mails"]) == (RecordCounts(newer=1), RecordCounts(due=1))
     erase(connector, subject)
     assert keyspace.client.keys() == [b"kept:x:a@mail.example"]
 
@@ -214,14 +214,14 @@ def test_a_broken_connection_begins_the_pass_anew(keyspace: Keyspace, connector:
 def test_a_key_twice_in_a_pass_is_counted_once(keyspace: Keyspace, connector: RedisStore) -> None:
     """SCAN may show a key again while the table grows."""
     keyspace.client.set("cache:home:user:1", "x")
-    plain = Pinned.receive
+    plain = PinnedClient.receive
 
-    def twice(self: Pinned, collection: str | None = None) -> Any:
+    def twice(self: PinnedClient, collection: str | None = None) -> Any:
         cursor, keys = plain(self, collection)
         return [cursor, [*keys, *keys]]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pinned, "receive", twice)
+        patch.setattr(PinnedClient, "receive", twice)
         for look in (connector.count, connector.verify):
             assert dues(dict(look([somebody(1)], SCOPE, connector.now())[1])) == {"pages": 1}
 

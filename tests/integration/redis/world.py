@@ -16,7 +16,7 @@ from tenacity import wait_none
 from tests.contract.maps import CLIENT, COMPANY, LOG, data_map
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally
+from expunge_connectors.contract import RecordCounts, Scope, Subject, SubjectKey
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_orchestrator.dev_servers import binaries
 
@@ -56,7 +56,7 @@ def person(number: int, *tokens: str, **keys: str) -> Subject:
     return Subject(number, frozenset(found | {SubjectKey(namespace, value) for namespace, value in keys.items()}))
 
 
-def dues(tallies: dict[str, Tally] | object) -> dict[str, int]:
+def dues(tallies: dict[str, RecordCounts] | object) -> dict[str, int]:
     """What is due, without the zeros."""
     assert isinstance(tallies, dict)
     return {name: tally.due for name, tally in tallies.items() if tally.due}

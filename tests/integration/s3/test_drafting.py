@@ -10,7 +10,7 @@ from tests.integration.s3.world import connection
 from expunge_connectors.draft import Draftable, StoreDraft
 from expunge_connectors.s3 import S3Store
 from expunge_orchestrator.dev_servers import Endpoints
-from expunge_orchestrator.map_draft import written
+from expunge_orchestrator.map_draft import render_yaml
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,4 +41,4 @@ def test_directories_and_keys(s3: S3Client, servers: Endpoints, bucket: BucketFa
     assert any("{text}-{n}.pdf" in note and "is masked as {text}" in note for note in drafted.notes)
     assert here["key", "avatar/{avatar_id}.png"].questions["key"].startswith("nothing yields avatar_id: which column")
     assert any(f"bucket {empty} is empty" in note for note in drafted.notes)
-    assert "smith" not in written([drafted])
+    assert "smith" not in render_yaml([drafted])

@@ -14,8 +14,8 @@ from tests.contract.maps import CLIENT, data_map
 from tests.fixtures.servers import BucketFactory
 from tests.integration.s3.world import ACTIONS, LOG, SCOPE, World, connection, person, spec, world
 
-from expunge_connectors.contract import Scope, Subject, SubjectKey, Tally, no_beat
-from expunge_connectors.errors import MisspelledMemberError, TerminalError
+from expunge_connectors.contract import RecordCounts, Scope, Subject, SubjectKey, no_beat
+from expunge_connectors.errors import TerminalError, UnknownMemberError
 from expunge_connectors.s3 import S3Store
 from expunge_orchestrator.dev_servers import Endpoints
 
@@ -32,7 +32,7 @@ def gone(made: World, subject: Subject) -> bool:
     return all(tally.empty for tally in counts[subject.number].values())
 
 
-def both(made: World, subject: Subject) -> dict[str, Tally]:
+def both(made: World, subject: Subject) -> dict[str, RecordCounts]:
     """Counts, on which counting and verifying agree."""
     cutoff = made.connector.now()
     counts = made.connector.count([subject], SCOPE, cutoff)
@@ -43,7 +43,11 @@ def both(made: World, subject: Subject) -> dict[str, Tally]:
 def test_unversioned(plain: World) -> None:
     for key in ("rec/1.ogg", "rec/1.ogg2", "users/1/a", "users/1/b/c", "users/10/a", "users/1"):
         plain.put(key)
-    assert both(plain, person()) == {"files": Tally(due=1), "folders": Tally(due=2), "faces": Tally()}
+    assert both(plain, person()) == {
+        "files": RecordCounts(due=1),
+        "folders": RecordCounts(due=2),
+        "faces": RecordCounts(),
+    }
     assert gone(plain, person())
     assert plain.keys() == ["rec/1.ogg2", "users/1", "users/10/a"]
 
@@ -57,7 +61,11 @@ def test_versioned(versioned: World) -> None:
     versioned.put("users/1/a")
     versioned.delete("users/1/a")
     versioned.delete("users/1/b")  # a marker over nothing
-    assert both(versioned, person()) == {"files": Tally(due=4), "folders": Tally(due=2), "faces": Tally()}
+    assert both(versioned, person()) == {
+        "files": RecordCounts(due=4),
+        "folders": RecordCounts(due=2),
+        "faces": RecordCounts(),
+    }
     assert gone(versioned, person())
     assert versioned.keys() == ["rec/1.oggx"]
 
@@ -66,7 +74,11 @@ def test_suspended(suspended: World) -> None:
     suspended.put("rec/1.ogg")
     suspended.put("rec/1.ogg")  # the null version, written over
     suspended.put("users/1/a")
-    assert both(suspended, person()) == {"files": Tally(due=2), "folders": Tally(due=1), "faces": Tally()}
+    assert both(suspended, person()) == {
+        "files": RecordCounts(due=2),
+        "folders": RecordCounts(due=1),
+        "faces": RecordCounts(),
+    }
     assert gone(suspended, person())
     assert suspended.keys() == []
 
@@ -79,7 +91,7 @@ def test_unfinished_uploads_under_names_that_the_service_rewrites(plain: World, 
     ):
         for name in names:
             made.s3.create_multipart_upload(Bucket=made.bucket, Key=name)
-            assert both(made, person(object=name))["files"] == Tally(due=1)
+            assert both(made, person(object=name))["files"] == RecordCounts(due=1)
             assert gone(made, person(object=name))
             assert not made.s3.list_multipart_uploads(Bucket=made.bucket).get("Uploads")
 
@@ -87,7 +99,7 @@ def test_unfinished_uploads_under_names_that_the_service_rewrites(plain: World, 
 def test_an_upload_under_the_other_form_of_a_name_is_not_taken_where_they_differ(plain: World) -> None:
     """To SeaweedFS `a\x01b` and `a\ufffdb` are two, as all such names are to S3."""
     plain.s3.create_multipart_upload(Bucket=plain.bucket, Key="a\ufffdb")
-    assert both(plain, person(object="a\x01b"))["files"] == Tally()
+    assert both(plain, person(object="a\x01b"))["files"] == RecordCounts()
     assert gone(plain, person(object="a\x01b"))
     assert len(plain.s3.list_multipart_uploads(Bucket=plain.bucket)["Uploads"]) == 1
 
@@ -96,7 +108,11 @@ def test_unfinished_uploads_are_records(plain: World) -> None:
     for key in ("rec/1.ogg", "users/1/big", "users/10/big"):
         upload = plain.s3.create_multipart_upload(Bucket=plain.bucket, Key=key)["UploadId"]
         plain.s3.upload_part(Bucket=plain.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"x" * 1024)
-    assert both(plain, person()) == {"files": Tally(due=1), "folders": Tally(due=1), "faces": Tally()}
+    assert both(plain, person()) == {
+        "files": RecordCounts(due=1),
+        "folders": RecordCounts(due=1),
+        "faces": RecordCounts(),
+    }
     assert gone(plain, person())
     left = plain.s3.list_multipart_uploads(Bucket=plain.bucket)["Uploads"]
     assert [upload["Key"] for upload in left] == ["users/10/big"]
@@ -108,9 +124,9 @@ def test_more_than_a_page_goes_in_batches(versioned: World) -> None:
     versioned.put("users/2/a")
     beats: list[int] = []
     cutoff = versioned.connector.now()
-    assert versioned.connector.count([person()], SCOPE, cutoff)[1]["folders"] == Tally(due=1100)
+    assert versioned.connector.count([person()], SCOPE, cutoff)[1]["folders"] == RecordCounts(due=1100)
     versioned.connector.erase([person()], ACTIONS, SCOPE, cutoff, lambda: beats.append(1))
-    assert versioned.connector.verify([person()], SCOPE, cutoff)[1]["folders"] == Tally()
+    assert versioned.connector.verify([person()], SCOPE, cutoff)[1]["folders"] == RecordCounts()
     assert versioned.keys() == ["users/2/a"]
     assert len(beats) >= 2
 
@@ -118,7 +134,7 @@ def test_more_than_a_page_goes_in_batches(versioned: World) -> None:
 def test_keys_with_odd_characters(versioned: World) -> None:
     for value in ("a b", "a+b", "ä/ö.ogg", "a%2Fb", "quote'\"&<x>", "tab\tnew", "🗑", "*", "a?versionId=1"):
         versioned.put(value)
-        assert both(versioned, person(object=value))["files"] == Tally(due=1)
+        assert both(versioned, person(object=value))["files"] == RecordCounts(due=1)
         assert gone(versioned, person(object=value))
     assert versioned.keys() == []
 
@@ -134,7 +150,7 @@ def test_what_a_listing_conceals_is_still_due(versioned: World) -> None:
         left = 0
     else:
         left = 1
-    assert versioned.connector.verify([subject], SCOPE, cutoff)[1]["files"] == Tally(due=left)
+    assert versioned.connector.verify([subject], SCOPE, cutoff)[1]["files"] == RecordCounts(due=left)
     versioned.delete("rec//1.ogg")
 
 
@@ -143,7 +159,7 @@ def test_a_key_among_many_that_begin_with_it(versioned: World) -> None:
         list(pool.map(lambda number: versioned.put(f"rec/1.ogg{number}"), range(30)))
     for _ in range(2):
         versioned.put("rec/1.ogg")
-    assert both(versioned, person())["files"] == Tally(due=2)
+    assert both(versioned, person())["files"] == RecordCounts(due=2)
     assert gone(versioned, person())
     assert len(versioned.keys()) == 30
 
@@ -157,11 +173,11 @@ def test_what_a_reusable_identifier_finds_is_judged_version_by_version(versioned
         time.sleep(0.05)
     new = versioned.put(key)
     for look in (versioned.connector.count, versioned.connector.verify):
-        assert look([subject], SCOPE, cutoff)[1]["faces"] == Tally(due=1, newer=1)
+        assert look([subject], SCOPE, cutoff)[1]["faces"] == RecordCounts(due=1, newer=1)
     versioned.connector.erase([subject], ACTIONS, SCOPE, cutoff, no_beat)
     assert versioned.listed() == [(key, new)]
     assert old != new
-    assert versioned.connector.verify([subject], SCOPE, cutoff)[1]["faces"] == Tally(newer=1)
+    assert versioned.connector.verify([subject], SCOPE, cutoff)[1]["faces"] == RecordCounts(newer=1)
 
 
 def test_the_clock_says_whole_seconds_and_is_never_fast(plain: World) -> None:
@@ -198,10 +214,10 @@ def test_a_slash_in_a_member_matters_where_the_member_stands(
     made = world(s3, servers, name, theirs=theirs)
     ask, cutoff = person(token="7"), made.connector.now()
     if refused:
-        with pytest.raises(MisspelledMemberError, match="holds a slash"):
+        with pytest.raises(UnknownMemberError, match="holds a slash"):
             made.connector.count([ask], Scope("client", "a/b"), cutoff)
     else:
-        assert made.connector.count([ask], Scope("client", "a/b"), cutoff)[1]["theirs"] == Tally()
+        assert made.connector.count([ask], Scope("client", "a/b"), cutoff)[1]["theirs"] == RecordCounts()
     made.connector.close()
 
 

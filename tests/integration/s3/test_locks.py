@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from tests.fixtures.servers import wait_until
 from tests.integration.s3.world import ACTIONS, SCOPE, World, person
 
-from expunge_connectors.contract import Subject, Tally, no_beat
+from expunge_connectors.contract import RecordCounts, Subject, no_beat
 from expunge_connectors.s3.listing import search
 from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.targets import Names
@@ -38,7 +38,7 @@ def unlock(made: World, version: str) -> None:
     wait_until(lambda: made.connector.now() > until)
 
 
-def tally(made: World, subject: Subject | None = None) -> Tally:
+def tally(made: World, subject: Subject | None = None) -> RecordCounts:
     subject, cutoff = subject or person(), made.connector.now()
     counted = made.connector.count([subject], SCOPE, cutoff)[1]["files"]
     assert counted == made.connector.verify([subject], SCOPE, cutoff)[1]["files"]
@@ -78,12 +78,12 @@ def test_counting_may_know_whether_a_bucket_locks_and_erasing_and_verifying_ask(
 def test_a_locked_version_is_retained_until_its_day_and_goes_afterwards(locking: World) -> None:
     locked = locking.put(KEY)
     until = lock(locking, locked)
-    assert tally(locking) == Tally(retained=1, until=until.date(), ground="object-lock")
+    assert tally(locking) == RecordCounts(retained=1, until=until.date(), ground="object-lock")
     erase(locking)
     assert locking.listed() == [(KEY, locked)]
     assert visible(locking)  # it was before, and nothing but due records is touched
     unlock(locking, locked)
-    assert tally(locking) == Tally(due=1)
+    assert tally(locking) == RecordCounts(due=1)
     erase(locking)
     assert locking.listed() == []
 
@@ -92,7 +92,7 @@ def test_a_legal_hold_has_no_day(locking: World) -> None:
     held, other = locking.put(KEY), locking.put(KEY)
     locking.s3.put_object_legal_hold(Bucket=locking.bucket, Key=KEY, VersionId=held, LegalHold={"Status": "ON"})
     lock(locking, other)
-    assert tally(locking) == Tally(retained=2, until=None, ground="legal-hold")
+    assert tally(locking) == RecordCounts(retained=2, until=None, ground="legal-hold")
     erase(locking)
     assert sorted(version for _, version in locking.listed()) == sorted([held, other])
     locking.s3.put_object_legal_hold(Bucket=locking.bucket, Key=KEY, VersionId=held, LegalHold={"Status": "OFF"})

@@ -13,7 +13,7 @@ from tests.fixtures.seaweed import grant, new_account
 from tests.fixtures.servers import s3_client
 from tests.integration.s3.world import ACTIONS, SCOPE, World, connection, person, spec
 
-from expunge_connectors.contract import Tally, no_beat
+from expunge_connectors.contract import RecordCounts, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3 import S3Store
 from expunge_orchestrator import dev_servers
@@ -47,22 +47,22 @@ def world(stack: Stack, request: pytest.FixtureRequest) -> Iterator[World]:
         connector.close()
 
 
-def seen(made: World) -> dict[str, Tally]:
+def seen(made: World) -> dict[str, RecordCounts]:
     """What counting and verifying say; they say the same."""
     cutoff = made.connector.now()
     counted = made.connector.count([person()], SCOPE, cutoff)[1]
     verified = made.connector.verify([person()], SCOPE, cutoff)[1]
     for name in ("files", "folders"):
-        assert counted.get(name, Tally()) == verified.get(name, Tally())
-    return {name: verified.get(name, Tally()) for name in ("files", "folders")}
+        assert counted.get(name, RecordCounts()) == verified.get(name, RecordCounts())
+    return {name: verified.get(name, RecordCounts()) for name in ("files", "folders")}
 
 
 def test_what_the_service_refuses_one_by_one_stays_due(world: World) -> None:
-    assert seen(world) == {"files": Tally(due=1), "folders": Tally(due=2)}
+    assert seen(world) == {"files": RecordCounts(due=1), "folders": RecordCounts(due=2)}
     with pytest.raises(TerminalError, match="AccessDenied") as refused:
         world.connector.erase([person()], ACTIONS, SCOPE, world.connector.now(), no_beat)
     assert REFUSED not in str(refused.value)
-    assert seen(world) == {"files": Tally(due=1), "folders": Tally()}
+    assert seen(world) == {"files": RecordCounts(due=1), "folders": RecordCounts()}
     assert world.keys() == [REFUSED, "rec/2.ogg", "users/2/c.csv"]
 
 
@@ -75,5 +75,5 @@ def test_it_goes_when_the_right_is_given(world: World, stack: Stack) -> None:
     )
     allowed.erase([person()], ACTIONS, SCOPE, allowed.now(), no_beat)
     allowed.close()
-    assert seen(world) == {"files": Tally(), "folders": Tally()}
+    assert seen(world) == {"files": RecordCounts(), "folders": RecordCounts()}
     assert world.keys() == ["rec/2.ogg", "users/2/c.csv"]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.s3.world import ACTIONS, SCOPE, World
 
-from expunge_connectors.contract import Subject, SubjectKey, Tally, no_beat
+from expunge_connectors.contract import RecordCounts, Subject, SubjectKey, no_beat
 from expunge_connectors.s3 import range_listing
 from expunge_connectors.s3.range_listing import entries_by_target
 from expunge_connectors.s3.versions import Target
@@ -57,7 +57,7 @@ def test_names_that_lie_together_share_pages(versioned: World) -> None:
         counts = versioned.connector.count(chunk, SCOPE, cutoff)
         counting = listings(sent)
         versioned.connector.erase(chunk, ACTIONS, SCOPE, cutoff, no_beat)
-    assert {tallies["files"] for tallies in counts.values()} == {Tally(due=1)}
+    assert {tallies["files"] for tallies in counts.values()} == {RecordCounts(due=1)}
     assert counting <= 3
     assert listings(sent) <= 6
     assert versioned.keys() == [key + "2" for key in keys]
@@ -70,7 +70,7 @@ def test_names_far_apart_are_not_listed_through(versioned: World) -> None:
     chunk, cutoff = people(keys[::50]), versioned.connector.now()
     with requests(versioned) as sent:
         counts = versioned.connector.count(chunk, SCOPE, cutoff)
-    assert {tallies["files"] for tallies in counts.values()} == {Tally(due=1)}
+    assert {tallies["files"] for tallies in counts.values()} == {RecordCounts(due=1)}
     shared = [parameters["MaxKeys"] for name, parameters in sent if "MaxKeys" in parameters]
     assert shared == [range_listing.PROBE]
     assert listings(sent) <= len(chunk) + 1
@@ -84,7 +84,7 @@ def test_the_way_between_two_names_is_jumped_over(versioned: World, monkeypatch:
     chunk, cutoff = people(keys), versioned.connector.now()
     with requests(versioned) as sent:
         counts = versioned.connector.count(chunk, SCOPE, cutoff)
-    assert {tallies["files"] for tallies in counts.values()} == {Tally(due=1)}
+    assert {tallies["files"] for tallies in counts.values()} == {RecordCounts(due=1)}
     assert listings(sent) <= 3
 
 
@@ -95,7 +95,7 @@ def test_prefixes_share_pages(versioned: World) -> None:
     chunk, cutoff = people(ids, "user_id"), versioned.connector.now()
     with requests(versioned) as sent:
         counts = versioned.connector.count(chunk, SCOPE, cutoff)
-    assert {tallies["folders"] for tallies in counts.values()} == {Tally(due=3)}
+    assert {tallies["folders"] for tallies in counts.values()} == {RecordCounts(due=3)}
     assert listings(sent) <= 3
     versioned.connector.erase(chunk, ACTIONS, SCOPE, cutoff, no_beat)
     assert versioned.keys() == ["users/1", "users/10", "users/100/a"]
@@ -146,12 +146,12 @@ def test_verifying_believes_a_shared_listing_only_if_it_is_whole(versioned: Worl
     chunk, cutoff = people(keys), versioned.connector.now()
     with requests(versioned) as sent:
         counts = versioned.connector.verify(chunk, SCOPE, cutoff)
-    assert {tallies["files"] for tallies in counts.values()} == {Tally(due=1)}
+    assert {tallies["files"] for tallies in counts.values()} == {RecordCounts(due=1)}
     assert listings(sent) == 1
     fill(versioned, [f"rec/{number:03}" for number in range(300) if number % 15])
     with requests(versioned) as sent:
         counts = versioned.connector.verify(chunk, SCOPE, cutoff)
-    assert {tallies["files"] for tallies in counts.values()} == {Tally(due=1)}
+    assert {tallies["files"] for tallies in counts.values()} == {RecordCounts(due=1)}
     assert listings(sent) == 1 + len(keys)
     assert sum(name == "HeadObject" for name, _ in sent) == len(keys)
 

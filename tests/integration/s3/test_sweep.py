@@ -10,7 +10,7 @@ from tests.contract.maps import data_map
 from tests.fixtures.servers import BucketFactory
 from tests.integration.s3.world import DATA, connection
 
-from expunge_connectors.contract import Finding, Severity, Sweepable
+from expunge_connectors.contract import Finding, Sampleable, Severity
 from expunge_connectors.s3 import S3Spec, S3Store
 from expunge_orchestrator.dev_servers import Endpoints
 
@@ -30,7 +30,7 @@ def swept(
     spec = S3Spec.model_validate({"connector": "s3", "collections": collections, "unmapped_ok": declared})
     store = S3Store("objects", data_map({"objects": spec}), connection(servers), wait=wait_none())
     try:
-        assert isinstance(store, Sweepable)
+        assert isinstance(store, Sampleable)
         return [one for one in store.sweep(rows) if one.code != "s3-unmapped-bucket"]
     finally:
         store.close()

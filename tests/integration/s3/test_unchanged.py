@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from tests.integration.s3.world import ACTIONS, SCOPE, World, person
 
-from expunge_connectors.contract import Tally, no_beat
+from expunge_connectors.contract import RecordCounts, no_beat
 from expunge_connectors.s3 import range_listing
 from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.unchanged import unchanged
@@ -34,7 +34,7 @@ def test_what_was_written_over_after_the_listing_stays(request: pytest.FixtureRe
     made.connector.erase([ANN], ACTIONS, SCOPE, cutoff, beat)
     assert len(beats) == 3
     assert made.s3.get_object(Bucket=made.bucket, Key=NAME)["Body"].read() == b"of the new holder"
-    assert made.connector.verify([ANN], SCOPE, cutoff)[1]["faces"] == Tally(newer=1)
+    assert made.connector.verify([ANN], SCOPE, cutoff)[1]["faces"] == RecordCounts(newer=1)
 
 
 def written(made: World) -> datetime:

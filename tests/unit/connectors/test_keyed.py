@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.contract.maps import COMPANY, LOG, data_map
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap
-from expunge_connectors.contract import Scope, Subject, Tally
+from expunge_connectors.contract import RecordCounts, Scope, Subject
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.keyspace.template_rules import Naming, Tallies, check_actions, in_scope, overlaps
+from expunge_connectors.keyspace.template_rules import RecordNaming, Tallies, check_actions, in_scope, overlaps
 from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.memory import MemorySpec
 from expunge_connectors.redis import RedisSpec
@@ -43,11 +43,11 @@ def test_an_open_end_outweighs_every_date(
     tallies.add(1, "a", due=2, newer=1)
     for end, reason in holds:
         tallies.retain(1, "a", end, reason)
-    assert tallies.counts == {1: {"a": Tally(2, len(holds), 1, until, ground)}}
+    assert tallies.counts == {1: {"a": RecordCounts(2, len(holds), 1, until, ground)}}
 
 
 def test_tallies_begin_with_zeros() -> None:
-    assert Tallies([Subject(1, frozenset())], ["a", "b"]).counts == {1: {"a": Tally(), "b": Tally()}}
+    assert Tallies([Subject(1, frozenset())], ["a", "b"]).counts == {1: {"a": RecordCounts(), "b": RecordCounts()}}
 
 
 def test_scope() -> None:
@@ -141,7 +141,7 @@ def test_complaints_about_s3(collection: dict[str, object], complaint: str) -> N
     ],
 )
 def test_templates_that_can_name_each_others_keys(one: str, other: str, *, meet: bool) -> None:
-    namings = [Naming(name, "", Template.parse(text)) for name, text in (("one", one), ("other", other))]
+    namings = [RecordNaming(name, "", Template.parse(text)) for name, text in (("one", one), ("other", other))]
     for pair in (namings, namings[::-1]):
         found = list(overlaps("s", BASE, pair))
         assert [finding.code for finding in found] == ["template-overlap"] * meet
@@ -149,18 +149,20 @@ def test_templates_that_can_name_each_others_keys(one: str, other: str, *, meet:
 
 
 def test_places_parts_and_prefixes_that_meet() -> None:
-    def meeting(*namings: Naming) -> bool:
+    def meeting(*namings: RecordNaming) -> bool:
         return bool(list(overlaps("s", BASE, namings)))
 
     users, tokens = Template.parse("users/{user_id}/"), Template.parse("users/7/{token}")
-    assert meeting(Naming("a", "bkt", users, below=True), Naming("b", "bkt", tokens))
-    assert not meeting(Naming("a", "bkt", users), Naming("b", "bkt", tokens))
-    assert not meeting(Naming("a", "bkt", users, below=True), Naming("b", "other", tokens))
+    assert meeting(RecordNaming("a", "bkt", users, below=True), RecordNaming("b", "bkt", tokens))
+    assert not meeting(RecordNaming("a", "bkt", users), RecordNaming("b", "bkt", tokens))
+    assert not meeting(RecordNaming("a", "bkt", users, below=True), RecordNaming("b", "other", tokens))
     key, number, mail = Template.parse("online"), Template.parse("{user_id}"), Template.parse("{email}")
-    assert meeting(Naming("a", "", key, number), Naming("b", "", key, mail))
-    assert not meeting(Naming("a", "", key, number), Naming("b", "", key, Template.parse("u{user_id}")))
-    assert not meeting(Naming("a", "", key, number), Naming("b", "", Template.parse("offline"), mail))
-    assert meeting(Naming("a", "", key, number), Naming("b", "", Template.parse("on{token}")))  # the whole key would go
+    assert meeting(RecordNaming("a", "", key, number), RecordNaming("b", "", key, mail))
+    assert not meeting(RecordNaming("a", "", key, number), RecordNaming("b", "", key, Template.parse("u{user_id}")))
+    assert not meeting(RecordNaming("a", "", key, number), RecordNaming("b", "", Template.parse("offline"), mail))
+    assert meeting(
+        RecordNaming("a", "", key, number), RecordNaming("b", "", Template.parse("on{token}"))
+    )  # the whole key would go
 
 
 @given(st.text("ab:", max_size=6), st.text("ab:1", min_size=1, max_size=4), st.integers(0, 99))
@@ -169,7 +171,7 @@ def test_templates_meet_wherever_a_key_shows_it(literal: str, token: str, number
     one, other = Template.parse(f"{literal}{{user_id}}"), Template.parse(f"{token[:-1]}{{token}}")
     key = one.fill(str(number), Scope("company"))
     if key is not None and other.could_name(key):
-        assert list(overlaps("s", BASE, [Naming("a", "", one), Naming("b", "", other)]))
+        assert list(overlaps("s", BASE, [RecordNaming("a", "", one), RecordNaming("b", "", other)]))
 
 
 def test_what_an_index_names_goes_before_the_index() -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_connectors.contract import Subject, Tally
+from expunge_connectors.contract import RecordCounts, Subject
 from expunge_connectors.keyspace.template_rules import Tallies
-from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, doom, tally
+from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, classify, tally
 
 CUTOFF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEY = Target(1, "c", "b", "k", is_prefix=False, certain=True)
@@ -29,58 +29,60 @@ def found(
     return Found(target, entries, uploads, dict.fromkeys(held, LOCK))
 
 
-def counted(what: Found) -> Tally:
+def counted(what: Found) -> RecordCounts:
     tallies = Tallies([Subject(1, frozenset())], ["c"])
     tally(tallies, what, CUTOFF)
     return tallies.counts[1]["c"]
 
 
 def test_versions_count_and_markers_above_them_do_not() -> None:
-    assert counted(found(entry("m", 0, marker=True, latest=True), entry("2", -1), entry("1", -2))) == Tally(due=2)
+    assert counted(found(entry("m", 0, marker=True, latest=True), entry("2", -1), entry("1", -2))) == RecordCounts(
+        due=2
+    )
 
 
 def test_markers_alone_count_once() -> None:
     lone = found(entry("m2", -1, marker=True, latest=True), entry("m1", -2, marker=True))
-    assert counted(lone) == Tally(due=1)
-    assert [one.version for one in doom(lone, CUTOFF).entries] == ["m1", "m2"]
+    assert counted(lone) == RecordCounts(due=1)
+    assert [one.version for one in classify(lone, CUTOFF).entries] == ["m1", "m2"]
 
 
 def test_an_unfinished_upload_counts() -> None:
     upload = Upload("b", "k", "u", CUTOFF - timedelta(hours=1))
-    assert counted(found(uploads=(upload,))) == Tally(due=1)
+    assert counted(found(uploads=(upload,))) == RecordCounts(due=1)
     late = replace(upload, initiated=CUTOFF)
-    assert counted(found(uploads=(late,), target=DATED)) == Tally(newer=1)
-    assert doom(found(uploads=(upload, late), target=DATED), CUTOFF).uploads == (upload,)
+    assert counted(found(uploads=(late,), target=DATED)) == RecordCounts(newer=1)
+    assert classify(found(uploads=(upload, late), target=DATED), CUTOFF).uploads == (upload,)
 
 
 def test_the_cutoff_itself_is_newer() -> None:
-    assert counted(found(entry("1", 0, latest=True), target=DATED)) == Tally(newer=1)
-    assert counted(found(entry("1", -1, latest=True), target=DATED)) == Tally(due=1)
-    assert counted(found(entry("1", 1, latest=True))) == Tally(due=1)
+    assert counted(found(entry("1", 0, latest=True), target=DATED)) == RecordCounts(newer=1)
+    assert counted(found(entry("1", -1, latest=True), target=DATED)) == RecordCounts(due=1)
+    assert counted(found(entry("1", 1, latest=True))) == RecordCounts(due=1)
 
 
 def test_the_deepest_goes_first() -> None:
     what = found(entry("m", 0, marker=True, latest=True), entry("2", -1), entry("1", -2))
-    assert [one.version for one in doom(what, CUTOFF).entries] == ["1", "2", "m"]
+    assert [one.version for one in classify(what, CUTOFF).entries] == ["1", "2", "m"]
 
 
 def test_a_marker_stays_above_a_locked_version() -> None:
     locked = entry("1", -2)
-    decided = doom(found(entry("m", -1, marker=True, latest=True), locked, held=(locked,)), CUTOFF)
+    decided = classify(found(entry("m", -1, marker=True, latest=True), locked, held=(locked,)), CUTOFF)
     assert decided.entries == ()
     assert decided.hide == ()
 
 
 def test_a_locked_version_is_hidden_before_the_one_above_it_goes() -> None:
     locked, above = entry("1", -2), entry("2", -1, latest=True)
-    decided = doom(found(above, locked, held=(locked,)), CUTOFF)
+    decided = classify(found(above, locked, held=(locked,)), CUTOFF)
     assert decided.entries == (above,)
     assert decided.hide == ("k",)
 
 
 def test_a_locked_version_that_is_visible_stays_as_it_is() -> None:
     locked, below = entry("2", -1, latest=True), entry("1", -2)
-    decided = doom(found(locked, below, held=(locked,)), CUTOFF)
+    decided = classify(found(locked, below, held=(locked,)), CUTOFF)
     assert decided.entries == (below,)
     assert decided.hide == ()
 
@@ -97,7 +99,7 @@ histories = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_si
 def test_erasing_never_shows_what_was_hidden(history: list[tuple[Entry, bool]], *, certain: bool) -> None:
     entries = [one for one, _ in history]
     what = found(*entries, target=replace(KEY, certain=certain), held=tuple(one for one, locked in history if locked))
-    decided = doom(what, CUTOFF)
+    decided = classify(what, CUTOFF)
     visible = entries[0]
     going = list(decided.entries)
     for done in range(len(going) + 1):
@@ -113,6 +115,6 @@ def test_after_erasing_nothing_is_due(history: list[tuple[Entry, bool]], *, cert
     held = tuple(one for one, locked in history if locked)
     target = replace(KEY, certain=certain)
     before = counted(found(*entries, target=target, held=held))
-    gone = set(doom(found(*entries, target=target, held=held), CUTOFF).entries)
+    gone = set(classify(found(*entries, target=target, held=held), CUTOFF).entries)
     after = counted(found(*(one for one in entries if one not in gone), target=target, held=held))
     assert after == replace(before, due=0, newer=after.newer)

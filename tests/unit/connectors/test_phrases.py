@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
 
-from expunge_connectors.postgres.statement_cache import Blank, Phrase, Phrases
+from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 
 FIRST, SECOND = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -14,14 +14,14 @@ HOUR = timedelta(hours=1)
 
 def composed(cutoff: datetime, limit: int) -> sql.Composed:
     inner = sql.SQL("SELECT {} FROM t WHERE made < {}").format(
-        sql.Identifier("a", 'b"c'), Blank("cutoff", cutoff, less=HOUR)
+        sql.Identifier("a", 'b"c'), Placeholder("cutoff", cutoff, less=HOUR)
     )
     return sql.SQL("{} AND made < {} LIMIT {} -- {}").format(
-        inner, Blank("cutoff", cutoff), Blank("limit", limit), sql.Literal("it's")
+        inner, Placeholder("cutoff", cutoff), Placeholder("limit", limit), sql.Literal("it's")
     )
 
 
-def of(phrases: Phrases, key: str, cutoff: datetime, limit: int, asked: list[str]) -> Phrase:
+def of(phrases: StatementCache, key: str, cutoff: datetime, limit: int, asked: list[str]) -> CompiledStatement:
     def compose() -> sql.Composed:
         asked.append(key)
         return composed(cutoff, limit)
@@ -30,7 +30,7 @@ def of(phrases: Phrases, key: str, cutoff: datetime, limit: int, asked: list[str
 
 
 def test_a_phrase_is_put_together_once_and_filled_in_anew() -> None:
-    phrases, asked = Phrases(), list[str]()
+    phrases, asked = StatementCache(), list[str]()
     for cutoff, limit in ((FIRST, 10), (SECOND, 7)):
         assert of(phrases, "one", cutoff, limit, asked).as_string() == composed(cutoff, limit).as_string()
     assert asked == ["one"]
@@ -39,7 +39,7 @@ def test_a_phrase_is_put_together_once_and_filled_in_anew() -> None:
 
 
 def test_a_phrase_within_another_keeps_its_blanks() -> None:
-    phrases, asked = Phrases(), list[str]()
+    phrases, asked = StatementCache(), list[str]()
     for cutoff in (FIRST, SECOND):
         piece = of(phrases, "piece", cutoff, 1, asked)
         whole = phrases.phrase(
@@ -52,7 +52,7 @@ def test_a_phrase_within_another_keeps_its_blanks() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    phrases, asked = Phrases(), list[str]()
+    phrases, asked = StatementCache(), list[str]()
     for number in range(1001):
         of(phrases, str(number), FIRST, 1, asked)
     of(phrases, "1000", FIRST, 1, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expunge_connectors.s3.ttl_cache import GOOD_FOR, Recent
+from expunge_connectors.s3.ttl_cache import GOOD_FOR, TtlCache
 
 
 class Clock:
@@ -30,7 +30,7 @@ class Asked:
 
 def test_an_answer_is_good_for_a_minute_and_not_longer() -> None:
     clock, ask = Clock(), Asked()
-    recent = Recent(clock)
+    recent = TtlCache(clock)
     assert [recent.said("rules", ask) for _ in range(3)] == [1, 1, 1]
     clock.now += GOOD_FOR - 0.001
     assert recent.said("rules", ask) == 1
@@ -41,7 +41,7 @@ def test_an_answer_is_good_for_a_minute_and_not_longer() -> None:
 
 def test_using_an_answer_does_not_make_it_younger() -> None:
     clock, ask = Clock(), Asked()
-    recent = Recent(clock)
+    recent = TtlCache(clock)
     for _ in range(3):
         recent.said("rules", ask)
         clock.now += GOOD_FOR / 2
@@ -55,7 +55,7 @@ def test_no_is_an_answer_too() -> None:
         asked.append(True)
         return False
 
-    recent = Recent(Clock())
+    recent = TtlCache(Clock())
     assert not recent.said("lockable", ask)
     assert not recent.said("lockable", ask)
     assert len(asked) == 1
@@ -65,14 +65,14 @@ def test_an_error_is_not_remembered() -> None:
     def refuse() -> int:
         raise ValueError("no")
 
-    recent = Recent(Clock())
+    recent = TtlCache(Clock())
     with pytest.raises(ValueError, match=r"^no$"):
         recent.said("rules", refuse)
     assert recent.said("rules", Asked()) == 1
 
 
 def test_another_store_behind_the_same_address_has_said_nothing_yet() -> None:
-    ask, recent = Asked(), Recent(Clock())
+    ask, recent = Asked(), TtlCache(Clock())
     recent.are_of("one")
     assert recent.said("rules", ask) == 1
     recent.are_of("one")
@@ -84,7 +84,7 @@ def test_another_store_behind_the_same_address_has_said_nothing_yet() -> None:
 
 
 def test_whoever_inspects_sees_how_it_is_now() -> None:
-    ask, recent = Asked(), Recent(Clock())
+    ask, recent = Asked(), TtlCache(Clock())
     recent.said("rules", ask)
     recent.forget()
     assert recent.get("rules") is None
@@ -93,7 +93,7 @@ def test_whoever_inspects_sees_how_it_is_now() -> None:
 
 def test_what_is_too_old_is_not_kept() -> None:
     clock = Clock()
-    recent = Recent(clock)
+    recent = TtlCache(clock)
     recent.are_of("one")
     recent.put("old", 1)
     clock.now += GOOD_FOR

@@ -13,7 +13,7 @@ from expunge_connectors.keyspace.identifier_patterns import (
     IP,
     PHONE,
     identifiers,
-    key_shape,
+    mask_values,
     names_pattern,
     words_of,
 )
@@ -42,18 +42,18 @@ from expunge_connectors.keyspace.identifier_patterns import (
     ],
 )
 def test_shapes(name, shape):
-    assert key_shape(name) == shape
+    assert mask_values(name) == shape
 
 
 def test_words_of_the_maps_templates_stay():
-    assert key_shape("acme:user:7") == "{text}:user:{n}"
-    assert key_shape("acme:user:7", words_of(["acme:{user_id}:cart"])) == "acme:user:{n}"
+    assert mask_values("acme:user:7") == "{text}:user:{n}"
+    assert mask_values("acme:user:7", words_of(["acme:{user_id}:cart"])) == "acme:user:{n}"
 
 
 @given(st.text(max_size=40))
 def test_a_shape_holds_nothing_that_would_be_taken_out_again(name):
-    shape = key_shape(f"profile:{name}")
-    assert key_shape(shape) == shape
+    shape = mask_values(f"profile:{name}")
+    assert mask_values(shape) == shape
 
 
 def test_identifiers_of_a_shape():

@@ -14,7 +14,13 @@ from tests.contract.maps import CLIENT, COMPANY, LOG, data_map
 from expunge_config.datamap import DataMap, Identity, load
 from expunge_connectors.contract import Scope, Severity
 from expunge_connectors.keyspace.templates import Template
-from expunge_connectors.keyspace.unnormalised_names import Named, Spellings, readable, reader, unknown_spellings
+from expunge_connectors.keyspace.unnormalised_names import (
+    Named,
+    NormalisationSample,
+    readable,
+    reader,
+    unknown_spellings,
+)
 from expunge_connectors.redis import RedisSpec
 from expunge_connectors.redis.part_sampling import key_reader
 from expunge_connectors.registry import installed
@@ -55,7 +61,7 @@ def told(names: list[str], **keys: str) -> dict[str | None, str]:
         Named.of(name, one, whole(), one.templates[0], key_reader(one.templates[0]))
         for name, one in spec(**keys).collections.items()
     ]
-    spellings = Spellings("cache", known)
+    spellings = NormalisationSample("cache", known)
     spellings.see(names)
     return {one.collection: one.message.partition(" names")[0] for one in spellings.findings()}
 

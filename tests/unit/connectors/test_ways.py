@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.contract.maps import COMPANY, data_map
 
-from expunge_config.datamap import DataMap, Ways, load
+from expunge_config.datamap import DataMap, KeyFlow, load
 from expunge_connectors.memory import MemorySpec
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.mapping.retention_dependencies import needed_by
@@ -34,7 +34,7 @@ def calltrack(tmp_path: Path, **changes: dict[str, Any]) -> DataMap:
     return load(path, REGISTRY.store_specs, REGISTRY.backup_specs)
 
 
-def ways(found: DataMap, store: str = "main") -> dict[str, Ways]:
+def ways(found: DataMap, store: str = "main") -> dict[str, KeyFlow]:
     known = found.stores[store].ways(store, found)
     assert known is not None
     return dict(known)
@@ -53,7 +53,7 @@ def test_a_tombstone_that_leaves_every_way_as_it_was_takes_none_away(tmp_path: P
 
 def test_rows_lead_to_what_is_tied_to_them_and_leaves_to_nothing(tmp_path: Path) -> None:
     found = ways(calltrack(tmp_path))
-    assert found["messages"] == Ways(frozenset({"main.users.id"}))
+    assert found["messages"] == KeyFlow(frozenset({"main.users.id"}))
     assert found["user_addresses"].tells == found["addresses"].found_by == {"main.user_addresses.address_id"}
     assert found["recordings"].tells == {"main.recordings.id", "recording_object"}
     assert "access_log" not in found
@@ -80,11 +80,11 @@ def test_what_led_to_a_row_is_not_news(tmp_path: Path, ties: list[dict[str, str]
 
 def test_keys_and_objects(tmp_path: Path) -> None:
     found = calltrack(tmp_path)
-    assert ways(found, "cache")["session_index"] == Ways(frozenset({"user_id"}), frozenset({"session_token"}))
-    assert ways(found, "cache")["sessions"] == Ways(frozenset({"session_token"}))
+    assert ways(found, "cache")["session_index"] == KeyFlow(frozenset({"user_id"}), frozenset({"session_token"}))
+    assert ways(found, "cache")["sessions"] == KeyFlow(frozenset({"session_token"}))
     assert ways(found, "recordings") == {
-        "recordings": Ways(frozenset({"recording_object"})),
-        "exports": Ways(frozenset({"user_id"})),
+        "recordings": KeyFlow(frozenset({"recording_object"})),
+        "exports": KeyFlow(frozenset({"user_id"})),
     }
 
 
@@ -114,7 +114,7 @@ def test_records_in_memory() -> None:
     }
     found = data_map({"memory": MemorySpec.model_validate({"connector": "memory", "collections": collections})})
     assert ways(found, "memory")["people"].tells == {"user_id", "email"}
-    assert ways(found, "memory")["notes"] == Ways(frozenset({"user_id"}))
+    assert ways(found, "memory")["notes"] == KeyFlow(frozenset({"user_id"}))
 
 
 def test_a_shared_row_is_needed_by_those_that_point_to_it_without_a_foreign_key(tmp_path: Path) -> None:

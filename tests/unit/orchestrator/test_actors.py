@@ -27,24 +27,24 @@ from expunge_orchestrator.auth import local_actor
     ],
 )
 def test_the_same_person_in_another_spelling(spelt: str) -> None:
-    assert local_actor.same("ann", spelt)
-    assert local_actor.same(spelt, "ann")
+    assert local_actor.same_actor("ann", spelt)
+    assert local_actor.same_actor(spelt, "ann")
 
 
 @pytest.mark.parametrize("other", ["anna", "bob", "an n", ""])
 def test_somebody_else(other: str) -> None:
-    assert not local_actor.same("ann", other)
+    assert not local_actor.same_actor("ann", other)
 
 
 def test_spaces_between_words_count_once() -> None:
-    assert local_actor.same("Ann Lee", "ann\u00a0\u00a0lee")
+    assert local_actor.same_actor("Ann Lee", "ann\u00a0\u00a0lee")
 
 
 @pytest.mark.parametrize("name", ["ann\u200b", "an\x1bn", "ann\u202e", " ", "a\u034fnn", "\u3164"])
 def test_a_name_that_cannot_be_seen_is_refused(name: str) -> None:
     with pytest.raises(ConfigError):
-        local_actor.actor_of(Settings(actor=name))
+        local_actor.current_actor(Settings(actor=name))
 
 
 def test_white_space_at_the_edges_is_no_part_of_a_name() -> None:
-    assert local_actor.actor_of(Settings(actor=" ann ")) == "ann"
+    assert local_actor.current_actor(Settings(actor=" ann ")) == "ann"

@@ -10,7 +10,7 @@ import pytest
 from expunge_connectors.contract import CopyListing
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.execution import ahead
-from expunge_orchestrator.execution.ahead import Ahead, Listings
+from expunge_orchestrator.execution.ahead import BackupListingPrefetch, Listings
 
 
 def listed(place: str) -> Listings:
@@ -22,14 +22,14 @@ def now() -> Listings:
 
 
 def test_a_listing_that_was_begun_in_this_round_is_used_once() -> None:
-    made = Ahead()
+    made = BackupListingPrefetch()
     made.begin(1, lambda: listed("before"))
     assert made.listings(1, now) == listed("before")
     assert made.listings(1, now) == listed("now")
 
 
 def test_another_rounds_listing_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Ahead()
+    made = BackupListingPrefetch()
     made.begin(1, lambda: listed("before"))
     assert made.listings(2, now) == listed("now"), "something was erased since"
     made.begin(3, lambda: listed("before"))
@@ -41,7 +41,7 @@ def test_a_place_that_could_not_be_listed_is_not_one_without_copies() -> None:
     def fail() -> Listings:
         raise TransientError("no answer.")
 
-    made = Ahead()
+    made = BackupListingPrefetch()
     made.begin(1, fail)
     with pytest.raises(TransientError):
         made.listings(1, now)
@@ -55,7 +55,7 @@ def test_nothing_is_left_running() -> None:
         over.set()
         return listed("before")
 
-    made = Ahead()
+    made = BackupListingPrefetch()
     made.begin(1, observe)
     made.end()
     assert begun.is_set()

@@ -39,7 +39,7 @@ class Both(Separate):
 
 @pytest.mark.parametrize(("store", "asked"), [(Separate(), ["identity", "now"]), (Both(), ["both"])])
 def test_what_a_store_is_and_its_clock_is_one_question_where_it_can_be(store: Separate, asked: list[str]) -> None:
-    assert store_calls.identified(store) == (IDENTITY, AT)  # type: ignore[arg-type] # nothing else of it is asked
+    assert store_calls.identity_and_time(store) == (IDENTITY, AT)  # type: ignore[arg-type] # nothing else of it is asked
     assert store.asked == asked
 
 
@@ -52,7 +52,7 @@ def test_the_answers_come_in_the_order_of_the_names_whoever_is_first() -> None:
         late.set()
         return name.upper()
 
-    assert list(store_calls.each(["main", "recordings"], ask, at_once=2).items()) == [
+    assert list(store_calls.gather(["main", "recordings"], ask, at_once=2).items()) == [
         ("main", "MAIN"),
         ("recordings", "RECORDINGS"),
     ]
@@ -72,7 +72,7 @@ def test_of_several_errors_the_first_stores_is_raised_and_every_call_is_over() -
             raise ValueError(name)
 
     with pytest.raises(ValueError, match=r"^b$"):
-        store_calls.each("abc", ask, at_once=3)
+        store_calls.gather("abc", ask, at_once=3)
     assert sorted(over) == ["a", "b", "c"]
 
 
@@ -85,6 +85,6 @@ def test_one_at_a_time_asks_nobody_after_an_error_and_no_other_thread() -> None:
             raise ValueError(name)
 
     with pytest.raises(ValueError, match=r"^b$"):
-        store_calls.each("abc", ask, at_once=1)
+        store_calls.gather("abc", ask, at_once=1)
     here = threading.get_ident()
     assert asked == [("a", here), ("b", here)]

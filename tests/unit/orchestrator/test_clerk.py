@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
-from expunge_orchestrator.api.write_queue import MOST, Clerk, Job
+from expunge_orchestrator.api.write_queue import MOST, GroupCommitWriter, WriteJob
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import open_ledger, reading
 
@@ -36,11 +36,11 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 
 
 @pytest.fixture
-def clerk(ledger: sa.Engine) -> Clerk:
-    return Clerk(ledger)
+def clerk(ledger: sa.Engine) -> GroupCommitWriter:
+    return GroupCommitWriter(ledger)
 
 
-def writes(name: str) -> Job[str]:
+def writes(name: str) -> WriteJob[str]:
     """A job that writes a row and returns its name."""
 
     def job(connection: sa.Connection) -> str:
@@ -50,7 +50,7 @@ def writes(name: str) -> Job[str]:
     return job
 
 
-def refuses(name: str) -> Job[str]:
+def refuses(name: str) -> WriteJob[str]:
     """A job that writes a row and is refused after it."""
 
     def job(connection: sa.Connection) -> str:
@@ -67,7 +67,7 @@ def there(ledger: sa.Engine) -> set[str]:
 
 
 @contextmanager
-def held_up(clerk: Clerk) -> Iterator[None]:
+def held_up(clerk: GroupCommitWriter) -> Iterator[None]:
     """Keeps the clerk at another job: whatever is handed in within shares the next transaction."""
     begun, go_on = threading.Event(), threading.Event()
 
@@ -99,7 +99,7 @@ def commits(ledger: sa.Engine) -> Iterator[list[int]]:
         event.remove(ledger, "commit", count)
 
 
-def test_nobody_is_answered_before_the_commit(ledger: sa.Engine, clerk: Clerk) -> None:
+def test_nobody_is_answered_before_the_commit(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
     """The commit is held up: all jobs are done by then, and none of them is answered, whatever came of it."""
     at_the_commit, go_on = threading.Event(), threading.Event()
     found: Queue[bool] = Queue()
@@ -123,7 +123,7 @@ def test_nobody_is_answered_before_the_commit(ledger: sa.Engine, clerk: Clerk) -
     assert [found.get(timeout=SOON) for _ in answers] == [True, True, True]
 
 
-def _second(listener: Job[None]) -> Job[None]:
+def _second(listener: WriteJob[None]) -> WriteJob[None]:
     """A listener that lets one event pass, and is called once."""
     seen: list[int] = []
 
@@ -135,7 +135,7 @@ def _second(listener: Job[None]) -> Job[None]:
     return listens
 
 
-def test_a_commit_that_fails_fails_everybody_and_leaves_nothing(ledger: sa.Engine, clerk: Clerk) -> None:
+def test_a_commit_that_fails_fails_everybody_and_leaves_nothing(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
     """Refused by the database itself: a foreign key that is looked at when the transaction ends."""
     with ledger.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE parent (id integer PRIMARY KEY)")
@@ -160,7 +160,7 @@ def test_a_commit_that_fails_fails_everybody_and_leaves_nothing(ledger: sa.Engin
 
 
 @pytest.mark.parametrize("how", ["refusal", "the database's"])
-def test_a_refusal_between_two_undoes_itself_alone(ledger: sa.Engine, clerk: Clerk, how: str) -> None:
+def test_a_refusal_between_two_undoes_itself_alone(ledger: sa.Engine, clerk: GroupCommitWriter, how: str) -> None:
     """On Postgres an error of a statement spoils the transaction up to its savepoint."""
     between = refuses("b") if how == "refusal" else writes("a")
     with commits(ledger) as seen:
@@ -174,7 +174,7 @@ def test_a_refusal_between_two_undoes_itself_alone(ledger: sa.Engine, clerk: Cle
     assert there(ledger) == {"a", "c"}
 
 
-def test_whoever_has_gone_away_harms_nobody(ledger: sa.Engine, clerk: Clerk) -> None:
+def test_whoever_has_gone_away_harms_nobody(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
     """Gone while they stood in line: their job is not begun. Gone while it runs: they cannot be, and it is finished."""
     with held_up(clerk):
         answers = [clerk.write(writes(name)) for name in "abc"]
@@ -198,7 +198,7 @@ def test_whoever_has_gone_away_harms_nobody(ledger: sa.Engine, clerk: Clerk) -> 
     assert there(ledger) == {"a", "c", "d"}
 
 
-def test_all_of_a_group_have_gone_away(ledger: sa.Engine, clerk: Clerk) -> None:
+def test_all_of_a_group_have_gone_away(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
     with held_up(clerk):
         answers = [clerk.write(writes(name)) for name in "abc"]
         assert all(one.cancel() for one in answers)
@@ -206,13 +206,13 @@ def test_all_of_a_group_have_gone_away(ledger: sa.Engine, clerk: Clerk) -> None:
     assert there(ledger) == {"d"}
 
 
-def test_answers_go_to_whoever_asked_in_order(ledger: sa.Engine, clerk: Clerk) -> None:
+def test_answers_go_to_whoever_asked_in_order(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
     """Fifty callers at once, ten calls each, one after the other; every third is refused."""
     callers, calls = 50, 10
     together = threading.Barrier(callers)
     order: list[str] = []
 
-    def named(name: str) -> Job[str]:
+    def named(name: str) -> WriteJob[str]:
         def job(connection: sa.Connection) -> str:
             order.append(name)
             return (refuses if int(name.partition(" ")[2]) % 3 == 2 else writes)(name)(connection)

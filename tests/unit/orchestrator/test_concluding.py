@@ -9,7 +9,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.receipts import statement_bodies
-from expunge_orchestrator.receipts.outcome_bodies import Conclusions
+from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes
 from expunge_reports import canonical
 
@@ -54,7 +54,7 @@ RECORDS = st.fixed_dictionaries(
 
 @given(people=st.lists(st.tuples(RECORDS, RECORDS), min_size=1, max_size=6))
 def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
-    conclusions = Conclusions(
+    conclusions = OutcomeBodies(
         BATCH,
         cutoffs=CUTOFFS,
         grounds=GROUNDS,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_orchestrator.rules.chunking import WORKERS, cut, sizes
+from expunge_orchestrator.rules.chunking import WORKERS, chunk_sizes, chunks
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ from expunge_orchestrator.rules.chunking import WORKERS, cut, sizes
     ],
 )
 def test_sizes(people: int, at_most: int, expected: list[int]) -> None:
-    assert sizes(people, at_most) == expected
+    assert chunk_sizes(people, at_most) == expected
 
 
 @given(st.integers(0, 30_000), st.integers(1, 10_000))
 def test_everybody_is_in_one_and_no_worker_waits_for_another(people: int, at_most: int) -> None:
-    made = sizes(people, at_most)
+    made = chunk_sizes(people, at_most)
     assert sum(made) == people
     assert all(0 < one <= at_most for one in made)
     assert max(made, default=0) - min(made, default=0) <= 1
@@ -37,4 +37,4 @@ def test_everybody_is_in_one_and_no_worker_waits_for_another(people: int, at_mos
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 60))
 def test_the_order_stays(people: list[int], at_most: int) -> None:
-    assert [one for chunk in cut(iter(people), len(people), at_most) for one in chunk] == people
+    assert [one for chunk in chunks(iter(people), len(people), at_most) for one in chunk] == people

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from expunge_orchestrator.gc_tuning import collected_seldom
+from expunge_orchestrator.gc_tuning import reduced_gc
 
 
 def test_it_looks_less_often_and_then_as_before() -> None:
@@ -14,7 +14,7 @@ def test_it_looks_less_often_and_then_as_before() -> None:
     seen: list[tuple[int, int]] = []
 
     def work() -> None:
-        with collected_seldom():
+        with reduced_gc():
             seen.append((gc.get_threshold()[0], gc.get_freeze_count()))
             raise KeyError
 

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 from expunge_orchestrator.ledger import request_tables, tables
-from expunge_orchestrator.ledger.database import HEAD, open_ledger, sole_runner
+from expunge_orchestrator.ledger.database import HEAD, open_ledger, runner_lock
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_the_ledger_is_private_durable_and_forgets(url: str) -> None:
 
 def test_a_second_runner_is_refused(url: str) -> None:
     first, second = open_ledger(url), open_ledger(url)
-    with sole_runner(first), pytest.raises(LedgerBusyError), sole_runner(second):
+    with runner_lock(first), pytest.raises(LedgerBusyError), runner_lock(second):
         pass
-    with sole_runner(second):
+    with runner_lock(second):
         pass
     first.dispose()
     second.dispose()

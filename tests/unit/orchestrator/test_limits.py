@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.rules.limits_and_drift import drifted, exceeded, told
+from expunge_orchestrator.rules.limits_and_drift import describe, drifted, exceeded
 
 DUE = {"main": {"users": 200, "notes": 90}}
 
@@ -31,7 +31,7 @@ def test_what_exceeds_a_limit(
 ) -> None:
     found = exceeded(limits, 10, 40, DUE, sizes)
     assert [(one["limit"], one["place"], one["value"], one["allowed"]) for one in found] == expected
-    assert all(str(one["allowed"]) in told(one) for one in found)
+    assert all(str(one["allowed"]) in describe(one) for one in found)
 
 
 @pytest.mark.parametrize(("due", "places"), [(99, []), (100, ["main.users"])])

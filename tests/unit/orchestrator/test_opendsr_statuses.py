@@ -63,7 +63,7 @@ ENDS: tuple[Mapping[str, int], ...] = ({"erased": 1}, {"partially-erased": 1}, {
 @pytest.mark.parametrize("state", RequestState)
 def test_before_there_is_a_batch(state: RequestState) -> None:
     one = replace(WAITING, state=state)
-    status = status_of(public_status.told(one, None, {}))
+    status = status_of(public_status.public_status(one, None, {}))
     assert status == OF_THEIR_OWN[state]
     assert (status == "pending") is public_status.cancellable(one), "pending is what can be withdrawn"
 
@@ -91,7 +91,7 @@ def test_the_end_is_the_one_that_webhooks_tell(state: BatchState, results: Mappi
 
 def test_what_was_denied_by_somebody_keeps_its_reason() -> None:
     one = replace(WAITING, state=RequestState.DENIED, reason="excessive")
-    assert more_of(public_status.told(one, None, {}), one.reason) == {"state": "denied", "reason": "excessive"}
+    assert more_of(public_status.public_status(one, None, {}), one.reason) == {"state": "denied", "reason": "excessive"}
 
 
 def test_a_word_that_is_not_known_is_no_end() -> None:
@@ -99,5 +99,5 @@ def test_a_word_that_is_not_known_is_no_end() -> None:
 
 
 def told(request: Request, state: BatchState, results: Mapping[str, int]) -> tuple[str, dict[str, str | None]]:
-    word = public_status.told(request, replace(BATCH, state=state), results)
+    word = public_status.public_status(request, replace(BATCH, state=state), results)
     return status_of(word), more_of(word, request.reason)

@@ -7,40 +7,40 @@ from datetime import date
 import pytest
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Tally
+from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.rules.outcomes import (
     Outcome,
     Result,
-    at_least,
-    grown,
-    judge,
     lines,
+    max_due,
+    merge_counts,
+    outcome_of,
     pack,
     result,
     summary,
     unpack,
 )
 
-NOTHING = Tally()
+NOTHING = RecordCounts()
 
 
 @pytest.mark.parametrize(
     ("action", "found", "verified", "expected"),
     [
-        (Action.DELETE, Tally(due=3), NOTHING, Outcome.ERASED),
-        (Action.TOMBSTONE, Tally(due=1), NOTHING, Outcome.TOMBSTONED),
-        (Action.RETAIN, Tally(retained=2), Tally(retained=2), Outcome.RETAINED),
-        (Action.RETAIN, Tally(due=1, retained=2), Tally(retained=2), Outcome.RETAINED),
-        (Action.DELETE, Tally(due=1), Tally(newer=1), Outcome.ERASED),
+        (Action.DELETE, RecordCounts(due=3), NOTHING, Outcome.ERASED),
+        (Action.TOMBSTONE, RecordCounts(due=1), NOTHING, Outcome.TOMBSTONED),
+        (Action.RETAIN, RecordCounts(retained=2), RecordCounts(retained=2), Outcome.RETAINED),
+        (Action.RETAIN, RecordCounts(due=1, retained=2), RecordCounts(retained=2), Outcome.RETAINED),
+        (Action.DELETE, RecordCounts(due=1), RecordCounts(newer=1), Outcome.ERASED),
         (Action.DELETE, NOTHING, NOTHING, Outcome.NOT_FOUND),
-        (Action.DELETE, Tally(due=3), Tally(due=1), Outcome.FAILED),
-        (Action.DELETE, NOTHING, Tally(due=1), Outcome.FAILED),
-        (Action.DELETE, Tally(due=3), None, Outcome.FAILED),
+        (Action.DELETE, RecordCounts(due=3), RecordCounts(due=1), Outcome.FAILED),
+        (Action.DELETE, NOTHING, RecordCounts(due=1), Outcome.FAILED),
+        (Action.DELETE, RecordCounts(due=3), None, Outcome.FAILED),
         (Action.DELETE, NOTHING, None, Outcome.FAILED),
     ],
 )
-def test_judgement(action: Action, found: Tally, verified: Tally | None, expected: Outcome) -> None:
-    assert judge(action, found, verified) is expected
+def test_judgement(action: Action, found: RecordCounts, verified: RecordCounts | None, expected: Outcome) -> None:
+    assert outcome_of(action, found, verified) is expected
 
 
 def test_a_collection_that_nobody_counted_is_failed() -> None:
@@ -53,13 +53,13 @@ def test_a_collection_that_nobody_counted_is_failed() -> None:
 
 def test_retained_is_never_plain_erased() -> None:
     actions = {"main": {"a": Action.DELETE, "b": Action.RETAIN}}
-    found = {"main": pack({"a": Tally(due=1), "b": Tally(retained=1)})}
-    left = {"main": pack({"a": NOTHING, "b": Tally(retained=1)})}
+    found = {"main": pack({"a": RecordCounts(due=1), "b": RecordCounts(retained=1)})}
+    left = {"main": pack({"a": NOTHING, "b": RecordCounts(retained=1)})}
     assert result(lines(actions, found, left)) is Result.PARTIALLY_ERASED
 
 
 def test_counts_survive_packing() -> None:
-    tallies = {"a": Tally(1, 2, 3, date(2030, 1, 31), "object-lock"), "b": Tally()}
+    tallies = {"a": RecordCounts(1, 2, 3, date(2030, 1, 31), "object-lock"), "b": RecordCounts()}
     assert unpack(pack(tallies)) == tallies
 
 
@@ -81,39 +81,48 @@ def test_a_batch_is_called_erased_only_if_everybody_found_was(results: dict[str,
 
 
 def test_a_repeated_review_keeps_what_was_due() -> None:
-    earlier = pack({"messages": Tally(due=2), "users": Tally(due=0), "gone": Tally(due=5)})
-    seen = {"messages": Tally(newer=1), "users": Tally(due=1), "new": Tally(due=3)}
-    assert at_least(seen, earlier) == {"messages": Tally(due=2, newer=1), "users": Tally(due=1), "new": Tally(due=3)}
-    assert at_least(seen, {}) == seen
+    earlier = pack({"messages": RecordCounts(due=2), "users": RecordCounts(due=0), "gone": RecordCounts(due=5)})
+    seen = {"messages": RecordCounts(newer=1), "users": RecordCounts(due=1), "new": RecordCounts(due=3)}
+    assert max_due(seen, earlier) == {
+        "messages": RecordCounts(due=2, newer=1),
+        "users": RecordCounts(due=1),
+        "new": RecordCounts(due=3),
+    }
+    assert max_due(seen, {}) == seen
 
 
 @pytest.mark.parametrize(
     ("found", "verified", "counted", "expected"),
     [
-        (Tally(due=2), None, Tally(due=1), (2, 0)),  # not verified since: the one may be one of the two
-        (Tally(due=2), Tally(due=0), Tally(due=1), (3, 0)),  # both were gone: this one came since
-        (Tally(due=2), Tally(due=1), Tally(due=1), (2, 0)),
-        (Tally(due=2), Tally(due=1), Tally(due=3), (4, 0)),
-        (Tally(), Tally(due=1), Tally(due=1), (1, 0)),
-        (Tally(retained=1), Tally(retained=1), Tally(due=1), (1, 0)),  # one record, kept and then due
-        (Tally(retained=1), None, Tally(due=1), (1, 0)),
-        (Tally(due=1), Tally(retained=1), Tally(due=1), (1, 0)),
-        (Tally(due=1, retained=2), Tally(retained=2), Tally(retained=2), (1, 2)),
-        (Tally(due=3), Tally(due=0), Tally(), (3, 0)),
-        (Tally(due=1), None, None, (1, 0)),
+        (RecordCounts(due=2), None, RecordCounts(due=1), (2, 0)),  # not verified since: the one may be one of the two
+        (RecordCounts(due=2), RecordCounts(due=0), RecordCounts(due=1), (3, 0)),  # both were gone: this one came since
+        (RecordCounts(due=2), RecordCounts(due=1), RecordCounts(due=1), (2, 0)),
+        (RecordCounts(due=2), RecordCounts(due=1), RecordCounts(due=3), (4, 0)),
+        (RecordCounts(), RecordCounts(due=1), RecordCounts(due=1), (1, 0)),
+        (
+            RecordCounts(retained=1),
+            RecordCounts(retained=1),
+            RecordCounts(due=1),
+            (1, 0),
+        ),  # one record, kept and then due
+        (RecordCounts(retained=1), None, RecordCounts(due=1), (1, 0)),
+        (RecordCounts(due=1), RecordCounts(retained=1), RecordCounts(due=1), (1, 0)),
+        (RecordCounts(due=1, retained=2), RecordCounts(retained=2), RecordCounts(retained=2), (1, 2)),
+        (RecordCounts(due=3), RecordCounts(due=0), RecordCounts(), (3, 0)),
+        (RecordCounts(due=1), None, None, (1, 0)),
     ],
 )
 def test_what_was_found_grows_by_what_came_since(
-    found: Tally, verified: Tally | None, counted: Tally | None, expected: tuple[int, int]
+    found: RecordCounts, verified: RecordCounts | None, counted: RecordCounts | None, expected: tuple[int, int]
 ) -> None:
-    def record(one: Tally | None) -> dict[str, dict[str, list[object]]]:
+    def record(one: RecordCounts | None) -> dict[str, dict[str, list[object]]]:
         return {} if one is None else {"main": pack({"a": one})}
 
-    (values,) = grown(record(found), record(verified), record(counted))["main"].values()
+    (values,) = merge_counts(record(found), record(verified), record(counted))["main"].values()
     assert tuple(values[:2]) == expected
 
 
 def test_what_a_verification_saw_is_found_by_that() -> None:
     actions = {"main": {"a": Action.DELETE}}
-    (line,) = lines(actions, {"main": pack({"a": Tally()})}, {"main": pack({"a": Tally(due=1)})})
+    (line,) = lines(actions, {"main": pack({"a": RecordCounts()})}, {"main": pack({"a": RecordCounts(due=1)})})
     assert (line.found.due, line.outcome) == (1, Outcome.FAILED)

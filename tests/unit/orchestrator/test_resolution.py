@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
-from expunge_connectors.contract import Subject, SubjectKey, Yield
+from expunge_connectors.contract import DiscoveredKey, Subject, SubjectKey
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve
 
 USER_7 = SubjectKey("user_id", "7")
@@ -35,14 +35,14 @@ def data_map() -> DataMap:
 
 
 def lookup_over(edges: dict[SubjectKey, set[SubjectKey]]) -> Lookup:
-    def lookup(subjects: Sequence[Subject]) -> Iterable[Yield]:
+    def lookup(subjects: Sequence[Subject]) -> Iterable[DiscoveredKey]:
         for subject in subjects:
             ahead = list(subject.keys)
             seen = set(ahead)
             while ahead:
                 via = ahead.pop()
                 for key in edges.get(via, ()):
-                    yield Yield(subject.number, via, "collection", key)
+                    yield DiscoveredKey(subject.number, via, "collection", key)
                     if key.namespace.count(".") and key not in seen:  # a connector follows its own paths to the end
                         seen.add(key)
                         ahead.append(key)
@@ -112,7 +112,7 @@ def test_a_chunk_is_resolved_in_rounds_not_one_by_one(data_map: DataMap) -> None
     rounds = 0
     inner = lookup_over({EMAIL: {USER_7}, OTHER_EMAIL: {USER_9}, USER_7: {TOKEN}})
 
-    def counting(subjects: Sequence[Subject]) -> Iterable[Yield]:
+    def counting(subjects: Sequence[Subject]) -> Iterable[DiscoveredKey]:
         nonlocal rounds
         rounds += 1
         return inner(subjects)

@@ -6,14 +6,14 @@ import pytest
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.ledger.identifier_encryption import Seal
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 
 KEYS = frozenset({SubjectKey("email", "ann@mail.example"), SubjectKey("user_id", "7")})
 
 
 def test_what_was_sealed_opens_again_and_shows_nothing() -> None:
-    seal = Seal(os.urandom(32))
+    seal = ItemCipher(os.urandom(32))
     wrapped = seal.new_key()
     sealed = seal.close(wrapped, "er_1", KEYS)
     assert seal.open(wrapped, "er_1", sealed) == KEYS
@@ -21,16 +21,16 @@ def test_what_was_sealed_opens_again_and_shows_nothing() -> None:
 
 
 def test_a_sealed_value_moved_to_another_series_does_not_open() -> None:
-    seal = Seal(os.urandom(32))
+    seal = ItemCipher(os.urandom(32))
     wrapped = seal.new_key()
     with pytest.raises(KeysError):
         seal.open(wrapped, "er_2", seal.close(wrapped, "er_1", KEYS))
 
 
 def test_another_wrapping_key_opens_nothing() -> None:
-    wrapped = Seal(os.urandom(32)).new_key()
+    wrapped = ItemCipher(os.urandom(32)).new_key()
     with pytest.raises(KeysError):
-        Seal(os.urandom(32)).open(wrapped, "er_1", b"\x00" * 40)
+        ItemCipher(os.urandom(32)).open(wrapped, "er_1", b"\x00" * 40)
 
 
 def test_tags_differ_by_namespace_value_and_key() -> None:

@@ -52,7 +52,7 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text CO
 """
 
 
-class RememberedCatalogue:
+class CachedCatalog:
     """The catalogue of some tables. Safe to use from several threads; each connection must lead to the same server.
 
     Args:

@@ -11,7 +11,7 @@ from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Foreig
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables
 from expunge_connectors.postgres.draft.column_classifier import Kind, Seen, contacts, look, told
-from expunge_connectors.postgres.draft.table_roles import Picture, kept_like, log_like, picture, singular
+from expunge_connectors.postgres.draft.table_roles import TableRoles, kept_like, log_like, picture, singular
 from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
 from expunge_connectors.postgres.inspection import table_sampling
 
@@ -54,7 +54,7 @@ class _Drafter:
     live: Catalogue
     tables: Mapping[str, Table]
     seen: Mapping[str, Seen]
-    picture: Picture
+    picture: TableRoles
 
     def draft(self) -> StoreDraft:
         identities: dict[str, Mapping[str, object]] = {

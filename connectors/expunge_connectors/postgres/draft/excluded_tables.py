@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from expunge_connectors.postgres.draft.column_classifier import CONTACTS, Kinds, Seen, told
-from expunge_connectors.postgres.draft.table_roles import Picture, log_like
+from expunge_connectors.postgres.draft.table_roles import TableRoles, log_like
 
 
-def notes(picture: Picture, seen: Mapping[str, Seen]) -> Iterator[str]:
+def notes(picture: TableRoles, seen: Mapping[str, Seen]) -> Iterator[str]:
     """What nothing has to be decided about."""
     if not picture.persons:
         yield "No table looks like one row for each person: name it, with `person`, and tie the others to it."
@@ -27,7 +27,7 @@ def notes(picture: Picture, seen: Mapping[str, Seen]) -> Iterator[str]:
             yield f"{table}: nothing personal was seen."
 
 
-def questions(picture: Picture, seen: Mapping[str, Seen]) -> Iterator[str]:
+def questions(picture: TableRoles, seen: Mapping[str, Seen]) -> Iterator[str]:
     """What has to be decided about tables that are no collections."""
     for table, keys in picture.lookups.items():
         children = dict.fromkeys(key.child for key in keys)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
-from expunge_connectors.postgres.dependency_graph import reaches
+from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.draft.column_classifier import Kinds, Place, contacts, personal, snaked
 
 _PEOPLE = frozenset(
@@ -27,7 +27,7 @@ _KEPT = re.compile(r"(^|_)(invoice|order|payment|transaction|receipt|booking|led
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class TableRoles:
     """What seems to be what. Tables as `schema.table`.
 
     Attributes:
@@ -69,7 +69,7 @@ def kept_like(table: str) -> bool:
     return _KEPT.search(_snake(table)) is not None
 
 
-def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> Picture:
+def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> TableRoles:
     """Sort the tables of a database.
 
     Args:
@@ -107,7 +107,7 @@ def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapp
     ids = {f"{singular(person)}_id" for person in persons}
     loose = tuple(table for table in rest if contacts(kinds.get(table, {})) or ids & set(tables[table].columns))
     others = tuple(table for table in rest if table not in loose)
-    return Picture(tuple(persons), tied, shared, loose, tuple(members), lookups, others)
+    return TableRoles(tuple(persons), tied, shared, loose, tuple(members), lookups, others)
 
 
 def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> list[str]:
@@ -128,14 +128,16 @@ def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Map
     weak = [
         one
         for one in weak
-        if not _hangs_on(one, [*strong, *weak], edges) and not any(reaches(edges, person, one) for person in strong)
+        if not _hangs_on(one, [*strong, *weak], edges) and not any(has_path(edges, person, one) for person in strong)
     ]
     return [table for table in tables if table in strong or table in weak]
 
 
 def _hangs_on(table: str, others: Iterable[str], edges: list[tuple[str, str]]) -> bool:
     """Foreign keys lead from the table to one of the others, and not back."""
-    return any(other != table and reaches(edges, table, other) and not reaches(edges, other, table) for other in others)
+    return any(
+        other != table and has_path(edges, table, other) and not has_path(edges, other, table) for other in others
+    )
 
 
 def _says_person(table: str) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import counted
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import named_there, refers, same_row, values
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
-def look(search: Search, mapped: MappedTable) -> None:
+def look(search: Search, mapped: BoundTable) -> None:
     """See whether any row found waits."""
     if mapped.binding or any(feed.needed for feed in mapped.feeds):
         statement = search.phrase(
@@ -27,7 +27,7 @@ def look(search: Search, mapped: MappedTable) -> None:
             search.waiting.add(mapped.name)
 
 
-def no_identifiers(search: Search, mapped: MappedTable) -> bool:
+def no_identifiers(search: Search, mapped: BoundTable) -> bool:
     """Take note of values that are no identifiers ("unknown", "n/a"): nothing needs to wait for nobody's keys.
 
     Whether a value is one, only the normaliser can say; in a column of numbers or UUIDs every value is. True if there
@@ -58,13 +58,13 @@ def no_identifiers(search: Search, mapped: MappedTable) -> bool:
     return found
 
 
-def hold_back(search: Search, parents: Sequence[MappedTable]) -> None:
+def defer_parents(search: Search, parents: Sequence[BoundTable]) -> None:
     """Let wait what waiting rows refer to, in a circle as often as it takes."""
     while any(_held_back(search, one) for one in parents):
         pass
 
 
-def _held_back(search: Search, parent: MappedTable) -> int:
+def _held_back(search: Search, parent: BoundTable) -> int:
     """How many more rows of the parent wait now."""
     held = 0
     for key in search.store.foreign_keys:

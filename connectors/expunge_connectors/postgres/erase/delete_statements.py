@@ -13,20 +13,20 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.erase.found_rows import Evidence
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.erase.found_rows import FoundRows
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import place_names, refers, same_row
-from expunge_connectors.postgres.sql.fragments import TRUE, both, column, either, listed, raw
-from expunge_connectors.postgres.sql.row_conditions import kept, owned, requested
-from expunge_connectors.postgres.sql.subject_search import Search, Way, joined, reached
-from expunge_connectors.postgres.sql.tombstones import entombed, put
-from expunge_connectors.postgres.statement_cache import Blank
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
+from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached
+from expunge_connectors.postgres.sql.tombstones import is_tombstone, put
+from expunge_connectors.postgres.statement_cache import Placeholder
 
 
 def delete(
     search: Search,
-    mapped: MappedTable,
-    ways: Sequence[Way],
+    mapped: BoundTable,
+    ways: Sequence[SearchPath],
     limit: int | None,
     only: sql.Composable = TRUE,
 ) -> sql.Composed:
@@ -38,14 +38,14 @@ def delete(
     )
 
 
-def tombstone(search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None) -> sql.Composed:
+def tombstone(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], limit: int | None) -> sql.Composed:
     """UPDATE what is due and no tombstone yet."""
-    only = sql.SQL("NOT ({})").format(entombed(mapped, "t"))
+    only = sql.SQL("NOT ({})").format(is_tombstone(mapped, "t"))
     chosen = _chosen(search, mapped, ways, limit, only)
     using = sql.SQL("") if chosen.found is None else sql.SQL(" FROM {} AS f").format(chosen.found)
     return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(
         mapped.table.identifier,
-        listed(
+        comma_list(
             *(sql.SQL("{} = {}").format(sql.Identifier(name), put(mapped, name, "t")) for name in mapped.spec.tombstone)
         ),
         using,
@@ -54,37 +54,37 @@ def tombstone(search: Search, mapped: MappedTable, ways: Sequence[Way], limit: i
     )
 
 
-def nothing(mapped: MappedTable) -> sql.Composed:
+def nothing(mapped: BoundTable) -> sql.Composed:
     """The same of no row: a table that may not be written is not one that holds nothing."""
     if mapped.action is Action.TOMBSTONE:
-        columns = listed(*(sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in mapped.spec.tombstone))
+        columns = comma_list(*(sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in mapped.spec.tombstone))
         return sql.SQL("UPDATE {} AS t SET {} WHERE false").format(mapped.table.identifier, columns)
     return sql.SQL("DELETE FROM {} AS t WHERE false").format(mapped.table.identifier)
 
 
 def _chosen(
-    search: Search, mapped: MappedTable, ways: Sequence[Way], limit: int | None, only: sql.Composable
+    search: Search, mapped: BoundTable, ways: Sequence[SearchPath], limit: int | None, only: sql.Composable
 ) -> _Chosen:
     if mapped.name in search.found:
         rows: sql.Composable = search.table(mapped.name)
         if limit is not None and search.found[mapped.name] > limit:
             # The limit counts rows; one that was found for several subjects stands there often.
-            places = listed(*(raw(name) for name in place_names(mapped)))
+            places = comma_list(*(raw(name) for name in place_names(mapped)))
             rows = sql.SQL(
                 "(SELECT f.* FROM {found} AS f JOIN (SELECT DISTINCT {names} FROM {found} AS f JOIN {table} AS t"
                 " ON {same} WHERE {condition} LIMIT {limit}) AS c USING ({places}))"
             ).format(
                 found=rows,
-                names=listed(*(column("f", name) for name in place_names(mapped))),
+                names=comma_list(*(column("f", name) for name in place_names(mapped))),
                 table=mapped.table.identifier,
                 same=same_row(mapped, "t", "f"),
-                condition=both(due("f"), only),
-                limit=Blank("limit", limit),
+                condition=and_(due("f"), only),
+                limit=Placeholder("limit", limit),
                 places=places,
             )
-        return _Chosen(both(same_row(mapped, "t", "f"), due("f")), rows)
-    bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(Blank("limit", limit))
-    conditions = sql.SQL("NOT {}").format(kept(mapped, "t", search.cutoff)), only
+        return _Chosen(and_(same_row(mapped, "t", "f"), due("f")), rows)
+    bound = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(Placeholder("limit", limit))
+    conditions = sql.SQL("NOT {}").format(retained(mapped, "t", search.cutoff)), only
     found = sql.SQL(" UNION ").join(
         joined(
             mapped,
@@ -98,17 +98,17 @@ def _chosen(
     return _Chosen(sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(found, bound))
 
 
-def _still(search: Search, mapped: MappedTable, ways: Sequence[Way], only: sql.Composable) -> sql.Composed:
+def _still(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], only: sql.Composable) -> sql.Composed:
     """The same condition, said of the row as it is when the statement reaches it."""
     rest = (
-        owned(mapped, "t"),
-        sql.SQL("NOT {}").format(kept(mapped, "t", search.cutoff)),
+        in_scope(mapped, "t"),
+        sql.SQL("NOT {}").format(retained(mapped, "t", search.cutoff)),
         only,
     )
     if mapped.name in search.found:
-        return both(Evidence.of(search, mapped).still(), *rest)
-    tied = either(*(both(reached(way, "t"), requested(mapped, way.tie, "t", search.cutoff)) for way in ways))
-    return both(tied, *rest)
+        return and_(FoundRows.of(search, mapped).still(), *rest)
+    tied = or_(*(and_(reached(way, "t"), requested(mapped, way.tie, "t", search.cutoff)) for way in ways))
+    return and_(tied, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ def due(found: str) -> sql.Composed:
     return sql.SQL("{f}.asked AND NOT {f}.stays AND NOT {f}.waits").format(f=sql.Identifier(found))
 
 
-def unreferred(mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str]) -> sql.Composed:
+def unreferred(mapped: BoundTable, columns: Sequence[str], parent_columns: Sequence[str]) -> sql.Composed:
     """No other row of the same table refers to `t`."""
-    other = both(
+    other = and_(
         *(
             equals(column("c", name), column("t", name), mapped.table.columns[name].equality)
             for name in mapped.table.primary_key

@@ -18,26 +18,26 @@ from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase import deferred_rows
 from expunge_connectors.postgres.erase.delete_statements import delete, nothing, tombstone, unreferred
-from expunge_connectors.postgres.erase.found_rows import Evidence
-from expunge_connectors.postgres.erase.redacted_writes import carry_out, carry_out_together
+from expunge_connectors.postgres.erase.found_rows import FoundRows
+from expunge_connectors.postgres.erase.redacted_writes import carry_out_together, execute
 from expunge_connectors.postgres.erase.reference_guard import changed_by, lock
-from expunge_connectors.postgres.erase.side_effect_guard import RowWatch
-from expunge_connectors.postgres.erase.throttle import Pace
+from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
+from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.errors import still_referenced, translated
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore
 from expunge_connectors.postgres.mapping.erasure_order import order
 from expunge_connectors.postgres.sql import key_staging, shared_values
-from expunge_connectors.postgres.sql.fragments import both
-from expunge_connectors.postgres.sql.shared_rows import nothing_left
-from expunge_connectors.postgres.sql.subject_search import Search, Way, ways_of
-from expunge_connectors.postgres.statement_cache import Phrase
+from expunge_connectors.postgres.sql.fragments import and_
+from expunge_connectors.postgres.sql.shared_rows import unreferenced
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, search_paths
+from expunge_connectors.postgres.statement_cache import CompiledStatement
 
 ROWS_PER_TRANSACTION = 25_000
 SECONDS_PER_TRANSACTION = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TransactionResult:
     """What one transaction did: rows touched, and whether nothing is left for another one.
 
     Attributes:
@@ -68,20 +68,20 @@ class Eraser:
     limit: int = ROWS_PER_TRANSACTION
     seconds: float = SECONDS_PER_TRANSACTION
 
-    def at(self, pace: Pace) -> Eraser:
+    def at(self, pace: Throttle) -> Eraser:
         """The same at this pace."""
         if pace.share == 1:
             return self
         return replace(self, limit=pace.rows(self.limit), seconds=self.seconds * pace.share)
 
-    def step(self, connection: Connection, subjects: Sequence[Subject]) -> Step:
+    def step(self, connection: Connection, subjects: Sequence[Subject]) -> TransactionResult:
         """Run one transaction's worth; the caller commits and calls again until complete."""
-        watch = RowWatch.begun(connection, self.store, self.others)
+        watch = SideEffectGuard.begun(connection, self.store, self.others)
         done = self._step(connection, subjects, watch)
         watch.settle(connection)
         return done
 
-    def _step(self, connection: Connection, subjects: Sequence[Subject], watch: RowWatch) -> Step:
+    def _step(self, connection: Connection, subjects: Sequence[Subject], watch: SideEffectGuard) -> TransactionResult:
         sequence = order(self.store)
         until = time.monotonic() + self.seconds
         search = self._search(connection, subjects)
@@ -93,7 +93,7 @@ class Eraser:
             name = names[0]
             limit = None if name in sequence.together else self.limit - touched
             if limit is not None and touched and (limit <= 0 or time.monotonic() > until):
-                return Step(touched, complete=False, reached=name)
+                return TransactionResult(touched, complete=False, reached=name)
             with translated(self.store.name, name):
                 if len(names) > 1:
                     here = self._circle(search, [self.store.collections[one] for one in names])
@@ -102,8 +102,8 @@ class Eraser:
             watch.reported(names, here)
             touched += here
             if limit is not None and here >= limit:
-                return Step(touched, complete=False, reached=name)
-        return Step(touched, complete=True)
+                return TransactionResult(touched, complete=False, reached=name)
+        return TransactionResult(touched, complete=True)
 
     def _search(self, connection: Connection, subjects: Sequence[Subject]) -> Search:
         """Find the rows that lead on or are looked at more than once; the others are found as they are erased."""
@@ -114,14 +114,14 @@ class Eraser:
         for mapped in self.store.scoped.values():
             with translated(self.store.name, mapped.name):
                 if self._kept_at_hand(mapped):
-                    evidence = Evidence.of(search, mapped)
+                    evidence = FoundRows.of(search, mapped)
                     if evidence.ways:
                         self._keep(search, evidence)
         with translated(self.store.name):
             shared_values.refuse_common(search)
         return search
 
-    def _keep(self, search: Search, evidence: Evidence) -> None:
+    def _keep(self, search: Search, evidence: FoundRows) -> None:
         mapped = evidence.mapped
         search.keep("erase", mapped, evidence.statement, evidence.columns)
         deferred_rows.look(search, mapped)
@@ -130,7 +130,7 @@ class Eraser:
             search.keep("erase", mapped, evidence.statement, evidence.columns)
             deferred_rows.look(search, mapped)
 
-    def _kept_at_hand(self, mapped: MappedTable) -> bool:
+    def _kept_at_hand(self, mapped: BoundTable) -> bool:
         if mapped.leads or mapped.own or mapped.binding or mapped.spec.sharing is not None:
             return True
         if mapped.table.kind != "r" or mapped.table.tree:
@@ -139,52 +139,52 @@ class Eraser:
             key.parent == mapped.table.text for key in self.store.foreign_keys
         )
 
-    def _collection(self, search: Search, mapped: MappedTable, limit: int | None) -> int:
-        ways = ways_of(search, mapped.erasing)
+    def _collection(self, search: Search, mapped: BoundTable, limit: int | None) -> int:
+        ways = search_paths(search, mapped.erasing)
         if not ways or search.found.get(mapped.name) == 0:
             # A table that may not be written is not one that holds nothing.
-            return carry_out(search.connection, search.phrase(("nothing", mapped.name), partial(nothing, mapped)))
+            return execute(search.connection, search.phrase(("nothing", mapped.name), partial(nothing, mapped)))
         if mapped.action is Action.TOMBSTONE:
             compose = partial(tombstone, search, mapped, ways, limit)
-            return carry_out(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
-        deferred_rows.hold_back(search, [mapped])
+            return execute(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
+        deferred_rows.defer_parents(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
-            unowned = nothing_left(self.store, mapped, "t")
-            return carry_out(search.connection, delete(search, mapped, ways, None, unowned))
+            unowned = unreferenced(self.store, mapped, "t")
+            return execute(search.connection, delete(search, mapped, ways, None, unowned))
         own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
         if (own or mapped.own) and limit is not None and search.found[mapped.name] > limit:
             return self._leaves_first(search, mapped, ways, own, limit)
         compose = partial(delete, search, mapped, ways, limit)
-        return carry_out(search.connection, _bounded(search, "delete", mapped, compose, limit))
+        return execute(search.connection, _bounded(search, "delete", mapped, compose, limit))
 
-    def _circle(self, search: Search, circle: Sequence[MappedTable]) -> int:
+    def _circle(self, search: Search, circle: Sequence[BoundTable]) -> int:
         """Delete from tables that refer to each other in a circle: in one statement, at whose end the server looks.
 
         So no constraint needs to be deferrable, and no column to be emptied first.
         """
         going = [mapped for mapped in circle if search.found.get(mapped.name)]
-        deferred_rows.hold_back(search, going)
+        deferred_rows.defer_parents(search, going)
         for mapped in going:
             self._ask_before(search, mapped, circle)
         if not going:
             return 0
         return carry_out_together(
             search.connection,
-            [delete(search, mapped, ways_of(search, mapped.erasing), None) for mapped in going],
+            [delete(search, mapped, search_paths(search, mapped.erasing), None) for mapped in going],
         )
 
-    def _ask_before(self, search: Search, mapped: MappedTable, circle: Sequence[MappedTable]) -> None:
+    def _ask_before(self, search: Search, mapped: BoundTable, circle: Sequence[BoundTable]) -> None:
         cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
         if cascading or mapped.spec.sharing is not None:
             search.connection.execute(search.phrase(("lock", mapped.name), partial(lock, search, mapped)))
         self._guard(search, mapped, circle)
 
     def _leaves_first(
-        self, search: Search, mapped: MappedTable, ways: Sequence[Way], own: Sequence[ForeignKey], limit: int
+        self, search: Search, mapped: BoundTable, ways: Sequence[SearchPath], own: Sequence[ForeignKey], limit: int
     ) -> int:
         """Delete from a table that refers to itself, more than the limit allows at once: from the leaves inwards."""
-        leaf = both(
+        leaf = and_(
             *(unreferred(mapped, one.columns, one.parent_columns) for one in own),
             *(
                 unreferred(mapped, [column.name for column in tie.columns], tie.of[1] if tie.of else ())
@@ -193,14 +193,14 @@ class Eraser:
         )
         touched = 0
         while touched < limit:
-            gone = carry_out(search.connection, delete(search, mapped, ways, limit - touched, leaf))
+            gone = execute(search.connection, delete(search, mapped, ways, limit - touched, leaf))
             touched += gone
             if gone == 0:  # they refer to each other in a circle: these go together
-                touched += carry_out(search.connection, delete(search, mapped, ways, None))
+                touched += execute(search.connection, delete(search, mapped, ways, None))
                 break
         return touched
 
-    def _guard(self, search: Search, mapped: MappedTable, circle: Sequence[MappedTable]) -> None:
+    def _guard(self, search: Search, mapped: BoundTable, circle: Sequence[BoundTable]) -> None:
         """Refuse where a row that stays points to one that should go.
 
         The children of this request are gone by now; whatever still points here is somebody else's, or is kept. By
@@ -228,7 +228,7 @@ class Eraser:
                     raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
                 raise still_referenced(self.store.name, mapped.name, key.name, key.child)
 
-    def _would_change(self, mapped: MappedTable, key: ForeignKey, which: str) -> TerminalError:
+    def _would_change(self, mapped: BoundTable, key: ForeignKey, which: str) -> TerminalError:
         return TerminalError(
             f"store {self.store.name}, collection {mapped.name}: deleting would change rows of {key.child} {which}.",
             remedy="Tombstone the collection instead, or map the other table.",
@@ -236,8 +236,8 @@ class Eraser:
 
 
 def _bounded(
-    search: Search, what: str, mapped: MappedTable, compose: Callable[[], sql.Composed], limit: int | None
-) -> Phrase:
+    search: Search, what: str, mapped: BoundTable, compose: Callable[[], sql.Composed], limit: int | None
+) -> CompiledStatement:
     """A statement that reads otherwise where more rows were found than the limit allows, or where there is none."""
     beyond = limit is not None and search.found.get(mapped.name, 0) > limit
     return search.phrase((what, mapped.name, limit is None, beyond), compose, limit)

@@ -17,24 +17,31 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import (
     leading,
     matches,
     named,
     named_there,
-    place,
     place_names,
     place_types,
+    row_id,
 )
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, column, either, listed, raw
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity
-from expunge_connectors.postgres.sql.row_conditions import kept, owned, requested
-from expunge_connectors.postgres.sql.subject_search import Search, Way, from_rows, joined, meets, ways_of
+from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.subject_search import (
+    Search,
+    SearchPath,
+    from_rows,
+    join_condition,
+    joined,
+    search_paths,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class FoundRows:
     """Writes the search for one collection's rows, and the condition that they are still what was found.
 
     Attributes:
@@ -43,14 +50,14 @@ class Evidence:
     """
 
     search: Search
-    mapped: MappedTable
-    ways: tuple[Way, ...]
-    own: tuple[Way, ...]
+    mapped: BoundTable
+    ways: tuple[SearchPath, ...]
+    own: tuple[SearchPath, ...]
 
     @classmethod
-    def of(cls, search: Search, mapped: MappedTable) -> Evidence:
+    def of(cls, search: Search, mapped: BoundTable) -> FoundRows:
         """The evidence of a collection whose leads have been searched."""
-        ways = [way for way in ways_of(search, mapped.erasing) if way.lead is not mapped]
+        ways = [way for way in search_paths(search, mapped.erasing) if way.lead is not mapped]
         return cls(search, mapped, tuple(ways), tuple(from_rows(search, tie) for tie in mapped.own))
 
     def columns(self) -> sql.Composed:
@@ -63,7 +70,9 @@ class Evidence:
         ddl += [f"{name} text" for name, _ in self._named()]
         leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
         facts = raw("asked boolean, leads boolean, waits boolean, stays boolean")
-        return listed(sql.SQL("number integer"), *place_types(self.mapped), *leads, *(raw(one) for one in ddl), facts)
+        return comma_list(
+            sql.SQL("number integer"), *place_types(self.mapped), *leads, *(raw(one) for one in ddl), facts
+        )
 
     def statement(self) -> sql.Composed:
         """The rows that the ways, and ties within the collection from there, lead to."""
@@ -79,8 +88,8 @@ class Evidence:
             sql.SQL(" UNION ").join(selects),
             self._facts(None),
             self.mapped.table.identifier,
-            either(*(meets(way, "t") for way in below)),
-            both(sql.SQL("k.leads"), owned(self.mapped, "t")),
+            or_(*(join_condition(way, "t") for way in below)),
+            and_(sql.SQL("k.leads"), in_scope(self.mapped, "t")),
             self._once(sql.SQL("every")),
         )
 
@@ -105,16 +114,16 @@ class Evidence:
             "SELECT {}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits, stays"
             " FROM {} GROUP BY {}, stays"
         ).format(
-            listed(*map(raw, same), *compared, *map(raw, named)),
+            comma_list(*map(raw, same), *compared, *map(raw, named)),
             found,
-            listed(*map(raw, [*same, *named])),
+            comma_list(*map(raw, [*same, *named])),
         )
 
     def still(self) -> sql.Composed:
         """The row `t` is tied as `f` says it was, and names whom it named."""
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
         tied = [
-            both(
+            and_(
                 sql.SQL("({}) IS TRUE").format(matches(way.tie, "t", [column("f", name) for name in names])),
                 requested(self.mapped, way.tie, "t", self.search.cutoff),
             )
@@ -130,9 +139,9 @@ class Evidence:
                     )
                     for live in feed.columns
                 ]
-        return both(either(*tied), *same, *self._inside())
+        return and_(or_(*tied), *same, *self._inside())
 
-    def _facts(self, found_by: Way | None) -> sql.Composed:
+    def _facts(self, found_by: SearchPath | None) -> sql.Composed:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
         mapped, search = self.mapped, self.search
         known = keys_known(search, mapped, "t", sql.SQL("k.number"))
@@ -144,18 +153,18 @@ class Evidence:
                 value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
                 evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
-        return listed(
+        return comma_list(
             sql.SQL("k.number"),
-            *named(place_names(mapped), place(mapped, "t")),
+            *named(place_names(mapped), row_id(mapped, "t")),
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             *evidence,
             sql.SQL("{} AS asked").format(asked),
-            sql.SQL("{} AS leads").format(both(asked, known)),
+            sql.SQL("{} AS leads").format(and_(asked, known)),
             sql.SQL("{} AS waits").format(FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)),
-            sql.SQL("{} AS stays").format(kept(mapped, "t", search.cutoff)),
+            sql.SQL("{} AS stays").format(retained(mapped, "t", search.cutoff)),
         )
 
-    def _compared(self) -> Iterator[tuple[Way, Sequence[str]]]:
+    def _compared(self) -> Iterator[tuple[SearchPath, Sequence[str]]]:
         """Each way with the names of the columns that hold what it compared."""
         for at, way in enumerate((*self.ways, *self.own)):
             yield way, [f"w{at}_{place}" for place in range(len(way.columns))]

@@ -34,7 +34,7 @@ END {quote}"""
 _ROWS = sql.SQL("GET DIAGNOSTICS expunge_touched = ROW_COUNT;")
 
 
-def carry_out(connection: Connection, statement: sql.Composed) -> int:
+def execute(connection: Connection, statement: sql.Composed) -> int:
     """Run one DELETE or UPDATE; returns how many rows it touched."""
     return _run(connection, statement, _ROWS)
 

@@ -8,33 +8,33 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.erase.delete_statements import due
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
-from expunge_connectors.postgres.sql.comparison import place, refers, same_row
-from expunge_connectors.postgres.sql.fragments import TRUE, both, column, listed
-from expunge_connectors.postgres.sql.shared_rows import nothing_left
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql.comparison import refers, row_id, same_row
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
+from expunge_connectors.postgres.sql.shared_rows import unreferenced
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
 def changed_by(
-    search: Search, mapped: MappedTable, key: ForeignKey, child: MappedTable, circle: Sequence[MappedTable]
+    search: Search, mapped: BoundTable, key: ForeignKey, child: BoundTable, circle: Sequence[BoundTable]
 ) -> sql.Composed:
     """How many rows of the child point to ones to be deleted here, though they are not deleted themselves.
 
     Counted, not merely looked for: a planner that hopes to stop at the first row may read the whole child table
     for the usual answer, which is none.
     """
-    only = nothing_left(search.store, mapped, "t") if mapped.spec.sharing is not None else TRUE
+    only = unreferenced(search.store, mapped, "t") if mapped.spec.sharing is not None else TRUE
     parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f JOIN {} AS t ON {} WHERE {}").format(
-        listed(*(column("t", name) for name in key.parent_columns)),
+        comma_list(*(column("t", name) for name in key.parent_columns)),
         search.table(mapped.name),
         mapped.table.identifier,
         same_row(mapped, "t", "f"),
-        both(due("f"), only),
+        and_(due("f"), only),
     )
     if mapped.spec.sharing is None and set(key.parent_columns) <= set(mapped.table.primary_key):
         places = [mapped.table.primary_key.index(name) for name in key.parent_columns]
         parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f WHERE {}").format(
-            listed(
+            comma_list(
                 *(
                     sql.SQL("{} AS {}").format(column("f", f"p{at}"), sql.Identifier(name))
                     for at, name in zip(places, key.parent_columns, strict=True)
@@ -58,7 +58,7 @@ def changed_by(
     )
 
 
-def lock(search: Search, mapped: MappedTable) -> sql.Composed:
+def lock(search: Search, mapped: BoundTable) -> sql.Composed:
     """Lock rows, always in the same order, while those that point to them are counted.
 
     Two owners erased at once: the second one waits here, and its next statement sees the first one gone. An owner
@@ -69,5 +69,5 @@ def lock(search: Search, mapped: MappedTable) -> sql.Composed:
         search.table(mapped.name),
         same_row(mapped, "t", "f"),
         due("f"),
-        listed(*place(mapped, "t")),
+        comma_list(*row_id(mapped, "t")),
     )

@@ -18,7 +18,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase.redacted_writes import check_constraints
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore
 
 # One row a table that was written, and at least one row, so that the switch of the counters is always told.
 # `gone`: tables that this transaction can see no more and holds a lock on that shuts everybody out: it dropped them.
@@ -130,7 +130,7 @@ class _Ours:
 
 
 @dataclass(frozen=True, slots=True)
-class RowWatch:
+class SideEffectGuard:
     """The rows that the session had written when a transaction began, and those that our statements report since.
 
     Our own statements drop nothing, not even a temporary table of their own.
@@ -145,7 +145,7 @@ class RowWatch:
     @classmethod
     def begun(
         cls, connection: Connection, store: MappedStore, others: Callable[[], AbstractContextManager[Connection]]
-    ) -> RowWatch:
+    ) -> SideEffectGuard:
         """Look before the transaction writes anything. `others`: a session besides, for what this one sees no more."""
         return cls(store, others, _written(connection, store).tables)
 
@@ -218,7 +218,7 @@ class RowWatch:
             if not self._accepted(_Table(frozenset({oid}), (name,), locked=None, rows=Rows())):
                 raise self._refusal(None, f"dropped {name}")
 
-    def _refuse_sharing(self, table: _Table, mapped: Sequence[MappedTable]) -> None:
+    def _refuse_sharing(self, table: _Table, mapped: Sequence[BoundTable]) -> None:
         """Refuse what is a log, or a part of one, though it is a part of a collection too; and what is one of two."""
         if mapped:
             self._refuse_log(table)

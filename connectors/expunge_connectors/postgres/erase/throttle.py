@@ -14,7 +14,7 @@ LONGEST_REST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class LoadSample:
     """What a transaction saw at its end.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throttle:
     """How the next transaction goes.
 
     Attributes:
@@ -45,13 +45,13 @@ class Pace:
     share: float = 1.0
     rest: float = 0.0
 
-    def after(self, *, strained: bool) -> Pace:
+    def after(self, *, strained: bool) -> Throttle:
         """A quarter and twice the rest where others suffer; otherwise twice and half the rest."""
         if strained:
             rest = min(max(2 * self.rest, FIRST_REST_SECONDS), LONGEST_REST_SECONDS)
-            return Pace(max(self.share / 4, SMALLEST_SHARE), rest)
+            return Throttle(max(self.share / 4, SMALLEST_SHARE), rest)
         rest = self.rest / 2
-        return Pace(min(2 * self.share, 1.0), rest if rest >= FIRST_REST_SECONDS else 0.0)
+        return Throttle(min(2 * self.share, 1.0), rest if rest >= FIRST_REST_SECONDS else 0.0)
 
     def rows(self, most: int) -> int:
         """How many rows it may touch: at least one."""

@@ -29,7 +29,7 @@ from expunge_connectors.postgres.inspection import (
     unmapped_columns,
     unnormalised_values,
 )
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.mapping.bound_tables import store_spec
 
 __all__ = ["findings", "swept"]
@@ -82,8 +82,8 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
     return list(sample_findings.findings(connection, _inspection(connection, store, data_map), rows))
 
 
-def _inspection(connection: Connection, store: str, data_map: DataMap) -> Inspection:
+def _inspection(connection: Connection, store: str, data_map: DataMap) -> InspectionContext:
     spec = store_spec(store, data_map)
     live = reader.read(connection, (table.table for table in spec.collections.values()))
     row = connection.execute("SELECT CURRENT_USER").fetchone()
-    return Inspection(store, data_map, spec, live, str(row[0]) if row else "")
+    return InspectionContext(store, data_map, spec, live, str(row[0]) if row else "")

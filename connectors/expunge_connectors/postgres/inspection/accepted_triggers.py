@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import triggers
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 
 _MEANS = """
 SELECT w.place,
@@ -42,7 +42,7 @@ class Written:
     place: str
 
 
-def read(connection: Connection, inspection: Inspection) -> list[Written]:
+def read(connection: Connection, inspection: InspectionContext) -> list[Written]:
     """What accepted triggers write with the rights of the role: their functions are not SECURITY DEFINER."""
     mapped = {table.oid: (name, spec) for name, spec, table in inspection.live_data() if spec.triggers_ok}
     if not mapped:
@@ -58,7 +58,7 @@ def read(connection: Connection, inspection: Inspection) -> list[Written]:
     ]
 
 
-def missing(connection: Connection, inspection: Inspection, written: Sequence[Written]) -> Iterator[Finding]:
+def missing(connection: Connection, inspection: InspectionContext, written: Sequence[Written]) -> Iterator[Finding]:
     """Tables among them that the role may not write by any means, where the trigger fires without a condition."""
     places = sorted({one.place for one in written})
     means: dict[str, bool] = dict(connection.execute(_MEANS, (places,)).fetchall()) if places else {}

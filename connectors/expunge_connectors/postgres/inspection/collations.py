@@ -9,7 +9,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec
 
 # https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
@@ -33,7 +33,7 @@ Pair = tuple[tuple[str, str], tuple[str, str]]
 """(table, column) and (table, column)"""
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Columns that find rows, or say whose they are, and call different texts equal."""
     by_oid = {table.oid: text for text, table in inspection.catalogue.tables.items()}
     loose = {(by_oid[oid], column) for oid, column in connection.execute(_LOOSE, (list(by_oid),)).fetchall()}
@@ -58,7 +58,7 @@ def _own(connection: Connection, by_oid: Mapping[int, str]) -> Mapping[tuple[str
     return {(by_oid[oid], column): quoted(schema, name) for oid, column, schema, name in rows}
 
 
-def _apart(inspection: Inspection, own: Mapping[tuple[str, str], str]) -> Iterator[Finding]:
+def _apart(inspection: InspectionContext, own: Mapping[tuple[str, str], str]) -> Iterator[Finding]:
     """Columns that are compared with each other, and that the server refuses to compare (SQLSTATE 42P22)."""
     told: set[frozenset[tuple[str, str]]] = set()
     for name, (ours, theirs) in _compared(inspection):
@@ -76,7 +76,7 @@ def _apart(inspection: Inspection, own: Mapping[tuple[str, str], str]) -> Iterat
             )
 
 
-def _compared(inspection: Inspection) -> Iterator[tuple[str, Pair]]:
+def _compared(inspection: InspectionContext) -> Iterator[tuple[str, Pair]]:
     """Collection and the columns of rows that are compared with each other: by ties, foreign keys and common values."""
     said: dict[str, list[tuple[str, tuple[str, str]]]] = defaultdict(list)
     for name, spec, table in inspection.live_data():
@@ -92,7 +92,7 @@ def _compared(inspection: Inspection) -> Iterator[tuple[str, Pair]]:
             yield from ((name, (ours, theirs)) for _, theirs in places[:at])
 
 
-def _between_rows(inspection: Inspection, spec: TableSpec) -> Iterator[Pair]:
+def _between_rows(inspection: InspectionContext, spec: TableSpec) -> Iterator[Pair]:
     """Columns of a table with those that its ties and foreign keys lead to."""
     leads = [(tie.names, inspection.spec.collections[tie.lead[0]].table, tie.lead[1]) for tie in spec.ties if tie.lead]
     leads += [
@@ -104,7 +104,7 @@ def _between_rows(inspection: Inspection, spec: TableSpec) -> Iterator[Pair]:
         yield from (((spec.table, ours), (table, theirs)) for ours, theirs in zip(columns, others, strict=True))
 
 
-def _finding(inspection: Inspection) -> Mapping[str, set[str]]:
+def _finding(inspection: InspectionContext) -> Mapping[str, set[str]]:
     """Table -> its columns by which rows of it, or of others, are found."""
     found: dict[str, set[str]] = defaultdict(set)
     collections = inspection.spec.collections

@@ -8,12 +8,12 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import key_type
 from expunge_connectors.postgres.catalog.reader import Table
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
-from expunge_connectors.postgres.mapping.bound_tables import leads
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
+from expunge_connectors.postgres.mapping.bound_tables import outgoing_columns
 from expunge_connectors.postgres.spec import Source, TableSpec
 
 
-def findings(inspection: Inspection) -> Iterator[Finding]:
+def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Whatever the map names and the database has not, or has otherwise."""
     for name, spec in inspection.spec.collections.items():
         table = inspection.catalogue.tables.get(spec.table)
@@ -28,7 +28,7 @@ def findings(inspection: Inspection) -> Iterator[Finding]:
             yield from _table(inspection, name, spec, table)
 
 
-def _table(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+def _table(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     if not table.supported:
         yield inspection.error(
             "table-kind",
@@ -48,7 +48,7 @@ def _table(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
     yield from _types(inspection, name, spec, table)
 
 
-def used_columns(inspection: Inspection, name: str, spec: TableSpec) -> set[str]:
+def used_columns(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
     """Every column of a collection that the map names anywhere."""
     named = {column for tie in spec.ties for column in tie.names} | set(spec.tombstone)
     named |= {source.column for source in spec.yields.values()}
@@ -56,11 +56,11 @@ def used_columns(inspection: Inspection, name: str, spec: TableSpec) -> set[str]
     if spec.owner is not None and spec.owner.column is not None:
         named.add(spec.owner.column)
     for _, other in inspection.data():
-        named |= {column for lead, columns in leads(other) if lead == name for column in columns}
+        named |= {column for lead, columns in outgoing_columns(other) if lead == name for column in columns}
     return named
 
 
-def _types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     for tie in spec.ties:
         if tie.lead is None:
             continue
@@ -83,7 +83,7 @@ def _types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
     yield from _dates(inspection, name, spec, table)
 
 
-def _dates(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+def _dates(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     for role, dated in (("created", spec.created), ("start", spec.start)):
         live = table.columns.get(dated or "")
         if live is not None and not live.base.startswith(("timestamp", "date")):
@@ -108,13 +108,13 @@ def _dates(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> 
             )
 
 
-def _by_reusable(inspection: Inspection, spec: TableSpec) -> bool:
+def _by_reusable(inspection: InspectionContext, spec: TableSpec) -> bool:
     """Rows are found by an identifier that may be re-used: only then does their age matter."""
     found = [inspection.data_map.identities[tie.identity] for tie in spec.ties if tie.identity]
     return any(one.kind is IdentityKind.NOMINATING and not one.shareable for one in found)
 
 
-def _inside_types(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+def _inside_types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     for source in (*spec.yields.values(), *_inside(spec)):
         live = table.columns.get(source.column)
         if live is None or not source.several:

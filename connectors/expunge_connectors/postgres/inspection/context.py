@@ -12,7 +12,7 @@ from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
+class InspectionContext:
     """One store: what the map says and what is there. `role` is the name of the role that we work as."""
 
     store: str

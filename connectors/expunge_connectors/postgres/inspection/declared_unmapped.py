@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 
 _EXIST = """
 SELECT n.nspname || '.' || c.relname
@@ -22,7 +22,7 @@ SELECT n.nspname || '.' || c.relname || '.' || a.attname
 """
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Declarations that contradict the map, or that name nothing."""
     places = [one.place for one in inspection.spec.unmapped_ok]
     if not places:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 
 _MATERIALISED = """
 WITH RECURSIVE uses AS (
@@ -99,7 +99,7 @@ _LARGE = "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)"
 LARGE_OBJECTS = "pg_catalog.pg_largeobject"
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Materialised views, replication, children with more columns, foreign tables, large objects."""
     mapped = {table.oid: (name, table.text) for name, _, table in inspection.live_data()}
     yield from _materialised(connection, inspection, mapped)
@@ -126,7 +126,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 
 
 def _materialised(
-    connection: Connection, inspection: Inspection, mapped: dict[int, tuple[str, str]]
+    connection: Connection, inspection: InspectionContext, mapped: dict[int, tuple[str, str]]
 ) -> Iterator[Finding]:
     for view, oid, unique in connection.execute(_MATERIALISED, (list(mapped),)).fetchall():
         name, table = mapped[oid]
@@ -141,7 +141,7 @@ def _materialised(
 
 
 def _replication(
-    connection: Connection, inspection: Inspection, mapped: dict[int, tuple[str, str]]
+    connection: Connection, inspection: InspectionContext, mapped: dict[int, tuple[str, str]]
 ) -> Iterator[Finding]:
     for oid, publications, deletes, updates, nameless in connection.execute(_PUBLISHED, (list(mapped),)).fetchall():
         name, table = mapped[oid]
@@ -201,7 +201,9 @@ def _replication(
         )
 
 
-def _family(connection: Connection, inspection: Inspection, mapped: dict[int, tuple[str, str]]) -> Iterator[Finding]:
+def _family(
+    connection: Connection, inspection: InspectionContext, mapped: dict[int, tuple[str, str]]
+) -> Iterator[Finding]:
     for oid, child, foreign, columns in connection.execute(_CHILDREN, (list(mapped),)).fetchall():
         name, table = mapped[oid]
         if foreign:

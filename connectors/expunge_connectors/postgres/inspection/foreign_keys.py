@@ -7,14 +7,14 @@ from collections.abc import Container, Iterator
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import ForeignKey
-from expunge_connectors.postgres.dependency_graph import circles
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.dependency_graph import strongly_connected
+from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.spec import TableSpec
 
 _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
 
 
-def findings(inspection: Inspection) -> Iterator[Finding]:
+def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Undeclared tables, keys that are off, cascades, children that stay behind, circles."""
     yield from _undeclared(inspection)
     yield from _off(inspection)
@@ -25,7 +25,7 @@ def findings(inspection: Inspection) -> Iterator[Finding]:
     yield from _circles(inspection)
 
 
-def _undeclared(inspection: Inspection) -> Iterator[Finding]:
+def _undeclared(inspection: InspectionContext) -> Iterator[Finding]:
     logs = {spec.table for spec in inspection.spec.collections.values() if spec.log is not None}
     mapped = {spec.table for spec in inspection.spec.collections.values()}
     for table, via in sorted(_leading(inspection, logs).items()):
@@ -39,7 +39,7 @@ def _undeclared(inspection: Inspection) -> Iterator[Finding]:
         )
 
 
-def _leading(inspection: Inspection, logs: Container[str]) -> dict[str, ForeignKey]:
+def _leading(inspection: InspectionContext, logs: Container[str]) -> dict[str, ForeignKey]:
     """Every table that points, perhaps through others, to a mapped one: the first key on a shortest way there."""
     found: dict[str, ForeignKey] = {}
     reached = {spec.table for _, spec in inspection.data()}
@@ -54,7 +54,7 @@ def _leading(inspection: Inspection, logs: Container[str]) -> dict[str, ForeignK
         reached |= nearer.keys()
 
 
-def _off(inspection: Inspection) -> Iterator[Finding]:
+def _off(inspection: InspectionContext) -> Iterator[Finding]:
     for key in inspection.catalogue.foreign_keys:
         child = inspection.collection_of(key.child)
         if child is not None and inspection.collection_of(key.parent) is not None and not key.enforced:
@@ -68,7 +68,7 @@ def _off(inspection: Inspection) -> Iterator[Finding]:
             )
 
 
-def _child(inspection: Inspection, key: ForeignKey, parent: str) -> Iterator[Finding]:
+def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Iterator[Finding]:
     child = inspection.collection_of(key.child)
     spec = None if child is None else inspection.spec.collections[child]
     if key.writes_child and (spec is None or spec.log is not None):
@@ -131,7 +131,7 @@ def _tie(key: ForeignKey, name: str) -> str:
     return f"{{columns: [{', '.join(key.columns)}], of: {name}, of_columns: [{', '.join(key.parent_columns)}]}}"
 
 
-def _stays(inspection: Inspection, key: ForeignKey, parent: str, child: str) -> bool:
+def _stays(inspection: InspectionContext, key: ForeignKey, parent: str, child: str) -> bool:
     """Rows of the child are kept, with their reference, though the parent's go."""
     spec = inspection.spec.collections[child]
     if inspection.action(spec) is Action.RETAIN:
@@ -139,7 +139,7 @@ def _stays(inspection: Inspection, key: ForeignKey, parent: str, child: str) -> 
     return inspection.action(spec) is Action.TOMBSTONE and not set(key.columns) <= set(spec.tombstone)
 
 
-def _circles(inspection: Inspection) -> Iterator[Finding]:
+def _circles(inspection: InspectionContext) -> Iterator[Finding]:
     """Rows in a circle go in one statement; but who else points to a shared row is asked before."""
     deleted = {spec.table: name for name, spec in inspection.data() if inspection.deletes(spec)}
     edges = [
@@ -147,7 +147,7 @@ def _circles(inspection: Inspection) -> Iterator[Finding]:
         for key in inspection.catalogue.foreign_keys
         if key.child in deleted and key.parent in deleted
     ]
-    for circle in circles(tuple(deleted.values()), edges):
+    for circle in strongly_connected(tuple(deleted.values()), edges):
         for name in circle:
             if len(circle) > 1 and inspection.spec.collections[name].sharing is not None:
                 yield inspection.error(

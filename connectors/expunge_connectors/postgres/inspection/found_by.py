@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec, Tie
 
 _UNIQUE = """
@@ -25,7 +25,7 @@ Uniques = Mapping[str, tuple[frozenset[str], ...]]
 """`schema.table` -> sets of columns whose values no two rows share."""
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Ties that are not precise, and persons that none of their ties selects."""
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
@@ -52,7 +52,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 )
 
 
-def uniques(connection: Connection, inspection: Inspection) -> Uniques:
+def uniques(connection: Connection, inspection: InspectionContext) -> Uniques:
     """The unique sets of columns of every mapped table.
 
     An index of the root of an inheritance tree does not hold for the tables below it: two of them may hold one value.
@@ -64,11 +64,11 @@ def uniques(connection: Connection, inspection: Inspection) -> Uniques:
     return found
 
 
-def _sure(inspection: Inspection, tie: Tie) -> bool:
+def _sure(inspection: InspectionContext, tie: Tie) -> bool:
     return tie.identity is None or inspection.data_map.identities[tie.identity].kind is not IdentityKind.NOMINATING
 
 
-def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie) -> bool:
+def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, tie: Tie) -> bool:
     lead, columns = tie.lead or ("", ())
     if spec.sharing is not None or _of_one_person(inspection, unique, lead, frozenset(columns), frozenset()):
         return True
@@ -86,7 +86,7 @@ def _precise(inspection: Inspection, unique: Uniques, spec: TableSpec, tie: Tie)
 
 
 def _of_one_person(
-    inspection: Inspection, unique: Uniques, lead: str, columns: frozenset[str], seen: frozenset[str]
+    inspection: InspectionContext, unique: Uniques, lead: str, columns: frozenset[str], seen: frozenset[str]
 ) -> bool:
     """No value of these columns stands in rows of two people.
 
@@ -116,7 +116,7 @@ def _of_one_person(
     return all(own(tie) for tie in spec.ties)
 
 
-def _unscoped(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Finding]:
+def _unscoped(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
     """A store that checks owners is also told keys that nobody proved to be the member's."""
     owner = spec.owner
     if owner is None or not owner.inherited or not inspection.data_map.controllers[owner.controller].many:
@@ -132,7 +132,7 @@ def _unscoped(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Fi
             )
 
 
-def _unguarded(inspection: Inspection, name: str, spec: TableSpec) -> Iterator[Finding]:
+def _unguarded(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
     """A shared row that nothing leads to is deleted; a foreign key alone keeps links from being made at that moment."""
     for tie in spec.ties:
         if tie.lead is None:

@@ -13,7 +13,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.spec import Tie
 from expunge_connectors.postgres.sql.fragments import raw
 
@@ -37,7 +37,7 @@ Indexes = Mapping[str, Sequence[Sequence[str | None]]]
 """`schema.table` -> the columns of each whole index, in its order; None for an expression."""
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Ties and foreign keys that no index serves."""
     yield from _scans(inspection)
     keys = [key for key in inspection.catalogue.foreign_keys if _deleted(inspection, key)]
@@ -84,7 +84,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             )
 
 
-def _scans(inspection: Inspection) -> Iterator[Finding]:
+def _scans(inspection: InspectionContext) -> Iterator[Finding]:
     """Columns whose values are looked through, each once, whatever is looked for in them."""
     for name, spec, table in inspection.live_data():
         columns = [one for tie in spec.ties if tie.several for one in tie.names if one in table.columns]
@@ -98,7 +98,7 @@ def _scans(inspection: Inspection) -> Iterator[Finding]:
             )
 
 
-def _deleted(inspection: Inspection, key: ForeignKey) -> bool:
+def _deleted(inspection: InspectionContext, key: ForeignKey) -> bool:
     """Rows of the parent are deleted."""
     parent = inspection.collection_of(key.parent)
     return parent is not None and inspection.deletes(inspection.spec.collections[parent])
@@ -111,14 +111,14 @@ def _indexes(connection: Connection, tables: Iterable[str]) -> Indexes:
     return found
 
 
-def _create(inspection: Inspection, table: str) -> str:
+def _create(inspection: InspectionContext, table: str) -> str:
     """The beginning of the statement. The server makes no index of a partitioned table CONCURRENTLY."""
     live = inspection.catalogue.tables.get(table)
     how = "" if live is not None and live.kind == "p" else "CONCURRENTLY "
     return f"CREATE INDEX {how}ON {quoted_table(table)}"
 
 
-def _expression(inspection: Inspection, table: Table, tie: Tie) -> sql.Composed:
+def _expression(inspection: InspectionContext, table: Table, tie: Tie) -> sql.Composed:
     """What is compared, as it would stand in an index definition."""
     if tie.identity is None:
         return sql.SQL(", ").join(_plain(table, name) for name in tie.names)

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted_table
 
 # Every relation that is (a part of) several of these; what stands higher first.
 _COMMON = """
@@ -27,7 +27,7 @@ HAVING count(DISTINCT tree.root) > 1
 """
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Logs that share rows with a collection of data, and collections of data that share rows."""
     names = {
         table.oid: name
@@ -42,7 +42,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 yield from _finding(inspection, part, (one, other))
 
 
-def _finding(inspection: Inspection, part: str, names: Sequence[str]) -> Iterator[Finding]:
+def _finding(inspection: InspectionContext, part: str, names: Sequence[str]) -> Iterator[Finding]:
     collections = inspection.spec.collections
     data = [name for name in names if collections[name].log is None]
     logs = [name for name in names if collections[name].log is not None]

@@ -11,14 +11,14 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
 from expunge_connectors.postgres.spec import Source, TableSpec, Tie
 
 # Any other spelling rule makes one key of values that a unique index takes for two.
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Columns that yield an internal identity and whose values two people's rows may share."""
     unique = uniques(connection, inspection)
     for name, spec, table in inspection.live_data():
@@ -64,7 +64,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             )
 
 
-def _told_apart(inspection: Inspection, spec: TableSpec, identity: str, source: Source) -> bool:
+def _told_apart(inspection: InspectionContext, spec: TableSpec, identity: str, source: Source) -> bool:
     """Every row with the value is found by it and says whose it is: two people behind one value are ambiguous."""
     return any(
         tie.identity == identity and (tie.names[0], tie.path, tie.each) == (source.column, source.path, source.each)
@@ -76,7 +76,7 @@ def _told_apart(inspection: Inspection, spec: TableSpec, identity: str, source: 
 
 
 def _one_persons(
-    inspection: Inspection, unique: Uniques, name: str, columns: frozenset[str], seen: frozenset[str]
+    inspection: InspectionContext, unique: Uniques, name: str, columns: frozenset[str], seen: frozenset[str]
 ) -> bool:
     """No value of these columns stands in rows of two people.
 
@@ -101,7 +101,7 @@ def _one_persons(
     return all(own(tie) for tie in spec.ties)
 
 
-def _names_person(inspection: Inspection, spec: TableSpec, columns: frozenset[str]) -> bool:
+def _names_person(inspection: InspectionContext, spec: TableSpec, columns: frozenset[str]) -> bool:
     return any(
         source.column in columns
         and not source.several

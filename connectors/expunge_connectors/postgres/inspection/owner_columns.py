@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Column
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 
 # Types that write a value in one way, whatever the session's settings; besides these, enums.
 _ONE_TEXT = frozenset(
@@ -16,7 +16,7 @@ _ONE_TEXT = frozenset(
 _WHOLE = re.compile(r"numeric\([0-9]+,0\)")
 
 
-def findings(inspection: Inspection) -> Iterator[Finding]:
+def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Columns that say whose records these are, of types in which one member may be written in several ways."""
     for name, spec, table in inspection.live_data():
         column = table.columns.get("" if spec.owner is None else spec.owner.column or "")

@@ -10,7 +10,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import accepted_triggers
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec
 
 _ROLE = """
@@ -56,7 +56,7 @@ SELECT n.nspname || '.' || c.relname
 _NAMED = 5
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """What the role may do, and what it need not."""
     row = connection.execute(_ROLE).fetchone()
     superuser, temporary, procedural, database, attributes = row or (False, False, False, "", [])
@@ -102,7 +102,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         yield from _elsewhere(connection, inspection, used)
 
 
-def _tools(inspection: Inspection, role: str, rights: Mapping[str, bool]) -> Iterator[Finding]:
+def _tools(inspection: InspectionContext, role: str, rights: Mapping[str, bool]) -> Iterator[Finding]:
     """What every request needs, whatever the map says."""
     why = {
         "TEMPORARY": "make temporary tables, in which keys are looked up.",
@@ -129,13 +129,13 @@ class _Live:
     row_security: bool
 
 
-def _locked(inspection: Inspection, spec: TableSpec, table: Table) -> bool:
+def _locked(inspection: InspectionContext, spec: TableSpec, table: Table) -> bool:
     """SELECT … FOR UPDATE is used, which wants UPDATE on some column."""
     cascading = any(one.parent == table.text and one.writes_child for one in inspection.catalogue.foreign_keys)
     return spec.sharing is not None or (cascading and inspection.deletes(spec))
 
 
-def _missing(inspection: Inspection, name: str, spec: TableSpec, table: Table, live: _Live) -> Iterator[Finding]:
+def _missing(inspection: InspectionContext, name: str, spec: TableSpec, table: Table, live: _Live) -> Iterator[Finding]:
     wanted: list[tuple[str, str]] = []  # as a person reads it, as it is granted
     here = quoted_table(table.text)
 
@@ -162,7 +162,9 @@ def _missing(inspection: Inspection, name: str, spec: TableSpec, table: Table, l
         )
 
 
-def _excessive(inspection: Inspection, name: str, spec: TableSpec, table: Table, live: _Live) -> Iterator[Finding]:
+def _excessive(
+    inspection: InspectionContext, name: str, spec: TableSpec, table: Table, live: _Live
+) -> Iterator[Finding]:
     held = [right for right, has in (("INSERT", live.insert), ("TRUNCATE", live.truncate)) if has]
     if spec.log is not None:
         held = [
@@ -199,7 +201,7 @@ def _excessive(inspection: Inspection, name: str, spec: TableSpec, table: Table,
         )
 
 
-def _elsewhere(connection: Connection, inspection: Inspection, used: Collection[str]) -> Iterator[Finding]:
+def _elsewhere(connection: Connection, inspection: InspectionContext, used: Collection[str]) -> Iterator[Finding]:
     mapped = [*used, *(spec.table for spec in inspection.spec.collections.values())]
     tables = [row[0] for row in connection.execute(_ELSEWHERE, (mapped,)).fetchall()]
     if tables:
@@ -213,7 +215,7 @@ def _elsewhere(connection: Connection, inspection: Inspection, used: Collection[
         )
 
 
-def _hidden(inspection: Inspection, name: str, table: Table, live: _Live) -> Iterator[Finding]:
+def _hidden(inspection: InspectionContext, name: str, table: Table, live: _Live) -> Iterator[Finding]:
     if live.row_security:
         yield inspection.error(
             "row-level-security",

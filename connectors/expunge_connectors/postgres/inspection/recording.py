@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 
 # Settings of modules are absent (NULL) where the module is.
 _SETTINGS = """
@@ -19,7 +19,7 @@ SELECT n, pg_catalog.current_setting(n, true)
 _OFF = {None, "", "-1"}
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Statement logs, parameters, error messages that quote rows, plans, audit logs, collected statements."""
     now = {name: value for name, value in connection.execute(_SETTINGS).fetchall() if value not in _OFF}
     if now.get("log_statement") in {"mod", "all"}:

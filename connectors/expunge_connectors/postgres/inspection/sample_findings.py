@@ -15,7 +15,7 @@ from expunge_connectors.keyspace.identifier_patterns import IN_TEXT, share
 from expunge_connectors.postgres.catalog.key_types import INTEGER, UUID, key_type
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.table_sampling import SampledColumn, SampledTable
 from expunge_connectors.postgres.spec import Removal
 from expunge_connectors.postgres.sql.tombstones import without
@@ -35,7 +35,7 @@ class _Persons:
     base: str
 
 
-def findings(connection: Connection, inspection: Inspection, rows: int) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext, rows: int) -> Iterator[Finding]:
     """What looks like an identifier, by column, and what could not be looked at."""
     persons = list(_persons(inspection))
     until = time.monotonic() + table_sampling.SECONDS_IN_ALL
@@ -72,7 +72,7 @@ def findings(connection: Connection, inspection: Inspection, rows: int) -> Itera
     yield from _unknown(inspection, unread, late)
 
 
-def _unknown(inspection: Inspection, unread: list[str], late: list[str]) -> Iterator[Finding]:
+def _unknown(inspection: InspectionContext, unread: list[str], late: list[str]) -> Iterator[Finding]:
     if unread:
         tables = sorted({place.rpartition(".")[0] for place in unread})
         yield inspection.info(
@@ -90,7 +90,7 @@ def _unknown(inspection: Inspection, unread: list[str], late: list[str]) -> Iter
         )
 
 
-def _unmapped(inspection: Inspection, table: SampledTable, collection: str | None) -> Iterator[SampledColumn]:
+def _unmapped(inspection: InspectionContext, table: SampledTable, collection: str | None) -> Iterator[SampledColumn]:
     """The columns that would still be there after a request.
 
     Rows of a collection that is deleted go whole, and a log is declared. Of a tombstoned one, the columns that the
@@ -110,7 +110,7 @@ def _unmapped(inspection: Inspection, table: SampledTable, collection: str | Non
             yield column
 
 
-def _persons(inspection: Inspection) -> Iterator[_Persons]:
+def _persons(inspection: InspectionContext) -> Iterator[_Persons]:
     for name, spec, table in inspection.live_data():
         source = spec.yields.get(spec.person or "")
         column = None if source is None or source.several else table.columns.get(source.column)
@@ -118,7 +118,9 @@ def _persons(inspection: Inspection) -> Iterator[_Persons]:
             yield _Persons(name, table.identifier, column.name, column.base)
 
 
-def _removals(inspection: Inspection, table: SampledTable, collection: str | None) -> Mapping[str, sql.Composable]:
+def _removals(
+    inspection: InspectionContext, table: SampledTable, collection: str | None
+) -> Mapping[str, sql.Composable]:
     """Column -> what a tombstone leaves of its documents."""
     live = inspection.catalogue.tables.get(table.text)
     if collection is None or live is None:

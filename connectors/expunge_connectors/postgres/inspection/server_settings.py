@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 
 OLDEST_VERSION = 130_000  # normalize() came with 13
 
@@ -17,7 +17,7 @@ SELECT pg_catalog.current_setting('server_version_num')::integer,
 """
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Version, encoding, read-only servers."""
     row = connection.execute(_SETTINGS).fetchone()
     if row is None:

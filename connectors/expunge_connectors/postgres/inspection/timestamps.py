@@ -10,7 +10,7 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.spec import TableSpec
 
 _UTC = {"utc", "uct", "gmt", "gmt0", "gmt+0", "gmt-0", "zulu", "universal", "greenwich", "0", "<+00>-00"}
@@ -59,7 +59,7 @@ class _Clock:
     utc: str
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Columns without a zone whose times are compared, where sessions that fill them have another zone than UTC."""
     compared = list(_compared(inspection))
     if not compared:
@@ -84,7 +84,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             )
 
 
-def _local(inspection: Inspection, name: str, table: Table, column: Column, clock: _Clock) -> Finding:
+def _local(inspection: InspectionContext, name: str, table: Table, column: Column, clock: _Clock) -> Finding:
     said = (
         f"{table.text}.{column.name} is {column.type} and is read as UTC, but {clock.whose} the time zone {clock.zone}:"
     )
@@ -112,7 +112,7 @@ def _local(inspection: Inspection, name: str, table: Table, column: Column, cloc
     )
 
 
-def _compared(inspection: Inspection) -> Iterator[tuple[str, Table, Column]]:
+def _compared(inspection: InspectionContext) -> Iterator[tuple[str, Table, Column]]:
     """Columns without a zone that are held against the cutoff."""
     for name, spec, table in inspection.live_data():
         for dated in (spec.created if _age_matters(inspection, spec) else None, _start(inspection, spec)):
@@ -121,12 +121,12 @@ def _compared(inspection: Inspection) -> Iterator[tuple[str, Table, Column]]:
                 yield name, table, column
 
 
-def _age_matters(inspection: Inspection, spec: TableSpec) -> bool:
+def _age_matters(inspection: InspectionContext, spec: TableSpec) -> bool:
     found = (inspection.data_map.identities[tie.identity] for tie in spec.ties if tie.identity)
     return any(one.kind is IdentityKind.NOMINATING for one in found)
 
 
-def _start(inspection: Inspection, spec: TableSpec) -> str | None:
+def _start(inspection: InspectionContext, spec: TableSpec) -> str | None:
     return spec.start if inspection.action(spec) is Action.RETAIN else None
 
 

@@ -11,9 +11,9 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
-from expunge_connectors.postgres.inspection.tombstone_dry_run import Trial
+from expunge_connectors.postgres.inspection.tombstone_dry_run import DryRun
 from expunge_connectors.postgres.spec import Removal, TableSpec
 
 # conenforced came with 18.
@@ -59,7 +59,7 @@ SELECT a.attname::text,
 """
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """What an UPDATE to the tombstone would run into, and what it would leave."""
     for name, spec, table in inspection.live_data():
         if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
@@ -90,14 +90,14 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             and column in table.columns
             and table.columns[column].base in {"json", "jsonb"}
         }
-        trial = Trial(connection, table, expressions, removals, formulas)
+        trial = DryRun(connection, table, expressions, removals, formulas)
         yield from _checks(connection, inspection, name, trial)
         yield from _uniques(connection, inspection, name, trial)
         yield from _references(inspection, name, trial)
 
 
 def _left(
-    inspection: Inspection, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
+    inspection: InspectionContext, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
 ) -> Iterator[Finding]:
     """Columns that identify the person and that the tombstone does not overwrite."""
     named = [(tie.names[0], tie.path, tie.identity) for tie in spec.ties if tie.identity]
@@ -126,7 +126,7 @@ def _covered(spec: TableSpec, column: str, path: tuple[str, ...] | None) -> bool
     return path is not None and any(path[: len(one)] == one for one in wanted.remove)
 
 
-def _checks(connection: Connection, inspection: Inspection, name: str, trial: Trial) -> Iterator[Finding]:
+def _checks(connection: Connection, inspection: InspectionContext, name: str, trial: DryRun) -> Iterator[Finding]:
     for constraint, text in connection.execute(_CHECKS, (trial.table.oid,)).fetchall():
         if not trial.touched(text):
             continue
@@ -145,7 +145,7 @@ def _checks(connection: Connection, inspection: Inspection, name: str, trial: Tr
             )
 
 
-def _uniques(connection: Connection, inspection: Inspection, name: str, trial: Trial) -> Iterator[Finding]:
+def _uniques(connection: Connection, inspection: InspectionContext, name: str, trial: DryRun) -> Iterator[Finding]:
     """Two rows with different keys whose tombstones would collide."""
     indexes = connection.execute(_UNIQUES, (trial.table.oid,)).fetchall()
     plain = [
@@ -173,7 +173,7 @@ def _uniques(connection: Connection, inspection: Inspection, name: str, trial: T
             )
 
 
-def _references(inspection: Inspection, name: str, trial: Trial) -> Iterator[Finding]:
+def _references(inspection: InspectionContext, name: str, trial: DryRun) -> Iterator[Finding]:
     """A foreign key of the row itself must still point to something."""
     for key in inspection.catalogue.foreign_keys:
         changed = [column for column in key.columns if column in trial.expressions]

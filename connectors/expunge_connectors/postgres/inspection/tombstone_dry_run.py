@@ -21,7 +21,7 @@ _TOKENS = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w$]+""")
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class DryRun:
     """One table, with what its tombstone would put where. Only booleans come back from the server.
 
     Attributes:

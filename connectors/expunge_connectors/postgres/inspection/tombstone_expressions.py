@@ -12,14 +12,14 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.examples import FIRST
 from expunge_connectors.postgres.spec import Removal, TableSpec
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import comparable
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Try every expression on an example of a key."""
     for name, spec, table in inspection.live_data():
         if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
@@ -31,7 +31,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
                 yield from _expression(connection, inspection, name, spec, table, column)
 
 
-def _personal_key(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+def _personal_key(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     named = [(tie.names[0], tie.identity) for tie in spec.ties if tie.identity]
     named += [(source.column, identity) for identity, source in spec.yields.items()]
     personal = {
@@ -46,7 +46,7 @@ def _personal_key(inspection: Inspection, name: str, spec: TableSpec, table: Tab
         )
 
 
-def _referenced(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+def _referenced(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     for key in inspection.catalogue.foreign_keys:
         changed = set(key.parent_columns).intersection(spec.tombstone)
         if key.parent == table.text and changed:
@@ -59,7 +59,7 @@ def _referenced(inspection: Inspection, name: str, spec: TableSpec, table: Table
 
 
 def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
-    connection: Connection, inspection: Inspection, name: str, spec: TableSpec, table: Table, column: str
+    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec, table: Table, column: str
 ) -> Iterator[Finding]:
     where = f"The tombstone of {table.text}.{column}"
     live = table.columns[column]

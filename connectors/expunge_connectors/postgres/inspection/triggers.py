@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.spec import TableSpec
 
 # The triggers of partitions and children fire when their rows are written through the root.
@@ -93,12 +93,12 @@ def read(connection: Connection, tables: list[int]) -> dict[int, list[Trigger]]:
     return found
 
 
-def ours(inspection: Inspection, spec: TableSpec) -> int:
+def ours(inspection: InspectionContext, spec: TableSpec) -> int:
     """The event (`pg_trigger.tgtype`) of what Expunge does with a collection's rows."""
     return _DELETE if inspection.deletes(spec) else _UPDATE
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Triggers and rules of the mapped tables, and event triggers of the database."""
     mapped = {table.oid: (name, spec, table) for name, spec, table in inspection.live_data()}
     triggers = read(connection, list(mapped))
@@ -140,7 +140,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 
 
 def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
-    inspection: Inspection,
+    inspection: InspectionContext,
     name: str,
     spec: TableSpec,
     table: Table,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import Inspection, quoted
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted
 from expunge_connectors.postgres.spec import TableSpec
 
 # The type itself, what a domain is over, and the elements of an array.
@@ -32,7 +32,7 @@ SELECT used.relation::bigint, used.name::text, n.nspname::text, t.typtype = 'd'
 """
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """A schema each that the role may not use, with the columns for whose types it is needed."""
     named = {
         (table.oid, column): f"{table.text}.{column}"
@@ -55,7 +55,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
         )
 
 
-def _used(inspection: Inspection, name: str, spec: TableSpec, table: Table) -> Iterator[str]:
+def _used(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[str]:
     """The columns that statements of ours name."""
     yield from table.primary_key
     yield from spec.tombstone

@@ -10,7 +10,7 @@ from expunge_connectors.postgres.catalog.key_types import key_type
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.columns import used_columns
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 
 # Parts are looked at through their roots; a column of a foreign key is reported, where it matters, as such.
 _COLUMNS = """
@@ -37,7 +37,7 @@ SELECT n.nspname || '.' || c.relname, a.attname::text,
 """
 
 
-def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """`user_id` in a table that nothing else connects to the users."""
     persons = dict(_persons(inspection))
     for table, column, base in connection.execute(_COLUMNS, (list(persons),)).fetchall():
@@ -66,7 +66,7 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
             )
 
 
-def _persons(inspection: Inspection) -> Iterator[tuple[str, tuple[str, object]]]:
+def _persons(inspection: InspectionContext) -> Iterator[tuple[str, tuple[str, object]]]:
     """(name of a column that would hold a person's id, (collection, type of comparison))."""
     for name, spec, table in inspection.live_data():
         source = spec.yields.get(spec.person or "")

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, key_type
 from expunge_connectors.postgres.catalog.reader import Column, Table
-from expunge_connectors.postgres.inspection.context import Inspection
+from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.spec import Source, TableSpec
 
 # Their text depends on settings of the session, or two texts are one value.
 _LOOSE = frozenset({"real", "double precision", "money", "interval", "json", "jsonb"})
 
 
-def findings(inspection: Inspection) -> Iterator[Finding]:
+def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Columns that hold one value in several forms, of which not all would be found."""
     for name, spec, table in inspection.live_data():
         found = [
@@ -32,7 +32,7 @@ def findings(inspection: Inspection) -> Iterator[Finding]:
 
 
 def _identity(  # noqa: PLR0913, PLR0917 - where, and what is held against what
-    inspection: Inspection, name: str, table: Table, live: Column, identity: str, source: Source
+    inspection: InspectionContext, name: str, table: Table, live: Column, identity: str, source: Source
 ) -> Iterator[Finding]:
     rule = inspection.data_map.identities[identity].rule
     if source.path is None and (live.base.removesuffix("[]") in _LOOSE or (source.each and _fraction(live))):
@@ -47,7 +47,7 @@ def _identity(  # noqa: PLR0913, PLR0917 - where, and what is held against what
         )
 
 
-def _loose(inspection: Inspection, name: str, table: Table, live: Column) -> Finding:
+def _loose(inspection: InspectionContext, name: str, table: Table, live: Column) -> Finding:
     return inspection.error(
         "value-type",
         name,
@@ -58,7 +58,7 @@ def _loose(inspection: Inspection, name: str, table: Table, live: Column) -> Fin
     )
 
 
-def _exact_fractions(inspection: Inspection) -> Iterator[Finding]:
+def _exact_fractions(inspection: InspectionContext) -> Iterator[Finding]:
     """An identity that is compared exactly, in a column of numbers with a fraction and in columns of another type."""
     places: Mapping[str, list[tuple[str, Table, Column]]] = defaultdict(list)
     for name, spec, table in inspection.live_data():
@@ -85,7 +85,7 @@ def _fraction(live: Column) -> bool:
     return live.base in {"numeric", "numeric[]"} and ",0)" not in live.type
 
 
-def _between_rows(inspection: Inspection, name: str, spec: TableSpec) -> set[str]:
+def _between_rows(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
     """The columns by which rows of this collection lead to others, or are led to."""
     columns = {column for tie in spec.ties if tie.lead is not None for column in tie.names}
     for _, other in inspection.data():

@@ -11,10 +11,10 @@ from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, as_it_is, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
-from expunge_connectors.postgres.dependency_graph import CycleError, ordered
+from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
-from expunge_connectors.postgres.statement_cache import Phrases
+from expunge_connectors.postgres.statement_cache import StatementCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class MappedTie:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class OutgoingKey:
     """Columns whose values lead from a row to rows of other collections (or to rows below, in the same one).
 
     Attributes:
@@ -60,7 +60,7 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class MappedTable:
+class BoundTable:
     """One collection that is no log.
 
     Attributes:
@@ -76,7 +76,7 @@ class MappedTable:
     spec: TableSpec
     table: Table
     ties: tuple[MappedTie, ...]
-    feeds: tuple[Feed, ...]
+    feeds: tuple[OutgoingKey, ...]
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
     action: Action
@@ -122,19 +122,19 @@ class MappedStore:
     """
 
     name: str
-    collections: Mapping[str, MappedTable]
+    collections: Mapping[str, BoundTable]
     foreign_keys: tuple[ForeignKey, ...]
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
-    common: Mapping[str, tuple[MappedTable, ...]] = field(default_factory=dict)
-    phrases: Phrases = field(default_factory=Phrases, repr=False, compare=False)
+    common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
+    phrases: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
 
     def place(self, name: str) -> int:
         """The collection's number, in tie order: part of the names of its temporary tables."""
         return list(self.collections).index(name)
 
     @property
-    def scoped(self) -> Mapping[str, MappedTable]:
+    def scoped(self) -> Mapping[str, BoundTable]:
         """The collections of the request's controller, in tie order."""
         return {name: mapped for name, mapped in self.collections.items() if mapped.in_scope}
 
@@ -148,9 +148,11 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     """
     spec = store_spec(name, data_map)
     data = {collection: table for collection, table in spec.collections.items() if table.log is None}
-    edges = [(lead, reached) for reached, table in data.items() for lead, _ in leads(table) if lead != reached]
+    edges = [
+        (lead, reached) for reached, table in data.items() for lead, _ in outgoing_columns(table) if lead != reached
+    ]
     try:
-        order = ordered(data, edges)
+        order = topological_order(data, edges)
     except CycleError as error:
         raise TerminalError(f"store {name}: the ties of {', '.join(error.names)} run in a circle.") from None
     builder = _Builder(name, spec, data_map, catalogue, scope)
@@ -183,7 +185,7 @@ def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
     return spec
 
 
-def leads(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
+def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
     """(collection, columns) of every tie inside the store."""
     return [tie.lead for tie in table.ties if tie.lead is not None]
 
@@ -196,7 +198,7 @@ class _Builder:
     catalogue: Catalogue
     scope: Scope
 
-    def table(self, name: str) -> MappedTable:
+    def table(self, name: str) -> BoundTable:
         spec = self.spec.collections[name]
         table = self._live(name)
         if spec.owner is None:
@@ -223,7 +225,7 @@ class _Builder:
                     f"store {self.store}, collection {name}: the server alone writes the column {column}.",
                     remedy="Leave it out of the tombstone.",
                 )
-        return MappedTable(
+        return BoundTable(
             name=name,
             spec=spec,
             table=table,
@@ -298,7 +300,7 @@ class _Builder:
             kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
         return MappedTie(columns, tie.identity or "", (kind,), source, normaliser, sure, identity.shareable)
 
-    def _feeds(self, name: str) -> tuple[Feed, ...]:
+    def _feeds(self, name: str) -> tuple[OutgoingKey, ...]:
         reached = [
             (other, tie)
             for other, table in self.spec.collections.items()
@@ -310,7 +312,7 @@ class _Builder:
         for wanted in sorted({tie.lead[1] for _, tie in reached if tie.lead is not None}):
             columns = tuple(self._column(name, column) for column in wanted)
             needed = not all(self._guaranteed(other, tie, name) for other, tie in reached if tie.lead == (name, wanted))
-            feeds.append(Feed(columns, tuple(map(key_type, columns)), self._namespace(name, wanted), needed))
+            feeds.append(OutgoingKey(columns, tuple(map(key_type, columns)), self._namespace(name, wanted), needed))
         return tuple(feeds)
 
     def _guaranteed(self, child: str, tie: Tie, parent: str) -> bool:

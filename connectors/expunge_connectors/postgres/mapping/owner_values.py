@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from expunge_connectors.errors import MisspelledMemberError
+from expunge_connectors.errors import UnknownMemberError
 from expunge_connectors.postgres.catalog.reader import Column
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,999}"), "digits, without leading zeros"
@@ -32,7 +32,7 @@ def refuse_misspelled(store: str, collection: str, column: Column, member: str) 
     else:
         return
     if not fits:
-        raise MisspelledMemberError(
+        raise UnknownMemberError(
             f"store {store}, collection {collection}: the member that the request is for is not spelled as those in"
             f" {column.name} are ({column.type}: {how}).",
             remedy="Ask for the member in that spelling: in another one none of its records would be found.",

@@ -15,12 +15,12 @@ from psycopg import sql
 
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class CombinedQuery:
     """Collects the pieces of one statement.
 
     Attributes:
@@ -33,11 +33,11 @@ class Bundle:
     _told: list[sql.Composed] = field(default_factory=list)
 
     @classmethod
-    def of(cls, search: Search) -> Bundle:
+    def of(cls, search: Search) -> CombinedQuery:
         """An empty one, for the keys of this search."""
         return cls(replace(search, schema=(), found={}, waiting=set()))
 
-    def keep(self, mapped: MappedTable, statement: sql.Composable) -> None:
+    def keep(self, mapped: BoundTable, statement: sql.Composable) -> None:
         """Name the rows of a collection, for what follows."""
         named = sql.SQL("{} AS MATERIALIZED ({})").format(self.search.table(mapped.name), statement)
         self._found.append(named)

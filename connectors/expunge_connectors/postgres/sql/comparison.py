@@ -8,46 +8,46 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import KeyType, equals, spelling
 from expunge_connectors.postgres.catalog.reader import Column
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedTie
 from expunge_connectors.postgres.spec import Source
-from expunge_connectors.postgres.sql.fragments import both, column, raw
+from expunge_connectors.postgres.sql.fragments import and_, column, raw
 from expunge_connectors.postgres.sql.tombstones import json_path
 
 
-def place_names(mapped: MappedTable) -> list[str]:
+def place_names(mapped: BoundTable) -> list[str]:
     """p0, p1, …: which row it is. Below the root of an inheritance tree the key alone does not say it."""
     return [f"p{place}" for place in range(len(mapped.table.primary_key) + mapped.table.tree)]
 
 
-def place(mapped: MappedTable, alias: str) -> list[sql.Composable]:
+def row_id(mapped: BoundTable, alias: str) -> list[sql.Composable]:
     """The values of `place_names` in a row of the table."""
     columns: list[sql.Composable] = [column(alias, name) for name in mapped.table.primary_key]
     return [*columns, sql.SQL("{}.tableoid").format(sql.Identifier(alias))] if mapped.table.tree else columns
 
 
-def place_types(mapped: MappedTable) -> list[sql.Composable]:
+def place_types(mapped: BoundTable) -> list[sql.Composable]:
     """p0, p1, … with their types, for DDL."""
     types = [mapped.table.columns[name].type for name in mapped.table.primary_key]
     types += ["oid"] if mapped.table.tree else []
     return [raw(f"{name} {kind}") for name, kind in zip(place_names(mapped), types, strict=True)]
 
 
-def same_row(mapped: MappedTable, alias: str, found: str) -> sql.Composed:
+def same_row(mapped: BoundTable, alias: str, found: str) -> sql.Composed:
     """The row `alias` of the table is the one that `found` stands for."""
     equalities = [mapped.table.columns[name].equality for name in mapped.table.primary_key] + [None] * mapped.table.tree
-    return both(
+    return and_(
         *(
             equals(ours, column(found, theirs), schema)
-            for ours, theirs, schema in zip(place(mapped, alias), place_names(mapped), equalities, strict=True)
+            for ours, theirs, schema in zip(row_id(mapped, alias), place_names(mapped), equalities, strict=True)
         )
     )
 
 
 def refers(
-    mapped: MappedTable, columns: Sequence[str], parent_columns: Sequence[str], child: str, parent: str
+    mapped: BoundTable, columns: Sequence[str], parent_columns: Sequence[str], child: str, parent: str
 ) -> sql.Composed:
     """The row `child` of the table refers by these columns to the row `parent` of any."""
-    return both(
+    return and_(
         *(
             equals(column(child, ours), column(parent, theirs), mapped.table.columns[ours].equality)
             for ours, theirs in zip(columns, parent_columns, strict=True)
@@ -66,7 +66,7 @@ def normalised(rule: str, value: sql.Composable) -> sql.Composed:
     return sql.Composed([raw(before), value, raw(after)])
 
 
-def named_there(mapped: MappedTable, identity: str, alias: str) -> sql.Composed:
+def named_there(mapped: BoundTable, identity: str, alias: str) -> sql.Composed:
     """What stands in the row `alias`, or in a `value` inside it, under the identity's normaliser."""
     source, rule = mapped.yields[identity]
     there = column(alias, "value" if source.several else source.column)
@@ -101,7 +101,7 @@ def equal(
 ) -> sql.Composed:
     """The tie's columns of the row `alias` (or a `value` inside it) equal these."""
     if tie.source is None:
-        return both(
+        return and_(
             *(
                 equals(compared(live, kind, alias), other, kind.equality)
                 for live, kind, other in zip(tie.columns, tie.types, theirs, strict=True)
@@ -113,12 +113,12 @@ def equal(
         if kind.equality is None:
             return same
         # An identity is exact, also where the column's own equality is not; that one is for the index.
-        return both(same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
+        return and_(same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
     stored = column(alias, live.name) if value is None else value
-    return both(sql.SQL("{} = {}").format(normalised(tie.normaliser or "{column}::text", stored), theirs[0]))
+    return and_(sql.SQL("{} = {}").format(normalised(tie.normaliser or "{column}::text", stored), theirs[0]))
 
 
-def leading(mapped: MappedTable) -> Iterator[sql.Composable]:
+def leading(mapped: BoundTable) -> Iterator[sql.Composable]:
     """The values of l0, l1, … in a row `t`, typed as keys are."""
     return (
         sql.SQL("{}::{}").format(compared(mapped.table.columns[name], kind, "t"), raw(kind.ddl))

@@ -18,16 +18,16 @@ def column(alias: str, name: str) -> sql.Identifier:
     return sql.Identifier(alias, name)
 
 
-def both(*conditions: sql.Composable) -> sql.Composed:
+def and_(*conditions: sql.Composable) -> sql.Composed:
     """Conditions joined by AND."""
     return sql.SQL(" AND ").join([one for one in conditions if one is not TRUE] or [TRUE])
 
 
-def either(*conditions: sql.Composable) -> sql.Composed:
+def or_(*conditions: sql.Composable) -> sql.Composed:
     """Conditions joined by OR, in brackets."""
     return sql.SQL("({})").format(sql.SQL(" OR ").join(conditions or [FALSE]))
 
 
-def listed(*parts: sql.Composable) -> sql.Composed:
+def comma_list(*parts: sql.Composable) -> sql.Composed:
     """Parts with commas between them."""
     return sql.SQL(", ").join(parts)

@@ -36,7 +36,7 @@ _NULL = r"\N"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StagingTable:
     """Where the keys of one namespace are.
 
     Attributes:
@@ -72,7 +72,7 @@ class Staged:
         few: There are so few that whatever they lead to is few.
     """
 
-    places: Mapping[Wanted, Place] = field(default_factory=dict)
+    places: Mapping[Wanted, StagingTable] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     few: bool = False
 
@@ -131,7 +131,7 @@ def yielded(identity: str) -> Wanted:
     return identity, (TEXT,)
 
 
-def add(connection: Connection, place: Place, keys: Iterable[tuple[int, str]]) -> None:
+def add(connection: Connection, place: StagingTable, keys: Iterable[tuple[int, str]]) -> None:
     """More keys to those that are plain texts: of rows, so any length."""
     lines = _lines(keys, (TEXT,))
     if place.room is not None and place.columns is not None and any(len(line) > place.room for line in lines):
@@ -171,15 +171,15 @@ def _parts(value: str) -> list[str]:
     return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
 
 
-def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
+def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, StagingTable]:
     """A table for each."""
-    return {one: Place(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
+    return {one: StagingTable(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
 
 
-def _together(wanted: Iterable[Wanted], room: int | None) -> dict[Wanted, Place]:
+def _together(wanted: Iterable[Wanted], room: int | None) -> dict[Wanted, StagingTable]:
     """Columns of one table for each."""
     return {
-        one: Place(
+        one: StagingTable(
             REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1]))), tuple(kind.ddl for kind in one[1]), room
         )
         for at, one in enumerate(wanted)
@@ -197,7 +197,7 @@ def _room(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | No
     return room_for(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
 
 
-def _made(places: Mapping[Wanted, Place], room: int | None, *, few: bool, member: bool) -> sql.Composable:
+def _made(places: Mapping[Wanted, StagingTable], room: int | None, *, few: bool, member: bool) -> sql.Composable:
     """The tables, as statements in one message."""
     tables: list[sql.Composable] = []
     text = text_of(room)
@@ -219,7 +219,10 @@ def _table(name: sql.Identifier, columns: Iterable[str]) -> sql.Composed:
 
 
 def _fill_together(
-    connection: Connection, places: Mapping[Wanted, Place], lines: Mapping[Wanted, Sequence[str]], member: str | None
+    connection: Connection,
+    places: Mapping[Wanted, StagingTable],
+    lines: Mapping[Wanted, Sequence[str]],
+    member: str | None,
 ) -> None:
     """Fill the one table: a row for each key, with nothing in the columns of the other namespaces."""
     names = [name for place in places.values() for name in place.columns or ()]
@@ -248,7 +251,7 @@ def _escaped(text: str) -> str:
     return found
 
 
-def _fill(connection: Connection, place: Place, lines: Sequence[str]) -> None:
+def _fill(connection: Connection, place: StagingTable, lines: Sequence[str]) -> None:
     if not lines:
         return
     if place.columns is None:

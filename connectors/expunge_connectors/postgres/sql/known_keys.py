@@ -5,14 +5,14 @@ from __future__ import annotations
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import Feed, MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, OutgoingKey
 from expunge_connectors.postgres.sql.comparison import compared, named_there, values
-from expunge_connectors.postgres.sql.fragments import TRUE, both, column, either, listed
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_
 from expunge_connectors.postgres.sql.key_staging import yielded
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
-def keys_known(search: Search, mapped: MappedTable, alias: str, number: sql.Composable | None) -> sql.Composable:
+def keys_known(search: Search, mapped: BoundTable, alias: str, number: sql.Composable | None) -> sql.Composable:
     """What the row says of whose it is, or of what hangs on it, is among the subject's keys, so that nothing is lost.
 
     A row that came after the resolution may name another person, or an object that nobody would find without it: it
@@ -22,11 +22,11 @@ def keys_known(search: Search, mapped: MappedTable, alias: str, number: sql.Comp
     conditions: list[sql.Composable] = []
     conditions += [known_identity(search, mapped, identity, alias, number) for identity in mapped.binding]
     conditions += [_known_feed(search, feed, alias, number) for feed in mapped.feeds if feed.needed]
-    return both(*conditions) if conditions else TRUE
+    return and_(*conditions) if conditions else TRUE
 
 
 def known_identity(
-    search: Search, mapped: MappedTable, identity: str, alias: str, number: sql.Composable | None
+    search: Search, mapped: BoundTable, identity: str, alias: str, number: sql.Composable | None
 ) -> sql.Composed:
     """What the row names in this identity is among the subject's keys (None: among any subject's)."""
     source, _ = mapped.yields[identity]
@@ -47,9 +47,9 @@ def _unknown(value: sql.Composable, table: sql.Composable, number: sql.Composabl
     )
 
 
-def _known_feed(search: Search, feed: Feed, alias: str, number: sql.Composable | None) -> sql.Composed:
+def _known_feed(search: Search, feed: OutgoingKey, alias: str, number: sql.Composable | None) -> sql.Composed:
     ours = [compared(live, kind, alias) for live, kind in zip(feed.columns, feed.types, strict=True)]
-    empty = either(*(sql.SQL("{} IS NULL").format(one) for one in ours))
+    empty = or_(*(sql.SQL("{} IS NULL").format(one) for one in ours))
     table = search.staged.table(feed.namespace, feed.types)
     if table is None:
         return empty
@@ -59,9 +59,9 @@ def _known_feed(search: Search, feed: Feed, alias: str, number: sql.Composable |
     ]
     if any(kind.equality is not None for kind in feed.types):
         of_subject = TRUE if number is None else sql.SQL("s.number = {}").format(number)
-        return either(empty, sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {})").format(table, both(of_subject, *same)))
-    left = listed(*([] if number is None else [number]), *ours)
-    right = listed(
+        return or_(empty, sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {})").format(table, and_(of_subject, *same)))
+    left = comma_list(*([] if number is None else [number]), *ours)
+    right = comma_list(
         *([] if number is None else [sql.SQL("s.number")]), *(column("s", f"c{at}") for at in range(len(ours)))
     )
-    return either(empty, sql.SQL("({}) IN (SELECT {} FROM {} AS s)").format(left, right, table))
+    return or_(empty, sql.SQL("({}) IN (SELECT {} FROM {} AS s)").format(left, right, table))

@@ -6,20 +6,20 @@ from datetime import datetime
 
 from psycopg import sql
 
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedTie
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, column
 from expunge_connectors.postgres.sql.key_staging import MEMBER
-from expunge_connectors.postgres.statement_cache import Blank
+from expunge_connectors.postgres.statement_cache import Placeholder
 
 
-def owned(mapped: MappedTable, alias: str) -> sql.Composable:
+def in_scope(mapped: BoundTable, alias: str) -> sql.Composable:
     """The row is a record of the request's controller."""
     if mapped.member_column is None:
         return TRUE
     return sql.SQL("{}::text = {}").format(column(alias, mapped.member_column), MEMBER)
 
 
-def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime | None) -> sql.Composable:
+def requested(mapped: BoundTable, tie: MappedTie, alias: str, cutoff: datetime | None) -> sql.Composable:
     """A row found through this tie belongs to the request; otherwise it is newer."""
     if tie.sure:
         return TRUE
@@ -32,12 +32,12 @@ def requested(mapped: MappedTable, tie: MappedTie, alias: str, cutoff: datetime 
     day = created.base == "date"
     return sql.SQL("coalesce({} < {}::date, {})" if day else "coalesce({} < {}, {})").format(
         column(alias, mapped.spec.created),
-        Blank("cutoff", cutoff, created.rounding),
+        Placeholder("cutoff", cutoff, created.rounding),
         TRUE if mapped.spec.undated == "erase" else FALSE,
     )
 
 
-def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
+def kept_until(mapped: BoundTable, alias: str) -> sql.Composable:
     """The day on which the row's retention ends (UTC); NULL where nothing is retained or no day can be named."""
     if mapped.period is None or mapped.spec.start is None:
         return sql.SQL("NULL::date")
@@ -49,8 +49,8 @@ def kept_until(mapped: MappedTable, alias: str) -> sql.Composable:
     )
 
 
-def kept(mapped: MappedTable, alias: str, cutoff: datetime | None) -> sql.Composable:
+def retained(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.Composable:
     """The row is retained by its data type. Without a start no end can be named, so it stays."""
     if mapped.period is None:
         return FALSE
-    return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), Blank("cutoff", cutoff))
+    return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), Placeholder("cutoff", cutoff))

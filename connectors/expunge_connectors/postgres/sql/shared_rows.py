@@ -8,15 +8,15 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
 from expunge_connectors.postgres.sql.comparison import compared, same_row
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, both, either
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, or_
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
-def nothing_left(store: MappedStore, mapped: MappedTable, alias: str) -> sql.Composed:
+def unreferenced(store: MappedStore, mapped: BoundTable, alias: str) -> sql.Composed:
     """No row of the tables that lead to this shared row points to it any more."""
-    return both(
+    return and_(
         *(
             sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {})").format(
                 store.collections[tie.of[0]].table.identifier, _points(store, tie, alias)
@@ -27,15 +27,15 @@ def nothing_left(store: MappedStore, mapped: MappedTable, alias: str) -> sql.Com
     )
 
 
-def others_left(search: Search, mapped: MappedTable, alias: str) -> sql.Composable:
+def others_left(search: Search, mapped: BoundTable, alias: str) -> sql.Composable:
     """A row that this call is not going to delete points to the shared row."""
     if mapped.spec.sharing is None:
         return FALSE
-    return either(
+    return or_(
         *(
             sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
                 search.store.collections[tie.of[0]].table.identifier,
-                both(
+                and_(
                     _points(search.store, tie, alias), _staying(search, search.store.collections[tie.of[0]], tie.of[1])
                 ),
             )
@@ -48,7 +48,7 @@ def others_left(search: Search, mapped: MappedTable, alias: str) -> sql.Composab
 def _points(store: MappedStore, tie: MappedTie, alias: str) -> sql.Composed:
     assert tie.of is not None
     lead = store.collections[tie.of[0]]
-    return both(
+    return and_(
         *(
             equals(
                 compared(live, kind, alias), compared(lead.table.columns[name], lead.leads[name], "o"), kind.equality
@@ -58,7 +58,7 @@ def _points(store: MappedStore, tie: MappedTie, alias: str) -> sql.Composed:
     )
 
 
-def _staying(search: Search, lead: MappedTable, columns: Sequence[str]) -> sql.Composable:
+def _staying(search: Search, lead: BoundTable, columns: Sequence[str]) -> sql.Composable:
     """The row `o`, or at least what points in it, will be there when this call is over."""
     kept = lead.action is Action.TOMBSTONE and not lead.spec.tombstone.keys() & set(columns)
     if kept or not search.found.get(lead.name):

@@ -12,10 +12,10 @@ from expunge_config.normalisers import Normaliser, NotNormalisable
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.spec import Source
 from expunge_connectors.postgres.sql.comparison import normalised, same_row, values
-from expunge_connectors.postgres.sql.fragments import TRUE, both, column
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.subject_search import Search
 
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
@@ -27,12 +27,12 @@ _NOT_FOUND = sql.SQL("NOT EXISTS (SELECT FROM {found} AS g WHERE g.number = f.nu
 _REQUESTED = sql.SQL("{row}.asked AND NOT {row}.waits")
 
 
-def asked(mapped: MappedTable) -> bool:
+def is_declared_unique(mapped: BoundTable) -> bool:
     """The map says so of a value of this table: its rows are looked at again, and must be at hand."""
     return any(source.never_shared is not None for source, _ in mapped.yields.values())
 
 
-def shared(search: Search, mapped: MappedTable) -> frozenset[tuple[int, SubjectKey]]:
+def shared(search: Search, mapped: BoundTable) -> frozenset[tuple[int, SubjectKey]]:
     """Subject and key, where a row that was not found for the subject holds the same value."""
     keys: set[tuple[int, SubjectKey]] = set()
     for identity, (source, rule) in mapped.yields.items():
@@ -87,10 +87,10 @@ def _is_one(rule: Normaliser, text: str) -> bool:
 
 def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is compared
     search: Search,
-    mapped: MappedTable,
+    mapped: BoundTable,
     source: Source,
     rule: Normaliser,
-    other: tuple[MappedTable, Source],
+    other: tuple[BoundTable, Source],
     followed: sql.Composable,
 ) -> sql.Composed:
     table, there, source_there = mapped.table.identifier, *other
@@ -115,7 +115,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     if search.found.get(there.name):
         known = same_row(there, "o", "g")
         if there is not mapped:
-            known = both(_REQUESTED.format(row=sql.Identifier("g")), known)
+            known = and_(_REQUESTED.format(row=sql.Identifier("g")), known)
         not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
     return _SHARED.format(
         value=value,

@@ -18,12 +18,12 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, MappedTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
 from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, values
-from expunge_connectors.postgres.sql.fragments import TRUE, both, column, listed
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
-from expunge_connectors.postgres.sql.row_conditions import owned
-from expunge_connectors.postgres.statement_cache import Phrase
+from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.statement_cache import CompiledStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class Search:
         """The table of found rows of a collection."""
         return sql.Identifier(*self.schema, f"expunge_found_{self.store.place(name)}")
 
-    def phrase(self, what: Hashable, compose: Callable[[], sql.Composable], limit: int | None = None) -> Phrase:
+    def phrase(
+        self, what: Hashable, compose: Callable[[], sql.Composable], limit: int | None = None
+    ) -> CompiledStatement:
         """A statement that is put together once for the state that this search is in.
 
         Args:
@@ -70,7 +72,7 @@ class Search:
     def keep(
         self,
         what: str,
-        mapped: MappedTable,
+        mapped: BoundTable,
         statement: Callable[[], sql.Composable],
         columns: Callable[[], sql.Composable],
     ) -> None:
@@ -100,7 +102,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class SearchPath:
     """One way to a row: a tie, and the table whose rows it comes from.
 
     Attributes:
@@ -111,7 +113,7 @@ class Way:
     tie: MappedTie
     table: sql.Composable
     columns: tuple[str, ...]
-    lead: MappedTable | None = None
+    lead: BoundTable | None = None
 
     @property
     def once(self) -> bool:
@@ -122,45 +124,49 @@ class Way:
         return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.tie.of[1])
 
 
-def ways_of(search: Search, ties: Iterable[MappedTie]) -> list[Way]:
+def search_paths(search: Search, ties: Iterable[MappedTie]) -> list[SearchPath]:
     """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
-    found: list[Way] = []
+    found: list[SearchPath] = []
     for tie in ties:
         staged = search.staged.table(tie.namespace, tie.types)
         if staged is not None:
-            found.append(Way(tie, staged, tuple(f"c{place}" for place in range(len(tie.types)))))
+            found.append(SearchPath(tie, staged, tuple(f"c{place}" for place in range(len(tie.types)))))
         if tie.of is not None and search.found.get(tie.of[0]):
             found.append(from_rows(search, tie))
     return found
 
 
-def from_rows(search: Search, tie: MappedTie) -> Way:
+def from_rows(search: Search, tie: MappedTie) -> SearchPath:
     """The way from the found rows of the collection that a tie names."""
     assert tie.of is not None
     lead = search.store.collections[tie.of[0]]
     names = list(lead.leads)
-    return Way(tie, search.table(lead.name), tuple(f"l{names.index(one)}" for one in tie.of[1]), lead)
+    return SearchPath(tie, search.table(lead.name), tuple(f"l{names.index(one)}" for one in tie.of[1]), lead)
 
 
-def meets(way: Way, alias: str, value: sql.Composable | None = None) -> sql.Composed:
+def join_condition(way: SearchPath, alias: str, value: sql.Composable | None = None) -> sql.Composed:
     """`k` leads to the row `alias` (to its `value`, for a tie into documents and arrays)."""
     return equal(way.tie, alias, [column("k", name) for name in way.columns], value)
 
 
-def joined(mapped: MappedTable, way: Way, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
+def joined(mapped: BoundTable, way: SearchPath, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
     """`SELECT wanted` of what one way joins, within the scope."""
     source = way.tie.source
     if source is not None and source.several:
         found = sql.SQL("{} AS t CROSS JOIN LATERAL {} AS v (value) JOIN {} AS k ON {}").format(
-            mapped.table.identifier, values(source, "t"), way.table, meets(way, "t", column("v", "value"))
+            mapped.table.identifier, values(source, "t"), way.table, join_condition(way, "t", column("v", "value"))
         )
     else:
-        found = sql.SQL("{} AS k JOIN {} AS t ON {}").format(way.table, mapped.table.identifier, meets(way, "t"))
+        found = sql.SQL("{} AS k JOIN {} AS t ON {}").format(
+            way.table, mapped.table.identifier, join_condition(way, "t")
+        )
     leading = TRUE if way.lead is None else sql.SQL("k.leads")
-    return sql.SQL("SELECT {} FROM {} WHERE {}").format(wanted, found, both(leading, owned(mapped, "t"), *conditions))
+    return sql.SQL("SELECT {} FROM {} WHERE {}").format(
+        wanted, found, and_(leading, in_scope(mapped, "t"), *conditions)
+    )
 
 
-def reached(way: Way, alias: str) -> sql.Composed:
+def reached(way: SearchPath, alias: str) -> sql.Composed:
     """The row, as it is now, is one that this way leads to.
 
     Said with IN, which the server answers from a hash table, also where it stands beside others; a type with an
@@ -170,14 +176,18 @@ def reached(way: Way, alias: str) -> sql.Composed:
     tie = way.tie
     if tie.source is not None and tie.source.several:
         return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(
-            values(tie.source, alias), way.table, meets(way, alias, column("v", "value"))
+            values(tie.source, alias), way.table, join_condition(way, alias, column("v", "value"))
         )
     if any(kind.equality is not None for kind in tie.types):
-        return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(way.table, both(leading, meets(way, alias)))
+        return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(
+            way.table, and_(leading, join_condition(way, alias))
+        )
     ours: list[sql.Composable] = [
         compared(live, kind, alias) for live, kind in zip(tie.columns, tie.types, strict=True)
     ]
     if tie.normaliser is not None:
         ours = [normalised(tie.normaliser, column(alias, tie.columns[0].name))]
-    theirs = listed(*(column("k", name) for name in way.columns))
-    return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(listed(*ours), theirs, way.table, both(leading))
+    theirs = comma_list(*(column("k", name) for name in way.columns))
+    return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(
+        comma_list(*ours), theirs, way.table, and_(leading)
+    )

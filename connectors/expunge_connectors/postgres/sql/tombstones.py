@@ -11,9 +11,9 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.reader import Column
-from expunge_connectors.postgres.mapping.bound_tables import MappedTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.spec import Removal
-from expunge_connectors.postgres.sql.fragments import FALSE, both, column, raw
+from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, raw
 
 # Types without an equality operator are compared by their text.
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
@@ -59,7 +59,7 @@ def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
     return sql.Literal(f"lax ${steps}{_ARRAYS}[*]" if values else f"lax ${steps}")
 
 
-def put(mapped: MappedTable, name: str, alias: str) -> sql.Composable:
+def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     """What a tombstone puts into a column: computed from the primary key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
     if isinstance(wanted, Removal):
@@ -86,17 +86,17 @@ def without(document: sql.Composable, removal: Removal, type_: str) -> sql.Compo
     return sql.SQL("{}::{}").format(body, raw(type_))
 
 
-def entombed(mapped: MappedTable, alias: str) -> sql.Composable:
+def is_tombstone(mapped: BoundTable, alias: str) -> sql.Composable:
     """The row is a tombstone already: every column of it holds what its expression says, and no removed path."""
     if mapped.action is not Action.TOMBSTONE:
         return FALSE
-    return both(*(_holds(mapped, name, alias) for name in mapped.spec.tombstone))
+    return and_(*(_holds(mapped, name, alias) for name in mapped.spec.tombstone))
 
 
-def _holds(mapped: MappedTable, name: str, alias: str) -> sql.Composable:
+def _holds(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
     if isinstance(wanted, Removal):
-        return both(
+        return and_(
             *(
                 sql.SQL("NOT coalesce(pg_catalog.jsonb_path_exists({}::jsonb, {}), false)").format(
                     column(alias, name), json_path(path, values=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from expunge_connectors.errors import MisspelledMemberError
+from expunge_connectors.errors import UnknownMemberError
 from expunge_connectors.postgres.catalog.reader import Column
 
 _MOST_DIGITS = 1_000  # of numeric: https://www.postgresql.org/docs/current/datatype-numeric.html
@@ -45,7 +45,7 @@ def check(store: str, collection: str, column: Column, member: str) -> None:
         MisspelledMemberError: The member is written otherwise.
     """
     if not stands(column, member):
-        raise MisspelledMemberError(
+        raise UnknownMemberError(
             f"store {store}, collection {collection}: the records were not verified, for the members in {column.name}"
             f" are written in another way ({column.type}) than the one of the request."
         )

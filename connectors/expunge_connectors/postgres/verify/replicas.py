@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from psycopg import RawCursor, sql
 
-from expunge_connectors.contract import Beat, Counts, Finding, Severity, Subject, Tally, no_beat
+from expunge_connectors.contract import Counts, Finding, Heartbeat, RecordCounts, Severity, Subject, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_connectors.postgres import identity
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
-from expunge_connectors.postgres.verify.verification_query import Verifier
+from expunge_connectors.postgres.verify.verification_query import VerificationQuery
 from expunge_connectors.postgres.verify.verifier import asked_rows, tallied
 
 FIRST_PAUSE_SECONDS = 0.02
@@ -97,7 +97,7 @@ class Replicas:
         for connections in self._all:
             connections.close()
 
-    def await_calm(self, primary: Connection, beat: Beat) -> None:
+    def await_calm(self, primary: Connection, beat: Heartbeat) -> None:
         """Let the standbys catch up before more is written, if one is further behind than the settings allow.
 
         Args:
@@ -115,7 +115,7 @@ class Replicas:
     def verify(
         self,
         primary: Connection,
-        verifier: Callable[[Connection], Verifier],
+        verifier: Callable[[Connection], VerificationQuery],
         subjects: Sequence[Subject],
         found: Counts,
     ) -> Counts:
@@ -190,7 +190,7 @@ class Replicas:
                 "Declare each standby under REPLICAS, each subscriber as a store, each archive as a backup.",
             )
 
-    def _await(self, primary: Connection, allowed: Lag, beat: Beat) -> None:
+    def _await(self, primary: Connection, allowed: Lag, beat: Heartbeat) -> None:
         deadline = time.monotonic() + self._settings.replica_wait_seconds
         expected = dict(identity.identity(primary, self._store).parts)
         until, at = primary.execute(_WRITTEN).fetchone() or ("0/0", None)
@@ -252,9 +252,9 @@ def larger(one: Counts, other: Counts) -> Counts:
     }
 
 
-def _larger(one: Tally, other: Tally) -> Tally:
+def _larger(one: RecordCounts, other: RecordCounts) -> RecordCounts:
     until = max((day for day in (one.until, other.until) if day is not None), default=None)
-    return Tally(
+    return RecordCounts(
         max(one.due, other.due),
         max(one.retained, other.retained),
         max(one.newer, other.newer),
@@ -263,7 +263,9 @@ def _larger(one: Tally, other: Tally) -> Tally:
     )
 
 
-def _recount(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Mapping[int, dict[str, Tally]]:
+def _recount(
+    connection: Connection, verifier: VerificationQuery, subjects: Sequence[Subject]
+) -> Mapping[int, dict[str, RecordCounts]]:
     names = verifier.names()
     if not names:
         return tallied(verifier, names, subjects, [])

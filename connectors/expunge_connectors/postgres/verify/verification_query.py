@@ -19,7 +19,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
-from expunge_connectors.postgres.statement_cache import Blank, Phrase, Phrases
+from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.verify import owner_check
 from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
 
@@ -28,7 +28,7 @@ MEMBER = ":member"  # no namespace of the map looks like this
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
+class VerificationQuery:
     """Writes the statements, from the map and the catalogue themselves.
 
     Attributes:
@@ -42,7 +42,7 @@ class Verifier:
     catalogue: Catalogue
     scope: Scope
     cutoff: datetime
-    phrases: Phrases
+    phrases: StatementCache
     asked: sql.Identifier = field(default_factory=lambda: ASKED)
 
     def names(self) -> list[str]:
@@ -81,7 +81,7 @@ class Verifier:
         namespaces: AbstractSet[str],
         connection: Connection,
         first: Sequence[sql.Composed] = (),
-    ) -> Phrase:
+    ) -> CompiledStatement:
         """Tallies per collection and subject. What leads to rows is looked up once, however much it leads to.
 
         Args:
@@ -249,7 +249,7 @@ class Verifier:
             ).format(sql.Identifier("r", spec.start), sql.Literal(str(data_type.rule.period)))
             yield sql.SQL("CASE WHEN ({}) <= '9999-12-31'::date THEN ({}) END AS until").format(until, until)
             yield sql.SQL("(({}) IS NULL OR ({}) > {}::date) AS stays").format(
-                until, until, Blank("cutoff", self.cutoff)
+                until, until, Placeholder("cutoff", self.cutoff)
             )
         else:
             yield sql.SQL("NULL::date AS until")
@@ -297,7 +297,7 @@ class Verifier:
         # On the cutoff's own day it cannot be known when; nor by how much a time was rounded down.
         live = table.columns[spec.created]
         day = sql.SQL("::date" if live.base == "date" else "")
-        return sql.SQL("({} {} < {}{})").format(empty, created, Blank("cutoff", self.cutoff, live.rounding), day)
+        return sql.SQL("({} {} < {}{})").format(empty, created, Placeholder("cutoff", self.cutoff, live.rounding), day)
 
     def _of_member(self, spec: TableSpec) -> sql.Composable:
         if spec.owner is None or spec.owner.column is None:

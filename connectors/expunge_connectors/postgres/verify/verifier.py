@@ -13,12 +13,12 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import Counts, Subject, SubjectKey, Tally
+from expunge_connectors.contract import Counts, RecordCounts, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.table_probe import probe
-from expunge_connectors.postgres.verify.verification_query import ASKED, MEMBER, Verifier
+from expunge_connectors.postgres.verify.verification_query import ASKED, MEMBER, VerificationQuery
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Twice 220 characters of four bytes: a row that the server keeps in one piece, so that it makes no TOAST table (see
@@ -32,7 +32,7 @@ _PLACE = sql.SQL(
 )
 
 
-def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subject]) -> Counts:
+def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequence[Subject]) -> Counts:
     """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
     names = verifier.names()
     rows = list(asked_rows(subjects, verifier))
@@ -60,7 +60,7 @@ def verify(connection: Connection, verifier: Verifier, subjects: Sequence[Subjec
     return tallied(verifier, names, subjects, found)
 
 
-def asked_rows(subjects: Sequence[Subject], verifier: Verifier) -> Iterator[tuple[int | None, str, str]]:
+def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[tuple[int | None, str, str]]:
     """Number, namespace and value of every key that can stand in a row, and the controller's member."""
     lists, scope = verifier.composite(), verifier.scope
     for subject in subjects:
@@ -72,14 +72,14 @@ def asked_rows(subjects: Sequence[Subject], verifier: Verifier) -> Iterator[tupl
 
 
 def tallied(
-    verifier: Verifier, names: Sequence[str], subjects: Sequence[Subject], found: Iterable[tuple[Any, ...]]
-) -> dict[int, dict[str, Tally]]:
+    verifier: VerificationQuery, names: Sequence[str], subjects: Sequence[Subject], found: Iterable[tuple[Any, ...]]
+) -> dict[int, dict[str, RecordCounts]]:
     """What the statement's rows say, zeros included."""
-    nothing = dict.fromkeys(names, Tally())
+    nothing = dict.fromkeys(names, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
     for name, number, due, retained, newer, until in found:
         shared = verifier.spec.collections[name].sharing is not None
-        tallies[number][name] = Tally(due, retained, newer, until, "shared" if shared and retained else None)
+        tallies[number][name] = RecordCounts(due, retained, newer, until, "shared" if shared and retained else None)
     return tallies
 
 

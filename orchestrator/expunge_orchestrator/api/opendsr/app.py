@@ -22,22 +22,22 @@ from expunge_config.api_settings import OpenDsr
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import problems
-from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.opendsr.schemas import (
+    Accepted,
     Discovery,
     Refused,
-    StatusTold,
+    StatusResponse,
     SubjectRequest,
     Supported,
-    Taken,
     Withdrawn,
 )
 from expunge_orchestrator.api.opendsr.signing import Processor
 from expunge_orchestrator.api.opendsr.statuses import more_of, status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.request_responses import taken_in
-from expunge_orchestrator.api.telling import members_of
+from expunge_orchestrator.api.request_responses import create as taken_in
+from expunge_orchestrator.api.telling import request_fields
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.requests import idempotency, repository, response_deadlines, submission, withdrawal
@@ -106,22 +106,26 @@ def build(settings: OpenDsr) -> FastAPI:
         """The certificate that answers are signed with."""
         return Response(processor.certificate, media_type=CERTIFICATE)
 
-    @app.post("/requests", status_code=HTTPStatus.CREATED, response_model=Taken)
+    @app.post("/requests", status_code=HTTPStatus.CREATED, response_model=Accepted)
     async def create(
-        call: Annotated[Call, Depends(allowed(Operation.REQUEST_CREATE))], wanted: SubjectRequest, asked: Request
+        call: Annotated[CallContext, Depends(requires(Operation.REQUEST_CREATE))],
+        wanted: SubjectRequest,
+        asked: Request,
     ) -> Response:
         """Take a request in. The same one again (same id, same content) is answered with what was made of it."""
         body = await asked.body()
         return await run_in_threadpool(_create, call, settings, processor, wanted, body)
 
-    @app.get("/requests/{subject_request_id}", response_model=StatusTold)
-    def status(call: Annotated[Call, Depends(allowed(Operation.REQUEST_READ))], subject_request_id: UUID) -> Response:
+    @app.get("/requests/{subject_request_id}", response_model=StatusResponse)
+    def status(
+        call: Annotated[CallContext, Depends(requires(Operation.REQUEST_READ))], subject_request_id: UUID
+    ) -> Response:
         """How far it is."""
         return _signed(processor, _status(call, processor, subject_request_id))
 
     @app.delete("/requests/{subject_request_id}", status_code=HTTPStatus.ACCEPTED, response_model=Withdrawn)
     def withdraw(
-        call: Annotated[Call, Depends(allowed(Operation.REQUEST_CANCEL))], subject_request_id: UUID
+        call: Annotated[CallContext, Depends(requires(Operation.REQUEST_CANCEL))], subject_request_id: UUID
     ) -> Response:
         """Take it back while it is pending."""
         with call.writing() as connection:
@@ -138,7 +142,9 @@ def build(settings: OpenDsr) -> FastAPI:
     return app
 
 
-def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: SubjectRequest, body: bytes) -> Response:
+def _create(
+    call: CallContext, settings: OpenDsr, processor: Processor, wanted: SubjectRequest, body: bytes
+) -> Response:
     workspace = call.office.workspace
     scope = _scope(call, processor, wanted)
     if wanted.subject_request_type != "erasure":
@@ -156,7 +162,7 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
             raise _bad(f"subject_identities.{number}: this type or format is not supported")
         if identifiers.setdefault(name, one.identity_value) != one.identity_value:
             raise _bad(f"subject_identities.{number}: two values of one type; send one request for each person")
-    asked = submission.Wish(
+    asked = submission.RequestSubmission(
         origin=Origin.CONTROLLER,
         scope=scope,
         identifiers=identifiers_of(identifiers, workspace.data_map),
@@ -170,7 +176,7 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
     received, _ = call.write(lambda connection: taken_in(call, connection, intake)).result()
     if received.created:
         call.office.wake()
-    told = Taken(
+    told = Accepted(
         controller_id=str(scope),
         expected_completion_time=_expected(received.request),
         received_time=received.request.received_at,
@@ -180,7 +186,7 @@ def _create(call: Call, settings: OpenDsr, processor: Processor, wanted: Subject
     return _signed(processor, told, HTTPStatus.CREATED)
 
 
-def _scope(call: Call, processor: Processor, wanted: SubjectRequest) -> Scope:
+def _scope(call: CallContext, processor: Processor, wanted: SubjectRequest) -> Scope:
     """For whom it is: who may speak for one controller only need not say it."""
     own = wanted.extensions.get(processor.domain, {})
     if not isinstance(own, dict) or not isinstance(own.get("controller", ""), str):
@@ -195,7 +201,7 @@ def _scope(call: Call, processor: Processor, wanted: SubjectRequest) -> Scope:
     return parse_scope(str(reaches[0]), call.office.workspace.data_map)
 
 
-def _found(call: Call, connection: sa.Connection, subject_request_id: UUID) -> repository.Request:
+def _found(call: CallContext, connection: sa.Connection, subject_request_id: UUID) -> repository.Request:
     uid = idempotency.target(connection, call.principal.actor, _key(subject_request_id), call.office.workspace.keys)
     if uid is None:
         raise not_there()
@@ -204,13 +210,13 @@ def _found(call: Call, connection: sa.Connection, subject_request_id: UUID) -> r
     return wanted
 
 
-def _status(call: Call, processor: Processor, subject_request_id: UUID) -> StatusTold:
+def _status(call: CallContext, processor: Processor, subject_request_id: UUID) -> StatusResponse:
     with call.reading() as connection:
         wanted = _found(call, connection, subject_request_id)
-        members = members_of(connection, wanted)
+        members = request_fields(connection, wanted)
     # The receipt is where it is proved.
     more = {"request": wanted.uid, "receipt": members["receipt"], **more_of(members["state"], wanted.reason)}
-    return StatusTold(
+    return StatusResponse(
         controller_id=str(wanted.scope),
         expected_completion_time=_expected(wanted),
         subject_request_id=str(subject_request_id),

@@ -54,7 +54,7 @@ class Discovery(_Shape):
     processor_certificate: str
 
 
-class Taken(_Shape):
+class Accepted(_Shape):
     """Section 7.3. `encoded_request` repeats what was sent, as the specification wants; it is stored nowhere."""
 
     controller_id: str
@@ -64,7 +64,7 @@ class Taken(_Shape):
     subject_request_id: str
 
 
-class StatusTold(_Shape):
+class StatusResponse(_Shape):
     """Section 8.3."""
 
     controller_id: str

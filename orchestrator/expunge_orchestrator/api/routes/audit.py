@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.schemas.api_keys import AuditPage, AuditTold
+from expunge_orchestrator.api.schemas.api_keys import AuditEntry, AuditPage
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.ledger import audit_log
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 @router.get("", response_model=AuditPage)
 def listed(
-    call: Annotated[Call, Depends(allowed(Operation.AUDIT_READ))],
+    call: Annotated[CallContext, Depends(requires(Operation.AUDIT_READ))],
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AuditPage:
@@ -33,4 +33,4 @@ def listed(
     with call.reading() as connection:
         found = audit_log.page(connection, after(cursor_), limit)
     last = cursor(found[-1].id) if found else cursor_
-    return AuditPage(items=tuple(AuditTold(**asdict(one)) for one in found), next=last)
+    return AuditPage(items=tuple(AuditEntry(**asdict(one)) for one in found), next=last)

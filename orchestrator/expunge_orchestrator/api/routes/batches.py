@@ -14,17 +14,17 @@ from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import presentation
 from expunge_orchestrator.api import event_stream
-from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.schemas.batches import (
     BatchPage,
-    BatchTold,
+    BatchView,
     Confirmation,
     Digest,
-    PlanTold,
+    ItemResult,
+    PlanView,
     ResultPage,
-    ResultTold,
 )
 from expunge_orchestrator.api.schemas.common import NameText, problem, there_already
 from expunge_orchestrator.auth.permissions import Operation
@@ -42,17 +42,17 @@ from expunge_orchestrator.subjects.csv_input import checked_people
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=PlanTold, responses=there_already(PlanTold),
+@router.post("", status_code=HTTPStatus.CREATED, response_model=PlanView, responses=there_already(PlanView),
              openapi_extra={
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"},
                     "example": "email\nann@mail.example\n"}}}})  # fmt: skip
 async def create(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_CREATE))],
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_CREATE))],
     asked: Request,
     answer: Response,
     controller: Annotated[str, Query(min_length=1, max_length=264)],
     data_type: Annotated[list[NameText] | None, Query(max_length=100, description="Nothing else is touched.")] = None,
-) -> PlanTold:
+) -> PlanView:
     """Plan a list (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
 
     Answers when it is planned. With the same Idempotency-Key again: the plan that was made (200).
@@ -60,13 +60,15 @@ async def create(
     return await run_in_threadpool(_create, call, await asked.body(), answer, controller, data_type)
 
 
-def _create(call: Call, body: bytes, answer: Response, controller: str, data_types: list[str] | None) -> PlanTold:
+def _create(
+    call: CallContext, body: bytes, answer: Response, controller: str, data_types: list[str] | None
+) -> PlanView:
     workspace = call.office.workspace
     scope = parse_scope(controller, workspace.data_map)
     call.own(scope)
-    wish = idempotency.Repeat.of(call.principal.actor, call.needs_key(), call.digest, workspace.keys)
+    wish = idempotency.IdempotencyKey.of(call.principal.actor, call.needs_key(), call.digest, workspace.keys)
     with reading(workspace.ledger) as connection:
-        made = idempotency.made(connection, wish)
+        made = idempotency.existing(connection, wish)
     if made is None:
         people = checked_people(io.BytesIO(body), workspace.data_map)
 
@@ -76,7 +78,7 @@ def _create(call: Call, body: bytes, answer: Response, controller: str, data_typ
             call.note(connection, uid)
 
         try:
-            batch = planner.make(
+            batch = planner.create_plan(
                 workspace,
                 people,
                 scope,
@@ -87,20 +89,20 @@ def _create(call: Call, body: bytes, answer: Response, controller: str, data_typ
             )
         except IntegrityError:  # the same call came twice at once; the other one's plan counts
             with reading(workspace.ledger) as connection:
-                made = idempotency.made(connection, wish)
+                made = idempotency.existing(connection, wish)
             if made is None:
                 raise
         else:
             with reading(workspace.ledger) as connection:
-                return PlanTold.model_validate(presentation.plan_told(connection, batch))
+                return PlanView.model_validate(presentation.plan_view(connection, batch))
     answer.status_code = HTTPStatus.OK
     with reading(workspace.ledger) as connection:
-        return PlanTold.model_validate(presentation.plan_told(connection, batch_by_uid(connection, made)))
+        return PlanView.model_validate(presentation.plan_view(connection, batch_by_uid(connection, made)))
 
 
 @router.get("", response_model=BatchPage)
 def listed(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))],
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> BatchPage:
@@ -112,45 +114,47 @@ def listed(
             if controllers is None
             else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
         )
-        found = batches.page(connection, mine, after(cursor_), limit + 1)
+        found = batches.list_page(connection, mine, after(cursor_), limit + 1)
     items = tuple(
-        BatchTold.model_validate(presentation.batch_told(call.office.workspace, one)) for one in found[:limit]
+        BatchView.model_validate(presentation.batch_view(call.office.workspace, one)) for one in found[:limit]
     )
     return BatchPage(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
-@router.get("/{batch_id}", response_model=BatchTold)
-def one(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str) -> BatchTold:
+@router.get("/{batch_id}", response_model=BatchView)
+def one(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> BatchView:
     """How far it is, what was found and what is left."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-@router.get("/{batch_id}/plan", response_model=PlanTold)
-def plan(call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))], batch_id: str) -> PlanTold:
+@router.get("/{batch_id}/plan", response_model=PlanView)
+def plan(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> PlanView:
     """What it was planned to do, counted before anything was touched."""
     with call.reading() as connection:
-        return PlanTold.model_validate(presentation.plan_told(connection, _found(call, connection, batch_id)))
+        return PlanView.model_validate(presentation.plan_view(connection, _found(call, connection, batch_id)))
 
 
-@router.post("/{batch_id}/approve", response_model=BatchTold)
+@router.post("/{batch_id}/approve", response_model=BatchView)
 def approve(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_APPROVE))], batch_id: str, given: Digest
-) -> BatchTold:
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_APPROVE))], batch_id: str, given: Digest
+) -> BatchView:
     """Approve exactly this plan. Whoever asked for it cannot; of several one approves it, the others are told 409."""
     with call.writing() as connection:
         found = _found(call, connection, batch_id)
         if approval.approve(connection, found, given.digest, call.principal.actor):
             call.note(connection, found.uid)
     call.office.wake()
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/start", response_model=BatchTold, status_code=HTTPStatus.ACCEPTED, responses={
+@router.post("/{batch_id}/start", response_model=BatchView, status_code=HTTPStatus.ACCEPTED, responses={
     409: problem("Nothing was started: it is not this plan, the plan is void or waits for approval, or the batch is "
                  "paused, on hold, failed, withdrawn or over")})  # fmt: skip
-def start(call: Annotated[Call, Depends(allowed(Operation.BATCH_START))], batch_id: str, given: Digest) -> BatchTold:
+def start(
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_START))], batch_id: str, given: Digest
+) -> BatchView:
     """Begin to carry out exactly this plan. This cannot be undone. While it runs, the same call is answered again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
@@ -160,33 +164,35 @@ def start(call: Annotated[Call, Depends(allowed(Operation.BATCH_START))], batch_
         )
     beginning.start(call.office.workspace, found, call.noting(found.uid))
     call.office.wake()
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/pause", response_model=BatchTold)
-def pause(call: Annotated[Call, Depends(allowed(Operation.BATCH_PAUSE))], batch_id: str) -> BatchTold:
+@router.post("/{batch_id}/pause", response_model=BatchView)
+def pause(call: Annotated[CallContext, Depends(requires(Operation.BATCH_PAUSE))], batch_id: str) -> BatchView:
     """Let no further step begin."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     batch_control.pause(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/resume", response_model=BatchTold)
-def resume(call: Annotated[Call, Depends(allowed(Operation.BATCH_RESUME))], batch_id: str) -> BatchTold:
+@router.post("/{batch_id}/resume", response_model=BatchView)
+def resume(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME))], batch_id: str) -> BatchView:
     """Let a paused batch go on; what was verified before is asked again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     beginning.resume(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/retry", response_model=BatchTold)
+@router.post("/{batch_id}/retry", response_model=BatchView)
 def retry(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_RETRY))], batch_id: str, given: Confirmation | None = None
-) -> BatchTold:
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))],
+    batch_id: str,
+    given: Confirmation | None = None,
+) -> BatchView:
     """Take up what failed, people whose hold is over, or (confirmed) what a batch that is over left. 409: nothing was.
 
     What a batch left is shown as `left`; `confirm` is the digest of its plan.
@@ -197,22 +203,22 @@ def retry(
     note = call.noting(found.uid)
     retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, confirmed, note)
     call.office.wake()
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/cancel", response_model=BatchTold)
-def cancel(call: Annotated[Call, Depends(allowed(Operation.BATCH_CANCEL))], batch_id: str) -> BatchTold:
+@router.post("/{batch_id}/cancel", response_model=BatchView)
+def cancel(call: Annotated[CallContext, Depends(requires(Operation.BATCH_CANCEL))], batch_id: str) -> BatchView:
     """Withdraw it: nothing further is erased, and the receipts say so."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     batch_control.cancel(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
 @router.get("/{batch_id}/results", response_model=ResultPage)
 def results(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))],
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     batch_id: str,
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
@@ -228,7 +234,7 @@ def results(
             .limit(limit + 1)
         ).all()
     items = tuple(
-        ResultTold(line=row.line, outcome=row.outcome, reason=row.reason, receipt=row.series) for row in rows[:limit]
+        ItemResult(line=row.line, outcome=row.outcome, reason=row.reason, receipt=row.series) for row in rows[:limit]
     )
     return ResultPage(items=items, next=cursor(items[-1].line) if len(rows) > limit else None)
 
@@ -237,7 +243,7 @@ def results(
     200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}},
     204: {"description": "Nothing follows: the caller has the `end` already"}})  # fmt: skip
 async def events(
-    call: Annotated[Call, Depends(allowed(Operation.BATCH_READ))],
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     batch_id: str,
     asked: Request,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
@@ -248,7 +254,7 @@ async def events(
     """
     first = await run_in_threadpool(_look, call, batch_id)
 
-    async def look() -> BatchTold:
+    async def look() -> BatchView:
         """What there is to tell now."""
         return await run_in_threadpool(_look, call, batch_id)
 
@@ -256,27 +262,27 @@ async def events(
         """Nobody listens any more, or the server ends."""
         return bool(asked.app.state.ending()) or await asked.is_disconnected()
 
-    watch = event_stream.Watch(call.office.workspace.settings.api.events_for.total_seconds(), last)
+    watch = event_stream.BatchEventStream(call.office.workspace.settings.api.events_for.total_seconds(), last)
     if watch.told_the_end(first):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
     return StreamingResponse(watch.events(first, look, over), media_type="text/event-stream")
 
 
-def _look(call: Call, batch_id: str) -> BatchTold:
+def _look(call: CallContext, batch_id: str) -> BatchView:
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    return _told(call, found)
+    return _batch_view(call, found)
 
 
-def _told(call: Call, batch: Batch) -> BatchTold:
+def _batch_view(call: CallContext, batch: Batch) -> BatchView:
     workspace = call.office.workspace
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
-    told: dict[str, Any] = presentation.batch_told(workspace, again)
-    return BatchTold.model_validate(told)
+    told: dict[str, Any] = presentation.batch_view(workspace, again)
+    return BatchView.model_validate(told)
 
 
-def _found(call: Call, connection: sa.Connection, uid: str) -> Batch:
+def _found(call: CallContext, connection: sa.Connection, uid: str) -> Batch:
     found = batch_by_uid(connection, uid)
     call.own(found.scope)
     return found

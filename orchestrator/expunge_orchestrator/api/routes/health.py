@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.schemas.common import problem
-from expunge_orchestrator.api.state import Office
+from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.ledger.database import reading
 
 router = APIRouter(tags=["health"])
@@ -25,7 +25,7 @@ def alive() -> str:
 @router.get("/readyz", response_class=PlainTextResponse)
 def ready(request: Request) -> str:
     """The ledger answers, so that requests can be taken in."""
-    office: Office = request.app.state.office
+    office: AppState = request.app.state.office
     with reading(office.workspace.ledger) as connection:
         connection.execute(sa.select(sa.literal(1)))
     return "ready\n"
@@ -38,7 +38,7 @@ def ready(request: Request) -> str:
 )
 def metrics(request: Request) -> Response:
     """Numbers for Prometheus."""
-    office: Office = request.app.state.office
+    office: AppState = request.app.state.office
     found: Metrics = request.app.state.metrics
     with reading(office.workspace.ledger) as connection:
         return Response(found.text(connection, office.clock()), media_type="text/plain; version=0.0.4; charset=utf-8")

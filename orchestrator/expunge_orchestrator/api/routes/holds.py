@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.schemas.holds import HoldTold, HoldWish, PlacedHold
-from expunge_orchestrator.auth.api_keys import reach
+from expunge_orchestrator.api.schemas.holds import CreateHold, HoldView, PlacedHold
+from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.clock import parse
@@ -26,10 +26,10 @@ router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=PlacedHold)
-def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: HoldWish) -> PlacedHold:
+def place(call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))], wish: CreateHold) -> PlacedHold:
     """Put a hold in force: no erasing step begins any more that it forbids; what it came too late for is named."""
     workspace = call.office.workspace
-    scope = None if wish.controller is None else reach(wish.controller, workspace.data_map)
+    scope = None if wish.controller is None else controller_scope(wish.controller, workspace.data_map)
     if scope is not None:
         call.own(scope)
     elif call.principal.controllers is not None:
@@ -48,7 +48,7 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "hold-names-nothing", "A hold names people, a data type or a controller."
         )
-    wanted = legal_holds.Wanted(
+    wanted = legal_holds.HoldRequest(
         kind=wish.kind,
         people=[identifiers_of(one, workspace.data_map) for one in wish.people],
         data_type=wish.data_type,
@@ -65,19 +65,19 @@ def place(call: Annotated[Call, Depends(allowed(Operation.HOLD_PLACE))], wish: H
     return PlacedHold(**_members(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
 
 
-@router.get("", response_model=list[HoldTold])
+@router.get("", response_model=list[HoldView])
 def listed(
-    call: Annotated[Call, Depends(allowed(Operation.HOLD_READ))],
+    call: Annotated[CallContext, Depends(requires(Operation.HOLD_READ))],
     everything: Annotated[bool, Query(alias="all", description="Also those that are over.")] = False,  # noqa: FBT002
-) -> list[HoldTold]:
+) -> list[HoldView]:
     """The holds of your controllers, those that may not be told included: mind who reads this."""
     with call.reading() as connection:
         found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
-    return [HoldTold(**_members(one)) for one in found if _sees(call.principal, one)]
+    return [HoldView(**_members(one)) for one in found if _sees(call.principal, one)]
 
 
-@router.post("/{hold_id}/lift", response_model=HoldTold)
-def lift(call: Annotated[Call, Depends(allowed(Operation.HOLD_LIFT))], hold_id: str) -> HoldTold:
+@router.post("/{hold_id}/lift", response_model=HoldView)
+def lift(call: Annotated[CallContext, Depends(requires(Operation.HOLD_LIFT))], hold_id: str) -> HoldView:
     """End a hold. People who waited for nothing else go on."""
     with call.writing() as connection:
         mine = [one for one in legal_holds.listed(connection) if one.uid == hold_id and _sees(call.principal, one)]
@@ -87,7 +87,7 @@ def lift(call: Annotated[Call, Depends(allowed(Operation.HOLD_LIFT))], hold_id: 
         hold_enforcement.release(connection)
         call.note(connection, lifted.uid)
     call.office.wake()
-    return HoldTold(**_members(lifted))
+    return HoldView(**_members(lifted))
 
 
 def _sees(principal: Principal, hold: legal_holds.Hold) -> bool:

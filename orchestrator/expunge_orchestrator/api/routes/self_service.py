@@ -12,13 +12,18 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from expunge_config.datamap import SelfService
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.api.call_context import Call, allowed
+from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
-from expunge_orchestrator.api.request_responses import taken_in
+from expunge_orchestrator.api.request_responses import create as taken_in
 from expunge_orchestrator.api.schemas.common import problem, there_already
-from expunge_orchestrator.api.schemas.requests import Openings, OwnTold, OwnWish, PersonTold
-from expunge_orchestrator.api.telling import answered, members_of, series_of
+from expunge_orchestrator.api.schemas.requests import (
+    CreateSelfServiceRequest,
+    Openings,
+    PersonalRequestView,
+    SelfServiceView,
+)
+from expunge_orchestrator.api.telling import answered, request_fields, series_of
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.notifications import email_files
@@ -29,13 +34,15 @@ router = APIRouter(prefix="/v1/me", tags=["self-service"])
 
 
 _CREATED = {
-    **there_already(OwnTold),
+    **there_already(SelfServiceView),
     HTTPStatus.CONFLICT.value: problem("`another-request-open`: a request of this person is open that asks otherwise"),
 }
 
 
-@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=OwnTold, responses=_CREATED)
-async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], wish: OwnWish) -> Response:
+@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=SelfServiceView, responses=_CREATED)
+async def create(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_CREATE))], wish: CreateSelfServiceRequest
+) -> Response:
     """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200).
 
     `followUp` stands in the repeated answer, too: the first one may have been lost.
@@ -51,7 +58,7 @@ async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], 
     if wish.waive_grace and not own.grace_waivable:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "grace-not-waivable", "The grace period cannot be waived.")
     workspace, scope = call.office.workspace, Scope(own.controller)
-    asked = submission.Wish(
+    asked = submission.RequestSubmission(
         origin=Origin.PERSON,
         scope=scope,
         identifiers=call.principal.identifiers,
@@ -71,36 +78,38 @@ async def create(call: Annotated[Call, Depends(allowed(Operation.OWN_CREATE))], 
         call.office.wake()
     status = HTTPStatus.CREATED if received.created else HTTPStatus.OK
     follow_up = submission.follow_up(received.request, workspace.keys)
-    return answered(OwnTold(**members, follow_up=follow_up), status)
+    return answered(SelfServiceView(**members, follow_up=follow_up), status)
 
 
-@router.get("/erasure", response_model=list[PersonTold])
-def mine(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))]) -> list[PersonTold]:
+@router.get("/erasure", response_model=list[PersonalRequestView])
+def mine(call: Annotated[CallContext, Depends(requires(Operation.OWN_READ))]) -> list[PersonalRequestView]:
     """The signed-in person's requests, the newest first."""
     with call.reading() as connection:
-        return [PersonTold(**members_of(connection, one)) for one in _found(call, connection)]
+        return [PersonalRequestView(**request_fields(connection, one)) for one in _found(call, connection)]
 
 
-@router.get("/erasure/{request_id}", response_model=PersonTold)
-def one(call: Annotated[Call, Depends(allowed(Operation.OWN_READ))], request_id: str) -> PersonTold:
+@router.get("/erasure/{request_id}", response_model=PersonalRequestView)
+def one(call: Annotated[CallContext, Depends(requires(Operation.OWN_READ))], request_id: str) -> PersonalRequestView:
     """One of the signed-in person's requests."""
     with call.reading() as connection:
-        return PersonTold(**members_of(connection, _own(call, connection, request_id)))
+        return PersonalRequestView(**request_fields(connection, _own(call, connection, request_id)))
 
 
-@router.post("/erasure/{request_id}/cancel", response_model=PersonTold)
-def cancel(call: Annotated[Call, Depends(allowed(Operation.OWN_CANCEL))], request_id: str) -> PersonTold:
+@router.post("/erasure/{request_id}/cancel", response_model=PersonalRequestView)
+def cancel(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_CANCEL))], request_id: str
+) -> PersonalRequestView:
     """Take it back, as long as it has not begun (409 `too-late` afterwards)."""
     with call.writing() as connection:
         wanted = _own(call, connection, request_id)
         done = withdrawal.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
-        return PersonTold(**members_of(connection, done))
+        return PersonalRequestView(**request_fields(connection, done))
 
 
 @router.get("/erasure/{request_id}/receipt", responses=RECEIPT)
 def receipt_of(
-    call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str, asked: Request
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_RECEIPT))], request_id: str, asked: Request
 ) -> Response:
     """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     with call.reading() as connection:
@@ -109,20 +118,20 @@ def receipt_of(
 
 
 @router.post("/erasure/{request_id}/openings", response_model=Openings)
-def openings_of(call: Annotated[Call, Depends(allowed(Operation.OWN_RECEIPT))], request_id: str) -> Openings:
+def openings_of(call: Annotated[CallContext, Depends(requires(Operation.OWN_RECEIPT))], request_id: str) -> Openings:
     """What binds its receipt to the person, made from the identifiers in the token, and kept nowhere."""
     with call.reading() as connection:
         series = series_of(connection, _own(call, connection, request_id))
     return Openings(openings=openings(call.office.workspace, series, call.principal.identifiers))
 
 
-def _self_service(call: Call) -> SelfService:
+def _self_service(call: CallContext) -> SelfService:
     own = call.office.workspace.data_map.self_service
     assert own is not None  # no token of a person is accepted without it
     return own
 
 
-def _found(call: Call, connection: sa.Connection) -> list[repository.Request]:
+def _found(call: CallContext, connection: sa.Connection) -> list[repository.Request]:
     scope = Scope(_self_service(call).controller)
     keys, data_map = call.office.workspace.keys, call.office.workspace.data_map
     # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
@@ -130,14 +139,14 @@ def _found(call: Call, connection: sa.Connection) -> list[repository.Request]:
     return [one for one in submission.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
 
 
-def _own(call: Call, connection: sa.Connection, request_id: str) -> repository.Request:
+def _own(call: CallContext, connection: sa.Connection, request_id: str) -> repository.Request:
     for found in _found(call, connection):
         if found.uid == request_id:
             return found
     raise not_there()
 
 
-def _contact(call: Call) -> str | None:
+def _contact(call: CallContext) -> str | None:
     """Where letters go. Where none are written, the address is not kept.
 
     Raises:
@@ -156,7 +165,7 @@ def _contact(call: Call) -> str | None:
     return contact
 
 
-def _evidence(call: Call) -> dict[str, str] | None:
+def _evidence(call: CallContext) -> dict[str, str] | None:
     """That the application had signed them in. A clock of its own that is ahead of ours is not believed."""
     signed_in = call.principal.signed_in_at
     return None if signed_in is None else {"kind": "signed-in", "checkedAt": stamp(min(signed_in, call.at))}

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from expunge_orchestrator.api.problems import not_there
-from expunge_orchestrator.api.state import Office
+from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.receipts import export
 
 router = APIRouter(prefix="/v1", tags=["transparency"])
@@ -21,7 +21,7 @@ _TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[
 @router.get("/trust", response_class=Response)
 def trust(request: Request) -> Response:
     """What an auditor pins: the operator's keys."""
-    office: Office = request.app.state.office
+    office: AppState = request.app.state.office
     return Response(export.trust_file(office.workspace), media_type="application/json")
 
 
@@ -40,7 +40,7 @@ def tile(request: Request, tile: Annotated[str, Path(pattern="^tile/", max_lengt
 
 
 def _file(request: Request, name: str, media_type: str) -> Response:
-    office: Office = request.app.state.office
+    office: AppState = request.app.state.office
     try:
         data = (office.workspace.settings.log / name).read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_config.api_settings import RoleName
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Moment, Shape
+from expunge_orchestrator.api.schemas.common import Moment, Schema
 from expunge_orchestrator.api.schemas.examples import shown
 
 
-class AuditTold(Shape):
+class AuditEntry(Schema):
     """An entry of the audit trail."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.ENTRY))
@@ -26,16 +26,16 @@ class AuditTold(Shape):
     result: str
 
 
-class AuditPage(Shape):
+class AuditPage(Schema):
     """One page of the audit trail."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.TRAIL))
 
-    items: tuple[AuditTold, ...]
+    items: tuple[AuditEntry, ...]
     next: str | None
 
 
-class KeyWish(Shape):
+class CreateApiKey(Schema):
     """A key to be issued."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.KEY_WISH))
@@ -48,7 +48,7 @@ class KeyWish(Shape):
     ends_at: Moment | None = None
 
 
-class KeyTold(Shape):
+class ApiKeyView(Schema):
     """An API key."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.KEY))
@@ -62,7 +62,7 @@ class KeyTold(Shape):
     revoked_at: datetime | None
 
 
-class IssuedKey(KeyTold):
+class IssuedKey(ApiKeyView):
     """A key and its secret, which is nowhere else."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.ISSUED))

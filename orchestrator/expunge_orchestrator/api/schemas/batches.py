@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Shape
+from expunge_orchestrator.api.schemas.common import Schema
 from expunge_orchestrator.api.schemas.examples import shown
 
 
-class Digest(Shape):
+class Digest(Schema):
     """Exactly one plan."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.DIGEST))
@@ -20,7 +20,7 @@ class Digest(Shape):
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Confirmation(Shape):
+class Confirmation(Schema):
     """Somebody's word for what a batch that is over left."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.CONFIRMATION))
@@ -30,7 +30,7 @@ class Confirmation(Shape):
     )
 
 
-class PlanTold(Shape):
+class PlanView(Schema):
     """What a batch was planned to do, counted before anything was touched."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.PLAN))
@@ -56,7 +56,7 @@ class PlanTold(Shape):
     stores: dict[str, dict[str, Any]]
 
 
-class CollectionTold(Shape):
+class CollectionView(Schema):
     """What was found in one collection, and what is there now, of all people of a batch."""
 
     found: int
@@ -67,7 +67,7 @@ class CollectionTold(Shape):
     newer: int | None
 
 
-class BatchTold(Shape):
+class BatchView(Schema):
     """How far a batch is, what was found and what is left."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.BATCH))
@@ -80,7 +80,7 @@ class BatchTold(Shape):
     people: int
     outcomes: dict[str, int]
     reasons: dict[str, int]
-    collections: dict[str, CollectionTold]
+    collections: dict[str, CollectionView]
     settles_at: datetime | None
     settling: bool
     settled: int
@@ -91,16 +91,16 @@ class BatchTold(Shape):
     chunks: tuple[dict[str, Any], ...]
 
 
-class BatchPage(Shape):
+class BatchPage(Schema):
     """One page of batches."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.BATCHES))
 
-    items: tuple[BatchTold, ...]
+    items: tuple[BatchView, ...]
     next: str | None
 
 
-class ResultTold(Shape):
+class ItemResult(Schema):
     """The outcome of one line of a list; null while it is open."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.RESULT))
@@ -111,10 +111,10 @@ class ResultTold(Shape):
     receipt: str
 
 
-class ResultPage(Shape):
+class ResultPage(Schema):
     """One page of outcomes."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.RESULTS))
 
-    items: tuple[ResultTold, ...]
+    items: tuple[ItemResult, ...]
     next: str | None

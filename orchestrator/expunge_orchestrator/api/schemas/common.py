@@ -27,13 +27,13 @@ Moment = Annotated[AwareDatetime, AfterValidator(_within)]
 """An instant with its zone that calendars know: every one of them can be written in UTC."""
 
 
-class Shape(BaseModel):
+class Schema(BaseModel):
     """Members are written in camelCase."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
-def there_already(told: type[Shape]) -> dict[int | str, dict[str, Any]]:
+def there_already(told: type[Schema]) -> dict[int | str, dict[str, Any]]:
     """For the OpenAPI document: what a repeated call is answered with, instead of 201."""
     return {200: {"model": told, "description": "It was asked for before: as it stands now"}}
 
@@ -47,7 +47,7 @@ def problem(told: str) -> dict[str, Any]:
     return {"description": told, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
-class Asserted(Shape):
+class IdentifiedRequest(Schema):
     """Identifiers of one person."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.IDENTIFIERS))

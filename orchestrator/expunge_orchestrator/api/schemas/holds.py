@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Asserted, Identifier, NameText, Shape
+from expunge_orchestrator.api.schemas.common import IdentifiedRequest, Identifier, NameText, Schema
 from expunge_orchestrator.api.schemas.examples import shown
 
 
-class HoldWish(Shape):
+class CreateHold(Schema):
     """A hold to be placed: all that is named must agree."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
@@ -29,7 +29,7 @@ class HoldWish(Shape):
     undisclosed: bool = False
 
 
-class HoldTold(Shape):
+class HoldView(Schema):
     """A hold. `people`: how many it was placed for."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD))
@@ -46,7 +46,7 @@ class HoldTold(Shape):
     lifted_at: datetime | None
 
 
-class PlacedHold(HoldTold):
+class PlacedHold(HoldView):
     """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step.
 
     `unproven`: how many people are named by an e-mail, a number or the like alone. Where an account gets another one,
@@ -59,7 +59,7 @@ class PlacedHold(HoldTold):
     unproven: int
 
 
-class Sought(Asserted):
+class LocateRequest(IdentifiedRequest):
     """One person, and for whom the request speaks."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.SOUGHT))

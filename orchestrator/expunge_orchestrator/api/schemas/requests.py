@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Identifier, Moment, NameText, Shape
+from expunge_orchestrator.api.schemas.common import Identifier, Moment, NameText, Schema
 from expunge_orchestrator.api.schemas.examples import shown
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.batches import Batch
@@ -16,7 +16,7 @@ from expunge_orchestrator.requests import public_status
 from expunge_orchestrator.requests.repository import Request
 
 
-class OwnWish(Shape):
+class CreateSelfServiceRequest(Schema):
     """What a signed-in person asks for. Who they are stands in the token."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"scope": "account", "waiveGrace": False}]})
@@ -28,7 +28,7 @@ class OwnWish(Shape):
 Evidence = Literal["signed-in", "document-seen", "callback", "signature", "other"]
 
 
-class IdentityEvidence(Shape):
+class IdentityEvidence(Schema):
     """How the controller knows that it is the person. What was seen stays with the controller."""
 
     kind: Evidence
@@ -38,7 +38,7 @@ class IdentityEvidence(Shape):
     )
 
 
-class Wish(Shape):
+class CreateRequest(Schema):
     """What a controller asks for, for one person."""
 
     model_config = ConfigDict(
@@ -65,7 +65,7 @@ class Wish(Shape):
     data_types: tuple[NameText, ...] | None = Field(default=None, min_length=1, max_length=100)
 
 
-class RequestTold(Shape):
+class RequestView(Schema):
     """A request as it stands."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.REQUEST))
@@ -98,7 +98,7 @@ class RequestTold(Shape):
     )
 
 
-class PersonTold(RequestTold):
+class PersonalRequestView(RequestView):
     """The same for the person: it also says whom to ask for what is not this company's to erase."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.PERSON))
@@ -109,7 +109,7 @@ class PersonTold(RequestTold):
     )
 
 
-class OwnTold(PersonTold):
+class SelfServiceView(PersonalRequestView):
     """The same with the secret that reads and takes back this one request later, without an account."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.OWN))
@@ -121,7 +121,7 @@ class OwnTold(PersonTold):
     )
 
 
-class Reason(Shape):
+class Reason(Schema):
     """Why a request is denied."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.DENIAL))
@@ -131,7 +131,7 @@ class Reason(Shape):
     ]
 
 
-class Extension(Shape):
+class Extension(Schema):
     """Which clock is extended, once, and why. Send it when you have told the person, with these reasons."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"clock": "statute", "reason": "complexity"}]})
@@ -143,7 +143,7 @@ class Extension(Shape):
     )
 
 
-class Openings(Shape):
+class Openings(Schema):
     """Opening files by identity. Each holds its identifier: hand it to the person, keep none."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.OPENINGS))
@@ -151,20 +151,20 @@ class Openings(Shape):
     openings: dict[str, dict[str, Any]]
 
 
-class Page(Shape):
+class Page(Schema):
     """One page of a list."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.REQUESTS))
 
-    items: tuple[RequestTold, ...]
+    items: tuple[RequestView, ...]
     next: str | None = Field(description="The cursor of the next page.")
 
 
-def told(request: Request, batch: Batch | None, results: dict[str, int], series: str | None) -> dict[str, Any]:
-    """The members of `RequestTold`."""
+def request_view(request: Request, batch: Batch | None, results: dict[str, int], series: str | None) -> dict[str, Any]:
+    """The members of `RequestView`."""
     return {
         "id": request.uid,
-        "state": public_status.told(request, batch, results),
+        "state": public_status.public_status(request, batch, results),
         "controller": str(request.scope),
         "scope": request.scope_name,
         "data_types": None if request.data_types is None else tuple(request.data_types),

@@ -71,7 +71,7 @@ class Violation:
         return f"{self.law} in {self.place}: {len(self.records)}"
 
 
-def judge(before: Snapshot, after: Snapshot, erased: Erased) -> list[Violation]:
+def check(before: Snapshot, after: Snapshot, erased: Erased) -> list[Violation]:
     """Hold two snapshots against the laws; an empty list is a clean verdict.
 
     Whoever was erased has nothing left but what the law keeps; everybody else's records are the same to the byte;

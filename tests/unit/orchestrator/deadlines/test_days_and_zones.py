@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from expunge_config.datamap import Calendar, DeadlineSpec, Statute
 from expunge_orchestrator import deadlines
-from expunge_orchestrator.deadlines import Days
+from expunge_orchestrator.deadlines import BusinessCalendar
 
 GERMANY = Calendar(country="DE")
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
@@ -24,7 +24,9 @@ def spec(zone: str = "Europe/Berlin", **changes) -> DeadlineSpec:
 
 
 def law(received: str, zone: str = "Europe/Berlin", statute: Statute = Statute.GDPR):
-    found = deadlines.start(spec(zone, business_days=None, statute=statute), datetime.fromisoformat(received)).statute
+    found = deadlines.calculate(
+        spec(zone, business_days=None, statute=statute), datetime.fromisoformat(received)
+    ).statute
     assert found is not None
     return found
 
@@ -57,7 +59,7 @@ def test_what_was_moved_says_from_where() -> None:
 
 
 def test_two_further_months_count_from_receipt_not_from_the_moved_end() -> None:
-    clocks = deadlines.start(spec(statute=Statute.GDPR), datetime(2026, 1, 31, 12, tzinfo=UTC))
+    clocks = deadlines.calculate(spec(statute=Statute.GDPR), datetime(2026, 1, 31, 12, tzinfo=UTC))
     longer = deadlines.extend_statute(clocks, at=datetime(2026, 2, 27, tzinfo=UTC), reason="Complex").statute
     assert longer is not None
     assert longer.ends_on == date(2026, 4, 30)
@@ -83,22 +85,24 @@ def test_two_further_months_count_from_receipt_not_from_the_moved_end() -> None:
     ],
 )
 def test_when_a_day_is_over(zone: str, day: str, over: str) -> None:
-    assert Days(spec(zone)).end(date.fromisoformat(day)) == datetime.fromisoformat(over).replace(tzinfo=UTC)
+    assert BusinessCalendar(spec(zone)).end(date.fromisoformat(day)) == datetime.fromisoformat(over).replace(tzinfo=UTC)
 
 
 @given(st.sampled_from(ZONES), st.dates(date(2024, 1, 1), date(2033, 12, 31)))
 def test_a_day_is_over_at_the_first_instant_of_another(zone: str, day: date) -> None:
     """Looked for second by second around it, by the zone's own rules for instants."""
-    over, local = Days(spec(zone)).end(day), ZoneInfo(zone)
+    over, local = BusinessCalendar(spec(zone)).end(day), ZoneInfo(zone)
     assert over.tzinfo is UTC
     assert over.astimezone(local).date() > day
     assert (over - timedelta(seconds=1)).astimezone(local).date() <= day
-    assert timedelta(hours=22) <= over - Days(spec(zone)).end(day - timedelta(days=1)) <= timedelta(hours=26)
+    assert (
+        timedelta(hours=22) <= over - BusinessCalendar(spec(zone)).end(day - timedelta(days=1)) <= timedelta(hours=26)
+    )
 
 
 def test_a_controllers_midnight_decides_on_which_day_it_was_received() -> None:
     before, after = (
-        deadlines.start(spec(), datetime.fromisoformat(f"2026-07-01T{time}+00:00")).promise
+        deadlines.calculate(spec(), datetime.fromisoformat(f"2026-07-01T{time}+00:00")).promise
         for time in ("21:59:59", "22:00:00")  # midnight in Berlin
     )
     assert before is not None
@@ -108,14 +112,17 @@ def test_a_controllers_midnight_decides_on_which_day_it_was_received() -> None:
 
 def test_one_instant_is_two_days_apart_on_both_sides_of_the_date_line() -> None:
     received = datetime(2026, 6, 1, 10, 30, tzinfo=UTC)
-    far_east, far_west = Days(spec("Pacific/Kiritimati")).of(received), Days(spec("Etc/GMT+12")).of(received)
+    far_east, far_west = (
+        BusinessCalendar(spec("Pacific/Kiritimati")).of(received),
+        BusinessCalendar(spec("Etc/GMT+12")).of(received),
+    )
     assert (far_east, far_west) == (date(2026, 6, 2), date(2026, 5, 31))
 
 
 def test_the_same_instant_gives_the_same_clocks_in_whatever_zone_it_is_written() -> None:
     received = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     written = [received.astimezone(ZoneInfo(zone)) for zone in ("Asia/Tokyo", "America/Los_Angeles", "Europe/Berlin")]
-    known = [deadlines.start(spec(statute=Statute.GDPR), one) for one in (received, *written)]
+    known = [deadlines.calculate(spec(statute=Statute.GDPR), one) for one in (received, *written)]
     assert [one == known[0] for one in known] == [True] * 4
 
 
@@ -127,13 +134,13 @@ def test_the_same_instant_gives_the_same_clocks_in_whatever_zone_it_is_written()
 )
 def test_what_holds_for_every_clock(received: datetime, zone: str, count: int, statute: Statute | None) -> None:
     rule = spec(zone, business_days=count, statute=statute, closed=("12-24", "12-31"))
-    clocks, days = deadlines.start(rule, received), Days(rule)
+    clocks, days = deadlines.calculate(rule, received), BusinessCalendar(rule)
     promise = clocks.promise
     assert promise is not None
     day = days.of(received)
     assert days.is_business_day(promise.last_day)
     assert days.business_days_between(day, promise.last_day) == count
-    assert deadlines.start(rule, received + timedelta(days=1)).promise.last_day >= promise.last_day  # type: ignore[union-attr]
+    assert deadlines.calculate(rule, received + timedelta(days=1)).promise.last_day >= promise.last_day  # type: ignore[union-attr]
     weekdays = sum((day + timedelta(days=n)).weekday() < 5 for n in range(1, (promise.last_day - day).days + 1))
     assert weekdays == count + len(promise.off)
     for one in clocks.all:

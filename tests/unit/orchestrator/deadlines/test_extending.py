@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import Calendar, DeadlineSpec, Statute
 from expunge_orchestrator import deadlines
-from expunge_orchestrator.deadlines import Clocks
+from expunge_orchestrator.deadlines import Deadlines
 from expunge_orchestrator.errors import DeadlineError, ExtensionRefusedError
 
 RECEIVED = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -16,11 +16,11 @@ SOON = RECEIVED + timedelta(days=3)
 WHY = "Many requests at once"
 
 
-def clocks(count: int | None = 10, statute: Statute | None = Statute.GDPR) -> Clocks:
+def clocks(count: int | None = 10, statute: Statute | None = Statute.GDPR) -> Deadlines:
     spec = DeadlineSpec(
         time_zone="Europe/Berlin", calendar=Calendar(country="DE"), business_days=count, statute=statute
     )
-    return deadlines.start(spec, RECEIVED)
+    return deadlines.calculate(spec, RECEIVED)
 
 
 def test_the_statute_is_extended_by_what_its_law_gives_and_nothing_else_moves() -> None:
@@ -99,7 +99,7 @@ def test_a_promise_longer_than_the_law_waits_for_the_laws_own_extension() -> Non
 def test_without_a_law_the_promise_gets_as_many_days_again_at_most() -> None:
     known = clocks(statute=None)
     latest = deadlines.latest_promise(known)
-    assert deadlines.Days(known.spec).business_days_between(date(2026, 11, 2), latest) == 20
+    assert deadlines.BusinessCalendar(known.spec).business_days_between(date(2026, 11, 2), latest) == 20
     assert deadlines.extend_promise(known, to=latest, at=SOON, reason=WHY).first.ends_on == latest
     with pytest.raises(ExtensionRefusedError, match=f"to {latest} at most"):
         deadlines.extend_promise(known, to=latest + timedelta(days=1), at=SOON, reason=WHY)
@@ -114,19 +114,19 @@ def test_what_does_not_run_is_not_extended() -> None:
 
 def test_the_law_counts_from_the_controller_and_the_promise_from_us() -> None:
     spec = clocks().spec
-    known = deadlines.start(spec, RECEIVED, RECEIVED - timedelta(days=7))
+    known = deadlines.calculate(spec, RECEIVED, RECEIVED - timedelta(days=7))
     assert known.statute is not None
     assert known.promise is not None
     assert (known.statute.last_day, known.promise.last_day) == (date(2026, 11, 26), date(2026, 11, 16))
     with pytest.raises(DeadlineError, match="after it was passed on"):
-        deadlines.start(spec, RECEIVED, RECEIVED + timedelta(seconds=1))
+        deadlines.calculate(spec, RECEIVED, RECEIVED + timedelta(seconds=1))
 
 
 def test_an_instant_without_a_zone_is_refused_everywhere() -> None:
     naive, known = RECEIVED.replace(tzinfo=None), clocks()
     for call in (
-        lambda: deadlines.start(known.spec, naive),
-        lambda: deadlines.start(known.spec, RECEIVED, naive),
+        lambda: deadlines.calculate(known.spec, naive),
+        lambda: deadlines.calculate(known.spec, RECEIVED, naive),
         lambda: deadlines.extend_statute(known, at=naive, reason=WHY),
         lambda: deadlines.extend_promise(known, to=date(2026, 11, 20), at=naive, reason=WHY),
         lambda: deadlines.standing(known, naive),

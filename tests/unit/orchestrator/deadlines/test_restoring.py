@@ -30,7 +30,7 @@ def test_what_was_written_is_read(statute: Statute | None, business_days: int | 
     if statute is None and business_days is None:
         return  # such a map is refused
     known = spec(statute, business_days)
-    clocks = deadlines.start(known, RECEIVED, earlier)
+    clocks = deadlines.calculate(known, RECEIVED, earlier)
     assert deadlines.restore(deadlines.document(clocks), known.closed) == clocks
     if statute is not None:
         longer = deadlines.extend_statute(clocks, at=RECEIVED + timedelta(days=5), reason="Many")
@@ -38,6 +38,6 @@ def test_what_was_written_is_read(statute: Statute | None, business_days: int | 
 
 
 def test_a_closing_day_of_now_is_no_new_last_day() -> None:
-    clocks = deadlines.restore(deadlines.document(deadlines.start(spec(None, 60), RECEIVED)), ["2027-03-01"])
+    clocks = deadlines.restore(deadlines.document(deadlines.calculate(spec(None, 60), RECEIVED)), ["2027-03-01"])
     with pytest.raises(ExtensionRefusedError, match="no business day"):
         deadlines.extend_promise(clocks, to=date(2027, 3, 1), at=RECEIVED, reason="Many")

@@ -11,7 +11,7 @@ from expunge_config import calendars
 from expunge_config.calendars import CalendarEndsError
 from expunge_config.datamap import Calendar, DeadlineSpec, Statute
 from expunge_orchestrator import deadlines
-from expunge_orchestrator.deadlines import Clocks
+from expunge_orchestrator.deadlines import Deadlines
 from expunge_reports import canonical
 
 RECEIVED = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -24,8 +24,8 @@ SPEC = DeadlineSpec(
 )
 
 
-def started() -> Clocks:
-    return deadlines.start(SPEC, RECEIVED, datetime(2026, 10, 30, 8, tzinfo=UTC))
+def started() -> Deadlines:
+    return deadlines.calculate(SPEC, RECEIVED, datetime(2026, 10, 30, 8, tzinfo=UTC))
 
 
 def test_the_document_says_all_and_is_canonical() -> None:
@@ -63,7 +63,7 @@ def test_the_document_says_all_and_is_canonical() -> None:
 
 
 def test_days_that_were_not_counted_are_named_and_a_moved_end_says_from_where() -> None:
-    later = deadlines.start(SPEC, datetime(2026, 11, 25, 9, tzinfo=UTC))
+    later = deadlines.calculate(SPEC, datetime(2026, 11, 25, 9, tzinfo=UTC))
     promise, statute = deadlines.document(later)["clocks"]  # type: ignore[misc]
     assert promise["notCounted"] == [
         {"day": "2026-12-24", "name": "closed"},
@@ -89,7 +89,7 @@ def test_an_extension_stands_beside_what_was_due() -> None:
 
 
 def test_lines_to_read() -> None:
-    promise, statute, warning = deadlines.lines(started())
+    promise, statute, warning = deadlines.as_text(started())
     assert promise.startswith("Answer, as promised: 2026-12-21 (Europe/Berlin). 35 business days")
     assert statute.startswith("Answer, by law: 2026-11-30 (Europe/Berlin). One month")
     assert statute.endswith("<- first")
@@ -110,7 +110,7 @@ def test_progress_counts_down_to_what_ends_first() -> None:
 
 def test_the_same_end_is_the_laws() -> None:
     spec = DeadlineSpec(time_zone="UTC", calendar=Calendar(country="DE"), business_days=22, statute=Statute.GDPR)
-    known = deadlines.start(spec, datetime(2026, 11, 2, 9, tzinfo=UTC))
+    known = deadlines.calculate(spec, datetime(2026, 11, 2, 9, tzinfo=UTC))
     assert known.promise is not None
     assert known.statute is not None
     assert known.promise.due_at == known.statute.due_at
@@ -120,9 +120,9 @@ def test_the_same_end_is_the_laws() -> None:
 
 def test_a_calendar_that_ends_is_an_error_and_no_year_without_holidays() -> None:
     with pytest.raises(CalendarEndsError, match="holds no holidays of 2101"):
-        deadlines.start(SPEC, datetime(2100, 12, 20, tzinfo=UTC))
+        deadlines.calculate(SPEC, datetime(2100, 12, 20, tzinfo=UTC))
     with pytest.raises(CalendarEndsError, match="holds no holidays of 1776"):
-        deadlines.start(SPEC, datetime(1776, 7, 4, tzinfo=UTC))
+        deadlines.calculate(SPEC, datetime(1776, 7, 4, tzinfo=UTC))
 
 
 def test_names_of_holidays_do_not_depend_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,9 @@ def test_names_of_holidays_do_not_depend_on_the_machine(monkeypatch: pytest.Monk
 
 
 def test_a_weekend_is_the_countrys_own_for_a_promise_and_saturday_and_sunday_for_the_regulation() -> None:
-    days = deadlines.Days(DeadlineSpec(time_zone="Asia/Riyadh", calendar=Calendar(country="SA"), business_days=1))
+    days = deadlines.BusinessCalendar(
+        DeadlineSpec(time_zone="Asia/Riyadh", calendar=Calendar(country="SA"), business_days=1)
+    )
     friday, sunday = date(2026, 6, 5), date(2026, 6, 7)
     assert [days.is_business_day(friday), days.is_business_day(sunday)] == [False, True]
     assert [days.is_working_day(friday), days.is_working_day(sunday)] == [True, False]
@@ -147,9 +149,9 @@ def test_closing_days_lengthen_the_promise_and_no_law() -> None:
         closed=closed,
         statute=Statute.CCPA,
     )
-    known = deadlines.start(spec, datetime(2026, 11, 2, 20, tzinfo=UTC))
+    known = deadlines.calculate(spec, datetime(2026, 11, 2, 20, tzinfo=UTC))
     assert known.promise is not None
     assert known.confirmation is not None
     assert (known.promise.last_day, known.confirmation.last_day) == (date(2026, 11, 18), date(2026, 11, 17))
     moved = spec.model_copy(update={"statute": Statute.GDPR})
-    assert deadlines.start(moved, datetime(2026, 11, 2, 20, tzinfo=UTC)).statute.last_day == date(2026, 12, 2)  # type: ignore[union-attr]
+    assert deadlines.calculate(moved, datetime(2026, 11, 2, 20, tzinfo=UTC)).statute.last_day == date(2026, 12, 2)  # type: ignore[union-attr]

@@ -40,7 +40,7 @@ def test_thirty_business_days_from_every_day(place: tuple[Calendar, set[date]]) 
         while left:
             day += DAY
             left -= day.weekday() < SATURDAY and day not in law
-        promise = deadlines.start(spec, at(start)).promise
+        promise = deadlines.calculate(spec, at(start)).promise
         assert promise is not None
         if (promise.last_day, promise.due_at) != (day, at(day + DAY, hour=0)):
             wrong.append(start)
@@ -53,7 +53,7 @@ def test_a_month_and_three_from_every_day(place: tuple[Calendar, set[date]], sta
     spec = DeadlineSpec(time_zone="UTC", calendar=calendar_, statute=statute)
     wrong = []
     for start in STARTS:
-        clocks = deadlines.start(spec, at(start))
+        clocks = deadlines.calculate(spec, at(start))
         longer = deadlines.extend_statute(clocks, at=at(start), reason="Many requests").statute
         if clocks.first.last_day != working(month_later(start, 1), law):
             wrong.append(start)
@@ -68,7 +68,7 @@ def test_ten_business_days_and_forty_five_days_from_every_day(place: tuple[Calen
     wrong = []
     for start in STARTS:
         worked = [day for day in (start + n * DAY for n in range(1, 30)) if day.weekday() < SATURDAY and day not in law]
-        clocks = deadlines.start(spec, at(start))
+        clocks = deadlines.calculate(spec, at(start))
         longer = deadlines.extend_statute(clocks, at=at(start), reason="Many requests")
         assert clocks.confirmation is not None
         found = clocks.confirmation.last_day, clocks.first.last_day, longer.first.ends_on
