@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat
 from expunge_orchestrator.execution import cancellation
-from expunge_orchestrator.execution.ahead import BackupListingPrefetch
 from expunge_orchestrator.execution.step_context import Opened, StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk, learn
 from expunge_orchestrator.ledger import batches, tables
@@ -80,12 +79,12 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat) -> ClaimedStep |
         serialise_writers(connection)  # with the placing of holds
         batch = batches.batch_of_chunk(connection, chunk_id)
         cutoffs = batches.cutoffs(connection, batch.id)
-        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}, BackupListingPrefetch()), chunk_id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
 
 
 def claim_next(connection: sa.Connection, context: StepContext) -> ClaimedStep | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
-    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened, context.ahead)
+    source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened)
     return _take(connection, source, context.chunk_id)
 
 
@@ -97,7 +96,6 @@ class _Source(NamedTuple):
     cutoffs: Mapping[str, datetime]
     beat: Heartbeat
     opened: Opened
-    ahead: BackupListingPrefetch
 
 
 def _of_chunk(actions: Actions, remainder: Mapping[str, Sequence[str]] | None) -> Actions:
@@ -159,7 +157,6 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
         store=store,
         beat=source.beat,
         opened=source.opened,
-        ahead=source.ahead,
         actions=_of_chunk(batch.actions, seen.remainder),
         held=held,
         remainder=seen.remainder,

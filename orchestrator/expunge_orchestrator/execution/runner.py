@@ -189,14 +189,8 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
 def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:
     """Run one chunk to its end, its pause or its failure."""
     delivery = claim(workspace, chunk_id, watch.beat)
-    if delivery is None:
-        return
-    ahead = delivery.context.ahead
-    try:
-        while delivery is not None:
-            delivery = run_step(delivery, watch)
-    finally:
-        ahead.end()
+    while delivery is not None:
+        delivery = run_step(delivery, watch)
 
 
 def run_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:

@@ -9,7 +9,6 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat, Subject, SubjectKey
-from expunge_orchestrator.execution.ahead import BackupListingPrefetch
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch, ChunkState
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
@@ -47,7 +46,6 @@ class StepContext:
 
     Attributes:
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
-        ahead: The listing of backup copies that a step of this drive began.
         opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
         held: Item -> what must not be erased of it, as of the transaction that took the step.
         touched: A store was asked to erase something of the chunk.
@@ -70,7 +68,6 @@ class StepContext:
     beat: Heartbeat = field(repr=False)
     held: Mapping[int, EffectiveHold] = field(repr=False)
     opened: Opened = field(repr=False)
-    ahead: BackupListingPrefetch = field(repr=False)
     actions: Actions
     remainder: Mapping[str, Sequence[str]] | None = None
     unchecked: bool = False

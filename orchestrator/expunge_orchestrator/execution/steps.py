@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import CopyListing, Counts, RecordCounts
+from expunge_connectors.contract import Counts, RecordCounts
 from expunge_orchestrator import backup_copies, store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
@@ -140,16 +139,7 @@ def erase(context: StepContext) -> StepWrite:
 
 
 def verify(context: StepContext) -> StepWrite:
-    """Ask one store again, by other statements: what is still there?
-
-    Beside the first of these steps the backup copies are listed for the conclusion: nothing is erased in between.
-    """
-    first = pipeline.first(context.batch.pipeline, pipeline.VERIFY)
-    if (
-        context.workspace.settings.stores_at_once > 1
-        and context.store == pipeline.split(context.batch.pipeline[first])[1]
-    ):
-        context.ahead.begin(context.round, partial(_listed, context))
+    """Ask one store again, by other statements: what is still there?"""
     if context.store not in context.actions:
         return lambda _connection: _ON
     require_planned_store(context)
@@ -183,7 +173,7 @@ def conclude(context: StepContext) -> StepWrite:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Transition(step=again)
     at = now()
-    listings = context.ahead.listings(context.round, partial(_listed, context))
+    listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     owed = backup_copies.outstanding(held)
     document = statement_bodies.copies_document(listings, held)
@@ -256,10 +246,6 @@ def _extended(connection: sa.Connection, context: StepContext) -> list[str]:
     if received.deadlines is None or not received.extended:
         return []
     return [statement_issuer.store_document(connection, dict(received.deadlines))]
-
-
-def _listed(context: StepContext) -> list[CopyListing]:
-    return backup_copies.observe(context.workspace.backups, context.workspace.ledger)
 
 
 def _said(context: StepContext, why: Mapping[int, str]) -> str:
