@@ -94,7 +94,7 @@ def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCo
 
 def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
     """Note what was seen, and what was looked for and not there (law 8)."""
-    serialise_writers(connection)  # two workers, or a worker and `expunge tick`, may see a new copy in the same moment
+    serialise_writers(connection)  # a worker and `expunge run-due` may see a new copy in the same moment
     for listing in listings:
         seen_at = stamp(listing.at)
         seen = {copy.id: copy for copy in listing.copies}

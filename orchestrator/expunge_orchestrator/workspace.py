@@ -14,9 +14,8 @@ from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, StoreConnector
 from expunge_connectors.registry import Registry
-from expunge_orchestrator import learning_late
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.holds import map_check, matching
+from expunge_orchestrator.holds import map_check
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.preflight import InspectionCache, raise_on_errors
 from expunge_reports import keys as key_files
@@ -59,12 +58,9 @@ class Workspace:
     def refuse_unmapped_holds(self) -> None:
         """Let holds block that the data map would leave without effect; these are looked at every time.
 
-        Before, those that an older build placed learn whom they hold: nothing is planned or begun without this.
-
         Raises:
             FindingsError: There is one in force.
         """
-        learning_late.backfill_tags(self.ledger, matching.persons_of(self.data_map))
         with reading(self.ledger) as connection:
             raise_on_errors(map_check.findings(connection, self.data_map))
 

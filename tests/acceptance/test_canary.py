@@ -436,7 +436,7 @@ def walked(house: House) -> tuple[House, Flock]:
     # Back again before the settling check, which erases it once more.
     with house.redis() as client:
         client.rpush(f"queue:{birds['handle']}", birds["queued"])
-    house.run("tick", "tick")
+    house.run("run-due", "run-due")
     assert house.left(birds) == 0
     house.run("status", "status", batch)
     house.run("status of all", "status", "--json")
@@ -496,7 +496,7 @@ def violated(house: House, birds: dict[str, Any]) -> None:
         told = house.run("status", "status", plan["batch"])
         assert "23505" in told.told
     house.run("erase", "erase", plan["batch"])
-    house.run("tick", "tick")
+    house.run("run-due", "run-due")
     assert house.left(birds) == 0
 
 

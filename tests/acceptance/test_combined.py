@@ -106,9 +106,9 @@ def test_a_server_and_a_tick_at_once(town: Town, probe: Probe, tmp_path: Path) -
         settings = {"EXPUNGE_SETTLING": "PT0S", "EXPUNGE_DATA_MAP": str(door.office.settings.data_map)}
         desk = Desk(tmp_path, {**town.environment(door.office.home), **settings})
         with ThreadPoolExecutor(3) as hands:
-            ticks = [hands.submit(desk.run, "tick") for _ in range(3)]
+            ticks = [hands.submit(desk.run, "run-due") for _ in range(3)]
             asked = [_asked(door, one.id) for one in callers]
-            ticks += [hands.submit(desk.run, "tick") for _ in range(3)]
+            ticks += [hands.submit(desk.run, "run-due") for _ in range(3)]
             codes = [one.result().code for one in ticks]
         assert codes == [0] * 6, [one.result().told for one in ticks]
         operator = door.key(Role.OPERATOR)

@@ -362,9 +362,9 @@ def test_the_commands_and_their_exit_codes(desk: Desk, probe: Probe) -> None:
     assert held.code == 11
     assert "1 person on hold" in held.told
     assert changed(was, probe.contents()) == {}
-    assert desk.run("tick").code == 0
+    assert desk.run("run-due").code == 0
     assert run_json(desk, "holds", "lift", placed["hold"])["released"] == 1
-    assert desk.run("tick").code == 0
+    assert desk.run("run-due").code == 0
     assert run_json(desk, "status", planned["batch"])["state"] in {"erased", "settled"}
     assert due(ann, probe) == {}
     assert run_json(desk, "holds", "list")["holds"] == []

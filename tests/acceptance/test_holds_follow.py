@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from importlib.resources import files
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from tests.acceptance.people import Made, make_holder
 from tests.acceptance.probe import Probe
 from tests.acceptance.test_holds import due, key, lift, place
@@ -17,7 +14,6 @@ from tests.fixtures.calltrack import Office
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import BatchState
-from expunge_orchestrator.ledger.database import open_ledger
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 
 
@@ -76,28 +72,3 @@ def test_two_who_share_the_address_at_first_are_both_followed(office: Office, pr
     main = before(office.workspace.stores["main"], "erase", hold)
     assert office.erase(batch, office.with_stores({"main": main})).state is BatchState.ON_HOLD  # type: ignore[dict-item]
     assert office.plan(ids).plan["onHold"] == 2
-
-
-def test_a_hold_of_an_older_build_learns_whom_it_holds(office: Office, probe: Probe) -> None:
-    """The account is tombstoned, and the hold knows the address alone: as a ledger of revision 0007 has it."""
-    ann = make_holder(probe)
-    placed = place(office, [key("email", ann.email)], data_type="messages")
-    assert office.erase(office.plan(ann.csv)).state is BatchState.ON_HOLD
-    as_of_revision_0007(office, SubjectKey("email", ann.email))
-    again = office.plan(f"user_id\n{ann.id}\n")
-    assert again.plan["onHold"] == 1
-    assert office.erase(again).state is BatchState.ON_HOLD, office.failures(again)
-    assert due(ann, probe) == {"main.messages": 1}
-    assert placed.hold.people == 1
-
-
-def as_of_revision_0007(office: Office, given: SubjectKey) -> None:
-    """Let the holds forget what they learnt, and the ledger the columns for it; then open it as a new build does."""
-    ledger, tag = office.workspace.ledger, Tagger(office.workspace.keys.suppression).tag(given)
-    config = Config()
-    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
-    with ledger.begin() as connection:
-        connection.execute(sa.delete(tables.hold_tag).where(tables.hold_tag.c.tag != tag))
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0007")
-    open_ledger(office.workspace.settings.ledger).dispose()

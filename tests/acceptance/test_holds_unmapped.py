@@ -54,7 +54,7 @@ def test_a_hold_that_the_map_does_not_know_blocks(
     for answer in (
         desk.run("plan", "-", "-c", "calltrack", stdin=ann.csv.encode()),
         desk.run("erase", batch.uid, "--confirm", batch.plan_digest),
-        desk.run("tick"),
+        desk.run("run-due"),
     ):
         assert answer.code == FindingsError.exit_code, answer
         assert f"names {kind} that" in answer.told

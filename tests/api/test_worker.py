@@ -23,7 +23,7 @@ from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace
 
-OFTEN = {"tick": timedelta(milliseconds=50)}
+OFTEN = {"run-due": timedelta(milliseconds=50)}
 
 
 def ask(door: Door, caller: int) -> Callable[[], str]:

@@ -84,7 +84,7 @@ class Latecomer:
 
 
 def carry_out(order: Mapping[str, Any], fuse: Fuse) -> None:
-    """What one command does: `expunge adopt`, `plan`, `erase BATCH` or `tick`. Resuming is the same call."""
+    """What one command does: `expunge adopt`, `plan`, `erase BATCH` or `run-due`. Resuming is the same call."""
     match order["half"]:
         case "adopt":
             _adopt(fuse)

@@ -52,7 +52,7 @@ def typed_until_it_ends(chaos: Chaos, home: Path, source: random.Random, seconds
 def test_killed_command_typed_again(chaos: Chaos, choice: Choice) -> None:
     chaos.fresh(chaos.scenes[0].start)
     start, batch, digest = chaos.world.plan(REQUEST)
-    commands = (("erase", batch, "--confirm", digest), ("tick",))
+    commands = (("erase", batch, "--confirm", digest), ("run-due",))
 
     home, before = chaos.fresh(start)
     judged = chaos.world.snapshot()

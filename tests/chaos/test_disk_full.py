@@ -104,7 +104,7 @@ def test_the_command_says_that_it_is_the_ledger(chaos: Chaos) -> None:
     assert code == LedgerError.exit_code, told
     assert "ledger cannot be written" in " ".join(told.split())
     assert "Traceback" not in told
-    for words in (erase, ("tick",)):
+    for words in (erase, ("run-due",)):
         code, told = limited(chaos, home, resource.RLIM_INFINITY, *words)
         assert code == 0, told
     assert check(before, chaos.world.snapshot(), REQUEST.erased) == []

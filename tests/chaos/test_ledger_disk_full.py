@@ -106,6 +106,6 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
         assert code == LedgerError.exit_code, (sort, told)
         assert "ledger cannot be written" in " ".join(told.split()), sort
         assert "Traceback" not in told
-        for words in (erase, ("tick",)):
+        for words in (erase, ("run-due",)):
             assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
         assert check(before, fleet.world.snapshot(), REQUEST.erased) == [], sort

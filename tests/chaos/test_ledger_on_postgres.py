@@ -178,6 +178,6 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
     assert "Traceback" not in told
     with psycopg.connect(ledger.url) as owner:
         owner.execute("DROP TRIGGER hang ON step_log")
-    for words in (erase, ("tick",)):
+    for words in (erase, ("run-due",)):
         assert command(fleet, home, *words).wait(SECONDS) == 0, (home / "output.txt").read_text()
     assert check(before, fleet.world.snapshot(), REQUEST.erased) == []

@@ -31,8 +31,9 @@ def pages() -> list[Path]:
 def command_lines(text: str) -> list[list[str]]:
     """Return the commands of Expunge in a page's fenced and indented code, as their words after the shell's reading.
 
-    A command may stand behind a pipe, a prompt or a schedule (`$ expunge …`, `*/10 * * * *  expunge tick`). Blocks are
-    told from prose by their form alone: an indented line in which no program of ours begins a command is passed over.
+    A command may stand behind a pipe, a prompt or a schedule (`$ expunge …`, `*/10 * * * *  expunge run-due`). Blocks
+    are told from prose by their form alone: an indented line in which no program of ours begins a command is passed
+    over.
     """
     code = [line for block in _FENCED.findall(text) for line in joined(block)]
     code += joined("\n".join(_INDENTED.findall(FENCE.sub("", text))))

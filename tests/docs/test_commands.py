@@ -122,7 +122,7 @@ def test_commands_are_found_in_code_and_only_there(tmp_path: Path) -> None:
     page.write_text(
         "In prose expunge check stays alone.\n\n"
         "    printf 'email\\na@b.example\\n' | expunge plan - -c example > plan.txt\n"
-        "    */10 * * * *  expunge tick   # from cron\n"
+        "    */10 * * * *  expunge run-due   # from cron\n"
         "    how expunge works\n\n"
         "```console\n$ expunge receipts list \\\n    --json\nEXPUNGE_HOME=x expunge check && expunge status\n```\n"
         "    python -m expunge_reports verify a --trust b\n"
@@ -131,7 +131,7 @@ def test_commands_are_found_in_code_and_only_there(tmp_path: Path) -> None:
         ["expunge", "check"],
         ["expunge", "plan", "-", "-c", "example"],
         ["expunge", "receipts", "list", "--json"],
+        ["expunge", "run-due"],
         ["expunge", "status"],
-        ["expunge", "tick"],
         ["expunge_reports", "verify", "a", "--trust", "b"],
     ]

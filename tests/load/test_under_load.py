@@ -206,7 +206,7 @@ def day(town: Town, probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> I
             assert all(number < TRIES for number in tries.values()), _said(first, second)
         journals = {writer.name: writer.journal() for writer in writers}
         for office in (first, second):
-            assert command(town, office.home, "tick").wait(timeout=600) == 0, _said(first, second)
+            assert command(town, office.home, "run-due").wait(timeout=600) == 0, _said(first, second)
         yield Day(before, stock(probe), frozenset(targets), journals, (first, second), batches, lists, tries)
 
 

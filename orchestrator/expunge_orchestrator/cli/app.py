@@ -28,7 +28,7 @@ VERBS = (
     "retry",
     "cancel",
     "holds",
-    "tick",
+    "run-due",
     "serve",
     "access",
     "copies",

@@ -79,7 +79,7 @@ def demo(
         scenario.erase(shell, many, f"client:{CLIENT}")
         heading("The settling check, and what remains in backups")
         time.sleep(1.1)
-        shell.run("tick")
+        shell.run("run-due")
         shell.run("status")
         shell.run("copies", "list")
         heading("A receipt that outsiders verify offline")

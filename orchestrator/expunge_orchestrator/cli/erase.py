@@ -107,7 +107,7 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
     if told["state"] == BatchState.ON_HOLD:
         raise BatchBlockedError(
             f"Batch {uid}: {output.people(outcomes.get(Result.ON_HOLD.value, 0))} on hold.",
-            remedy="When the hold is lifted or has run out, `expunge tick` goes on.",
+            remedy="When the hold is lifted or has run out, `expunge run-due` goes on.",
         )
     if told["state"] in RUNNING:
         stuck = any(one["state"] == ChunkState.FAILED for one in told["chunks"])
@@ -115,7 +115,7 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
             f"Batch {uid} is not finished: {output.people(outcomes.get('open', 0))} open.",
             remedy=f"Mend what the failure names, then: expunge retry {uid}"
             if stuck
-            else "`expunge tick` goes on with it as soon as it can.",
+            else "`expunge run-due` goes on with it as soon as it can.",
         )
     if told["state"] == BatchState.FAILED:
         raise NotErasedError(

@@ -143,7 +143,7 @@ def lift(
     hold: Annotated[str, typer.Argument(help="A hold (hd_…).")],
     as_json: output.Json = False,
 ) -> None:
-    """End a hold. People who waited for nothing else are taken up by the next `expunge tick`.
+    """End a hold. People who waited for nothing else are taken up by the next `expunge run-due`.
 
     Exit codes: 0 lifted, 2 there is no such hold in force.
 
@@ -156,7 +156,7 @@ def lift(
     if as_json:
         output.emit({**_described(lifted), "released": released})
     else:
-        output.console().print(f"{lifted.uid} is lifted; {output.people(released)} to go on with: expunge tick")
+        output.console().print(f"{lifted.uid} is lifted; {output.people(released)} to go on with: expunge run-due")
 
 
 def _described(one: Hold) -> dict[str, object]:

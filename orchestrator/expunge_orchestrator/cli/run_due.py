@@ -1,4 +1,4 @@
-"""`expunge tick`: do what has come due. Idempotent; call it from cron."""
+"""`expunge run-due`: do what has come due. Idempotent; call it from cron."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from expunge_orchestrator.workspace import opened
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("tick")(tick)
+    app.command("run-due")(run_due)
 
 
-def tick(as_json: output.Json = False) -> None:
+def run_due(as_json: output.Json = False) -> None:
     """Do what has come due: requests, settling checks, interrupted batches, notices, looking at the backup copies.
 
     Safe to call at any time and as often as you like; one process at a time does the work.
 
-    Example: */10 * * * *  expunge tick
+    Example: */10 * * * *  expunge run-due
     """
     with opened(settings_module.load(), installed()) as workspace:
         workspace.refuse_unmapped_holds()

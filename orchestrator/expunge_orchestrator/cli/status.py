@@ -122,4 +122,4 @@ def show(report: dict[str, Any]) -> None:
     if report["state"] == BatchState.CANCELLED and (number := report["settled"]):
         out.print(f"The settling check is done of {output.people(number)}.")
     if report["settling"]:
-        out.print(f"The settling check is due at {report['settlesAt']}: expunge tick")
+        out.print(f"The settling check is due at {report['settlesAt']}: expunge run-due")

@@ -66,7 +66,6 @@ class Hold:
     placed_at: str
     lifted_by: str | None
     lifted_at: str | None
-    learnt: bool
 
     def holds_on(self, day: date) -> bool:
         """Whether it is in force on that day."""
@@ -160,7 +159,6 @@ def place(
             undisclosed=wanted.undisclosed,
             placed_by=actor,
             placed_at=stamp(now()),
-            learnt=True,
         )
         .returning(tables.hold.c.id)
     ).scalar_one()

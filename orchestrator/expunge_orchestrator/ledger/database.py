@@ -21,7 +21,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 
-HEAD = "0008"
+HEAD = "0001"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 FORGET_TRIES = 20

@@ -40,7 +40,7 @@ request = sa.Table(
     sa.Column("evidence", sa.JSON(none_as_null=True)),
     sa.Column("reason", sa.String(200)),
     sa.Column("failure", sa.String(500)),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("not_before", sa.String(32)),
     sa.Column("told", sa.String(20), index=True),
     sa.Column("batch_id", sa.ForeignKey(batch.c.id), index=True),
@@ -98,7 +98,7 @@ api_key = sa.Table(
     sa.Column("revoked_at", sa.String(32)),
 )
 
-# What was done over the API, by whom, to what: opaque ids only. The database refuses UPDATE and DELETE (revision 0005).
+# What was done over the API, by whom, to what: opaque ids only. The database refuses UPDATE and DELETE (`migrations`).
 audit = sa.Table(
     "audit",
     metadata,
@@ -123,7 +123,7 @@ notice = sa.Table(
     sa.Column("payload", sa.JSON, nullable=False),
     sa.Column("created_at", sa.String(32), nullable=False),
     sa.Column("not_before", sa.String(32)),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("delivered_at", sa.String(32), index=True),
     sa.Column("failure", sa.String(200)),
     sqlite_autoincrement=True,

@@ -90,11 +90,11 @@ chunk = sa.Table(
     sa.Column("not_before", sa.String(32)),
     sa.Column("failure", sa.String(500)),
     sa.Column("settle_at", sa.String(32)),
-    sa.Column("repeats", sa.Integer, nullable=False, default=0, server_default="0"),
-    sa.Column("depth", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("repeats", sa.Integer, nullable=False, default=0),
+    sa.Column("depth", sa.Integer, nullable=False, default=0),
     sa.Column("bisection_id", sa.Integer),
     sa.Column("stuck_at", sa.Integer),
-    sa.Column("touched", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Column("touched", sa.Boolean, nullable=False, default=False),
     sa.Column("planned", sa.JSON),
     sa.Column("remainder", sa.JSON(none_as_null=True)),
 )
@@ -161,11 +161,10 @@ leftover_tag = sa.Table(
     metadata,
     sa.Column("tag", sa.LargeBinary(32), primary_key=True),
     sa.Column("item_id", sa.ForeignKey(leftover.c.item_id), primary_key=True),
-    sa.Column("namespace", sa.String(64), nullable=False, server_default=""),
+    sa.Column("namespace", sa.String(64), nullable=False),
 )
 
 # What must not be erased for now: people (by the tags in `hold_tag`), a data type, a controller, or all that is named.
-# `learnt`: it has learnt from what was in the ledger; one of an older build has not (see `learning_late`).
 hold = sa.Table(
     "hold",
     metadata,
@@ -183,7 +182,6 @@ hold = sa.Table(
     sa.Column("placed_at", sa.String(32), nullable=False),
     sa.Column("lifted_by", sa.String(200)),
     sa.Column("lifted_at", sa.String(32)),
-    sa.Column("learnt", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
 )
 # `weak`: not as it was placed and no person key, but something else that a held person had (see `tagging`).
 hold_tag = sa.Table(
@@ -191,8 +189,8 @@ hold_tag = sa.Table(
     metadata,
     sa.Column("tag", sa.LargeBinary(32), primary_key=True),
     sa.Column("hold_id", sa.ForeignKey(hold.c.id), primary_key=True),
-    sa.Column("weak", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
-    sa.Column("namespace", sa.String(64), nullable=False, server_default=""),
+    sa.Column("weak", sa.Boolean, nullable=False, default=False),
+    sa.Column("namespace", sa.String(64), nullable=False),
 )
 
 # What many statements share, cited by digest.

@@ -93,7 +93,7 @@ def export_of(connection: sa.Connection, log: Log, series: str) -> bytes:
     if not rows:
         raise UsageError("The ledger has no such series.", remedy="`expunge receipts list` lists them.")
     if any(row.log_index is None for row in rows):
-        raise UsageError("A statement of this series is not in the log yet.", remedy="Run `expunge tick` first.")
+        raise UsageError("A statement of this series is not in the log yet.", remedy="Run `expunge run-due` first.")
     proofs = log.proofs([row.log_index for row in rows])
     cited = {digest for row in rows for digest in statements.parse(dsse.parse(row.envelope).payload).context}
     documents = connection.scalars(sa.select(tables.document.c.body).where(tables.document.c.digest.in_(cited)))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -33,43 +32,6 @@ def test_migrations_make_the_schema_that_the_code_uses(url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), request_tables.metadata) == []
     engine.dispose()
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_with_what_is_in_it(url: str) -> None:
-    """Chunks that wait for their settling check keep its time; what may have been erased from is known as such."""
-    Path(str(sa.make_url(url).database)).parent.mkdir()
-    engine = sa.create_engine(url)
-    config = Config()
-    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for batch, settle_at in ((1, "'2026-01-02T00:00:00Z'"), (2, "NULL")):
-            connection.execute(
-                sa.text(
-                    "INSERT INTO batch VALUES"
-                    f" ({batch}, 'bt_{batch}', 'c', NULL, 'erased', 'x', '2026-01-01T00:00:00Z', 'x', '{{}}', 'x',"
-                    f" '[]', {settle_at})"
-                )
-            )
-        for chunk, batch, state, step in ((1, 1, "waiting", 9), (2, 2, "waiting", 9), (3, 2, "failed", 1)):
-            connection.execute(
-                sa.text(f"INSERT INTO chunk VALUES ({chunk}, {batch}, '{state}', {step}, 1, 0, 0, NULL, NULL)")
-            )
-    engine.dispose()
-    engine = open_ledger(url)
-    with engine.connect() as connection:
-        rows = connection.execute(
-            sa.select(tables.chunk.c.settle_at, tables.chunk.c.touched, tables.chunk.c.repeats).order_by(
-                tables.chunk.c.id
-            )
-        ).all()
-    engine.dispose()
-    assert [tuple(row) for row in rows] == [
-        ("2026-01-02T00:00:00Z", True, 0),
-        ("2026-01-01T00:00:00Z", True, 0),
-        (None, False, 0),
-    ]
 
 
 def test_the_ledger_is_private_durable_and_forgets(url: str) -> None:
