@@ -31,13 +31,12 @@ from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.fingerprint import Fingerprint
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
-from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult
+from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, slices
+from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.foreground import LoadMonitor
 from expunge_connectors.postgres.mapping import retention_dependencies
 from expunge_connectors.postgres.mapping.bound_tables import MappedStore, mapped_store, store_spec, tying
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
-from expunge_connectors.postgres.slices import slices
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify import verifier as verification

@@ -1,23 +1,19 @@
-"""By when a request is answered: the promise in business days, and the statutory clock beside it.
+"""By when a request is answered: the promise in business days, and the statutory deadline beside it.
 
 Pure functions over what the data map says and instants with a zone: nothing here reads a clock, a file or a store.
 
-clocks      Deadline (received_at, due_at, extended_to) and all Clocks of a request
-starting    from receipt to both clocks
-extending   what an extension may do
-standing    what ends first, how much is left, the warning where the law's clock is the first
-restoring   the clocks again, from that document
-stating     the `deadlines` document that statements cite, and lines to read
-statutes    the rules of the laws, with their sources
-days        business days, working days, and when a zone's day is over
+models           a Deadline with its Extension, and the Deadlines of one request
+calculation      calculate them from receipt; extend them once, within the law
+status           what ends first, how much is left, the warning where the law's deadline ends before the promise
+document         the `deadlines` document that statements cite; read from it again; as text
+statutes         the periods of the laws, with their sources
+business_days    business days and working days of a calendar, and when a zone's day is over
 """
 
 from expunge_orchestrator.deadlines.business_days import BusinessCalendar, DayOff
-from expunge_orchestrator.deadlines.calculation import calculate
-from expunge_orchestrator.deadlines.document import as_text, document
-from expunge_orchestrator.deadlines.extending import extend_promise, extend_statute, latest_promise
+from expunge_orchestrator.deadlines.calculation import calculate, extend_promise, extend_statute, latest_promise
+from expunge_orchestrator.deadlines.document import as_text, document, restore
 from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension, Kind
-from expunge_orchestrator.deadlines.restoring import restore
 from expunge_orchestrator.deadlines.status import DeadlineStatus, Warned, standing, warning
 
 __all__ = [

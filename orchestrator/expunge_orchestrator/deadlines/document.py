@@ -1,12 +1,16 @@
-"""The clocks as a document that statements cite, and as lines to read. Both hold no identifier."""
+"""Deadlines as a document that statements cite, read from it again, and as text. No identifier in either."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 from expunge_config import calendars
-from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Kind
+from expunge_config.datamap import DeadlineSpec
+from expunge_orchestrator.clock import parse, stamp
+from expunge_orchestrator.deadlines.business_days import DayOff
+from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension, Kind
 from expunge_orchestrator.deadlines.status import warning
 from expunge_orchestrator.deadlines.statutes import RULES
 
@@ -97,3 +101,54 @@ def _given(name: str, value: str | int | date | datetime | None) -> dict[str, ob
             return {name: value}
         case _:
             return {name: str(value)}  # an enum's member becomes the plain text that canonical JSON wants
+
+
+def restore(stated: Mapping[str, Any], closed: Iterable[str] = ()) -> Deadlines:
+    """Read what `document` wrote when the request was taken in: what was promised then stays what counts.
+
+    Args:
+        stated: As it was written; it holds the days that were not counted, and not the rule by which more of them
+            would be left out.
+        closed: The closing days of the controller as the data map has them now, for a promise that is moved.
+    """
+    clocks = {Kind(one["clock"]): _deadline(one) for one in stated["clocks"]}
+    calendar = stated["calendar"]
+    promised = stated.get("businessDays")
+    earlier = stated.get("controllerReceivedAt")
+    return Deadlines(
+        spec=DeadlineSpec.model_validate(
+            {
+                "time_zone": stated["timeZone"],
+                "calendar": {"country": calendar["country"], "subdivision": calendar.get("subdivision")},
+                "business_days": promised,
+                "closed": () if promised is None else tuple(closed),
+                "statute": stated.get("statute"),
+            }
+        ),
+        received_at=parse(stated["receivedAt"]),
+        controller_received_at=None if earlier is None else parse(earlier),
+        promise=clocks.get(Kind.PROMISE),
+        statute=clocks.get(Kind.STATUTE),
+        confirmation=clocks.get(Kind.CONFIRMATION),
+    )
+
+
+def _deadline(stated: Mapping[str, Any]) -> Deadline:
+    moved, longer, extension = stated.get("movedFrom"), stated.get("extendedTo"), stated.get("extension")
+    return Deadline(
+        kind=Kind(stated["clock"]),
+        received_at=parse(stated["receivedAt"]),
+        last_day=date.fromisoformat(stated["lastDay"]),
+        due_at=parse(stated["dueAt"]),
+        ground=stated["ground"],
+        fell_on=None if moved is None else date.fromisoformat(moved),
+        off=tuple(DayOff(date.fromisoformat(one["day"]), one["name"]) for one in stated.get("notCounted", ())),
+        extended_to=None if longer is None else parse(longer),
+        extension=None
+        if extension is None
+        else Extension(
+            at=parse(extension["at"]),
+            reason=extension["reason"],
+            last_day=date.fromisoformat(extension["lastDay"]),
+        ),
+    )

@@ -27,8 +27,7 @@ from tests.integration.postgres.roles import role
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import LockTimeoutError, TransientError
-from expunge_connectors.postgres.erase.throttle import SMALLEST_SHARE, Throttle
-from expunge_connectors.postgres.foreground import BEAT_SECONDS, LoadMonitor
+from expunge_connectors.postgres.erase.throttle import BEAT_SECONDS, SMALLEST_SHARE, LoadMonitor, Throttle
 
 ACTIONS = actions(data_map(), "calltrack")
 GATE = 4242

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expunge_connectors.postgres.narrow import room_for, text_of
+from expunge_connectors.postgres.sql.key_staging import text_type, text_width
 
 THRESHOLD = 2032
 """TOAST_TUPLE_THRESHOLD of pages of 8 kB (PostgreSQL, src/include/access/heaptoast.h)."""
@@ -15,22 +15,22 @@ HEADER = 24 + 8
 @pytest.mark.parametrize("others", range(0, 20, 3))
 @pytest.mark.parametrize("texts", range(1, 40))
 def test_the_longest_row_stays_in_one_piece(texts: int, others: int) -> None:
-    characters = room_for(0, texts, others)
+    characters = text_width(0, texts, others)
     assert characters is not None
     assert HEADER + others * 24 + texts * (4 + 4 * characters + 3) < THRESHOLD
 
 
 @pytest.mark.parametrize("texts", [1, 5, 30])
 def test_no_value_is_longer_than_its_column(texts: int) -> None:
-    most = room_for(0, texts, 2)
+    most = text_width(0, texts, 2)
     assert most is not None
-    assert room_for(most, texts, 2) == most
-    assert room_for(most + 1, texts, 2) is None
+    assert text_width(most, texts, 2) == most
+    assert text_width(most + 1, texts, 2) is None
 
 
 def test_where_there_is_no_room_at_all() -> None:
-    assert room_for(0, 3, 100) is None
+    assert text_width(0, 3, 100) is None
 
 
 def test_the_types() -> None:
-    assert (text_of(84), text_of(None)) == ("varchar(84)", "text")
+    assert (text_type(84), text_type(None)) == ("varchar(84)", "text")

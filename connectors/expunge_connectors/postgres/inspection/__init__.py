@@ -18,14 +18,12 @@ from expunge_connectors.postgres.inspection import (
     internal_identities,
     owner_columns,
     privileges,
-    recording,
     sample_findings,
     server_settings,
     timestamps,
     tombstone_constraints,
     tombstone_expressions,
     triggers,
-    typerights,
     unmapped_columns,
     unnormalised_values,
 )
@@ -46,7 +44,6 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
     inspection = _inspection(connection, store, data_map)
     found = [
         *server_settings.findings(connection, inspection),
-        *recording.findings(connection, inspection),
         *columns.findings(inspection),
         *inheritance.findings(connection, inspection),
         *unnormalised_values.findings(inspection),
@@ -59,7 +56,6 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *tombstone_expressions.findings(connection, inspection),
         *tombstone_constraints.findings(connection, inspection),
         *privileges.findings(connection, inspection),
-        *typerights.findings(connection, inspection),
         *triggers.findings(connection, inspection),
         *derived_copies.findings(connection, inspection),
         *declared_unmapped.findings(connection, inspection),

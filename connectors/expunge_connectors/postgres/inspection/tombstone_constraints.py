@@ -12,8 +12,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
-from expunge_connectors.postgres.inspection.tombstone_dry_run import DryRun
+from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES, DryRun
 from expunge_connectors.postgres.spec import Removal, TableSpec
 
 # conenforced came with 18.
@@ -132,7 +131,7 @@ def _checks(connection: Connection, inspection: InspectionContext, name: str, tr
             continue
         # A key of a type without an example would be NULL on paper, which no key is.
         on_paper = not trial.others(text) and all(
-            trial.table.columns[key].base in FIRST for key in trial.table.primary_key
+            trial.table.columns[key].base in EXAMPLES for key in trial.table.primary_key
         )
         sources = [trial.paper(None), trial.rows()] if on_paper else [trial.rows()]
         if any(trial.ask(f"NOT ({text})", source) for source in sources):
@@ -151,7 +150,7 @@ def _uniques(connection: Connection, inspection: InspectionContext, name: str, t
     plain = [
         {part.strip('"') for part in parts} for _, parts, predicate, _, whole in indexes if whole and not predicate
     ]
-    if not all(trial.table.columns[key].base in SECOND for key in trial.table.primary_key):
+    if not all(trial.table.columns[key].base in EXAMPLES for key in trial.table.primary_key):
         return
     pairs = [trial.paper(None, column) for column in trial.table.primary_key]
     for index, parts, predicate, nulls_collide, unique in indexes:

@@ -10,11 +10,24 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.examples import FIRST, SECOND
 from expunge_connectors.postgres.spec import Removal
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import without
 
+EXAMPLES = {
+    "smallint": ("1", "2"),
+    "integer": ("1", "2"),
+    "bigint": ("1", "2"),
+    "numeric": ("1", "2"),
+    "uuid": ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"),
+    "text": ("x", "y"),
+    "character varying": ("x", "y"),
+    "character": ("x", "y"),
+    "date": ("2000-01-01", "2000-01-02"),
+    "timestamp without time zone": ("2000-01-01", "2000-01-02"),
+    "timestamp with time zone": ("2000-01-01 00:00:00+00", "2000-01-02 00:00:00+00"),
+}
+"""Type -> two values of it, for keys of rows that nobody has."""
 ROWS_TRIED = 1000
 # Quoted names, texts (passed over whole) and words.
 _TOKENS = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w$]+""")
@@ -99,8 +112,8 @@ class DryRun:
                     sql.SQL(", ").join(
                         sql.SQL("{}::{} AS {}").format(
                             sql.Literal(
-                                (SECOND if column == second else FIRST).get(live.base)
-                                if column in self.table.primary_key
+                                EXAMPLES[live.base][column == second]
+                                if column in self.table.primary_key and live.base in EXAMPLES
                                 else None
                             ),
                             raw(live.type),

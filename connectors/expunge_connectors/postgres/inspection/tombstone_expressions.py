@@ -13,7 +13,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.examples import FIRST
+from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES
 from expunge_connectors.postgres.spec import Removal, TableSpec
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import comparable
@@ -107,7 +107,7 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         yield inspection.error(
             "tombstone-unstable", name, f"{where} is not the same twice.", "Use nothing that depends on time or chance."
         )
-    examples = all(table.columns[key].base in FIRST for key in table.primary_key)
+    examples = all(table.columns[key].base in EXAMPLES for key in table.primary_key)
     if first is None and examples and live.not_null:
         yield inspection.error(
             "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
@@ -117,7 +117,9 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
 def _trial(expression: str, table: Table, column: str) -> sql.Composed:
     keys = sql.SQL(", ").join(
         sql.SQL("{}::{} AS {}").format(
-            sql.Literal(FIRST.get(table.columns[key].base)), raw(table.columns[key].type), sql.Identifier(key)
+            sql.Literal(EXAMPLES.get(table.columns[key].base, (None,))[0]),
+            raw(table.columns[key].type),
+            sql.Identifier(key),
         )
         for key in table.primary_key
     )

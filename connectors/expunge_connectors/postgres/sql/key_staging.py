@@ -19,7 +19,6 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import MappedStore
-from expunge_connectors.postgres.narrow import room_for, text_of
 from expunge_connectors.postgres.sql.fragments import raw
 
 REQUEST = sql.Identifier("pg_temp", "expunge_request")
@@ -33,6 +32,15 @@ _GUESSED_WELL = 3_000
 # must know how many there are of each namespace.
 _FEW = 100
 _NULL = r"\N"
+# A table whose rows may be longer than some 2,000 bytes gets a TOAST table with an index, which takes the server twice
+# as long as making the table itself (https://www.postgresql.org/docs/current/storage-toast.html). The keys of one
+# person are nearly always short: their texts are as wide as fits without one.
+_ROW_BYTES = 1800
+"""Bytes of a row that the server keeps in one piece, with something to spare: TOAST_TUPLE_THRESHOLD is 2032."""
+_FIXED_BYTES = 24
+"""Bytes that a column of fixed length takes at most, aligned."""
+_CHARACTER_BYTES, _LENGTH_BYTES = 4, 8
+"""Bytes of a character at most, and what a text needs to say how long it is, aligned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,13 @@ class StagingTable:
     Attributes:
         columns: Its columns for the key's values; None: c0, c1, … of a table that holds no others.
         types: What a value in each of these columns is compared as, for DDL.
-        room: So many characters fit into a text there; None: any number.
+        width: So many characters fit into a text there; None: any number.
     """
 
     table: sql.Identifier
     columns: tuple[str, ...] | None = None
     types: tuple[str, ...] = ()
-    room: int | None = None
+    width: int | None = None
 
     @property
     def rows(self) -> sql.Composable:
@@ -104,13 +112,13 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
             lines[one] = found
             shape.append(at)
     few = sum(map(len, lines.values())) <= _FEW
-    room = _room(lines, scope.member) if few else None
-    places = _together(lines, room) if few else _apart(lines)
+    width = _shared_width(lines, scope.member) if few else None
+    places = _together(lines, width) if few else _apart(lines)
     member = scope.member is not None
     if places or member:
         made = store.phrases.phrase(
-            ("stage", few, member, tuple(shape), room),
-            lambda: _made(places, room, few=few, member=member),
+            ("stage", few, member, tuple(shape), width),
+            lambda: _made(places, width, few=few, member=member),
             {},
             connection,
         )
@@ -134,7 +142,7 @@ def yielded(identity: str) -> Wanted:
 def add(connection: Connection, place: StagingTable, keys: Iterable[tuple[int, str]]) -> None:
     """More keys to those that are plain texts: of rows, so any length."""
     lines = _lines(keys, (TEXT,))
-    if place.room is not None and place.columns is not None and any(len(line) > place.room for line in lines):
+    if place.width is not None and place.columns is not None and any(len(line) > place.width for line in lines):
         widened = [sql.SQL("ALTER COLUMN {} TYPE text").format(sql.Identifier(name)) for name in place.columns]
         connection.execute(sql.SQL("ALTER TABLE {} {}").format(place.table, sql.SQL(", ").join(widened)))
     _fill(connection, place, lines)
@@ -176,17 +184,17 @@ def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, StagingTable]:
     return {one: StagingTable(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
 
 
-def _together(wanted: Iterable[Wanted], room: int | None) -> dict[Wanted, StagingTable]:
+def _together(wanted: Iterable[Wanted], width: int | None) -> dict[Wanted, StagingTable]:
     """Columns of one table for each."""
     return {
         one: StagingTable(
-            REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1]))), tuple(kind.ddl for kind in one[1]), room
+            REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1]))), tuple(kind.ddl for kind in one[1]), width
         )
         for at, one in enumerate(wanted)
     }
 
 
-def _room(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | None:
+def _shared_width(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | None:
     """How many characters fit into each text of the one table; None: more than one of them would need.
 
     A line is no shorter than what stands in it.
@@ -194,13 +202,30 @@ def _room(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | No
     kinds = [kind for _, types in lines for kind in types]
     texts = sum(kind.ddl == TEXT.ddl for kind in kinds)
     longest = max((len(line) for some in lines.values() for line in some), default=0)
-    return room_for(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
+    return text_width(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
 
 
-def _made(places: Mapping[Wanted, StagingTable], room: int | None, *, few: bool, member: bool) -> sql.Composable:
+def text_width(longest: int, texts: int, others: int) -> int | None:
+    """How many characters each text column of the shared table may hold; None: too few for what will stand there.
+
+    Args:
+        longest: Characters of the longest value: of a longer one than fits the server's refusal would quote.
+        texts: How many such columns there are; at least one.
+        others: How many others.
+    """
+    width = ((_ROW_BYTES - others * _FIXED_BYTES) // texts - _LENGTH_BYTES) // _CHARACTER_BYTES
+    return width if longest <= width and width > 0 else None
+
+
+def text_type(width: int | None) -> str:
+    """The column's type, as DDL: it is compared as `text` is, and the same indexes serve."""
+    return "text" if width is None else f"varchar({width})"
+
+
+def _made(places: Mapping[Wanted, StagingTable], width: int | None, *, few: bool, member: bool) -> sql.Composable:
     """The tables, as statements in one message."""
     tables: list[sql.Composable] = []
-    text = text_of(room)
+    text = text_type(width)
     request = ["number integer", f"member {text}"]
     for (_, types), place in places.items():
         ddl = [text if kind.ddl == TEXT.ddl else kind.ddl for kind in types]
