@@ -7,7 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 Span = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
 """A time span of settings: not negative, and short enough to be added to any date of today."""
@@ -56,7 +66,7 @@ class Issuer(_Part):
         return self
 
 
-_SECRET, _KEY_BYTES = "whsec_", 24
+_SECRET_PREFIX, _KEY_BYTES = "whsec_", 24
 
 
 class Webhook(_Part):
@@ -64,31 +74,26 @@ class Webhook(_Part):
 
     Attributes:
         url: Called with POST.
-        secret: Shared with the receiver: `whsec_` and the base64 of 24 bytes or more, or 24 characters or more of text.
+        secret: Shared with the receiver: `whsec_` and the base64 of 24 bytes or more.
         origins: Whose requests it is told of.
         controller: Only requests of this controller (`calltrack`, `client:42`); absent: all.
     """
 
     url: HttpUrl
-    secret: SecretStr = Field(min_length=24)
+    secret: SecretStr
     origins: tuple[Literal["person", "controller"], ...] = ("person", "controller")
     controller: str | None = None
 
-    @property
-    def key(self) -> bytes:
-        """The bytes that sign."""
-        text = self.secret.get_secret_value()
-        return b64decode(text.removeprefix(_SECRET), validate=True) if text.startswith(_SECRET) else text.encode()
-
-    @model_validator(mode="after")
-    def _key_is_one(self) -> Webhook:
-        try:
-            long_enough = len(self.key) >= _KEY_BYTES
-        except ValueError:
-            long_enough = False
-        if not long_enough:
-            raise ValueError("a secret is whsec_ and the base64 of 24 bytes or more, or as many characters of text")
-        return self
+    @field_validator("secret")
+    @classmethod
+    def _holds_a_key(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value()
+        if (
+            not text.startswith(_SECRET_PREFIX)
+            or len(b64decode(text[len(_SECRET_PREFIX) :], validate=True)) < _KEY_BYTES
+        ):
+            raise ValueError("a secret is whsec_ and the base64 of 24 bytes or more")
+        return secret
 
 
 class OpenDsr(_Part):

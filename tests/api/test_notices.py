@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import standardwebhooks
 from pydantic import HttpUrl, SecretStr, ValidationError
 from tests.fixtures.api import GRACE, Door, once, opened_door
 from tests.fixtures.calltrack import Town
@@ -147,6 +148,20 @@ def test_from_acceptance_to_closing_signed_and_in_order(town: Town, tmp_path: Pa
         assert headers["webhook-signature"] == f"v1,{right}"
         assert address_of(door, holder).encode() not in body
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 3
+
+
+def test_a_receiver_verifies_a_webhook_with_the_standards_library(receiver: Receiver) -> None:
+    webhooks.post(hook(receiver.url), "msg_1", {"type": "request.erased", "data": {"name": "Zoë"}}, now())
+    ((headers, body),) = receiver.calls
+    verifier = standardwebhooks.Webhook(SECRET)
+    assert verifier.verify(body, headers) == {"type": "request.erased", "data": {"name": "Zoë"}}
+    for changed_headers, changed_body in (
+        (headers, body.replace(b"erased", b"closed")),
+        ({**headers, "webhook-id": "msg_2"}, body),
+        ({**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) + 1)}, body),
+    ):
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            verifier.verify(changed_body, changed_headers)
 
 
 def test_a_member_that_no_store_spells_so_is_refused(town: Town, tmp_path: Path, receiver: Receiver) -> None:
@@ -488,10 +503,9 @@ def waited(met: Callable[[], bool]) -> None:
 
 
 def test_secrets_that_sign_nothing_are_refused() -> None:
-    for secret in ("short", "whsec_AAAA", "whsec_" + "!" * 40):
+    for secret in ("short", "a text of more than 24 characters", "whsec_AAAA", "whsec_" + "!" * 40, SECRET[6:]):
         with pytest.raises(ValidationError):
             Webhook(url=HttpUrl("http://receiver.example/"), secret=SecretStr(secret))
-    assert hook("http://receiver.example/").key == KEY
     assert ApiSettings().webhooks == {}
 
 

@@ -7,8 +7,6 @@ which is why private ones are allowed.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,19 +23,14 @@ class NotDeliveredError(Exception):
     """Why not, in words that hold no value of the answer."""
 
 
-def headers_of(key: bytes, identifier: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The three headers: who repeats the message repeats the id, and cannot change the time or the body."""
-    second = str(int(at.timestamp()))
-    signed = hmac.digest(key, b".".join([identifier.encode(), second.encode(), body]), "sha256")
-    return {
-        "webhook-id": identifier,
-        "webhook-timestamp": second,
-        "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
-    }
-
-
 def post(hook: Webhook, identifier: str, payload: Mapping[str, Any], at: datetime) -> None:
     """Tell it.
+
+    Args:
+        hook: Where, and the secret that signs.
+        identifier: The same for every attempt.
+        payload: The body, as JSON.
+        at: The time of this attempt, in UTC.
 
     Raises:
         NotDeliveredError: It was not reached in time, or answered otherwise than 2xx. Redirects are not followed: the
@@ -45,11 +38,17 @@ def post(hook: Webhook, identifier: str, payload: Mapping[str, Any], at: datetim
     """
     try:
         import httpx2  # noqa: PLC0415 - an extra
+        import standardwebhooks  # noqa: PLC0415 - as above
     except ImportError:
         raise NotDeliveredError("needs expunge[api]") from None
-    body = json.dumps(payload, separators=(",", ":"), sort_keys=True).encode()
-    headers = {"content-type": "application/json", "user-agent": "expunge"}
-    headers |= headers_of(hook.key, identifier, at, body)
+    body = json.dumps(payload, separators=(",", ":"), sort_keys=True)
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "expunge",
+        "webhook-id": identifier,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": standardwebhooks.Webhook(hook.secret.get_secret_value()).sign(identifier, at, body),
+    }
 
     async def status_of_answer() -> int:
         """Post it, and wait for the head of the answer."""
