@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import Action, DataMap, KeyFlow
-
-if TYPE_CHECKING:
-    from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec, internal_namespace
 
 
-def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, KeyFlow]:
+def ways(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) -> dict[str, KeyFlow]:
     """The ways of every collection that is no log."""
-    data = {name: table for name, table in spec.collections.items() if table.log is None}
+    data = {name: table for name, table in collections.items() if table.log is None}
     led_from: dict[str, set[tuple[str, ...]]] = {name: set() for name in data}
     for name, table in data.items():
         for tie in table.ties:
@@ -26,11 +23,11 @@ def ways(store: str, spec: PostgresSpec, data_map: DataMap) -> dict[str, KeyFlow
             if _stays_whole(table, led_from[name], data_map)
             else frozenset(
                 [
-                    *(_internal(store, name, columns) for columns in led_from[name]),
+                    *(internal_namespace(store, name, columns) for columns in led_from[name]),
                     *(one for one in table.yields if not _known_before(one, table, data)),
                 ]
             ),
-            leads=frozenset([*(_internal(store, name, columns) for columns in led_from[name]), *table.yields]),
+            leads=frozenset([*(internal_namespace(store, name, columns) for columns in led_from[name]), *table.yields]),
         )
         for name, table in data.items()
     }
@@ -40,7 +37,7 @@ def _found_by(store: str, name: str, table: TableSpec, data_map: DataMap) -> Ite
     for tie in table.ties:
         if tie.lead is not None:
             if tie.lead[0] != name:
-                yield _internal(store, *tie.lead)
+                yield internal_namespace(store, *tie.lead)
         elif not data_map.identities[tie.identity or ""].shareable:
             yield tie.identity or ""
 
@@ -70,7 +67,3 @@ def _known_before(identity: str, table: TableSpec, data: dict[str, TableSpec]) -
     return all(
         tie.names == (source.column,) and not tie.several and says_it(tie.lead, tie.identity) for tie in table.ties
     )
-
-
-def _internal(store: str, lead: str, columns: tuple[str, ...]) -> str:
-    return f"{store}.{lead}.{'+'.join(columns)}"

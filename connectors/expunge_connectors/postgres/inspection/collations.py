@@ -10,7 +10,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 # https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
 _LOOSE = """

@@ -10,7 +10,7 @@ from expunge_connectors.postgres.catalog.key_types import key_type
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.mapping.bound_tables import outgoing_columns
-from expunge_connectors.postgres.spec import Source, TableSpec
+from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
-from expunge_connectors.postgres.spec import PostgresSpec, TableSpec
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 @dataclass(frozen=True, slots=True)

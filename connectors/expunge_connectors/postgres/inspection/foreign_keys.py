@@ -9,7 +9,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.dependency_graph import strongly_connected
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
 

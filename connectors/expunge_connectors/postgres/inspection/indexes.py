@@ -14,8 +14,8 @@ from expunge_connectors.postgres.catalog.key_types import as_it_is, key_type, sp
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.spec import Tie
 from expunge_connectors.postgres.sql.fragments import raw
+from expunge_connectors.postgres.table_spec import Tie
 
 _INDEXES = """
 SELECT n.nspname || '.' || c.relname,

@@ -13,7 +13,7 @@ from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
-from expunge_connectors.postgres.spec import Source, TableSpec, Tie
+from expunge_connectors.postgres.table_spec import Source, TableSpec, Tie
 
 # Any other spelling rule makes one key of values that a unique index takes for two.
 

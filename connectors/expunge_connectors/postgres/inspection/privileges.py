@@ -12,7 +12,7 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import accepted_triggers
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _ROLE = """
 SELECT r.rolsuper,

@@ -17,8 +17,8 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.table_sampling import SampledColumn, SampledTable
-from expunge_connectors.postgres.spec import Removal
 from expunge_connectors.postgres.sql.tombstones import without
+from expunge_connectors.postgres.table_spec import Removal
 
 _ID_LIKE = re.compile(r"(^|_)(id|ids|uid|uuid|by|user|owner|author|customer|member|person|account|contact)$")
 _NUMBERED = frozenset({"smallint", "integer", "bigint", "numeric"})

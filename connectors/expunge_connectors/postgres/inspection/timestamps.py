@@ -11,7 +11,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _UTC = {"utc", "uct", "gmt", "gmt0", "gmt+0", "gmt-0", "zulu", "universal", "greenwich", "0", "<+00>-00"}
 

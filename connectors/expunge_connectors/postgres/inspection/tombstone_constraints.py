@@ -13,7 +13,7 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES, DryRun
-from expunge_connectors.postgres.spec import Removal, TableSpec
+from expunge_connectors.postgres.table_spec import Removal, TableSpec
 
 # conenforced came with 18.
 _CHECKS = """

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.spec import Removal
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import without
+from expunge_connectors.postgres.table_spec import Removal
 
 EXAMPLES = {
     "smallint": ("1", "2"),

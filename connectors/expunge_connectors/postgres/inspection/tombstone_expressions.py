@@ -14,9 +14,9 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES
-from expunge_connectors.postgres.spec import Removal, TableSpec
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import comparable
+from expunge_connectors.postgres.table_spec import Removal, TableSpec
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:

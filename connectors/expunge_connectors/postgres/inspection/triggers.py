@@ -15,7 +15,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 # The triggers of partitions and children fire when their rows are written through the root.
 _TRIGGERS = """

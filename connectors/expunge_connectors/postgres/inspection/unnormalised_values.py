@@ -9,7 +9,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, key_type
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.spec import Source, TableSpec
+from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 # Their text depends on settings of the session, or two texts are one value.
 _LOOSE = frozenset({"real", "double precision", "money", "interval", "json", "jsonb"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
@@ -13,8 +13,9 @@ from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, as_it_i
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
-from expunge_connectors.postgres.spec import PostgresSpec, Source, TableSpec, Tie
+from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
+from expunge_connectors.postgres.table_spec import Source, TableSpec, Tie, internal_namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +290,7 @@ class _Builder:
                     f"store {self.store}, collection {name}: {', '.join(tie.names)} and {lead}"
                     f" ({', '.join(lead_columns)}) differ in type."
                 )
-            namespace = self._namespace(lead, lead_columns)
+            namespace = internal_namespace(self.store, lead, lead_columns)
             return MappedTie(columns, namespace, types, of=tie.lead, below=lead == name)
         identity = self.data_map.identities[tie.identity or ""]
         sure = identity.kind is not IdentityKind.NOMINATING
@@ -312,7 +313,11 @@ class _Builder:
         for wanted in sorted({tie.lead[1] for _, tie in reached if tie.lead is not None}):
             columns = tuple(self._column(name, column) for column in wanted)
             needed = not all(self._guaranteed(other, tie, name) for other, tie in reached if tie.lead == (name, wanted))
-            feeds.append(OutgoingKey(columns, tuple(map(key_type, columns)), self._namespace(name, wanted), needed))
+            feeds.append(
+                OutgoingKey(
+                    columns, tuple(map(key_type, columns)), internal_namespace(self.store, name, wanted), needed
+                )
+            )
         return tuple(feeds)
 
     def _guaranteed(self, child: str, tie: Tie, parent: str) -> bool:
@@ -329,19 +334,12 @@ class _Builder:
             for key in self.catalogue.foreign_keys
         )
 
-    def _namespace(self, lead: str, columns: Sequence[str]) -> str:
-        return _internal(self.store, lead, columns)
-
 
 def tying(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
     """The namespaces of keys that lead to a collection of this controller; an object's name, say, leads to no row."""
     return frozenset(
-        tie.identity or "" if tie.lead is None else _internal(store, *tie.lead)
+        tie.identity or "" if tie.lead is None else internal_namespace(store, *tie.lead)
         for table in spec.collections.values()
         if table.owner is not None and table.owner.controller == scope.controller
         for tie in table.ties
     )
-
-
-def _internal(store: str, lead: str, columns: Sequence[str]) -> str:
-    return f"{store}.{lead}.{'+'.join(columns)}"

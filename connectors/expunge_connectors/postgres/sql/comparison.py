@@ -9,9 +9,9 @@ from psycopg import sql
 from expunge_connectors.postgres.catalog.key_types import KeyType, equals, spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedTie
-from expunge_connectors.postgres.spec import Source
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
 from expunge_connectors.postgres.sql.tombstones import json_path
+from expunge_connectors.postgres.table_spec import Source
 
 
 def place_names(mapped: BoundTable) -> list[str]:

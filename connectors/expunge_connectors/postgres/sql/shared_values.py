@@ -13,10 +13,10 @@ from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.spec import Source
 from expunge_connectors.postgres.sql.comparison import normalised, same_row, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.subject_search import Search
+from expunge_connectors.postgres.table_spec import Source
 
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
 _SHARED = sql.SQL(

@@ -12,8 +12,8 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.spec import Removal
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, raw
+from expunge_connectors.postgres.table_spec import Removal
 
 # Types without an equality operator are compared by their text.
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})

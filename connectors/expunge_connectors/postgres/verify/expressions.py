@@ -12,7 +12,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalog.reader import Column, Table
-from expunge_connectors.postgres.spec import Removal, TableSpec, Tie
+from expunge_connectors.postgres.table_spec import Removal, TableSpec, Tie
 
 # Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
 _READ = {

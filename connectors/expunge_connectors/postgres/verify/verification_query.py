@@ -18,8 +18,9 @@ from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.spec import PostgresSpec, TableSpec, Tie
+from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
+from expunge_connectors.postgres.table_spec import TableSpec, Tie
 from expunge_connectors.postgres.verify import owner_check
 from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
 

@@ -1,0 +1,188 @@
+"""What the data map says about one table: how its rows are found, what they yield, what a tombstone puts where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic.functional_validators import BeforeValidator
+
+from expunge_config.datamap import CollectionSpec, Model, Text
+
+Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
+Path = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
+_TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
+
+
+class Assurance(Model):
+    """What nothing in the database makes sure of, and who says so."""
+
+    reason: Text
+    approved_by: Text
+
+
+class Source(Model):
+    """Where in a row a value stands: a column, a place inside JSON, or every element of an array.
+
+    Attributes:
+        path: Keys from the top of a JSON or JSONB column to texts and numbers; arrays on the way, and at the end, are
+            walked.
+        each: The column is an array: each of its elements counts.
+        never_shared: Of an internal identity: no value is ever given to two people, though the column is not unique.
+    """
+
+    column: Column
+    path: Path | None = None
+    each: bool = False
+    never_shared: Assurance | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Source:
+        if self.each and self.path is not None:
+            raise ValueError("give `path` for JSON or `each` for an array, not both")
+        return self
+
+    @property
+    def several(self) -> bool:
+        """One row may hold several values, or none."""
+        return self.each or self.path is not None
+
+
+class Tie(Model):
+    """How a row belongs to a subject: it holds an identity, or equals columns of a tied row.
+
+    Attributes:
+        column / columns: One column, or several that are compared together (of ties `of` only).
+        identity: The value is a key in this namespace; with `path` or `each`, any of the values there.
+        of: `collection.column` of this store (with `columns`: the collection alone, and `of_columns`): the values stand
+            in those columns of a row tied to the subject. Works towards children (calls.caller_id of callers.id),
+            towards parents (addresses.id of user_addresses.address_id), and within one collection (comments.parent_id
+            of comments.id: the rows below, to any depth).
+    """
+
+    column: Column | None = None
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
+    identity: str | None = None
+    path: Path | None = None
+    each: bool = False
+    of: str | None = None
+    of_columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Tie:
+        if (self.column is None) == (self.columns is None):
+            raise ValueError("a tie names either a `column` or, with `of`, several `columns`")
+        if (self.identity is None) == (self.of is None):
+            raise ValueError("a tie names either an `identity` or, with `of`, columns of a collection of this store")
+        if self.columns is not None and self.of is None:
+            raise ValueError("an identity stands in one `column`")
+        if (self.columns is None) != (self.of_columns is None):
+            raise ValueError("`columns` and `of_columns` go together")
+        if len(self.columns or ()) != len(self.of_columns or ()):
+            raise ValueError("`columns` and `of_columns` differ in number")
+        if self.of is not None and (self.each or self.path is not None):
+            raise ValueError("`path` and `each` are for identities")
+        if self.each and self.path is not None:
+            raise ValueError("give `path` for JSON or `each` for an array, not both")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns compared."""
+        return self.columns if self.columns is not None else (self.column or "",)
+
+    @property
+    def lead(self) -> tuple[str, tuple[str, ...]] | None:
+        """(collection, columns) that lead here, for a tie inside the store."""
+        if self.of is None:
+            return None
+        if self.of_columns is not None:
+            return self.of, self.of_columns
+        collection, _, column = self.of.partition(".")
+        return collection, (column,)
+
+    @property
+    def several(self) -> bool:
+        """One row may hold several values, or none."""
+        return self.each or self.path is not None
+
+    @property
+    def told(self) -> str:
+        """`email is email`, `doc.contacts.mail holds email`, `caller_id is callers.id`."""
+        if self.lead is not None:
+            collection, columns = self.lead
+            return f"{', '.join(self.names)} is {collection}.{', '.join(columns)}"
+        place = ".".join((*self.names, *(self.path or ())))
+        return f"{place} {'holds' if self.several else 'is'} {self.identity}"
+
+
+class Removal(Model):
+    """A tombstone of a JSON or JSONB column: these paths go, through arrays too; the rest stays."""
+
+    remove: Annotated[tuple[Path, ...], Field(min_length=1)]
+
+
+class AcceptedTrigger(Model):
+    """A trigger of the operator's that may write elsewhere when rows are erased, and who says so.
+
+    Attributes:
+        trigger: Its name.
+        writes: Tables in which it may change rows, other people's too. Never a log.
+    """
+
+    trigger: Column
+    writes: Annotated[tuple[TableName, ...], Field(min_length=1)]
+    reason: Text
+    approved_by: Text
+
+
+def _source(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the YAML held
+    return {"column": value} if isinstance(value, str) else value
+
+
+class TableSpec(CollectionSpec):
+    """One table.
+
+    Attributes:
+        table: `schema.table`.
+        person: One row of this table is one person, named by this identity (of kind person).
+        created: Column with the time the row was created (a trustworthy one: set by the database).
+        start: Column in which the retention period of the data type starts; needed where the type is retained.
+        yields: Identity -> where it stands: what a row tied to the subject tells about further keys.
+        tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
+            JSON, which paths are removed.
+        sharing: `last_owner`: the row goes with the last row that points to it through the ties `of`.
+        triggers_ok: Triggers of the table that may change rows elsewhere.
+    """
+
+    table: str
+    ties: tuple[Tie, ...] = ()
+    person: str | None = None
+    created: Column | None = None
+    start: Column | None = None
+    yields: dict[str, Annotated[Source, BeforeValidator(_source)]] = Field(default_factory=dict)
+    tombstone: dict[Column, str | Removal] = Field(default_factory=dict)
+    sharing: Literal["last_owner"] | None = None
+    triggers_ok: tuple[AcceptedTrigger, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> TableSpec:
+        if not _TABLE.fullmatch(self.table):
+            raise ValueError("`table` is written schema.table")
+        if self.log is None and not self.ties:
+            raise ValueError("a table that is no log needs `ties`: how do its rows belong to a person?")
+        if self.log is not None and (self.tombstone or self.yields):
+            raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
+        return self
+
+    def tied_by(self) -> Sequence[str]:
+        """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
+        return [f"{self.table}.{tie.told}" for tie in self.ties]
+
+
+def internal_namespace(store: str, collection: str, columns: Sequence[str]) -> str:
+    """The namespace of keys that a store makes up for itself: the values of these columns of a collection."""
+    return f"{store}.{collection}.{'+'.join(columns)}"
