@@ -31,7 +31,6 @@ from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.presentation import plan_view
-from expunge_orchestrator.subjects.residual_keys import person_identities
 from expunge_reports import dsse
 
 GROUND = "Court order 4 C 17/26"
@@ -52,7 +51,7 @@ def place(
 ) -> PlacementResult:
     wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
     with office.workspace.ledger.begin() as connection:
-        tagger, persons = Tagger(office.workspace.keys.suppression), person_identities(office.workspace)
+        tagger, persons = Tagger(office.workspace.keys.suppression), office.workspace.data_map.person_identities
         return legal_holds.place(connection, wanted, tagger, "counsel", persons)
 
 

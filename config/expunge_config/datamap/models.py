@@ -302,6 +302,11 @@ class DataMap(Model):
             raise ValueError("the version of the format is a number: `expunge: 1`")
         return value
 
+    @property
+    def person_identities(self) -> frozenset[str]:
+        """The identities that prove who somebody is."""
+        return frozenset(name for name, one in self.identities.items() if one.kind is IdentityKind.PERSON)
+
     def collections(self) -> Iterator[tuple[str, str, CollectionSpec]]:
         """(store, collection, spec) of every collection, in the order of the file."""
         for store_name, store in self.stores.items():

@@ -15,7 +15,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from expunge_config.api_settings import Issuer
-from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, SubjectKey
@@ -210,7 +210,7 @@ def _identifiers(told: object, accepted: frozenset[str], data_map: DataMap) -> f
             keys.add(key_of(name, value, data_map))
         except NotNormalisable:
             raise not_accepted() from None
-    if not any(data_map.identities[key.namespace].kind is IdentityKind.PERSON for key in keys):
+    if not any(key.namespace in data_map.person_identities for key in keys):
         raise NotAuthenticatedError(
             "no-person-identifier",
             "The token does not say by a never re-used id who is signed in.",

@@ -23,7 +23,6 @@ from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.subjects.csv_input import read_people
-from expunge_orchestrator.subjects.residual_keys import person_identities
 from expunge_orchestrator.workspace import opened
 
 MAX_GROUND = 500
@@ -88,7 +87,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 wanted,
                 Tagger(workspace.keys.suppression),
                 current_actor(settings),
-                person_identities(workspace),
+                workspace.data_map.person_identities,
             )
     if as_json:
         output.emit({**_described(placed.hold), "tooLate": dict(placed.running), "unproven": placed.unproven})

@@ -107,7 +107,7 @@ def _at_work_or_failed(context: StepContext, people: Sequence[Item]) -> dict[int
     scope, asked = context.batch.scope, {item.id for item in people}
     of = {
         "chunk": context.chunk_id,
-        "persons": sorted(residual_keys.person_identities(context.workspace)),
+        "persons": sorted(context.workspace.data_map.person_identities),
         "controller": scope.controller,
         "member": scope.member,
     }

@@ -19,7 +19,6 @@ from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.scope import Actions
-from expunge_orchestrator.subjects.residual_keys import person_identities
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -141,7 +140,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
     if not moved:
         return None
     items = items_of_chunk(connection, chunk_id)
-    persons = person_identities(source.workspace)
+    persons = source.workspace.data_map.person_identities
     held = held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons)
     if seen.touched or verb in {pipeline.ERASE, pipeline.RE_ERASE}:
         learn(connection, held, persons)

@@ -107,7 +107,7 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved
     """The answer, unless it names somebody else than the plan, or a person whom the first round did not find."""
     if item.sealed_keys is None:
         return answer
-    persons = residual_keys.person_identities(context.workspace)
+    persons = context.workspace.data_map.person_identities
     before = set(map(member_proof.unmark, context.unsealed(item)))
     found = {key for key in map(member_proof.unmark, answer.keys) if key.namespace in persons}
     if not context.touched:
@@ -126,7 +126,7 @@ def _ask(
     The others are asked all the same, for records that came since and hang on them.
     """
     workspace = context.workspace
-    persons = residual_keys.person_identities(workspace)
+    persons = workspace.data_map.person_identities
     given = context.identifiers(people)
     for number, keys in known.items():
         if proofs := frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons):

@@ -1,7 +1,7 @@
 """Holds and exemptions in the ledger: what must not be erased for now, and whom it concerns (ADR 6).
 
 People are known here by suppression tags alone, so a hold outlives the keys of every request. `persons` are everywhere
-the identities that prove who somebody is (`leftovers.person_identities`).
+the identities that prove who somebody is (`DataMap.person_identities`).
 """
 
 from __future__ import annotations

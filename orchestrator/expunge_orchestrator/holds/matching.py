@@ -14,17 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 
 _AT_ONCE = 500
-
-
-def persons_of(data_map: DataMap) -> frozenset[str]:
-    """The identities of a map that prove who somebody is."""
-    return frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.PERSON)
 
 
 def holding_items(

@@ -62,7 +62,7 @@ class PlanTotals:
         before = self.due()
         seen = look_up(part, workspace, scope, clocks)
         subjects = seen.subjects
-        self.persons += _named(part, seen.resolved, residual_keys.person_identities(workspace))
+        self.persons += _named(part, seen.resolved, workspace.data_map.person_identities)
         self.ambiguous += len(seen.resolved) - len(subjects)
         types = types_of(scope, workspace.data_map) if self.chosen is None else self.chosen
         self.on_hold += _on_hold(subjects, workspace, scope, types)
@@ -151,6 +151,6 @@ def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, ty
     """How many of these people are held as of now, in what the request is about, by holds that may be told."""
     keys = {one.number: [member_proof.unmark(key) for key in one.keys] for one in subjects}
     with reading(workspace.ledger) as connection:
-        tagger, persons = Tagger(workspace.keys.suppression), residual_keys.person_identities(workspace)
+        tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         held = legal_holds.held_people(connection, scope, tagger, keys, persons)
     return sum(not one.undisclosed and (one.whole or bool(one.data_types & types)) for one in held.values())

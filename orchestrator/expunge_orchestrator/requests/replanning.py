@@ -29,7 +29,7 @@ from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.requests.withdrawal import WORKER
 from expunge_orchestrator.rules import limits_and_drift, outcomes, pipeline
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
 ACTION = "plan.replace"
@@ -161,7 +161,7 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
         raise ConflictError  # its identifiers are gone: it was ended at this moment
     seal = ItemCipher(workspace.keys.wrapping)
     identifiers = seal.open(row.wrapped_key, row.series, row.sealed_identifiers)
-    persons = residual_keys.person_identities(workspace)
+    persons = workspace.data_map.person_identities
     meant = None
     if row.sealed_keys is not None:
         known = map(member_proof.unmark, seal.open(row.wrapped_key, row.series, row.sealed_keys))

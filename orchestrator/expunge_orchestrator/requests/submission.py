@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.datamap import DataMap
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.auth import bearer_secrets
@@ -182,7 +182,7 @@ def identifier_tag(key: SubjectKey, ring: KeyRing) -> bytes:
 
 def proving(identifiers: Iterable[SubjectKey], data_map: DataMap) -> list[SubjectKey]:
     """The identifiers that are one person's for good."""
-    return sorted(key for key in identifiers if data_map.identities[key.namespace].kind is IdentityKind.PERSON)
+    return sorted(key for key in identifiers if key.namespace in data_map.person_identities)
 
 
 def person_tags(identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing, data_map: DataMap) -> list[bytes]:

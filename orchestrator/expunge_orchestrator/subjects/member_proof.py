@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.datamap import DataMap
 from expunge_connectors.contract import DiscoveredKey, Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
@@ -96,7 +96,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    persons = frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.PERSON)
+    persons = data_map.person_identities
     doubtful = {
         number: keys | set(map(unmark, filter(_marked, known.get(number, ())))) for number, keys in given.items()
     }

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.holds import matching
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
@@ -155,7 +154,7 @@ def of_people(
 
 
 def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey]:
-    persons = person_identities(workspace)
+    persons = workspace.data_map.person_identities
     return {key for key in keys if key.namespace in persons}
 
 
@@ -187,11 +186,6 @@ def number_of(connection: sa.Connection, batch_id: int) -> int:
         .where(tables.item.c.batch_id == batch_id)
     )
     return connection.scalar(left) or 0
-
-
-def person_identities(workspace: Workspace) -> frozenset[str]:
-    """The identities that prove who somebody is."""
-    return matching.persons_of(workspace.data_map)
 
 
 def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from expunge_connectors.memory.spec import MemoryCollection
-from expunge_connectors.postgres.spec import TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.redis.spec import KeySpec
 from expunge_connectors.s3.spec import ObjectSpec
 

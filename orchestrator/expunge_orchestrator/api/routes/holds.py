@@ -20,7 +20,6 @@ from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.rules.scope import types_of
-from expunge_orchestrator.subjects.residual_keys import person_identities
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
@@ -59,7 +58,7 @@ def place(call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))],
         undisclosed=wish.undisclosed,
     )
     with call.writing() as connection:
-        tagger, persons = Tagger(workspace.keys.suppression), person_identities(workspace)
+        tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, persons)
         call.note(connection, placed.hold.uid)
     return PlacedHold(**_members(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
