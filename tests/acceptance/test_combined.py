@@ -99,18 +99,18 @@ def test_an_object_that_the_storage_kept_of_a_limited_request(vault: tuple[Offic
     assert not any(ann.left(probe).values())
 
 
-def test_a_server_and_a_tick_at_once(town: Town, probe: Probe, tmp_path: Path) -> None:
+def test_a_server_and_run_due_at_once(town: Town, probe: Probe, tmp_path: Path) -> None:
     """Both look for what is due in one ledger: one plan, one end and one statement of each, whoever did it."""
     callers = [make_caller(probe) for _ in range(6)]
     with opened_door(town, tmp_path, worker=True, clock_runs=True) as door:
         settings = {"EXPUNGE_SETTLING": "PT0S", "EXPUNGE_DATA_MAP": str(door.office.settings.data_map)}
         desk = Desk(tmp_path, {**town.environment(door.office.home), **settings})
         with ThreadPoolExecutor(3) as hands:
-            ticks = [hands.submit(desk.run, "run-due") for _ in range(3)]
+            runs = [hands.submit(desk.run, "run-due") for _ in range(3)]
             asked = [_asked(door, one.id) for one in callers]
-            ticks += [hands.submit(desk.run, "run-due") for _ in range(3)]
-            codes = [one.result().code for one in ticks]
-        assert codes == [0] * 6, [one.result().told for one in ticks]
+            runs += [hands.submit(desk.run, "run-due") for _ in range(3)]
+            codes = [one.result().code for one in runs]
+        assert codes == [0] * 6, [one.result().told for one in runs]
         operator = door.key(Role.OPERATOR)
 
         def settled() -> bool:

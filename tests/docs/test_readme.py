@@ -96,13 +96,13 @@ def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Pat
     for check in checks:
         assert "Nothing blocks" in newcomer.types(check)
 
-    locate, plan, erase, tick = carried_out.splitlines()
+    locate, plan, erase, run_due = carried_out.splitlines()
     assert "main.users" in newcomer.types(locate)
     planned = newcomer.types(plan)
     assert "1 person" in planned
     batch = re.findall(r"bt_[0-9a-f]+", planned)[0]
     assert "1 erased" in newcomer.types(erase.replace("bt_…", batch), answer="1")
-    newcomer.types(tick)
+    newcomer.types(run_due)
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT email FROM users").fetchall() == [("bob@mail.example",)]
 

@@ -74,7 +74,7 @@ class Worker:
             try:
                 job()
             except (ExpungeError, ReportError, SQLAlchemyError) as error:
-                _LOG.warning("put off: %s", type(error).__name__)  # tried again at the next tick
+                _LOG.warning("put off: %s", type(error).__name__)  # tried again at the next look
             except Exception as error:  # noqa: BLE001 - a defect must not end the thread in silence
                 _LOG.error("defect: %s", type(error).__name__)  # no traceback: it may hold values
             woken.wait(pause)
