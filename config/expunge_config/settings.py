@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         return self.log_dir or self.home / "log"
 
 
-def load() -> Settings:
+def load_settings() -> Settings:
     """Read the settings.
 
     Raises:

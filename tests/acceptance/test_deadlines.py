@@ -17,7 +17,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports import export, page, trust
 from expunge_reports.log import signed_note
@@ -30,8 +30,8 @@ def receipt(office: Office, batch: Batch) -> tuple[list[Any], str]:
     settings, operator, keys = office.settings, office.workspace.data_map.operator, office.workspace.keys
     log = Log.open(settings.log, signed_note.log_key(operator.log_origin, keys.log.public_key()))
     with reading(office.workspace.ledger) as connection:
-        (one,) = receipts.series_of(connection, batch.uid, None, Tagger(keys.suppression))
-        data = receipts.export_of(connection, log, one.series)
+        (one,) = receipt_export.series_of(connection, batch.uid, None, Tagger(keys.suppression))
+        data = receipt_export.export_of(connection, log, one.series)
     verdict = verifier.verify(data, trust.parse((settings.keys / TRUST_FILE).read_bytes()), [], datetime.now(UTC))
     assert verdict.authentic
     shared = export.parse(data).shared

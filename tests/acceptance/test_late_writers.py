@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.batch_status import remaining_by_collection
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.receipts import export
+from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports import trust
 from expunge_reports.log import signed_note
@@ -125,8 +125,9 @@ def assert_chain_intact(office: Office, batch: Batch) -> None:
     log = Log.open(settings.log, signed_note.log_key(operator.log_origin, keys.log.public_key()))
     pinned = trust.parse((settings.keys / TRUST_FILE).read_bytes())
     with reading(office.workspace.ledger) as connection:
-        for one in export.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
-            verdict = verifier.verify(export.export_of(connection, log, one.series), pinned, [], datetime.now(UTC))
+        for one in receipt_export.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
+            data = receipt_export.export_of(connection, log, one.series)
+            verdict = verifier.verify(data, pinned, [], datetime.now(UTC))
             assert verdict.authentic
             assert [statement.event for statement in verdict.statements] == list(one.events)
 

@@ -12,7 +12,7 @@ from tests.fixtures.calltrack import Office
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.receipts import export
+from expunge_orchestrator.receipts import openings, receipt_export
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log
 
@@ -50,9 +50,9 @@ def exported(office: Office, tmp_path: Path, user_id: int) -> tuple[Path, Path, 
         signed_note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key()),
     )
     with reading(workspace.ledger) as connection:
-        (one,) = export.series_of(connection, batch.uid, None, Tagger(workspace.keys.suppression))
-        data = export.export_of(connection, log, one.series)
-        opening = export.openings_of(connection, one.series, frozenset({key}), workspace.keys, workspace.data_map)[
+        (one,) = receipt_export.series_of(connection, batch.uid, None, Tagger(workspace.keys.suppression))
+        data = receipt_export.export_of(connection, log, one.series)
+        opening = openings.openings_of(connection, one.series, frozenset({key}), workspace.keys, workspace.data_map)[
             "user_id"
         ]
     paths = tmp_path / f"{user_id}.json", workspace.settings.keys / "trust.json", tmp_path / f"{user_id}.opening.json"

@@ -13,7 +13,7 @@ from tests.fixtures.calltrack import Office
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log
@@ -34,7 +34,7 @@ def export(office: Office, directory: Path) -> Path:
             sa.select(tables.statement.c.series).where(tables.statement.c.event == "settled").limit(1)
         )
         assert series is not None, "no batch settled"
-        data = receipts.export_of(connection, Log.open(workspace.settings.log, key), series)
+        data = receipt_export.export_of(connection, Log.open(workspace.settings.log, key), series)
     path = directory / "receipt.json"
     path.write_bytes(data)
     return path

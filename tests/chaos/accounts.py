@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.chaos.ledgers import engine, rows
 
-from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.receipts import receipt_export
 from expunge_reports import dsse, trust
 from expunge_reports.log.append_only_log import Log
 from expunge_reports.verify import verifier
@@ -167,7 +167,7 @@ def complaints(home: Path) -> Iterator[str]:
     try:
         with ledger.connect() as connection:
             for series in sorted({series for series, _ in told}):
-                export = receipts.export_of(connection, log, series)
+                export = receipt_export.export_of(connection, log, series)
                 verdict = verifier.verify(export, trusted, [], datetime.now(UTC))
                 if verdict.reason is not None:
                     yield f"a receipt is not authentic: {verdict.reason}"

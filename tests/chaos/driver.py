@@ -28,8 +28,8 @@ from botocore.loaders import JSONFileLoader
 from tests.chaos.points import FatalBackups, FatalStore, FatalWriter, Fuse, wire_drivers, wire_ledger, wire_redis
 
 from expunge_config import datamap
-from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
+from expunge_config.settings import load_settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
@@ -95,7 +95,7 @@ def carry_out(order: Mapping[str, Any], fuse: Fuse) -> None:
 
 
 def _adopt(fuse: Fuse) -> None:
-    settings, registry = settings_module.load(), installed()
+    settings, registry = load_settings(), installed()
     wire_redis(fuse)
     with connected(settings, workspace_module.load_map(settings, registry), registry) as (stores, _):
         for store in stores.values():
@@ -115,7 +115,7 @@ def _plan(order: Mapping[str, Any], fuse: Fuse) -> None:
         return ledger
 
     sa.create_engine = wired
-    with opened(settings_module.load(), installed()) as plain:
+    with opened(load_settings(), installed()) as plain:
         workspace = _fatal(plain, fuse, lambda _store, _verb: None)
         people = read_people(io.BytesIO(order["people"].encode()), workspace.data_map)
         scope = parse_scope(order["controller"], workspace.data_map)
@@ -123,7 +123,7 @@ def _plan(order: Mapping[str, Any], fuse: Fuse) -> None:
 
 
 def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
-    with opened(settings_module.load(), installed()) as plain:
+    with opened(load_settings(), installed()) as plain:
         wire_ledger(plain.ledger, fuse)
         workspace = _fatal(plain, fuse, Latecomer(plain.ledger, order["postgres_url"], order["in_between"]))
         if half == "erase":

@@ -21,10 +21,9 @@ from tests.chaos.pictures import Picture
 from tests.chaos.storage import Objects
 from tests.fixtures.embedded import in_memory
 
-from expunge_config import settings as settings_module
 from expunge_config.examples.calltrack import Company
 from expunge_config.examples.calltrack.s3_objects import EXPORTS
-from expunge_config.settings import Settings
+from expunge_config.settings import Settings, load_settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator import dev_servers
@@ -151,7 +150,7 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environment(home).items():
                 patch.setenv(name, value)
-            return settings_module.load()
+            return load_settings()
 
     @contextmanager
     def workspace(self, home: Path) -> Iterator[Workspace]:

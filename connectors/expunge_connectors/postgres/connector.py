@@ -22,10 +22,7 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import count as counting
-from expunge_connectors.postgres import draft as drafting
-from expunge_connectors.postgres import identity, inspection
-from expunge_connectors.postgres import resolve as resolution
+from expunge_connectors.postgres import count, draft, identity, inspection, resolve
 from expunge_connectors.postgres.catalog import fingerprint, row_estimates
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.fingerprint import Fingerprint
@@ -39,7 +36,7 @@ from expunge_connectors.postgres.mapping.bound_tables import MappedStore, mapped
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
-from expunge_connectors.postgres.verify import verifier as verification
+from expunge_connectors.postgres.verify import verifier
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
@@ -99,7 +96,7 @@ class PostgresStore:
 
         def leased() -> StoreDraft:
             with translated(name), connections.lease() as leased_connection:
-                return drafting.draft(leased_connection, name, rows)
+                return draft.draft(leased_connection, name, rows)
 
         try:
             return with_retries(backoff())(leased)
@@ -140,13 +137,13 @@ class PostgresStore:
         if not any(key.namespace in tied for subject in subjects for key in subject.keys):
             return []
         return self._reading(
-            lambda connection: resolution.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+            lambda connection: resolve.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now, in one snapshot."""
         return self._reading(
-            lambda connection: counting.count(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+            lambda connection: count.count(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
 
     def erase(
@@ -201,15 +198,15 @@ class PostgresStore:
             )
         self._check_structure()
 
-        def verifier(connection: Connection) -> VerificationQuery:
+        def query(connection: Connection) -> VerificationQuery:
             live = self._catalogue.read(connection)
             last = self._last_verified
             if last is None or last[0] is not live or last[1] != scope:
                 last = self._last_verified = live, scope, StatementCache()
             return VerificationQuery(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
 
-        found = self._reading(lambda connection: verification.verify(connection, verifier(connection), subjects))
-        found = self._call(lambda connection: self._replicas.verify(connection, verifier, subjects, found))
+        found = self._reading(lambda connection: verifier.verify(connection, query(connection), subjects))
+        found = self._call(lambda connection: self._replicas.verify(connection, query, subjects, found))
         # Once more: a swap that waited for a lock may have come between, and what was read is the table that took the
         # name.
         self._check_structure()
@@ -242,7 +239,7 @@ class PostgresStore:
             return touched
         # Each transaction but the last touches rows: more of them than there are means that rows come back.
         left = self._reading(
-            lambda connection: counting.count(connection, eraser.store, subjects, eraser.scope, eraser.cutoff)
+            lambda connection: count.count(connection, eraser.store, subjects, eraser.scope, eraser.cutoff)
         )
         rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
         rows += _SPARE_TRANSACTIONS * eraser.limit

@@ -13,12 +13,11 @@ from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
-from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql import key_staging, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, requested
-from expunge_connectors.postgres.sql.row_conditions import retained as kept
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
@@ -101,7 +100,7 @@ def _statement(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -
 
 def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
     """The rows that the ways, and ties within the collection from there, lead to: each once for a subject."""
-    stays = or_(kept(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
+    stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
     def facts(asked: sql.Composable, leads: sql.Composable) -> sql.Composed:
         return comma_list(

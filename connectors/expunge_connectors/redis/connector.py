@@ -30,8 +30,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.redis import draft as drafting
-from expunge_connectors.redis import sample_findings
+from expunge_connectors.redis import draft, sample_findings
 from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.errors import translated
 from expunge_connectors.redis.index_pruning import IndexPruning, normalised, self_contained_identities
@@ -82,7 +81,7 @@ class RedisStore:
             raise TerminalError(f"Store {name}: its connection settings are not of the kind redis.")
         client = _new_client(name, connection)
         try:
-            return drafting.draft(PipelineClient(name, client, backoff()), rows, known)
+            return draft.draft(PipelineClient(name, client, backoff()), rows, known)
         finally:
             client.close()
 

@@ -22,8 +22,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.s3 import draft as drafting
-from expunge_connectors.s3 import sample_findings
+from expunge_connectors.s3 import draft, sample_findings
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.inspection import findings
 from expunge_connectors.s3.listing import search
@@ -70,7 +69,7 @@ class S3Store:
             raise TerminalError(f"Store {name}: its connection settings are not of the kind s3.")
         service = Service(name, connection)
         try:
-            return drafting.draft(service, rows, known)
+            return draft.draft(service, rows, known)
         finally:
             service.close()
 

@@ -14,7 +14,8 @@ from expunge_config.errors import UsageError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.receipts import export
+from expunge_orchestrator.receipts import receipt_export
+from expunge_orchestrator.receipts.openings import openings_of
 from expunge_orchestrator.workspace import Workspace
 
 # The page is self-contained and has no script; nothing else may be loaded, and nobody may frame it.
@@ -46,11 +47,11 @@ def receipt(workspace: Workspace, series: str | None, asked: Request, at: dateti
     if series is None:
         raise no_receipt()
     try:
-        data = export.exported(workspace, series)
+        data = receipt_export.exported(workspace, series)
     except UsageError:
         raise no_receipt() from None
     if "text/html" in asked.headers.get("accept", ""):
-        return HTMLResponse(export.as_html(workspace, data, at), headers=_PAGE_HEADERS)
+        return HTMLResponse(receipt_export.as_html(workspace, data, at), headers=_PAGE_HEADERS)
     name = f'attachment; filename="receipt-{series}.json"'
     return Response(data, media_type="application/json", headers={"Content-Disposition": name})
 
@@ -65,5 +66,5 @@ def openings(workspace: Workspace, series: str | None, identifiers: frozenset[Su
     if series is None:
         raise no_receipt()
     with reading(workspace.ledger) as connection:
-        made = export.openings_of(connection, series, identifiers, workspace.keys, workspace.data_map)
+        made = openings_of(connection, series, identifiers, workspace.keys, workspace.data_map)
     return {namespace: json.loads(data) for namespace, data in made.items()}

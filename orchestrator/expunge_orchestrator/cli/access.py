@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.api_keys import ApiKey
@@ -54,7 +54,7 @@ def add(
     strange = [one for one in role if one not in known]
     if strange:
         raise UsageError(f"Unknown roles: {', '.join(strange)}.", remedy=f"Roles are {', '.join(known)}.")
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         reaches = None if not controller else [api_keys.controller_scope(one, workspace.data_map) for one in controller]
         at, by = now(), current_actor(workspace.settings)
         with workspace.ledger.begin() as connection:
@@ -83,7 +83,7 @@ def list_keys(as_json: output.Json = False) -> None:
 
     Example: expunge access list
     """
-    with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
+    with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = api_keys.list_keys(connection)
     if as_json:
         output.emit({"keys": [described(one) for one in found]})
@@ -109,7 +109,7 @@ def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge acce
 
     Example: expunge access revoke 4f0c3a5b7d9e1f0c
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         at = now()
         with workspace.ledger.begin() as connection:
             ended = api_keys.revoke(connection, key, at)

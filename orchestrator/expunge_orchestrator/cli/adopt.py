@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
@@ -28,7 +28,7 @@ def adopt(
 
     Example: expunge adopt cache
     """
-    settings = settings_module.load()
+    settings = load_settings()
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, _):

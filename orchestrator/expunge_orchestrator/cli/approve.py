@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
@@ -34,7 +34,7 @@ def approve(
 
     Example: expunge approve bt_1f0c3a5b7d9e --digest 5fb46d0e…
     """
-    settings = settings_module.load()
+    settings = load_settings()
     with opened(settings, installed()) as workspace:
         with workspace.ledger.begin() as connection:
             approval.approve(connection, batch_by_uid(connection, batch), digest, current_actor(settings))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
@@ -51,7 +51,7 @@ def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = Fals
     if rows is not None and not sample:
         raise UsageError("--rows says how much --sample looks at.", remedy="expunge check --sample --rows 1000")
     rows = rows or _ROWS
-    settings = settings_module.load()
+    settings = load_settings()
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.contract import BackupCopy
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
@@ -26,7 +26,7 @@ def list_copies(as_json: output.Json = False) -> None:
 
     Example: expunge copies list
     """
-    settings = settings_module.load()
+    settings = load_settings()
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (_, backups):

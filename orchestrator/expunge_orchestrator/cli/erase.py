@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
@@ -58,7 +58,7 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     if (batch is None) == (people is None):
         raise UsageError("Give either a batch or --people.", remedy="`expunge status` lists the batches.")
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         if people is not None:
             if controller is None:
                 raise UsageError(

@@ -8,17 +8,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds import legal_holds as ledger_holds
-from expunge_orchestrator.holds import map_check
+from expunge_orchestrator.holds import legal_holds, map_check
 from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
@@ -61,7 +60,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
 
     Example: printf 'user_id\n17\n' | expunge holds place - --ground 'Court order 4 C 17/26' --until 2027-12-31
     """
-    settings = settings_module.load()
+    settings = load_settings()
     with opened(settings, installed()) as workspace:
         listed = []
         if people is not None:
@@ -82,7 +81,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
             undisclosed=undisclosed,
         )
         with workspace.ledger.begin() as connection:
-            placed = ledger_holds.place(
+            placed = legal_holds.place(
                 connection,
                 wanted,
                 Tagger(workspace.keys.suppression),
@@ -111,8 +110,8 @@ def list_holds(
 
     Example: expunge holds list --all
     """
-    with opened(settings_module.load(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = ledger_holds.listed(connection) if everything else ledger_holds.in_force(connection)
+    with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
+        found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
         unknown = {one.id: map_check.names(connection, one, workspace.data_map) for one in found}
     if as_json:
         output.emit({"holds": [{**_described(one), "notInMap": unknown[one.id]} for one in found]})
@@ -148,9 +147,9 @@ def lift(
 
     Example: expunge holds lift hd_1f0c3a5b7d9e
     """
-    settings = settings_module.load()
+    settings = load_settings()
     with opened(settings, installed()) as workspace, workspace.ledger.begin() as connection:
-        lifted = ledger_holds.lift(connection, hold, current_actor(settings))
+        lifted = legal_holds.lift(connection, hold, current_actor(settings))
         released = hold_enforcement.release(connection)
     if as_json:
         output.emit({**_described(lifted), "released": released})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
@@ -33,7 +33,7 @@ def init(
 
     Example: expunge keys init --trust trust.json
     """
-    settings = settings_module.load()
+    settings = load_settings()
     data_map = load_map(settings, installed())
     written = initialise(settings, data_map.operator, now())
     if trust is not None:

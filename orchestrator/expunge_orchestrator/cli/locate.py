@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
 from expunge_config.datamap import StartEvent
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.cli import output
@@ -40,7 +40,7 @@ def located(people: plan_verb.People, controller: plan_verb.Controller, as_json:
 
     Example: printf 'email\nann@mail.example\n' | expunge locate - --controller calltrack
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         scope = parse_scope(controller, workspace.data_map)
         with output.people_from(people) as stream:
             listed = list(checked_people(stream, workspace.data_map))

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator import map_draft
-from expunge_orchestrator.cli import output as terminal
+from expunge_orchestrator.cli import output
 
 Stores = Annotated[
     list[str] | None,
@@ -22,7 +22,7 @@ Stores = Annotated[
         metavar="NAME",
     ),
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, which must not exist yet.")]
+Target = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, which must not exist yet.")]
 Rows = Annotated[
     int, typer.Option("--rows", help="Size of samples: rows of a table, names of keys.", min=1, max=1_000_000)
 ]
@@ -40,7 +40,7 @@ def _group() -> None:
     """Keep `draft` a command of its own."""
 
 
-def draft(store: Stores = None, output: Output = None, rows: Rows = 1000, as_json: terminal.Json = False) -> None:
+def draft(store: Stores = None, target: Target = None, rows: Rows = 1000, as_json: output.Json = False) -> None:
     """Write a first data map from live stores. Reads only; no value of a record is written anywhere.
 
     Tables tied to persons along foreign keys or by identifiers, likely personal columns by name and by samples, shapes
@@ -53,19 +53,19 @@ def draft(store: Stores = None, output: Output = None, rows: Rows = 1000, as_jso
     for one in store or ():
         name, _, connector = one.partition("=")
         wanted[name] = connector or None
-    if output is not None and output.exists():
+    if target is not None and target.exists():
         raise UsageError("The file is there already, and is not overwritten.", remedy="Name another one.")
-    drafts = map_draft.draft_stores(settings_module.load(), installed(), wanted, rows)
+    drafts = map_draft.draft_stores(load_settings(), installed(), wanted, rows)
     if as_json:
-        terminal.emit({"stores": [asdict(one) for one in drafts], "questions": map_draft.questions(drafts)})
+        output.emit({"stores": [asdict(one) for one in drafts], "questions": map_draft.questions(drafts)})
         return
     text = map_draft.render_yaml(drafts)
-    if output is None:
+    if target is None:
         typer.echo(text)
     else:
-        with output.open("x", encoding="utf-8") as file:
+        with target.open("x", encoding="utf-8") as file:
             file.write(text + "\n")
     collections = sum(len(one.collections) for one in drafts)
-    terminal.stderr_console().print(
+    output.stderr_console().print(
         f"{collections} collections, {map_draft.questions(drafts)} questions to be answered; then: expunge check"
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.ledger.batches import Batch, BatchState
@@ -46,7 +46,7 @@ def plan(people: People, controller: Controller, data_type: DataTypes = None, as
 
     Example: printf 'email\nann@mail.example\n' | expunge plan - --controller calltrack --data-type messages
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         made = make(workspace, people, controller, data_type)
         with reading(workspace.ledger) as connection:
             told = plan_view(connection, made)

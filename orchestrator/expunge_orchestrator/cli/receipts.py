@@ -10,18 +10,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import InputError, UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
-from expunge_orchestrator.cli import output as terminal
+from expunge_orchestrator.cli import output
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.receipts import export as receipts
+from expunge_orchestrator.receipts import receipt_export
+from expunge_orchestrator.receipts.openings import openings_of
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_orchestrator.workspace import opened
-from expunge_reports import export as exports
-from expunge_reports import trust
+from expunge_reports import export, trust
 from expunge_reports.verify import verdict_text, verifier
 
 SeriesId = Annotated[str, typer.Argument(help="A series (er_…).", metavar="SERIES")]
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Receipts: list, show, export, open, verify.")
     group.command("list")(list_receipts)
     group.command("show")(show)
-    group.command("export")(export)
+    group.command("export")(write_export)
     group.command("opening")(opening)
     group.command("verify", context_settings={"ignore_unknown_options": True})(verify)
     app.add_typer(group, name="receipts")
@@ -43,43 +43,43 @@ def list_receipts(
     people: Annotated[
         str | None, typer.Option("--people", help="Only these people: a CSV file, or - for standard input.")
     ] = None,
-    as_json: terminal.Json = False,
+    as_json: output.Json = False,
 ) -> None:
     r"""List receipts. Of a batch, line N of the list it was made from has the N-th receipt.
 
     Example: printf 'email\nann@mail.example\n' | expunge receipts list --people -
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         wanted = None
         if people is not None:
-            with terminal.people_from(people) as stream:
+            with output.people_from(people) as stream:
                 wanted = read_people(stream, workspace.data_map)
         with reading(workspace.ledger) as connection:
-            found = receipts.series_of(connection, batch, wanted, Tagger(workspace.keys.suppression))
+            found = receipt_export.series_of(connection, batch, wanted, Tagger(workspace.keys.suppression))
     if as_json:
-        terminal.emit(
+        output.emit(
             {"receipts": [{"series": o.series, "batch": o.batch, "line": o.line, "events": o.events} for o in found]}
         )
         return
     rows = [(one.series, one.batch, one.line, ", ".join(one.events)) for one in found]
     if not rows:
-        terminal.console().print("No receipts: `expunge erase` issues them.")
+        output.console().print("No receipts: `expunge erase` issues them.")
         return
-    terminal.console().print(terminal.table("Receipts", ("series", "batch", "line", "statements"), rows))
+    output.console().print(output.table("Receipts", ("series", "batch", "line", "statements"), rows))
 
 
-def show(series: SeriesId, as_json: terminal.Json = False) -> None:
+def show(series: SeriesId, as_json: output.Json = False) -> None:
     """Show one receipt in words, with the verdict that the offline verifier gives.
 
     Example: expunge receipts show er_79bed76899141058d6519e470f48f3b3
     """
-    with opened(settings_module.load(), installed()) as workspace:
-        data = receipts.exported(workspace, series)
-        verdict = verifier.verify(data, trust.parse(receipts.trust_file(workspace)), [], datetime.now(UTC))
+    with opened(load_settings(), installed()) as workspace:
+        data = receipt_export.exported(workspace, series)
+        verdict = verifier.verify(data, trust.parse(receipt_export.trust_file(workspace)), [], datetime.now(UTC))
     if as_json:
-        terminal.emit({"verdict": verdict_text.to_object(verdict), "shared": dict(exports.parse(data).shared)})
+        output.emit({"verdict": verdict_text.to_object(verdict), "shared": dict(export.parse(data).shared)})
         return
-    out = terminal.console()
+    out = output.console()
     for line in verdict_text.lines(verdict):
         out.print(escape(line))
     for statement in verdict.statements:
@@ -100,15 +100,15 @@ def show(series: SeriesId, as_json: terminal.Json = False) -> None:
             out.print(escape(f"{statement.event}: {statement.body['reason']}"))
         if rows:
             out.print(
-                terminal.table(
+                output.table(
                     statement.event, ("collection", "outcome", "found", "due now", "retained", "until", "ground"), rows
                 )
             )
 
 
-def export(
+def write_export(
     series: SeriesId,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")],
     as_page: Annotated[
         Path | None, typer.Option("--page", help="Also write a readable HTML page.", metavar="FILE")
     ] = None,
@@ -117,19 +117,19 @@ def export(
 
     Example: expunge receipts export er_79be… -o receipt.json --page receipt.html
     """
-    with opened(settings_module.load(), installed()) as workspace:
-        data = receipts.exported(workspace, series)
+    with opened(load_settings(), installed()) as workspace:
+        data = receipt_export.exported(workspace, series)
         if as_page is not None:
-            as_page.write_text(receipts.as_html(workspace, data, datetime.now(UTC)), encoding="utf-8")
-    output.write_bytes(data)
-    terminal.stderr_console().print(f"Verify it anywhere: expunge receipts verify {output} --trust {TRUST_FILE}")
+            as_page.write_text(receipt_export.as_html(workspace, data, datetime.now(UTC)), encoding="utf-8")
+    target.write_bytes(data)
+    output.stderr_console().print(f"Verify it anywhere: expunge receipts verify {target} --trust {TRUST_FILE}")
 
 
 def opening(
     series: SeriesId,
     people: Annotated[str, typer.Argument(help="CSV with the one person: a file, or - for standard input.")] = "-",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write opening files to.")] = Path(),
-    as_json: terminal.Json = False,
+    directory: Annotated[Path, typer.Option("--output", "-o", help="Directory to write opening files to.")] = Path(),
+    as_json: output.Json = False,
 ) -> None:
     r"""Make the opening files that bind a receipt to a person, from that person's own identifiers.
 
@@ -138,8 +138,8 @@ def opening(
 
     Example: printf 'email\nann@mail.example\n' | expunge receipts opening er_79be… -o ann/
     """
-    with opened(settings_module.load(), installed()) as workspace:
-        with terminal.people_from(people) as stream:
+    with opened(load_settings(), installed()) as workspace:
+        with output.people_from(people) as stream:
             listed = read_people(stream, workspace.data_map)
         if len(listed) != 1:
             raise InputError(
@@ -147,16 +147,16 @@ def opening(
                 remedy="Give a list with that one person; call it once for each.",
             )
         with reading(workspace.ledger) as connection:
-            made = receipts.openings_of(connection, series, listed[0], workspace.keys, workspace.data_map)
-    output.mkdir(parents=True, exist_ok=True)
-    written = {namespace: output / f"{series}.{namespace}.opening.json" for namespace in made}
+            made = openings_of(connection, series, listed[0], workspace.keys, workspace.data_map)
+    directory.mkdir(parents=True, exist_ok=True)
+    written = {namespace: directory / f"{series}.{namespace}.opening.json" for namespace in made}
     for namespace, path in written.items():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(made[namespace])
         if not as_json:
-            terminal.stderr_console().print(f"{path}")
+            output.stderr_console().print(f"{path}")
     if as_json:
-        terminal.emit({"openings": {namespace: str(path) for namespace, path in written.items()}})
+        output.emit({"openings": {namespace: str(path) for namespace, path in written.items()}})
 
 
 def verify(

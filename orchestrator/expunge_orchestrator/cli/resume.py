@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
@@ -31,7 +31,7 @@ def resume(batch: Batch, as_json: output.Json = False) -> None:
 
     Example: expunge resume bt_1f0c3a5b7d9e
     """
-    settings = settings_module.load()
+    settings = load_settings()
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)

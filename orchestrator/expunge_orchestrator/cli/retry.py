@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
@@ -18,7 +18,7 @@ from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests import retry as retrying
+from expunge_orchestrator.requests.retry import NOT_BEGUN, drifted, start_deferred
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -48,7 +48,7 @@ def retry(
 
     Example: expunge retry bt_1f0c3a5b7d9e
     """
-    settings = settings_module.load()
+    settings = load_settings()
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
@@ -57,8 +57,8 @@ def retry(
         if left:
             _confirm(workspace, chosen, left, confirm)
             chosen = remainders.take_up(workspace, chosen, current_actor(settings))
-        elif wanted is not None and (chosen.state in retrying.NOT_BEGUN or retrying.drifted(workspace, wanted)):
-            chosen = retrying.start_deferred(workspace, wanted, chosen, current_actor(settings), now())
+        elif wanted is not None and (chosen.state in NOT_BEGUN or drifted(workspace, wanted)):
+            chosen = start_deferred(workspace, wanted, chosen, current_actor(settings), now())
         elif chosen.state not in _FAILED:
             raise UsageError(
                 f"This batch is {chosen.state.value}: nothing of it failed.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
@@ -33,7 +33,7 @@ def run_due(as_json: output.Json = False) -> None:
 
     Example: */10 * * * *  expunge run-due
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         workspace.refuse_unmapped_holds()
         begun = scheduler.start_due(workspace, now())
         woken = batch_states.start_due_settling(workspace)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from expunge_config import settings as settings_module
 from expunge_config.errors import UsageError
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.workspace import opened
 
@@ -54,7 +54,7 @@ def serve(
     except ImportError:
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
     _log_to(sys.stderr)
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         workspace.refuse_errors()
         hands = Worker(workspace)
         built = application.build(build_state(workspace, wake=hands.wake if worker else lambda: None))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from expunge_config import settings as settings_module
+from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
@@ -34,7 +34,7 @@ def status(
 
     Example: expunge status bt_1f0c3a5b7d9e
     """
-    with opened(settings_module.load(), installed()) as workspace:
+    with opened(load_settings(), installed()) as workspace:
         if batch is not None:
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, batch)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.holds import matching as tagging
+from expunge_orchestrator.holds import matching
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.database import serialise_writers
@@ -169,7 +169,7 @@ def place(
         connection.execute(sa.insert(tables.hold_tag), rows)
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
-        tagging.link_tags_now(connection, hold_id, batches_covered(hold), persons)
+        matching.link_tags_now(connection, hold_id, batches_covered(hold), persons)
     return PlacementResult(hold, _running(connection, hold, persons), len(unproven))
 
 
@@ -215,12 +215,12 @@ def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they ar
     holds: Iterable[Hold] | None = None,
 ) -> dict[int, EffectiveHold]:
     """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
-    matching = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
-    if not matching:
+    applying = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
+    if not applying:
         return {}
-    by_people = [one.id for one in matching if one.people]
-    pairs = tagging.holding_items(connection, chunk_id, by_people, persons) if by_people else []
-    return _held(matching, pairs, people)
+    by_people = [one.id for one in applying if one.people]
+    pairs = matching.holding_items(connection, chunk_id, by_people, persons) if by_people else []
+    return _held(applying, pairs, people)
 
 
 def held_people(
@@ -231,24 +231,24 @@ def held_people(
     persons: Collection[str],
 ) -> dict[int, EffectiveHold]:
     """The same for people whose keys are at hand, as when planning: number -> what holds them."""
-    matching = [one for one in in_force(connection) if one.concerns(scope)]
-    if not matching:
+    applying = [one for one in in_force(connection) if one.concerns(scope)]
+    if not applying:
         return {}
-    pairs = tagging.holding_keys(connection, people, [one.id for one in matching if one.people], persons, tagger)
-    return _held(matching, pairs, people)
+    pairs = matching.holding_keys(connection, people, [one.id for one in applying if one.people], persons, tagger)
+    return _held(applying, pairs, people)
 
 
 def learn(connection: sa.Connection, held: Mapping[int, EffectiveHold], persons: Collection[str]) -> None:
     """Let the holds of these people (items) know them by what else they are known: it is about to be erased."""
     by_people = sorted({hold.id for one in held.values() for hold in one.holds if hold.people})
     if by_people:
-        tagging.link_tags(connection, by_people, held, persons)
+        matching.link_tags(connection, by_people, held, persons)
 
 
 def _held(
-    matching: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]
+    applying: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]
 ) -> dict[int, EffectiveHold]:
-    by_id = {one.id: one for one in matching}
+    by_id = {one.id: one for one in applying}
     general = [one for one in by_id.values() if not one.people]
     found: dict[int, list[Hold]] = defaultdict(list)
     for hold_id, number in pairs:

@@ -27,7 +27,6 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.auth.local_actor import current_actor
@@ -37,6 +36,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
+from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import limits_and_drift
 from expunge_orchestrator.rules.chunking import chunks
 from expunge_orchestrator.rules.pipeline import pipeline_for
@@ -209,9 +209,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                         "line": next(line),
                         "series": series,
                         "subjects": sorted(
-                            opening.digest(
-                                opening.make(workspace.keys.opening, series, scheme(key, workspace.data_map), key.value)
-                            )
+                            opening.digest(openings.make(workspace.keys, series, key, workspace.data_map))
                             for key in keys
                         ),
                         "wrapped_key": wrapped,
@@ -221,8 +219,3 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 )
             connection.execute(sa.insert(tables.item), rows)
         frozen(connection, batch_id)
-
-
-def scheme(key: SubjectKey, data_map: DataMap) -> str:
-    """How an opening names the kind of an identifier: namespace and versioned normaliser, `email+email/1`."""
-    return f"{key.namespace}+{data_map.identities[key.namespace].normaliser}"

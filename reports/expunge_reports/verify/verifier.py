@@ -24,8 +24,7 @@ from expunge_reports.errors import (
     SignatureError,
     UnknownNoteKeyError,
 )
-from expunge_reports.log import inclusion_proof, leaf, merkle
-from expunge_reports.log import signed_note as note
+from expunge_reports.log import inclusion_proof, leaf, merkle, signed_note
 from expunge_reports.statement import Statement
 from expunge_reports.trust import Trust
 from expunge_reports.verify import byte_locator
@@ -57,9 +56,9 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
     as_of: AsOf | None = None
     try:
         parsed = _parse(data)
-        signed_note = _one_checkpoint(parsed)
-        head = _verified(signed_note, trust)
-        as_of = AsOf(head.origin, head.size, head.root.hex(), _witnessed(signed_note, trust))
+        checkpoint = _one_checkpoint(parsed)
+        head = _verified(checkpoint, trust)
+        as_of = AsOf(head.origin, head.size, head.root.hex(), _witnessed(checkpoint, trust))
         statements = _statements(parsed, trust, head)
         _check_chain(parsed.series, statements)
         _check_shared(parsed.shared, statements)
@@ -100,9 +99,9 @@ def _one_checkpoint(parsed: export.Export) -> str:
     return notes[0]
 
 
-def _verified(checkpoint: str, trust: Trust) -> note.Checkpoint:
+def _verified(checkpoint: str, trust: Trust) -> signed_note.Checkpoint:
     try:
-        return note.verify_checkpoint(checkpoint, trust.log)
+        return signed_note.verify_checkpoint(checkpoint, trust.log)
     except UnknownNoteKeyError:
         raise _RejectedError(Reason.UNKNOWN_LOG) from None
     except NoteError:
@@ -112,7 +111,7 @@ def _verified(checkpoint: str, trust: Trust) -> note.Checkpoint:
 def _witnessed(checkpoint: str, trust: Trust) -> datetime | None:
     """Return when the quorum was reached, or None if it was not."""
     try:
-        times = [note.witness_time(checkpoint, witness) for witness in trust.witnesses]
+        times = [signed_note.witness_time(checkpoint, witness) for witness in trust.witnesses]
     except NoteError:
         raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
     seen = sorted(time for time in times if time is not None)
@@ -124,7 +123,7 @@ def _witnessed(checkpoint: str, trust: Trust) -> datetime | None:
         raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
 
 
-def _statements(parsed: export.Export, trust: Trust, head: note.Checkpoint) -> list[Statement]:
+def _statements(parsed: export.Export, trust: Trust, head: signed_note.Checkpoint) -> list[Statement]:
     found: list[Statement] = []
     indexes: list[int] = []
     previous: str | None = None
@@ -173,7 +172,7 @@ def _signed_statement(envelope: dsse.Envelope, trust: Trust, seq: int, *, is_log
     return found
 
 
-def _is_logged(found: leaf.Leaf, place: inclusion_proof.TlogProof, head: note.Checkpoint) -> bool:
+def _is_logged(found: leaf.Leaf, place: inclusion_proof.TlogProof, head: signed_note.Checkpoint) -> bool:
     hashed = merkle.leaf_hash(found.to_bytes())
     try:
         merkle.verify_inclusion(hashed, place.index, head.size, place.hashes, head.root)

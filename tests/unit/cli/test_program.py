@@ -81,7 +81,7 @@ def test_a_defect_tells_its_place_and_not_its_text(
     def broken() -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr("expunge_config.settings.load", broken)
+    monkeypatch.setattr("expunge_orchestrator.cli.status.load_settings", broken)
     assert run(["status"]) == 70
     captured = capsys.readouterr()
     assert "RuntimeError" in captured.err

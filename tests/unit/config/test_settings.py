@@ -21,7 +21,7 @@ def test_environment_file_and_secrets_directory(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("EXPUNGE_SECRETS_DIR", str(tmp_path / "secrets"))
     monkeypatch.setenv("EXPUNGE_CHUNK_SIZE", "20")
     monkeypatch.setenv("EXPUNGE_SETTLING", "PT1H")
-    read = settings.load()
+    read = settings.load_settings()
     assert read.chunk_size == 20
     assert read.settling == timedelta(hours=1)
     assert read.stores["main"]["url"].get_secret_value() == "postgresql://from-file"
@@ -34,19 +34,19 @@ def test_environment_file_and_secrets_directory(tmp_path: Path, monkeypatch: pyt
 def test_a_mistyped_setting_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match="Unknown settings"):
-        settings.load()
+        settings.load_settings()
 
 
 def test_a_mistyped_line_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "expunge.env").write_text("EXPUNGE_CHUNKSIZE=10\n")
     with pytest.raises(ConfigError):
-        settings.load()
+        settings.load_settings()
 
 
 def test_a_wrong_type_is_refused_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPUNGE_CHUNK_SIZE", "many")
     with pytest.raises(ConfigError) as raised:
-        settings.load()
+        settings.load_settings()
     assert "EXPUNGE_CHUNK_SIZE" in raised.value.message
     assert "many" not in raised.value.message
 
@@ -63,7 +63,7 @@ def test_a_wrong_type_is_refused_without_its_value(monkeypatch: pytest.MonkeyPat
 def test_a_line_that_says_nothing_is_refused_by_its_number(content: bytes, told: str, tmp_path: Path) -> None:
     (tmp_path / "expunge.env").write_bytes(content)
     with pytest.raises(ConfigError, match=told) as raised:
-        settings.load()
+        settings.load_settings()
     assert "hello" not in raised.value.message
 
 
@@ -71,7 +71,7 @@ def test_a_line_that_says_nothing_is_refused_by_its_number(content: bytes, told:
 def test_a_place_that_is_named_must_be_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="nowhere"):
-        settings.load()
+        settings.load_settings()
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_a_span_of_time_that_no_calendar_holds_is_refused(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=name):
-        settings.load()
+        settings.load_settings()

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from expunge_orchestrator.api.problems import not_there
 from expunge_orchestrator.api.state import AppState
-from expunge_orchestrator.receipts import export
+from expunge_orchestrator.receipts import receipt_export
 
 router = APIRouter(prefix="/v1", tags=["transparency"])
 
@@ -22,7 +22,7 @@ _TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[
 def trust(request: Request) -> Response:
     """What an auditor pins: the operator's keys."""
     office: AppState = request.app.state.office
-    return Response(export.trust_file(office.workspace), media_type="application/json")
+    return Response(receipt_export.trust_file(office.workspace), media_type="application/json")
 
 
 @router.get("/log/checkpoint", response_class=Response)

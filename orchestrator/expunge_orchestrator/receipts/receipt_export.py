@@ -1,4 +1,4 @@
-"""Receipts out of the ledger: which series there are, their statements, exports and openings."""
+"""Receipts out of the ledger: which series there are, and self-contained exports of one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import DataMap
-from expunge_config.errors import InputError, UsageError
+from expunge_config.errors import UsageError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.planning.planner import scheme
 from expunge_orchestrator.transparency_log import TRUST_FILE, read_log
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports import canonical, dsse, export, opening, page, trust
+from expunge_reports import canonical, dsse, export, page, trust
 from expunge_reports import statement as statements
-from expunge_reports.keys import KeyRing
 from expunge_reports.log.append_only_log import Log
 from expunge_reports.verify import verifier
 
@@ -101,25 +98,3 @@ def export_of(connection: sa.Connection, log: Log, series: str) -> bytes:
     return export.build(
         series, list(zip(envelopes, proofs, strict=True)), [canonical.decode(body) for body in documents]
     )
-
-
-def openings_of(
-    connection: sa.Connection, series: str, identifiers: frozenset[SubjectKey], keys: KeyRing, data_map: DataMap
-) -> dict[str, bytes]:
-    """Namespace -> opening file, for each identifier that the request was made with. Nothing is stored.
-
-    Raises:
-        UsageError: There is no such series.
-        InputError: None of the identifiers belongs to this request.
-    """
-    subjects = connection.scalar(sa.select(tables.item.c.subjects).where(tables.item.c.series == series))
-    if subjects is None:
-        raise UsageError("The ledger has no such series.", remedy="`expunge receipts list` lists them.")
-    made = {key.namespace: opening.make(keys.opening, series, scheme(key, data_map), key.value) for key in identifiers}
-    fitting = {namespace: one for namespace, one in made.items() if opening.digest(one) in subjects}
-    if not fitting:
-        raise InputError(
-            "None of these identifiers belongs to that request.",
-            remedy="Give the identifiers that the request was made with.",
-        )
-    return fitting
