@@ -11,13 +11,12 @@ from expunge_orchestrator.clock import exact
 from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
-    has_undisclosed_hold,
+    current_public_state,
     outcomes_of,
+    public_state,
     reasons_of,
     remaining_by_collection,
     settling_of,
-    told_now,
-    told_state,
 )
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
@@ -31,7 +30,7 @@ def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
     return {
         "batch": batch.uid,
         "controller": str(batch.scope),
-        "state": told_now(connection, batch),
+        "state": current_public_state(connection, batch),
         "digest": batch.plan_digest,
         "dataMap": batch.map_digest,
         **batch.plan,
@@ -48,7 +47,7 @@ def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "batch": batch.uid,
             "controller": str(batch.scope),
             **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
-            "state": told_state(batch, results, seemingly=has_undisclosed_hold(connection, batch)),
+            "state": public_state(batch.state, results, undisclosed=batch.undisclosed),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
             "outcomes": results,

@@ -168,7 +168,7 @@ def test_a_request_that_could_not_be_planned(door: Door, probe: Probe, monkeypat
         def down(*_: object, **__: object) -> None:
             raise TransientError("The store cannot be reached.")
 
-        patched.setattr("expunge_orchestrator.planning.planner.make", down)
+        patched.setattr("expunge_orchestrator.planning.planner.create_plan", down)
         scheduler.start_due(door.office.workspace, door.at)
     together(door, f"/v1/requests/{made['id']}/retry")
 

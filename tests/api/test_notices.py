@@ -488,7 +488,7 @@ def test_a_hold_that_may_not_be_told_is_not_told(town: Town, tmp_path: Path, rec
 
 
 def test_the_worker_delivers(town: Town, tmp_path: Path, receiver: Receiver) -> None:
-    settings = {"webhooks": {"app": hook(receiver.url)}, "run-due": timedelta(milliseconds=50)}
+    settings = {"webhooks": {"app": hook(receiver.url)}, "tick": timedelta(milliseconds=50)}
     with opened_door(town, tmp_path, worker=True, api=settings) as door:
         ask(door)
         waited(lambda: receiver.told == ["request.accepted"])

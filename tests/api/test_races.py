@@ -338,7 +338,7 @@ def test_killed_between_fence_and_plan_and_begin(door: Door, monkeypatch: pytest
     late = door.client.post(f"{OWN}/{uid}/cancel", headers=door.person(user_id=holder))
     assert late.status_code == 409
     with monkeypatch.context() as patched:
-        patched.setattr("expunge_orchestrator.requests.scheduler.states.begin", dies)
+        patched.setattr("expunge_orchestrator.requests.scheduler.batch_states.start", dies)
         with pytest.raises(DeathError):
             scheduler.start_due(workspace, door.at)
     assert (batches(door), rows(door, request.c.state == "started")) == (1, 1)
@@ -389,7 +389,7 @@ def test_a_plan_is_cancelled_while_it_is_retried(
     wishes = [{"controller": one.controller, "identifiers": {"caller_id": str(one.id)}} for one in people]
     made = [door.client.post("/v1/requests", json=one, headers=once(operator)).json()["id"] for one in wishes]
     with monkeypatch.context() as patched:
-        patched.setattr("expunge_orchestrator.requests.scheduler.states.begin", unreachable)
+        patched.setattr("expunge_orchestrator.requests.scheduler.batch_states.start", unreachable)
         scheduler.start_due(workspace, door.at)
     plans = [door.client.get(f"/v1/requests/{uid}", headers=operator).json()["batch"] for uid in made]
     if void:
@@ -399,7 +399,7 @@ def test_a_plan_is_cancelled_while_it_is_retried(
         (posting(door, f"/v1/requests/{uid}/retry", operator), posting(door, f"/v1/batches/{plan}/cancel", operator))
         for uid, plan in zip(made, plans, strict=True)
     ]
-    where, name = (planner, "make") if void else (batch_states, "_ground")
+    where, name = (planner, "create_plan") if void else (batch_states, "_ground")
     answers = [[*in_the_midst(monkeypatch, where, name, *jobs[0])], *(at_once(*one) for one in jobs[1:-1])]
     answers.append([job() for job in jobs[-1]])
     door.work()
@@ -453,7 +453,7 @@ def test_what_is_held_or_failed_is_stopped_while_it_is_retried(
     before = len(trail(door))
     for url, (held, verb) in zip(batches, cases, strict=True):
         jobs = [posting(door, f"{url}/{one}", door.key(Role.OPERATOR)) for one in ("retry", verb)]
-        lost, won = in_the_midst(monkeypatch, batch_states, "begin", *jobs)
+        lost, won = in_the_midst(monkeypatch, batch_states, "start", *jobs)
         assert (lost.status_code, won.status_code) == (409, 200), (held, verb, lost.text, won.text)
         if verb == "retry":
             assert won.json()["state"] == "executing"
@@ -466,7 +466,7 @@ def test_a_request_is_planned_while_it_is_retried(door: Door, probe: Probe, monk
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
     uid = door.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
     with monkeypatch.context() as patched:
-        patched.setattr(planner, "make", unreachable)
+        patched.setattr(planner, "create_plan", unreachable)
         scheduler.start_due(door.office.workspace, door.at)
     with door.office.workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).values(not_before=None))

@@ -64,7 +64,7 @@ def test_what_could_not_be_planned_is_tried_at_once(door: Door, probe: Probe, mo
         def down(*_: object, **__: object) -> None:
             raise TransientError("The store cannot be reached.")
 
-        patched.setattr("expunge_orchestrator.planning.planner.make", down)
+        patched.setattr("expunge_orchestrator.planning.planner.create_plan", down)
         scheduler.start_due(door.office.workspace, door.at)
     with door.office.workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).values(not_before="2999-01-01T00:00:00Z"))  # after many attempts

@@ -89,7 +89,7 @@ def test_what_is_too_deep_to_be_looked_through_is_not_let_through(depth: int) ->
 @pytest.mark.parametrize("kind", [None, "text/csv", "application/json"])
 def test_a_list_is_read_as_a_list(door: Door, monkeypatch: pytest.MonkeyPatch, kind: str | None) -> None:
     """It is large, and as JSON it would be looked through for seconds."""
-    monkeypatch.setattr(call_context, "refuse_said_twice", lambda _body: pytest.fail("looked through"))
+    monkeypatch.setattr(call_context, "reject_duplicate_members", lambda _body: pytest.fail("looked through"))
     headers = once(door.key(Role.OPERATOR)) | ({} if kind is None else {"Content-Type": kind})
     query = {"controller": f"client:{door.office.town.company.clients[0].id}"}
     answer = door.client.post("/v1/batches", params=query, content='{"a": 1, "a": 2}', headers=headers)
@@ -111,7 +111,7 @@ def test_nobody_waits_while_a_long_body_is_looked_through(
             waiting.append(True)
         look(body)
 
-    monkeypatch.setattr(call_context, "refuse_said_twice", looking)
+    monkeypatch.setattr(call_context, "reject_duplicate_members", looking)
     with opened_door(town, tmp_path, api={"max_body": 200_000}) as door:
         body = " " * size + TWICE["a person"] % door.office.town.company.clients[0].id
         assert said(door, "application/json", body) == (422, "call-unusable")

@@ -169,7 +169,7 @@ def test_the_numbers_do_not_have_it(held: Held) -> None:
 
 
 def test_what_came_back_and_is_held_is_answered_all_the_same(door: Door, probe: Probe) -> None:
-    """Told to be settling, it is neither due, nor extended, nor cancelled: as without the hold."""
+    """Shown as work in hand, it is neither due, nor extended, nor cancelled: as without the hold."""
     ann, client = make_caller(probe), door.key(Role.REQUESTER, controllers=CLIENT)
     operator = door.key(Role.OPERATOR)
     asked = {"controller": CLIENT[0], "identifiers": {"caller_id": str(ann.id)}}
@@ -193,7 +193,7 @@ def test_what_came_back_and_is_held_is_answered_all_the_same(door: Door, probe: 
     with probe.redis() as cache:
         cache.hset(f"cache:caller:{ann.id}", mapping={"phone": ann.phone})
     door.settle()
-    assert door.client.get(at, headers=client).json()["state"] == "settling"
+    assert door.client.get(at, headers=client).json()["state"] == "executing"
     assert answers() == without
 
 

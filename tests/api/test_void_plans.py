@@ -66,7 +66,7 @@ def planned_under_another_map(door: Door, uid: str) -> None:
 def plan_only(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between plan and beginning."""
     with monkeypatch.context() as patched:
-        patched.setattr(batch_states, "begin", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(batch_states, "start", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         try:
             scheduler.start_due(door.office.workspace, door.at)
         except KeyboardInterrupt:
@@ -239,7 +239,7 @@ def test_two_workers_replace_it_once(door: Door, probe: Probe, monkeypatch: pyte
         return planned(*args, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(planner, "make", together)
+        patched.setattr(planner, "create_plan", together)
         workers = [threading.Thread(target=scheduler.start_due, args=(workspace, door.at)) for _ in range(2)]
         for one in workers:
             one.start()

@@ -23,7 +23,7 @@ from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace
 
-OFTEN = {"run-due": timedelta(milliseconds=50)}
+OFTEN = {"tick": timedelta(milliseconds=50)}
 
 
 def ask(door: Door, caller: int) -> Callable[[], str]:
@@ -54,7 +54,7 @@ def test_it_goes_on_after_rounds_that_failed(
         return wake(workspace)
 
     monkeypatch.setattr(scheduler, "start_due", starts)
-    monkeypatch.setattr(batch_states, "wake", wakes)
+    monkeypatch.setattr(batch_states, "start_due_settling", wakes)
     with caplog.at_level(logging.INFO, "expunge.worker"), opened_door(probe.town, tmp_path, api=OFTEN) as door:
         state = ask(door, make_caller(probe).id)
         worker = Worker(door.office.workspace, door.clock)

@@ -101,7 +101,7 @@ def site(town: Town, tmp_path: Path) -> Iterator[Site]:
             tmp_path,
             worker=True,
             clock_runs=True,
-            api={"issuers": {"app": issuer}, "run-due": timedelta(seconds=0.2)},
+            api={"issuers": {"app": issuer}, "tick": timedelta(seconds=0.2)},
         ) as door,
         served(door, api),
         sidecar.running(EXAMPLE, page, environment),

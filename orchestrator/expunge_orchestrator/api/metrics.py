@@ -8,13 +8,19 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_status import seen_state
+from expunge_orchestrator.ledger.batch_status import public_state
+from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.notifications import delivery
 from expunge_orchestrator.requests import response_deadlines
 
 SOON = timedelta(days=3)
 """Before a deadline ends, somebody should look."""
+
+_REQUESTS = sa.select(request.c.state, sa.func.count()).group_by(request.c.state)
+_BATCHES = sa.select(tables.batch.c.state, tables.batch.c.undisclosed, sa.func.count()).group_by(
+    tables.batch.c.state, tables.batch.c.undisclosed
+)
 
 
 class Metrics:
@@ -44,16 +50,12 @@ class Metrics:
 
     def text(self, connection: sa.Connection, at: datetime) -> bytes:
         """Everything, in Prometheus's text format, as of now."""
-        for gauge, table, seen in (
-            (self._requests, request, request.c.state),
-            (self._batches, tables.batch, seen_state()),  # whoever reads this may not know of every hold
-        ):
-            states = sa.select(seen.label("state")).select_from(table).subquery()
-            gauge.clear()
-            for state, number in connection.execute(
-                sa.select(states.c.state, sa.func.count()).group_by(states.c.state)
-            ):
-                gauge.labels(state).set(number)
+        self._requests.clear()
+        for state, number in connection.execute(_REQUESTS):
+            self._requests.labels(state).set(number)
+        self._batches.clear()
+        for state, undisclosed, number in connection.execute(_BATCHES):
+            self._batches.labels(public_state(BatchState(state), undisclosed=undisclosed)).inc(number)
         self._due.labels("overdue").set(response_deadlines.how_many_due(connection, at))
         self._due.labels("within-3-days").set(response_deadlines.how_many_due(connection, at + SOON))
         notices = delivery.outstanding(connection)

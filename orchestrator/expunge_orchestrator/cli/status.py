@@ -11,7 +11,7 @@ from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
-from expunge_orchestrator.ledger.batch_status import has_undisclosed_hold, outcomes_of, told_state
+from expunge_orchestrator.ledger.batch_status import outcomes_of, public_state
 from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.presentation import batch_view, plan_view
@@ -53,7 +53,7 @@ def status(
                     "batch": one.uid,
                     "controller": str(one.scope),
                     **({} if one.data_types is None else {"dataTypes": sorted(one.data_types)}),
-                    "state": told_state(one, results, seemingly=has_undisclosed_hold(connection, one)),
+                    "state": public_state(one.state, results, undisclosed=one.undisclosed),
                     "people": one.plan["people"],
                     "created": one.created_at,
                     "settlesAt": one.settle_at,

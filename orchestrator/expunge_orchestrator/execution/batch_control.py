@@ -12,7 +12,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_status import UNDISCLOSED, told_now
+from expunge_orchestrator.ledger.batch_status import UNDISCLOSED, current_public_state
 from expunge_orchestrator.ledger.batches import ENDED, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
@@ -148,7 +148,7 @@ def _state(connection: sa.Connection, batch: Batch) -> BatchState:
 
 
 def _told(connection: sa.Connection, batch: Batch) -> str:
-    return told_now(connection, batch_by_uid(connection, batch.uid))
+    return current_public_state(connection, batch_by_uid(connection, batch.uid))
 
 
 def _look(batch: Batch) -> str:

@@ -12,6 +12,7 @@ from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
 from expunge_orchestrator.ledger import batches as records
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
 from expunge_orchestrator.ledger.batches import ENDED, NOT_RUNNABLE, RUNNING, Batch, BatchState, ChunkState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
@@ -197,20 +198,28 @@ def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
         if state in ENDED:
             state = derived(chunks, cancelled=_somebody_withdrawn(connection, batch_id))
         next_clock = connection.scalar(_NEXT_CLOCK, {"of": batch_id})
+        undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, chunks)
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
         if batch.cancelled_at is not None and state in ENDED and state is not BatchState.CANCELLED:
             connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(cancelled_at=None))
-        if next_clock is not None and next_clock != batch.settle_at:
-            connection.execute(
-                sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(settle_at=next_clock)
-            )
+        if undisclosed != batch.undisclosed or (next_clock is not None and next_clock != batch.settle_at):
+            changed = {"undisclosed": undisclosed, "settle_at": next_clock or batch.settle_at}
+            connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(changed))
 
 
 def _chunks(connection: sa.Connection, batch_id: int, steps: Sequence[str]) -> set[tuple[ChunkState, bool]]:
     concluding = pipeline.first(steps, pipeline.CONCLUDE)
     rows = connection.execute(_CHUNK_STATES, {"of": batch_id, "concluding": concluding})
     return {(ChunkState(row.state), bool(row.erasing)) for row in rows}
+
+
+def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collection[tuple[ChunkState, bool]]) -> bool:
+    """Whether a chunk of the batch waits for a hold that may not be told (`batch_status.public_state`)."""
+    if ChunkState.HELD not in {state for state, _ in chunks}:
+        return False
+    waiting = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch_id, UNDISCLOSED)
+    return connection.execute(waiting.limit(1)).first() is not None
 
 
 def state_if_resumed(connection: sa.Connection, batch: Batch) -> BatchState:

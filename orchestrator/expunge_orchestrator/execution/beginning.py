@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.execution import batch_control, batch_states
-from expunge_orchestrator.ledger.batch_status import told_now
+from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import Workspace
@@ -29,7 +29,7 @@ def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> N
     if batch_states.start(workspace, batch, begun):
         return
     with reading(workspace.ledger) as connection:
-        told = told_now(connection, batch_by_uid(connection, batch.uid))
+        told = current_public_state(connection, batch_by_uid(connection, batch.uid))
     if told not in _AT_WORK:
         raise UsageError(
             f"Nothing was started: this batch is {told}.",

@@ -33,56 +33,31 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 
 UNDISCLOSED = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chunk.c.failure.is_(None))
-"""Chunks that wait for a hold that may not be told (`holding.set_aside`)."""
+"""Chunks that wait for a hold that may not be told (`hold_enforcement.set_aside`)."""
 
 
-def has_undisclosed_hold(connection: sa.Connection, batch: Batch) -> bool:
-    """Whether a batch that has failed has people, too, whose hold may not be told: they look like work in hand."""
-    if batch.state is not BatchState.FAILED:
-        return False
-    found = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id, UNDISCLOSED)
-    return connection.execute(found.limit(1)).first() is not None
+def public_state(state: BatchState, results: Mapping[str, int] | None = None, *, undisclosed: bool) -> str:
+    """The state of a batch as people and machines see it: never plain `erased` where something was kept or refused.
 
-
-def told_state(batch: Batch, results: Mapping[str, int], *, seemingly: bool = False) -> str:
-    """The batch's state as people and machines are told: never plain `erased` where something was kept or refused.
+    A hold that may not be told shows as work in hand until it is lifted, whatever else became of the batch. A pause is
+    an operator's own act, and hides the hold as well.
 
     Args:
-        batch: The batch.
-        results: Its outcomes.
-        seemingly: `has_undisclosed_hold`; never of a single request's batch, whose one person fails or is held.
+        state: The batch's own.
+        results: Outcome -> number of people; where they are not at hand, a batch that is erased shows as `erased`.
+        undisclosed: Somebody in it waits for a hold that may not be told.
     """
-    # Where work is in hand a batch is not `failed` yet, whatever has failed in it (`states.derived`).
-    if seemingly:
+    if undisclosed and state is not BatchState.PAUSED:
         return BatchState.EXECUTING.value
-    if batch.state is BatchState.ON_HOLD:  # a hold that may not be told looks like work in hand
-        if results.get("open"):
-            return BatchState.EXECUTING.value
-        if not results.get(Result.ON_HOLD.value):
-            return BatchState.SETTLING.value  # what came back to somebody who is erased
-    settling = batch.state in {BatchState.SETTLING, BatchState.SETTLED}
-    if batch.state is BatchState.ERASED or (settling and all_ambiguous(results)):
+    settling = state in {BatchState.SETTLING, BatchState.SETTLED}
+    if results and (state is BatchState.ERASED or (settling and all_ambiguous(results))):
         return summary(results).value
-    return batch.state.value
+    return state.value
 
 
-def seen_state() -> sa.ColumnElement[str]:
-    """The same of rows of `schema.batch`, for queries; but it has no word for how a batch ended that is erased."""
-    batch, item = tables.batch.c, tables.item.c
-    people = sa.exists().where(item.batch_id == batch.id).correlate(tables.batch)
-    untold = sa.exists().where(tables.chunk.c.batch_id == batch.id, UNDISCLOSED).correlate(tables.batch)
-    on_hold = batch.state == BatchState.ON_HOLD.value
-    return sa.case(
-        (sa.and_(batch.state == BatchState.FAILED.value, untold), BatchState.EXECUTING.value),
-        (sa.and_(on_hold, people.where(item.outcome.is_(None))), BatchState.EXECUTING.value),
-        (sa.and_(on_hold, ~people.where(item.outcome == Result.ON_HOLD.value)), BatchState.SETTLING.value),
-        else_=batch.state,
-    )
-
-
-def told_now(connection: sa.Connection, batch: Batch) -> str:
-    """The same, where the outcomes are not at hand."""
-    return told_state(batch, outcomes_of(connection, batch), seemingly=has_undisclosed_hold(connection, batch))
+def current_public_state(connection: sa.Connection, batch: Batch) -> str:
+    """`public_state` of a batch as it was read."""
+    return public_state(batch.state, outcomes_of(connection, batch), undisclosed=batch.undisclosed)
 
 
 def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
@@ -116,8 +91,7 @@ def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, obje
     return [
         {
             "chunk": row.id,
-            # A hold that may not be told looks like a chunk whose turn has not come. Such chunks stand in batches that
-            # are executing, as this one is told to be (`told_state`), or that were paused before their turn came.
+            # A hold that may not be told shows as a chunk whose turn has not come (see `public_state`).
             "state": "ready" if row.state == ChunkState.HELD and row.failure is None else row.state,
             "next": batch.pipeline[row.step] if row.step < len(batch.pipeline) else None,
             "attempts": row.attempts,

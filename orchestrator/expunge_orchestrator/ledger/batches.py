@@ -71,6 +71,7 @@ class Batch:
     settle_at: str | None
     requested_by: str | None
     cancelled: bool
+    undisclosed: bool
 
     @property
     def data_types(self) -> frozenset[str] | None:
@@ -175,6 +176,7 @@ def _batch(row: sa.Row[Any]) -> Batch:
         settle_at=row.settle_at,
         requested_by=row.requested_by,
         cancelled=row.cancelled_at is not None,
+        undisclosed=row.undisclosed,
     )
 
 

@@ -17,7 +17,7 @@ metadata = sa.MetaData(
     }
 )
 
-# One request of one person is a batch of one.
+# One request of one person is a batch of one. `undisclosed`: somebody in it waits for a hold that may not be told.
 batch = sa.Table(
     "batch",
     metadata,
@@ -37,6 +37,7 @@ batch = sa.Table(
     sa.Column("paused_at", sa.String(32)),
     sa.Column("cancelled_at", sa.String(32)),
     sa.Column("changed_by", sa.String(200)),
+    sa.Column("undisclosed", sa.Boolean, nullable=False, default=False),
 )
 
 # Somebody other than the requester who looked at exactly this plan.

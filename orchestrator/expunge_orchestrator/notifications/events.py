@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from expunge_orchestrator.ledger.batches import Batch, BatchState
-from expunge_orchestrator.requests import public_status
 from expunge_orchestrator.requests.repository import Origin, Request, RequestState
 from expunge_orchestrator.rules.outcomes import Result, summary
 
@@ -73,19 +72,21 @@ def due(request: Request, batch: Batch | None, results: Mapping[str, int]) -> li
 
 def _since(request: Request, batch: Batch | None, results: Mapping[str, int]) -> list[NotifiedState]:
     if request.state is RequestState.STARTED and batch is not None:
-        return _of_batch(request, batch, results)
+        return _of_batch(batch, results)
     ends = {RequestState.CANCELLED: Event.CANCELLED, RequestState.DENIED: Event.DENIED}
     return [NotifiedState(ends[request.state])] if request.state in ends else []
 
 
-def _of_batch(request: Request, batch: Batch, results: Mapping[str, int]) -> list[NotifiedState]:
+def _of_batch(batch: Batch, results: Mapping[str, int]) -> list[NotifiedState]:
+    if batch.undisclosed:
+        return []  # work in hand, as `public_state` says: nothing of a hold that may not be told
     match batch.state:
         case BatchState.CANCELLED:
             return [NotifiedState(Event.CANCELLED)]
         case BatchState.FAILED:
             return [NotifiedState(Event.FAILED, Result.FAILED.value)]
-        case BatchState.ON_HOLD if public_status.public_status(request, batch, results) == BatchState.ON_HOLD.value:
-            return [NotifiedState(Event.ON_HOLD, Result.ON_HOLD.value)]  # and nothing of a hold that may not be told
+        case BatchState.ON_HOLD:
+            return [NotifiedState(Event.ON_HOLD, Result.ON_HOLD.value)]
         case BatchState.ERASED | BatchState.SETTLING | BatchState.SETTLED:
             return _concluded(batch, summary(results))
         case _:

@@ -9,7 +9,7 @@ from expunge_orchestrator.auth import local_actor
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_status import told_now
+from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.rules import limits_and_drift
 
@@ -60,7 +60,7 @@ def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) 
     if not batch.cancelled and digest == batch.plan_digest == connection.scalar(own):
         return False
     raise UsageError(
-        f"This batch is {told_now(connection, batch)}: it waits for no approval.",
+        f"This batch is {current_public_state(connection, batch)}: it waits for no approval.",
         remedy="`expunge status` lists the batches; those that wait are awaiting-approval.",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from expunge_orchestrator.ledger.batch_status import told_state
+from expunge_orchestrator.ledger.batch_status import public_state
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.requests.repository import Request, RequestState
 
@@ -19,7 +19,7 @@ def public_status(request: Request, batch: Batch | None, results: Mapping[str, i
     """
     if request.state is not RequestState.STARTED or batch is None:
         return "planning" if request.state is RequestState.STARTING else request.state.value
-    return told_state(batch, results)
+    return public_state(batch.state, results, undisclosed=batch.undisclosed)
 
 
 def cancellable(request: Request) -> bool:

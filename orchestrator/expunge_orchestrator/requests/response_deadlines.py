@@ -13,13 +13,12 @@ from expunge_orchestrator import deadlines
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import ExtensionRefusedError
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_status import seen_state
-from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError
+from expunge_orchestrator.rules.outcomes import Result
 
 Clock = Literal["statute", "promise"]
 
@@ -35,8 +34,11 @@ REASONS = {
 ANSWER_BY = request.c.deadlines["answerBy"].as_string()
 """When what ends first is over; null where no clock runs."""
 
-ANSWERED = (BatchState.ERASED, BatchState.SETTLING, BatchState.SETTLED, BatchState.CANCELLED)
-"""States of a request's batch, as they are told, in which the person has an answer."""
+_UNANSWERED = sa.exists().where(
+    tables.item.c.batch_id == request.c.batch_id,
+    sa.or_(tables.item.c.outcome.is_(None), tables.item.c.outcome.in_([Result.FAILED.value, Result.ON_HOLD.value])),
+)
+"""No end was stated to the person yet. What a settling check finds later is no new question."""
 
 
 def clocks_of(
@@ -107,7 +109,7 @@ def due(moment: datetime) -> sa.ColumnElement[bool]:
         request.c.state.in_([RequestState.SCHEDULED.value, RequestState.STARTING.value]),
         sa.and_(
             request.c.state == RequestState.STARTED.value,
-            seen_state().not_in([state.value for state in ANSWERED]),
+            _UNANSWERED,
         ),
     )
     return sa.and_(waiting, stamp(moment) >= ANSWER_BY)
@@ -124,8 +126,8 @@ def how_many_due(connection: sa.Connection, moment: datetime) -> int:
 
 
 def _answered(connection: sa.Connection, wanted: Request) -> bool:
-    seen = connection.scalar(sa.select(seen_state()).where(tables.batch.c.id == wanted.batch_id))
-    return seen in set(ANSWERED)
+    started = sa.select(request.c.id).where(request.c.id == wanted.id, request.c.batch_id.is_not(None), ~_UNANSWERED)
+    return connection.execute(started).first() is not None
 
 
 def _spec(scope: Scope, data_map: DataMap) -> DeadlineSpec | None:

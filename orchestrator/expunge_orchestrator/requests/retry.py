@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError, StoreMismatchError
 from expunge_orchestrator.execution import batch_states, beginning, hold_enforcement, remainders
-from expunge_orchestrator.ledger.batch_status import told_now
+from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import replanning, repository, scheduler
@@ -164,12 +164,12 @@ def _take_up(
     with workspace.ledger.begin() as connection:
         taken_up = which(connection, batch)
         now = batch_by_uid(connection, batch.uid)
-        if not taken_up and now.state is BatchState.ON_HOLD and told_now(connection, now) == BatchState.ON_HOLD:
+        if not taken_up and now.state is BatchState.ON_HOLD and not now.undisclosed:
             raise BatchBlockedError(
                 "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
             )
         if not taken_up or now.state is BatchState.PAUSED or (now.cancelled and not batch.cancelled):
-            raise _nothing_failed(told_now(connection, now))
+            raise _nothing_failed(current_public_state(connection, now))
         also(connection)
 
 
@@ -184,7 +184,7 @@ def _held(connection: sa.Connection, batch: Batch) -> int:
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:
     with reading(workspace.ledger) as connection:
-        return _nothing_failed(told_now(connection, batch_by_uid(connection, batch.uid)))
+        return _nothing_failed(current_public_state(connection, batch_by_uid(connection, batch.uid)))
 
 
 def _nothing_failed(told: str) -> UsageError:

@@ -34,6 +34,7 @@ BATCH = Batch(
     settle_at=None,
     requested_by=None,
     cancelled=False,
+    undisclosed=False,
 )
 CUTOFFS = {"main": AT}
 GROUNDS = {("main", "users"): "Tax law"}

@@ -32,7 +32,21 @@ WAITING = repository.new(
     },
 )
 STARTED = replace(WAITING, state=RequestState.STARTED, batch_id=1, batch_uid="ba_1")
-BATCH = Batch(1, "ba_1", Scope("client", "42"), BatchState.PLANNED, AT, "", {}, "", (), None, None, cancelled=False)
+BATCH = Batch(
+    1,
+    "ba_1",
+    Scope("client", "42"),
+    BatchState.PLANNED,
+    AT,
+    "",
+    {},
+    "",
+    (),
+    None,
+    None,
+    cancelled=False,
+    undisclosed=False,
+)
 
 OF_THEIR_OWN = {
     RequestState.SCHEDULED: "pending",
@@ -48,8 +62,7 @@ OF_BATCHES: tuple[tuple[BatchState, Mapping[str, int], str], ...] = (
     (BatchState.EXECUTING, OPEN, "in_progress"),
     (BatchState.PAUSED, OPEN, "in_progress"),
     (BatchState.ON_HOLD, {"on-hold": 1}, "in_progress"),
-    (BatchState.ON_HOLD, OPEN, "in_progress"),  # a hold that may not be told
-    (BatchState.ON_HOLD, ERASED, "completed"),  # the same, on what came back to somebody who is erased
+    (BatchState.ON_HOLD, ERASED, "in_progress"),  # on what came back to somebody who is erased
     (BatchState.FAILED, {"failed": 1}, "in_progress"),
     (BatchState.CANCELLING, OPEN, "in_progress"),
     (BatchState.CANCELLED, {"cancelled": 1}, "cancelled"),
