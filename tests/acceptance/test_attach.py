@@ -7,7 +7,7 @@ import time
 
 from tests.fixtures.calltrack import Office
 
-from expunge_orchestrator.ledger.database import runner_lock
+from expunge_orchestrator.ledger.runner_lock import runner_lock
 
 
 def test_erase_waits_for_the_running_process_and_then_does_the_work(office: Office) -> None:

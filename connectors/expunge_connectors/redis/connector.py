@@ -33,7 +33,7 @@ from expunge_connectors.keyspace.template_rules import Tallies, check_actions
 from expunge_connectors.redis import draft, sample_findings
 from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.errors import translated
-from expunge_connectors.redis.index_pruning import IndexPruning, normalised, self_contained_identities
+from expunge_connectors.redis.index_cleanup import IndexCleanup, normalised, self_contained_identities
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.key_indexes import members_at_once, members_by_cursor
 from expunge_connectors.redis.lookup import gathered, present, remaining
@@ -184,8 +184,8 @@ class RedisStore:
             looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
-        forgetting = IndexPruning.of(members, self._map, self._within, subjects)
-        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), forgetting)
+        cleanup = IndexCleanup.of(members, self._map, self._within, subjects)
+        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), cleanup)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Ask for every key and part on its own, on a new connection, and read indexes and database once more.

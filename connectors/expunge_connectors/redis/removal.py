@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.redis.client import BATCH, Command, PipelineClient
-from expunge_connectors.redis.index_pruning import IndexPruning
+from expunge_connectors.redis.index_cleanup import IndexCleanup
 from expunge_connectors.redis.key_indexes import Members, Texts, members_at_once
 from expunge_connectors.redis.lookup import present
 from expunge_connectors.redis.records import Record, RecordKind
@@ -23,7 +23,7 @@ def remove(
     pin: Pin,
     kinds: Sequence[RecordKind],
     records: Sequence[Record],
-    forgetting: IndexPruning,
+    cleanup: IndexCleanup,
 ) -> int:
     """Remove the records that are due, collection by collection in the order of `kinds`.
 
@@ -32,7 +32,7 @@ def remove(
         pin: Opens a connection for what must not change between two commands.
         kinds: The collections to be erased, in the order of erasure.
         records: Records of any collection and standing, all with a name.
-        forgetting: Says what the indexes may lose of what they held when this pass began.
+        cleanup: Says what the indexes may lose of what they held when this pass began.
 
     Returns:
         How many keys and parts of keys went.
@@ -42,11 +42,11 @@ def remove(
     for kind in kinds:
         due = [record for record in records if record.kind is kind and record.due]
         if kind.spec.yields is not None:
-            named = _named(due, _waiting(records, names), forgetting)
+            named = _named(due, _waiting(records, names), cleanup)
             gone += (
                 _emptied(conversation, named)
                 if _loose(kind.spec)
-                else _unlinked(conversation, pin, named, forgetting.members)
+                else _unlinked(conversation, pin, named, cleanup.members)
             )
         else:
             gone += removed(conversation, kind, due)
@@ -96,15 +96,15 @@ def _waiting(records: Sequence[Record], erased: set[str]) -> set[tuple[int, Subj
 
 
 def _named(
-    due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], forgetting: IndexPruning
+    due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], cleanup: IndexCleanup
 ) -> Mapping[Record, Texts]:
     """What each index that is due names and may forget."""
     return {
         record: Texts(
             member
-            for member in forgetting.members.get(record, frozenset())
+            for member in cleanup.members.get(record, frozenset())
             if (record.number, SubjectKey(record.kind.spec.yields or "", member)) not in waiting
-            and forgetting.may(record, member)
+            and cleanup.may(record, member)
         )
         for record in due
     }

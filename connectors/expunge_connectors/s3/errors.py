@@ -20,6 +20,8 @@ _PASSING = frozenset(
         "ThrottlingException",
     }
 )
+NOT_THERE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
+"""Codes that say that an object, or a version of it, is not there."""
 _REFUSED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem", "403", "Forbidden"})
 _UNSUPPORTED = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 

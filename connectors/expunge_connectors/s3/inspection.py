@@ -15,7 +15,7 @@ from expunge_connectors.keyspace.template_rules import overlaps
 from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NotSupportedError, RefusedError
-from expunge_connectors.s3.listing import NO_LOCK
+from expunge_connectors.s3.object_lock import NO_LOCK
 from expunge_connectors.s3.spec import S3Spec
 from expunge_connectors.s3.targets import overlapping
 

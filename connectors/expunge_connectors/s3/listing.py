@@ -1,28 +1,25 @@
-"""What is there, before: versions by stretches of names, unfinished uploads per collection, holds per version."""
+"""What is there, before: versions by stretches of names, unfinished uploads per collection, locks per version."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.errors import NotSupportedError, RefusedError
+from expunge_connectors.s3.errors import NotSupportedError
+from expunge_connectors.s3.object_lock import lock_of, lockable
 from expunge_connectors.s3.range_listing import entries_by_target
 from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
-from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload
+from expunge_connectors.s3.versions import Found, Target, Upload
 
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
-# "There is no such lock", in AWS's words and in SeaweedFS's.
-NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NoSuchObjectLegalHold")
-NOT_THERE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
 
 
 def uploads_below(service: Service, place: str, bucket: str, prefix: str) -> Iterator[Upload]:
@@ -60,49 +57,6 @@ def uploads_by_target(
     return found
 
 
-def lockable(service: Service, bucket: str) -> bool:
-    """Whether versions in this bucket can be locked. Where we may not ask, they can."""
-    try:
-        answer = service.call(f"bucket {bucket}", "get_object_lock_configuration", absent=NO_LOCK, Bucket=bucket)
-    except NotSupportedError:
-        return False
-    except RefusedError:
-        return True
-    return answer is not None
-
-
-def hold_in_head(head: Mapping[str, Any], at: datetime) -> Hold | None:
-    """What keeps a version, as its headers say. They are absent, too, where we may not see them."""
-    if head.get("ObjectLockLegalHoldStatus") == "ON":
-        return Hold("legal-hold", None)
-    if head.get("ObjectLockEventHold") == "ON":
-        return Hold("event-hold", None)
-    until = head.get("ObjectLockRetainUntilDate")
-    return Hold("object-lock", until.astimezone(UTC)) if until is not None and until > at else None
-
-
-def hold_of(service: Service, entry: Entry, at: datetime) -> Hold | None:
-    """What keeps a version now: by its headers, and where these are silent, by asking for each kind of lock.
-
-    GOVERNANCE is not bypassed: whoever locked the version decides.
-    """
-    place = f"bucket {entry.bucket}"
-    name = {"Bucket": entry.bucket, "Key": entry.key, "VersionId": entry.version}
-    head = service.call(place, "head_object", absent=(*NOT_THERE, "400"), **name)
-    if head is not None and (hold := hold_in_head(head, at)) is not None:
-        return hold
-    absent = (*NO_LOCK, *NOT_THERE, "InvalidRequest")
-    legal = service.call(place, "get_object_legal_hold", absent=absent, **name) or {}
-    retention = service.call(place, "get_object_retention", absent=absent, **name) or {}
-    return hold_in_head(
-        {
-            "ObjectLockLegalHoldStatus": legal.get("LegalHold", {}).get("Status"),
-            "ObjectLockRetainUntilDate": retention.get("Retention", {}).get("RetainUntilDate"),
-        },
-        at,
-    )
-
-
 def search(
     service: Service,
     targets: Sequence[Target],
@@ -130,17 +84,17 @@ def search(
             bucket: known.said(("lockable", bucket), partial(lockable, service, bucket))
             for bucket in sorted({target.bucket for target in targets})
         }
-        return locks, {bucket: service.clock(bucket) for bucket, locked in locks.items() if locked}
+        return locks, {bucket: service.clock(bucket) for bucket, locking in locks.items() if locking}
 
     def weighed(found: Found) -> Found:
         """The same with what keeps each version: a request or three for each."""
         at = clocks[found.target.bucket]
-        held = {
-            entry: hold
+        locked = {
+            entry: lock
             for entry in found.entries
-            if not entry.marker and (hold := hold_of(service, entry, at)) is not None
+            if not entry.marker and (lock := lock_of(service, entry, at)) is not None
         }
-        return replace(found, holds=held)
+        return replace(found, locks=locked)
 
     lockables: list[Found] = []
     with (

@@ -10,8 +10,8 @@ from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.errors import passing
-from expunge_connectors.s3.listing import NOT_THERE, hold_of
+from expunge_connectors.s3.errors import NOT_THERE, passing
+from expunge_connectors.s3.object_lock import lock_of
 from expunge_connectors.s3.versions import Entry, Found, classify
 
 BATCH = 1000
@@ -129,7 +129,7 @@ class Removal:
             entry = by_name.get((str(one.get("Key")), str(one.get("VersionId"))))
             if code == "AccessDenied" and entry is not None and not entry.marker:
                 at = self._service.clock(bucket)
-                if hold_of(self._service, entry, at) is not None:
+                if lock_of(self._service, entry, at) is not None:
                     continue
             if passing(code) and entry is not None:
                 again.append(entry)

@@ -15,22 +15,19 @@ from typing import Any
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.listing import (
-    NOT_THERE,
-    UPLOAD_MARKERS,
-    hold_in_head,
-    lockable,
-)
+from expunge_connectors.s3.errors import NOT_THERE
+from expunge_connectors.s3.listing import UPLOAD_MARKERS
+from expunge_connectors.s3.object_lock import lock_in_head, lockable
 from expunge_connectors.s3.range_listing import VERSION_MARKERS
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
-from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, shared_beginning
+from expunge_connectors.s3.versions import Entry, Found, ObjectLock, Target, Upload, shared_beginning
 
 GROUP = 100
 
 
 def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Iterator[Found]:
     """What is left below each target, several at a time."""
-    locks, clocks = Locks(service), Clocks(service)
+    may_lock, clocks = LockableBuckets(service), Clocks(service)
     shown: dict[Target, list[Entry]] = {}
     with service.meanwhile(partial(_uploads, service, targets, heads)) as listed:
         for one in service.each(_neighbours(targets), lambda group: _together(service, group), no_beat):
@@ -43,22 +40,22 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
         seen = {(entry.key, entry.version): entry for entry in listed}
         for entry in _current(service, place, target):
             seen.setdefault((entry.key, entry.version), entry)
-        holds = {
-            entry: hold
+        locks = {
+            entry: lock
             for entry in seen.values()
             if not entry.marker
-            and locks[target.bucket]
-            and (hold := _hold(service, place, entry, clocks[target.bucket])) is not None
+            and may_lock[target.bucket]
+            and (lock := _lock(service, place, entry, clocks[target.bucket])) is not None
         }
         listed_here, rewritten = uploads.get(target.bucket, ()), UploadAliases(service, [target])
         here = tuple(upload for upload in listed_here if target.covers(upload.key))
         here += tuple(own for upload in listed_here for _, own in rewritten.owners(upload))
-        return Found(target, tuple(seen.values()), here, holds)
+        return Found(target, tuple(seen.values()), here, locks)
 
     return service.each(targets, look, no_beat)
 
 
-class Locks(dict[str, bool]):
+class LockableBuckets(dict[str, bool]):
     """Bucket -> whether its versions can be locked, asked for where a version is left: most often none is."""
 
     def __init__(self, service: Service) -> None:
@@ -149,11 +146,11 @@ def _entry(bucket: str, key: str, answer: Mapping[str, Any], *, marker: bool = F
     return Entry(bucket, key, version, marker, bool(answer.get("IsLatest", True)), answer["LastModified"])
 
 
-def _hold(service: Service, place: str, entry: Entry, at: datetime) -> Hold | None:
+def _lock(service: Service, place: str, entry: Entry, at: datetime) -> ObjectLock | None:
     head = service.call(
         place, "head_object", absent=NOT_THERE, Bucket=entry.bucket, Key=entry.key, VersionId=entry.version
     )
-    return None if head is None else hold_in_head(head, at)
+    return None if head is None else lock_in_head(head, at)
 
 
 def _uploads(service: Service, targets: Sequence[Target], heads: Mapping[str, str]) -> Mapping[str, set[Upload]]:

@@ -58,7 +58,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class ObjectLock:
     """Why a version cannot go now. `until` is None where no date ends it."""
 
     ground: str
@@ -72,7 +72,7 @@ class Found:
     target: Target
     entries: tuple[Entry, ...]
     uploads: tuple[Upload, ...]
-    holds: Mapping[Entry, Hold]
+    locks: Mapping[Entry, ObjectLock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ def tally(tallies: Tallies, found: Found, cutoff: datetime) -> None:
         for entry in versions or entries[:1]:
             if not due(target, entry.modified, cutoff):
                 tallies.add(target.number, target.collection, newer=1)
-            elif (hold := found.holds.get(entry)) is not None:
-                tallies.retain(target.number, target.collection, hold.until, hold.ground)
+            elif (lock := found.locks.get(entry)) is not None:
+                tallies.retain(target.number, target.collection, lock.until, lock.ground)
             else:
                 tallies.add(target.number, target.collection, due=1)
     for upload in found.uploads:
@@ -127,11 +127,11 @@ def tally(tallies: Tallies, found: Found, cutoff: datetime) -> None:
 
 
 def classify(found: Found, cutoff: datetime) -> Disposition:
-    """Decide what goes. What stays (held, or newer than the cutoff) is not made visible by it."""
+    """Decide what goes. What stays (locked, or newer than the cutoff) is not made visible by it."""
     going: list[Entry] = []
     hide: list[str] = []
     for key, entries in by_key(found.entries).items():
-        goes = {entry for entry in entries if due(found.target, entry.modified, cutoff) and entry not in found.holds}
+        goes = {entry for entry in entries if due(found.target, entry.modified, cutoff) and entry not in found.locks}
         stays = [entry for entry in entries if entry not in goes and not entry.marker]
         visible = next((entry for entry in entries if entry.latest), entries[0])
         if stays and visible in goes:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from expunge_config.errors import ExpungeError, UsageError
-from expunge_orchestrator.cli import output
+from expunge_orchestrator.cli import exit_codes, output
 from expunge_orchestrator.errors import LedgerError, is_ledger_failure
 from expunge_reports.errors import ReportError
 
@@ -40,16 +40,6 @@ VERBS = (
     "serve-demo",
 )
 
-INTERNAL_ERROR = 70
-INTERRUPTED = 130
-
-EPILOG = (
-    "Exit codes: 0 done · 1 not everything due is gone or located, or a receipt is not authentic · 2 usage · 3 "
-    "settings or data map · 4 list of people · 5 findings block · 6 plan and stores differ · 7 not confirmed · 8 a "
-    "store failed · 9 ledger · 10 keys · 11 the batch waits for somebody · 70 a defect · 130 interrupted. Settings: "
-    "environment EXPUNGE_… or expunge.env (docs/settings.md)."
-)
-
 
 def build(verbs: Sequence[str]) -> typer.Typer:
     """The command tree with these verbs."""
@@ -59,7 +49,7 @@ def build(verbs: Sequence[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
-        epilog=EPILOG,
+        epilog=exit_codes.EPILOG,
         help="Erase a person from Postgres, Redis and S3, follow every backup copy, and prove it.",
     )
 
@@ -107,12 +97,12 @@ def run(arguments: Sequence[str]) -> int:
             output.print_error(_without_words(told, arguments), remedy)
         return UsageError.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        outcome = INTERRUPTED
+        outcome = exit_codes.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the text and the traceback of a defect may hold a record's value
         return _unforeseen(error)
-    if outcome == INTERRUPTED:
+    if outcome == exit_codes.INTERRUPTED:
         output.print_error("Interrupted.", "What was begun is taken up again by the same command: expunge erase BATCH")
-    return outcome if isinstance(outcome, int) else 0
+    return outcome if isinstance(outcome, int) else exit_codes.DONE
 
 
 def _meant(typed: str) -> str | None:
@@ -137,7 +127,7 @@ def _unforeseen(error: Exception) -> int:
         )
         return LedgerError.exit_code
     output.print_error(f"A defect in Expunge: {type(error).__name__} at {_where(error)}.", "Please report it.")
-    return INTERNAL_ERROR
+    return exit_codes.INTERNAL_ERROR
 
 
 def _where(error: BaseException) -> str:

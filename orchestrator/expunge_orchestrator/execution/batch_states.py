@@ -8,12 +8,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_orchestrator import data_type_closure, store_calls
-from expunge_orchestrator.clock import exact, now, parse, stamp
+from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
-from expunge_orchestrator.ledger import batches as records
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
-from expunge_orchestrator.ledger.batches import ENDED, NOT_RUNNABLE, RUNNING, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.batches import ENDED, NOT_RUNNABLE, RUNNING, Batch, BatchState, ChunkState, batches
+from expunge_orchestrator.ledger.cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.planning import approval
@@ -80,7 +80,6 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
         return False
     clocks = _ground(workspace, batch)
     data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
-    cutoffs = [{"batch_id": batch.id, "store": store, "at": exact(at)} for store, at in clocks.items()]
     with workspace.ledger.begin() as connection:
         started = connection.execute(
             sa.update(tables.batch)
@@ -88,7 +87,7 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
             .values(state=BatchState.EXECUTING.value, state_at=stamp(now()))
         ).rowcount
         if started:
-            connection.execute(sa.insert(tables.cutoff), cutoffs)
+            set_cutoffs(connection, batch.id, clocks)
             connection.execute(
                 sa.update(tables.chunk)
                 .where(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state == ChunkState.PLANNED.value)
@@ -183,7 +182,7 @@ def requeue(connection: sa.Connection, batch: Batch, states: Collection[ChunkSta
 def refresh(workspace: Workspace) -> None:
     """Follow the state of every running batch from the states of its chunks."""
     with workspace.ledger.begin() as connection:
-        running = [batch.id for batch in records.batches(connection, RUNNING)]
+        running = [batch.id for batch in batches(connection, RUNNING)]
         sync_state(connection, running)
 
 
@@ -284,9 +283,9 @@ def start_due_settling(workspace: Workspace) -> int:
                 .where(tables.chunk.c.id == row.id)
                 .values(state=ChunkState.READY.value, step=pipeline.first(row.pipeline, pipeline.REVIEW), repeats=0)
             )
-        batches = {row.batch_id for row in rows}
-        sync_state(connection, batches)
-    return len(batches)
+        concerned = {row.batch_id for row in rows}
+        sync_state(connection, concerned)
+    return len(concerned)
 
 
 def change_state(connection: sa.Connection, batch_id: int, before: str, after: BatchState) -> bool:

@@ -15,6 +15,7 @@ from expunge_orchestrator.execution.step_context import Opened, StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk, learn
 from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.rules import pipeline
@@ -77,7 +78,7 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat) -> ClaimedStep |
     with workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds
         batch = batches.batch_of_chunk(connection, chunk_id)
-        cutoffs = batches.cutoffs(connection, batch.id)
+        cutoffs = cutoffs_of(connection, batch.id)
         return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
 
 

@@ -28,10 +28,11 @@ from expunge_orchestrator.execution import (
 )
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.gc_tuning import reduced_gc
+from expunge_orchestrator.garbage_collection import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, ChunkState
-from expunge_orchestrator.ledger.database import checkpoint_wal, reading, runner_lock, serialise_writers
+from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers
+from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.holds import matching
+from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.database import serialise_writers
@@ -169,7 +169,7 @@ def place(
         connection.execute(sa.insert(tables.hold_tag), rows)
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
-        matching.link_tags_now(connection, hold_id, batches_covered(hold), persons)
+        hold_tags.link_tags_now(connection, hold_id, batches_covered(hold), persons)
     return PlacementResult(hold, _running(connection, hold, persons), len(unproven))
 
 
@@ -219,7 +219,7 @@ def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they ar
     if not applying:
         return {}
     by_people = [one.id for one in applying if one.people]
-    pairs = matching.holding_items(connection, chunk_id, by_people, persons) if by_people else []
+    pairs = hold_tags.holding_items(connection, chunk_id, by_people, persons) if by_people else []
     return _held(applying, pairs, people)
 
 
@@ -234,7 +234,7 @@ def held_people(
     applying = [one for one in in_force(connection) if one.concerns(scope)]
     if not applying:
         return {}
-    pairs = matching.holding_keys(connection, people, [one.id for one in applying if one.people], persons, tagger)
+    pairs = hold_tags.holding_keys(connection, people, [one.id for one in applying if one.people], persons, tagger)
     return _held(applying, pairs, people)
 
 
@@ -242,7 +242,7 @@ def learn(connection: sa.Connection, held: Mapping[int, EffectiveHold], persons:
     """Let the holds of these people (items) know them by what else they are known: it is about to be erased."""
     by_people = sorted({hold.id for one in held.values() for hold in one.holds if hold.people})
     if by_people:
-        matching.link_tags(connection, by_people, held, persons)
+        hold_tags.link_tags(connection, by_people, held, persons)
 
 
 def _held(

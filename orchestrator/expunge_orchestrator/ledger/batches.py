@@ -108,7 +108,6 @@ _IN_STATES = (
     .where(tables.batch.c.state.in_(sa.bindparam("states", expanding=True)))
     .order_by(tables.batch.c.id)
 )
-_CUTOFFS = sa.select(tables.cutoff).where(tables.cutoff.c.batch_id == sa.bindparam("batch"))
 _COUNTED = sa.select(sa.func.max(tables.step_log.c.at)).where(
     tables.step_log.c.chunk_id == sa.bindparam("chunk"), tables.step_log.c.name == "recount"
 )
@@ -178,12 +177,6 @@ def _batch(row: sa.Row[Any]) -> Batch:
         cancelled=row.cancelled_at is not None,
         undisclosed=row.undisclosed,
     )
-
-
-def cutoffs(connection: sa.Connection, batch_id: int) -> dict[str, datetime]:
-    """Store -> the batch's cutoff there."""
-    rows = connection.execute(_CUTOFFS, {"batch": batch_id})
-    return {row.store: parse(row.at) for row in rows}
 
 
 def counted_at(connection: sa.Connection, chunk_id: int) -> datetime:

@@ -1,12 +1,11 @@
-"""Opening the ledger: engine, schema version, and the one lock that keeps a second runner out."""
+"""Opening the ledger: engine, schema version, transactions that read and transactions that come one by one."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -19,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.dml import ReturningInsert
 
-from expunge_orchestrator.errors import LedgerBusyError, LedgerError
+from expunge_orchestrator.errors import LedgerError
 
 HEAD = "0001"
 """The newest revision in `migrations/versions`; a test holds the two together."""
@@ -28,7 +27,6 @@ FORGET_TRIES = 20
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
-_ADVISORY_LOCK = 0x65787067  # "expg"
 _HOLDS_LOCK = 0x65787068
 
 
@@ -185,36 +183,3 @@ def checkpoint_wal(ledger: sa.Engine) -> None:
                 time.sleep(0.1)  # a reader holds an older state of the file; the next run forgets again
         finally:
             raw.close()
-
-
-@contextmanager
-def runner_lock(engine: sa.Engine) -> Iterator[Callable[[], None]]:
-    """Hold the right to run batches of this ledger; the operating system or Postgres frees it on kill -9.
-
-    Yields a check that raises when the right was lost (Postgres session gone).
-
-    Raises:
-        LedgerBusyError: Another process holds it.
-    """
-    if engine.dialect.name == "sqlite":
-        database = engine.url.database
-        assert database is not None
-        with os.fdopen(os.open(f"{database}.lock", os.O_CREAT | os.O_RDWR, 0o600), "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.") from None
-            yield lambda: None
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
-            raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.")
-        try:
-            yield lambda: _still_there(connection)
-        finally:
-            # The session goes back to the pool, and would take the lock along.
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
-
-
-def _still_there(connection: sa.Connection) -> None:
-    connection.execute(sa.select(sa.literal(1)))

@@ -31,7 +31,7 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.gc_tuning import reduced_gc
+from expunge_orchestrator.garbage_collection import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher

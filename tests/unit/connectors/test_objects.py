@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from expunge_connectors.contract import RecordCounts, Subject
 from expunge_connectors.keyspace.template_rules import Tallies
-from expunge_connectors.s3.versions import Entry, Found, Hold, Target, Upload, classify, tally
+from expunge_connectors.s3.versions import Entry, Found, ObjectLock, Target, Upload, classify, tally
 
 CUTOFF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEY = Target(1, "c", "b", "k", is_prefix=False, certain=True)
 DATED = replace(KEY, certain=False)
-LOCK = Hold("object-lock", CUTOFF + timedelta(days=30))
+LOCK = ObjectLock("object-lock", CUTOFF + timedelta(days=30))
 
 
 def entry(version: str, hours: int, *, marker: bool = False, latest: bool = False, key: str = "k") -> Entry:
@@ -106,7 +106,7 @@ def test_erasing_never_shows_what_was_hidden(history: list[tuple[Entry, bool]], 
         left = [one for one in entries if one not in going[:done]]
         shown = None if decided.hide or not left or left[0].marker else left[0]
         assert shown is None or shown == visible
-    assert not set(going) & set(what.holds)
+    assert not set(going) & set(what.locks)
 
 
 @given(history=histories, certain=st.booleans())

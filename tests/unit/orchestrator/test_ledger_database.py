@@ -13,7 +13,8 @@ from alembic.script import ScriptDirectory
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 from expunge_orchestrator.ledger import request_tables, tables
-from expunge_orchestrator.ledger.database import HEAD, open_ledger, runner_lock
+from expunge_orchestrator.ledger.database import HEAD, open_ledger
+from expunge_orchestrator.ledger.runner_lock import runner_lock
 
 
 @pytest.fixture

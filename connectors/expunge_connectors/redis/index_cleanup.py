@@ -1,4 +1,4 @@
-"""Forgetting: what an index that is due may lose, so that nothing is left without a way to it (law 6)."""
+"""Index cleanup: which members an index that is due may lose, so that nothing is left without a way to it (law 6)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def self_contained_identities(store: str, data_map: DataMap, spec: RedisSpec) ->
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPruning:
+class IndexCleanup:
     """Knows the keys that the subjects have.
 
     Attributes:
@@ -54,7 +54,7 @@ class IndexPruning:
     @classmethod
     def of(
         cls, members: Members, data_map: DataMap, inside: frozenset[str], subjects: Sequence[Subject]
-    ) -> IndexPruning:
+    ) -> IndexCleanup:
         """For these indexes of these subjects."""
         led_to = {index.kind.spec.yields for index in members}
         keys = ((one.number, key) for one in subjects for key in one.keys if key.namespace in led_to)

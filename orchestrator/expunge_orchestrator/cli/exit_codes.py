@@ -1,0 +1,32 @@
+"""Exit codes of `expunge`: an error class carries its own (`exit_code`); what no error class stands for is here.
+
+docs/exit-codes.md explains each; a test holds it, the help and the classes together.
+"""
+
+from __future__ import annotations
+
+DONE = 0
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+MEANINGS = {
+    DONE: "done",
+    1: "not everything due is gone or located, or a receipt is not authentic",
+    2: "usage",
+    3: "settings or data map",
+    4: "list of people",
+    5: "findings block",
+    6: "plan and stores differ",
+    7: "not confirmed",
+    8: "a store failed",
+    9: "ledger",
+    10: "keys",
+    11: "the batch waits for somebody",
+    INTERNAL_ERROR: "a defect",
+    INTERRUPTED: "interrupted",
+}
+
+EPILOG = (
+    f"Exit codes: {' · '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}. Settings: environment"
+    " EXPUNGE_… or expunge.env (docs/settings.md)."
+)

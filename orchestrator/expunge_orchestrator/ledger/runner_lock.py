@@ -1,0 +1,47 @@
+"""The runner lock: one process at a time runs the batches of a ledger."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.errors import LedgerBusyError
+
+_ADVISORY_LOCK = 0x65787067  # "expg"
+
+
+@contextmanager
+def runner_lock(engine: sa.Engine) -> Iterator[Callable[[], None]]:
+    """Hold the right to run batches of this ledger; the operating system or Postgres frees it on kill -9.
+
+    Yields a check that raises when the right was lost (Postgres session gone).
+
+    Raises:
+        LedgerBusyError: Another process holds it.
+    """
+    if engine.dialect.name == "sqlite":
+        database = engine.url.database
+        assert database is not None
+        with os.fdopen(os.open(f"{database}.lock", os.O_CREAT | os.O_RDWR, 0o600), "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.") from None
+            yield lambda: None
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
+            raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.")
+        try:
+            yield lambda: _still_there(connection)
+        finally:
+            # The session goes back to the pool, and would take the lock along.
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
+
+
+def _still_there(connection: sa.Connection) -> None:
+    connection.execute(sa.select(sa.literal(1)))
