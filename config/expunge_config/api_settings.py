@@ -13,6 +13,8 @@ from pydantic import (
     Field,
     HttpUrl,
     IPvAnyNetwork,
+    RedisDsn,
+    Secret,
     SecretStr,
     StringConstraints,
     field_validator,
@@ -117,8 +119,10 @@ class ApiSettings(_Part):
     Attributes:
         issuers: Name -> who signs tokens.
         max_body: Bytes of a call's body; of an uploaded list `max_upload`.
-        calls_per_minute: Per actor. Before a credential was accepted: per address, `calls_per_minute_unknown`; of what
-            needs none (the log, the metrics, descriptions): per address, `calls_per_minute_public`.
+        calls_per_minute: Per actor. Of credentials that are not accepted: per kind and address,
+            `calls_per_minute_unknown`. Of what needs none (the log, the metrics, descriptions): per address,
+            `calls_per_minute_public`.
+        rate_limit_redis: Where several processes count calls together; absent: each counts for itself, in memory.
         proxies: Addresses or networks of the reverse proxies whose `X-Forwarded-For` is believed; nobody else's is.
         call_timeout: Time for one call.
         events_for: How long somebody watches a batch before they have to come again.
@@ -135,6 +139,7 @@ class ApiSettings(_Part):
     calls_per_minute: int = Field(default=6000, ge=1)
     calls_per_minute_unknown: int = Field(default=600, ge=1)
     calls_per_minute_public: int = Field(default=6000, ge=1)
+    rate_limit_redis: Secret[RedisDsn] | None = None
     proxies: tuple[IPvAnyNetwork, ...] = ()
     call_timeout: Span = timedelta(seconds=30)
     events_for: Span = timedelta(minutes=5)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
+from functools import partial
 
 import pytest
 from fastapi import FastAPI
@@ -14,11 +18,15 @@ from tests.api.test_opendsr import certificate_in
 from tests.api.test_who_may_do_what import EVERYBODY, MAY
 from tests.fixtures.api import Door, bearer, opened_door
 from tests.fixtures.calltrack import Town
+from tests.fixtures.servers import Keyspace
 
 from expunge_config.api_settings import ApiSettings
+from expunge_orchestrator.api import rate_limit
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.rate_limit import FOR_ALL, RateLimiter
+from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.cli.serve import configured
+from expunge_orchestrator.requests.submission import FOLLOW_UP
 
 PUBLIC, UNKNOWN = 20, 2
 HEALTH = ("/healthz", "/readyz")
@@ -28,6 +36,13 @@ OPEN = [
     if may == EVERYBODY and (path := name.split()[1].format(tile="tile/0/000")) not in HEALTH
 ]
 GUESS = bearer("xk_0123456789ab_guess")
+_SECRET = "0123456789abcdef_" + "A" * 43
+GUESSES = {
+    "none": {},
+    "token": GUESS,
+    "API key": bearer(f"xk_{_SECRET}"),
+    "follow-up key": bearer(f"{FOLLOW_UP}_{_SECRET}"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +67,15 @@ def last_of(client: TestClient, path: str, number: int, headers: dict[str, str] 
         if answer.status_code == 429:
             break
     return answer
+
+
+def limited(**settings: object) -> RateLimiter:
+    return RateLimiter(ApiSettings.model_validate(settings), b"key")
+
+
+async def disconnected(limiter: RateLimiter) -> None:
+    """Ends the connections to Redis, as the end of the process does."""
+    await limiter._shared["actor"]._store._backend.get_client().connection_pool.aclose()  # type: ignore[attr-defined]
 
 
 def assert_refused(answer: Response) -> None:
@@ -81,21 +105,29 @@ def test_no_path_of_ours_holds_a_control_character(door: Door, path: str, more: 
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (404, "not-found"), wrong
 
 
-def test_many_guesses_are_not_even_looked_at(door: Door) -> None:
-    """Also the good credential that comes from there: to find out that it is one is what costs."""
-    here, elsewhere = at(door, "10.0.2.1"), at(door, "10.0.2.2")
-    operator = door.staff("operator")
-    assert_refused(last_of(here, "/v1/requests", UNKNOWN, GUESS))
-    assert here.get("/v1/requests", headers=operator).status_code == 200, "a few guesses are nobody else's trouble"
-    for _ in range(2 * FOR_ALL * UNKNOWN + 4):
-        here.get("/v1/requests", headers=GUESS)
-        answer = here.get("/v1/requests", headers=operator)
-        if answer.status_code == 429:
-            break
+@pytest.mark.parametrize("kind", GUESSES)
+def test_guesses_are_limited_by_kind_and_address(door: Door, kind: str) -> None:
+    """Good credentials are never locked out, and wrong ones of another kind are still told why."""
+    place = list(GUESSES).index(kind)
+    here, elsewhere = at(door, f"10.0.2.{place}"), at(door, "10.0.3.1")
+    for _ in range(10 * UNKNOWN):
+        answer = last_of(here, "/v1/requests", UNKNOWN, GUESSES[kind])
     assert_refused(answer)
-    assert elsewhere.get("/v1/requests", headers=operator).status_code == 200
+    for good in (door.staff("operator"), door.key(Role.OPERATOR)):
+        assert here.get("/v1/requests", headers=good).status_code == 200
+    other = GUESSES[list(GUESSES)[place - 1]]
+    assert [one.get("/v1/requests", headers=other).status_code for one in (here, elsewhere)] == [401, 401]
 
 
+@pytest.fixture
+def same_minute() -> None:
+    """What is counted next is counted in one minute."""
+    left = 60 - time.time() % 60
+    if left < 5:
+        time.sleep(left)
+
+
+@pytest.mark.usefixtures("same_minute")
 @pytest.mark.parametrize(
     ("one", "other", "together"),
     [
@@ -112,21 +144,62 @@ def test_many_guesses_are_not_even_looked_at(door: Door) -> None:
 )
 def test_whom_an_address_is_counted_as(one: str, other: str, *, together: bool) -> None:
     """Whoever has a network of IPv6 has 2**64 addresses."""
-    limiter = RateLimiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1, "calls_per_minute_public": 1}))
-    for count in (limiter.count_unknown, limiter.count_public):
-        count(one)
-        with pytest.raises(ProblemError) if together else nullcontext():
-            count(other)
+
+    async def counting() -> None:
+        limiter = limited(calls_per_minute_unknown=1, calls_per_minute_public=1)
+        for count in (partial(limiter.count_guess, "token"), limiter.count_public):
+            await count(one)
+            with pytest.raises(ProblemError) if together else nullcontext():
+                await count(other)
+
+    asyncio.run(counting())
 
 
-def test_guessers_of_one_network_are_not_listened_to() -> None:
-    limiter = RateLimiter(ApiSettings.model_validate({"calls_per_minute_unknown": 1}))
-    for number in range(3 * FOR_ALL):
-        with suppress(ProblemError):
-            limiter.count_unknown(f"2001:db8::{number:x}")
-    with pytest.raises(ProblemError):
-        limiter.refuse_guessers("2001:db8::ffff")
-    limiter.refuse_guessers("2001:db8:0:1::1")
+@pytest.mark.usefixtures("same_minute")
+def test_processes_count_together_in_redis(keyspace: Keyspace) -> None:
+    """And it learns neither who called nor from where."""
+
+    async def counting() -> None:
+        one, other = (limited(calls_per_minute=3, rate_limit_redis=keyspace.url) for _ in range(2))
+        for limiter in (one, other, one):
+            await limiter.count_call("us_0123456789abcdef")
+        for limiter in (one, other):
+            with pytest.raises(ProblemError) as refused:
+                await limiter.count_call("us_0123456789abcdef")
+            assert 1 <= int(dict(refused.value.headers)["Retry-After"]) <= 60
+        await other.count_call("us_fedcba9876543210")
+        await one.count_public("192.0.2.7")
+        for limiter in (one, other):
+            await disconnected(limiter)
+
+    asyncio.run(counting())
+    client = keyspace.client
+    there = {key: (client.get(key), client.ttl(key)) for key in client.scan_iter()}
+    assert sorted(count for count, _ in there.values()) == [b"1", b"1", b"5"]
+    assert all(0 < life <= 60 for _, life in there.values())
+    assert not any(told in key for key in there for told in (b"0123456789abcdef", b"192.0.2.7"))
+
+
+@pytest.mark.usefixtures("same_minute")
+def test_a_redis_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process counts alone until it looks again."""
+    monkeypatch.setattr(rate_limit, "REDIS_PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+
+        async def counting() -> None:
+            limiter = limited(calls_per_minute=2, rate_limit_redis=url)
+            for _ in range(2):
+                await limiter.count_call("somebody")
+            with pytest.raises(ProblemError):
+                await limiter.count_call("somebody")
+            await disconnected(limiter)
+
+        asyncio.run(counting())
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # it was asked once, not for each call
+            silent.accept()
 
 
 @pytest.mark.parametrize(

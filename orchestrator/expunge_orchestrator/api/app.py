@@ -56,7 +56,7 @@ def build(office: AppState) -> FastAPI:
     app.state.office = office
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
-    app.state.limiter = limiter = RateLimiter(settings)
+    app.state.limiter = limiter = RateLimiter(settings, office.workspace.keys.lookup)
     app.state.field_names = frozenset(_field_names())
     problems.install(app)
     for router in ROUTERS:

@@ -126,7 +126,7 @@ def requires(operation: Operation) -> Callable[[Request], Awaitable[CallContext]
         office: AppState = request.app.state.office
         limiter: RateLimiter = request.app.state.limiter
         address = request.client.host if request.client is not None else ""
-        limiter.refuse_guessers(address)
+        credential = request.headers.get("authorization")
         at = office.clock()
         key = request.headers.get("idempotency-key")
         if key is not None and (not _KEY_LENGTH[0] <= len(key) <= _KEY_LENGTH[1] or not key.isprintable()):
@@ -134,12 +134,12 @@ def requires(operation: Operation) -> Callable[[Request], Awaitable[CallContext]
                 HTTPStatus.BAD_REQUEST, "idempotency-key-unusable", "Idempotency-Key: 1 to 200 printable characters."
             )
         try:
-            principal = await _principal(office, request.headers.get("authorization"), at)
+            principal = await _principal(office, credential, at)
         except NotAuthenticatedError:
-            limiter.count_unknown(address)
+            await limiter.count_guess(_kind_of(credential), address)
             raise
         request.state.actor = principal.actor
-        limiter.count(_counted(principal))
+        await limiter.count_call(_counted(principal))
         request.state.refused = _spending(office, principal, _digest(request, key, b""))
         if not is_allowed(principal, operation):
             await run_in_threadpool(_refused, office, principal, operation, at)
@@ -212,9 +212,18 @@ def _digest(request: Request, key: str | None, body: bytes) -> bytes:
     return digest.digest()
 
 
+def _kind_of(credential: str | None) -> str:
+    """What a credential claims to be: wrong ones of one kind are nobody's trouble who brings another."""
+    if not credential:
+        return "none"
+    given = bearer_secrets.parse(credential.partition(" ")[2])
+    return given.prefix if given is not None and given.prefix in {api_keys.PREFIX, FOLLOW_UP} else "token"
+
+
 def _counted(principal: Principal) -> str:
-    """Under what its calls are counted: people by who they are (salted, in memory), not by their application."""
-    return f"{principal.actor} {hash((principal.identifiers, principal.request))}"
+    """Whose calls they are counted as: people's by who they are, not by their application."""
+    identifiers = sorted((key.namespace, key.value) for key in principal.identifiers)
+    return json.dumps([principal.actor, identifiers, principal.request])
 
 
 def _refused(office: AppState, principal: Principal, operation: Operation, at: datetime) -> None:

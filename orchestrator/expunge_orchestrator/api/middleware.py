@@ -124,7 +124,7 @@ class Guard:
                 raise _TooLargeError
             return message
 
-        refused = self._refusal(scope, limit)
+        refused = await self._refusal(scope, limit)
         if refused is not None:
             await answer(refused)(scope, receive, send)
             return
@@ -155,7 +155,7 @@ class Guard:
 
         return sending
 
-    def _refusal(self, scope: Scope, limit: int) -> ProblemError | None:
+    async def _refusal(self, scope: Scope, limit: int) -> ProblemError | None:
         """Why a call is refused before anybody looks at it."""
         if _declared(scope) > limit:
             return _TOO_LARGE
@@ -166,7 +166,7 @@ class Guard:
             return _NUL
         if PUBLIC.fullmatch(scope["path"]):
             try:
-                self._limiter.count_public(scope["client"][0] if scope["client"] else "")
+                await self._limiter.count_public(scope["client"][0] if scope["client"] else "")
             except ProblemError as many:
                 return many
         return None

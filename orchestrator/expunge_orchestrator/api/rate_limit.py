@@ -1,118 +1,120 @@
-"""Limits on calls: so many a minute. In memory, per process: they protect this process.
+"""Limits on calls, so many a minute: per actor, per address of what is public, and of guesses per kind and address.
 
-Our own few lines: the library for it (limits 5.8) pins another one to an exact version, so nothing can stand beside it.
+Counted by throttled-py, in this process or in a Redis that several processes share. The better known `limits` (5.8)
+goes through all its counters in memory at every hit: 0.9 ms with 10,000 of them, 5 ms with 50,000. This takes 0.01 ms.
 """
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import hmac
+import json
+import logging
+import math
 import time
-from collections import Counter
-from functools import lru_cache
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, ip_address
+
+from throttled.asyncio import BaseStore, MemoryStore, RateLimiterType, RedisStore, Throttled, rate_limiter
+from throttled.exceptions import StoreUnavailableError
 
 from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.problems import ProblemError
 
-FOR_ALL = 10
-"""So many times as many guesses as are answered, and nobody is listened to at that address for the rest of the minute.
+_LOG = logging.getLogger("expunge.api")
 
-So many, because several may share it, as behind a proxy that is not named in the settings.
-"""
+MAX_COUNTERS = 50_000
+"""In memory, of each limit. Beyond that the counter that was used least recently is forgotten."""
 
-WINDOW = 60.0
-"""Seconds; a window begins with the minute, and everything counted is forgotten with it."""
-
-
-_LONGEST = 64
-"""Characters of an address; what is longer is none, and is not kept."""
+REDIS_PATIENCE, REDIS_PAUSE = 0.5, 10.0
+"""Seconds to wait for Redis, and seconds for which this process counts alone after Redis did not answer."""
 
 
 class RateLimiter:
-    """Counts calls of actors, and of addresses that bring no credential that is accepted, or need none."""
+    """Counts calls, and refuses those that are too many.
 
-    def __init__(self, settings: ApiSettings) -> None:
-        self._known = settings.calls_per_minute
-        self._unknown = settings.calls_per_minute_unknown
-        self._public = settings.calls_per_minute_public
-        self._lock = threading.Lock()
-        self._window = 0
-        self._calls: Counter[tuple[str, str]] = Counter()
+    Args:
+        settings: The limits, and where to count.
+        key: Who calls is counted under an HMAC of their name or address: neither is kept in memory or in Redis.
+    """
 
-    def count(self, actor: str) -> None:
-        """Count a call of somebody known.
+    def __init__(self, settings: ApiSettings, key: bytes) -> None:
+        quotas = {
+            "actor": settings.calls_per_minute,
+            "public": settings.calls_per_minute_public,
+            "guess": settings.calls_per_minute_unknown,
+        }
+        self._key = key
+        self._own = {
+            kind: _limit(kind, quota, MemoryStore(options={"MAX_SIZE": MAX_COUNTERS})) for kind, quota in quotas.items()
+        }
+        url = settings.rate_limit_redis
+        store = None if url is None else RedisStore(str(url.get_secret_value()))
+        self._shared = {} if store is None else {kind: _limit(kind, quota, store) for kind, quota in quotas.items()}
+        self._redis_from = 0.0
+
+    async def count_call(self, actor: str) -> None:
+        """Count a call whose credential was accepted.
 
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        self._count(("actor", actor), self._known)
+        await self._count("actor", actor)
 
-    def count_unknown(self, address: str) -> None:
-        """Count a call with a credential that is not accepted.
-
-        Raises:
-            ProblemError: 429 with Retry-After: the guess is not even answered.
-        """
-        self._count(("address", _counted_as(address)), self._unknown)
-
-    def count_public(self, address: str) -> None:
+    async def count_public(self, address: str) -> None:
         """Count a call that needs no credential.
 
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        self._count(("public", _counted_as(address)), self._public)
+        await self._count("public", _network(address))
 
-    def refuse_guessers(self, address: str) -> None:
-        """Refuse whoever calls from where far too many guesses came from, before their credential is looked at.
+    async def count_guess(self, kind: str, address: str) -> None:
+        """Count a credential that was not accepted. Others from that address, and of other kinds, are not affected.
 
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        guesses = self._calls.get(("address", _counted_as(address)), 0)
-        if guesses <= FOR_ALL * self._unknown:  # nearly always, and without the lock
-            return
-        moment = time.monotonic()
-        if int(moment // WINDOW) == self._window:
-            raise _too_many(moment)
+        await self._count("guess", kind, _network(address))
 
-    def _count(self, who: tuple[str, str], allowed: int) -> None:
-        moment = time.monotonic()
-        window = int(moment // WINDOW)
-        with self._lock:
-            if window != self._window:
-                self._window = window
-                self._calls.clear()
-            self._calls[who] += 1
-            over = self._calls[who] > allowed
-        if over:
-            raise _too_many(moment)
+    async def _count(self, limit: str, *who: str) -> None:
+        told = b"expunge-rate-limit/1\x00" + json.dumps(who).encode()
+        counter = hmac.digest(self._key, told, "sha256").hex()[:32]
+        result = await self._hit(limit, counter)
+        if result.limited:
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too-many-calls",
+                "Too many calls in this minute.",
+                headers={"Retry-After": str(max(1, math.ceil(result.state.retry_after)))},
+            )
+
+    async def _hit(self, limit: str, counter: str) -> rate_limiter.RateLimitResult:
+        if self._shared and time.monotonic() >= self._redis_from:
+            try:
+                async with asyncio.timeout(REDIS_PATIENCE):
+                    return await self._shared[limit].limit(counter)
+            except (StoreUnavailableError, TimeoutError) as error:
+                self._redis_from = time.monotonic() + REDIS_PAUSE
+                _LOG.warning("rate limits: Redis does not answer (%s); counted in this process", type(error).__name__)
+        return await self._own[limit].limit(counter)
 
 
-def _counted_as(address: str) -> str:
-    """Under what the calls from an address are counted; what is none is all one."""
-    return _network(address) if len(address) <= _LONGEST else ""
+def _limit(kind: str, per_minute: int, store: BaseStore) -> Throttled:
+    return Throttled(
+        using=RateLimiterType.FIXED_WINDOW.value,
+        quota=rate_limiter.per_min(per_minute),
+        store=store,
+        key_prefix=f"expunge:{kind}",
+    )
 
 
-@lru_cache(maxsize=4096)
 def _network(address: str) -> str:
-    """An IPv4 address, also one mapped into IPv6; of IPv6 the /64, which one subscriber has at least (RFC 6177)."""
+    """Under what an address is counted: of IPv6 the /64, which one subscriber has at least (RFC 6177)."""
     try:
         there = ip_address(address.partition("%")[0])
     except ValueError:
         return ""
     if isinstance(there, IPv4Address):
         return str(there)
-    if there.ipv4_mapped is not None:
-        return str(there.ipv4_mapped)
-    return str(IPv6Network((int(there), 64), strict=False))
-
-
-def _too_many(moment: float) -> ProblemError:
-    return ProblemError(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "too-many-calls",
-        "Too many calls in this minute.",
-        headers={"Retry-After": str(int(WINDOW - moment % WINDOW) + 1)},
-    )
+    return str(there.ipv4_mapped or f"{int(there) >> 64:x}/64")
