@@ -12,5 +12,5 @@ the standard library alone.
     json_fields   typed readers of parsed JSON
     log/          the append-only log: RFC 6962 trees and C2SP tiles, checkpoints, inclusion proofs
     verify/       verify(export, trust, openings, now) -> Verdict, and its command line
-    page/         a receipt as plain HTML
+    page/         a receipt as plain HTML (Jinja2), which the verifier never imports
 """

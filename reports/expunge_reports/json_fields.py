@@ -13,12 +13,18 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 def mapping(value: object, what: str, required: Sequence[str], optional: Sequence[str] = ()) -> Mapping[str, object]:
     """Return `value` as an object that has every required member and none beyond the optional ones."""
+    found = members(value, what)
+    if not set(required) <= found.keys():
+        raise MalformedError(f"{what} lacks a required member")
+    if not found.keys() <= {*required, *optional}:
+        raise MalformedError(f"{what} has an unknown member")
+    return found
+
+
+def members(value: object, what: str) -> Mapping[str, object]:
+    """Return `value` as an object, whatever members it has."""
     if not isinstance(value, dict):
         raise MalformedError(f"{what} is not an object")
-    if not set(required) <= value.keys():
-        raise MalformedError(f"{what} lacks a required member")
-    if not value.keys() <= {*required, *optional}:
-        raise MalformedError(f"{what} has an unknown member")
     return value
 
 

@@ -214,9 +214,7 @@ def parse(payload: bytes) -> Statement:
     json_fields.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
     inner = json_fields.mapping(outer["predicate"], "the predicate", _PREDICATE)
     owed = json_fields.mapping(inner["open"], "open", ("items", "lastExpectedBy"))
-    body = inner["body"]
-    if not isinstance(body, dict):
-        raise MalformedError("the body is not an object")
+    body = json_fields.members(inner["body"], "the body")
     series = json_fields.text(inner["series"], "series")
     if not is_series(series):
         raise MalformedError("series is not er_ and 32 hexadecimal digits")

@@ -19,9 +19,10 @@ from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.transparency_log import TRUST_FILE
-from expunge_reports import export, page, trust
+from expunge_reports import export, trust
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log
+from expunge_reports.page.render import receipt_page
 from expunge_reports.verify import verifier
 
 
@@ -35,7 +36,7 @@ def receipt(office: Office, batch: Batch) -> tuple[list[Any], str]:
     verdict = verifier.verify(data, trust.parse((settings.keys / TRUST_FILE).read_bytes()), [], datetime.now(UTC))
     assert verdict.authentic
     shared = export.parse(data).shared
-    return [shared[digest] for digest in verdict.statements[0].context], page.render(verdict, shared)
+    return [shared[digest] for digest in verdict.statements[0].context], receipt_page(verdict, shared)
 
 
 def test_a_clients_receipt_holds_both_clocks(workshop: Office, probe: Probe) -> None:

@@ -23,7 +23,7 @@ def refuse(*_arguments, **_keywords):
 socket.socket = socket.create_connection = refuse
 from expunge_orchestrator.cli import run
 code = run(sys.argv[1:])
-heavy = {"sqlalchemy", "psycopg", "boto3", "botocore", "redis", "pydantic", "typer", "rich", "alembic"}
+heavy = {"sqlalchemy", "psycopg", "boto3", "botocore", "redis", "pydantic", "typer", "rich", "alembic", "jinja2"}
 print("loaded:", sorted(heavy & sys.modules.keys()))
 sys.exit(code)
 """

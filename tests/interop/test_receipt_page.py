@@ -1,14 +1,14 @@
 """Debian's Chromium, which we did not write, shows the receipt page without a complaint and without overflow."""
 
 import html
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.interop import chromium
 
-from expunge_reports import page
-from expunge_reports.page import style
+from expunge_reports.page.render import receipt_page
 from expunge_reports.statement import Open, Statement
 from expunge_reports.verify.verdict import AsOf, Verdict
 
@@ -89,7 +89,7 @@ def _receipt() -> tuple[Verdict, dict[str, object]]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     made = tmp_path_factory.mktemp("page") / "receipt.html"
-    made.write_text(page.render(*_receipt()), encoding="utf-8")
+    made.write_text(receipt_page(*_receipt()), encoding="utf-8")
     return made
 
 
@@ -140,9 +140,10 @@ def test_it_fits_and_nothing_is_complained_of(browser, file, tmp_path, width, sc
 
 
 def test_the_style_sheet_applies_in_both_schemes(browser, file):
-    for scheme, colours in (("light", style.LIGHT), ("dark", style.DARK)):
+    papers = re.findall(r"--paper: #(\w{6});", file.read_text(encoding="utf-8"))
+    for scheme, paper in zip(("light", "dark"), papers, strict=True):
         browser.open(file, width=900, scheme=scheme)
-        wanted = ", ".join(str(int(colours["paper"][place : place + 2], 16)) for place in (1, 3, 5))
+        wanted = ", ".join(map(str, bytes.fromhex(paper)))
         assert browser.value(BACKGROUND) == f"rgb({wanted})"
 
 

@@ -62,6 +62,13 @@ def test_the_example_maps_are_in(contents: set[str]) -> None:
     assert any(name.endswith((".yaml", ".yml")) for name in examples)
 
 
+def test_the_templates_of_pages_are_in(contents: set[str]) -> None:
+    folder = PACKAGES["expunge_reports"]
+    templates = {path for path in folder.glob("expunge_reports/page/templates/**/*") if path.is_file()}
+    assert {path.suffix for path in templates} == {".html", ".css"}
+    assert {path.relative_to(folder).as_posix() for path in templates} <= contents
+
+
 def _tracked(package: Path, folder: Path) -> set[str]:
     """Return the package's files as names in the wheel: migrations, SQL and data files as well as code."""
     listing = subprocess.run(

@@ -17,7 +17,7 @@ from expunge_orchestrator.presentation import location_view
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import opened
-from expunge_reports.page.words import duration
+from expunge_reports.page.moments import period
 
 _STARTS = {
     StartEvent.COLLECTED: "collection",
@@ -84,7 +84,7 @@ def show(found: Location) -> None:
             name,
             one.purpose,
             ", ".join(one.categories),
-            f"{duration(str(one.rule.period))} from {_STARTS[one.rule.start]}",
+            f"{period(str(one.rule.period))} from {_STARTS[one.rule.start]}",
         )
         for name, one in found.data_types.items()
         if name in held
@@ -168,4 +168,4 @@ def _show_not_looked_into(found: Location) -> None:
 
 
 def _kept(retention: object) -> str:
-    return duration(str(retention))
+    return period(str(retention))

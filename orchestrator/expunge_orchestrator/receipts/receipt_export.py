@@ -15,9 +15,10 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.transparency_log import TRUST_FILE, read_log
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports import canonical, dsse, export, page, trust
+from expunge_reports import canonical, dsse, export, trust
 from expunge_reports import statement as statements
 from expunge_reports.log.append_only_log import Log
+from expunge_reports.page.render import receipt_page
 from expunge_reports.verify import verifier
 
 
@@ -73,7 +74,7 @@ def trust_file(workspace: Workspace) -> bytes:
 def as_html(workspace: Workspace, data: bytes, at: datetime) -> str:
     """An export as a page, with the verdict that the offline verifier gives."""
     verdict = verifier.verify(data, trust.parse(trust_file(workspace)), [], at)
-    return page.render(verdict, export.parse(data).shared)
+    return receipt_page(verdict, export.parse(data).shared)
 
 
 def export_of(connection: sa.Connection, log: Log, series: str) -> bytes:

@@ -5,11 +5,13 @@ import hashlib
 import itertools
 import re
 from html.parser import HTMLParser
+from importlib import resources
 
 import pytest
 
-from expunge_reports import export, page
-from expunge_reports.page import style, words
+from expunge_reports import canonical, export
+from expunge_reports.page import glossary, moments
+from expunge_reports.page.render import receipt_page
 from expunge_reports.statement import EVENTS, Open
 from expunge_reports.verify import verdict_text
 
@@ -141,7 +143,7 @@ def read(html: str) -> Structure:
 
 def render(operator) -> str:
     data = operator.export()
-    return page.render(operator.verify(data), export.parse(data).shared)
+    return receipt_page(operator.verify(data), export.parse(data).shared)
 
 
 def cite(*documents):
@@ -178,7 +180,7 @@ def test_a_limited_request_is_never_read_as_the_whole(make_operator):
     text = read(render(operator)).text
     assert "Only these data types: exports, messages" in text
     for event in ("accepted", "erased"):
-        assert f"{words.EVENT_WORDS[event]} (of the data types asked for only)" in text
+        assert f"{glossary.EVENTS[event]} (of the data types asked for only)" in text
     verdict = operator.verify(operator.export())
     said = verdict_text.lines(verdict)
     assert "limited to data of these types: exports, messages; of all other data nothing is said" in said
@@ -195,7 +197,7 @@ def test_a_limit_that_cannot_be_read_is_still_said(make_operator, limit):
     operator = make_operator(documents=[PLAN])
     operator.issue("accepted", body={"controller": "shop", "dataTypes": limit, "context": cite(PLAN)})
     operator.issue("erased", body={"controller": "shop", "dataTypes": limit, "stores": STORES})
-    assert read(render(operator)).text.count("(of the data types asked for only)") == 3
+    assert read(render(operator)).text.count("(of the data types asked for only)") == 4
     said = "\n".join(verdict_text.lines(operator.verify(operator.export())))
     assert "limited to data of these types: (in a form that this version does not know)" in said
     assert "\x1b" not in said
@@ -219,6 +221,13 @@ def test_the_verdict_and_its_limits_come_first(whole):
         )
     ]
     assert places == sorted(places)
+
+
+def test_what_was_stated_and_what_is_open_stand_in_the_verdict(finished):
+    text = read(receipt_page(finished.verify(finished.export()), export.parse(finished.export()).shared)).text
+    verdict = text[: text.index("What this verdict rests on")]
+    stated = f"{glossary.EVENTS['partially-erased']}. Then: {glossary.EVENTS['closed']}"
+    assert f"Stated by 2026-11-24 10:15:42 UTC: {stated}. Still open: Nothing; this is the last statement." in verdict
 
 
 def test_one_table_holds_the_collections_of_a_statement(whole):
@@ -418,12 +427,16 @@ UNKNOWN_BODIES = {
     "stores as an object": {"stores": {"main": "marker"}},
     "a store as text": {"stores": ["marker"]},
     "a count as text": {
-        "stores": [{"store": "a", "collections": [{**STORES[0]["collections"][0], "found": "marker"}]}]
+        "stores": [{"store": "a", "collections": [{**STORES[0]["collections"][1], "found": "marker"}]}]
     },
     "a further member of a collection": {
         "stores": [{"store": "a", "collections": [{**STORES[0]["collections"][0], "x": "marker"}]}]
     },
     "a further member of a store": {"stores": [{**STORES[0], "x": {"deep": ["marker"]}}]},
+    "a further member of two stores of one name": {"stores": [{**STORES[0], "x": "y"}, {**STORES[0], "x": "marker"}]},
+    "a store without collections": {"stores": [{"store": "marker"}]},
+    "collections that are null": {"stores": [{"store": "marker", "collections": None}]},
+    "a count below 0": {"stores": [{"store": "marker", "collections": [{**STORES[0]["collections"][0], "found": -1}]}]},
     "a further member": {"x": [{"deep": "marker"}]},
     "an outcome that is not the event": {"outcome": "marker"},
     "an unknown outcome": {"stores": [{"store": "a", "collections": [{"collection": "b", "outcome": "marker"}]}]},
@@ -444,6 +457,14 @@ UNKNOWN_DOCUMENTS = {
     "a further member of a planned store": {**PLAN, "stores": [{**PLAN["stores"][0], "x": "marker"}]},
     "a further member of a log": {**PLAN, "logsLeftAlone": [{**PLAN["logsLeftAlone"][0], "x": "marker"}]},
 }
+
+
+@pytest.mark.parametrize("around", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+def test_data_as_deep_as_a_receipt_may_hold_is_shown(issue, around):
+    deep: object = "marker"
+    for _ in range(canonical.MAX_DEPTH - 2):  # the export and its `shared` are around it
+        deep = around(deep)
+    assert "marker" in read(issue({}, deep)).text
 
 
 @pytest.mark.parametrize("body", UNKNOWN_BODIES.values(), ids=UNKNOWN_BODIES)
@@ -483,9 +504,25 @@ def test_nothing_in_a_receipt_becomes_markup(issue):
     found = read(html)
     assert html.count("alert(1)") > 30
     assert {tag for tag, _ in found.tags} <= {
-        *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "section", "div", "p", "span"),
+        *(
+            "html",
+            "head",
+            "meta",
+            "title",
+            "style",
+            "body",
+            "main",
+            "h1",
+            "h2",
+            "h3",
+            "section",
+            "div",
+            "p",
+            "span",
+            "strong",
+        ),
         *("table", "caption", "thead", "tbody", "tr", "th", "td", "time", "code", "ul", "li", "dl", "dt", "dd", "br"),
-        *("details", "summary", "figure", "figcaption", "svg", "desc", "text", "line", "rect", "path"),
+        *("details", "summary", "figure", "figcaption", "svg", "desc", "g", "text", "line", "rect", "path"),
     }
     assert not [name for _, attributes in found.tags for name in attributes if name.startswith(("on", "style"))]
     assert not {"src", "href", "xlink:href"} & {name for _, attributes in found.tags for name in attributes}
@@ -493,7 +530,7 @@ def test_nothing_in_a_receipt_becomes_markup(issue):
 
 def test_a_receipt_that_is_not_authentic_shows_the_reason_alone(finished, edit):
     data = edit(finished.export(), lambda document: document["shared"].popitem())
-    html = page.render(finished.verify(data), export.parse(data).shared)
+    html = receipt_page(finished.verify(data), export.parse(data).shared)
     assert "invalid: shared-document-missing" in html
     assert "pg-main" not in html
     assert "data-map" not in html
@@ -539,21 +576,27 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("colours", [style.LIGHT, style.DARK], ids=["light", "dark"])
+def colours(scheme: str) -> dict[str, str]:
+    sheet = resources.files("expunge_reports.page").joinpath("templates/page.css").read_text()
+    light, dark, paper = (dict(re.findall(r"--(\w+): (#\w{6});", part)) for part in sheet.split(":root {")[1:])
+    return {"light": light, "dark": dark, "print": light | paper}[scheme]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
 @pytest.mark.parametrize(("ink", "least"), [("ink", 7), ("quiet", 4.5), ("open", 4.5), ("mark", 3), ("line", 3)])
 @pytest.mark.parametrize("ground", ["paper", "panel"])
-def test_contrast_is_sufficient(colours, ink, least, ground):
-    dark, light = sorted((luminance(colours[ink]), luminance(colours[ground])))
+def test_contrast_is_sufficient(scheme, ink, least, ground):
+    dark, light = sorted(luminance(colours(scheme)[name]) for name in (ink, ground))
     assert (light + 0.05) / (dark + 0.05) >= least
 
 
 def test_every_event_has_words():
-    assert page.EVENT_WORDS.keys() == EVENTS
+    assert glossary.EVENTS.keys() == EVENTS
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [("P90D", "90 days"), ("P1Y6M", "1 year, 6 months"), ("P2W", "2 weeks"), ("P", "P"), ("PT1H", "PT1H"), ("x", "x")],
 )
-def test_durations_in_words(given, said):
-    assert words.duration(given) == said
+def test_periods_in_words(given, said):
+    assert moments.period(given) == said

@@ -1,0 +1,278 @@
+"""The forms of bodies and shared documents. A field is the JSON member of its name in camelCase.
+
+A receipt's signatures say who wrote a body, not that this version of the page knows its form. `read` gives None for
+another form than is declared here, and keeps members that are not declared as `further`: the page shows both
+generically. A member whose field has a default may be absent.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache, partial
+from types import UnionType
+from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from expunge_reports import json_fields
+from expunge_reports.errors import MalformedError
+
+Members = Mapping[str, object]
+_Form = TypeVar("_Form")
+_Reader = Callable[[object, str], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One collection of a statement. A count is None if it is not stated."""
+
+    collection: str
+    outcome: str
+    found: int | None = None
+    due: int | None = None
+    retained: int | None = None
+    newer: int | None = None
+    ground: str | None = None
+    until: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One store of a statement."""
+
+    store: str
+    level: str | None = None
+    cutoff: str | None = None
+    collections: tuple[Collection, ...]
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityEvidence:
+    """How the controller knows that it is the person."""
+
+    kind: str = "not stated"
+    checked_at: str | None = None
+    reference: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCopy:
+    """One backup copy; `taken_between` is the interval in which its data was read, empty if not stated."""
+
+    place: str
+    status: str
+    store: str | None = None
+    kind: str | None = None
+    id: str | None = None
+    taken_between: tuple[str, ...] = ()
+    due: str | None = None
+    expected_by: str | None = None
+    ground: str | None = None
+    blocker: str | None = None
+    further: Members
+
+    @property
+    def last_day(self) -> str | None:
+        """When it ends as stated, or None if its status or its members give no day."""
+        return (self.expected_by or self.due) if self.status == "due" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One look at one place with backup copies."""
+
+    place: str
+    at: str
+    copies: int
+    control: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCopies:
+    """The document about backup copies."""
+
+    kind: str
+    listings: tuple[Listing, ...]
+    may_hold_the_records: tuple[BackupCopy, ...]
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLeftAlone:
+    """One log that is not erased on request."""
+
+    store: str
+    collection: str
+    purpose: str | None = None
+    ground: str | None = None
+    retention: str | None = None
+    approved_by: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStore:
+    """One store of the plan; `collections` maps each to its action."""
+
+    store: str
+    kind: str
+    identity: str | None = None
+    collections: Mapping[str, str] = field(default_factory=dict)
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The document about the plan; `data_types` maps `store.collection` to its data type."""
+
+    kind: str
+    operator: str | None = None
+    contact: str | None = None
+    software: str | None = None
+    data_map: str | None = None
+    plan_digest: str | None = None
+    stores: tuple[PlannedStore, ...]
+    logs_left_alone: tuple[LogLeftAlone, ...] = ()
+    data_types: Mapping[str, str] = field(default_factory=dict)
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """That a clock was extended, once."""
+
+    last_day: str
+    at: str | None = None
+    reason: str | None = None
+    ground: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayNotCounted:
+    """A holiday or a closing day within a count of business days."""
+
+    day: str
+    name: str
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """One clock of a request."""
+
+    clock: str
+    ground: str | None = None
+    received_at: str | None = None
+    last_day: str
+    due_at: str | None = None
+    moved_from: str | None = None
+    not_counted: tuple[DayNotCounted, ...] = ()
+    extended_to: str | None = None
+    extension: Extension | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Whose public holidays are not counted."""
+
+    country: str | None = None
+    subdivision: str | None = None
+    source: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """The document about deadlines."""
+
+    kind: str
+    received_at: str | None = None
+    controller_received_at: str | None = None
+    time_zone: str | None = None
+    calendar: Calendar | None = None
+    business_days: int | None = None
+    statute: str | None = None
+    clocks: tuple[Clock, ...]
+    first: str | None = None
+    answer_by: str | None = None
+    warning: str | None = None
+    further: Members
+
+
+Document = BackupCopies | Deadlines | Plan
+
+_DOCUMENTS: Final[Mapping[str, type[Document]]] = {"copies": BackupCopies, "deadlines": Deadlines, "plan": Plan}
+
+
+def document(value: object) -> Document | None:
+    """Read a shared document as the kind that it says it is."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return read(_DOCUMENTS[kind], value) if isinstance(kind, str) and kind in _DOCUMENTS else None
+
+
+def read(form: type[_Form], value: object) -> _Form | None:
+    """Read a value as one of the forms above, or as a tuple of one."""
+    try:
+        return cast("_Form", _reader(cast("Any", form))(value, "the value"))
+    except MalformedError:
+        return None
+
+
+@cache
+def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type as it is annotated
+    if hint in _LEAVES:
+        return _LEAVES[hint]
+    if isinstance(hint, UnionType):
+        return partial(_optional, _reader(get_args(hint)[0]))
+    if get_origin(hint) is tuple:
+        return partial(_rows, _reader(get_args(hint)[0]))
+    hints = get_type_hints(hint)
+    members = {
+        one.name: _Member(
+            name=re.sub(r"_(\w)", lambda matched: matched[1].upper(), one.name),
+            reader=_reader(hints[one.name]),
+            required=one.default is MISSING and one.default_factory is MISSING,
+        )
+        for one in fields(hint)
+        if one.name != "further"
+    }
+    return partial(_record, hint, members)
+
+
+class _Member(NamedTuple):
+    name: str
+    reader: _Reader
+    required: bool
+
+
+def _record(form: Callable[..., object], members: Mapping[str, _Member], value: object, what: str) -> object:
+    left = dict(json_fields.members(value, what))
+    given = {
+        name: member.reader(left.pop(member.name, None), member.name)
+        for name, member in members.items()
+        if member.required or member.name in left
+    }
+    return form(**given, further=left)
+
+
+def _optional(reader: _Reader, value: object, what: str) -> object:
+    return None if value is None else reader(value, what)
+
+
+def _rows(reader: _Reader, value: object, what: str) -> object:
+    return tuple(reader(one, what) for one in json_fields.sequence(value, what))
+
+
+def _texts_by_name(value: object, what: str) -> object:
+    return {name: json_fields.text(one, what) for name, one in json_fields.members(value, what).items()}
+
+
+_LEAVES: Final[Mapping[Any, _Reader]] = {
+    str: json_fields.text,
+    int: json_fields.count,
+    Mapping[str, str]: _texts_by_name,
+}

@@ -1,0 +1,136 @@
+"""What the templates of a receipt show: its statements and the documents they cite, sorted and typed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from expunge_reports.page import glossary, models
+from expunge_reports.page.models import BackupCopies, Deadlines, Document, IdentityEvidence, Members, Plan, Store
+from expunge_reports.statement import Statement
+from expunge_reports.verify import verdict_text
+from expunge_reports.verify.verdict import Verdict
+
+_REQUEST: Final = frozenset({"controller", "dataTypes", "receivedAt", "identityEvidence", "context"})
+"""Members of the first body that the section on the request shows."""
+
+_ELSEWHERE: Final = frozenset({"context", "controller", "dataMap"})
+"""Members of any other body that the technical details show."""
+
+_Document = TypeVar("_Document")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementView:
+    """A statement in words.
+
+    Attributes:
+        statement: as it was verified.
+        event: what happened.
+        limited: the data types that the request was limited to, None if it was not.
+        still_open: what is owed.
+        levels: names of stores by the level that they reached.
+        stores: what happened in each; None if the body says nothing or has another form.
+        further: members that no part of the page knows.
+    """
+
+    statement: Statement
+    event: str
+    limited: Sequence[str] | None
+    still_open: str
+    levels: Mapping[str, Sequence[str]]
+    stores: Sequence[Store] | None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """An authentic receipt. Documents stand in the order of the last statements that cite them, by digest (hex).
+
+    Attributes:
+        statements: at least one.
+        evidence: how the controller knows that it is the person; None if nothing is stated or it has another form.
+        plan: the last one.
+        plans: every one.
+        deadlines: the last ones; those before are among `others`.
+        copies: what the last statement that speaks of backup copies cites.
+        earlier_copies: what it replaced.
+        others: what no other part of the page shows.
+    """
+
+    statements: Sequence[StatementView]
+    evidence: IdentityEvidence | None
+    plan: Plan | None
+    plans: Mapping[str, Plan]
+    deadlines: Deadlines | None
+    copies: BackupCopies | None
+    earlier_copies: Mapping[str, BackupCopies]
+    others: Mapping[str, object]
+
+
+def receipt_view(verdict: Verdict, shared: Mapping[str, object]) -> ReceiptView:
+    """Return the view of an authentic receipt.
+
+    Args:
+        verdict: an authentic one.
+        shared: the documents that its statements cite, by digest (hex).
+    """
+    cited = _in_order(verdict.statements, shared)
+    known = {digest: document for digest, one in cited.items() if (document := models.document(one)) is not None}
+    plans, copies, deadlines = _only(Plan, known), _only(BackupCopies, known), _only(Deadlines, known)
+    latest = next(reversed(copies), None)
+    shown = {*plans, *copies, next(reversed(deadlines), None)}
+    evidence = models.read(IdentityEvidence, verdict.statements[0].body.get("identityEvidence"))
+    return ReceiptView(
+        statements=[_statement(one) for one in verdict.statements],
+        evidence=None if evidence is None or evidence.further else evidence,
+        plan=_last(plans),
+        plans=plans,
+        deadlines=_last(deadlines),
+        copies=_last(copies),
+        earlier_copies={digest: one for digest, one in copies.items() if digest != latest},
+        others={digest: one for digest, one in cited.items() if digest not in shown},
+    )
+
+
+def _in_order(statements: Sequence[Statement], shared: Mapping[str, object]) -> dict[str, object]:
+    cited: dict[str, object] = {}
+    for current in statements:
+        for digest in current.context:
+            cited.pop(digest, None)
+            cited[digest] = shared[digest]
+    return cited
+
+
+def _only(form: type[_Document], known: Mapping[str, Document]) -> dict[str, _Document]:
+    return {digest: one for digest, one in known.items() if isinstance(one, form)}
+
+
+def _last(documents: dict[str, _Document]) -> _Document | None:
+    return next(reversed(documents.values()), None)
+
+
+def _statement(current: Statement) -> StatementView:
+    limited = verdict_text.limited_to(current)
+    known = _REQUEST if current.seq == 0 else glossary.BODY_MEMBERS.keys() | _ELSEWHERE
+    further = {member: value for member, value in current.body.items() if member not in known}
+    # The outcome of a whole request is its event again; any other is said.
+    if current.seq and further.get("outcome") == current.event:
+        del further["outcome"]
+    stores = models.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
+    levels: dict[str, list[str]] = {}
+    if stores is not None and current.seq:
+        del further["stores"]
+        for store in stores:
+            if store.level is not None:
+                levels.setdefault(store.level, []).append(store.store)
+        if unknown := [{"store": store.store, **store.further} for store in stores if store.further]:
+            further["stores"] = unknown
+    return StatementView(
+        statement=current,
+        event=glossary.event(current.event, limited=limited is not None),
+        limited=limited,
+        still_open=glossary.still_open(current.open, final=current.final),
+        levels=levels,
+        stores=stores,
+        further=further,
+    )
