@@ -29,6 +29,7 @@ class Collection:
     found: int | None = None
     due: int | None = None
     retained: int | None = None
+    gone: int | None = None
     newer: int | None = None
     ground: str | None = None
     until: str | None = None

@@ -49,6 +49,7 @@ STORES = [
                 "found": 6,
                 "due": 0,
                 "retained": 4,
+                "gone": 2,
                 "newer": 0,
                 "ground": "Ten years",
                 "until": "2035-07-10",
@@ -236,7 +237,7 @@ def test_one_table_holds_the_collections_of_a_statement(whole):
     assert invoices == [
         "invoices",
         "bookkeeping",
-        "Kept in part; of the rest nothing due is left",
+        "Kept in part; of the rest nothing due is left (2 gone)",
         "6",
         "0",
         "4",
