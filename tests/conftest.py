@@ -1,9 +1,12 @@
-"""What every test may ask for; the fixtures themselves are in tests/fixtures/."""
+"""What every test may ask for; the fixtures themselves are in tests/support/."""
 
 from __future__ import annotations
 
 import pytest
-from tests.fixtures.servers import bucket, database, docker_compose_file, keyspace, s3, servers
+
+pytest.register_assert_rewrite("tests.support")  # before it is imported: its assertions explain themselves too
+
+from tests.support.servers import bucket, database, docker_compose_file, keyspace, s3, servers  # noqa: E402 - see above
 
 __all__ = ["bucket", "database", "docker_compose_file", "keyspace", "s3", "servers"]
 

@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.acceptance.desk import forking
-from tests.acceptance.probe import probe
-from tests.fixtures.calltrack import Office, Town, founded, office, town
+from tests.support.cli import forking
+from tests.support.installation import Office, Town, founded, office, town
+from tests.support.store_inspector import probe
 
 __all__ = ["office", "probe", "town", "workshop"]
 

@@ -23,9 +23,9 @@ from psycopg.types.json import Json, Jsonb
 from pydantic import SecretStr
 from rich.console import Console
 from rich.traceback import Traceback
-from tests.acceptance.canaries import Flock, files_below, forms, word
-from tests.acceptance.desk import Answer, Desk, forking
-from tests.fixtures.servers import s3_client
+from tests.support.canary_values import Flock, files_below, forms, word
+from tests.support.cli import Answer, Desk, forking
+from tests.support.servers import s3_client
 
 from expunge_config.datamap import load
 from expunge_config.settings import Settings

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.desk import Desk
-from tests.acceptance.people import Made, make_caller, make_holder
-from tests.acceptance.probe import Contents, Probe, changed
-from tests.acceptance.test_holds import key, place
-from tests.acceptance.test_leftovers import leftovers
-from tests.acceptance.test_stopping import ACTOR, cancel, lines_of, statements_of
-from tests.acceptance.wrapped import Instead, before
-from tests.fixtures.calltrack import Office
+from tests.support.cancellation import ACTOR, cancel, leftovers
+from tests.support.cli import Desk
+from tests.support.faulty_connector import Instead, before
+from tests.support.holds import key, place
+from tests.support.installation import Office
+from tests.support.people import Made, make_caller, make_holder
+from tests.support.statements import limits_of, lines_of, statements_of
+from tests.support.store_inspector import Contents, Probe, changed
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator import data_type_closure
@@ -35,12 +35,6 @@ EVERYTHING = ("account", "account_anchor", "messages", "exports", "invoices", "o
 def gone(holder: Made, probe: Probe) -> set[str]:
     """The collections in which nothing of the person is left that should be gone one day."""
     return {name for name, number in holder.left(probe).items() if number == 0}
-
-
-def limits_of(office: Office, batch: Batch) -> dict[str, Any]:
-    """Event -> what its statement says the request was limited to, of the first person."""
-    events = office.events(batch)[0]
-    return {event: statements_of(office, batch, event)[0].body.get("dataTypes") for event in events}
 
 
 def places_left(office: Office) -> list[list[list[str]]]:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from tests.acceptance.people import make_caller
-from tests.acceptance.probe import Probe
-from tests.fixtures.calltrack import Office
+from tests.support.installation import Office
+from tests.support.people import make_caller
+from tests.support.store_inspector import Probe
 
 from expunge_orchestrator import clock, deadlines
 from expunge_orchestrator.cli.erase import attach

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 
 import pytest
-from tests.acceptance.people import CLIENT, Made, make_caller, make_holder
-from tests.acceptance.probe import Probe
-from tests.acceptance.wrapped import Instead, idle, without
-from tests.fixtures.calltrack import Office
+from tests.support.faulty_connector import Instead, idle, without
+from tests.support.installation import Office
+from tests.support.people import CLIENT, Made, make_caller, make_holder
+from tests.support.store_inspector import Probe
 
 from expunge_config.datamap import DataMap, load
 from expunge_connectors.registry import installed

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.chaos.choice import chosen
-from tests.chaos.fixtures import chaos
-from tests.chaos.held import share
-from tests.chaos.runs import Chaos, sample
-from tests.chaos.servers import met, outages
+from tests.support.chaos.disturbed_runs import share
+from tests.support.chaos.fixtures import chaos
+from tests.support.chaos.sampling import chosen
+from tests.support.chaos.scenarios import Chaos, sample
+from tests.support.chaos.server_outages import met, outages
 
 __all__ = ["chaos"]
 

@@ -13,12 +13,12 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.exc import InternalError, OperationalError
-from tests.acceptance.crowd import make_crowd, poisoned
-from tests.acceptance.probe import Probe
-from tests.acceptance.test_holds import key, lift, place
-from tests.acceptance.test_stopping import cancel
-from tests.fixtures.calltrack import Office, Town
-from tests.fixtures.servers import wait_until
+from tests.support.bulk_people import make_crowd, poisoned
+from tests.support.cancellation import cancel
+from tests.support.holds import key, lift, place
+from tests.support.installation import Office, Town
+from tests.support.servers import wait_until
+from tests.support.store_inspector import Probe
 
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import LedgerBusyError, is_ledger_failure

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.acceptance.desk import Desk
-from tests.fixtures.servers import Keyspace
-from tests.integration.postgres.company import populate
+from tests.support.cli import Desk
+from tests.support.postgres.company import populate
+from tests.support.servers import Keyspace
 
 
 @pytest.fixture

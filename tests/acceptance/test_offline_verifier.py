@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fixtures.calltrack import Office
+from tests.support.installation import Office
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger.database import reading

@@ -12,9 +12,9 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
-from tests.docs.pages import ROOT
-from tests.fixtures.embedded import processes_below, reachable_directory
-from tests.fixtures.servers import wait_until
+from tests.support.documentation import ROOT
+from tests.support.host_state import processes_below, reachable_directory
+from tests.support.servers import wait_until
 
 from expunge_orchestrator.dev_servers.ports import is_free
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.probe import probe
-from tests.fixtures.api import door
-from tests.fixtures.calltrack import town
+from tests.support.api import door
+from tests.support.installation import town
+from tests.support.store_inspector import probe
 
 __all__ = ["door", "probe", "town"]

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from httpx2 import Response
-from tests.acceptance.crowd import poisoned
-from tests.acceptance.people import make_holder
-from tests.acceptance.probe import Probe
-from tests.fixtures.api import Door, once
+from tests.support.api import Door, listed, once
+from tests.support.bulk_people import poisoned
+from tests.support.people import make_holder
+from tests.support.store_inspector import Probe
 
 from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/batches"
-
-
-def listed(door: Door, first: int, number: int) -> tuple[str, str]:
-    client = door.office.town.company.clients[2].id
-    callers = door.office.town.company.callers_of(client)[first : first + number]
-    return f"client:{client}", "caller_id\n" + "".join(f"{one}\n" for one in callers)
 
 
 def test_planned_started_watched_told(door: Door) -> None:

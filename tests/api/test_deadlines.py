@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.fixtures.api import Door, once
+from tests.support.api import Door, once
 
 from expunge_orchestrator import deadlines
 from expunge_orchestrator.auth.principals import Role

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
-from tests.acceptance.people import Made, make_caller
-from tests.acceptance.probe import Probe
-from tests.fixtures.api import Door, once, opened_door
-from tests.fixtures.calltrack import Town
+from tests.support.api import Door, once, opened_door
+from tests.support.installation import Town
+from tests.support.people import Made, make_caller
+from tests.support.store_inspector import Probe
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import tables

@@ -29,14 +29,14 @@ from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
-from tests.acceptance.probe import Probe
-from tests.api.recipes import ready
-from tests.api.stock import CANARY, Recipe, Stock
-from tests.api.test_opendsr import certificate_in
-from tests.api.test_who_may_do_what import EVERYBODY, MAY, ROLES, Cells
-from tests.api.watching import PHONE, Watch
-from tests.fixtures.api import opened_door
-from tests.fixtures.calltrack import Town
+from tests.support.api import opened_door
+from tests.support.api_fixtures import CANARY, Recipe, Stock
+from tests.support.api_permissions import EVERYBODY, MAY, ROLES, Cells
+from tests.support.installation import Town
+from tests.support.leak_detector import PHONE, Watch
+from tests.support.opendsr import certificate_in
+from tests.support.store_inspector import Probe
+from tests.support.valid_calls import ready
 
 from expunge_orchestrator.dev_servers import Endpoints
 

@@ -5,54 +5,27 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
 from httpx2 import Response
-from tests.acceptance.people import make_caller
-from tests.acceptance.probe import Probe
-from tests.fixtures.api import Door, opened_door
-from tests.fixtures.calltrack import Town
+from tests.support.api import Door, opened_door
+from tests.support.installation import Town
+from tests.support.opendsr import DOMAIN, certificate_in
+from tests.support.people import make_caller
+from tests.support.store_inspector import Probe
 
-from expunge_config.api_settings import OpenDsr
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.ledger.tables import batch
 
 BASE = "/opendsr/v2"
-DOMAIN = "erasure.calltrack.example"
-
-
-def certificate_in(directory: Path, domain: str = DOMAIN) -> OpenDsr:
-    """A certificate of this domain, and its key."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (directory / "cert.pem").write_bytes(made.public_bytes(pem))
-    (directory / "key.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    identities = {"email": "email", "controller_customer_id": "caller_id", "phone": "phone"}
-    return OpenDsr(domain=DOMAIN, certificate=directory / "cert.pem", key=directory / "key.pem", identities=identities)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
-from tests.fixtures.api import Door, bearer, once
+from tests.support.api import Door, bearer, once
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.database import reading

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.people import make_caller
-from tests.acceptance.probe import Probe, changed
-from tests.acceptance.test_leftovers import half_way
-from tests.acceptance.wrapped import Instead
-from tests.fixtures.api import Door, once
+from tests.support.api import Door, once
+from tests.support.cancellation import half_way
+from tests.support.faulty_connector import Instead
+from tests.support.people import make_caller
+from tests.support.store_inspector import Probe, changed
 
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.auth.principals import Role

@@ -18,15 +18,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives import serialization
 from fastapi.testclient import TestClient
 from joserfc import jwe, jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
-from tests.acceptance.probe import Probe
-from tests.acceptance.probe import changed as differs
-from tests.fixtures.api import AUDIENCE, Door, Signer, bearer, once, opened_door
-from tests.fixtures.calltrack import Town
+from tests.support.api import AUDIENCE, Door, Signer, bearer, once, opened_door, raw, signed_by_hand
+from tests.support.installation import Town
+from tests.support.store_inspector import Probe
+from tests.support.store_inspector import changed as differs
 
 from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_orchestrator.api.app import build
@@ -62,21 +61,6 @@ def refused(door: Door, token: str, why: str = "credential-refused") -> None:
 def made(door: Door) -> int:
     with door.office.workspace.ledger.begin() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(request)).scalar_one()
-
-
-def raw(header: object, claims: object, signature: bytes = b"") -> str:
-    """A compact token, made by hand."""
-    parts = [json.dumps(one).encode() if not isinstance(one, bytes) else one for one in (header, claims)]
-    return ".".join(urlsafe_b64encode(one).decode().rstrip("=") for one in (*parts, signature))
-
-
-def signed_by_hand(header: dict[str, Any], claims: object, key: ECKey) -> str:
-    """Signed rightly over whatever the header says; the library would refuse to."""
-    told = raw(header, claims).rsplit(".", 1)[0]
-    private = key.private_key
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
-    r, s = utils.decode_dss_signature(private.sign(told.encode(), ec.ECDSA(hashes.SHA256())))
-    return f"{told}.{urlsafe_b64encode(r.to_bytes(32) + s.to_bytes(32)).decode().rstrip('=')}"
 
 
 def changed(**values: object) -> Change:

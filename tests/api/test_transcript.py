@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.api.transcript import Terminal, brought_up_to_date, files, typed
-from tests.docs.pages import ROOT
-from tests.fixtures.calltrack import Town, founded
+from tests.support.doc_session import Terminal, brought_up_to_date, files, typed
+from tests.support.documentation import ROOT
+from tests.support.installation import Town, founded
 
 from expunge_orchestrator.dev_servers.ports import free_ports
 

@@ -24,12 +24,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 from rich.console import Console
-from tests.bench import api, batches, by_hand, keys, objects, signing, startup
+from tests.bench import api, baseline, batches, keys, objects, signing, startup
 from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
 from tests.bench.measuring import Stages, machine, median, ruled, spread
-from tests.fixtures.calltrack import Office, Town, founded
+from tests.support.installation import Office, Town, founded
 
 from expunge_config.examples.calltrack import Company
 from expunge_orchestrator import dev_servers
@@ -78,7 +78,7 @@ def bench_company(out: Console, options: argparse.Namespace) -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="expunge-bench-")))
         out.print(f"\n[bold]Company[/]: {options.people} people, {town.loaded.rows} rows, three stores")
         office = stack.enter_context(founded(town, directory / "expunge", inspection_holds=timedelta(minutes=1)))
-        script = stack.enter_context(by_hand.script(town.stack.endpoints, town.loaded.postgres_url))
+        script = stack.enter_context(baseline.script(town.stack.endpoints, town.loaded.postgres_url))
         made = make_indexes(office, town)
         out.print(f"{made} indexes were made first, as `expunge check` words them; the script has them too")
         callers = {client.id: town.company.callers_of(client.id) for client in town.company.clients}
@@ -180,7 +180,7 @@ def show_ones(out: Console, how: str, found: Sequence[tuple[Stages, Stages]]) ->
 def show_batches(
     out: Console,
     office: Office,
-    script: by_hand.Script,
+    script: baseline.Script,
     dealt: dict[int, list[batches.Share]],
     sizes: Sequence[int],
 ) -> None:

@@ -27,7 +27,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, SecretStr
 from rich.console import Console
 from tests.bench.measuring import ruled
-from tests.fixtures.api import APP, AUDIENCE, Signer
+from tests.support.api import APP, AUDIENCE, Signer
 
 from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_config.settings import Settings

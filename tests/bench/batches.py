@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
-from tests.bench.by_hand import Script
+from tests.bench.baseline import Script
 from tests.bench.measuring import Stages, Timed, elapsed, peak_memory
-from tests.fixtures.calltrack import Office
+from tests.support.installation import Office
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat
 from expunge_orchestrator.execution import batch_states

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import redis
 from rich.console import Console
 from tests.bench.measuring import elapsed, median, ruled, spread
-from tests.contract.maps import COMPANY, data_map
+from tests.support.contract_maps import COMPANY, data_map
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from tests.bench.measuring import elapsed, median, ruled, spread
-from tests.contract.maps import COMPANY, data_map
-from tests.fixtures.servers import s3_client
+from tests.support.contract_maps import COMPANY, data_map
+from tests.support.servers import s3_client
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat

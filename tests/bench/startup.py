@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from tests.bench.measuring import elapsed
-from tests.fixtures.calltrack import Office
+from tests.support.installation import Office
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.chaos.choice import Choice, chosen
-from tests.chaos.fixtures import chaos, fleet
+from tests.support.chaos.fixtures import chaos, fleet
+from tests.support.chaos.sampling import Choice, chosen
 
 __all__ = ["chaos", "choice", "fleet"]
 

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from tests.chaos import accounts
-from tests.chaos.choice import Choice
-from tests.chaos.runs import KILLED, Chaos, Ending
-from tests.chaos.world import Request
+from tests.support.chaos import ledger_summary
+from tests.support.chaos.commands import REQUEST, command
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import KILLED, Chaos, Ending
 
-from expunge_orchestrator.demo.oracle import Erased, check
+from expunge_orchestrator.demo.oracle import check
 
-# Nobody of them shares a home with another one: two chunks run at once, and who comes last to a shared home may differ.
-REQUEST = Request("crowd", "calltrack", "user_id\n1\n4\n8\n10\n15\n", Erased(users=frozenset({1, 4, 8, 10, 15})))
 MAX_KILLS = 3
-
-
-def command(chaos: Chaos, home: Path, *words: str) -> subprocess.Popen[bytes]:
-    """Type a command."""
-    with (home / "output.txt").open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "expunge_orchestrator.cli", *words],
-            env=chaos.world.environment(home),
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
 
 
 def typed_until_it_ends(chaos: Chaos, home: Path, source: random.Random, seconds: float, *words: str) -> int:
@@ -61,7 +45,7 @@ def test_killed_command_typed_again(chaos: Chaos, choice: Choice) -> None:
         began = time.monotonic()
         assert command(chaos, home, *words).wait() == 0, (home / "output.txt").read_text()
         took.append(time.monotonic() - began)
-    ending = Ending((), chaos.world.picture(), accounts.of(home), home)
+    ending = Ending((), chaos.world.picture(), ledger_summary.of(home), home)
     assert {event for _, _, event in ending.account.told["events"]} == {"accepted", "partially-erased", "settled"}
     assert ending.picture.rewritten_since(before) == []
     assert check(judged, chaos.world.snapshot(), REQUEST.erased) == []

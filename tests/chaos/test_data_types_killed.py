@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.chaos.choice import Choice
-from tests.chaos.pictures import UPLOADS
-from tests.chaos.runs import Chaos, Point, Scene, sample
-from tests.chaos.world import EXPORTS, Request
+from tests.support.chaos.company import EXPORTS, Request
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import Chaos, Point, Scene, sample
+from tests.support.chaos.store_snapshot import UPLOADS
 
 from expunge_orchestrator.demo.oracle import Erased
 

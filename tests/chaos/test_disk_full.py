@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.chaos.choice import Choice
-from tests.chaos.disks import cramped, sorts
-from tests.chaos.driver import PID
-from tests.chaos.held import Trial, share
-from tests.chaos.runs import Chaos, Point
-from tests.chaos.test_command_killed import REQUEST
+from tests.support.chaos.commands import REQUEST
+from tests.support.chaos.disturbed_runs import Trial, share
+from tests.support.chaos.driver import PID
+from tests.support.chaos.full_disks import cramped, sorts
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import Chaos, Point
 
 from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError

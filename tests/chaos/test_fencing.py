@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.chaos import accounts
-from tests.chaos.runs import KILLED, Chaos, Scene
+from tests.support.chaos import ledger_summary
+from tests.support.chaos.scenarios import KILLED, Chaos, Scene
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
@@ -133,13 +133,13 @@ def test_overtaken_delivery_writes_nothing(
             assert held.called.wait(PATIENCE)
             step_done(workspace, chunk)
             written = chunk_row(workspace)
-            told = accounts.of(home).told
+            told = ledger_summary.of(home).told
         finally:
             held.released.set()
             zombie.join(PATIENCE)
         assert answers == [False]
         assert chunk_row(workspace) == written
-        assert accounts.of(home).told == told
+        assert ledger_summary.of(home).told == told
         finish(workspace)
         assert list(chaos.differences(home, before, scene.ending)) == []
 
@@ -147,11 +147,11 @@ def test_overtaken_delivery_writes_nothing(
 def test_second_runner_is_refused(chaos: Chaos) -> None:
     scene = scene_of(chaos, "callers, erase")
     with begun(chaos, scene) as (home, workspace, _):
-        before, told = chaos.world.picture(), accounts.of(home).told
+        before, told = chaos.world.picture(), ledger_summary.of(home).told
         with runner_lock(workspace.ledger):
             with pytest.raises(LedgerBusyError):
                 finish(workspace)
-            assert accounts.of(home).told == told
+            assert ledger_summary.of(home).told == told
             assert chaos.world.picture().differences(before) == []
         finish(workspace)
         assert list(chaos.differences(home, before, scene.ending)) == []
@@ -161,7 +161,7 @@ def test_second_command_waits_and_takes_over(chaos: Chaos) -> None:
     """While another process holds the ledger, a command does nothing; when that one is gone, it does the work."""
     scene = scene_of(chaos, "callers, erase")
     with begun(chaos, scene) as (home, workspace, _):
-        before, told = chaos.world.picture(), accounts.of(home).told
+        before, told = chaos.world.picture(), ledger_summary.of(home).told
         with reading(workspace.ledger) as connection:
             (batch,) = batches(connection)
         with (home / "output.txt").open("wb") as output, ExitStack() as first:
@@ -179,7 +179,7 @@ def test_second_command_waits_and_takes_over(chaos: Chaos) -> None:
                 # Long enough for it to come to the lock, usually; if it is slower, less is seen, nothing else.
                 with pytest.raises(subprocess.TimeoutExpired):
                     process.wait(4)
-                assert accounts.of(home).told == told
+                assert ledger_summary.of(home).told == told
                 assert chaos.world.picture().differences(before) == []
                 first.close()
                 code = process.wait(PATIENCE)
@@ -210,13 +210,13 @@ def put_back(kept: Path, home: Path) -> None:
 def behind(chaos: Chaos, scene: Scene, home: Path) -> None:
     """The run must be refused, and no store be asked for or told anything but what it is."""
     picture = chaos.world.picture()
-    told = accounts.of(home).told
+    told = ledger_summary.of(home).told
     code, points = chaos.run(scene.request, scene.half, home, 0)
     assert code == LedgerBehindError.exit_code
     assert LedgerBehindError.__name__ in chaos.driver.complaints.read_text()
     assert {point.partition(".")[2] for point in points if "." in point} <= {"inspect", "identity", "now"}
     assert chaos.world.picture().differences(picture) == []
-    after = accounts.of(home).told
+    after = ledger_summary.of(home).told
     for name in ("batches", "chunks", "items", "events", "suppression", "steps"):
         assert after[name] == told[name]
 

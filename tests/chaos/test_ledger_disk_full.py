@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.chaos import ledger_disks, ledgers
-from tests.chaos.choice import Choice
-from tests.chaos.held import SECONDS, Trial, share
-from tests.chaos.ledgers import LedgerServer
-from tests.chaos.runs import Chaos, Point
-from tests.chaos.test_command_killed import REQUEST, command
+from tests.support.chaos import ledger_backends, ledger_full_disks
+from tests.support.chaos.commands import REQUEST, command
+from tests.support.chaos.disturbed_runs import SECONDS, Trial, share
+from tests.support.chaos.ledger_backends import LedgerServer
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import Chaos, Point
 
 from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
@@ -43,7 +43,7 @@ def shortages(fleet: Chaos, seed: int) -> list[Shortage]:
     return [
         Shortage(Point(scene, source.randint(low + 1, high)), sort, source.randint(0, MOST_FREE))
         for scene in fleet.scenes
-        for sort in ledger_disks.sorts(ledger_of(fleet))
+        for sort in ledger_full_disks.sorts(ledger_of(fleet))
         for low, high in _stretches(len(scene.ending.points))
     ]
 
@@ -64,11 +64,11 @@ def met(fleet: Chaos, shortage: Shortage) -> tuple[int, list[str]]:
     trial = Trial.of(fleet, shortage.point.scene)
     let_go = trial.held(shortage.point.number)
     try:
-        ledger_disks.fill(ledger, shortage.sort, shortage.free)
+        ledger_full_disks.fill(ledger, shortage.sort, shortage.free)
         let_go()
         code = fleet.driver.end()
     finally:
-        ledger_disks.make_room(ledger, shortage.sort)
+        ledger_full_disks.make_room(ledger, shortage.sort)
     wrong = list(trial.wrong(code))
     if code not in {0, LedgerError.exit_code}:
         wrong.append(f"ended with {code}: {fleet.complaints()}")
@@ -84,7 +84,9 @@ def test_full(fleet: Chaos, choice: Choice, part: int) -> None:
         noticed[shortage.sort] += code != 0
         wrong += complaints
     assert not wrong, "\n".join([str(choice), *wrong])
-    assert choice.sample is not None or all(noticed[sort] for sort in ledger_disks.sorts(ledger_of(fleet))), noticed
+    assert choice.sample is not None or all(noticed[sort] for sort in ledger_full_disks.sorts(ledger_of(fleet))), (
+        noticed
+    )
 
 
 def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
@@ -93,15 +95,17 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
     fleet.fresh(fleet.scenes[0].start)
     start, batch, digest = fleet.world.plan(replace(REQUEST, name="no-room"))
     erase = ("erase", batch, "--confirm", digest)
-    for sort in ledger_disks.sorts(ledger):
+    for sort in ledger_full_disks.sorts(ledger):
         home, _ = fleet.fresh(start)
         before = fleet.world.snapshot()
-        ledgers.rows(home, "SELECT 1")  # a database's first session ever writes a file, and is refused without room
-        ledger_disks.fill(ledger, sort, 0)
+        ledger_backends.rows(
+            home, "SELECT 1"
+        )  # a database's first session ever writes a file, and is refused without room
+        ledger_full_disks.fill(ledger, sort, 0)
         try:
             code = command(fleet, home, *erase).wait(SECONDS)
         finally:
-            ledger_disks.make_room(ledger, sort)
+            ledger_full_disks.make_room(ledger, sort)
         told = (home / "output.txt").read_text()
         assert code == LedgerError.exit_code, (sort, told)
         assert "ledger cannot be written" in " ".join(told.split()), sort

@@ -10,14 +10,14 @@ from itertools import product
 
 import psycopg
 import pytest
-from tests.chaos import accounts, ledgers
-from tests.chaos.choice import Choice
-from tests.chaos.held import SECONDS, Trial, share
-from tests.chaos.runs import Chaos, Point, Scene, sample
-from tests.chaos.servers import LEDGER, ledger_outages, met_by_ledger
-from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
-from tests.chaos.test_command_killed import REQUEST, command
-from tests.fixtures.servers import wait_until
+from tests.support.chaos import ledger_backends, ledger_summary
+from tests.support.chaos.commands import REQUEST, command
+from tests.support.chaos.disturbed_runs import SECONDS, Trial, share
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import Chaos, Point, Scene, sample
+from tests.support.chaos.server_outages import LEDGER, ledger_outages, met_by_ledger
+from tests.support.chaos.tcp_proxy import ANYWHERE, Cut, Kind, Relay, relays, through
+from tests.support.servers import wait_until
 
 from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
@@ -56,7 +56,7 @@ def test_undisturbed_runs_are_those_of_a_ledger_in_a_file(chaos: Chaos, fleet: C
     for there, here in zip(fleet.scenes, chaos.scenes, strict=True):
         assert list(there.ending.points) == list(here.ending.points)
         assert there.ending.picture.differences(here.ending.picture) == []
-        assert accounts.lives(there.ending.account.told) == accounts.lives(here.ending.account.told)
+        assert ledger_summary.lives(there.ending.account.told) == ledger_summary.lives(here.ending.account.told)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -122,7 +122,7 @@ def wire(fleet: Chaos) -> Iterator[Wire]:
     with relays({LEDGER: fleet.world.ledger.server.port}, {LEDGER: MARKERS}) as made:
         relay = made[LEDGER]
         url = through(fleet.world.ledger.url, relay)
-        settings = {"EXPUNGE_LEDGER_URL": ledgers.for_expunge(url)}
+        settings = {"EXPUNGE_LEDGER_URL": ledger_backends.for_expunge(url)}
         seen = {}
         for scene in fleet.scenes:
             relay.reset(None)
@@ -166,7 +166,7 @@ def test_the_command_says_that_it_is_the_ledger(fleet: Chaos) -> None:
         owner.execute(HANG)
     process = command(fleet, home, *erase)
     asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    wait_until(lambda: ledgers.rows(home, asleep) != [(0,)], SECONDS)
+    wait_until(lambda: ledger_backends.rows(home, asleep) != [(0,)], SECONDS)
     try:
         ledger.server.kill()
         code = process.wait(SECONDS)

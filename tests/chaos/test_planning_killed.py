@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.chaos.choice import Choice
-from tests.chaos.held import share
-from tests.chaos.planned import Planning, killed, plans, touched
-from tests.chaos.runs import KILLED, Chaos
+from tests.support.chaos.disturbed_runs import share
+from tests.support.chaos.interrupted_plans import Planning, killed, plans, touched
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import KILLED, Chaos
 
 PARTS = 4
 ON_POSTGRES = 24

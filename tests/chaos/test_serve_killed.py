@@ -17,11 +17,11 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import accounts
-from tests.chaos.choice import Choice
-from tests.chaos.runs import KILLED, Chaos
-from tests.fixtures.api import APP, STAFF, Signer
-from tests.fixtures.served import Served, api_environment
+from tests.support.api import APP, STAFF, Signer
+from tests.support.api_process import Served, api_environment
+from tests.support.chaos import ledger_summary
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import KILLED, Chaos
 
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
@@ -200,13 +200,13 @@ def one_turn(server: Served, asked: list[Wish], source: random.Random, kills: in
         wrong.append(f"{len(answered - told.keys())} answered and lost, {len(told.keys() - answered)} there unanswered")
     if strange := Counter(told.values()) - Counter({"settled": len(asked)}):
         wrong.append(f"ended otherwise: {dict(strange)}")
-    noted = Counter(accounts.targets(server.home, "request.create", "own.create"))
+    noted = Counter(ledger_summary.targets(server.home, "request.create", "own.create"))
     if noted != Counter(dict.fromkeys(answered, 1)):
         wrong.append("the audit trail has one twice, or not at all")
-    lives = accounts.lives(accounts.of(server.home).told)
+    lives = ledger_summary.lives(ledger_summary.of(server.home).told)
     if {len(events) for events in lives} != {3} or lives.total() != len(asked):
         wrong.append(f"not one statement for each stage: {dict(lives)}")
-    return [*wrong, *accounts.complaints(server.home)]
+    return [*wrong, *ledger_summary.complaints(server.home)]
 
 
 def callers_again(server: Served, wish: Wish, callers: Callers) -> str | None:

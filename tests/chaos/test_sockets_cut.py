@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import pytest
-from tests.chaos.choice import Choice
-from tests.chaos.held import Trial, share
-from tests.chaos.runs import Chaos, Scene
-from tests.chaos.sockets import ANYWHERE, Cut, Kind, Relay, relays, through
+from tests.support.chaos.disturbed_runs import Trial, share
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import Chaos, Scene
+from tests.support.chaos.tcp_proxy import ANYWHERE, Cut, Kind, Relay, relays, through
 
 PARTS = 4
 MARKERS = {

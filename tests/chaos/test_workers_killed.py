@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.chaos import accounts
-from tests.chaos.choice import Choice
-from tests.chaos.ledgers import rows
-from tests.chaos.pictures import Picture
-from tests.chaos.runs import KILLED, Chaos, Ending
-from tests.chaos.test_command_killed import REQUEST
-from tests.chaos.world import Request, Start
+from tests.support.chaos import ledger_summary
+from tests.support.chaos.commands import REQUEST
+from tests.support.chaos.company import Request, Start
+from tests.support.chaos.ledger_backends import rows
+from tests.support.chaos.sampling import Choice
+from tests.support.chaos.scenarios import KILLED, Chaos, Ending
+from tests.support.chaos.store_snapshot import Picture
 
 from expunge_orchestrator.demo.oracle import Erased
 
@@ -56,8 +56,8 @@ def rehearsed(chaos: Chaos) -> list[Race]:
             code, number, _ = run(chaos, request, half, home, 0)
             assert code == 0, chaos.complaints()
             lengths.append(number)
-        ending = Ending((), chaos.world.picture(), accounts.of(home), home)
-        assert list(accounts.complaints(home)) == []
+        ending = Ending((), chaos.world.picture(), ledger_summary.of(home), home)
+        assert list(ledger_summary.complaints(home)) == []
         assert ending.picture.rewritten_since(before) == []
         made.append(Race(request, start, ending, tuple(lengths)))
     return made
@@ -110,7 +110,7 @@ def differences(chaos: Chaos, race: Race, home: Path, before: Picture) -> Iterat
     picture = chaos.world.picture()
     yield from picture.differences(race.ending.picture)
     yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
-    yield from accounts.complaints(home)
-    told, expected = accounts.of(home).told, race.ending.account.told
+    yield from ledger_summary.complaints(home)
+    told, expected = ledger_summary.of(home).told, race.ending.account.told
     if told["events"] != expected["events"]:
         yield "other statements"

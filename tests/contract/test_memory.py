@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.contract.maps import COMPANY, LOG, data_map
+from tests.support.contract_maps import COMPANY, LOG, data_map
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat

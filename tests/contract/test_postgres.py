@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tenacity import wait_none
-from tests.contract.maps import COMPANY, LOG, data_map
+from tests.support.contract_maps import COMPANY, LOG, data_map
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey

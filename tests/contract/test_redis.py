@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from tenacity import wait_none
-from tests.contract.maps import CLIENT, COMPANY, LOG, data_map
-from tests.fixtures.servers import Keyspace
+from tests.support.contract_maps import CLIENT, COMPANY, LOG, data_map
+from tests.support.servers import Keyspace
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey

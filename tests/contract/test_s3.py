@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tenacity import wait_none
-from tests.contract.maps import CLIENT, COMPANY, LOG, data_map
-from tests.fixtures.servers import BucketFactory
+from tests.support.contract_maps import CLIENT, COMPANY, LOG, data_map
+from tests.support.servers import BucketFactory
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Scope, Subject, SubjectKey

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tenacity import wait_none
-from tests.contract.maps import data_map
-from tests.fixtures.servers import BucketFactory
+from tests.support.contract_maps import MAIN, data_map
+from tests.support.servers import BucketFactory
 
-from expunge_connectors.memory import MemorySpec
 from expunge_connectors.s3 import S3Connection
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
 from expunge_connectors.testing import BackupContract
@@ -18,15 +17,6 @@ from expunge_orchestrator.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-MAIN = MemorySpec.model_validate(
-    {
-        "connector": "memory",
-        "collections": {
-            "users": {"data_type": "account", "owner": {"controller": "company"}, "ties": {"user_id": "id"}}
-        },
-    }
-)
 
 
 class BackupPlace:

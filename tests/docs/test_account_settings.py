@@ -8,7 +8,7 @@ import tokenize
 from pathlib import Path
 
 import pytest
-from tests.docs.pages import ROOT
+from tests.support.documentation import ROOT
 
 EXAMPLE = ROOT / "docs" / "examples" / "account_settings"
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 from rich.markup import render
-from tests.docs.pages import ROOT, command_lines, commands_in, pages
+from tests.support.documentation import ROOT, command_lines, commands_in, pages
 
 from expunge_orchestrator.cli.app import VERBS, build
 from expunge_reports.verify import cli

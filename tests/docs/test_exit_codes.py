@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import walk_packages
+from tests.support.documentation import PACKAGES, ROOT, error_classes, first_cells
 
-from tests.docs.pages import ROOT, first_cells
-
-import expunge_config
-import expunge_connectors
-import expunge_orchestrator
-import expunge_reports
-from expunge_config.errors import ExpungeError
 from expunge_orchestrator.cli import exit_codes
-from expunge_reports.errors import ReportError
 from expunge_reports.verify import cli
 
-PACKAGES = (expunge_config, expunge_connectors, expunge_orchestrator, expunge_reports)
-# Scripts that do something when they are imported.
-NOT_IMPORTED = re.compile(r"\.__main__$|\.migrations\.(env|versions)")
 WITHOUT_AN_ERROR = {
     exit_codes.DONE,
     exit_codes.INTERNAL_ERROR,
@@ -29,27 +15,6 @@ WITHOUT_AN_ERROR = {
     cli.REJECTED,
     cli.UNUSABLE,
 }
-
-
-def error_classes() -> list[type[ExpungeError | ReportError]]:
-    """Return every error class of the four packages."""
-    for package in PACKAGES:
-        for module in walk_packages(package.__path__, f"{package.__name__}."):
-            if not NOT_IMPORTED.search(module.name):
-                import_module(module.name)
-    return [
-        error
-        for base in (ExpungeError, ReportError)
-        for error in (base, *below(base))
-        if error.__module__.partition(".")[0] in {package.__name__ for package in PACKAGES}
-    ]
-
-
-def below(error: type) -> Iterator[type]:
-    """Return everything derived from a class."""
-    for derived in error.__subclasses__():
-        yield derived
-        yield from below(derived)
 
 
 def existing() -> set[int]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.docs.pages import ROOT
+from tests.support.documentation import ROOT
 
 SOURCES = sorted((ROOT / "connectors").rglob("*.py")) + sorted((ROOT / "orchestrator").rglob("*.py"))
 ROW = re.compile(r"^\| (`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*) \| ((?:error|warning|info)\b[^|]*)\|", re.MULTILINE)

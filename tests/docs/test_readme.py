@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
-from tests.docs.pages import ROOT
+from tests.support.documentation import ROOT
 
 SECTION = re.compile(r"^## Your own stores in five minutes\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"(?:^ {7}.*\n|^\n)+", re.MULTILINE)

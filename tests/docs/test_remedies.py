@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from tests.docs.pages import ROOT
-from tests.docs.test_exit_codes import error_classes
+from tests.support.documentation import ROOT, error_classes
 
 # What the command line prints. A connector's error names the place where somebody has to look, a receipt's is a
 # verdict, the API's are problem details, the demo's and the test servers' are for those who work on Expunge.

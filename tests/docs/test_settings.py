@@ -6,7 +6,7 @@ import re
 
 import pytest
 from pydantic import TypeAdapter
-from tests.docs.pages import ROOT, first_cells
+from tests.support.documentation import ROOT, first_cells
 
 from expunge_config import settings
 from expunge_config.settings import Settings

@@ -6,7 +6,7 @@ import datetime as dt
 
 import psycopg
 import pytest
-from tests.fixtures.servers import remove_bucket
+from tests.support.servers import remove_bucket
 
 from expunge_orchestrator.dev_servers import Endpoints
 

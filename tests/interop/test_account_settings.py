@@ -22,9 +22,9 @@ import psycopg
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.fixtures.api import APP, GRACE, Door, opened_door
-from tests.fixtures.calltrack import Town, town
-from tests.fixtures.servers import wait_until
+from tests.support.api import APP, GRACE, Door, opened_door
+from tests.support.installation import Town, town
+from tests.support.servers import wait_until
 
 from expunge_config.api_settings import Issuer
 from expunge_orchestrator.demo import sidecar

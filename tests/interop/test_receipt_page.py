@@ -6,7 +6,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.interop import chromium
+from tests.support import chromium
 
 from expunge_reports.page.render import receipt_page
 from expunge_reports.statement import Open, Statement

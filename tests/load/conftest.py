@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance.probe import probe
-from tests.fixtures.calltrack import town
+from tests.support.installation import town
+from tests.support.store_inspector import probe
 
 __all__ = ["probe", "town"]

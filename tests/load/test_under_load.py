@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 from psycopg import sql
-from tests.acceptance.crowd import Crowd, make_crowd
-from tests.acceptance.probe import Probe
-from tests.fixtures.calltrack import Office, Town, founded
-from tests.fixtures.servers import wait_until
-from tests.load.writers import EXPORTS, LATE, WRITERS
+from tests.support.bulk_people import Crowd, make_crowd
+from tests.support.concurrent_writers import EXPORTS, LATE, WRITERS
+from tests.support.installation import Office, Town, founded
+from tests.support.servers import wait_until
+from tests.support.store_inspector import Probe
 
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.rules.outcomes import Result
@@ -74,7 +74,7 @@ def writing(town: Town, name: str, others: Sequence[int], targets: Mapping[int, 
         "seed": SEED,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.load.writers", name],
+        [sys.executable, "-m", "tests.support.concurrent_writers", name],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.model import choice
+from tests.support.model import sampling
 
 
 def pytest_report_header() -> str:
-    return f"model: EXPUNGE_MODEL_CASES={choice.cases()}, EXPUNGE_CHAOS_SEED={choice.seed()}"
+    return f"model: EXPUNGE_MODEL_CASES={sampling.cases()}, EXPUNGE_CHAOS_SEED={sampling.seed()}"

@@ -11,13 +11,13 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from tenacity import wait_none
-from tests.model import choice, postgres
-from tests.model.generating import worlds
-from tests.model.reducing import reduced
-from tests.model.reference import Count, Keys, Reference, Row, Sealed, State
-from tests.model.telling import told
-from tests.model.whose import Whose
-from tests.model.world import CUTOFF, Ask, World
+from tests.support.model import postgres, sampling
+from tests.support.model.expected_persons import Whose
+from tests.support.model.reference import Count, Keys, Reference, Row, Sealed, State
+from tests.support.model.repro_report import told
+from tests.support.model.shrinking import reduced
+from tests.support.model.strategies import worlds
+from tests.support.model.world import CUTOFF, Ask, World
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Counts, Scope, Severity, Subject, SubjectKey, no_beat
@@ -30,7 +30,7 @@ SHARES = 2
 """So that two workers have work; each share has a seed of its own."""
 
 _SETTINGS = settings(
-    max_examples=choice.cases() // SHARES,
+    max_examples=sampling.cases() // SHARES,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
@@ -72,13 +72,13 @@ def _failure(url: str, world: World) -> str | None:
 def test_the_database_and_the_model_agree_on_every_row(database, share):
     SEEN.clear()
     drawn = given(world=worlds())(lambda world: agree(database, world))
-    _SETTINGS(seed(choice.seed() * SHARES + share)(drawn))()
+    _SETTINGS(seed(sampling.seed() * SHARES + share)(drawn))()
     # A generator that makes nothing to erase agrees with everything.
     often, seldom = (
         ("due: delete", "due: tombstone", "as many", "as few"),
         ("due: retain", "kept: retained", "kept: shared", "newer", "refused"),
     )
-    wanted = (*often, *seldom) if choice.cases() >= 200 else often
+    wanted = (*often, *seldom) if sampling.cases() >= 200 else often
     assert not [what for what in wanted if not SEEN[what]], dict(SEEN)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.model.dice import Dice
-from tests.model.generating import world
-from tests.model.shapes import RARE, shapes
+from tests.support.model.features import RARE, shapes
+from tests.support.model.random_source import Dice
+from tests.support.model.strategies import world
 
 WORLDS = 150
 

@@ -10,10 +10,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.bench.crowd import erasure, script
+from tests.bench.crowd import baseline, erasure
+from tests.bench.crowd.baseline import ByHand
 from tests.bench.crowd.database import Crowd
 from tests.bench.crowd.erasure import ByExpunge
-from tests.bench.crowd.script import ByHand
 from tests.bench.measuring import median
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def best_chunk(crowd: Crowd, people: int) -> tuple[int, dict[int, float]]:
         for place, chunk in enumerate(CHUNKS):
             # One more, who warms up.
             callers = crowd.people_of_client(people + 1, skip=place * (people + 1))
-            found[chunk] = apart(script.erase, url, callers, chunk).per_person
+            found[chunk] = apart(baseline.erase, url, callers, chunk).per_person
     return min(found, key=lambda chunk: found[chunk]), found
 
 
@@ -67,7 +67,7 @@ def measure(crowd: Crowd, people: int, chunk: int, rounds: int) -> Found:
 
     def by_hand() -> None:
         with crowd.copied() as url:
-            scripts.append(apart(script.erase, url, callers, chunk))
+            scripts.append(apart(baseline.erase, url, callers, chunk))
 
     def by_expunge(kept: list[ByExpunge], *, receipts: bool) -> None:
         with crowd.copied() as url, tempfile.TemporaryDirectory(prefix="expunge-bench-") as home:

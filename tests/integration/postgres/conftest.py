@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres.company import populate
+from tests.support.postgres.company import populate
 
 
 @pytest.fixture

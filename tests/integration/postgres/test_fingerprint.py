@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from tests.fixtures.servers import wait_until
-from tests.integration.postgres.company import (
+from tests.support.postgres.company import (
     ACCOUNT,
     CUTOFF,
     actions,
@@ -20,7 +19,8 @@ from tests.integration.postgres.company import (
     resolved,
     subject,
 )
-from tests.integration.postgres.shapes import ACME, shape
+from tests.support.postgres.small_schemas import ACME, shape
+from tests.support.servers import wait_until
 
 from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import StructureChangedError

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from tests.fixtures.servers import wait_until
-from tests.integration.postgres.company import (
+from tests.support.postgres.company import (
     ACCOUNT,
     CUTOFF,
     actions,
@@ -22,8 +21,9 @@ from tests.integration.postgres.company import (
     resolved,
     subject,
 )
-from tests.integration.postgres.inspecting import ENOUGH
-from tests.integration.postgres.roles import role
+from tests.support.postgres.inspection import ENOUGH
+from tests.support.postgres.roles import role
+from tests.support.servers import wait_until
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import LockTimeoutError, TransientError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.docs.pages import ROOT
-from tests.integration.postgres.company import data_map, execute, opened
-from tests.integration.postgres.inspecting import ENOUGH, codes, edit, findings, terse
-from tests.integration.postgres.roles import role
+from tests.support.documentation import ROOT
+from tests.support.postgres.company import data_map, execute, opened
+from tests.support.postgres.inspection import ENOUGH, codes, edit, findings, terse
+from tests.support.postgres.roles import role
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.errors import TransientError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres.company import CUTOFF, actions, data_map, due, execute, opened, resolved, subject
-from tests.integration.postgres.inspecting import codes, edit, findings
-from tests.integration.postgres.shapes import ACME, checked, shape
+from tests.support.postgres.company import CUTOFF, actions, data_map, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import codes, edit, findings
+from tests.support.postgres.small_schemas import ACME, checked, shape
 
 from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresSpec

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres.company import CUTOFF, actions, due, execute, opened, subject
-from tests.integration.postgres.shapes import ACME, erased, left, shape
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, subject
+from tests.support.postgres.small_schemas import ACME, erased, left, shape
 
 from expunge_connectors.contract import Severity, no_beat
 

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
-from tests.fixtures.servers import wait_until
-from tests.integration.postgres.company import (
+from tests.support.postgres.company import (
     ACCOUNT,
     CUTOFF,
     actions,
@@ -24,6 +23,7 @@ from tests.integration.postgres.company import (
     resolved,
     subject,
 )
+from tests.support.servers import wait_until
 
 from expunge_connectors.contract import RecordCounts, Severity, no_beat
 from expunge_connectors.errors import TerminalError, TransientError

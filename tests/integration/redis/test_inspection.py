@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from tests.contract.maps import COMPANY
-from tests.fixtures.servers import Keyspace
-from tests.integration.redis.world import (
+from tests.support.contract_maps import COMPANY
+from tests.support.redis.keyspace import (
     ACTIONS,
     COLLECTIONS,
     DATA,
@@ -22,6 +21,7 @@ from tests.integration.redis.world import (
     store,
     valkey,
 )
+from tests.support.servers import Keyspace
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding, Severity, no_beat

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fixtures.servers import BucketFactory
-from tests.integration.s3.world import World, world
+from tests.support.s3.bucket import World, world
+from tests.support.servers import BucketFactory
 
 from expunge_orchestrator.dev_servers import Endpoints
 

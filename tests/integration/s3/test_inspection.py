@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tenacity import wait_none
-from tests.contract.maps import LOG, data_map
-from tests.fixtures.servers import BucketFactory
-from tests.integration.s3.faulty import error, faulty
-from tests.integration.s3.world import World, connection, spec, world
+from tests.support.contract_maps import LOG, data_map
+from tests.support.s3.bucket import World, connection, spec, world
+from tests.support.s3.faulty_server import error, faulty
+from tests.support.servers import BucketFactory
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.errors import TransientError

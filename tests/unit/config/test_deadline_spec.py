@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.unit.config.test_datamap_loading import EXAMPLE, line_of, read
+from tests.support.data_map_text import EXAMPLE, line_of, read
 
 from expunge_config import calendars
 from expunge_config.calendars import CalendarEndsError

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tests.contract.maps import CLIENT, COMPANY, data_map
+from tests.support.contract_maps import CLIENT, COMPANY, data_map
 
 from expunge_config.datamap import load
 from expunge_connectors.contract import Finding, Severity

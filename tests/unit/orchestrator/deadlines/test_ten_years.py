@@ -6,8 +6,8 @@ import calendar
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from tests.unit.orchestrator.deadlines import almanac
-from tests.unit.orchestrator.deadlines.almanac import DAY, PLACES, SATURDAY
+from tests.support import holiday_oracle
+from tests.support.holiday_oracle import DAY, PLACES, SATURDAY
 
 from expunge_config import calendars
 from expunge_config.datamap import Calendar, DeadlineSpec, Statute
@@ -97,11 +97,11 @@ def month_later(start: date, months: int) -> date:
 
 def test_the_oracle_itself() -> None:
     """Against dates that everybody can look up."""
-    assert [almanac.easter(year) for year in (2024, 2026, 2038)] == [
+    assert [holiday_oracle.easter(year) for year in (2024, 2026, 2038)] == [
         date(2024, 3, 31),
         date(2026, 4, 5),
         date(2038, 4, 25),
     ]
-    assert {date(2026, 9, 21), date(2026, 9, 22), date(2026, 9, 23), date(2026, 5, 6)} < almanac.japan(2026)
-    assert {date(2027, 12, 27), date(2027, 12, 28)} < almanac.england(2027)
-    assert {date(2027, 12, 31), date(2027, 12, 24)} < almanac.united_states(2027)
+    assert {date(2026, 9, 21), date(2026, 9, 22), date(2026, 9, 23), date(2026, 5, 6)} < holiday_oracle.japan(2026)
+    assert {date(2027, 12, 27), date(2027, 12, 28)} < holiday_oracle.england(2027)
+    assert {date(2027, 12, 31), date(2027, 12, 24)} < holiday_oracle.united_states(2027)

@@ -1,0 +1,88 @@
+"""`expunge check --sample` as it is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.support.cli import Desk
+from tests.support.contract_maps import data_map
+from tests.support.postgres.company import execute, populate
+from tests.support.redis.keyspace import DATA
+from tests.support.servers import Keyspace
+
+from expunge_connectors.contract import Severity
+from expunge_connectors.redis import RedisSpec
+from expunge_orchestrator.preflight import sample_all
+
+
+def environment() -> dict[str, str]:
+    """What a command finds around it, without settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")} | {
+        "PYTHONPATH": ":".join(sys.path)
+    }
+
+
+@pytest.fixture
+def desk(database: str, tmp_path: Path) -> Desk:
+    """The example company's database with a table that the map does not name."""
+    populate(database)
+    execute(database, "CREATE TABLE strays (body text); INSERT INTO strays VALUES ('ann@mail.example'), ('x')")
+    document = yaml.safe_load(files("expunge_config.examples.calltrack").joinpath("datamap.yaml").read_text("utf-8"))
+    document["stores"] = {"main": document["stores"]["main"]}
+    document["backups"] = {}
+    del document["self_service"]  # it names data types of the stores that are left out
+    (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    return Desk(tmp_path, environment() | {"EXPUNGE_STORES__MAIN__URL": database})
+
+
+def test_samples_are_looked_at_only_when_asked_for(desk: Desk) -> None:
+    assert "unmapped-identifiers" not in desk.run("check").told
+    answer = desk.run("check", "--sample")
+    assert answer.code == 0, "a warning does not block"
+    assert "public.strays.body seems to hold e-mail addresses in 50 % of 2 rows" in answer.told
+    assert "ann@" not in answer.told
+
+
+def test_for_machines(desk: Desk) -> None:
+    document = json.loads(desk.run("check", "--sample", "--rows", "1", "--json").out)
+    assert document["sample"] == {"rows": 1}
+    assert "of 1 rows" in next(one["message"] for one in document["findings"] if one["code"] == "unmapped-identifiers")
+    assert json.loads(desk.run("check", "--json").out)["sample"] is None
+
+
+def test_a_size_without_a_sample_is_a_mistake(desk: Desk) -> None:
+    answer = desk.run("check", "--rows", "5")
+    assert answer.code == 2
+    assert "--sample" in answer.told
+
+
+def test_a_connector_that_cannot_search_leaves_it_unknown() -> None:
+    [found] = sample_all({"other": object()}, 10)  # type: ignore[dict-item] - no method is needed for this
+    assert (found.severity, found.code, found.store) == (Severity.INFO, "sweep-unread", "other")
+
+
+def test_names_as_they_were_typed_are_an_error_of_the_sample_that_blocks_nothing(
+    keyspace: Keyspace, tmp_path: Path
+) -> None:
+    mail = {"key": "mail:{email}", "type": "string", "undated": "erase", **DATA}
+    spec = RedisSpec.model_validate({"connector": "redis", "collections": {"mail": mail}})
+    written = data_map({"cache": spec}).model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
+    desk = Desk(tmp_path, environment() | {"EXPUNGE_STORES__CACHE__URL": keyspace.url})
+    desk.run("adopt", "cache")
+    keyspace.client.set("mail:Ada@X.example", "x")
+    answer = desk.run("check")
+    assert answer.code == 0
+    assert "(spelling-unknown)" in answer.told
+    answer = desk.run("check", "--sample")
+    assert answer.code == 5
+    assert "1 of 1 names" in answer.told
+    assert "1 error" in answer.told
+    assert "nothing blocks them" in answer.told
+    assert "ada@" not in answer.told.lower()

@@ -1,0 +1,98 @@
+"""A hold whose names are not in the map (any more) would hold nothing: that blocks, instead of passing unseen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from tests.support.cli import Desk
+from tests.support.holds import GROUND, due, key, lift, place
+from tests.support.installation import Office
+from tests.support.people import make_holder
+from tests.support.store_inspector import Probe
+
+from expunge_orchestrator.errors import FindingsError
+
+
+@pytest.fixture(scope="module")
+def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]) -> Desk:
+    environment = {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "counsel"}
+    return Desk(tmp_path_factory.mktemp("desk"), environment, forker)
+
+
+@pytest.mark.parametrize(
+    ("named", "kind"),
+    [
+        ({"data_type": "zyqv"}, "a data type"),
+        ({"controller": "zyqv"}, "a controller"),
+        ({"people": [key("zyqv", 17)]}, "an identity"),
+    ],
+)
+def test_a_hold_that_the_map_does_not_know_blocks(
+    workshop: Office, desk: Desk, probe: Probe, named: dict[str, Any], kind: str
+) -> None:
+    """As it stands in the ledger after a name was changed in the map."""
+    ann = make_holder(probe)
+    batch = workshop.plan(ann.csv)
+    had = due(ann, probe)
+    placed = place(workshop, **named, undisclosed=True)
+    checked = desk.run("check", "--json")
+    assert checked.code == FindingsError.exit_code
+    (found,) = [one for one in json.loads(checked.out)["findings"] if one["severity"] == "error"]
+    assert (found["code"], found["store"]) == ("hold-unmapped", "ledger")
+    assert f"names {kind} that" in found["message"]
+    for word in ("zyqv", GROUND, placed.hold.uid, "undisclosed"):
+        assert word not in checked.told
+    for answer in (
+        desk.run("plan", "-", "-c", "calltrack", stdin=ann.csv.encode()),
+        desk.run("erase", batch.uid, "--confirm", batch.plan_digest),
+        desk.run("run-due"),
+    ):
+        assert answer.code == FindingsError.exit_code, answer
+        assert f"names {kind} that" in answer.told
+    assert due(ann, probe) == had
+    (listed,) = json.loads(desk.run("holds", "list", "--json").out)["holds"]
+    assert listed["notInMap"] == ["zyqv"]
+    assert "zyqv" in desk.run("holds", "list").told
+    lift(workshop, placed)
+    assert desk.run("check").code == 0
+    assert desk.run("erase", batch.uid, "--confirm", batch.plan_digest).code == 0
+
+
+def unread(desk: Desk, url: str) -> int:
+    """How many findings say that the ledger was not read; `check` itself has passed."""
+    checked = desk.run("check", "--json", settings={"EXPUNGE_LEDGER_URL": url})
+    assert checked.code == 0, checked
+    return sum(one["code"] == "ledger-unread" for one in json.loads(checked.out)["findings"])
+
+
+def test_check_leaves_the_ledger_of_an_older_build_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    """One look with the new build, and the old one's commands would have refused to work."""
+    url = f"sqlite:///{tmp_path}/ledger"
+    engine, config = sa.create_engine(url), Config()
+    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0007")
+    engine.dispose()
+    as_it_was = Path(tmp_path, "ledger").read_bytes()
+    assert unread(desk, url) == 1
+    assert Path(tmp_path, "ledger").read_bytes() == as_it_was
+
+
+def test_check_makes_no_ledger(desk: Desk, database: str) -> None:
+    assert unread(desk, database.replace("postgresql://", "postgresql+psycopg://", 1)) == 0
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def test_check_needs_no_ledger(desk: Desk) -> None:
+    assert unread(desk, "postgresql+psycopg://nobody:x@127.0.0.1:9/none") == 1

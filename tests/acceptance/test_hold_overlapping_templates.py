@@ -1,0 +1,76 @@
+"""A held data type keeps its object or field also where a wider collection of another type would take it along."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.holds import due, key, lift, place
+from tests.support.installation import Office, Town, founded
+from tests.support.people import Made, make_holder
+from tests.support.statements import lines_of, statements_of
+from tests.support.store_inspector import Probe
+
+from expunge_orchestrator.ledger.batches import BatchState
+
+
+def _of(data_type: str) -> dict[str, Any]:
+    return {"data_type": data_type, "owner": {"controller": "calltrack", "inherited": True}}
+
+
+@pytest.fixture(scope="module")
+def overlapping(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A map in which a prefix and an object below it, and a hash and a field of it, are of different types."""
+    home = tmp_path_factory.mktemp("overlap")
+    document = yaml.safe_load(town.settings(home).data_map.read_text())
+    recordings, cache = (document["stores"][name]["collections"] for name in ("recordings", "cache"))
+    recordings["avatars"] = {"bucket": "calltrack-exports", "key": "users/{user_id}/avatar.jpg", **_of("messages")}
+    profile = {"key": "profile:{user_id}", "type": "hash"}
+    cache["profile"] = {**profile, **_of("account")}
+    cache["profile_draft"] = {**profile, "hash_field": "draft", **_of("messages")}
+    path = home / "map.yaml"
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False))
+    with founded(town, home / "expunge", data_map=path) as office:
+        yield office
+
+
+def _made(probe: Probe) -> Made:
+    ann = make_holder(probe)
+    probe.s3.put_object(Bucket="calltrack-exports", Key=f"users/{ann.id}/avatar.jpg", Body=b"x")
+    with probe.redis() as client:
+        client.hset(f"profile:{ann.id}", mapping={"draft": "d", "name": "x"})
+    return ann
+
+
+def _avatars(probe: Probe, ann: Made) -> int:
+    return len(probe.versions("calltrack-exports", f"users/{ann.id}/avatar.jpg"))
+
+
+@pytest.mark.parametrize(("data_type", "fields"), [("messages", 2), ("account", 2), ("exports", 0)])
+def test_what_meets_a_held_collection_stays_with_it(
+    overlapping: Office, probe: Probe, data_type: str, fields: int
+) -> None:
+    ann = _made(probe)
+    placed = place(overlapping, [key("user_id", ann.id)], data_type=data_type)
+    batch = overlapping.plan(ann.csv)
+    assert overlapping.erase(batch).state is BatchState.ON_HOLD, overlapping.failures(batch)
+    (said,) = statements_of(overlapping, batch, "on-hold")
+    lines = lines_of(said.body)
+    with probe.redis() as client:
+        assert client.hlen(f"profile:{ann.id}") == fields
+    for name in ("cache.profile", "cache.profile_draft"):
+        assert (lines[name][0] == "retained") is bool(fields), name
+    if data_type == "account":
+        assert _avatars(probe, ann) == 0
+    else:
+        assert _avatars(probe, ann) > 0
+        assert lines["recordings.avatars"][0] == lines["recordings.exports"][0] == "retained"
+    lift(overlapping, placed)
+    assert overlapping.erase(batch).state is BatchState.ERASED, overlapping.failures(batch)
+    assert due(ann, probe) == {}
+    assert _avatars(probe, ann) == 0
+    with probe.redis() as client:
+        assert client.hlen(f"profile:{ann.id}") == 0

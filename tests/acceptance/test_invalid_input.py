@@ -1,0 +1,231 @@
+"""What is wrong is refused with a documented exit code and without repeating anybody's data; nothing changes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from tests.support.cli import Answer, Desk
+from tests.support.installation import Office
+from tests.support.people import make_holder
+from tests.support.store_inspector import Contents, Probe, changed
+
+SECRET = "zyqv-4711"  # stands in every bad value: seen in an answer, a value was repeated
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "exit-codes.md"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A desk, a plan that waits to be carried out, and the stores as they are."""
+
+    desk: Desk
+    batch: str
+    digest: str
+    before: Contents = field(repr=False)
+    probe: Probe = field(repr=False)
+
+    def plan(self, people: bytes, controller: str = "calltrack") -> Answer:
+        return self.desk.run("plan", "-", "--controller", controller, stdin=people)
+
+    def refused(self, answer: Answer, code: int, *words: str) -> None:
+        """The command said what is wrong with this code, without a value; nothing changed; the plan still waits."""
+        assert answer.code == code, answer
+        assert re.search(rf"^\| {code} \|", DOCUMENTED.read_text(), re.MULTILINE)
+        for word in words:
+            assert word in answer.told, answer.told
+        assert "error" in answer.err
+        assert "Traceback" not in answer.told
+        assert SECRET not in answer.told
+        assert changed(self.before, self.probe.contents()) == {}
+
+
+@pytest.fixture(scope="module")
+def world(
+    workshop: Office, probe: Probe, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]
+) -> World:
+    holder = make_holder(probe)
+    desk = Desk(tmp_path_factory.mktemp("desk"), workshop.town.environment(workshop.home), forker)
+    planned = desk.run("plan", "-", "-c", "calltrack", "--json", stdin=holder.csv.encode())
+    assert planned.code == 0, planned
+    document = json.loads(planned.out)
+    return World(desk, document["batch"], document["digest"], probe.contents(), probe)
+
+
+@pytest.fixture
+def plan_still_waits(workshop: Office, world: World) -> Iterator[None]:
+    """The waiting plan is not touched by the test."""
+    yield
+    status = json.loads(world.desk.run("status", world.batch, "--json").out)
+    assert status["state"] == "planned"
+    assert status["outcomes"] == {"open": 1}
+
+
+# Lists of people -----------------------------------------------------------------------------------------------------
+
+LISTS = {
+    "empty": (b"", ["The list is empty"]),
+    "only blank lines": (b"\n\n\n", ["The list is empty"]),
+    "no person": (b"email\n", ["no person"]),
+    "NUL byte": (f"email\nann\x00{SECRET}@people.example\n".encode(), ["NUL byte in line 2"]),
+    "bad UTF-8": (b"email\nann@people.example\n" + SECRET.encode() + b"\xff\xfe@people.example\n", ["UTF-8 (line 3)"]),
+    "UTF-16": (f"email\n{SECRET}@people.example\n".encode("utf-16"), ["NUL byte in line 1"]),
+    "unknown identity": (f"shoe_size\n{SECRET}\n".encode(), ["Column 1", "caller_id, email"]),
+    "internal identity": (f"session_token\n{SECRET}\n".encode(), ["Column 1"]),
+    "no header": (f"{SECRET}@people.example\n".encode(), ["Column 1"]),
+    "column named twice": (f"email,email\n{SECRET}@people.example,\n".encode(), ["twice"]),
+    "too many fields": (f"email\n{SECRET}@people.example,x\n".encode(), ["line 2: 2 fields"]),
+    "too long": (f"email\n{SECRET}{'x' * 2000}@people.example\n".encode(), ["line 2, column email"]),
+    "open quote": (f'email\n"{SECRET}@people.example\n'.encode(), ["not CSV"]),
+    "the same person twice": (
+        f"email\n{SECRET}@people.example\n{SECRET.upper()}@people.example\n".encode(),
+        ["line 3: the same person as line 2"],
+    ),
+    "wrong kind of value": (f"user_id\n{SECRET}\n".encode(), ["line 2, column user_id", "whole number"]),
+    "SQL": (f"user_id\n1; DELETE FROM users WHERE email = '{SECRET}'; --\n".encode(), ["line 2, column user_id"]),
+    "SQL as e-mail": (f"email\n'{SECRET}'; DROP TABLE users; --@x.example\n".encode(), ["line 2, column email"]),
+    "formula": (f'email\n"=HYPERLINK(""http://{SECRET}.example"")"\n'.encode(), ["line 2, column email"]),
+    "markup": (f"email\n[bold]{SECRET}[/bold]\n".encode(), ["line 2, column email"]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_bad_list(world: World, name: str) -> None:
+    people, words = LISTS[name]
+    world.refused(world.plan(people), 4, *words)
+
+
+@pytest.mark.parametrize("controller", [f"{SECRET}", "client", f"calltrack:{SECRET}", ""])
+def test_a_controller_that_is_not_there(world: World, controller: str) -> None:
+    world.refused(world.plan(b"user_id\n1\n", controller), 4, "controller")
+
+
+@pytest.mark.parametrize("member", ["42' OR '1'='1", "*", f"4{SECRET}", "042"])
+def test_a_member_that_no_column_spells_so(world: World, member: str) -> None:
+    world.refused(world.plan(b"caller_id\n1\n", f"client:{member}"), 4, "spelled")
+
+
+def test_a_list_that_is_not_there(world: World) -> None:
+    world.refused(world.desk.run("plan", f"/nowhere/{SECRET}.csv", "-c", "calltrack"), 4, "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("people", "controller"),
+    [
+        (f'postal_address\n"\'; DELETE FROM users; -- {SECRET}"\n', "client:42"),
+        (f"postal_address\n\"=cmd|'/C calc'!A0 {SECRET}\"\n", "client:42"),
+    ],
+    ids=["SQL as address", "formula as address"],
+)
+def test_text_that_looks_like_code_is_only_text(world: World, people: str, controller: str) -> None:
+    """An address may hold anything. It is never run, and finds nobody."""
+    planned = world.desk.run("plan", "-", "-c", controller, "--json", stdin=people.encode())
+    assert planned.code == 0, planned
+    plan = json.loads(planned.out)
+    assert {one["due"] for store in plan["stores"].values() for one in store["collections"].values()} == {0}
+    assert plan["ambiguous"] + plan["notFound"] == 1
+    erased = world.desk.run("erase", plan["batch"], "--confirm", plan["digest"], "--json")
+    assert erased.code in {0, 1}, erased
+    assert json.loads(erased.out)["outcomes"].keys() <= {"ambiguous", "not-found"}
+    assert SECRET not in planned.told + erased.told
+    assert changed(world.before, world.probe.contents()) == {}
+
+
+# The data map and the settings ---------------------------------------------------------------------------------------
+
+PACKAGED = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
+MAPS = {
+    "not YAML": ("expunge: 1\n  stores: [", ["line"]),
+    "empty": ("", ["not a mapping"]),
+    "a list": ("- expunge: 1\n", ["not a mapping"]),
+    "unknown key": (PACKAGED.replace("    purpose: Bookkeeping", "    purposes: Bookkeeping"), ["purposes", "line"]),
+    "wrong type": (PACKAGED.replace("created: created_at", "created: [created_at]", 1), ["created", "line"]),
+    "unknown identity": (PACKAGED.replace("identity: user_id}", "identity: userid}", 1), ["unknown identity", "line"]),
+    "unknown connector": (PACKAGED.replace("connector: redis", "connector: memcached"), ["connector", "line"]),
+}
+
+
+@pytest.mark.usefixtures("plan_still_waits")
+@pytest.mark.parametrize("name", MAPS)
+def test_a_bad_data_map(world: World, tmp_path: Path, name: str) -> None:
+    text, words = MAPS[name]
+    assert text != PACKAGED
+    path = tmp_path / "datamap.yaml"
+    path.write_text(text)
+    answer = world.desk.run("erase", world.batch, "--confirm", world.digest, settings={"EXPUNGE_DATA_MAP": str(path)})
+    world.refused(answer, 3, *words)
+
+
+def test_a_data_map_that_is_not_there(world: World, tmp_path: Path) -> None:
+    settings = {"EXPUNGE_DATA_MAP": str(tmp_path / "none.yaml")}
+    world.refused(world.desk.run("check", settings=settings), 3, "data map")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"EXPUNGE_SETLING": "PT1S"}, ["EXPUNGE_SETLING"]),
+        ({"EXPUNGE_CHUNK_SIZE": SECRET}, ["EXPUNGE_CHUNK_SIZE"]),
+        ({"EXPUNGE_STORES__MAIN__LOCK_TIMEOUT": SECRET}, ["EXPUNGE_STORES__MAIN__LOCK_TIMEOUT"]),
+        ({"EXPUNGE_STORES__MAINE__URL": SECRET}, ["maine"]),
+        ({"EXPUNGE_STORES__CACHE__URL": f"http://{SECRET}"}, ["cache"]),
+    ],
+    ids=["unknown setting", "wrong type", "wrong type of a store's", "unknown store", "unreadable URL"],
+)
+def test_bad_settings(world: World, settings: dict[str, str], words: list[str]) -> None:
+    answer = world.desk.run("check", settings=settings)
+    world.refused(answer, 8 if words == ["cache"] else 3, *words)
+
+
+# Confirmation --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("plan_still_waits")
+def test_a_wrong_digest(world: World) -> None:
+    world.refused(world.desk.run("erase", world.batch, "--confirm", "0" * 64), 7, "digest")
+
+
+@pytest.mark.usefixtures("plan_still_waits")
+def test_nobody_there_to_ask(world: World) -> None:
+    world.refused(world.desk.run("erase", world.batch, stdin=b"1\n"), 7, "--confirm")
+
+
+@pytest.mark.usefixtures("plan_still_waits")
+@pytest.mark.parametrize("arguments", [("erase", "bt_000000000000"), ("status", f"bt_{SECRET}"), ("erase",)])
+def test_a_batch_that_is_not_there(world: World, arguments: tuple[str, ...]) -> None:
+    world.refused(world.desk.run(*arguments), 2)
+
+
+# Findings ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("plan_still_waits")
+def test_an_undeclared_table_with_a_foreign_key_to_a_person(world: World, probe: Probe) -> None:
+    probe.sql(
+        "CREATE TABLE public.stray_notes (id bigint PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, note text)"
+    )
+    try:
+        check = world.desk.run("check")
+        plan = world.plan(b"user_id\n1\n")
+        erase = world.desk.run("erase", world.batch, "--confirm", world.digest)
+    finally:
+        probe.sql("DROP TABLE public.stray_notes")
+    assert check.code == 5, check
+    assert "public.stray_notes points to public.users" in check.told
+    assert "(undeclared-table)" in check.told
+    world.refused(plan, 5, "main.users", "public.stray_notes")
+    world.refused(erase, 5, "main.users", "public.stray_notes")
+    assert world.desk.run("check").code == 0
+
+
+def test_the_plan_that_waited_can_still_be_carried_out(world: World) -> None:
+    """The proof that the refusals above were refusals of something that works."""
+    done = world.desk.run("erase", world.batch, "--confirm", world.digest, "--json")
+    assert done.code == 0, done
+    assert json.loads(done.out)["state"] == "erased"
+    assert changed(world.before, world.probe.contents()) != {}

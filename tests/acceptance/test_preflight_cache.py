@@ -1,0 +1,60 @@
+"""ADR 7: an inspection without errors is good for a while in the process that made it; one with an error never is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.faulty_connector import Instead
+from tests.support.installation import Town, founded
+
+from expunge_connectors.contract import Finding, Severity, StoreConnector
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.workspace import Workspace
+
+ERROR = Finding(Severity.ERROR, "made-up", "main", None, "Something is wrong.", "Mend it.")
+
+
+def counted(workspace: Workspace, looks: list[str], found: list[Finding]) -> Workspace:
+    def watched(inner: StoreConnector) -> Instead:
+        def inspect() -> list[Finding]:
+            looks.append(inner.name)
+            return [*inner.inspect(), *found]
+
+        return Instead(inner, inspect=inspect)
+
+    return replace(workspace, stores={name: watched(one) for name, one in workspace.stores.items()})
+
+
+@pytest.mark.parametrize(("holds", "expected"), [(timedelta(hours=1), 1), (timedelta(0), 3)])
+def test_planning_beginning_and_settling_look_once_while_it_holds(
+    town: Town, tmp_path: Path, holds: timedelta, expected: int
+) -> None:
+    with founded(town, tmp_path / "expunge", inspection_holds=holds) as office:
+        looks: list[str] = []
+        workspace = counted(office.workspace, looks, [])
+        (holder,) = town.take_holders()
+        batch = office.erase(office.plan(f"user_id\n{holder}\n", workspace=workspace), workspace)
+        office.settle(workspace)
+        assert office.again(batch).state == "settled"
+        assert Counter(looks) == dict.fromkeys(workspace.stores, expected)  # they are looked at at once, in any order
+
+
+def test_an_error_is_never_remembered_and_other_connectors_are_looked_at_anew(town: Town, tmp_path: Path) -> None:
+    with founded(town, tmp_path / "expunge", inspection_holds=timedelta(hours=1)) as office:
+        looks: list[str] = []
+        found: list[Finding] = []
+        workspace = counted(office.workspace, looks, found)
+        workspace.refuse_errors()
+        found.append(ERROR)
+        workspace.refuse_errors()  # it holds
+        other = counted(workspace, looks, [])
+        for _ in range(2):
+            with pytest.raises(FindingsError, match="Something is wrong"):
+                other.refuse_errors()
+        found.clear()
+        other.refuse_errors()
+        assert len(looks) == len(workspace.stores) * (1 + 2 * 3)  # `other` looks through `workspace`: both are counted

@@ -1,0 +1,67 @@
+"""A person's token is used up by a call that is refused, too: what was written is rolled back, the use is not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.api import ACCOUNT, GRACE, URL, Door, once, opened_door
+from tests.support.installation import Town
+
+REFUSED: dict[str, tuple[str, str, dict[str, Any] | None, int]] = {
+    "no such scope": ("POST", URL, {"scope": "nothing"}, 422),
+    "a member that is not known": ("POST", URL, {**ACCOUNT, "user_id": 1}, 422),
+    "not there": ("POST", f"{URL}/rq_{'0' * 24}/cancel", None, 404),
+    "not a person's": ("POST", "/v1/requests", {"controller": "calltrack", "identifiers": {"user_id": "1"}}, 403),
+    "not a person's to read": ("GET", "/v1/requests", None, 403),
+}
+
+
+def slug(answer: Any) -> tuple[int, str]:
+    return answer.status_code, str(answer.json()["type"]).rsplit("/", 1)[1]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_call_uses_the_token_up(door: Door, name: str) -> None:
+    method, path, body, status = REFUSED[name]
+    (holder,) = door.office.town.take_holders()
+    headers = once(door.person(user_id=holder))
+    refused = door.client.request(method, path, json=body, headers=headers)
+    assert refused.status_code == status, refused.text
+    again = door.client.request(method, path, json=body, headers=headers)
+    assert slug(again) == slug(refused), "the same call again is the same call"
+    other = door.client.post(URL, json=ACCOUNT, headers=headers)
+    assert slug(other) == (401, "token-replayed")
+    assert door.client.get(URL, headers=door.person(user_id=holder)).json() == []
+
+
+def test_too_late_to_undo(door: Door) -> None:
+    """Refused in the transaction that would have written."""
+    (holder,) = door.office.town.take_holders()
+    made = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()
+    door.at += GRACE + timedelta(minutes=1)
+    door.work()
+    token = door.person(user_id=holder)
+    late = door.client.post(f"{URL}/{made['id']}/cancel", headers=token)
+    assert slug(late) == (409, "too-late")
+    assert slug(door.client.get(URL, headers=token)) == (401, "token-replayed")
+
+
+def test_a_key_that_was_left_away(door: Door) -> None:
+    (holder,) = door.office.town.take_holders()
+    token = door.person(user_id=holder)
+    assert slug(door.client.post(URL, json=ACCOUNT, headers=token)) == (400, "idempotency-key-missing")
+    assert slug(door.client.post(URL, json=ACCOUNT, headers=once(token))) == (401, "token-replayed")
+
+
+def test_a_call_beyond_the_limit_uses_nothing_up(town: Town, tmp_path: Path) -> None:
+    """It was not looked at: after a while the same token is good for whatever call it was signed for."""
+    with opened_door(town, tmp_path, api={"calls_per_minute": 1}) as door:
+        (holder,) = door.office.town.take_holders()
+        assert door.client.get(URL, headers=door.person(user_id=holder)).status_code == 200
+        token = door.person(user_id=holder)
+        statuses = [door.client.post(URL, json=ACCOUNT, headers=once(token)).status_code for _ in range(3)]
+        assert 401 not in statuses
+        assert 429 in statuses

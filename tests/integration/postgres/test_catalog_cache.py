@@ -1,0 +1,72 @@
+"""The catalogue that is remembered is always the one that the server has now."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from tests.support.postgres.company import execute
+
+from expunge_connectors.postgres.catalog import reader
+from expunge_connectors.postgres.catalog.cache import CachedCatalog
+
+NAMES = ["public.users", "public.notes"]
+BUILT = """
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE DOMAIN short AS text;
+CREATE DOMAIN shorter AS short;
+CREATE TABLE users (id int PRIMARY KEY, mood mood, nick shorter, plain short);
+CREATE TABLE notes (id int PRIMARY KEY, user_id int REFERENCES users, body varchar(20));
+CREATE TABLE others (id int PRIMARY KEY, user_id int);
+"""
+CHANGES = {
+    "a column": "ALTER TABLE users ADD more text",
+    "no column": "ALTER TABLE users DROP plain",
+    "a column's name": "ALTER TABLE users RENAME plain TO fancy",
+    "a column's type": "ALTER TABLE notes ALTER body TYPE varchar(30)",
+    "a column that is never empty": "ALTER TABLE notes ALTER body SET NOT NULL",
+    "a domain that is never empty": "ALTER DOMAIN short SET NOT NULL",
+    "a label": "ALTER TYPE mood ADD VALUE 'middling'",
+    "a label's name": "ALTER TYPE mood RENAME VALUE 'bad' TO 'worse'",
+    "a type's name": "ALTER TYPE mood RENAME TO temper",
+    "an inner type's name": "ALTER DOMAIN short RENAME TO brief",
+    "no primary key": "ALTER TABLE notes DROP CONSTRAINT notes_pkey",
+    "another primary key": "ALTER TABLE notes DROP CONSTRAINT notes_pkey, ADD PRIMARY KEY (user_id, id)",
+    "a foreign key": "ALTER TABLE others ADD FOREIGN KEY (user_id) REFERENCES users",
+    "a foreign key that is not validated": "ALTER TABLE others ADD FOREIGN KEY (user_id) REFERENCES users NOT VALID",
+    "no foreign key": "ALTER TABLE notes DROP CONSTRAINT notes_user_id_fkey",
+    "another foreign key": (
+        "ALTER TABLE notes DROP CONSTRAINT notes_user_id_fkey;"
+        "ALTER TABLE notes ADD CONSTRAINT notes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE"
+    ),
+    "a child table": "CREATE TABLE more () INHERITS (notes)",
+    "a parent table": "CREATE TABLE over (id int NOT NULL); ALTER TABLE notes INHERIT over",
+    "no table": "DROP TABLE notes",
+    "another table": "DROP TABLE notes; CREATE TABLE notes (id int PRIMARY KEY, user_id int REFERENCES users)",
+    "another name": "ALTER TABLE notes RENAME TO remarks",
+    "another schema": "CREATE SCHEMA away; ALTER TABLE notes SET SCHEMA away",
+    "another schema's name": "ALTER SCHEMA public RENAME TO away; CREATE SCHEMA public",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_is_seen(database, change):
+    execute(database, BUILT)
+    remembered = CachedCatalog(NAMES)
+    with psycopg.connect(database, autocommit=True) as connection:
+        before = remembered.read(connection)
+        assert remembered.read(connection) is before
+        execute(database, "INSERT INTO users VALUES (1, 'good', 'a', 'b'); ANALYZE")
+        connection.execute("VACUUM users")
+        assert remembered.read(connection) is before
+        execute(database, change)
+        after = remembered.read(connection)
+        assert after == reader.read(connection, NAMES) != before
+        assert remembered.read(connection) == after
+
+
+def test_a_table_that_was_missing_is_seen_when_it_comes(database):
+    remembered = CachedCatalog(NAMES)
+    with psycopg.connect(database, autocommit=True) as connection:
+        assert remembered.read(connection).tables == {}
+        execute(database, BUILT)
+        assert remembered.read(connection).tables.keys() == set(NAMES)

@@ -1,0 +1,394 @@
+"""The draft of a map for a live database, held against the map that was made by hand."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from urllib.parse import urlsplit
+
+import pytest
+from tests.support.postgres.company import data_map, execute, opened
+
+from expunge_config.datamap import load
+from expunge_config.errors import DataMapError
+from expunge_connectors.contract import Severity
+from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
+from expunge_connectors.postgres.draft.column_classifier import Kind, named
+from expunge_connectors.postgres.draft.table_roles import kept_like, log_like, singular
+from expunge_connectors.postgres.inspection.table_sampling import SampledColumn
+from expunge_orchestrator.map_draft import render_yaml
+
+# Every table of Calltrack that foreign keys lead from to a person: written out, not derived by the code that is tested.
+TIED = {
+    "user_profiles", "api_tokens", "user_addresses", "messages", "invoices", "invoice_lines", "access_log", "calls",
+    "call_notes", "recordings", "transcripts", "leads", "lead_answers",
+}  # fmt: skip
+ANSWERS = {
+    "name": "Example Ltd",
+    "contact": "privacy@example.org",
+    "log_origin": "receipts.example.org",
+    "data_type": "personal",
+    "undated": "keep",
+}
+
+
+def draft(url):
+    return PostgresStore.draft("main", PostgresConnection.model_validate({"url": url}), 1000, ())
+
+
+def collections(drafted):
+    return {one.name: one for one in drafted.collections}
+
+
+def answered(text):
+    """The draft after somebody went through it: empty places filled, the comments taken away."""
+    return "\n".join(_answered(re.sub(r"\s*# DECIDE:.*", "", line)) for line in text.splitlines())
+
+
+def _answered(line):
+    key, _, value = line.partition(":")
+    return f"{key}: {ANSWERS[key.strip()]}" if key.strip() in ANSWERS and not value.strip() else line
+
+
+def loaded(text, tmp_path):
+    path = tmp_path / "datamap.yaml"
+    path.write_text(text)
+    return load(path, {"postgres": PostgresSpec}, {})
+
+
+def ties_of(entries):
+    return {(tie["column"], tie.get("of") or tie.get("identity")) for tie in entries["ties"]}
+
+
+def test_every_table_with_a_way_to_a_person_is_there_and_nothing_is_declared_a_log(company):
+    drafted = draft(company)
+    found = collections(drafted)
+    assert set(found) >= TIED | {"users", "callers"}
+    assert not [one for one in found.values() if "log" in one.entries]
+    assert not re.search(r"^ *log:", render_yaml([drafted]), re.MULTILINE)
+    # What looks like a log is keyed by a person: undecided.
+    assert found["access_log"].entries["data_type"] is None
+    assert "log" in found["access_log"].questions["data_type"]
+
+
+def test_the_hand_made_map_is_found_again(company):
+    found = collections(draft(company))
+    by_hand = {name: one for _, name, one in data_map().collections() if one.log is None}
+    assert by_hand.keys() - found.keys() == set()
+    wanted = {name: {(tie.column, tie.of or tie.identity) for tie in one.ties} for name, one in by_hand.items()}
+    missing = {name: ties - ties_of(found[name].entries) for name, ties in wanted.items()}
+    more = {name: ties_of(found[name].entries) - ties for name, ties in wanted.items()}
+    total, hit = sum(map(len, wanted.values())), sum(len(ties - missing[name]) for name, ties in wanted.items())
+    print(f"collections {len(by_hand)} of {len(by_hand)}, ties {hit} of {total}")  # noqa: T201 - asked for
+    assert {name: ties for name, ties in missing.items() if ties} == {}
+    assert {name: ties for name, ties in more.items() if ties} == {}
+    assert found["addresses"].entries["sharing"] == "last_owner"
+    assert found["recordings"].entries["yields"] == {"recording_object": "object_key"}
+    assert found["users"].entries["yields"] == {"user_id": "id", "email": "email", "phone": "phone"}
+    assert {name for name, one in found.items() if one.entries.get("person")} == {"users", "callers"}
+
+
+def test_the_anchor_is_proposed_where_something_that_may_stay_points_to_a_person(company):
+    found = collections(draft(company))
+    assert found["users"].entries["data_type"] is None
+    assert "access_log" in found["users"].questions["data_type"]
+    assert "invoices" in found["users"].questions["data_type"]
+    assert any("erased-" in line for line in found["users"].later)
+    assert found["callers"].entries["data_type"] == "personal"
+
+
+def test_it_is_refused_until_every_question_is_answered_and_then_holds_against_the_database(company, tmp_path):
+    text = render_yaml([draft(company)])
+    with pytest.raises(DataMapError) as refused:
+        loaded(text, tmp_path)
+    assert str(refused.value).count("not decided yet") == text.count("# DECIDE:") > 20
+    complete = answered(text)
+    for line in text.splitlines():  # each single one
+        if "# DECIDE:" in line and ":" in line.partition("#")[0]:
+            with pytest.raises(DataMapError, match="not decided yet"):
+                loaded(f"{complete}\n# DECIDE: {line.strip()}\n", tmp_path)
+    the_map = loaded(complete, tmp_path)
+    with opened(company, the_map) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+def test_the_anchor_as_it_is_proposed_holds_too(company, tmp_path):
+    text = answered(render_yaml([draft(company)]))
+    before, _, after = text.partition("table: public.users\n")
+    after = after.replace("data_type: personal", "data_type: anchor", 1)
+    after = re.sub(r"^( {8})# (tombstone:|  [a-z_]+: )", r"\1\2", after, flags=re.MULTILINE)
+    with opened(company, loaded(before + "table: public.users\n" + after, tmp_path)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+def test_other_shapes_of_databases(database):
+    execute(
+        database,
+        """
+        CREATE TABLE organizations (id serial PRIMARY KEY, name text, contact_email text);
+        CREATE SCHEMA "Shop";
+        CREATE TABLE "Shop"."Customers" ("Id" uuid PRIMARY KEY, org int REFERENCES organizations, "eMail" text);
+        CREATE TABLE "Shop"."Orders" (id serial PRIMARY KEY, "customerId" uuid REFERENCES "Shop"."Customers");
+        CREATE TABLE friends (a uuid REFERENCES "Shop"."Customers", b uuid REFERENCES "Shop"."Customers");
+        CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree, owner uuid REFERENCES "Shop"."Customers");
+        CREATE TABLE guests (id int PRIMARY KEY, email text, host uuid REFERENCES "Shop"."Customers");
+        CREATE TABLE visits (at timestamptz, customer_id uuid);
+        CREATE TABLE newsletter (address text, created_at timestamptz NOT NULL);
+        INSERT INTO newsletter SELECT 'n' || i || '@mail.example', now() FROM generate_series(1, 9) AS i;
+        CREATE TABLE job_log (at timestamptz, duration int);
+        CREATE TABLE mail_log (at timestamptz, body text);
+        CREATE TABLE colours (id int PRIMARY KEY, code text);
+        CREATE TABLE bookings (org int, no int, customer_id uuid REFERENCES "Shop"."Customers", PRIMARY KEY (org, no));
+        CREATE TABLE seats (org int, no int, FOREIGN KEY (org, no) REFERENCES bookings);
+        CREATE TABLE seats_old (lid int) INHERITS (seats);
+        CREATE TABLE parts (id int, at date) PARTITION BY RANGE (at);
+        CREATE TABLE parts_1 PARTITION OF parts DEFAULT;
+        """,
+    )
+    drafted = draft(database)
+    found = collections(drafted)
+    assert set(found) == {
+        "Customers",
+        "Orders",
+        "friends",
+        "tree",
+        "guests",
+        "visits",
+        "newsletter",
+        "bookings",
+        "seats",
+    }
+    assert found["Customers"].entries["person"] == "customer_id"
+    assert drafted.identities["customer_id"] == {"kind": "person", "normaliser": "uuid/1"}
+    assert ties_of(found["Customers"].entries) == {("Id", "customer_id"), ("eMail", "email")}
+    assert found["Customers"].entries["undated"] is None, "no creation time: a decision"
+    assert ties_of(found["Orders"].entries) == {("customerId", "Customers.Id")}
+    assert found["Orders"].entries["data_type"] is None, "kept by law, perhaps"
+    assert "several people" in found["friends"].questions["ties"]
+    assert ties_of(found["tree"].entries) == {("owner", "Customers.Id")}
+    assert any("up points to other rows" in note for note in found["tree"].notes)
+    assert "person" not in found["guests"].entries, "they hang on a customer"
+    assert ties_of(found["guests"].entries) == {("host", "Customers.Id"), ("email", "email")}
+    assert found["seats"].entries["ties"] == [{"columns": ["org", "no"], "of": "bookings", "of_columns": ["org", "no"]}]
+    assert ties_of(found["visits"].entries) == {("customer_id", "customer_id")}
+    assert ties_of(found["newsletter"].entries) == {("address", "email")}, "seen in a sample"
+    assert found["newsletter"].entries["created"] == "created_at"
+    assert set(drafted.members) == {"organization"}
+    told = {note.partition(":")[0].partition(" ")[0]: note for note in drafted.notes}
+    assert "candidate for a log" in told["public.job_log"]
+    assert "body (content)" in told["public.mail_log"]
+    assert "candidate" not in told["public.mail_log"]
+    assert "nothing personal was seen" in told["public.colours"]
+    assert not {"public.parts_1"} & set(told)
+
+
+def test_what_persons_point_to_is_shared_a_controller_or_a_question(database, tmp_path):
+    execute(
+        database,
+        """
+        CREATE TABLE addresses (id int PRIMARY KEY, street text, postcode text, city text);
+        CREATE TABLE depots (shop text, no int, street text, PRIMARY KEY (shop, no));
+        CREATE TABLE countries (code char(2) PRIMARY KEY, name text);
+        CREATE TABLE "Tenants" (id int PRIMARY KEY, name text, contact_email text);
+        CREATE TABLE customers (id int PRIMARY KEY, email text, shop text, depot int,
+            ships_to int REFERENCES addresses, bills_to int NOT NULL REFERENCES addresses,
+            country char(2) REFERENCES countries, tenant int REFERENCES "Tenants",
+            FOREIGN KEY (shop, depot) REFERENCES depots);
+        CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers,
+            ship_to int REFERENCES addresses);
+        """,
+    )
+    drafted = draft(database)
+    found = collections(drafted)
+    assert found["addresses"].entries["sharing"] == "last_owner"
+    assert found["addresses"].entries["ties"] == [
+        {"column": "id", "of": "customers.bills_to"},
+        {"column": "id", "of": "customers.ships_to"},
+        {"column": "id", "of": "orders.ship_to"},
+    ]
+    assert found["depots"].entries["ties"] == [
+        {"columns": ["shop", "no"], "of": "customers", "of_columns": ["shop", "depot"]}
+    ]
+    assert set(drafted.members) == {"tenant"}, "by its name; a country is no controller, nor is an address"
+    assert "tenant" in found["customers"].questions["owner"]
+    (asked,) = drafted.questions
+    assert "public.countries (public.customers points to it)" in asked
+    assert f"    # DECIDE: {asked}" in render_yaml([drafted]).splitlines()
+    later = found["customers"].later
+    assert '  ships_to: "NULL"' in later, "else the row that stays would keep the address"
+    assert not [line for line in later if "bills_to" in line], "the server takes no NULL there"
+    with opened(database, loaded(answered(render_yaml([drafted])), tmp_path)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+DOCUMENTS = """
+CREATE TABLE customers (id int PRIMARY KEY, email text, prefs jsonb, tags text[], extra json NOT NULL,
+    details jsonb NOT NULL DEFAULT '{"mail": "a@mail.example", "said": "Call +49 30 1000001"}');
+INSERT INTO customers SELECT i, 'c' || i || '@mail.example',
+    jsonb_build_object('backup_email', 'alt' || i || '@alt.example', 'seen', '2026-01-01T00:00:00+02:00'),
+    ARRAY['blue', 'red'], json_build_object('reach', json_build_array(json_build_object('tel', '+49 30 100000' || i)))
+  FROM generate_series(1, 9) AS i;
+CREATE TABLE notes_of (id int PRIMARY KEY, customer_id int REFERENCES customers, doc jsonb);
+INSERT INTO notes_of SELECT i, NULL, jsonb_build_object('mail', 'c' || i || '@mail.example')
+  FROM generate_series(1, 5) AS i;
+CREATE TABLE reviews (id int PRIMARY KEY, doc jsonb NOT NULL, created_at timestamptz NOT NULL);
+INSERT INTO reviews SELECT i, jsonb_build_object('stars', 4, 'author', jsonb_build_object(
+    'email', upper('c' || i || '@mail.example'), 'id', i)), now() FROM generate_series(1, 9) AS i;
+CREATE TABLE rounds (id int PRIMARY KEY, told text[]);
+INSERT INTO rounds SELECT i, ARRAY['c' || i || '@mail.example', 'd@mail.example'] FROM generate_series(1, 9) AS i;
+INSERT INTO rounds VALUES (10, '{}'), (11, NULL);
+CREATE TABLE circles (id int PRIMARY KEY, doc jsonb);
+INSERT INTO circles SELECT i, jsonb_build_object('Magdalena' || i, 'c' || i || '@mail.example')
+  FROM generate_series(1, 9) AS i;
+CREATE TABLE single (id int PRIMARY KEY, doc jsonb);
+INSERT INTO single VALUES (1, '{"Magdalena": {"mail": "m@mail.example"}}');
+CREATE TABLE colours (id int PRIMARY KEY, doc jsonb);
+CREATE TYPE signature AS (mail text);
+CREATE TABLE signed (id int PRIMARY KEY, by signature);
+INSERT INTO signed VALUES (1, ROW('s@mail.example')::signature);
+CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers);
+INSERT INTO colours VALUES (1, '{"shade": "blue"}'), (2, '["red", 3, null]'), (3, '"grey"');
+"""
+
+
+def test_documents_and_arrays_are_looked_into(database, tmp_path):
+    execute(database, DOCUMENTS)
+    drafted = draft(database)
+    found = collections(drafted)
+    assert set(found) == {"customers", "notes_of", "orders", "reviews", "rounds"}
+    assert found["reviews"].entries["ties"] == [{"column": "doc", "path": ["author", "email"], "identity": "email"}]
+    assert found["reviews"].notes == ("Seems to hold: doc.author.email (e-mail address).",)
+    assert found["reviews"].entries["data_type"] is None, "a question"
+    assert found["rounds"].entries["ties"] == [{"column": "told", "each": True, "identity": "email"}]
+    assert {"column": "doc", "path": ["mail"], "identity": "email"} in found["notes_of"].entries["ties"]
+    customers = found["customers"]
+    assert "prefs.backup_email (e-mail address)" in customers.notes[0]
+    assert "tags" not in customers.notes[0]
+    assert customers.entries["ties"] == [
+        {"column": "id", "identity": "customer_id"},
+        {"column": "email", "identity": "email"},
+        {"column": "extra", "path": ["reach", "tel"], "identity": "phone"},
+    ]
+    assert customers.entries["yields"]["phone"] == {"column": "extra", "path": ["reach", "tel"]}
+    assert '  prefs: {remove: [["backup_email"]]}' in customers.later, "the rest of the document stays"
+    assert '  extra: {remove: [["reach", "tel"]]}' in customers.later
+    assert "details.mail (e-mail address)" in customers.notes[0]
+    assert "details (phone number inside)" in customers.notes[0]
+    assert "  details: \"'{}'\"" in customers.later
+    # Where a name in a document may be somebody's, the place is not told; that there is something is asked.
+    asked = {question.partition(" ")[0]: question for question in drafted.questions}
+    assert asked.keys() == {"public.circles", "public.signed", "public.single"}
+    assert "by (e-mail address inside)" in asked.pop("public.signed")
+    assert all("doc (e-mail address inside)" in question for question in asked.values())
+    assert "public.colours: nothing personal was seen." in drafted.notes
+    text = render_yaml([drafted])
+    assert "Magdalena" not in text
+    assert "alt.example" not in text
+    with opened(database, loaded(answered(text), tmp_path)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+def test_what_may_not_be_read_is_unknown(database):
+    execute(database, DOCUMENTS)
+    role = f"reader_{secrets.token_hex(4)}"
+    execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT (id, email) ON customers TO {role}")
+    server = urlsplit(database)
+    netloc = f"{role}:x@{server.hostname}:{server.port}"
+    try:
+        drafted = draft(server._replace(netloc=netloc).geturl())
+    finally:
+        execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
+    told = {question.partition(" ")[0]: question for question in drafted.questions}
+    assert told.keys() == {f"public.{one}" for one in ("reviews", "rounds", "circles", "signed", "single", "colours")}
+    assert "doc could not be read: unknown" in told["public.reviews"]
+    assert not [note for note in drafted.notes if "nothing personal was seen" in note]
+    assert "prefs, tags, extra, details could not be read: unknown." in collections(drafted)["customers"].notes
+
+
+def test_rows_of_two_people_are_a_question_whatever_the_ties_are(database):
+    execute(
+        database,
+        """
+        CREATE TABLE staff (id int PRIMARY KEY, email text, created_at timestamptz DEFAULT now());
+        CREATE TABLE customers (id int PRIMARY KEY, email text, phone text, referred_by int REFERENCES customers);
+        CREATE TABLE tickets (id int PRIMARY KEY, requester_email text, assigned_to int REFERENCES staff);
+        CREATE TABLE orders (id int PRIMARY KEY, email text, customer_id int NOT NULL REFERENCES customers);
+        CREATE TABLE visits (at date, customer_id int, staff_id int);
+        CREATE TABLE calls (at date, email text, phone text);
+        CREATE TABLE "AuditLog" (id int PRIMARY KEY, "UserId" int REFERENCES customers);
+        CREATE TABLE "CustomerInvoices" (id int PRIMARY KEY, "UserId" int REFERENCES customers, "IssuedOn" date);
+        """,
+    )
+    found = collections(draft(database))
+    asked = {name for name, one in found.items() if "several people" in one.questions.get("ties", "")}
+    assert asked == {"tickets", "visits"}, "who handles it, and whose it is"
+    assert ties_of(found["tickets"].entries) == {("assigned_to", "staff.id"), ("requester_email", "email")}
+    assert ties_of(found["orders"].entries) == {("customer_id", "customers.id")}
+    assert found["staff"].entries["created"] == "created_at"
+    assert found["staff"].entries["undated"] is None, "for rows in which it is empty"
+    # A person's row that points to another person's.
+    (note,) = [note for note in found["customers"].notes if "referred_by" in note]
+    assert "points to another row here: another person" in note
+    # Names in CamelCase say the same as others.
+    assert found["AuditLog"].entries["data_type"] is None
+    assert "`log:" in found["AuditLog"].questions["data_type"]
+    assert found["CustomerInvoices"].entries["data_type"] is None
+    assert "public.AuditLog or public.CustomerInvoices" in found["customers"].questions["data_type"]
+    assert "start: IssuedOn" in found["CustomerInvoices"].questions["data_type"]
+    assert "or other people's rows (referred_by) must stay" in found["customers"].questions["data_type"]
+
+
+def test_an_empty_database_is_said_to_have_no_persons(database):
+    assert any("No table looks like one row for each person" in note for note in draft(database).notes)
+
+
+def test_no_value_of_a_record_is_in_the_draft(company):
+    values = [
+        str(value)
+        for table in ("users", "callers", "leads", "addresses", "messages")
+        for row in execute(company, f"SELECT * FROM {table}")
+        for value in row
+        if isinstance(value, str) and len(value) > 2 and value != "active"
+    ]
+    canary = secrets.token_hex(8)
+    execute(company, f"UPDATE users SET full_name = '{canary}', phone = '{canary}'")
+    text = render_yaml([draft(company)])
+    assert len(values) > 20
+    assert not [value for value in [*values, canary] if value in text]
+
+
+@pytest.mark.parametrize(
+    ("column", "base", "kind"),
+    [
+        ("email", "text", Kind.EMAIL),
+        ("contactEmail", "citext", Kind.EMAIL),
+        ("email_verified", "boolean", None),
+        ("phone_number", "text", Kind.PHONE),
+        ("order_number", "text", None),
+        ("microphone", "text", None),
+        ("last_ip", "text", Kind.IP),
+        ("address", "inet", Kind.IP),
+        ("shipping", "text", None),
+        ("firstName", "character varying", Kind.NAME),
+        ("file_name", "text", Kind.OBJECT),
+        ("date_of_birth", "date", Kind.BIRTH),
+        ("password_digest", "bytea", Kind.SECRET),
+        ("postcode", "text", Kind.PART_OF_ADDRESS),
+        ("quantity", "integer", None),
+    ],
+)
+def test_columns_by_name(column, base, kind):
+    assert named(SampledColumn(column, base, not_null=False, foreign=False, key=False, readable=True)) is kind
+
+
+def test_names_of_tables():
+    assert [singular(f"public.{one}") for one in ("users", "AppUsers", "people", "companies", "boxes", "Odd one")] == [
+        "user", "app_user", "person", "company", "box", "odd_one",
+    ]  # fmt: skip
+    assert log_like("public.access_log")
+    assert log_like("public.AccessLog")
+    assert not log_like("public.blogs")
+    assert not log_like("public.catalog")
+    assert kept_like("public.invoice_lines")
+    assert kept_like("Loyalty.PointsLedger")
+    assert not kept_like("public.reorder_rules")

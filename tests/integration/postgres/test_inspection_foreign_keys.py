@@ -1,0 +1,130 @@
+"""Foreign keys that the server does not hold: `check` says so, and nothing is left to them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import database as name
+from tests.support.postgres.inspection import findings
+from tests.support.postgres.small_schemas import ACME, left, shape
+
+from expunge_connectors.contract import Severity, no_beat
+from expunge_connectors.errors import StillReferencedError, StructureChangedError, TerminalError
+from expunge_connectors.postgres.erase.eraser import Eraser
+
+MAP = """
+users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
+m: {table: public.m, ties: [{column: u, of: users.id}]}
+notes: {table: public.notes, ties: [{column: m, of: m.id}]}
+likes: {table: public.likes, ties: [{column: u, of: users.id}]}
+"""
+TABLES = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE m (id int PRIMARY KEY, u int REFERENCES users);
+CREATE TABLE notes (id int, m int REFERENCES m, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE notes_1 PARTITION OF notes FOR VALUES FROM (0) TO (9);
+CREATE TABLE likes (id int PRIMARY KEY, m int REFERENCES m, u int REFERENCES users);
+INSERT INTO users VALUES (1), (2); INSERT INTO m VALUES (1, 1), (2, 2); INSERT INTO notes VALUES (1, 1), (2, 2);
+"""
+OFF = {
+    "of the parent": ("ALTER TABLE m DISABLE TRIGGER ALL", {"m", "notes", "likes"}),
+    "of a partition": ("ALTER TABLE notes_1 DISABLE TRIGGER ALL", {"notes"}),
+    "in the database": ("ALTER DATABASE {} SET session_replication_role = replica", {"m", "notes", "likes"}),
+}
+SHARED = """
+users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
+links: {table: public.links, ties: [{column: u, of: users.id}]}
+places: {table: public.places, sharing: last_owner, ties: [{column: id, of: links.place}]}
+"""
+LINKED = """
+CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE places (id int PRIMARY KEY);
+CREATE TABLE links (id int PRIMARY KEY, u int REFERENCES users, place int);
+"""
+
+
+def off(url):
+    """Tables whose foreign keys are said to be off."""
+    return {one.collection for one in findings(url, shape(MAP)) if one.code == "foreign-key-off"}
+
+
+def unguarded(url):
+    return [one for one in findings(url, shape(SHARED)) if one.code == "shared-unguarded"]
+
+
+@pytest.mark.parametrize(("statement", "said"), OFF.values(), ids=OFF)
+def test_a_foreign_key_without_its_triggers_is_not_relied_on(database, statement, said):
+    loaded = shape(MAP)
+    execute(database, TABLES)
+    with opened(database, loaded) as store:
+        resolved(store, [subject(1, user_id="1")], ACME)  # remembers the catalogue
+        assert off(database) == set()
+        execute(database, statement.format(name(database)))
+    with opened(database, loaded) as store:
+        assert off(database) == said
+        [one] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert "main.m.id" in {key.namespace for key in one.keys}
+        execute(database, "INSERT INTO likes VALUES (1, 1, 2)")
+        if "m" in said or statement.startswith("ALTER TABLE m "):
+            with pytest.raises(TerminalError, match="likes"):
+                store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            assert left(database, "m") == [1, 2]
+
+
+def test_what_was_remembered_of_a_foreign_key_is_read_again(database):
+    loaded = shape(MAP)
+    execute(database, TABLES)
+    with opened(database, loaded) as store:
+        [before] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert "main.m.id" not in {key.namespace for key in before.keys}
+        execute(database, "ALTER TABLE notes_1 DISABLE TRIGGER ALL")
+        [after] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert "main.m.id" in {key.namespace for key in after.keys}
+
+
+@pytest.mark.parametrize("statement", [one for one, _ in OFF.values()], ids=OFF)
+def test_a_step_does_not_begin_where_a_foreign_key_was_switched_off(database, statement):
+    loaded = shape(MAP)
+    execute(database, TABLES)
+    with opened(database, loaded) as store:
+        store.inspect()
+        one = resolved(store, [subject(1, user_id="1")], ACME)
+        execute(database, statement.format(name(database)))
+        with pytest.raises(StructureChangedError, match=r"foreign keys"):
+            store.erase(one, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+
+
+def test_a_child_that_comes_late_is_found_by_its_key(database, monkeypatch):
+    loaded = shape(MAP)
+    execute(database, TABLES + "ALTER TABLE m DISABLE TRIGGER ALL")
+    real = Eraser._collection
+
+    def late(self, search, mapped, limit):
+        if mapped.name == "m" and 3 not in left(database, "notes"):
+            execute(database, "INSERT INTO notes VALUES (3, 1)")
+        return real(self, search, mapped, limit)
+
+    with opened(database, loaded) as store:
+        [one] = resolved(store, [subject(1, user_id="1")], ACME)
+        monkeypatch.setattr(Eraser, "_collection", late)
+        with pytest.raises(StillReferencedError, match="notes"):
+            store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        monkeypatch.undo()
+        assert due(store.verify([one], ACME, CUTOFF))["notes"] == 2
+        store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "notes") == [2]
+
+
+def test_a_shared_row_without_a_foreign_key_is_named_and_the_remedy_can_be_pasted(database):
+    execute(database, LINKED)
+    [one] = unguarded(database)
+    assert (one.severity, one.collection) == (Severity.WARNING, "places")
+    execute(database, one.remedy)
+    assert unguarded(database) == []
+    execute(database, "ALTER TABLE links DISABLE TRIGGER ALL")
+    [one] = unguarded(database)
+    assert "anew" in one.remedy
+
+
+def test_a_foreign_key_that_is_not_validated_guards_a_shared_row(database):
+    execute(database, LINKED + "ALTER TABLE links ADD FOREIGN KEY (place) REFERENCES places NOT VALID")
+    assert unguarded(database) == []

@@ -1,0 +1,109 @@
+"""The column that says whose the records are: a member is found in the one spelling that the column's type has."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import codes, findings
+from tests.support.postgres.small_schemas import left, shape
+
+from expunge_connectors.contract import Scope, Severity, no_beat
+from expunge_connectors.errors import UnknownMemberError
+
+MAP = shape(
+    "callers: {table: public.callers, owner: {controller: client, column: client}, person: user_id,"
+    " ties: [{column: id, identity: user_id}], yields: {user_id: id}}"
+)
+MADE = "CREATE TYPE colour AS ENUM ('red'); CREATE DOMAIN account AS int; CREATE EXTENSION citext;"
+UUID = "aaaaaaaa-0000-0000-0000-000000000001"
+OTHERWISE = [
+    ("int", "42", ["042", "+42", "42.0", " 42", "4_2", "٤٢", "x", "9" * 5_000]),
+    ("bigint", "-42", ["\N{MINUS SIGN}42", "-042", "-0"]),
+    ("account", "42", ["042"]),
+    ("numeric(10,0)", "42", ["42.0", "4.2e1", "-0"]),
+    ("uuid", UUID, [UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}", f"urn:uuid:{UUID}", "a"]),
+    ("colour", "red", ["Red", "RED"]),
+    ("text", "042", []),
+    ("char(6)", "42", []),
+    ("boolean", "true", []),
+]
+
+
+def table(database, kind, value):
+    """A row of the member's, and the same for a stranger."""
+    execute(
+        database,
+        f"{MADE} CREATE TABLE callers (id int PRIMARY KEY, client {kind} NOT NULL);"
+        f"INSERT INTO callers VALUES (1, '{value}'), (2, '{value}')",
+    )
+
+
+@pytest.mark.parametrize(("kind", "spelling", "others"), OTHERWISE, ids=[one[0] for one in OTHERWISE])
+def test_a_member_in_another_spelling_is_refused(database, kind, spelling, others):
+    table(database, kind, spelling)
+    assert codes(findings(database, MAP), Severity.ERROR) == set()
+    ada = subject(1, user_id="1")
+    with opened(database, MAP) as store:
+        for other in others:
+            scope = Scope("client", other)
+            for ask in (
+                lambda scope=scope: store.resolve([ada], scope, CUTOFF),
+                lambda scope=scope: store.count([ada], scope, CUTOFF),
+                lambda scope=scope: store.erase([ada], actions(MAP, "client"), scope, CUTOFF, no_beat),
+                lambda scope=scope: store.verify([ada], scope, CUTOFF),
+            )[: 3 if kind == "colour" else None]:
+                with pytest.raises(UnknownMemberError, match=r"collection callers: .* in client are ") as refused:
+                    ask()
+                assert len(other) < 4 or other not in str(refused.value)
+            if kind == "colour":  # what is no label has no rows: verification can say so
+                assert due(store.verify([ada], scope, CUTOFF)) == {}
+        scope = Scope("client", spelling)
+        [ada] = resolved(store, [ada], scope)
+        assert due(store.count([ada], scope, CUTOFF)) == due(store.verify([ada], scope, CUTOFF)) == {"callers": 1}
+        assert left(database, "callers") == [1, 2]
+        assert store.erase([ada], actions(MAP, "client"), scope, CUTOFF, no_beat) == 1
+        assert due(store.verify([ada], scope, CUTOFF)) == {}
+
+
+@pytest.mark.parametrize("kind", ["numeric(10,2)", "numeric", "float8", "citext", "timestamptz", "varchar[]", "jsonb"])
+def test_a_type_with_several_spellings_of_a_member_is_refused(database, kind):
+    value = {"timestamptz": "2026-01-01", "varchar[]": "{}"}.get(kind, "42")
+    table(database, kind, value)
+    assert codes(findings(database, MAP), Severity.ERROR) == {("owner-type", "callers")}
+
+
+TWO = shape("""
+callers: {table: public.callers, owner: {controller: client, column: client}, person: user_id,
+  ties: [{column: id, identity: user_id}], yields: {user_id: id}}
+extras: {table: public.extras, owner: {controller: client, column: client},
+  ties: [{column: caller, identity: user_id}]}
+""")
+
+
+def test_a_member_that_is_a_label_of_one_enum_has_no_rows_in_a_table_of_another(database):
+    execute(
+        database,
+        "CREATE TYPE one AS ENUM ('acme', 'beta'); CREATE TYPE other AS ENUM ('acme');"
+        "CREATE TABLE callers (id int PRIMARY KEY, client one NOT NULL);"
+        "CREATE TABLE extras (id int PRIMARY KEY, caller int, client other NOT NULL);"
+        "INSERT INTO callers VALUES (1, 'beta'), (2, 'acme'); INSERT INTO extras VALUES (1, 1, 'acme'), (2, 2, 'acme')",
+    )
+    scope = Scope("client", "beta")
+    with opened(database, TWO) as store:
+        [ada] = resolved(store, [subject(1, user_id="1")], scope)
+        assert due(store.count([ada], scope, CUTOFF)) == due(store.verify([ada], scope, CUTOFF)) == {"callers": 1}
+        assert store.erase([ada], actions(TWO, "client"), scope, CUTOFF, no_beat) == 1
+        assert due(store.verify([ada], scope, CUTOFF)) == {}
+    assert (left(database, "callers"), left(database, "extras")) == ([2], [1, 2])
+
+
+def test_a_label_that_was_renamed_meanwhile_stops_nothing(database):
+    """A batch that was begun before can be tried again, settled and cancelled: nothing is left under the old name."""
+    table(database, "colour", "red")
+    scope, ada = Scope("client", "red"), subject(1, user_id="1")
+    with opened(database, MAP) as store:
+        [ada] = resolved(store, [ada], scope)
+        execute(database, "ALTER TYPE colour RENAME VALUE 'red' TO 'blue'")
+        assert due(store.verify([ada], scope, CUTOFF)) == due(store.count([ada], scope, CUTOFF)) == {}
+        assert store.erase([ada], actions(MAP, "client"), scope, CUTOFF, no_beat) == 0
+    assert left(database, "callers") == [1, 2]

@@ -1,0 +1,93 @@
+"""Identifiers that do not name one person, one case of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.support.people import Made, fresh_phone, make_caller, make_holder
+from tests.support.store_inspector import Probe
+
+from expunge_orchestrator.rules.identity_resolution import Ambiguity
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request that names no single person.
+
+    Attributes:
+        columns: Identity -> value, as they stand in the list.
+        people: Everybody whose records it could touch.
+        bystander: Somebody else, of the same controller, whom the same list names properly.
+        reason: What the outcome must say.
+    """
+
+    columns: Mapping[str, str]
+    people: tuple[Made, ...]
+    bystander: Made
+    reason: Ambiguity
+
+    @property
+    def controller(self) -> str:
+        return self.bystander.controller
+
+
+def two_holders_with_one_phone(probe: Probe) -> Case:
+    phone = fresh_phone()
+    people = (make_holder(probe, phone), make_holder(probe, phone))
+    return Case({"phone": phone}, people, make_holder(probe), Ambiguity.SEVERAL_PERSONS)
+
+
+def one_phone_spelt_in_two_ways(probe: Probe) -> Case:
+    phone = fresh_phone()
+    people = (make_holder(probe, phone), make_holder(probe, f"{phone[:3]} {phone[3:7]}-{phone[7:]}"))
+    return Case({"phone": phone}, people, make_holder(probe), Ambiguity.SEVERAL_PERSONS)
+
+
+def two_callers_with_one_phone(probe: Probe) -> Case:
+    phone = fresh_phone()
+    people = (make_caller(probe, phone), make_caller(probe, phone))
+    return Case({"phone": phone}, people, make_caller(probe), Ambiguity.SEVERAL_PERSONS)
+
+
+def mail_and_id_of_two_holders(probe: Probe) -> Case:
+    first, second = make_holder(probe), make_holder(probe)
+    columns = {"email": first.email, "user_id": str(second.id)}
+    return Case(columns, (first, second), make_holder(probe), Ambiguity.KEYS_DISAGREE)
+
+
+def mail_of_nobody_and_id_of_a_holder(probe: Probe) -> Case:
+    holder = make_holder(probe)
+    columns = {"email": "nobody@people.example", "user_id": str(holder.id)}
+    return Case(columns, (holder,), make_holder(probe), Ambiguity.KEYS_DISAGREE)
+
+
+def household_of_two_callers(probe: Probe) -> Case:
+    people = (make_caller(probe), make_caller(probe))
+    home = f"Household {people[0].id}, 12345 X"
+    probe.sql("UPDATE leads SET postal_address = %s WHERE caller_id IN (%s, %s)", home, *(one.id for one in people))
+    return Case({"postal_address": home}, people, make_caller(probe), Ambiguity.SEVERAL_PERSONS)
+
+
+def household_of_one_caller(probe: Probe) -> Case:
+    person = make_caller(probe)
+    home = f"Household {person.id}, 12345 X"
+    probe.sql("UPDATE leads SET postal_address = %s WHERE caller_id = %s", home, person.id)
+    return Case({"postal_address": home}, (person,), make_caller(probe), Ambiguity.SHAREABLE_ALONE)
+
+
+CASES = [
+    two_holders_with_one_phone,
+    one_phone_spelt_in_two_ways,
+    two_callers_with_one_phone,
+    mail_and_id_of_two_holders,
+    mail_of_nobody_and_id_of_a_holder,
+    household_of_two_callers,
+    household_of_one_caller,
+]
+
+
+def as_csv(*people: Mapping[str, str]) -> str:
+    columns = list(dict.fromkeys(name for one in people for name in one))
+    lines = [",".join(columns), *(",".join(f'"{one.get(name, "")}"' for name in columns) for one in people)]
+    return "\n".join(lines) + "\n"

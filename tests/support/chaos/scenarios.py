@@ -1,0 +1,336 @@
+"""Runs: undisturbed, killed, resumed, and what must be the same afterwards."""
+
+from __future__ import annotations
+
+import json
+import random
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any
+
+from tests.support.chaos import ledger_summary
+from tests.support.chaos.company import Request, Start, World
+from tests.support.chaos.ledger_summary import Account
+from tests.support.chaos.store_snapshot import Picture
+from tests.support.faulty_connector import Instead
+
+from expunge_orchestrator.execution import batch_control, batch_states
+from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.ledger.batches import BatchState, batches
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.transparency_log import open_log
+from expunge_orchestrator.workspace import Workspace
+
+KILLED = -signal.SIGKILL
+REPORT = "points.txt"
+"""The file in an installation's home that a run writes the names of its points to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The process that forks a child for every run. Its children's complaints are in `complaints`."""
+
+    process: subprocess.Popen[str]
+    complaints: Path
+
+    def obey(self, order: dict[str, Any]) -> int:
+        """Have one run done; returns its exit code, negative for a signal."""
+        self.begin(order)
+        return self.end()
+
+    def begin(self, order: dict[str, Any]) -> None:
+        """Have one run begun. Nothing else can be ordered before its end."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+
+    def ended(self) -> bool:
+        """Whether the run that was begun has ended."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
+    def end(self) -> int:
+        """Wait for the end of the run that was begun; returns its exit code, negative for a signal."""
+        assert self.process.stdout is not None
+        answer = self.process.stdout.readline()
+        assert answer, f"the driver ended: {self.complaints.read_text()}"
+        return int(answer)
+
+
+@contextmanager
+def driving(directory: Path, root: Path) -> Iterator[Driver]:
+    """Start the driver."""
+    complaints = directory / "complaints.txt"
+    with complaints.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.chaos.driver"],
+            cwd=root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield Driver(process, complaints)
+        finally:
+            _close(process.stdin)
+            process.wait(timeout=120)
+            _close(process.stdout)
+
+
+def _close(stream: IO[str] | None) -> None:
+    if stream is not None:
+        stream.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an undisturbed run ended, and the points it passed by name."""
+
+    points: Sequence[str]
+    picture: Picture = field(repr=False)
+    account: Account = field(repr=False)
+    home: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A run to kill: what it starts from, which half of a request's life it is, and how it ends undisturbed."""
+
+    request: Request
+    half: str
+    start: Start
+    ending: Ending
+
+    def __str__(self) -> str:
+        return f"{self.request.name}, {self.half}"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a scene, from 1."""
+
+    scene: Scene
+    number: int
+
+    @property
+    def name(self) -> str:
+        """What it is called; others of the scene may be called the same."""
+        return self.scene.ending.points[self.number - 1]
+
+    @property
+    def begins_step(self) -> bool:
+        """Whether a step was taken, alone or in the commit that ended the one before, and has asked nobody yet."""
+        return self.name.startswith("after commit of chunk") and (
+            self.name.endswith("step_log") or self.name == "after commit of chunk"
+        )
+
+    @property
+    def critical(self) -> bool:
+        """Whether a mistake would show here most likely: something was done and is not noted yet, or the reverse."""
+        name = self.name
+        return (
+            (name.startswith("after") and name.endswith((".erase", "append to the log")))
+            or ("commit" in name and "statement" in name)
+            or name.startswith("beat")
+        )
+
+
+@dataclass(slots=True)
+class Chaos:
+    """Kills runs in the world and holds what comes of them against the undisturbed ones."""
+
+    world: World
+    driver: Driver
+    directory: Path
+    scenes: list[Scene] = field(default_factory=list)
+    _runs: int = 0
+
+    def points(self) -> list[Point]:
+        """All points of all scenes."""
+        return [Point(scene, number) for scene in self.scenes for number in range(1, len(scene.ending.points) + 1)]
+
+    def rehearse(self) -> None:
+        """Run both halves of every request undisturbed. The settling half starts where the erasing one ended."""
+        for request in self.world.requests():
+            start, _, _ = self.world.plan(request)
+            erased = self.undisturbed(request, "erase", start)
+            self.scenes.append(Scene(request, "erase", start, erased))
+            if request.afterwards is not None:
+                self.world.arrive_late(request.afterwards)
+            start = self.world.save(f"{request.name}_settle", erased.home)
+            self.scenes.append(Scene(request, "settle", start, self.undisturbed(request, "settle", start)))
+            self.world.restore(self.scenes[0].start, self.directory / f"{request.name}-over")
+            if request.name == "callers":
+                self._rehearse_remainder(request, self.scenes[-2].start)
+
+    def _rehearse_remainder(self, request: Request, start: Start) -> None:
+        """Cancelled when the rows are gone and objects and cache are not; then what is left is taken up."""
+        home, _ = self.fresh(start)
+        with self.world.workspace(home) as workspace:
+            cancelled_half_way(workspace)
+        left = self.world.save(f"{request.name}_remainder", home)
+        self.scenes.append(Scene(request, "remainder", left, self.undisturbed(request, "remainder", left)))
+        self.world.restore(self.scenes[0].start, self.directory / "remainder-over")
+
+    def undisturbed(self, request: Request, half: str, start: Start) -> Ending:
+        """Run one half without a kill."""
+        home, before = self.fresh(start)
+        code, points = self.run(request, half, home, fatal=0)
+        assert code == 0, self.complaints()
+        picture, account = self.world.picture(), ledger_summary.of(home)
+        assert list(ledger_summary.complaints(home)) == []
+        assert picture.rewritten_since(before) == []
+        return Ending(points, picture, account, home)
+
+    def new_home(self) -> Path:
+        """A place for an installation, where nothing is yet."""
+        self._runs += 1
+        return self.directory / f"run-{self._runs}"
+
+    def fresh(self, start: Start, home: Path | None = None) -> tuple[Path, Picture]:
+        """Everything as it was at the start; a new copy of the installation."""
+        home = home or self.new_home()
+        return home, self.world.restore(start, home)
+
+    def run(
+        self,
+        request: Request,
+        half: str,
+        home: Path,
+        fatal: int,
+        *,
+        workers: int = 1,
+        batch: str | None = None,
+    ) -> tuple[int, list[str]]:
+        """Type the one command. Returns its exit code and the points that were reached."""
+        order = self.order(request, half, home, fatal, workers=workers, batch=batch)
+        return self.driver.obey(order), reached(home)
+
+    def order(
+        self,
+        request: Request,
+        half: str,
+        home: Path,
+        point: int,
+        *,
+        gate: Path | None = None,
+        changes: Mapping[str, str] | None = None,
+        workers: int = 1,
+        batch: str | None = None,
+    ) -> dict[str, Any]:
+        """What the driver is told: a run that is killed at a point, or waits there at a gate; `changes` to settings."""
+        settings = {**self.world.environment(home), **(changes or {})}
+        return {
+            "home": str(home),
+            "environment": {name: value for name, value in settings.items() if name.startswith("EXPUNGE_")},
+            "half": half,
+            "fatal": point,
+            "gate": gate and str(gate),
+            "report": str(home / REPORT),
+            "postgres_url": self.world.endpoints.postgres_url,
+            "in_between": request.in_between,
+            "workers": workers,
+            "batch": batch,
+            "people": request.people,
+            "controller": request.controller,
+        }
+
+    def killed(self, scene: Scene, *fatal: int) -> list[str]:
+        """Kill a run at a point, the resumed run at the next one given, and so on; resume to the end and compare.
+
+        Returns what is wrong, each with the points at which the process died.
+        """
+        home, before = self.fresh(scene.start)
+        deaths: list[str] = []
+        for number in fatal:
+            kept = ledger_summary.cutoffs(home), ledger_summary.found(home)
+            code, points = self.run(scene.request, scene.half, home, number)
+            where = f"{scene}: point {number} after {deaths}"
+            assert code == KILLED, f"{where}: exit code {code}\n{self.complaints()}"
+            if not deaths:
+                assert points == list(scene.ending.points[:number]), f"{where}: another way, {points[-1]!r}"
+            assert len(points) == number
+            deaths.append(f"{number} {points[-1]!r}")
+            check_kept(home, *kept)
+        kept = ledger_summary.cutoffs(home), ledger_summary.found(home)
+        code, _ = self.run(scene.request, scene.half, home, 0)
+        where = f"{scene}: killed at {', then '.join(deaths)}"
+        if code != 0:
+            return [f"{where}: resuming ended with {code}: {self.complaints()}"]
+        check_kept(home, *kept)
+        return [f"{where}: {wrong}" for wrong in self.differences(home, before, scene.ending)]
+
+    def differences(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
+        """How an ended run differs from the undisturbed one."""
+        yield from self._differences(home, before, ending, ledger_summary.of(home), ending.account)
+
+    def differences_of_ends(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
+        """The same, but for how often steps were tried: for runs that a store or a disk made try again."""
+        account = ledger_summary.of(home).whatever_the_way()
+        yield from self._differences(home, before, ending, account, ending.account.whatever_the_way())
+
+    def _differences(
+        self, home: Path, before: Picture, ending: Ending, account: Account, expected: Account
+    ) -> Iterator[str]:
+        picture = self.world.picture()
+        yield from picture.differences(ending.picture)
+        yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
+        yield from account.differences(expected)
+        yield from ledger_summary.complaints(home)
+
+    def complaints(self) -> str:
+        """What the runs said on standard error of late."""
+        return self.driver.complaints.read_text()[-3000:]
+
+
+def cancelled_half_way(workspace: Workspace) -> None:
+    """Carry the ledger's batch out, and cancel it when the database has been erased from and nothing else."""
+    with reading(workspace.ledger) as connection:
+        (batch,) = batches(connection)
+
+    def cancel(*_: object) -> int:
+        batch_control.cancel(workspace.ledger, batch, "chaos")
+        return 0
+
+    idle: Any = Instead(workspace.stores["recordings"], erase=cancel)
+    batch_states.start(workspace, batch)
+    with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+        run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, RunObserver(), workers=1)
+    with reading(workspace.ledger) as connection:
+        assert {one.state for one in batches(connection)} == {BatchState.CANCELLED}
+
+
+def reached(home: Path) -> list[str]:
+    """The points that the run in this home has reached by now."""
+    report = home / REPORT
+    return report.read_text().splitlines() if report.exists() else []
+
+
+def check_kept(home: Path, cutoffs: dict[tuple[int, str], str], found: dict[int, str]) -> None:
+    """What was durable before a part of the run is so after it: a cutoff and a count are taken once."""
+    assert cutoffs.items() <= ledger_summary.cutoffs(home).items(), "a cutoff was taken twice"
+    assert found.items() <= ledger_summary.found(home).items(), "somebody was counted twice"
+
+
+def sample(points: Sequence[Point], number: int | None, seed: int) -> list[Point]:
+    """All points, or a seeded sample of so many: half of them among the critical ones, both halves spread over all."""
+    if number is None or number >= len(points):
+        return list(points)
+    source = random.Random(seed)
+    critical = [point for point in points if point.critical]
+    others = [point for point in points if not point.critical]
+    return [*_spread(critical, number // 2, source), *_spread(others, number - number // 2, source)]
+
+
+def _spread(points: Sequence[Point], number: int, source: random.Random) -> Iterator[Point]:
+    edges = [round(index * len(points) / number) for index in range(number + 1)] if number else []
+    for low, high in pairwise(edges):
+        if low < high:
+            yield points[source.randrange(low, high)]

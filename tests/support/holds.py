@@ -1,0 +1,47 @@
+"""Legal holds: placing, lifting, and what is still due of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from tests.support.installation import Office
+from tests.support.people import Made
+from tests.support.store_inspector import Probe
+
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.execution import hold_enforcement
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.legal_holds import HoldRequest, PlacementResult
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+
+GROUND = "Court order 4 C 17/26"
+
+
+def key(identity: str, value: object) -> frozenset[SubjectKey]:
+    return frozenset([SubjectKey(identity, str(value))])
+
+
+def place(
+    office: Office,
+    people: Sequence[frozenset[SubjectKey]] = (),
+    *,
+    data_type: str | None = None,
+    controller: str | None = None,
+    until: date | None = None,
+    undisclosed: bool = False,
+) -> PlacementResult:
+    wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
+    with office.workspace.ledger.begin() as connection:
+        tagger, persons = Tagger(office.workspace.keys.suppression), office.workspace.data_map.person_identities
+        return legal_holds.place(connection, wanted, tagger, "counsel", persons)
+
+
+def lift(office: Office, placed: PlacementResult) -> int:
+    with office.workspace.ledger.begin() as connection:
+        legal_holds.lift(connection, placed.hold.uid, "counsel")
+        return hold_enforcement.release(connection)
+
+
+def due(holder: Made, probe: Probe) -> dict[str, int]:
+    return {name: number for name, number in holder.left(probe).items() if number}

@@ -1,0 +1,50 @@
+"""Which of the rarer shapes a collection has: a shape that is no more drawn would agree with everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.support.model.world import ForeignKey, Table
+
+RARE = (
+    "partitions by range",
+    "partitions by list",
+    "a person that points to one",
+    "its own table by two columns",
+    "SET NULL of one column",
+    "SET DEFAULT",
+    "MATCH FULL",
+    "keys in an array",
+    "keys in a document",
+    "a tie by a computed column",
+)
+"""All of them, as `shapes` tells them."""
+
+
+def shapes(table: Table, spec: Mapping[str, Any]) -> Iterator[str]:
+    """Those of one collection and its table."""
+    for method in ("range", "list"):
+        if f"BY {method.upper()} " in table.partitioned:
+            yield f"partitions by {method}"
+    for key in table.foreign_keys:
+        yield from _of_key(table, key, person="person" in spec)
+    for tie in spec.get("ties", ()):
+        columns = [table.column(one) for one in tie.get("columns", ()) or [tie["column"]]]
+        if any(one.inside for one in columns):
+            yield "keys in an array" if tie.get("each") else "keys in a document"
+        if any(one.computed is not None for one in columns):
+            yield "a tie by a computed column"
+
+
+def _of_key(table: Table, key: ForeignKey, *, person: bool) -> Iterator[str]:
+    if key.parent is table and person:
+        yield "a person that points to one"
+    if key.parent is table and len(key.columns) > 1:
+        yield "its own table by two columns"
+    if key.on_delete.startswith("SET NULL ("):
+        yield "SET NULL of one column"
+    if key.on_delete == "SET DEFAULT":
+        yield "SET DEFAULT"
+    if key.full:
+        yield "MATCH FULL"

@@ -1,0 +1,375 @@
+"""The reference model: what must be true of every row, from DESIGN's laws and docs/data-map.md.
+
+Plain dictionaries and loops; nothing of the connector is used or was looked at. A row is named by (the table it stands
+in, its primary key). Ties are followed until nothing new is found; what a request may do with a row is decided row by
+row; what must not be done (rows of others that point to it) is looked for in the state that would be left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from tests.support.model.normalisation import after, spelt
+from tests.support.model.world import CUTOFF, Cell, Cells, Column, Table, World
+
+Row = tuple[str, tuple[Cell, ...]]
+State = dict[str, dict[Row, dict[str, Cell]]]
+"""`schema.table` of a declared or undeclared table -> its rows."""
+Keys = frozenset[tuple[str, str]]
+"""(identity, normalised value)"""
+Sealed = Mapping[tuple[str, tuple[str, ...]], frozenset[tuple[Cell, ...]]]
+"""(leading collection, its columns) -> values seen before anything was erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row of a subject. `firm`: by a never re-used key; `old`: by a re-usable one, created before the cutoff."""
+
+    firm: bool = False
+    old: bool = False
+
+    @property
+    def belongs(self) -> bool:
+        """Part of the request."""
+        return self.firm or self.old
+
+
+@dataclass(slots=True)
+class Count:
+    """Of one subject in one collection."""
+
+    due: set[Row] = field(default_factory=set)
+    retained: set[Row] = field(default_factory=set)
+    newer: set[Row] = field(default_factory=set)
+    until: date | None = None
+    ground: str | None = None
+
+    def numbers(self) -> tuple[int, int, int, date | None, str | None]:
+        """As the connector's Tally has them."""
+        return len(self.due), len(self.retained), len(self.newer), self.until, self.ground
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A row that must go, and one that stays and points to it: the request is refused.
+
+    Attributes:
+        held: The server holds the reference; below the root of an inheritance tree it does not, and a refusal is
+            careful, not necessary.
+    """
+
+    goes: Row
+    stays: Row
+    held: bool
+
+
+class Reference:
+    """The laws, over one world's map.
+
+    Args:
+        world: Tables and map; its rows and request are not looked at.
+    """
+
+    def __init__(self, world: World) -> None:
+        document = world.document
+        self._world = world
+        self._identities = document["identities"]
+        self._types = document["data_types"]
+        self._collections = document["stores"]["main"]["collections"]
+        self._tables = {name: world.table_of(name) for name in self._collections}
+        self.scope = [
+            name
+            for name, one in self._collections.items()
+            if "log" not in one and one["owner"]["controller"] == world.controller
+        ]
+
+    def action(self, collection: str) -> str:
+        """delete, tombstone or retain."""
+        return str(self._types[self._collections[collection]["data_type"]]["on_request"])
+
+    # ---- which rows are whose
+
+    def found(
+        self, state: State, keys: Keys, sealed: Sealed | None = None, *, shareable: bool = False
+    ) -> dict[str, dict[Row, Found]]:
+        """Every row of the scope tied to these keys, over ties to any depth.
+
+        A key that people share selects nothing, unless the question is only whom it may mean.
+        """
+        found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
+        while True:
+            before = {name: dict(rows) for name, rows in found.items()}
+            for name in self.scope:
+                for row, cells in self._owned(name, state):
+                    how = self._how(name, cells, keys, found, state, sealed or {}, shareable=shareable)
+                    if how is not None:
+                        found[name][row] = how
+            if found == before:
+                return found
+
+    def seal(self, state: State, found: Mapping[str, Mapping[Row, Found]]) -> Sealed:
+        """What the rows found name for the ties of others, to be known when they are gone."""
+        sealed: dict[tuple[str, tuple[str, ...]], frozenset[tuple[Cell, ...]]] = {}
+        for name in self.scope:
+            for lead, _, theirs in self._leads(name):
+                sealed[lead, theirs] = frozenset(self._values(lead, theirs, found, state))
+        return sealed
+
+    def _owned(self, name: str, state: State) -> Iterator[tuple[Row, dict[str, Cell]]]:
+        column = self._collections[name]["owner"].get("column")
+        for row, cells in state[self._tables[name].text].items():
+            if column is None or cells[column] == self._world.member:
+                yield row, cells
+
+    def _leads(self, name: str, *, everybodys: bool = False) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """(leading collection, our columns, its columns) of the ties `of` that this request can follow, or of all."""
+        for tie in self._collections[name].get("ties", ()):
+            if "of" not in tie:
+                continue
+            if "columns" in tie:
+                lead, ours, theirs = tie["of"], tuple(tie["columns"]), tuple(tie["of_columns"])
+            else:
+                lead, _, column = tie["of"].partition(".")
+                ours, theirs = (tie["column"],), (column,)
+            if everybodys or lead in self.scope:
+                yield lead, ours, theirs
+
+    def _values(
+        self, lead: str, columns: tuple[str, ...], found: Mapping[str, Mapping[Row, Found]], state: State
+    ) -> Iterator[tuple[Cell, ...]]:
+        """What stands in these columns of the rows that belong to the subject; newer rows lead nowhere."""
+        table = self._tables[lead]
+        for row, how in found[lead].items():
+            if how.belongs:
+                values = tuple(_compared(table.column(one), state[table.text][row][one]) for one in columns)
+                if None not in values:
+                    yield values
+
+    def _how(  # noqa: PLR0917 - one question with its circumstances
+        self,
+        name: str,
+        cells: Cells,
+        keys: Keys,
+        found: Mapping[str, Mapping[Row, Found]],
+        state: State,
+        sealed: Sealed,
+        *,
+        shareable: bool,
+    ) -> Found | None:
+        table, spec = self._tables[name], self._collections[name]
+        firm = nominated = False
+        for lead, ours, theirs in self._leads(name):
+            values = tuple(_compared(table.column(one), cells[one]) for one in ours)
+            leading = {*self._values(lead, theirs, found, state), *sealed.get((lead, theirs), ())}
+            firm = firm or values in leading
+        for tie in spec.get("ties", ()):
+            if "identity" not in tie:
+                continue
+            identity = self._identities[tie["identity"]]
+            if identity.get("shareable") and not shareable:
+                continue
+            spellings = {spelt(identity["normaliser"], one) for one in _held(tie, cells)} - {None}
+            if any((tie["identity"], spelling) in keys for spelling in spellings):
+                firm = firm or identity["kind"] != "nominating"
+                nominated = nominated or identity["kind"] == "nominating"
+        if firm:
+            return Found(firm=True)
+        if not nominated:
+            return None
+        return Found(old=self._old(spec, cells) and not self._somebody_else(spec, keys))
+
+    @staticmethod
+    def _old(spec: Mapping[str, str], cells: Cells) -> bool:
+        """Provably created before the cutoff, or the map's decision where nothing says when."""
+        created = cells[spec["created"]] if "created" in spec else None
+        if created is None:
+            return spec.get("undated") == "erase"
+        # Of a day without a time nothing says that it was before the cutoff on that day.
+        return date.fromisoformat(created) < CUTOFF.date() if len(created) == 10 else _moment(created) < CUTOFF
+
+    @staticmethod
+    def _somebody_else(spec: Mapping[str, str], keys: Keys) -> bool:
+        """A person who is not the one that was found, though an e-mail address is the same."""
+        return "person" in spec and any(namespace == spec["person"] for namespace, _ in keys)
+
+    def told(self, state: State, keys: Keys) -> set[tuple[str, str]]:
+        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds."""
+        told: set[tuple[str, str]] = set()
+        for name, rows in self.found(state, keys, shareable=True).items():
+            spec = self._collections[name]
+            for row, how in rows.items():
+                cells = state[self._tables[name].text][row]
+                done = self.tombstoned(name, cells) if spec.get("tombstone") else None
+                for identity, place in spec.get("yields", {}).items() if how.belongs else ():
+                    tie = place if isinstance(place, dict) else {"column": place}
+                    if done == cells and tie["column"] in spec["tombstone"]:
+                        continue
+                    spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(tie, cells)}
+                    told |= {(identity, one) for one in spellings if one is not None}
+        return told
+
+    # ---- what is right for each
+
+    def counts(
+        self, state: State, subjects: Mapping[int, tuple[Keys, Sealed]], *, together: bool
+    ) -> dict[int, dict[str, Count]]:
+        """Of each subject of a chunk.
+
+        Args:
+            state: The rows.
+            subjects: Number -> keys and sealed values.
+            together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
+                it any row that points there is one (what is seen at this moment).
+        """
+        found = {number: self.found(state, keys, sealed) for number, (keys, sealed) in subjects.items()}
+        going: set[Row] = set()
+        result: dict[int, dict[str, Count]] = {number: {} for number in subjects}
+        for name in self._shared_last():
+            for number in subjects:
+                result[number][name] = self._count(name, found[number][name], state, going, together=together)
+            going |= {row for number in subjects for row in result[number][name].due}
+        return result
+
+    def _shared_last(self) -> list[str]:
+        return sorted(self.scope, key=lambda name: "sharing" in self._collections[name])
+
+    def _count(self, name: str, found: Mapping[Row, Found], state: State, going: set[Row], *, together: bool) -> Count:
+        count, spec = Count(), self._collections[name]
+        rows = state[self._tables[name].text]
+        days: list[date | None] = []
+        for row, how in found.items():
+            cells = rows[row]
+            if self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells:
+                continue
+            if not how.belongs:
+                count.newer.add(row)
+            elif "sharing" in spec and self._other_owners(name, cells, state, going if together else set()):
+                count.retained.add(row)
+                count.ground = "shared"
+            elif self.action(name) == "retain" and not self._expired(spec, cells, days):
+                count.retained.add(row)
+            else:
+                count.due.add(row)
+        named = [day for day in days if day is not None]
+        count.until = max(named) if named else None
+        return count
+
+    def _expired(self, spec: Mapping[str, str], cells: Cells, days: list[date | None]) -> bool:
+        start = cells[spec["start"]]
+        until = (
+            None if start is None else after(_moment(start).date(), self._types[spec["data_type"]]["rule"]["period"])
+        )
+        if until is not None and until <= CUTOFF.date():
+            return True
+        days.append(until)
+        return False
+
+    def _other_owners(self, name: str, cells: Cells, state: State, going: set[Row]) -> bool:
+        """Whether a row that stays points here, of whomever it is."""
+        ours = self._tables[name]
+        for lead, mine, columns in self._leads(name, everybodys=True):
+            theirs = self._tables[lead]
+            here = _points(ours, mine, cells)
+            for row, owner in state[theirs.text].items():
+                left = owner
+                if row in going:
+                    if self.action(lead) != "tombstone":
+                        continue
+                    left = self.tombstoned(lead, owner)
+                if _points(theirs, columns, left) == here is not None:
+                    return True
+        return False
+
+    def tombstoned(self, name: str, cells: Cells) -> dict[str, Cell]:
+        """What stands there afterwards, generated columns included."""
+        table, done = self._tables[name], dict(cells)
+        for column, what in self._collections[name]["tombstone"].items():
+            if isinstance(what, dict):
+                done[column] = without(cells[column], what["remove"])
+            else:
+                done[column] = self._world.expressions[name, column].value(cells)
+        for one in table.columns:
+            if one.computed is not None:
+                done[one.name] = one.computed(done)
+        return done
+
+    # ---- what is left
+
+    def erased(self, state: State, due: Iterable[tuple[str, Row]]) -> tuple[State, list[Blocked]]:
+        """The state when these (collection, row) are gone or tombstoned, and what forbids it."""
+        left = {table: dict(rows) for table, rows in state.items()}
+        gone: dict[str, dict[Row, dict[str, Cell]]] = {}
+        for name, row in due:
+            table = self._tables[name].text
+            if self.action(name) == "tombstone":
+                left[table][row] = self.tombstoned(name, state[table][row])
+            elif row in left[table]:
+                gone.setdefault(table, {})[row] = left[table].pop(row)
+        blocked = [
+            Blocked(row, other, _enforced(key.parent, row) and _enforced(child, other))
+            for child in self._world.tables
+            for key in child.foreign_keys
+            for row, cells in gone.get(key.parent.text, {}).items()
+            for other, theirs in left[child.text].items()
+            if _points(child, key.columns, theirs) == _points(key.parent, key.parent_columns, cells) is not None
+        ]
+        return left, blocked
+
+
+def _enforced(table: Table, row: Row) -> bool:
+    """Whether foreign keys hold for the row: those of a root are not those of its children."""
+    return not table.inherited or row[0] == table.text
+
+
+def _points(table: Table, columns: tuple[str, ...], cells: Cells) -> tuple[Cell, ...] | None:
+    values = tuple(_compared(table.column(one), cells[one]) for one in columns)
+    return None if None in values else values
+
+
+def _compared(column: Column, cell: Cell) -> Cell:
+    """A value as its type compares it."""
+    return cell.lower() if column.type.endswith("citext") and cell is not None else cell
+
+
+def _moment(cell: str) -> datetime:
+    """A date or timestamp column's text, in UTC."""
+    moment = datetime.fromisoformat(cell)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _held(tie: Mapping[str, object], cells: Cells) -> list[Cell]:
+    """The values that a tie compares: the column's, each element's, or those at a path."""
+    cell = cells[str(tie["column"])]
+    if "path" in tie:
+        return [str(one) for one in at(cell, list(tie["path"]))]  # type: ignore[call-overload]
+    if tie.get("each"):
+        return [one for one in cell or () if one is not None]
+    return [cell]
+
+
+def at(data: Cell, path: list[str]) -> list[Cell]:
+    """The texts and numbers at a path; arrays on the way and at the end are walked."""
+    if isinstance(data, list):
+        return [one for element in data for one in at(element, path)]
+    if not path:
+        return [data] if isinstance(data, (str, int, float)) and not isinstance(data, bool) else []
+    return at(data[path[0]], path[1:]) if isinstance(data, dict) and path[0] in data else []
+
+
+def without(data: Cell, paths: list[list[str]]) -> Cell:
+    """The data with these paths removed, through arrays too; the rest as it was."""
+    for path in paths:
+        data = _without(data, path)
+    return data
+
+
+def _without(data: Cell, path: list[str]) -> Cell:
+    if isinstance(data, list):
+        return [_without(one, path) for one in data]
+    if not isinstance(data, dict) or path[0] not in data:
+        return data
+    if len(path) == 1:
+        return {name: value for name, value in data.items() if name != path[0]}
+    return {name: _without(value, path[1:]) if name == path[0] else value for name, value in data.items()}

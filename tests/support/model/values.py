@@ -1,0 +1,140 @@
+"""Made-up values: keys that look alike, addresses spelt differently, texts that break careless SQL."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from tests.support.model.world import CUTOFF, Cell
+
+NUMBERS = (1, 10, 11, 12, 19, 2, 100, 20, 13, 3, 110, 21, 4, 14, 101, 5, 1000, 6, 7, 8)
+TEXTS = (
+    "ann",
+    "ann%",
+    "an_",
+    "Ann2",
+    "user:1",
+    "user:10",
+    "o'hara",
+    'say "x"',
+    "back\\slash",
+    "née",
+    "*",
+    "line\nbreak",
+    "tab\there",
+    "%s",
+    "{0}",
+    "[1]",
+    "$1",
+    "null",
+    "a,b",
+    " spaced ",
+)
+ENUM = "public.model_kind"
+DOMAIN = "public.model_domain"
+CITEXT = "public.citext"
+
+_POOLS = {
+    "integer": tuple(str(one) for one in NUMBERS),
+    "smallint": tuple(str(one) for one in NUMBERS),
+    "bigint": ("1", "10", "9007199254740993", *(str(one) for one in NUMBERS[2:])),
+    "uuid": tuple(f"00000000-0000-0000-0000-{one:012d}" for one in NUMBERS),
+    "text": TEXTS,
+    "character varying(40)": TEXTS,
+    CITEXT: tuple(one.capitalize() for one in TEXTS),
+    ENUM: TEXTS,
+    DOMAIN: TEXTS,
+}
+NOTES = ("note", "it's", 'a "b"', "100%s", "c:\\d", "e\nf", "größe", "*", "1", "'; DROP TABLE x; --", "{}", "ann")
+NO_ADDRESSES = ("unknown", "", "a@b", "%@mail.example", "p1@mail.example, p2@mail.example", "n/a")
+TENANTS = ("1", "10")
+WITHIN = ("1", "10", "11", "2")
+MONTHS = ("2025-12-01", "2026-01-31", "2026-02-01", "2026-07-01")
+MEMBERS = ("1", "10", "11", "2")
+
+
+def pool(kind: str) -> tuple[str, ...]:
+    """Twenty different values of a type, as text."""
+    return _POOLS[kind]
+
+
+def held(fills: str, kind: str) -> tuple[str, ...]:
+    """Values of which some stand in a key's column: where a partition may end."""
+    return {"tenant": TENANTS, "within": WITHIN, "month": MONTHS}.get(fills) or pool(kind)
+
+
+COUNTS = frozenset({"integer", "bigint", "smallint"})
+
+
+def normaliser(kind: str) -> str:
+    """The spelling rule for an identity of this type."""
+    return "integer/2" if kind in COUNTS else "uuid/1" if kind == "uuid" else "exact/1"
+
+
+_ADDRESSES = (
+    "p1@mail.example",
+    "p1@mail.example.org",
+    "o'p1@mail.example",
+    "p_@mail.example",
+    "p%@mail.example",
+    "p1+tag@mail.example",
+    "p*@mail.example",
+    "pé@mail.example",
+)
+
+
+def address(human: int) -> str:
+    """An e-mail address; they begin, end and match like each other."""
+    return _ADDRESSES[human]
+
+
+def spellings(email: str) -> tuple[str, ...]:
+    """The same address as people write it."""
+    return email, email.upper(), f"  {email}\n", email.capitalize(), f"\u00a0{email}\t"
+
+
+def telephone(human: int) -> str:
+    """A phone number; every one begins like the next."""
+    return "+4930100000123456"[: 9 + human]
+
+
+def dialled(number: str) -> tuple[str, ...]:
+    """The same number as people write it."""
+    return number, f"{number[:3]} ({number[3:5]}) {number[5:]}", f"{number[:6]}-{number[6:]} "
+
+
+def house(number: int) -> str:
+    """A postal address."""
+    return f"{number} Long Road, Xtown"
+
+
+CREATED = (
+    "2025-01-01 00:00:00+00",
+    "2026-06-30 12:34:55.999999+00",
+    "2026-06-30 12:34:56+00",
+    "2026-07-01 08:00:00+00",
+)
+"""Before the cutoff, a moment before, at it, after it."""
+
+
+def starts(period: str) -> tuple[str, ...]:
+    """Days on which such a period ends around the cutoff, and far from it."""
+    length = {"P10Y": 3652, "P1Y6M": 546, "P4M": 122, "P30D": 30}[period]
+    about = CUTOFF.date() - timedelta(days=length)
+    near = (about + timedelta(days=shift) for shift in range(-3, 4))
+    return "2001-02-28", "2026-05-31", *(one.isoformat() for one in near), date(2024, 2, 29).isoformat()
+
+
+PATHS = (("contact", "email"), ("e-mail",), ("0", "it's %s"), ("a.b", "c d", "é"))
+"""Where an identity stands in a JSON column; a name that is a number is no place in an array."""
+
+
+def nested(path: tuple[str, ...], leaf: Cell, shape: int) -> Cell:
+    """JSON data with something at a path, through arrays in some shapes, beside what must stay."""
+    data: Cell = [leaf, None] if shape == 1 else leaf
+    for depth, name in enumerate(reversed(path)):
+        data = {name: data, "no": depth}
+        if shape == 2 + depth:
+            data = [data, "kept", {name: None}]
+    if isinstance(data, dict):
+        data["kept"] = {"no": 7, "yes": [1.5, True, None, "%s"]}
+    return data

@@ -1,0 +1,69 @@
+"""Small schemas of one shape each, a map for them, and what tests do with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from tests.support.postgres.company import CUTOFF, actions, checked, due, dump, execute, opened, resolved, subject
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Scope, Severity, no_beat
+
+ACME = Scope("acme")
+_MAP = """
+expunge: 1
+operator: {name: Acme, contact: x@acme.example, log_origin: log.acme.example}
+controllers: {acme: {name: Acme}, client: {name: Client, many: true}}
+identities:
+  user_id: {kind: person, normaliser: exact/1}
+  email: {kind: nominating, normaliser: email/1}
+  token: {kind: internal}
+  number: {kind: internal, normaliser: integer/2}
+data_types:
+  gone: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: delete}
+  anchor: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: tombstone}
+  kept: {purpose: p, categories: [c], rule: {start: collected, period: P10Y}, on_request: retain, ground: law}
+stores: {}
+"""
+
+
+def shape(collections: str, **normalisers: str) -> DataMap:
+    """A map of one store with these collections (YAML), all of one owner; `gone` unless they say otherwise."""
+    document = yaml.safe_load(_MAP)
+    for identity, normaliser in normalisers.items():
+        document["identities"][identity]["normaliser"] = normaliser
+    found: dict[str, Any] = yaml.safe_load(collections)
+    for collection in found.values():
+        if "log" not in collection:
+            collection.setdefault("owner", {"controller": "acme"})
+            collection.setdefault("data_type", "gone")
+    document["stores"] = {"main": {"connector": "postgres", "collections": found}}
+    return checked(document)
+
+
+def erased(url: str, loaded: DataMap, *, limit: int = 10_000, expected: dict[str, int], **keys: str) -> None:
+    """Erase one subject and check what every verb says of it: nothing blocks, counts agree, nothing due is left.
+
+    Reading changes nothing; a second erasure changes nothing.
+    """
+    with opened(url, loaded, rows_per_transaction=limit) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+        before = dump(url)
+        [one] = resolved(store, [subject(1, **keys)], ACME)
+        counted, verified = store.count([one], ACME, CUTOFF), store.verify([one], ACME, CUTOFF)
+        assert due(counted) == expected
+        assert counted == verified
+        assert dump(url) == before
+        store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        after = dump(url)
+        assert due(store.verify([one], ACME, CUTOFF)) == {}
+        assert due(store.count([one], ACME, CUTOFF)) == {}
+        assert store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 0
+        assert dump(url) == after
+
+
+def left(url: str, table: str, columns: str = "id") -> list[Any]:
+    """What stands in a table, in order."""
+    rows = execute(url, f"SELECT {columns} FROM {table} ORDER BY 1")
+    return [row[0] if len(row) == 1 else row for row in rows]

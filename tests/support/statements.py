@@ -1,0 +1,75 @@
+"""What was stated of a batch: its statements, their collections, the chain of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from tests.support.installation import Office
+
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.receipts import receipt_export
+from expunge_orchestrator.transparency_log import TRUST_FILE
+from expunge_reports import dsse, trust
+from expunge_reports import statement as statements
+from expunge_reports.log import signed_note
+from expunge_reports.log.append_only_log import Log
+from expunge_reports.verify import verifier
+
+
+def statements_of(office: Office, batch: Batch, event: str) -> list[statements.Statement]:
+    """The statements of one event, in the order of the list."""
+    with reading(office.workspace.ledger) as connection:
+        envelopes = connection.scalars(
+            sa.select(tables.statement.c.envelope)
+            .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
+            .where(tables.item.c.batch_id == batch.id, tables.statement.c.event == event)
+            .order_by(tables.item.c.line)
+        ).all()
+    return [statements.parse(dsse.parse(one).payload) for one in envelopes]
+
+
+def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
+    """`store.collection` -> outcome, found, due."""
+    return {
+        f"{store['store']}.{one['collection']}": (one["outcome"], one["found"], one["due"])
+        for store in body.get("stores", [])
+        for one in store["collections"]
+    }
+
+
+def assert_chain_intact(office: Office, batch: Batch) -> None:
+    """The export of every receipt verifies, statement by statement, against the log."""
+    settings, operator, keys = office.settings, office.workspace.data_map.operator, office.workspace.keys
+    log = Log.open(settings.log, signed_note.log_key(operator.log_origin, keys.log.public_key()))
+    pinned = trust.parse((settings.keys / TRUST_FILE).read_bytes())
+    with reading(office.workspace.ledger) as connection:
+        for one in receipt_export.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
+            verdict = verifier.verify(
+                receipt_export.export_of(connection, log, one.series), pinned, [], datetime.now(UTC)
+            )
+            assert verdict.authentic
+            assert [statement.event for statement in verdict.statements] == list(one.events)
+
+
+def limits_of(office: Office, batch: Batch) -> dict[str, Any]:
+    """Event -> what its statement says the request was limited to, of the first person."""
+    events = office.events(batch)[0]
+    return {event: statements_of(office, batch, event)[0].body.get("dataTypes") for event in events}
+
+
+def chunks(office: Office, batch: Batch) -> list[tuple[str, int]]:
+    """State and number of people of every chunk."""
+    with reading(office.workspace.ledger) as connection:
+        rows = connection.execute(
+            sa.select(tables.chunk.c.state, sa.func.count(tables.item.c.id).label("people"))
+            .join(tables.item, tables.item.c.chunk_id == tables.chunk.c.id)
+            .where(tables.chunk.c.batch_id == batch.id)
+            .group_by(tables.chunk.c.id)
+        )
+        return [(row.state, row.people) for row in rows]
