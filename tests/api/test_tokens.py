@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -28,6 +29,7 @@ from tests.support.store_inspector import Probe
 from tests.support.store_inspector import changed as differs
 
 from expunge_config.api_settings import ApiSettings, Issuer
+from expunge_config.errors import ConfigError
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth import api_keys, jwks, token_replay
@@ -316,13 +318,17 @@ def test_keys_that_are_none(door: Door) -> None:
 
 @contextmanager
 def key_server() -> Iterator[tuple[str, dict[str, Any]]]:
-    """An issuer's address for its keys, and what it answers with: `body`, `status`, and how often it was `asked`."""
+    """An issuer's address for its keys, what it answers (`body`, `status`, `location`), how often it was `asked`."""
     state: dict[str, Any] = {"body": b"", "status": 200, "asked": 0}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state["asked"] += 1
+            if "silent" in state:
+                state["silent"].wait(60)
             self.send_response(state["status"])
+            if "location" in state:
+                self.send_header("Location", state["location"])
             self.send_header("Content-Length", str(len(state["body"])))
             self.end_headers()
             self.wfile.write(state["body"])
@@ -336,6 +342,53 @@ def key_server() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"http://127.0.0.1:{server.server_address[1]}/keys", state
         finally:
             server.shutdown()
+
+
+def test_calls_share_one_fetch() -> None:
+    """A call that is given up does not end it; what no set has is not asked for again at once."""
+    signer, asked = Signer("https://app.example"), 0
+
+    async def calling() -> None:
+        answered = asyncio.Event()
+
+        async def fetch() -> bytes:
+            nonlocal asked
+            asked += 1
+            await answered.wait()
+            return published(signer)
+
+        keys = jwks.JwksCache(fetch)
+        first, *others = [asyncio.create_task(keys.current(signer.key.kid)) for _ in range(20)]
+        await asyncio.sleep(0)
+        first.cancel()
+        answered.set()
+        assert [[key.kid for key in one.keys] for one in await asyncio.gather(*others)] == [[signer.key.kid]] * 19
+        for number in range(20):
+            await keys.current(f"unknown {number}")
+
+    asyncio.run(calling())
+    assert asked == 1
+
+
+def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = Signer("https://app.example")
+    with key_server() as (url, state):
+        issuer = Issuer(kind="person", issuer=signer.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
+        current = lambda: asyncio.run(jwks.keys_of(issuer).current(None))  # noqa: E731
+        state.update(body=published(signer))
+        assert [one.kid for one in current().keys] == [signer.key.kid]
+        state.update(location=url, status=302)
+        with pytest.raises(ConfigError):
+            current()
+        assert state["asked"] == 2
+        state.update(status=200, body=published(signer) + b" " * jwks.MAX_BYTES)
+        with pytest.raises(ConfigError):
+            current()
+        monkeypatch.setattr(jwks, "TIMEOUT", 0.3)
+        state.update(body=published(signer), silent=threading.Event())
+        with pytest.raises(ConfigError):
+            current()
+        state["silent"].set()
 
 
 def published(*signers: Signer) -> bytes:

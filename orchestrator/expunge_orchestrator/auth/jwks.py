@@ -1,12 +1,17 @@
-"""An issuer's public keys (RFC 7517), from a file or an address; asked for again now and then, or for a new key."""
+"""An issuer's public keys (RFC 7517), from a file or an address; asked for again now and then, or for a new key.
+
+joserfc reads a set and picks the key. Fetching is ours: joserfc has none, and PyJWT's client bounds no size, keeps a
+thread and a lock while it waits, and remembers no failure.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -21,17 +26,17 @@ BELIEVED_FOR = 86400.0
 """Seconds after which a set is believed no more that cannot be asked for again: a key may have been taken out of it."""
 
 NOT_BEFORE = 10.0
-"""Seconds between two askings for a key that was not there: a flood of wrong tokens must not become one of requests."""
+"""Seconds between two fetches, whatever came of the first: a flood of wrong tokens must not become one of requests."""
 
-_TIMEOUT = 5.0
-_MAX_BYTES = 256 * 1024
+TIMEOUT = 5.0
+MAX_BYTES = 256 * 1024
 
-Fetch = Callable[[], bytes]
+Fetch = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(slots=True)
 class JwksCache:
-    """The keys of one issuer, held in memory.
+    """The keys of one issuer, held in memory, for the calls of one event loop.
 
     Attributes:
         fetch: Gets the set's bytes.
@@ -39,47 +44,42 @@ class JwksCache:
 
     fetch: Fetch
     _set: KeySet | None = None
-    _at: float = 0.0
-    _failed_at: float | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _fetched_at: float = -BELIEVED_FOR
+    _tried_at: float = -BELIEVED_FOR
+    _fetching: asyncio.Task[None] | None = None
 
-    def held(self, key_id: str | None) -> KeySet | None:
-        """The set, if it is in memory, not old, and has that key. Waits for nobody."""
-        known = self._set
-        if known is None or time.monotonic() - self._at > GOOD_FOR:
-            return None
-        return known if key_id is None or any(one.kid == key_id for one in known.keys) else None
-
-    def current(self, key_id: str | None) -> KeySet:
-        """The set, asked for again when it is old or has no such key.
+    async def current(self, key_id: str | None) -> KeySet:
+        """The set, asked for again when it is old or has no such key. All who want that share one fetch.
 
         Raises:
             ConfigError: It cannot be had, and there is none from the last day.
         """
-        held = self.held(key_id)
-        if held is not None:
-            return held
-        with self._lock:
-            age = time.monotonic() - self._at
-            known = self._set is not None and (key_id is None or any(one.kid == key_id for one in self._set.keys))
-            if self._set is None or age > GOOD_FOR or (not known and age > NOT_BEFORE):
-                self._refresh()
-            if self._set is None or time.monotonic() - self._at > BELIEVED_FOR:
-                raise ConfigError(
-                    "The public keys of an issuer cannot be had.", remedy="Check EXPUNGE_API__ISSUERS__…__JWKS_…"
-                )
-            return self._set
+        if self._is_wanted(key_id):
+            if self._fetching is None or self._fetching.done():
+                self._fetching = asyncio.create_task(self._refresh())
+            await asyncio.shield(self._fetching)  # a call that is given up does not end the fetch that others wait for
+        if self._set is None or time.monotonic() - self._fetched_at > BELIEVED_FOR:
+            raise ConfigError(
+                "The public keys of an issuer cannot be had.", remedy="Check EXPUNGE_API__ISSUERS__…__JWKS_…"
+            )
+        return self._set
 
-    def _refresh(self) -> None:
+    def _is_wanted(self, key_id: str | None) -> bool:
         moment = time.monotonic()
-        if self._failed_at is not None and moment - self._failed_at < NOT_BEFORE:
-            return  # others wait for this lock: an issuer that does not answer must not hold every call up
+        if moment - self._tried_at < NOT_BEFORE:
+            return False
+        if self._set is None or moment - self._fetched_at > GOOD_FOR:
+            return True
+        return key_id is not None and all(one.kid != key_id for one in self._set.keys)
+
+    async def _refresh(self) -> None:
         try:
-            self._set = public_only(self.fetch())
+            self._set = public_only(await self.fetch())
+            self._fetched_at = time.monotonic()
         except (OSError, ValueError, TypeError, AttributeError, JoseError):
-            self._failed_at = time.monotonic()
-        else:
-            self._at, self._failed_at = time.monotonic(), None
+            pass  # the set from before is good for a while
+        finally:
+            self._tried_at = time.monotonic()
 
 
 def public_only(data: bytes) -> KeySet:
@@ -97,19 +97,25 @@ def public_only(data: bytes) -> KeySet:
 def keys_of(issuer: Issuer) -> JwksCache:
     """The keys of an issuer. Nothing is read yet."""
     if issuer.jwks_file is not None:
-        return JwksCache(issuer.jwks_file.read_bytes)
-    return JwksCache(lambda: _download(str(issuer.jwks_url)))
+        return JwksCache(partial(asyncio.to_thread, issuer.jwks_file.read_bytes))
+    return JwksCache(partial(_download, str(issuer.jwks_url)))
 
 
-def _download(url: str) -> bytes:
+async def _download(url: str) -> bytes:
     import httpx2  # noqa: PLC0415 - only where an issuer's keys are asked for over the network
 
-    with httpx2.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
-        try:
-            answer = client.get(url)
+    found = b""
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT),
+            httpx2.AsyncClient(timeout=None, follow_redirects=False) as client,
+            client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer,
+        ):
             answer.raise_for_status()
-        except httpx2.HTTPError:
-            raise OSError("the set of keys cannot be fetched") from None
-    if len(answer.content) > _MAX_BYTES:
-        raise ValueError("the set of keys is too large")
-    return answer.content
+            async for part in answer.aiter_raw():  # as it came: nothing that unfolds to more than was sent
+                found += part
+                if len(found) > MAX_BYTES:
+                    raise ValueError("the set of keys is too large")
+    except httpx2.HTTPError:
+        raise OSError("the set of keys cannot be fetched") from None
+    return found
