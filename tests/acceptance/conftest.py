@@ -6,22 +6,22 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.support.cli import forking
-from tests.support.installation import Office, Town, founded, office, town
-from tests.support.store_inspector import probe
+from tests.support.cli import start_fork_server
+from tests.support.installation import CompanyStack, Installation, calltrack, fresh_installation, installation
+from tests.support.store_inspector import inspector
 
-__all__ = ["office", "probe", "town", "workshop"]
+__all__ = ["calltrack", "inspector", "installation", "module_installation"]
 
 
 @pytest.fixture(scope="session")
-def forker() -> Iterator[subprocess.Popen[str]]:
-    """What a desk forks its commands from: it knows no installation, so that one serves all."""
-    with forking() as made:
+def fork_server() -> Iterator[subprocess.Popen[str]]:
+    """What the command line is forked from: it knows no installation, so that one serves all."""
+    with start_fork_server() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def workshop(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def module_installation(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation for all tests of a module: for those that count the statements of their own batch only."""
-    with founded(town, tmp_path_factory.mktemp("workshop") / "expunge") as made:
+    with fresh_installation(calltrack, tmp_path_factory.mktemp("module_installation") / "expunge") as made:
         yield made

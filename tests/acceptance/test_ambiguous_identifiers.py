@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 from tests.support.ambiguous_identifiers import CASES, Case, as_csv
-from tests.support.installation import Office
-from tests.support.store_inspector import Probe, changed
+from tests.support.installation import Installation
+from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
@@ -19,46 +19,48 @@ from expunge_reports.statement import parse
 
 @pytest.mark.parametrize("make", CASES)
 def test_nothing_is_deleted_and_the_outcome_says_why(
-    workshop: Office, probe: Probe, make: Callable[[Probe], Case]
+    module_installation: Installation, inspector: StoreInspector, make: Callable[[StoreInspector], Case]
 ) -> None:
-    case = make(probe)
-    was = probe.contents()
-    batch = workshop.plan(as_csv(case.columns), case.controller)
+    case = make(inspector)
+    was = inspector.contents()
+    batch = module_installation.plan(as_csv(case.columns), case.controller)
     assert batch.plan["ambiguous"] == 1
-    ended = workshop.erase(batch)
-    assert changed(was, probe.contents()) == {}
-    assert_denied(workshop, ended, case, line=1)
-    workshop.settle()
-    assert workshop.again(batch).state is BatchState.SETTLED
-    assert workshop.events(batch) == [["accepted", "denied"]]
-    assert changed(was, probe.contents()) == {}
+    ended = module_installation.erase(batch)
+    assert changed(was, inspector.contents()) == {}
+    assert_denied(module_installation, ended, case, line=1)
+    module_installation.settle()
+    assert module_installation.again(batch).state is BatchState.SETTLED
+    assert module_installation.events(batch) == [["accepted", "denied"]]
+    assert changed(was, inspector.contents()) == {}
 
 
 @pytest.mark.parametrize("make", CASES)
-def test_others_of_the_same_list_are_erased(workshop: Office, probe: Probe, make: Callable[[Probe], Case]) -> None:
-    case = make(probe)
-    was = probe.contents()
+def test_others_of_the_same_list_are_erased(
+    module_installation: Installation, inspector: StoreInspector, make: Callable[[StoreInspector], Case]
+) -> None:
+    case = make(inspector)
+    was = inspector.contents()
     person = "user_id" if case.controller == "calltrack" else "caller_id"
     rows = [case.columns, {person: str(case.bystander.id)}]
-    batch = workshop.plan(as_csv(*rows), case.controller)
-    ended = workshop.erase(batch)
-    assert_denied(workshop, ended, case, line=1)
-    assert workshop.outcomes(ended)["ambiguous"] == 1
-    assert sum(workshop.outcomes(ended).values()) == 2
-    assert workshop.events(ended)[1] in (["accepted", "erased"], ["accepted", "partially-erased"])
-    assert not any(case.bystander.left(probe).values())
+    batch = module_installation.plan(as_csv(*rows), case.controller)
+    ended = module_installation.erase(batch)
+    assert_denied(module_installation, ended, case, line=1)
+    assert module_installation.outcomes(ended)["ambiguous"] == 1
+    assert sum(module_installation.outcomes(ended).values()) == 2
+    assert module_installation.events(ended)[1] in (["accepted", "erased"], ["accepted", "partially-erased"])
+    assert not any(case.bystander.left(inspector).values())
     # One for each record of the bystander and one more: a session has two fields, a caller's recording two versions.
     records = len(case.bystander.rows) + len(case.bystander.keys) + len(case.bystander.objects)
-    assert sum(gone for gone, _ in changed(was, probe.contents()).values()) == records + 1
+    assert sum(gone for gone, _ in changed(was, inspector.contents()).values()) == records + 1
     for one in case.people:
-        assert all(one.left(probe).values())
+        assert all(one.left(inspector).values())
 
 
-def assert_denied(office: Office, batch: Batch, case: Case, line: int) -> None:
+def assert_denied(installation: Installation, batch: Batch, case: Case, line: int) -> None:
     assert batch.state is BatchState.ERASED
-    assert office.reasons(batch) == {case.reason.value: 1}
-    assert office.events(batch)[line - 1] == ["accepted", "denied"]
-    with reading(office.workspace.ledger) as connection:
+    assert installation.reasons(batch) == {case.reason.value: 1}
+    assert installation.events(batch)[line - 1] == ["accepted", "denied"]
+    with reading(installation.workspace.ledger) as connection:
         (envelope,) = connection.scalars(
             sa.select(statement.c.envelope)
             .join(item, item.c.id == statement.c.item_id)

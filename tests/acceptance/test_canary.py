@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.traceback import Traceback
 from tests.support.canary_values import Flock, files_below, forms, word
-from tests.support.cli import Answer, Desk, forking
+from tests.support.cli import CliResult, CliRunner, start_fork_server
 from tests.support.servers import s3_client
 
 from expunge_config.datamap import load
@@ -257,23 +257,23 @@ class House:
     """
 
     stack: dev_servers.Stack
-    desk: Desk
+    cli: CliRunner
     home: Path
     s3: S3Client = field(repr=False)
-    said: dict[str, Answer] = field(default_factory=dict)
+    said: dict[str, CliResult] = field(default_factory=dict)
     disk: dict[str, bytes] = field(default_factory=dict)
     logs: dict[str, bytes] = field(default_factory=dict)
 
-    def heard(self, title: str, answer: Answer, code: int) -> Answer:
+    def heard(self, title: str, answer: CliResult, code: int) -> CliResult:
         """Keep what a command said and left."""
         title = f"{len(self.said)} {title}"
         self.said[title] = answer
         self.disk[title] = b"\n".join(path.read_bytes() for path in files_below([self.home]))
-        assert answer.code == code, (title, answer.code, answer.told[-300:])
+        assert answer.code == code, (title, answer.code, answer.output[-300:])
         return answer
 
-    def run(self, title: str, *arguments: str, stdin: str = "", code: int = 0, **settings: str) -> Answer:
-        return self.heard(title, self.desk.run(*arguments, stdin=stdin.encode(), settings=settings), code)
+    def run(self, title: str, *arguments: str, stdin: str = "", code: int = 0, **settings: str) -> CliResult:
+        return self.heard(title, self.cli.run(*arguments, stdin=stdin.encode(), settings=settings), code)
 
     @contextmanager
     def quietly(self) -> Iterator[psycopg.Connection]:
@@ -356,7 +356,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with (
         dev_servers.stack(postgres_settings=HARSH) as stack,
         s3_client(stack.endpoints) as client,
-        forking(TALKATIVE) as forker,
+        start_fork_server(TALKATIVE) as fork_server,
     ):
         with psycopg.connect(stack.endpoints.postgres_url, autocommit=True) as connection:
             connection.execute(SCHEMA)
@@ -382,7 +382,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "EXPUNGE_STORES__FILES__ACCESS_KEY_ID": stack.endpoints.s3_access_key,
             "EXPUNGE_STORES__FILES__SECRET_ACCESS_KEY": stack.endpoints.s3_secret_key,
         }
-        made = House(stack, Desk(directory, environment, forker), home, client)
+        made = House(stack, CliRunner(directory, environment, fork_server), home, client)
         made.run("keys", "keys", "init")
         made.run("adopt", "adopt", "cache")
         yield made
@@ -409,8 +409,8 @@ def walked(house: House) -> tuple[House, Flock]:
     csv = request_of(birds)
     house.run("check", "check")
     swept = house.run("sweep", "check", "--sample")
-    assert "public.strays.body" in swept.told, "an unmapped place is searched, and named"
-    assert "Names of the shape {text}:{email}" in swept.told
+    assert "public.strays.body" in swept.output, "an unmapped place is searched, and named"
+    assert "Names of the shape {text}:{email}" in swept.output
     with failing(house, birds, "wrong type"):
         house.run("plan, wrong type", "plan", "-", "-c", "house", stdin=csv, code=8)
     defective(house, "count", "plan, defect", "plan", "-", "-c", "house", stdin=csv, code=70)
@@ -448,7 +448,7 @@ def walked(house: House) -> tuple[House, Flock]:
     house.run("opening", "receipts", "opening", series, "-", "-o", "openings", stdin=csv)
     written = house.run("opening", "receipts", "opening", series, "-", "-o", "openings", "--json", stdin=csv)
     assert {"email", "phone"} <= json.loads(written.out)["openings"].keys()
-    opening = next((house.desk.directory / "openings").iterdir())
+    opening = next((house.cli.directory / "openings").iterdir())
     house.run(
         "verify",
         "receipts",
@@ -471,7 +471,7 @@ def located(house: House, birds: dict[str, Any], csv: str) -> None:
     with failing(house, birds, "wrong type"):
         house.run("locate, wrong type", "locate", "-", "-c", "house", stdin=csv, code=8)
     defective(house, "count", "locate, defect", "locate", "-", "-c", "house", stdin=csv, code=70)
-    assert "main.people" in house.run("locate", "locate", "-", "-c", "house", stdin=csv).told
+    assert "main.people" in house.run("locate", "locate", "-", "-c", "house", stdin=csv).output
     house.run("locate for machines", "locate", "-", "-c", "house", "--json", stdin=csv)
 
 
@@ -494,7 +494,7 @@ def violated(house: House, birds: dict[str, Any]) -> None:
     with failing(house, birds, "duplicate key"):
         house.run("erase, duplicate key", "erase", plan["batch"], "--confirm", plan["digest"], code=1)
         told = house.run("status", "status", plan["batch"])
-        assert "23505" in told.told
+        assert "23505" in told.output
     house.run("erase", "erase", plan["batch"])
     house.run("run-due", "run-due")
     assert house.left(birds) == 0
@@ -503,15 +503,15 @@ def violated(house: House, birds: dict[str, Any]) -> None:
 def defective(house: House, verb: str, title: str, *arguments: str, stdin: str = "", code: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DEFECT.replace("{verb}", verb), *arguments],
-        cwd=house.desk.directory,
-        env=dict(house.desk.environment),
+        cwd=house.cli.directory,
+        env=dict(house.cli.environment),
         input=stdin.encode(),
         capture_output=True,
         check=False,
     )
-    answer = Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+    answer = CliResult(done.returncode, done.stdout.decode(), done.stderr.decode())
     house.heard(title, answer, code)
-    assert "RuntimeError" in answer.told
+    assert "RuntimeError" in answer.output
 
 
 @contextmanager
@@ -552,7 +552,7 @@ def test_nothing_of_it_is_in_what_the_commands_said(walked: tuple[House, Flock])
 
 def test_nothing_of_it_is_in_ledger_log_keys_receipts_and_pages(walked: tuple[House, Flock]) -> None:
     house, canaries = walked
-    places = [path for path in house.desk.directory.iterdir() if path.name not in {"openings", "datamap.yaml"}]
+    places = [path for path in house.cli.directory.iterdir() if path.name not in {"openings", "datamap.yaml"}]
     names = {path.name for path in files_below(places)}
     assert {"ledger.sqlite3", "checkpoint", "receipt.json", "receipt.html", "trust.json"} <= names
     assert canaries.found_below(places) == {}
@@ -562,7 +562,7 @@ def test_nothing_of_it_is_in_ledger_log_keys_receipts_and_pages(walked: tuple[Ho
 
 def test_openings_are_the_one_place_that_holds_an_identifier(walked: tuple[House, Flock]) -> None:
     house, canaries = walked
-    found = canaries.found_below([house.desk.directory / "openings"])
+    found = canaries.found_below([house.cli.directory / "openings"])
     assert {one.partition("/")[0] for seen in found.values() for one in seen} >= {"email", "phone"}
 
 
@@ -595,10 +595,10 @@ def test_tracebacks_with_local_variables_do_not_tell_either(house: House, walked
         )
     )
     registry = installed()
-    path = house.desk.directory / "datamap.yaml"
+    path = house.cli.directory / "datamap.yaml"
     data_map = load(path, registry.store_specs, registry.backup_specs)
     stores: dict[str, dict[str, SecretStr]] = {}
-    for name, value in house.desk.environment.items():
+    for name, value in house.cli.environment.items():
         if name.startswith("EXPUNGE_STORES__"):
             _, store, option = name.split("__")
             stores.setdefault(store.lower(), {})[option.lower()] = SecretStr(value)

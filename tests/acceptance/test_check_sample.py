@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.cli import Desk
+from tests.support.cli import CliRunner
 from tests.support.contract_maps import data_map
 from tests.support.postgres.company import execute, populate
 from tests.support.redis.keyspace import DATA
@@ -29,7 +29,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(database: str, tmp_path: Path) -> Desk:
+def cli(database: str, tmp_path: Path) -> CliRunner:
     """The example company's database with a table that the map does not name."""
     populate(database)
     execute(database, "CREATE TABLE strays (body text); INSERT INTO strays VALUES ('ann@mail.example'), ('x')")
@@ -38,28 +38,28 @@ def desk(database: str, tmp_path: Path) -> Desk:
     document["backups"] = {}
     del document["self_service"]  # it names data types of the stores that are left out
     (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    return Desk(tmp_path, environment() | {"EXPUNGE_STORES__MAIN__URL": database})
+    return CliRunner(tmp_path, environment() | {"EXPUNGE_STORES__MAIN__URL": database})
 
 
-def test_samples_are_looked_at_only_when_asked_for(desk: Desk) -> None:
-    assert "unmapped-identifiers" not in desk.run("check").told
-    answer = desk.run("check", "--sample")
+def test_samples_are_looked_at_only_when_asked_for(cli: CliRunner) -> None:
+    assert "unmapped-identifiers" not in cli.run("check").output
+    answer = cli.run("check", "--sample")
     assert answer.code == 0, "a warning does not block"
-    assert "public.strays.body seems to hold e-mail addresses in 50 % of 2 rows" in answer.told
-    assert "ann@" not in answer.told
+    assert "public.strays.body seems to hold e-mail addresses in 50 % of 2 rows" in answer.output
+    assert "ann@" not in answer.output
 
 
-def test_for_machines(desk: Desk) -> None:
-    document = json.loads(desk.run("check", "--sample", "--rows", "1", "--json").out)
+def test_for_machines(cli: CliRunner) -> None:
+    document = json.loads(cli.run("check", "--sample", "--rows", "1", "--json").out)
     assert document["sample"] == {"rows": 1}
     assert "of 1 rows" in next(one["message"] for one in document["findings"] if one["code"] == "unmapped-identifiers")
-    assert json.loads(desk.run("check", "--json").out)["sample"] is None
+    assert json.loads(cli.run("check", "--json").out)["sample"] is None
 
 
-def test_a_size_without_a_sample_is_a_mistake(desk: Desk) -> None:
-    answer = desk.run("check", "--rows", "5")
+def test_a_size_without_a_sample_is_a_mistake(cli: CliRunner) -> None:
+    answer = cli.run("check", "--rows", "5")
     assert answer.code == 2
-    assert "--sample" in answer.told
+    assert "--sample" in answer.output
 
 
 def test_a_connector_that_cannot_search_leaves_it_unknown() -> None:
@@ -74,15 +74,15 @@ def test_names_as_they_were_typed_are_an_error_of_the_sample_that_blocks_nothing
     spec = RedisSpec.model_validate({"connector": "redis", "collections": {"mail": mail}})
     written = data_map({"cache": spec}).model_dump(mode="json", exclude_unset=True, exclude_none=True)
     (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
-    desk = Desk(tmp_path, environment() | {"EXPUNGE_STORES__CACHE__URL": keyspace.url})
-    desk.run("adopt", "cache")
+    cli = CliRunner(tmp_path, environment() | {"EXPUNGE_STORES__CACHE__URL": keyspace.url})
+    cli.run("adopt", "cache")
     keyspace.client.set("mail:Ada@X.example", "x")
-    answer = desk.run("check")
+    answer = cli.run("check")
     assert answer.code == 0
-    assert "(spelling-unknown)" in answer.told
-    answer = desk.run("check", "--sample")
+    assert "(spelling-unknown)" in answer.output
+    answer = cli.run("check", "--sample")
     assert answer.code == 5
-    assert "1 of 1 names" in answer.told
-    assert "1 error" in answer.told
-    assert "nothing blocks them" in answer.told
-    assert "ada@" not in answer.told.lower()
+    assert "1 of 1 names" in answer.output
+    assert "1 error" in answer.output
+    assert "nothing blocks them" in answer.output
+    assert "ada@" not in answer.output.lower()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.support.bulk_people import make_crowd, poisoned
-from tests.support.faulty_connector import Instead
-from tests.support.installation import Office
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.installation import Installation
 from tests.support.people import make_caller
 from tests.support.statements import lines_of, statements_of
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
@@ -17,44 +17,46 @@ from expunge_orchestrator.ledger.batches import BatchState
 
 
 @pytest.mark.parametrize("chunk_size", [7, 1000])
-def test_both_end_and_what_both_say_is_true(office: Office, probe: Probe, chunk_size: int) -> None:
-    crowd = make_crowd(probe, 40)
-    object.__setattr__(office.settings, "chunk_size", chunk_size)
-    first = office.plan(crowd.csv)
+def test_both_end_and_what_both_say_is_true(
+    installation: Installation, inspector: StoreInspector, chunk_size: int
+) -> None:
+    crowd = make_crowd(inspector, 40)
+    object.__setattr__(installation.settings, "chunk_size", chunk_size)
+    first = installation.plan(crowd.csv)
     backwards = "user_id\n" + "".join(f"{one}\n" for one in reversed(crowd.ids[10:]))
-    second = office.plan(backwards)
+    second = installation.plan(backwards)
     for batch in (first, second):
-        batch_states.start(office.workspace, batch)
-    attach(office.workspace, first)
-    assert office.again(first).state is office.again(second).state is BatchState.ERASED
-    assert crowd.messages(probe) == []
-    assert crowd.named(probe) == 0
+        batch_states.start(installation.workspace, batch)
+    attach(installation.workspace, first)
+    assert installation.again(first).state is installation.again(second).state is BatchState.ERASED
+    assert crowd.messages(inspector) == []
+    assert crowd.named(inspector) == 0
     for batch, number in ((first, 40), (second, 30)):
-        events = office.events(batch)
+        events = installation.events(batch)
         assert len(events) == number
         assert all(len(one) == 2 and one[0] == "accepted" and one[1] in {"erased", "not-found"} for one in events)
-    assert not {"failed", "open"} & (office.outcomes(first).keys() | office.outcomes(second).keys())
+    assert not {"failed", "open"} & (installation.outcomes(first).keys() | installation.outcomes(second).keys())
     ours, theirs = (
-        [lines_of(one.body).get("main.messages") for one in statements_of(office, batch, "erased")]
+        [lines_of(one.body).get("main.messages") for one in statements_of(installation, batch, "erased")]
         for batch in (first, second)
     )
     assert {due for line in [*ours, *theirs] if line is not None for due in [line[2]]} == {0}
     assert (
         len([line for line in [*ours, *theirs] if line and line[1]]) >= 40
     )  # everybody's message was found by somebody
-    office.settle()
-    assert office.again(first).state is office.again(second).state is BatchState.SETTLED
+    installation.settle()
+    assert installation.again(first).state is installation.again(second).state is BatchState.SETTLED
 
 
-def test_a_plan_says_who_is_at_work_on_the_same_people(office: Office, probe: Probe) -> None:
-    crowd = make_crowd(probe, 4)
-    first = office.plan(crowd.csv)
+def test_a_plan_says_who_is_at_work_on_the_same_people(installation: Installation, inspector: StoreInspector) -> None:
+    crowd = make_crowd(inspector, 4)
+    first = installation.plan(crowd.csv)
     assert first.plan["alsoIn"] == {}
-    with poisoned(probe, [crowd.ids[1]]):
-        assert office.erase(first).state is BatchState.FAILED
-        assert office.plan(crowd.csv).plan["alsoIn"] == {first.uid: 1}
-    assert office.erase(first).state is BatchState.ERASED
-    assert office.plan(crowd.csv).plan["alsoIn"] == {}
+    with poisoned(inspector, [crowd.ids[1]]):
+        assert installation.erase(first).state is BatchState.FAILED
+        assert installation.plan(crowd.csv).plan["alsoIn"] == {first.uid: 1}
+    assert installation.erase(first).state is BatchState.ERASED
+    assert installation.plan(crowd.csv).plan["alsoIn"] == {}
 
 
 def refused(*_: object) -> int:
@@ -62,21 +64,23 @@ def refused(*_: object) -> int:
 
 
 @pytest.mark.parametrize("asked_by", ["csv", "phone"])
-def test_what_another_request_left_behind_is_not_called_not_found(office: Office, probe: Probe, asked_by: str) -> None:
+def test_what_another_request_left_behind_is_not_called_not_found(
+    installation: Installation, inspector: StoreInspector, asked_by: str
+) -> None:
     """The rows that lead to the recordings are gone, the recordings are not: whoever asks again is not told so."""
-    caller = make_caller(probe)
-    first = office.plan(caller.csv, caller.controller)
-    stuck = Instead(office.workspace.stores["recordings"], erase=refused)
-    assert office.erase(first, office.with_stores({"recordings": stuck})).state is BatchState.FAILED
-    left = {name for name, number in caller.left(probe).items() if number}
+    caller = make_caller(inspector)
+    first = installation.plan(caller.csv, caller.controller)
+    stuck = FaultyConnector(installation.workspace.stores["recordings"], erase=refused)
+    assert installation.erase(first, installation.with_stores({"recordings": stuck})).state is BatchState.FAILED
+    left = {name for name, number in caller.left(inspector).items() if number}
     assert "recordings.recordings" in left
     again = caller.csv if asked_by == "csv" else f"phone\n{caller.phone}\n"
-    second = office.plan(again, caller.controller)
-    assert office.erase(second).state is BatchState.FAILED
-    assert office.events(second) == [["accepted"]]
-    assert first.uid in office.failures(second)
+    second = installation.plan(again, caller.controller)
+    assert installation.erase(second).state is BatchState.FAILED
+    assert installation.events(second) == [["accepted"]]
+    assert first.uid in installation.failures(second)
     # The first one is finished: now there is nothing left, and it may be said.
-    assert office.erase(first).state is BatchState.ERASED
-    assert not any(caller.left(probe).values())
-    assert office.erase(second).state is BatchState.ERASED
-    assert office.events(second)[0][-1] in {"not-found", "erased"}
+    assert installation.erase(first).state is BatchState.ERASED
+    assert not any(caller.left(inspector).values())
+    assert installation.erase(second).state is BatchState.ERASED
+    assert installation.events(second)[0][-1] in {"not-found", "erased"}

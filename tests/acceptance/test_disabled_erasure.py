@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 
 import pytest
-from tests.support.faulty_connector import Instead, idle, without
-from tests.support.installation import Office
-from tests.support.people import CLIENT, Made, make_caller, make_holder
-from tests.support.store_inspector import Probe
+from tests.support.faulty_connector import FaultyConnector, no_op_erase, skip_collection
+from tests.support.installation import Installation
+from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
+from tests.support.store_inspector import StoreInspector
 
 from expunge_config.datamap import DataMap, load
 from expunge_connectors.registry import installed
@@ -34,17 +34,17 @@ COLLECTIONS = [
 STORES = sorted({(param.values[0], param.values[2]) for param in COLLECTIONS})
 
 
-def candidates(probe: Probe, controller: str) -> Iterator[tuple[Made | None, str]]:
+def candidates(inspector: StoreInspector, controller: str) -> Iterator[tuple[SeededPerson | None, str]]:
     """Requests to try: a person made with every known record first, then the company's own people."""
     if controller == "calltrack":
-        made = make_holder(probe)
+        made = make_holder(inspector)
         yield made, made.csv
-        for ident in probe.town.take_holders(20):
+        for ident in inspector.calltrack.take_holders(20):
             yield None, f"user_id\n{ident}\n"
     else:
-        made = make_caller(probe)
+        made = make_caller(inspector)
         yield made, made.csv
-        for ident in probe.town.company.callers_of(CLIENT)[:20]:
+        for ident in inspector.calltrack.company.callers_of(CLIENT)[:20]:
             yield None, f"caller_id\n{ident}\n"
 
 
@@ -52,23 +52,25 @@ def scope(controller: str) -> str:
     return controller if controller == "calltrack" else f"client:{CLIENT}"
 
 
-def planned(office: Office, probe: Probe, store: str, collection: str, controller: str) -> tuple[Made | None, Batch]:
+def planned(
+    installation: Installation, inspector: StoreInspector, store: str, collection: str, controller: str
+) -> tuple[SeededPerson | None, Batch]:
     """The plan for a person who has something due in the collection."""
-    for made, csv in candidates(probe, controller):
-        batch = office.plan(csv, scope(controller))
+    for made, csv in candidates(inspector, controller):
+        batch = installation.plan(csv, scope(controller))
         if batch.plan["stores"][store]["collections"][collection]["due"]:
             return made, batch
     pytest.fail(f"nobody has a record in {store}.{collection}: let people.py make one")
 
 
-def assert_not_erased(office: Office, batch: Batch, *places: str) -> None:
+def assert_not_erased(installation: Installation, batch: Batch, *places: str) -> None:
     """The batch failed, says where, and no statement claims anything."""
     assert batch.state is BatchState.FAILED
-    told = office.failures(batch)
+    told = installation.failures(batch)
     for place in places:
         assert named(place, told), told
-    assert office.outcomes(batch).keys() <= {"failed", "open"}
-    assert office.events(batch) == [["accepted"]]
+    assert installation.outcomes(batch).keys() <= {"failed", "open"}
+    assert installation.events(batch) == [["accepted"]]
 
 
 def named(place: str, told: str) -> bool:
@@ -85,38 +87,42 @@ def named(place: str, told: str) -> bool:
     )
 
 
-def assert_erased_now(office: Office, probe: Probe, made: Made | None, batch: Batch) -> None:
+def assert_erased_now(
+    installation: Installation, inspector: StoreInspector, made: SeededPerson | None, batch: Batch
+) -> None:
     """Taken up with the connector as it should be, the batch ends well, with one statement per stage."""
-    again = office.erase(batch)
-    assert again.state is BatchState.ERASED, office.failures(again)
-    ((accepted, concluded),) = office.events(again)
+    again = installation.erase(batch)
+    assert again.state is BatchState.ERASED, installation.failures(again)
+    ((accepted, concluded),) = installation.events(again)
     assert accepted == "accepted"
     assert concluded in DONE
     if made is not None:
-        assert not any(made.left(probe).values()), made.left(probe)
+        assert not any(made.left(inspector).values()), made.left(inspector)
 
 
 @pytest.mark.parametrize(("store", "collection", "controller"), COLLECTIONS)
 def test_a_collection_that_is_not_erased_fails_the_request(
-    workshop: Office, probe: Probe, store: str, collection: str, controller: str
+    module_installation: Installation, inspector: StoreInspector, store: str, collection: str, controller: str
 ) -> None:
-    made, batch = planned(workshop, probe, store, collection, controller)
-    broken = workshop.with_stores({store: without(workshop.workspace.stores[store], collection)})
-    ended = workshop.erase(batch, broken)
+    made, batch = planned(module_installation, inspector, store, collection, controller)
+    broken = module_installation.with_stores(
+        {store: skip_collection(module_installation.workspace.stores[store], collection)}
+    )
+    ended = module_installation.erase(batch, broken)
     if ended.state is not BatchState.FAILED:
         # Only a declared cascade may have emptied it: then nothing is there by our own query either.
         assert made is not None
-        assert made.left(probe)[f"{store}.{collection}"] == 0
-        assert cascades(probe, store, collection)
+        assert made.left(inspector)[f"{store}.{collection}"] == 0
+        assert cascades(inspector, store, collection)
         return
-    assert_not_erased(workshop, ended, f"{store}.{collection}")
-    assert_erased_now(workshop, probe, made, batch)
+    assert_not_erased(module_installation, ended, f"{store}.{collection}")
+    assert_erased_now(module_installation, inspector, made, batch)
 
 
-def cascades(probe: Probe, store: str, collection: str) -> bool:
+def cascades(inspector: StoreInspector, store: str, collection: str) -> bool:
     """The collection's table has a foreign key that deletes its rows with their parents."""
     return store == "main" and bool(
-        probe.one(
+        inspector.one(
             "SELECT count(*) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f' AND confdeltype = 'c'",
             f"public.{collection}",
         )
@@ -125,37 +131,43 @@ def cascades(probe: Probe, store: str, collection: str) -> bool:
 
 @pytest.mark.parametrize(("store", "controller"), STORES)
 def test_a_store_that_erases_nothing_fails_the_request(
-    workshop: Office, probe: Probe, store: str, controller: str
+    module_installation: Installation, inspector: StoreInspector, store: str, controller: str
 ) -> None:
-    make: Callable[[Probe], Made] = make_holder if controller == "calltrack" else make_caller
-    made = make(probe)
-    batch = workshop.plan(made.csv, made.controller)
-    ended = workshop.erase(batch, workshop.with_stores({store: idle(workshop.workspace.stores[store])}))
+    make: Callable[[StoreInspector], SeededPerson] = make_holder if controller == "calltrack" else make_caller
+    made = make(inspector)
+    batch = module_installation.plan(made.csv, made.controller)
+    ended = module_installation.erase(
+        batch, module_installation.with_stores({store: no_op_erase(module_installation.workspace.stores[store])})
+    )
     due = [
         f"{store}.{name}"
         for name, counts in batch.plan["stores"][store]["collections"].items()
         if counts["due"] and name != "addresses"
     ]
     assert due
-    assert_not_erased(workshop, ended, *due)
-    assert_erased_now(workshop, probe, made, batch)
+    assert_not_erased(module_installation, ended, *due)
+    assert_erased_now(module_installation, inspector, made, batch)
 
 
-def test_two_people_of_whom_one_fails_are_told_apart(workshop: Office, probe: Probe) -> None:
-    holder, other = make_holder(probe), make_holder(probe)
-    inner = workshop.workspace.stores["cache"]
+def test_two_people_of_whom_one_fails_are_told_apart(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
+    holder, other = make_holder(inspector), make_holder(inspector)
+    inner = module_installation.workspace.stores["cache"]
 
     def spares_one(subjects, actions, scope, cutoff, beat):
         spared = [one for one in subjects if str(holder.id) not in one.values("user_id")]
         return inner.erase(spared, actions, scope, cutoff, beat)
 
-    batch = workshop.plan(f"user_id\n{holder.id}\n{other.id}\n")
-    ended = workshop.erase(batch, workshop.with_stores({"cache": Instead(inner, erase=spares_one)}))
+    batch = module_installation.plan(f"user_id\n{holder.id}\n{other.id}\n")
+    ended = module_installation.erase(
+        batch, module_installation.with_stores({"cache": FaultyConnector(inner, erase=spares_one)})
+    )
     assert ended.state is BatchState.FAILED
-    assert workshop.events(ended)[0] == ["accepted"]
-    assert len(workshop.events(ended)[1]) == 2
-    assert set(workshop.events(ended)[1]) & DONE
-    again = workshop.erase(batch)
+    assert module_installation.events(ended)[0] == ["accepted"]
+    assert len(module_installation.events(ended)[1]) == 2
+    assert set(module_installation.events(ended)[1]) & DONE
+    again = module_installation.erase(batch)
     assert again.state is BatchState.ERASED
-    assert [len(events) for events in workshop.events(again)] == [2, 2]
-    assert not any(holder.left(probe).values())
+    assert [len(events) for events in module_installation.events(again)] == [2, 2]
+    assert not any(holder.left(inspector).values())

@@ -13,19 +13,21 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from tests.support.cli import Desk
+from tests.support.cli import CliRunner
 from tests.support.holds import GROUND, due, key, lift, place
-from tests.support.installation import Office
+from tests.support.installation import Installation
 from tests.support.people import make_holder
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.errors import FindingsError
 
 
 @pytest.fixture(scope="module")
-def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]) -> Desk:
-    environment = {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "counsel"}
-    return Desk(tmp_path_factory.mktemp("desk"), environment, forker)
+def cli(
+    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: subprocess.Popen[str]
+) -> CliRunner:
+    environment = {**module_installation.calltrack.environment(module_installation.home), "EXPUNGE_ACTOR": "counsel"}
+    return CliRunner(tmp_path_factory.mktemp("cli"), environment, fork_server)
 
 
 @pytest.mark.parametrize(
@@ -37,44 +39,44 @@ def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: sub
     ],
 )
 def test_a_hold_that_the_map_does_not_know_blocks(
-    workshop: Office, desk: Desk, probe: Probe, named: dict[str, Any], kind: str
+    module_installation: Installation, cli: CliRunner, inspector: StoreInspector, named: dict[str, Any], kind: str
 ) -> None:
     """As it stands in the ledger after a name was changed in the map."""
-    ann = make_holder(probe)
-    batch = workshop.plan(ann.csv)
-    had = due(ann, probe)
-    placed = place(workshop, **named, undisclosed=True)
-    checked = desk.run("check", "--json")
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    had = due(ann, inspector)
+    placed = place(module_installation, **named, undisclosed=True)
+    checked = cli.run("check", "--json")
     assert checked.code == FindingsError.exit_code
     (found,) = [one for one in json.loads(checked.out)["findings"] if one["severity"] == "error"]
     assert (found["code"], found["store"]) == ("hold-unmapped", "ledger")
     assert f"names {kind} that" in found["message"]
     for word in ("zyqv", GROUND, placed.hold.uid, "undisclosed"):
-        assert word not in checked.told
+        assert word not in checked.output
     for answer in (
-        desk.run("plan", "-", "-c", "calltrack", stdin=ann.csv.encode()),
-        desk.run("erase", batch.uid, "--confirm", batch.plan_digest),
-        desk.run("run-due"),
+        cli.run("plan", "-", "-c", "calltrack", stdin=ann.csv.encode()),
+        cli.run("erase", batch.uid, "--confirm", batch.plan_digest),
+        cli.run("run-due"),
     ):
         assert answer.code == FindingsError.exit_code, answer
-        assert f"names {kind} that" in answer.told
-    assert due(ann, probe) == had
-    (listed,) = json.loads(desk.run("holds", "list", "--json").out)["holds"]
+        assert f"names {kind} that" in answer.output
+    assert due(ann, inspector) == had
+    (listed,) = json.loads(cli.run("holds", "list", "--json").out)["holds"]
     assert listed["notInMap"] == ["zyqv"]
-    assert "zyqv" in desk.run("holds", "list").told
-    lift(workshop, placed)
-    assert desk.run("check").code == 0
-    assert desk.run("erase", batch.uid, "--confirm", batch.plan_digest).code == 0
+    assert "zyqv" in cli.run("holds", "list").output
+    lift(module_installation, placed)
+    assert cli.run("check").code == 0
+    assert cli.run("erase", batch.uid, "--confirm", batch.plan_digest).code == 0
 
 
-def unread(desk: Desk, url: str) -> int:
+def unread(cli: CliRunner, url: str) -> int:
     """How many findings say that the ledger was not read; `check` itself has passed."""
-    checked = desk.run("check", "--json", settings={"EXPUNGE_LEDGER_URL": url})
+    checked = cli.run("check", "--json", settings={"EXPUNGE_LEDGER_URL": url})
     assert checked.code == 0, checked
     return sum(one["code"] == "ledger-unread" for one in json.loads(checked.out)["findings"])
 
 
-def test_check_leaves_the_ledger_of_an_older_build_as_it_is(desk: Desk, tmp_path: Path) -> None:
+def test_check_leaves_the_ledger_of_an_older_build_as_it_is(cli: CliRunner, tmp_path: Path) -> None:
     """One look with the new build, and the old one's commands would have refused to work."""
     url = f"sqlite:///{tmp_path}/ledger"
     engine, config = sa.create_engine(url), Config()
@@ -84,15 +86,15 @@ def test_check_leaves_the_ledger_of_an_older_build_as_it_is(desk: Desk, tmp_path
         command.upgrade(config, "0007")
     engine.dispose()
     as_it_was = Path(tmp_path, "ledger").read_bytes()
-    assert unread(desk, url) == 1
+    assert unread(cli, url) == 1
     assert Path(tmp_path, "ledger").read_bytes() == as_it_was
 
 
-def test_check_makes_no_ledger(desk: Desk, database: str) -> None:
-    assert unread(desk, database.replace("postgresql://", "postgresql+psycopg://", 1)) == 0
+def test_check_makes_no_ledger(cli: CliRunner, database: str) -> None:
+    assert unread(cli, database.replace("postgresql://", "postgresql+psycopg://", 1)) == 0
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
 
 
-def test_check_needs_no_ledger(desk: Desk) -> None:
-    assert unread(desk, "postgresql+psycopg://nobody:x@127.0.0.1:9/none") == 1
+def test_check_needs_no_ledger(cli: CliRunner) -> None:
+    assert unread(cli, "postgresql+psycopg://nobody:x@127.0.0.1:9/none") == 1

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.holds import due, key, lift, place
-from tests.support.installation import Office, Town, founded
-from tests.support.people import Made, make_holder
+from tests.support.installation import CompanyStack, Installation, fresh_installation
+from tests.support.people import SeededPerson, make_holder
 from tests.support.statements import lines_of, statements_of
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.ledger.batches import BatchState
 
@@ -22,10 +22,10 @@ def _of(data_type: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def overlapping(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def overlapping(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A map in which a prefix and an object below it, and a hash and a field of it, are of different types."""
     home = tmp_path_factory.mktemp("overlap")
-    document = yaml.safe_load(town.settings(home).data_map.read_text())
+    document = yaml.safe_load(calltrack.settings(home).data_map.read_text())
     recordings, cache = (document["stores"][name]["collections"] for name in ("recordings", "cache"))
     recordings["avatars"] = {"bucket": "calltrack-exports", "key": "users/{user_id}/avatar.jpg", **_of("messages")}
     profile = {"key": "profile:{user_id}", "type": "hash"}
@@ -33,44 +33,44 @@ def overlapping(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     cache["profile_draft"] = {**profile, "hash_field": "draft", **_of("messages")}
     path = home / "map.yaml"
     path.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False))
-    with founded(town, home / "expunge", data_map=path) as office:
-        yield office
+    with fresh_installation(calltrack, home / "expunge", data_map=path) as installation:
+        yield installation
 
 
-def _made(probe: Probe) -> Made:
-    ann = make_holder(probe)
-    probe.s3.put_object(Bucket="calltrack-exports", Key=f"users/{ann.id}/avatar.jpg", Body=b"x")
-    with probe.redis() as client:
+def _made(inspector: StoreInspector) -> SeededPerson:
+    ann = make_holder(inspector)
+    inspector.s3.put_object(Bucket="calltrack-exports", Key=f"users/{ann.id}/avatar.jpg", Body=b"x")
+    with inspector.redis() as client:
         client.hset(f"profile:{ann.id}", mapping={"draft": "d", "name": "x"})
     return ann
 
 
-def _avatars(probe: Probe, ann: Made) -> int:
-    return len(probe.versions("calltrack-exports", f"users/{ann.id}/avatar.jpg"))
+def _avatars(inspector: StoreInspector, ann: SeededPerson) -> int:
+    return len(inspector.versions("calltrack-exports", f"users/{ann.id}/avatar.jpg"))
 
 
 @pytest.mark.parametrize(("data_type", "fields"), [("messages", 2), ("account", 2), ("exports", 0)])
 def test_what_meets_a_held_collection_stays_with_it(
-    overlapping: Office, probe: Probe, data_type: str, fields: int
+    overlapping: Installation, inspector: StoreInspector, data_type: str, fields: int
 ) -> None:
-    ann = _made(probe)
+    ann = _made(inspector)
     placed = place(overlapping, [key("user_id", ann.id)], data_type=data_type)
     batch = overlapping.plan(ann.csv)
     assert overlapping.erase(batch).state is BatchState.ON_HOLD, overlapping.failures(batch)
     (said,) = statements_of(overlapping, batch, "on-hold")
     lines = lines_of(said.body)
-    with probe.redis() as client:
+    with inspector.redis() as client:
         assert client.hlen(f"profile:{ann.id}") == fields
     for name in ("cache.profile", "cache.profile_draft"):
         assert (lines[name][0] == "retained") is bool(fields), name
     if data_type == "account":
-        assert _avatars(probe, ann) == 0
+        assert _avatars(inspector, ann) == 0
     else:
-        assert _avatars(probe, ann) > 0
+        assert _avatars(inspector, ann) > 0
         assert lines["recordings.avatars"][0] == lines["recordings.exports"][0] == "retained"
     lift(overlapping, placed)
     assert overlapping.erase(batch).state is BatchState.ERASED, overlapping.failures(batch)
-    assert due(ann, probe) == {}
-    assert _avatars(probe, ann) == 0
-    with probe.redis() as client:
+    assert due(ann, inspector) == {}
+    assert _avatars(inspector, ann) == 0
+    with inspector.redis() as client:
         assert client.hlen(f"profile:{ann.id}") == 0

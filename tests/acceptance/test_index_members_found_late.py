@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.faulty_connector import before
-from tests.support.installation import Office, Town, founded
+from tests.support.faulty_connector import before_call
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import make_holder
 from tests.support.statements import lines_of, statements_of
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.ledger.batches import BatchState
 
@@ -32,66 +32,70 @@ PUT: dict[str, Callable[[Any, int, str], object]] = {
 
 
 @pytest.fixture(scope="module")
-def indexed(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def indexed(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The company with files in a bucket of which nothing but Redis knows."""
     home = tmp_path_factory.mktemp("indexed") / "expunge"
-    document = yaml.safe_load(town.settings(home).data_map.read_text(encoding="utf-8"))
+    document = yaml.safe_load(calltrack.settings(home).data_map.read_text(encoding="utf-8"))
     document["identities"]["upload"] = {"kind": "internal"}
     document["stores"]["cache"]["collections"] |= CACHE
     files = {"bucket": "calltrack-exports", "key": "{upload}", **OWN}
     document["stores"]["recordings"]["collections"]["uploaded"] = files
     path: Path = home.parent / "indexed.yaml"
     path.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False), encoding="utf-8")
-    with founded(town, home, data_map=path) as made:
+    with fresh_installation(calltrack, home, data_map=path) as made:
         yield made
 
 
 @pytest.mark.parametrize("index", PUT)
-def test_a_late_name_is_resolved_in_the_next_round(indexed: Office, probe: Probe, index: str) -> None:
-    ann, names = make_holder(probe), [f"up/{secrets.token_hex(6)}" for _ in range(2)]
+def test_a_late_name_is_resolved_in_the_next_round(
+    indexed: Installation, inspector: StoreInspector, index: str
+) -> None:
+    ann, names = make_holder(inspector), [f"up/{secrets.token_hex(6)}" for _ in range(2)]
 
     def upload(name: str) -> None:
-        probe.s3.put_object(Bucket="calltrack-exports", Key=name, Body=b"FILE")
-        with probe.redis() as client:
+        inspector.s3.put_object(Bucket="calltrack-exports", Key=name, Body=b"FILE")
+        with inspector.redis() as client:
             PUT[index](client, ann.id, name)
 
     upload(names[0])
     batch = indexed.plan(ann.csv)
-    cache = before(indexed.workspace.stores["cache"], "erase", lambda: upload(names[1]))
+    cache = before_call(indexed.workspace.stores["cache"], "erase", lambda: upload(names[1]))
     ended = indexed.erase(batch, indexed.with_stores({"cache": cache}))  # type: ignore[dict-item]
     assert ended.state is BatchState.ERASED, indexed.failures(batch)
-    assert [len(probe.versions("calltrack-exports", name)) for name in names] == [0, 0]
+    assert [len(inspector.versions("calltrack-exports", name)) for name in names] == [0, 0]
     (said,) = statements_of(indexed, batch, "erased")
     assert lines_of(said.body)["recordings.uploaded"] == ("erased", 2, 0)
-    with probe.redis() as client:
+    with inspector.redis() as client:
         assert not client.exists(f"{index}:{ann.id}")
 
 
-def test_a_late_address_is_resolved_in_the_next_round(indexed: Office, probe: Probe) -> None:
-    ann, marks = make_holder(probe), [f"{secrets.token_hex(6)}@late.example" for _ in range(2)]
+def test_a_late_address_is_resolved_in_the_next_round(indexed: Installation, inspector: StoreInspector) -> None:
+    ann, marks = make_holder(inspector), [f"{secrets.token_hex(6)}@late.example" for _ in range(2)]
 
     def alias(address: str) -> None:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.sadd(f"alias:{ann.id}", address)
             client.set(f"box:{address}", "x")
 
     alias(marks[0])
     batch = indexed.plan(ann.csv)
-    cache = before(indexed.workspace.stores["cache"], "erase", lambda: alias(marks[1]))
+    cache = before_call(indexed.workspace.stores["cache"], "erase", lambda: alias(marks[1]))
     ended = indexed.erase(batch, indexed.with_stores({"cache": cache}))  # type: ignore[dict-item]
     assert ended.state is BatchState.ERASED, indexed.failures(batch)
-    with probe.redis() as client:
+    with inspector.redis() as client:
         assert not client.exists(f"alias:{ann.id}", *(f"box:{mark}" for mark in marks))
 
 
-def test_an_address_of_somebody_else_goes_with_its_index_and_leads_nowhere(indexed: Office, probe: Probe) -> None:
+def test_an_address_of_somebody_else_goes_with_its_index_and_leads_nowhere(
+    indexed: Installation, inspector: StoreInspector
+) -> None:
     """It was refused: it is not waited for."""
-    ann, bob = make_holder(probe), make_holder(probe)
-    with probe.redis() as client:
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    with inspector.redis() as client:
         client.sadd(f"alias:{ann.id}", bob.email)
         client.set(f"box:{bob.email}", "x")
     batch = indexed.plan(ann.csv)
     assert indexed.erase(batch).state is BatchState.ERASED, indexed.failures(batch)
-    with probe.redis() as client:
+    with inspector.redis() as client:
         assert not client.exists(f"alias:{ann.id}")
         assert client.exists(f"box:{bob.email}")

@@ -11,10 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from tests.support.cli import Answer, Desk
-from tests.support.installation import Office
+from tests.support.cli import CliResult, CliRunner
+from tests.support.installation import Installation
 from tests.support.people import make_holder
-from tests.support.store_inspector import Contents, Probe, changed
+from tests.support.store_inspector import Contents, StoreInspector, changed
 
 SECRET = "zyqv-4711"  # stands in every bad value: seen in an answer, a value was repeated
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "exit-codes.md"
@@ -22,46 +22,53 @@ DOCUMENTED = Path(__file__).parents[2] / "docs" / "exit-codes.md"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A desk, a plan that waits to be carried out, and the stores as they are."""
+    """The command line, a plan that waits to be carried out, and the stores as they are."""
 
-    desk: Desk
+    cli: CliRunner
     batch: str
     digest: str
     before: Contents = field(repr=False)
-    probe: Probe = field(repr=False)
+    inspector: StoreInspector = field(repr=False)
 
-    def plan(self, people: bytes, controller: str = "calltrack") -> Answer:
-        return self.desk.run("plan", "-", "--controller", controller, stdin=people)
+    def plan(self, people: bytes, controller: str = "calltrack") -> CliResult:
+        return self.cli.run("plan", "-", "--controller", controller, stdin=people)
 
-    def refused(self, answer: Answer, code: int, *words: str) -> None:
+    def refused(self, answer: CliResult, code: int, *words: str) -> None:
         """The command said what is wrong with this code, without a value; nothing changed; the plan still waits."""
         assert answer.code == code, answer
         assert re.search(rf"^\| {code} \|", DOCUMENTED.read_text(), re.MULTILINE)
         for word in words:
-            assert word in answer.told, answer.told
+            assert word in answer.output, answer.output
         assert "error" in answer.err
-        assert "Traceback" not in answer.told
-        assert SECRET not in answer.told
-        assert changed(self.before, self.probe.contents()) == {}
+        assert "Traceback" not in answer.output
+        assert SECRET not in answer.output
+        assert changed(self.before, self.inspector.contents()) == {}
 
 
 @pytest.fixture(scope="module")
 def world(
-    workshop: Office, probe: Probe, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]
+    module_installation: Installation,
+    inspector: StoreInspector,
+    tmp_path_factory: pytest.TempPathFactory,
+    fork_server: subprocess.Popen[str],
 ) -> World:
-    holder = make_holder(probe)
-    desk = Desk(tmp_path_factory.mktemp("desk"), workshop.town.environment(workshop.home), forker)
-    planned = desk.run("plan", "-", "-c", "calltrack", "--json", stdin=holder.csv.encode())
+    holder = make_holder(inspector)
+    cli = CliRunner(
+        tmp_path_factory.mktemp("cli"),
+        module_installation.calltrack.environment(module_installation.home),
+        fork_server,
+    )
+    planned = cli.run("plan", "-", "-c", "calltrack", "--json", stdin=holder.csv.encode())
     assert planned.code == 0, planned
     document = json.loads(planned.out)
-    return World(desk, document["batch"], document["digest"], probe.contents(), probe)
+    return World(cli, document["batch"], document["digest"], inspector.contents(), inspector)
 
 
 @pytest.fixture
-def plan_still_waits(workshop: Office, world: World) -> Iterator[None]:
+def plan_still_waits(module_installation: Installation, world: World) -> Iterator[None]:
     """The waiting plan is not touched by the test."""
     yield
-    status = json.loads(world.desk.run("status", world.batch, "--json").out)
+    status = json.loads(world.cli.run("status", world.batch, "--json").out)
     assert status["state"] == "planned"
     assert status["outcomes"] == {"open": 1}
 
@@ -111,7 +118,7 @@ def test_a_member_that_no_column_spells_so(world: World, member: str) -> None:
 
 
 def test_a_list_that_is_not_there(world: World) -> None:
-    world.refused(world.desk.run("plan", f"/nowhere/{SECRET}.csv", "-c", "calltrack"), 4, "cannot be read")
+    world.refused(world.cli.run("plan", f"/nowhere/{SECRET}.csv", "-c", "calltrack"), 4, "cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -124,16 +131,16 @@ def test_a_list_that_is_not_there(world: World) -> None:
 )
 def test_text_that_looks_like_code_is_only_text(world: World, people: str, controller: str) -> None:
     """An address may hold anything. It is never run, and finds nobody."""
-    planned = world.desk.run("plan", "-", "-c", controller, "--json", stdin=people.encode())
+    planned = world.cli.run("plan", "-", "-c", controller, "--json", stdin=people.encode())
     assert planned.code == 0, planned
     plan = json.loads(planned.out)
     assert {one["due"] for store in plan["stores"].values() for one in store["collections"].values()} == {0}
     assert plan["ambiguous"] + plan["notFound"] == 1
-    erased = world.desk.run("erase", plan["batch"], "--confirm", plan["digest"], "--json")
+    erased = world.cli.run("erase", plan["batch"], "--confirm", plan["digest"], "--json")
     assert erased.code in {0, 1}, erased
     assert json.loads(erased.out)["outcomes"].keys() <= {"ambiguous", "not-found"}
-    assert SECRET not in planned.told + erased.told
-    assert changed(world.before, world.probe.contents()) == {}
+    assert SECRET not in planned.output + erased.output
+    assert changed(world.before, world.inspector.contents()) == {}
 
 
 # The data map and the settings ---------------------------------------------------------------------------------------
@@ -157,13 +164,13 @@ def test_a_bad_data_map(world: World, tmp_path: Path, name: str) -> None:
     assert text != PACKAGED
     path = tmp_path / "datamap.yaml"
     path.write_text(text)
-    answer = world.desk.run("erase", world.batch, "--confirm", world.digest, settings={"EXPUNGE_DATA_MAP": str(path)})
+    answer = world.cli.run("erase", world.batch, "--confirm", world.digest, settings={"EXPUNGE_DATA_MAP": str(path)})
     world.refused(answer, 3, *words)
 
 
 def test_a_data_map_that_is_not_there(world: World, tmp_path: Path) -> None:
     settings = {"EXPUNGE_DATA_MAP": str(tmp_path / "none.yaml")}
-    world.refused(world.desk.run("check", settings=settings), 3, "data map")
+    world.refused(world.cli.run("check", settings=settings), 3, "data map")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,7 @@ def test_a_data_map_that_is_not_there(world: World, tmp_path: Path) -> None:
     ids=["unknown setting", "wrong type", "wrong type of a store's", "unknown store", "unreadable URL"],
 )
 def test_bad_settings(world: World, settings: dict[str, str], words: list[str]) -> None:
-    answer = world.desk.run("check", settings=settings)
+    answer = world.cli.run("check", settings=settings)
     world.refused(answer, 8 if words == ["cache"] else 3, *words)
 
 
@@ -187,45 +194,45 @@ def test_bad_settings(world: World, settings: dict[str, str], words: list[str]) 
 
 @pytest.mark.usefixtures("plan_still_waits")
 def test_a_wrong_digest(world: World) -> None:
-    world.refused(world.desk.run("erase", world.batch, "--confirm", "0" * 64), 7, "digest")
+    world.refused(world.cli.run("erase", world.batch, "--confirm", "0" * 64), 7, "digest")
 
 
 @pytest.mark.usefixtures("plan_still_waits")
 def test_nobody_there_to_ask(world: World) -> None:
-    world.refused(world.desk.run("erase", world.batch, stdin=b"1\n"), 7, "--confirm")
+    world.refused(world.cli.run("erase", world.batch, stdin=b"1\n"), 7, "--confirm")
 
 
 @pytest.mark.usefixtures("plan_still_waits")
 @pytest.mark.parametrize("arguments", [("erase", "bt_000000000000"), ("status", f"bt_{SECRET}"), ("erase",)])
 def test_a_batch_that_is_not_there(world: World, arguments: tuple[str, ...]) -> None:
-    world.refused(world.desk.run(*arguments), 2)
+    world.refused(world.cli.run(*arguments), 2)
 
 
 # Findings ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("plan_still_waits")
-def test_an_undeclared_table_with_a_foreign_key_to_a_person(world: World, probe: Probe) -> None:
-    probe.sql(
+def test_an_undeclared_table_with_a_foreign_key_to_a_person(world: World, inspector: StoreInspector) -> None:
+    inspector.sql(
         "CREATE TABLE public.stray_notes (id bigint PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, note text)"
     )
     try:
-        check = world.desk.run("check")
+        check = world.cli.run("check")
         plan = world.plan(b"user_id\n1\n")
-        erase = world.desk.run("erase", world.batch, "--confirm", world.digest)
+        erase = world.cli.run("erase", world.batch, "--confirm", world.digest)
     finally:
-        probe.sql("DROP TABLE public.stray_notes")
+        inspector.sql("DROP TABLE public.stray_notes")
     assert check.code == 5, check
-    assert "public.stray_notes points to public.users" in check.told
-    assert "(undeclared-table)" in check.told
+    assert "public.stray_notes points to public.users" in check.output
+    assert "(undeclared-table)" in check.output
     world.refused(plan, 5, "main.users", "public.stray_notes")
     world.refused(erase, 5, "main.users", "public.stray_notes")
-    assert world.desk.run("check").code == 0
+    assert world.cli.run("check").code == 0
 
 
 def test_the_plan_that_waited_can_still_be_carried_out(world: World) -> None:
     """The proof that the refusals above were refusals of something that works."""
-    done = world.desk.run("erase", world.batch, "--confirm", world.digest, "--json")
+    done = world.cli.run("erase", world.batch, "--confirm", world.digest, "--json")
     assert done.code == 0, done
     assert json.loads(done.out)["state"] == "erased"
-    assert changed(world.before, world.probe.contents()) != {}
+    assert changed(world.before, world.inspector.contents()) != {}

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from tests.support.cancellation import filled_in, half_way
-from tests.support.faulty_connector import before
-from tests.support.installation import Office, Town, founded
-from tests.support.people import CLIENT, Made, fresh_phone, make_caller
+from tests.support.faulty_connector import before_call
+from tests.support.installation import CompanyStack, Installation, fresh_installation
+from tests.support.people import CLIENT, SeededPerson, fresh_phone, make_caller
 from tests.support.statements import lines_of, statements_of
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.ledger.batches import BatchState
 
@@ -47,26 +47,28 @@ COLLECTION: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def uploading(town: Town, probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def uploading(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     """The company with one more table: files that came by telephone number alone, and name an object."""
     home = tmp_path_factory.mktemp("uploads") / "expunge"
-    document = yaml.safe_load(town.settings(home).data_map.read_text(encoding="utf-8"))
+    document = yaml.safe_load(calltrack.settings(home).data_map.read_text(encoding="utf-8"))
     document["stores"]["main"]["collections"]["uploads"] = copy.deepcopy(COLLECTION)
     path: Path = home.parent / "uploads.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    probe.sql(TABLE)
+    inspector.sql(TABLE)
     try:
-        with founded(town, home, data_map=path) as made:
+        with fresh_installation(calltrack, home, data_map=path) as made:
             yield made
     finally:
-        probe.sql("DROP TABLE uploads")
+        inspector.sql("DROP TABLE uploads")
 
 
-def upload(probe: Probe, phone: str, caller: int | None = None) -> str:
+def upload(inspector: StoreInspector, phone: str, caller: int | None = None) -> str:
     """A file by this number, made thirty days ago; returns the object's name."""
     name = f"{CLIENT}/uploads/{secrets.token_hex(6)}.pdf"
-    probe.s3.put_object(Bucket="calltrack-recordings", Key=name, Body=b"FILE")
-    probe.sql(
+    inspector.s3.put_object(Bucket="calltrack-recordings", Key=name, Body=b"FILE")
+    inspector.sql(
         "INSERT INTO uploads (client_id, caller_id, phone, object_key, created_at)"
         " VALUES (%s, %s, %s, %s, now() - interval '30 days')",
         CLIENT,
@@ -77,80 +79,86 @@ def upload(probe: Probe, phone: str, caller: int | None = None) -> str:
     return name
 
 
-def there(probe: Probe, name: str) -> tuple[int, int]:
+def there(inspector: StoreInspector, name: str) -> tuple[int, int]:
     """Rows that name an object, and its versions."""
-    rows = probe.one("SELECT count(*) FROM uploads WHERE object_key = %s", name)
-    return rows, len(probe.versions("calltrack-recordings", name))
+    rows = inspector.one("SELECT count(*) FROM uploads WHERE object_key = %s", name)
+    return rows, len(inspector.versions("calltrack-recordings", name))
 
 
 @pytest.mark.parametrize("asked_by", ["caller_id", "phone"])
 @pytest.mark.parametrize("verb", ["count", "erase", "verify"])
-def test_what_it_leads_to_goes_with_it(uploading: Office, probe: Probe, verb: str, asked_by: str) -> None:
-    ann = make_caller(probe)
+def test_what_it_leads_to_goes_with_it(
+    uploading: Installation, inspector: StoreInspector, verb: str, asked_by: str
+) -> None:
+    ann = make_caller(inspector)
     names: list[str] = []
     batch = uploading.plan(ann.csv if asked_by == "caller_id" else f"phone\n{ann.phone}\n", ann.controller)
-    main = before(uploading.workspace.stores["main"], verb, lambda: names.append(upload(probe, ann.phone)))
+    main = before_call(uploading.workspace.stores["main"], verb, lambda: names.append(upload(inspector, ann.phone)))
     ended = uploading.erase(batch, uploading.with_stores({"main": main}))  # type: ignore[dict-item]
     assert ended.state is BatchState.ERASED, uploading.failures(batch)
-    assert there(probe, names[0]) == (0, 0)
+    assert there(inspector, names[0]) == (0, 0)
     (said,) = statements_of(uploading, batch, "erased")
     assert lines_of(said.body)["main.uploads"] == ("erased", 1, 0)
     assert lines_of(said.body)["recordings.recordings"] == ("erased", 3, 0)  # two versions of the call's, and this
-    assert not any(ann.left(probe).values())
+    assert not any(ann.left(inspector).values())
 
 
-def test_what_comes_before_settling_goes_then(uploading: Office, probe: Probe) -> None:
-    ann = make_caller(probe)
+def test_what_comes_before_settling_goes_then(uploading: Installation, inspector: StoreInspector) -> None:
+    ann = make_caller(inspector)
     batch = uploading.plan(ann.csv, ann.controller)
     uploading.erase(batch)
-    name = upload(probe, ann.phone)
+    name = upload(inspector, ann.phone)
     uploading.settle()
     assert uploading.again(batch).state is BatchState.SETTLED, uploading.failures(batch)
-    assert there(probe, name) == (0, 0)
+    assert there(inspector, name) == (0, 0)
 
 
-def passed_on(probe: Probe, ann: Made, bob: Made) -> str:
-    name = upload(probe, bob.phone, bob.id)
-    probe.sql("UPDATE uploads SET phone = %s WHERE object_key = %s", ann.phone, name)
+def passed_on(inspector: StoreInspector, ann: SeededPerson, bob: SeededPerson) -> str:
+    name = upload(inspector, bob.phone, bob.id)
+    inspector.sql("UPDATE uploads SET phone = %s WHERE object_key = %s", ann.phone, name)
     return name
 
 
 @pytest.mark.parametrize("verb", ["count", "erase", "verify"])
-def test_a_late_record_of_somebody_else_leads_nowhere(uploading: Office, probe: Probe, verb: str) -> None:
-    ann, bob = make_caller(probe), make_caller(probe)
-    had = bob.left(probe)
+def test_a_late_record_of_somebody_else_leads_nowhere(
+    uploading: Installation, inspector: StoreInspector, verb: str
+) -> None:
+    ann, bob = make_caller(inspector), make_caller(inspector)
+    had = bob.left(inspector)
     names: list[str] = []
 
     def both() -> None:
-        names.extend((passed_on(probe, ann, bob), upload(probe, ann.phone)))
+        names.extend((passed_on(inspector, ann, bob), upload(inspector, ann.phone)))
 
     batch = uploading.plan(ann.csv, ann.controller)
-    main = before(uploading.workspace.stores["main"], verb, both)
+    main = before_call(uploading.workspace.stores["main"], verb, both)
     ended = uploading.erase(batch, uploading.with_stores({"main": main}))  # type: ignore[dict-item]
     assert ended.state is BatchState.FAILED
     assert "main.uploads (2 due)" in uploading.failures(batch)
-    assert [there(probe, name) for name in names] == [(1, 1), (1, 1)]
-    assert bob.left(probe) == had
+    assert [there(inspector, name) for name in names] == [(1, 1), (1, 1)]
+    assert bob.left(inspector) == had
     # As soon as it is clear whose it is, the rest goes.
-    probe.sql("UPDATE uploads SET phone = %s WHERE object_key = %s", bob.phone, names[0])
+    inspector.sql("UPDATE uploads SET phone = %s WHERE object_key = %s", bob.phone, names[0])
     assert uploading.erase(batch).state is BatchState.ERASED, uploading.failures(batch)
-    assert [there(probe, name) for name in names] == [(1, 1), (0, 0)]
-    assert bob.left(probe) == had
+    assert [there(inspector, name) for name in names] == [(1, 1), (0, 0)]
+    assert bob.left(inspector) == had
 
 
-def test_an_account_that_takes_over_the_number_is_not_adopted_beside_it(uploading: Office, probe: Probe) -> None:
-    ann, bob = make_caller(probe), make_caller(probe)
+def test_an_account_that_takes_over_the_number_is_not_adopted_beside_it(
+    uploading: Installation, inspector: StoreInspector
+) -> None:
+    ann, bob = make_caller(inspector), make_caller(inspector)
     names: list[str] = []
 
     def both() -> None:
-        names.append(upload(probe, ann.phone))
-        probe.sql("UPDATE callers SET phone = %s WHERE id = %s", ann.phone, bob.id)
+        names.append(upload(inspector, ann.phone))
+        inspector.sql("UPDATE callers SET phone = %s WHERE id = %s", ann.phone, bob.id)
 
-    had = bob.left(probe)
+    had = bob.left(inspector)
     batch = uploading.plan(ann.csv, ann.controller)
-    main = before(uploading.workspace.stores["main"], "erase", both)
+    main = before_call(uploading.workspace.stores["main"], "erase", both)
     uploading.erase(batch, uploading.with_stores({"main": main}))  # type: ignore[dict-item]
-    assert bob.left(probe) == had
+    assert bob.left(inspector) == had
 
 
 class ByNumber(NamedTuple):
@@ -160,17 +168,19 @@ class ByNumber(NamedTuple):
     controller: str = f"client:{CLIENT}"
 
 
-def test_who_was_known_by_a_number_alone_is_taken_for_nobody_else(uploading: Office, probe: Probe) -> None:
+def test_who_was_known_by_a_number_alone_is_taken_for_nobody_else(
+    uploading: Installation, inspector: StoreInspector
+) -> None:
     """A request by a number is cancelled half-way; nothing shows whether who asks by it later is the same person."""
     phone, email = fresh_phone(), f"ann{fresh_phone()[1:]}@ann.example"
-    filled_in(probe, phone, email)
-    name = upload(probe, phone)
+    filled_in(inspector, phone, email)
+    name = upload(inspector, phone)
     asked = ByNumber(f"phone\n{phone}\n")
     first = half_way(uploading, asked)
-    anns = filled_in(probe, fresh_phone(), email)
-    filled_in(probe, phone, "bob@bob.example")
+    anns = filled_in(inspector, fresh_phone(), email)
+    filled_in(inspector, phone, "bob@bob.example")
     second = uploading.plan(asked.csv, asked.controller)
     assert uploading.erase(second).state is BatchState.FAILED
     assert first.uid in uploading.failures(second)
-    assert probe.one("SELECT count(*) FROM leads WHERE id = %s", anns) == 1
-    assert there(probe, name) == (0, 1)
+    assert inspector.one("SELECT count(*) FROM leads WHERE id = %s", anns) == 1
+    assert there(inspector, name) == (0, 1)

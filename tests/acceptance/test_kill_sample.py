@@ -18,7 +18,7 @@ def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
     seed = chosen().seed
     wrong: list[str] = []
     for point in sample(chaos.points(), POINTS, seed):
-        wrong += chaos.killed(point.scene, point.number)
+        wrong += chaos.killed(point.scenario, point.number)
     assert not wrong, "\n".join([f"EXPUNGE_CHAOS_SEED={seed}", *wrong])
 
 

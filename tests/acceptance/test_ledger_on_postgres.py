@@ -16,9 +16,9 @@ from sqlalchemy.exc import InternalError, OperationalError
 from tests.support.bulk_people import make_crowd, poisoned
 from tests.support.cancellation import cancel
 from tests.support.holds import key, lift, place
-from tests.support.installation import Office, Town
+from tests.support.installation import CompanyStack, Installation
 from tests.support.servers import wait_until
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import LedgerBusyError, is_ledger_failure
@@ -30,50 +30,52 @@ from expunge_orchestrator.ledger.runner_lock import runner_lock
 
 
 @pytest.fixture
-def elsewhere(town: Town, database: str, tmp_path: Path) -> Iterator[Office]:
+def elsewhere(calltrack: CompanyStack, database: str, tmp_path: Path) -> Iterator[Installation]:
     url = database.replace("postgresql://", "postgresql+psycopg://", 1)
-    office = Office(town, tmp_path / "expunge", town.settings(tmp_path / "expunge", ledger_url=SecretStr(url)))
-    office.found()
-    yield office
-    office.close()
+    installation = Installation(
+        calltrack, tmp_path / "expunge", calltrack.settings(tmp_path / "expunge", ledger_url=SecretStr(url))
+    )
+    installation.found()
+    yield installation
+    installation.close()
 
 
-def test_a_person_is_erased_and_settled(elsewhere: Office) -> None:
-    batch = elsewhere.plan(f"user_id\n{elsewhere.town.take_holders()[0]}\n")
+def test_a_person_is_erased_and_settled(elsewhere: Installation) -> None:
+    batch = elsewhere.plan(f"user_id\n{elsewhere.calltrack.take_holders()[0]}\n")
     elsewhere.erase(batch)
     assert elsewhere.outcomes(batch) == {"partially-erased": 1}
     elsewhere.settle()
     assert elsewhere.again(batch).state is BatchState.SETTLED
 
 
-def test_holds_poison_and_cancelling_are_the_same_there(elsewhere: Office, probe: Probe) -> None:
-    crowd = make_crowd(probe, 6)
+def test_holds_poison_and_cancelling_are_the_same_there(elsewhere: Installation, inspector: StoreInspector) -> None:
+    crowd = make_crowd(inspector, 6)
     batch = elsewhere.plan(crowd.csv)
     placed = place(elsewhere, [key("user_id", crowd.ids[0])])
-    with poisoned(probe, [crowd.ids[3]]):
+    with poisoned(inspector, [crowd.ids[3]]):
         assert elsewhere.erase(batch).state is BatchState.FAILED
         assert elsewhere.outcomes(batch) == {"erased": 4, "failed": 1, "on-hold": 1}
-        assert crowd.messages(probe) == [crowd.ids[0], crowd.ids[3]]
+        assert crowd.messages(inspector) == [crowd.ids[0], crowd.ids[3]]
         batch_control.pause(elsewhere.workspace.ledger, batch, "ops")
         batch_control.resume(elsewhere.workspace.ledger, batch, "ops")
         assert cancel(elsewhere, batch).state is BatchState.CANCELLED
     assert elsewhere.outcomes(batch) == {"erased": 4, "cancelled": 2}
-    assert crowd.messages(probe) == [crowd.ids[0], crowd.ids[3]]
+    assert crowd.messages(inspector) == [crowd.ids[0], crowd.ids[3]]
     again = elsewhere.plan(crowd.csv)
     assert elsewhere.erase(again).state is BatchState.ON_HOLD
     assert lift(elsewhere, placed) == 1
     assert elsewhere.erase(again).state is BatchState.ERASED
-    assert crowd.messages(probe) == []
+    assert crowd.messages(inspector) == []
 
 
-def test_a_second_runner_is_refused(elsewhere: Office) -> None:
+def test_a_second_runner_is_refused(elsewhere: Installation) -> None:
     second = open_ledger(elsewhere.settings.ledger)
     with runner_lock(elsewhere.workspace.ledger), pytest.raises(LedgerBusyError), runner_lock(second):
         pass
     second.dispose()
 
 
-def test_two_who_note_the_same_backup_copies_at_once(elsewhere: Office) -> None:
+def test_two_who_note_the_same_backup_copies_at_once(elsewhere: Installation) -> None:
     """A worker that concludes and `expunge copies` beside it: the second waits for the first, and neither fails."""
     ledger = elsewhere.workspace.ledger
     listings = backup_copies.observe(elsewhere.workspace.backups)
@@ -95,9 +97,11 @@ def test_two_who_note_the_same_backup_copies_at_once(elsewhere: Office) -> None:
         second.result()
 
 
-def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(elsewhere: Office, probe: Probe) -> None:
+def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(
+    elsewhere: Installation, inspector: StoreInspector
+) -> None:
     """The session that a step reads with is cut off by the server: the run ends, and the chunk is not searched."""
-    crowd = make_crowd(probe, 3)
+    crowd = make_crowd(inspector, 3)
     batch = elsewhere.plan(f"{crowd.csv}999999999\n")  # other requests are looked up for whoever is not found
     ledger = elsewhere.workspace.ledger
     cut: list[int] = []
@@ -121,9 +125,11 @@ def test_a_ledger_that_goes_away_inside_a_step_is_nobodys_poison(elsewhere: Offi
     assert elsewhere.outcomes(batch) == {"erased": 3, "not-found": 1}
 
 
-def test_a_ledger_that_becomes_read_only_is_nobodys_poison_and_no_defect(elsewhere: Office, probe: Probe) -> None:
+def test_a_ledger_that_becomes_read_only_is_nobodys_poison_and_no_defect(
+    elsewhere: Installation, inspector: StoreInspector
+) -> None:
     """As a standby is, and a managed Postgres whose disk is full: after a step was taken, its end is not noted."""
-    crowd = make_crowd(probe, 3)
+    crowd = make_crowd(inspector, 3)
     batch = elsewhere.plan(crowd.csv)
     ledger = elsewhere.workspace.ledger
     turns = count()

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy import event
 from tests.support.cancellation import ACTOR, leftovers
-from tests.support.faulty_connector import Instead
-from tests.support.installation import Office, Town, founded
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import make_caller, make_holder
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError
@@ -32,11 +32,11 @@ from expunge_orchestrator.ledger.database import reading
 
 
 @pytest.fixture
-def fleet(town: Town, database: str, tmp_path: Path) -> Iterator[Office]:
+def fleet(calltrack: CompanyStack, database: str, tmp_path: Path) -> Iterator[Installation]:
     """An installation whose ledger is on Postgres: two transactions can be open there at once."""
     url = database.replace("postgresql://", "postgresql+psycopg://", 1)
-    with founded(town, tmp_path / "expunge", ledger_url=SecretStr(url)) as office:
-        yield office
+    with fresh_installation(calltrack, tmp_path / "expunge", ledger_url=SecretStr(url)) as installation:
+        yield installation
 
 
 @contextmanager
@@ -56,54 +56,56 @@ def after_reading(ledger: sa.Engine, *words: str, then: Callable[[], object]) ->
     assert not waiting, "the moment never came"
 
 
-def chunk_of(office: Office, batch: Batch) -> sa.Row[Any]:
-    with reading(office.workspace.ledger) as connection:
+def chunk_of(installation: Installation, batch: Batch) -> sa.Row[Any]:
+    with reading(installation.workspace.ledger) as connection:
         return connection.execute(sa.select(tables.chunk).where(tables.chunk.c.batch_id == batch.id)).one()
 
 
-def step(office: Office, batch: Batch) -> bool:
+def step(installation: Installation, batch: Batch) -> bool:
     """One step of a batch of one chunk; whether it may go on."""
-    delivery = claim(office.workspace, chunk_of(office, batch).id, no_beat)
+    delivery = claim(installation.workspace, chunk_of(installation, batch).id, no_beat)
     return delivery is not None and run_step(delivery, RunObserver()) is not None
 
 
-def until(office: Office, batch: Batch, name: str) -> None:
+def until(installation: Installation, batch: Batch, name: str) -> None:
     """Carry the batch out up to a step."""
-    batch_states.start(office.workspace, batch)
-    while batch.pipeline[chunk_of(office, batch).step] != name:
-        assert step(office, batch), office.failures(batch)
+    batch_states.start(installation.workspace, batch)
+    while batch.pipeline[chunk_of(installation, batch).step] != name:
+        assert step(installation, batch), installation.failures(batch)
 
 
 # Two requests of one person ------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_is_cancelled_while_another_looks_for_others(office: Office, probe: Probe) -> None:
+def test_a_request_that_is_cancelled_while_another_looks_for_others(
+    installation: Installation, inspector: StoreInspector
+) -> None:
     """It is at work, or among what was left: between the two looks it is not nowhere."""
-    ann = make_caller(probe)
-    first = office.plan(ann.csv, ann.controller)
-    until(office, first, "erase:recordings")
-    batch_control.cancel(office.workspace.ledger, first, ACTOR)
-    second = office.plan(ann.csv, ann.controller)
-    until(office, second, "conclude")
+    ann = make_caller(inspector)
+    first = installation.plan(ann.csv, ann.controller)
+    until(installation, first, "erase:recordings")
+    batch_control.cancel(installation.workspace.ledger, first, ACTOR)
+    second = installation.plan(ann.csv, ann.controller)
+    until(installation, second, "conclude")
 
     def ends() -> None:
-        while step(office, first):
+        while step(installation, first):
             pass
-        assert leftovers(office)[0] == 1
+        assert leftovers(installation)[0] == 1
 
-    with after_reading(office.workspace.ledger, "FROM leftover", "suppression AS ours", then=ends):
-        step(office, second)
-    assert office.events(second) == [["accepted"]]
-    assert office.erase(second).state is BatchState.ERASED, office.failures(second)
-    assert office.events(second) == [["accepted", "erased"]]
-    assert not any(ann.left(probe).values())
+    with after_reading(installation.workspace.ledger, "FROM leftover", "suppression AS ours", then=ends):
+        step(installation, second)
+    assert installation.events(second) == [["accepted"]]
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+    assert installation.events(second) == [["accepted", "erased"]]
+    assert not any(ann.left(inspector).values())
 
 
 # Two processes and the state of one batch ----------------------------------------------------------------------------
 
 
-def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Office, probe: Probe) -> None:
-    batch = fleet.plan(make_holder(probe).csv)
+def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Installation, inspector: StoreInspector) -> None:
+    batch = fleet.plan(make_holder(inspector).csv)
     ledger = fleet.workspace.ledger
     until(fleet, batch, "conclude")
     step(fleet, batch)  # the chunk is done, the batch is not followed yet
@@ -115,14 +117,14 @@ def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Office, pro
     assert fleet.again(batch).state is BatchState.ERASED
 
 
-def test_a_cancel_is_not_overwritten_either(fleet: Office, probe: Probe) -> None:
+def test_a_cancel_is_not_overwritten_either(fleet: Installation, inspector: StoreInspector) -> None:
     def refused(*_: object) -> int:
         raise TerminalError("store recordings: refused.")
 
-    batch = fleet.plan(make_holder(probe).csv)
+    batch = fleet.plan(make_holder(inspector).csv)
     ledger = fleet.workspace.ledger
     until(fleet, batch, "erase:recordings")
-    stuck: Any = Instead(fleet.workspace.stores["recordings"], erase=refused)
+    stuck: Any = FaultyConnector(fleet.workspace.stores["recordings"], erase=refused)
     delivery = claim(fleet.with_stores({"recordings": stuck}), chunk_of(fleet, batch).id, no_beat)
     assert delivery is not None
     assert run_step(delivery, RunObserver()) is None  # the chunk has failed, the batch is not followed yet
@@ -133,9 +135,9 @@ def test_a_cancel_is_not_overwritten_either(fleet: Office, probe: Probe) -> None
     assert fleet.again(batch).cancelled
 
 
-def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Office, probe: Probe) -> None:
+def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Installation, inspector: StoreInspector) -> None:
     """Its keys would be destroyed under the running erasure."""
-    ann = make_holder(probe)
+    ann = make_holder(inspector)
     batch = fleet.plan(ann.csv)
     impatient = replace(
         fleet.workspace, settings=fleet.settings.model_copy(update={"plan_lifetime": timedelta(hours=1)})
@@ -147,11 +149,11 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Office, probe: Pr
         assert batch_states.forget_stale_plans(impatient) == 1  # it was looked at
     assert fleet.again(batch).state is BatchState.EXECUTING
     assert fleet.erase(batch).state is BatchState.ERASED
-    assert not any(ann.left(probe).values())
+    assert not any(ann.left(inspector).values())
 
 
-def test_what_was_left_is_taken_up_once(fleet: Office, probe: Probe) -> None:
-    ann = make_caller(probe)
+def test_what_was_left_is_taken_up_once(fleet: Installation, inspector: StoreInspector) -> None:
+    ann = make_caller(inspector)
     batch = fleet.plan(ann.csv, ann.controller)
     until(fleet, batch, "erase:recordings")
     batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
@@ -164,6 +166,6 @@ def test_what_was_left_is_taken_up_once(fleet: Office, probe: Probe) -> None:
     with pytest.raises(BatchBlockedError):
         remainders.take_up(fleet.workspace, again, ACTOR)
     assert fleet.erase(batch).state is BatchState.ERASED, fleet.failures(batch)
-    assert not any(ann.left(probe).values())
+    assert not any(ann.left(inspector).values())
     with reading(fleet.workspace.ledger) as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(tables.chunk)) == 2

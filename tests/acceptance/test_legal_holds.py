@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.support.bulk_people import make_crowd
-from tests.support.cli import Desk
-from tests.support.faulty_connector import before
+from tests.support.cli import CliRunner
+from tests.support.faulty_connector import before_call
 from tests.support.holds import GROUND, due, key, lift, place
-from tests.support.installation import Office
+from tests.support.installation import Installation
 from tests.support.people import make_caller, make_holder
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
-from tests.support.store_inspector import Probe, changed
+from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
@@ -31,26 +31,28 @@ from expunge_orchestrator.presentation import plan_view
 from expunge_reports import dsse
 
 
-def told(office: Office, batch: Batch) -> str:
-    again = office.again(batch)
-    return public_state(again.state, office.outcomes(batch), undisclosed=again.undisclosed)
+def told(installation: Installation, batch: Batch) -> str:
+    again = installation.again(batch)
+    return public_state(again.state, installation.outcomes(batch), undisclosed=again.undisclosed)
 
 
 @pytest.mark.parametrize("identity", ["user_id", "email", "phone"])
-def test_a_held_person_is_not_touched_and_the_others_are(office: Office, probe: Probe, identity: str) -> None:
+def test_a_held_person_is_not_touched_and_the_others_are(
+    installation: Installation, inspector: StoreInspector, identity: str
+) -> None:
     """The hold names one identifier, the request another: the tags of all resolved keys are compared."""
-    ann, bob = make_holder(probe), make_holder(probe)
+    ann, bob = make_holder(inspector), make_holder(inspector)
     value = {"user_id": ann.id, "email": ann.email, "phone": ann.phone}[identity]
-    placed = place(office, [key(identity, value)], until=now().date() + timedelta(days=30))
-    had = due(ann, probe)
-    batch = office.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    placed = place(installation, [key(identity, value)], until=now().date() + timedelta(days=30))
+    had = due(ann, inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
     assert batch.plan["onHold"] == 1
-    assert office.erase(batch).state is BatchState.ON_HOLD
-    assert due(ann, probe) == had
-    assert due(bob, probe) == {}
-    assert office.outcomes(batch) == {"erased": 1, "on-hold": 1}
-    assert office.events(batch) == [["accepted", "on-hold"], ["accepted", "erased"]]
-    (said,) = statements_of(office, batch, "on-hold")
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    assert due(ann, inspector) == had
+    assert due(bob, inspector) == {}
+    assert installation.outcomes(batch) == {"erased": 1, "on-hold": 1}
+    assert installation.events(batch) == [["accepted", "on-hold"], ["accepted", "erased"]]
+    (said,) = statements_of(installation, batch, "on-hold")
     assert said.body["reason"] == GROUND
     assert said.body["until"] == (now().date() + timedelta(days=30)).isoformat()
     assert not said.final
@@ -58,152 +60,156 @@ def test_a_held_person_is_not_touched_and_the_others_are(office: Office, probe: 
     lines = lines_of(said.body)
     assert {outcome for outcome, found, _ in lines.values() if found} == {"retained"}
     assert {still for _, _, still in lines.values()} == {0}
-    office.settle()
-    assert office.events(batch)[1] == ["accepted", "erased", "settled"]
-    assert lift(office, placed) == 1
-    assert office.erase(batch).state is BatchState.ERASED
-    assert due(ann, probe) == {}
-    assert office.events(batch)[0] == ["accepted", "on-hold", "erased"]
-    office.settle()
-    assert office.again(batch).state is BatchState.SETTLED
-    assert_chain_intact(office, batch)
+    installation.settle()
+    assert installation.events(batch)[1] == ["accepted", "erased", "settled"]
+    assert lift(installation, placed) == 1
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert due(ann, inspector) == {}
+    assert installation.events(batch)[0] == ["accepted", "on-hold", "erased"]
+    installation.settle()
+    assert installation.again(batch).state is BatchState.SETTLED
+    assert_chain_intact(installation, batch)
 
 
-def test_a_hold_outlives_the_keys_of_a_request(office: Office, probe: Probe) -> None:
+def test_a_hold_outlives_the_keys_of_a_request(installation: Installation, inspector: StoreInspector) -> None:
     """Tags, not identifiers: a hold that was placed before anybody asked holds a request planned later."""
-    ann = make_holder(probe)
-    place(office, [key("user_id", ann.id)])
-    first = office.plan(ann.csv)
-    assert office.erase(first).state is BatchState.ON_HOLD
-    again = office.plan(f"email\n{ann.email}\n")
-    assert office.erase(again).state is BatchState.ON_HOLD
-    with office.workspace.ledger.begin() as connection:
+    ann = make_holder(inspector)
+    place(installation, [key("user_id", ann.id)])
+    first = installation.plan(ann.csv)
+    assert installation.erase(first).state is BatchState.ON_HOLD
+    again = installation.plan(f"email\n{ann.email}\n")
+    assert installation.erase(again).state is BatchState.ON_HOLD
+    with installation.workspace.ledger.begin() as connection:
         rows = connection.execute(sa.select(tables.hold, tables.hold_tag).join(tables.hold_tag)).all()
     assert len({row.id for row in rows}) == 1
     assert len([row for row in rows if not row.weak]) == 1
     assert str(ann.id) not in str([tuple(row)[1:-3] for row in rows])
 
 
-def test_a_hold_that_arrives_half_way_stops_the_rest_and_both_are_told(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
+def test_a_hold_that_arrives_half_way_stops_the_rest_and_both_are_told(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
     placed: list[PlacementResult] = []
-    stores = office.workspace.stores
-    main = before(stores["main"], "erase", lambda: placed.append(place(office, [key("user_id", ann.id)])))
-    ended = office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
+    stores = installation.workspace.stores
+    main = before_call(stores["main"], "erase", lambda: placed.append(place(installation, [key("user_id", ann.id)])))
+    ended = installation.erase(batch, installation.with_stores({"main": main}))  # type: ignore[dict-item]
     assert ended.state is BatchState.ON_HOLD
     assert placed[0].running == {batch.uid: 1}  # too late for the step that runs
-    left = due(ann, probe)
+    left = due(ann, inspector)
     assert left
     assert {name.partition(".")[0] for name in left} == {"recordings", "cache"}
-    (said,) = statements_of(office, batch, "on-hold")
+    (said,) = statements_of(installation, batch, "on-hold")
     lines = lines_of(said.body)
     assert lines["main.messages"] == ("erased", 1, 0)
     assert lines["main.users"] == ("tombstoned", 1, 0)
     assert lines["cache.user_cache"] == ("retained", 1, 0)
     assert lines["recordings.exports"] == ("retained", 1, 0)
-    lift(office, placed[0])
-    assert office.erase(batch).state is BatchState.ERASED
-    assert due(ann, probe) == {}
-    assert office.events(batch) == [["accepted", "on-hold", "erased"]]
+    lift(installation, placed[0])
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert due(ann, inspector) == {}
+    assert installation.events(batch) == [["accepted", "on-hold", "erased"]]
 
 
-def test_an_undisclosed_hold_leaves_no_word(office: Office, probe: Probe) -> None:
-    ann, bob = make_holder(probe), make_holder(probe)
-    batch = office.plan(f"user_id\n{ann.id}\n{bob.id}\n")
-    stores = office.workspace.stores
+def test_an_undisclosed_hold_leaves_no_word(installation: Installation, inspector: StoreInspector) -> None:
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    stores = installation.workspace.stores
     placed: list[PlacementResult] = []
-    main = before(
-        stores["main"], "erase", lambda: placed.append(place(office, [key("user_id", ann.id)], undisclosed=True))
+    main = before_call(
+        stores["main"], "erase", lambda: placed.append(place(installation, [key("user_id", ann.id)], undisclosed=True))
     )
-    office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
-    assert due(ann, probe)
-    assert office.events(batch) == [["accepted"], ["accepted", "erased"]]
-    assert office.outcomes(batch) == {"erased": 1, "open": 1}
-    assert office.reasons(batch) == {}
-    assert office.failures(batch) == ""
-    assert told(office, batch) == "executing"
-    anew = office.plan(ann.csv).plan
+    installation.erase(batch, installation.with_stores({"main": main}))  # type: ignore[dict-item]
+    assert due(ann, inspector)
+    assert installation.events(batch) == [["accepted"], ["accepted", "erased"]]
+    assert installation.outcomes(batch) == {"erased": 1, "open": 1}
+    assert installation.reasons(batch) == {}
+    assert installation.failures(batch) == ""
+    assert told(installation, batch) == "executing"
+    anew = installation.plan(ann.csv).plan
     assert (anew["onHold"], anew["alsoIn"]) == (0, {batch.uid: 1})
-    with reading(office.workspace.ledger) as connection:
-        assert plan_view(connection, office.again(batch))["state"] == "executing"
-    with office.workspace.ledger.begin() as connection:
+    with reading(installation.workspace.ledger) as connection:
+        assert plan_view(connection, installation.again(batch))["state"] == "executing"
+    with installation.workspace.ledger.begin() as connection:
         envelopes = connection.scalars(sa.select(tables.statement.c.envelope)).all()
     told_bodies = b"".join(dsse.parse(one).payload for one in envelopes)
     assert b"erased" in told_bodies
     assert b"hold" not in told_bodies
     assert GROUND.encode() not in told_bodies
-    lift(office, placed[0])
-    assert office.erase(batch).state is BatchState.ERASED
-    assert due(ann, probe) == {}
-    assert office.events(batch) == [["accepted", "erased"]] * 2
+    lift(installation, placed[0])
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert due(ann, inspector) == {}
+    assert installation.events(batch) == [["accepted", "erased"]] * 2
 
 
-def test_a_held_data_type_is_retained_with_what_it_needs(office: Office, probe: Probe) -> None:
+def test_a_held_data_type_is_retained_with_what_it_needs(installation: Installation, inspector: StoreInspector) -> None:
     """Calls are held: they and the caller whom they refer to stay, the leads go."""
-    caller = make_caller(probe)
-    placed = place(office, data_type="calls")
-    batch = office.plan(caller.csv, caller.controller)
-    assert office.erase(batch).state is BatchState.ON_HOLD, office.failures(batch)
-    left = due(caller, probe)
+    caller = make_caller(inspector)
+    placed = place(installation, data_type="calls")
+    batch = installation.plan(caller.csv, caller.controller)
+    assert installation.erase(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    left = due(caller, inspector)
     assert "main.leads" not in left
     assert {"main.calls", "main.callers", "main.recordings", "recordings.recordings"} <= left.keys()
-    (said,) = statements_of(office, batch, "on-hold")
+    (said,) = statements_of(installation, batch, "on-hold")
     lines = lines_of(said.body)
     assert lines["main.leads"][0] == "erased"
     assert lines["main.calls"][0] == lines["main.callers"][0] == "retained"
-    lift(office, placed)
-    assert office.erase(batch).state is BatchState.ERASED, office.failures(batch)
-    assert due(caller, probe) == {}
-    assert office.events(batch) == [["accepted", "on-hold", "erased"]]
+    lift(installation, placed)
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert due(caller, inspector) == {}
+    assert installation.events(batch) == [["accepted", "on-hold", "erased"]]
 
 
-def test_a_parent_under_a_held_child_stays(office: Office, probe: Probe) -> None:
+def test_a_parent_under_a_held_child_stays(installation: Installation, inspector: StoreInspector) -> None:
     """Leads are held; they refer to the caller, whose table is another data type and would be deleted."""
-    caller = make_caller(probe)
-    placed = place(office, data_type="leads")
-    batch = office.plan(caller.csv, caller.controller)
-    assert office.erase(batch).state is BatchState.ON_HOLD, office.failures(batch)
-    left = due(caller, probe)
+    caller = make_caller(inspector)
+    placed = place(installation, data_type="leads")
+    batch = installation.plan(caller.csv, caller.controller)
+    assert installation.erase(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    left = due(caller, inspector)
     assert {"main.leads", "main.lead_answers", "main.callers"} == {name for name in left if name.startswith("main.")}
-    lift(office, placed)
-    assert office.erase(batch).state is BatchState.ERASED, office.failures(batch)
-    assert due(caller, probe) == {}
+    lift(installation, placed)
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert due(caller, inspector) == {}
 
 
-def test_a_controllers_requests_are_held(office: Office, probe: Probe) -> None:
-    ann, caller = make_holder(probe), make_caller(probe)
-    place(office, controller="client")
-    batch, other = office.plan(caller.csv, caller.controller), office.plan(ann.csv)
-    had = due(caller, probe)
-    assert office.erase(batch).state is BatchState.ON_HOLD
-    assert due(caller, probe) == had
-    assert office.erase(other).state is BatchState.ERASED
+def test_a_controllers_requests_are_held(installation: Installation, inspector: StoreInspector) -> None:
+    ann, caller = make_holder(inspector), make_caller(inspector)
+    place(installation, controller="client")
+    batch, other = installation.plan(caller.csv, caller.controller), installation.plan(ann.csv)
+    had = due(caller, inspector)
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    assert due(caller, inspector) == had
+    assert installation.erase(other).state is BatchState.ERASED
 
 
-def test_a_hold_that_runs_out_ends_by_itself(office: Office, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    ann = make_holder(probe)
-    place(office, [key("user_id", ann.id)], until=now().date())
-    batch = office.plan(ann.csv)
-    assert office.erase(batch).state is BatchState.ON_HOLD
-    with office.workspace.ledger.begin() as connection:
+def test_a_hold_that_runs_out_ends_by_itself(
+    installation: Installation, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = make_holder(inspector)
+    place(installation, [key("user_id", ann.id)], until=now().date())
+    batch = installation.plan(ann.csv)
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    with installation.workspace.ledger.begin() as connection:
         assert hold_enforcement.release(connection) == 0
     tomorrow = now() + timedelta(days=1)
     monkeypatch.setattr(legal_holds, "now", lambda: tomorrow)
-    assert office.erase(batch).state is BatchState.ERASED
-    assert due(ann, probe) == {}
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert due(ann, inspector) == {}
 
 
-def test_one_of_two_holds_is_lifted(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    person, kind = place(office, [key("user_id", ann.id)]), place(office, data_type="account")
-    batch = office.plan(ann.csv)
-    had = due(ann, probe)
-    assert office.erase(batch).state is BatchState.ON_HOLD
-    assert due(ann, probe) == had
-    assert lift(office, person) == 1
-    assert office.erase(batch).state is BatchState.ON_HOLD
-    assert due(ann, probe).keys() == had.keys() - {
+def test_one_of_two_holds_is_lifted(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    person, kind = place(installation, [key("user_id", ann.id)]), place(installation, data_type="account")
+    batch = installation.plan(ann.csv)
+    had = due(ann, inspector)
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    assert due(ann, inspector) == had
+    assert lift(installation, person) == 1
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    assert due(ann, inspector).keys() == had.keys() - {
         "main.users",
         "main.invoices",
         "main.invoice_lines",
@@ -211,68 +217,78 @@ def test_one_of_two_holds_is_lifted(office: Office, probe: Probe) -> None:
         "main.messages",
         "recordings.exports",
     }
-    lift(office, kind)
-    assert office.erase(batch).state is BatchState.ERASED
-    assert office.events(batch) == [["accepted", "on-hold", "on-hold", "erased"]]
+    lift(installation, kind)
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert installation.events(batch) == [["accepted", "on-hold", "on-hold", "erased"]]
 
 
-def test_a_hold_placed_after_everything_is_gone_changes_nothing(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
-    assert office.erase(batch).state is BatchState.ERASED
-    place(office, [key("user_id", ann.id)])
-    office.settle()
-    assert office.again(batch).state is BatchState.SETTLED
+def test_a_hold_placed_after_everything_is_gone_changes_nothing(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    assert installation.erase(batch).state is BatchState.ERASED
+    place(installation, [key("user_id", ann.id)])
+    installation.settle()
+    assert installation.again(batch).state is BatchState.SETTLED
 
 
-def test_what_comes_back_to_a_held_person_is_not_erased_at_settling_time(office: Office, probe: Probe) -> None:
-    ann, bob = make_holder(probe), make_holder(probe)
-    batch = office.plan(f"user_id\n{ann.id}\n{bob.id}\n")
-    assert office.erase(batch).state is BatchState.ERASED
-    placed = place(office, [key("user_id", ann.id)])
-    probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
-    office.settle()
-    assert office.again(batch).state is BatchState.ON_HOLD, office.failures(batch)
-    assert office.events(batch) == [["accepted", "erased", "on-hold"], ["accepted", "erased", "settled"]]
-    assert due(ann, probe) == {"main.messages": 1}
-    lift(office, placed)
-    office.erase(batch)
-    assert office.again(batch).state is BatchState.SETTLED
-    assert due(ann, probe) == {}
-    assert office.events(batch)[0] == ["accepted", "erased", "on-hold", "re-erased", "settled"]
+def test_what_comes_back_to_a_held_person_is_not_erased_at_settling_time(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    assert installation.erase(batch).state is BatchState.ERASED
+    placed = place(installation, [key("user_id", ann.id)])
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    installation.settle()
+    assert installation.again(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    assert installation.events(batch) == [["accepted", "erased", "on-hold"], ["accepted", "erased", "settled"]]
+    assert due(ann, inspector) == {"main.messages": 1}
+    lift(installation, placed)
+    installation.erase(batch)
+    assert installation.again(batch).state is BatchState.SETTLED
+    assert due(ann, inspector) == {}
+    assert installation.events(batch)[0] == ["accepted", "erased", "on-hold", "re-erased", "settled"]
 
 
-def test_an_undisclosed_hold_of_what_came_back_looks_like_work_in_hand(office: Office, probe: Probe) -> None:
+def test_an_undisclosed_hold_of_what_came_back_looks_like_work_in_hand(
+    installation: Installation, inspector: StoreInspector
+) -> None:
     """Who was told `erased` is not told that it runs again from its beginning: no work in hand does that."""
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
-    assert office.erase(batch).state is BatchState.ERASED
-    place(office, [key("user_id", ann.id)], undisclosed=True)
-    probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
-    office.settle()
-    assert office.again(batch).state is BatchState.ON_HOLD, office.failures(batch)
-    assert told(office, batch) == "executing"
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    assert installation.erase(batch).state is BatchState.ERASED
+    place(installation, [key("user_id", ann.id)], undisclosed=True)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    installation.settle()
+    assert installation.again(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    assert told(installation, batch) == "executing"
 
 
 @pytest.mark.parametrize("attempt", range(4))
-def test_a_race_between_hold_and_erasure_has_one_outcome(office: Office, probe: Probe, attempt: int) -> None:
+def test_a_race_between_hold_and_erasure_has_one_outcome(
+    installation: Installation, inspector: StoreInspector, attempt: int
+) -> None:
     """Either the first erasing step saw the hold, or the hold saw the step and says that it came too late."""
-    crowd = make_crowd(probe, 2)
-    batch = office.plan(crowd.csv)
+    crowd = make_crowd(inspector, 2)
+    batch = installation.plan(crowd.csv)
     placed: list[PlacementResult] = []
     start = threading.Event()
 
     def counsel() -> None:
         start.wait(10)
-        placed.append(place(office, [key("user_id", crowd.ids[0])]))
+        placed.append(place(installation, [key("user_id", crowd.ids[0])]))
 
     thread = threading.Thread(target=counsel)
     thread.start()
     verb = ("count", "erase", "resolve", "verify")[attempt]
-    office.erase(batch, office.with_stores({"main": before(office.workspace.stores["main"], verb, start.set)}))  # type: ignore[dict-item]
+    installation.erase(
+        batch, installation.with_stores({"main": before_call(installation.workspace.stores["main"], verb, start.set)})
+    )  # type: ignore[dict-item]
     thread.join()
-    outcome = office.outcomes(batch)
-    message_left = crowd.messages(probe) == [crowd.ids[0]]
+    outcome = installation.outcomes(batch)
+    message_left = crowd.messages(inspector) == [crowd.ids[0]]
     if outcome.get("on-hold"):
         assert message_left or placed[0].running == {batch.uid: 1}
     else:
@@ -282,17 +298,17 @@ def test_a_race_between_hold_and_erasure_has_one_outcome(office: Office, probe: 
         assert message_left
 
 
-def test_a_cancelled_batch_lets_held_people_go(office: Office, probe: Probe) -> None:
+def test_a_cancelled_batch_lets_held_people_go(installation: Installation, inspector: StoreInspector) -> None:
     from tests.support.cancellation import cancel  # noqa: PLC0415
 
-    ann = make_holder(probe)
-    place(office, [key("user_id", ann.id)])
-    batch = office.plan(ann.csv)
-    office.erase(batch)
-    had = due(ann, probe)
-    assert cancel(office, batch).state is BatchState.CANCELLED
-    assert due(ann, probe) == had
-    (said,) = statements_of(office, batch, "cancelled")
+    ann = make_holder(inspector)
+    place(installation, [key("user_id", ann.id)])
+    batch = installation.plan(ann.csv)
+    installation.erase(batch)
+    had = due(ann, inspector)
+    assert cancel(installation, batch).state is BatchState.CANCELLED
+    assert due(ann, inspector) == had
+    (said,) = statements_of(installation, batch, "cancelled")
     assert said.body["outcome"] == "cancelled"
 
 
@@ -300,41 +316,43 @@ def test_a_cancelled_batch_lets_held_people_go(office: Office, probe: Probe) -> 
 
 
 @pytest.fixture(scope="module")
-def desk(workshop: Office, tmp_path_factory: pytest.TempPathFactory, forker: subprocess.Popen[str]) -> Desk:
-    environment = {**workshop.town.environment(workshop.home), "EXPUNGE_ACTOR": "counsel"}
-    return Desk(tmp_path_factory.mktemp("desk"), environment, forker)
+def cli(
+    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: subprocess.Popen[str]
+) -> CliRunner:
+    environment = {**module_installation.calltrack.environment(module_installation.home), "EXPUNGE_ACTOR": "counsel"}
+    return CliRunner(tmp_path_factory.mktemp("cli"), environment, fork_server)
 
 
-def run_json(desk: Desk, *arguments: str, stdin: bytes = b"") -> Any:
-    answer = desk.run(*arguments, "--json", stdin=stdin)
+def run_json(cli: CliRunner, *arguments: str, stdin: bytes = b"") -> Any:
+    answer = cli.run(*arguments, "--json", stdin=stdin)
     assert answer.code == 0, answer
     return json.loads(answer.out)
 
 
-def test_the_commands_and_their_exit_codes(desk: Desk, probe: Probe) -> None:
-    ann = make_holder(probe)
-    placed = run_json(desk, "holds", "place", "-", "--ground", GROUND, stdin=f"email\n{ann.email}\n".encode())
+def test_the_commands_and_their_exit_codes(cli: CliRunner, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    placed = run_json(cli, "holds", "place", "-", "--ground", GROUND, stdin=f"email\n{ann.email}\n".encode())
     assert placed["people"] == 1
     assert placed["placedBy"] == "counsel"
     assert placed["tooLate"] == {}
     assert placed["unproven"] == 1
-    shown = desk.run("holds", "list")
-    assert GROUND in shown.told
-    assert ann.email not in shown.told
-    planned = run_json(desk, "plan", "-", "-c", "calltrack", stdin=ann.csv.encode())
-    assert "1 person on hold" in desk.run("status", planned["batch"]).told
-    was = probe.contents()
-    held = desk.run("erase", planned["batch"], "--confirm", planned["digest"])
+    shown = cli.run("holds", "list")
+    assert GROUND in shown.output
+    assert ann.email not in shown.output
+    planned = run_json(cli, "plan", "-", "-c", "calltrack", stdin=ann.csv.encode())
+    assert "1 person on hold" in cli.run("status", planned["batch"]).output
+    was = inspector.contents()
+    held = cli.run("erase", planned["batch"], "--confirm", planned["digest"])
     assert held.code == 11
-    assert "1 person on hold" in held.told
-    assert changed(was, probe.contents()) == {}
-    assert desk.run("run-due").code == 0
-    assert run_json(desk, "holds", "lift", placed["hold"])["released"] == 1
-    assert desk.run("run-due").code == 0
-    assert run_json(desk, "status", planned["batch"])["state"] in {"erased", "settled"}
-    assert due(ann, probe) == {}
-    assert run_json(desk, "holds", "list")["holds"] == []
-    (lifted,) = run_json(desk, "holds", "list", "--all")["holds"]
+    assert "1 person on hold" in held.output
+    assert changed(was, inspector.contents()) == {}
+    assert cli.run("run-due").code == 0
+    assert run_json(cli, "holds", "lift", placed["hold"])["released"] == 1
+    assert cli.run("run-due").code == 0
+    assert run_json(cli, "status", planned["batch"])["state"] in {"erased", "settled"}
+    assert due(ann, inspector) == {}
+    assert run_json(cli, "holds", "list")["holds"] == []
+    (lifted,) = run_json(cli, "holds", "list", "--all")["holds"]
     assert lifted["liftedBy"] == "counsel"
 
 
@@ -352,8 +370,8 @@ def test_the_commands_and_their_exit_codes(desk: Desk, probe: Probe) -> None:
         (["lift", "hd_zyqv4711"], 2),
     ],
 )
-def test_bad_holds_are_refused(desk: Desk, arguments: list[str], code: int) -> None:
-    answer = desk.run("holds", *arguments)
+def test_bad_holds_are_refused(cli: CliRunner, arguments: list[str], code: int) -> None:
+    answer = cli.run("holds", *arguments)
     assert answer.code == code, answer
-    assert "zyqv" not in answer.told
-    assert run_json(desk, "holds", "list")["holds"] == []
+    assert "zyqv" not in answer.output
+    assert run_json(cli, "holds", "list")["holds"] == []

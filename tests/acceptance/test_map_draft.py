@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.cli import Desk
+from tests.support.cli import CliRunner
 from tests.support.postgres.company import populate
 from tests.support.servers import Keyspace
 
 
 @pytest.fixture
-def desk(database: str, keyspace: Keyspace, tmp_path: Path) -> Desk:
+def cli(database: str, keyspace: Keyspace, tmp_path: Path) -> CliRunner:
     """Settings for a database and a keyspace with people in them; there is no map."""
     populate(database)
     for user in (1, 2):
@@ -25,32 +25,32 @@ def desk(database: str, keyspace: Keyspace, tmp_path: Path) -> Desk:
         "EXPUNGE_STORES__MAIN__URL": database,
         "EXPUNGE_STORES__CACHE__URL": keyspace.url,
     }
-    return Desk(tmp_path, environment)
+    return CliRunner(tmp_path, environment)
 
 
-def test_a_draft_is_written_once_and_refused_until_it_is_decided(desk: Desk) -> None:
-    made = desk.run("map", "draft", "-o", "datamap.yaml")
+def test_a_draft_is_written_once_and_refused_until_it_is_decided(cli: CliRunner) -> None:
+    made = cli.run("map", "draft", "-o", "datamap.yaml")
     assert (made.code, made.out) == (0, "")
-    assert "questions to be answered; then: expunge check" in made.told
-    text = (desk.directory / "datamap.yaml").read_text()
+    assert "questions to be answered; then: expunge check" in made.output
+    text = (cli.directory / "datamap.yaml").read_text()
     assert text.index("  main:") < text.index("  cache:"), "databases first: caches use their identities"
     assert "key: cache:user:{user_id}" in text
-    again = desk.run("map", "draft", "-o", "datamap.yaml")
+    again = cli.run("map", "draft", "-o", "datamap.yaml")
     assert again.code == 2
-    assert "not overwritten" in again.told
-    assert (desk.directory / "datamap.yaml").read_text() == text
+    assert "not overwritten" in again.output
+    assert (cli.directory / "datamap.yaml").read_text() == text
     for command in (("check",), ("plan", "-", "-c", "company")):
-        refused = desk.run(*command, stdin=b"email\nada@mail.example\n")
+        refused = cli.run(*command, stdin=b"email\nada@mail.example\n")
         assert refused.code == 3
-        assert "not decided yet" in refused.told
+        assert "not decided yet" in refused.output
 
 
-def test_to_standard_output_one_store_and_json(desk: Desk) -> None:
-    one = desk.run("map", "draft", "--store", "main=postgres")
+def test_to_standard_output_one_store_and_json(cli: CliRunner) -> None:
+    one = cli.run("map", "draft", "--store", "main=postgres")
     assert one.code == 0
     assert one.out.startswith("# A DRAFT")
     assert "cache:" not in one.out
-    both = json.loads(desk.run("map", "draft", "--json").out)
+    both = json.loads(cli.run("map", "draft", "--json").out)
     assert [store["store"] for store in both["stores"]] == ["main", "cache"]
     assert both["questions"] > 20
 
@@ -67,9 +67,9 @@ def test_to_standard_output_one_store_and_json(desk: Desk) -> None:
     ],
 )
 def test_what_cannot_be_drafted_is_said(
-    desk: Desk, arguments: tuple[str, ...], settings: dict[str, str], code: int, told: str
+    cli: CliRunner, arguments: tuple[str, ...], settings: dict[str, str], code: int, told: str
 ) -> None:
-    answer = desk.run("map", "draft", *arguments, settings=settings)
-    assert answer.code == code, answer.told
-    assert told in answer.told
-    assert not (desk.directory / "datamap.yaml").exists()
+    answer = cli.run("map", "draft", *arguments, settings=settings)
+    assert answer.code == code, answer.output
+    assert told in answer.output
+    assert not (cli.directory / "datamap.yaml").exists()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.installation import Office
+from tests.support.installation import Installation
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger.database import reading
@@ -39,11 +39,11 @@ def verify(*arguments: str | Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def exported(office: Office, tmp_path: Path, user_id: int) -> tuple[Path, Path, Path]:
+def exported(installation: Installation, tmp_path: Path, user_id: int) -> tuple[Path, Path, Path]:
     """Erase a person and write export, trust file and opening; returns their paths."""
-    batch = office.plan(f"user_id\n{user_id}\n")
-    office.erase(batch)
-    workspace = office.workspace
+    batch = installation.plan(f"user_id\n{user_id}\n")
+    installation.erase(batch)
+    workspace = installation.workspace
     key = SubjectKey("user_id", str(user_id))
     log = Log.open(
         workspace.settings.log,
@@ -61,23 +61,27 @@ def exported(office: Office, tmp_path: Path, user_id: int) -> tuple[Path, Path, 
     return paths
 
 
-def test_alone_it_accepts_the_right_opening_and_refuses_a_foreign_one(office: Office, tmp_path: Path) -> None:
-    first, second = office.town.take_holders(2)
-    receipt, trust, opening = exported(office, tmp_path, first)
+def test_alone_it_accepts_the_right_opening_and_refuses_a_foreign_one(
+    installation: Installation, tmp_path: Path
+) -> None:
+    first, second = installation.calltrack.take_holders(2)
+    receipt, trust, opening = exported(installation, tmp_path, first)
     code, told = verify(receipt, "--trust", trust, "--opening", opening)
     assert code == 0, told
     assert "loaded: []" in told
     assert "unanchored" in told
-    _, _, foreign = exported(office, tmp_path, second)
+    _, _, foreign = exported(installation, tmp_path, second)
     code, told = verify(receipt, "--trust", trust, "--opening", foreign)
     assert code == 1
     assert "opening-mismatch" in told
 
 
-def test_another_installation_s_keys_do_not_verify_it(office: Office, tmp_path: Path) -> None:
-    (user,) = office.town.take_holders()
-    receipt, trust, _ = exported(office, tmp_path, user)
-    other = Office(office.town, tmp_path / "other", office.town.settings(tmp_path / "other"))
+def test_another_installation_s_keys_do_not_verify_it(installation: Installation, tmp_path: Path) -> None:
+    (user,) = installation.calltrack.take_holders()
+    receipt, trust, _ = exported(installation, tmp_path, user)
+    other = Installation(
+        installation.calltrack, tmp_path / "other", installation.calltrack.settings(tmp_path / "other")
+    )
     other.found()
     other.close()
     code, told = verify(receipt, "--trust", tmp_path / "other" / "keys" / "trust.json")

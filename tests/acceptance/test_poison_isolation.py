@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.support.bulk_people import POISON, counted, make_crowd, poisoned
-from tests.support.faulty_connector import Instead, before
-from tests.support.installation import Office, founded
+from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.installation import Installation, fresh_installation
 from tests.support.servers import wait_until
 from tests.support.statements import chunks
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import StillReferencedError, TerminalError
@@ -29,95 +29,99 @@ from expunge_orchestrator.ledger.batches import BatchState, ChunkState
 from expunge_orchestrator.ledger.database import reading
 
 
-def test_one_poison_item_among_a_thousand(office: Office, probe: Probe) -> None:
-    crowd = make_crowd(probe, 1000)
-    batch = office.plan(crowd.csv)
+def test_one_poison_item_among_a_thousand(installation: Installation, inspector: StoreInspector) -> None:
+    crowd = make_crowd(inspector, 1000)
+    batch = installation.plan(crowd.csv)
     poison = crowd.ids[617]
-    main, calls = counted(office.workspace.stores["main"], "erase")
-    with poisoned(probe, [poison]) as mend:
-        ended = office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
+    main, calls = counted(installation.workspace.stores["main"], "erase")
+    with poisoned(inspector, [poison]) as mend:
+        ended = installation.erase(batch, installation.with_stores({"main": main}))  # type: ignore[dict-item]
         assert ended.state is BatchState.FAILED
-        assert office.outcomes(batch) == {"erased": 999, "failed": 1}
-        assert crowd.messages(probe) == [poison]
+        assert installation.outcomes(batch) == {"erased": 999, "failed": 1}
+        assert crowd.messages(inspector) == [poison]
         assert len(calls) <= 2 * 10 + 1
-        ((reason, number),) = office.reasons(batch).items()
+        ((reason, number),) = installation.reasons(batch).items()
         assert number == 1
         assert reason.startswith("erase:main: store main, collection messages")
         assert reason.endswith("SQLSTATE P0001.")
-        assert POISON not in reason + office.failures(batch)
-        assert sorted(chunks(office, batch)).count((ChunkState.FAILED.value, 1)) == 1
-        assert [state for state, _ in chunks(office, batch)].count(ChunkState.FAILED.value) == 1
+        assert POISON not in reason + installation.failures(batch)
+        assert sorted(chunks(installation, batch)).count((ChunkState.FAILED.value, 1)) == 1
+        assert [state for state, _ in chunks(installation, batch)].count(ChunkState.FAILED.value) == 1
 
-        office.settle()
-        assert office.again(batch).state is BatchState.FAILED
-        told = office.events(batch)
+        installation.settle()
+        assert installation.again(batch).state is BatchState.FAILED
+        told = installation.events(batch)
         assert told.count(["accepted", "erased", "settled"]) == 999
         assert told[617] == ["accepted"]
         mend()
-    assert office.erase(batch).state is BatchState.ERASED
-    assert office.events(batch)[617] == ["accepted", "erased"]
-    office.settle()
-    assert office.again(batch).state is BatchState.SETTLED
-    assert crowd.messages(probe) == []
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert installation.events(batch)[617] == ["accepted", "erased"]
+    installation.settle()
+    assert installation.again(batch).state is BatchState.SETTLED
+    assert crowd.messages(inspector) == []
 
 
 def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
-    office: Office, probe: Probe, capsys: pytest.CaptureFixture[str]
+    installation: Installation, inspector: StoreInspector, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    crowd = make_crowd(probe, 2)
-    batch = office.plan(crowd.csv)
-    with poisoned(probe, [crowd.ids[1]]):
-        office.erase(batch)
-        told = report(office.workspace, batch, as_json=False)
+    crowd = make_crowd(inspector, 2)
+    batch = installation.plan(crowd.csv)
+    with poisoned(inspector, [crowd.ids[1]]):
+        installation.erase(batch)
+        told = report(installation.workspace, batch, as_json=False)
     assert told["collections"]["main.messages"] == {"found": 2, "due": None, "retained": None, "newer": None}
     assert BatchView.model_validate(told).collections["main.messages"].due is None
     said = " ".join(capsys.readouterr().out.split())
     assert "│ main.messages │ 2 │ ? │ ? │ ? │" in said
     assert "?: not known, since somebody of whom this was found has not been verified" in said
-    office.erase(batch)
-    told = report(office.workspace, batch, as_json=False)
+    installation.erase(batch)
+    told = report(installation.workspace, batch, as_json=False)
     assert told["collections"]["main.messages"] == {"found": 2, "due": 0, "retained": 0, "newer": 0}
     assert "?" not in capsys.readouterr().out
 
 
-def test_several_poison_items_are_all_found(office: Office, probe: Probe) -> None:
-    crowd = make_crowd(probe, 60)
-    batch = office.plan(crowd.csv)
+def test_several_poison_items_are_all_found(installation: Installation, inspector: StoreInspector) -> None:
+    crowd = make_crowd(inspector, 60)
+    batch = installation.plan(crowd.csv)
     bad = [crowd.ids[0], crowd.ids[1], crowd.ids[2], crowd.ids[40]]
-    with poisoned(probe, bad):
-        assert office.erase(batch).state is BatchState.FAILED
-        assert office.outcomes(batch) == {"erased": 56, "failed": 4}
-        assert crowd.messages(probe) == bad
+    with poisoned(inspector, bad):
+        assert installation.erase(batch).state is BatchState.FAILED
+        assert installation.outcomes(batch) == {"erased": 56, "failed": 4}
+        assert crowd.messages(inspector) == bad
 
 
-def test_a_trouble_of_the_whole_store_is_not_searched_for_a_person(office: Office, probe: Probe) -> None:
-    crowd = make_crowd(probe, 200)
-    batch = office.plan(crowd.csv)
+def test_a_trouble_of_the_whole_store_is_not_searched_for_a_person(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    crowd = make_crowd(inspector, 200)
+    batch = installation.plan(crowd.csv)
 
     def revoke() -> None:
-        probe.sql("REVOKE DELETE ON public.messages FROM expunge_app")
+        inspector.sql("REVOKE DELETE ON public.messages FROM expunge_app")
 
-    main, calls = counted(before(office.workspace.stores["main"], "erase", revoke), "erase")  # type: ignore[arg-type]
+    main, calls = counted(before_call(installation.workspace.stores["main"], "erase", revoke), "erase")  # type: ignore[arg-type]
     try:
-        ended = office.erase(batch, office.with_stores({"main": main}))  # type: ignore[dict-item]
+        ended = installation.erase(batch, installation.with_stores({"main": main}))  # type: ignore[dict-item]
     finally:
-        probe.sql("GRANT DELETE ON public.messages TO expunge_app")
+        inspector.sql("GRANT DELETE ON public.messages TO expunge_app")
     assert ended.state is BatchState.FAILED
     assert len(calls) <= 2 * 8 + 3
-    assert "permission denied (SQLSTATE 42501). Grant the right that `expunge check` names." in office.failures(batch)
-    assert "no single person is the reason" in office.failures(batch)
-    assert office.outcomes(batch).keys() <= {"open", "failed"}
-    assert {state for state, _ in chunks(office, batch)} == {ChunkState.FAILED.value}
-    assert office.erase(batch).state is BatchState.ERASED
-    assert office.outcomes(batch) == {"erased": 200}
-    assert crowd.messages(probe) == []
+    assert "permission denied (SQLSTATE 42501). Grant the right that `expunge check` names." in installation.failures(
+        batch
+    )
+    assert "no single person is the reason" in installation.failures(batch)
+    assert installation.outcomes(batch).keys() <= {"open", "failed"}
+    assert {state for state, _ in chunks(installation, batch)} == {ChunkState.FAILED.value}
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert installation.outcomes(batch) == {"erased": 200}
+    assert crowd.messages(inspector) == []
 
 
 class _Killed(BaseException):
     """The process is gone: nothing of its own handles this."""
 
 
-def dying(inner: StoreConnector, call: int) -> Instead:
+def dying(inner: StoreConnector, call: int) -> FaultyConnector:
     """A connector in whose so-many-th erasing call the process ends."""
     left = [call]
 
@@ -127,34 +131,34 @@ def dying(inner: StoreConnector, call: int) -> Instead:
             raise _Killed
         return inner.erase(*arguments)
 
-    return Instead(inner, erase=erase)
+    return FaultyConnector(inner, erase=erase)
 
 
 @pytest.mark.parametrize("failures", [1, 4])
-def test_killed_while_searching(office: Office, probe: Probe, failures: int) -> None:
+def test_killed_while_searching(installation: Installation, inspector: StoreInspector, failures: int) -> None:
     """The real command, killed by SIGKILL in the middle of a search, and typed again."""
-    crowd = make_crowd(probe, 200)
-    batch = office.plan(crowd.csv)
+    crowd = make_crowd(inspector, 200)
+    batch = installation.plan(crowd.csv)
     command = [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid, "--confirm", batch.plan_digest]
-    environment = {**os.environ, **office.town.environment(office.home)}
+    environment = {**os.environ, **installation.calltrack.environment(installation.home)}
 
     def so_far() -> bool:
-        with reading(office.workspace.ledger) as connection:
+        with reading(installation.workspace.ledger) as connection:
             return (connection.scalar(sa.select(sa.func.max(tables.bisection.c.failures))) or 0) >= failures
 
-    with poisoned(probe, [crowd.ids[77]]):
+    with poisoned(inspector, [crowd.ids[77]]):
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
             wait_until(so_far, 60)
             first.kill()
         assert first.returncode == -signal.SIGKILL
         again = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
         assert again.returncode == 1, again.stderr.decode()
-        assert office.outcomes(batch) == {"erased": 199, "failed": 1}
-        assert crowd.messages(probe) == [crowd.ids[77]]
-        assert sorted(map(tuple, office.events(batch))) == [("accepted",), *[("accepted", "erased")] * 199]
+        assert installation.outcomes(batch) == {"erased": 199, "failed": 1}
+        assert crowd.messages(inspector) == [crowd.ids[77]]
+        assert sorted(map(tuple, installation.events(batch))) == [("accepted",), *[("accepted", "erased")] * 199]
 
 
-def refusing(inner: StoreConnector, verb: str, person: int, *, until: list[bool]) -> Instead:
+def refusing(inner: StoreConnector, verb: str, person: int, *, until: list[bool]) -> FaultyConnector:
     """A connector that refuses one verb for whole calls in which one person is."""
 
     def call(subjects: Any, *rest: Any) -> Any:
@@ -162,99 +166,105 @@ def refusing(inner: StoreConnector, verb: str, person: int, *, until: list[bool]
             raise TerminalError("store main: refused for a test.")
         return getattr(inner, verb)(subjects, *rest)
 
-    return Instead(inner, **{verb: call})
+    return FaultyConnector(inner, **{verb: call})
 
 
 @pytest.mark.parametrize("call", range(1, 8))
-def test_a_search_that_is_cut_short_goes_on(office: Office, probe: Probe, call: int) -> None:
+def test_a_search_that_is_cut_short_goes_on(installation: Installation, inspector: StoreInspector, call: int) -> None:
     """Wherever in the search the process is gone: what is in the ledger is enough to go on, and nobody is lost."""
-    crowd = make_crowd(probe, 16)
-    batch = office.plan(crowd.csv)
-    main = office.workspace.stores["main"]
-    with poisoned(probe, [crowd.ids[5]]):
+    crowd = make_crowd(inspector, 16)
+    batch = installation.plan(crowd.csv)
+    main = installation.workspace.stores["main"]
+    with poisoned(inspector, [crowd.ids[5]]):
         with pytest.raises(_Killed):
-            office.erase(batch, office.with_stores({"main": dying(main, call)}))  # type: ignore[dict-item]
-        assert office.erase(batch).state is BatchState.FAILED
-        assert office.outcomes(batch) == {"erased": 15, "failed": 1}
-        assert crowd.messages(probe) == [crowd.ids[5]]
-        assert office.events(batch).count(["accepted", "erased"]) == 15
-        assert sum(people for _, people in chunks(office, batch)) == 16
+            installation.erase(batch, installation.with_stores({"main": dying(main, call)}))  # type: ignore[dict-item]
+        assert installation.erase(batch).state is BatchState.FAILED
+        assert installation.outcomes(batch) == {"erased": 15, "failed": 1}
+        assert crowd.messages(inspector) == [crowd.ids[5]]
+        assert installation.events(batch).count(["accepted", "erased"]) == 15
+        assert sum(people for _, people in chunks(installation, batch)) == 16
 
 
 @pytest.mark.parametrize(("verb", "step"), [("resolve", "resolve"), ("count", "recount"), ("verify", "verify:main")])
-def test_other_steps_find_their_poison_too(office: Office, probe: Probe, verb: str, step: str) -> None:
-    crowd = make_crowd(probe, 16)
-    batch = office.plan(crowd.csv)
+def test_other_steps_find_their_poison_too(
+    installation: Installation, inspector: StoreInspector, verb: str, step: str
+) -> None:
+    crowd = make_crowd(inspector, 16)
+    batch = installation.plan(crowd.csv)
     broken = [True]
-    refuses = refusing(office.workspace.stores["main"], verb, crowd.ids[11], until=broken)
-    workspace = office.with_stores({"main": refuses})  # type: ignore[dict-item]
-    assert office.erase(batch, workspace).state is BatchState.FAILED
-    assert office.outcomes(batch) == {"erased": 15, "failed": 1}
-    assert list(office.reasons(batch)) == [f"{step}: store main: refused for a test."]
-    assert crowd.messages(probe) == ([] if verb == "verify" else [crowd.ids[11]])
+    refuses = refusing(installation.workspace.stores["main"], verb, crowd.ids[11], until=broken)
+    workspace = installation.with_stores({"main": refuses})  # type: ignore[dict-item]
+    assert installation.erase(batch, workspace).state is BatchState.FAILED
+    assert installation.outcomes(batch) == {"erased": 15, "failed": 1}
+    assert list(installation.reasons(batch)) == [f"{step}: store main: refused for a test."]
+    assert crowd.messages(inspector) == ([] if verb == "verify" else [crowd.ids[11]])
     broken[0] = False
-    assert office.erase(batch, workspace).state is BatchState.ERASED
-    assert office.outcomes(batch) == {"erased": 16}
+    assert installation.erase(batch, workspace).state is BatchState.ERASED
+    assert installation.outcomes(batch) == {"erased": 16}
 
 
-def test_a_record_in_the_way_is_waited_for_once_and_is_poison_then(office: Office, probe: Probe) -> None:
-    crowd = make_crowd(probe, 16)
-    batch = office.plan(crowd.csv)
-    main = office.workspace.stores["main"]
+def test_a_record_in_the_way_is_waited_for_once_and_is_poison_then(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    crowd = make_crowd(inspector, 16)
+    batch = installation.plan(crowd.csv)
+    main = installation.workspace.stores["main"]
 
     def erase(subjects: Any, *rest: Any) -> Any:
         if any(key.value == str(crowd.ids[11]) for one in subjects for key in one.keys):
             raise StillReferencedError("store main: a record is in the way for a test.")
         return main.erase(subjects, *rest)
 
-    counting, calls = counted(Instead(main, erase=erase), "erase")  # type: ignore[arg-type]
-    assert office.erase(batch, office.with_stores({"main": counting})).state is BatchState.FAILED  # type: ignore[dict-item]
-    assert office.outcomes(batch) == {"erased": 15, "failed": 1}
-    assert list(office.reasons(batch)) == ["erase:main: store main: a record is in the way for a test."]
+    counting, calls = counted(FaultyConnector(main, erase=erase), "erase")  # type: ignore[arg-type]
+    assert installation.erase(batch, installation.with_stores({"main": counting})).state is BatchState.FAILED  # type: ignore[dict-item]
+    assert installation.outcomes(batch) == {"erased": 15, "failed": 1}
+    assert list(installation.reasons(batch)) == ["erase:main: store main: a record is in the way for a test."]
     assert calls[:2] == [16, 16]
     assert len(calls) <= 2 * (2 * 4 + 1)
-    assert office.erase(batch).state is BatchState.ERASED
-    assert office.outcomes(batch) == {"erased": 16}
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert installation.outcomes(batch) == {"erased": 16}
 
 
-def test_poison_at_settling_time(office: Office, probe: Probe) -> None:
+def test_poison_at_settling_time(installation: Installation, inspector: StoreInspector) -> None:
     """Who was erased stays erased in what was said; the chunk says that one of them could not be looked at again."""
-    crowd = make_crowd(probe, 8)
-    batch = office.plan(crowd.csv)
-    assert office.erase(batch).state is BatchState.ERASED
-    probe.sql("INSERT INTO messages (user_id, body) SELECT unnest(%s::bigint[]), 'late'", list(crowd.ids))
-    with poisoned(probe, [crowd.ids[3]]):
-        office.settle()
-        assert office.again(batch).state is BatchState.FAILED
-        assert office.outcomes(batch) == {"erased": 8}
-        assert office.events(batch).count(["accepted", "erased", "re-erased", "settled"]) == 7
-        assert crowd.messages(probe) == [crowd.ids[3]]
-    assert office.erase(batch).state is BatchState.SETTLED
-    assert office.events(batch) == [["accepted", "erased", "re-erased", "settled"]] * 8
+    crowd = make_crowd(inspector, 8)
+    batch = installation.plan(crowd.csv)
+    assert installation.erase(batch).state is BatchState.ERASED
+    inspector.sql("INSERT INTO messages (user_id, body) SELECT unnest(%s::bigint[]), 'late'", list(crowd.ids))
+    with poisoned(inspector, [crowd.ids[3]]):
+        installation.settle()
+        assert installation.again(batch).state is BatchState.FAILED
+        assert installation.outcomes(batch) == {"erased": 8}
+        assert installation.events(batch).count(["accepted", "erased", "re-erased", "settled"]) == 7
+        assert crowd.messages(inspector) == [crowd.ids[3]]
+    assert installation.erase(batch).state is BatchState.SETTLED
+    assert installation.events(batch) == [["accepted", "erased", "re-erased", "settled"]] * 8
 
 
-def test_a_neighbour_does_not_stop_the_clock(probe: Probe, tmp_path: Path) -> None:
+def test_a_neighbour_does_not_stop_the_clock(inspector: StoreInspector, tmp_path: Path) -> None:
     """Each chunk has its own clock: while one is failed, the others settle, and their identifiers are destroyed."""
-    crowd = make_crowd(probe, 3)
-    with founded(probe.town, tmp_path / "expunge", chunk_size=1, settling=timedelta(hours=1)) as office:
-        batch = office.plan(crowd.csv)
-        with poisoned(probe, [crowd.ids[1]]):
-            assert office.erase(batch).state is BatchState.FAILED
-        assert batch_states.start_due_settling(office.workspace) == 0
-        with office.workspace.ledger.begin() as connection:
+    crowd = make_crowd(inspector, 3)
+    with fresh_installation(
+        inspector.calltrack, tmp_path / "expunge", chunk_size=1, settling=timedelta(hours=1)
+    ) as installation:
+        batch = installation.plan(crowd.csv)
+        with poisoned(inspector, [crowd.ids[1]]):
+            assert installation.erase(batch).state is BatchState.FAILED
+        assert batch_states.start_due_settling(installation.workspace) == 0
+        with installation.workspace.ledger.begin() as connection:
             first = connection.scalar(sa.select(sa.func.min(tables.chunk.c.id)))
             assert connection.scalar(sa.select(sa.func.count(tables.chunk.c.settle_at))) == 2
             connection.execute(
                 sa.update(tables.chunk).where(tables.chunk.c.id == first).values(settle_at="2026-01-01T00:00:00Z")
             )
-        office.settle()
-        assert chunks(office, batch) == [("done", 1), ("failed", 1), ("waiting", 1)]
-        assert office.again(batch).state is BatchState.FAILED
-        assert office.events(batch) == [["accepted", "erased", "settled"], ["accepted"], ["accepted", "erased"]]
-        with reading(office.workspace.ledger) as connection:
+        installation.settle()
+        assert chunks(installation, batch) == [("done", 1), ("failed", 1), ("waiting", 1)]
+        assert installation.again(batch).state is BatchState.FAILED
+        assert installation.events(batch) == [["accepted", "erased", "settled"], ["accepted"], ["accepted", "erased"]]
+        with reading(installation.workspace.ledger) as connection:
             wrapped = connection.scalars(sa.select(tables.item.c.wrapped_key).order_by(tables.item.c.id)).all()
         assert [one is None for one in wrapped] == [True, False, False]
-        assert office.erase(batch).state is BatchState.ERASED
+        assert installation.erase(batch).state is BatchState.ERASED
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.faulty_connector import Instead
-from tests.support.installation import Town, founded
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.installation import CompanyStack, fresh_installation
 
 from expunge_connectors.contract import Finding, Severity, StoreConnector
 from expunge_orchestrator.errors import FindingsError
@@ -19,35 +19,37 @@ ERROR = Finding(Severity.ERROR, "made-up", "main", None, "Something is wrong.", 
 
 
 def counted(workspace: Workspace, looks: list[str], found: list[Finding]) -> Workspace:
-    def watched(inner: StoreConnector) -> Instead:
+    def watched(inner: StoreConnector) -> FaultyConnector:
         def inspect() -> list[Finding]:
             looks.append(inner.name)
             return [*inner.inspect(), *found]
 
-        return Instead(inner, inspect=inspect)
+        return FaultyConnector(inner, inspect=inspect)
 
     return replace(workspace, stores={name: watched(one) for name, one in workspace.stores.items()})
 
 
 @pytest.mark.parametrize(("holds", "expected"), [(timedelta(hours=1), 1), (timedelta(0), 3)])
 def test_planning_beginning_and_settling_look_once_while_it_holds(
-    town: Town, tmp_path: Path, holds: timedelta, expected: int
+    calltrack: CompanyStack, tmp_path: Path, holds: timedelta, expected: int
 ) -> None:
-    with founded(town, tmp_path / "expunge", inspection_holds=holds) as office:
+    with fresh_installation(calltrack, tmp_path / "expunge", inspection_holds=holds) as installation:
         looks: list[str] = []
-        workspace = counted(office.workspace, looks, [])
-        (holder,) = town.take_holders()
-        batch = office.erase(office.plan(f"user_id\n{holder}\n", workspace=workspace), workspace)
-        office.settle(workspace)
-        assert office.again(batch).state == "settled"
+        workspace = counted(installation.workspace, looks, [])
+        (holder,) = calltrack.take_holders()
+        batch = installation.erase(installation.plan(f"user_id\n{holder}\n", workspace=workspace), workspace)
+        installation.settle(workspace)
+        assert installation.again(batch).state == "settled"
         assert Counter(looks) == dict.fromkeys(workspace.stores, expected)  # they are looked at at once, in any order
 
 
-def test_an_error_is_never_remembered_and_other_connectors_are_looked_at_anew(town: Town, tmp_path: Path) -> None:
-    with founded(town, tmp_path / "expunge", inspection_holds=timedelta(hours=1)) as office:
+def test_an_error_is_never_remembered_and_other_connectors_are_looked_at_anew(
+    calltrack: CompanyStack, tmp_path: Path
+) -> None:
+    with fresh_installation(calltrack, tmp_path / "expunge", inspection_holds=timedelta(hours=1)) as installation:
         looks: list[str] = []
         found: list[Finding] = []
-        workspace = counted(office.workspace, looks, found)
+        workspace = counted(installation.workspace, looks, found)
         workspace.refuse_errors()
         found.append(ERROR)
         workspace.refuse_errors()  # it holds

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from tests.support.faulty_connector import Instead, before
-from tests.support.installation import Office
-from tests.support.people import CLIENT, Made, make_caller, make_holder
+from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.installation import Installation
+from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
 from tests.support.statements import lines_of, statements_of
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
@@ -24,12 +24,12 @@ LEAD = (
 )
 
 
-def main_before(office: Office, verb: str, then: Callable[[], object]) -> Any:
-    return office.with_stores({"main": before(office.workspace.stores["main"], verb, then)})  # type: ignore[dict-item]
+def main_before(installation: Installation, verb: str, then: Callable[[], object]) -> Any:
+    return installation.with_stores({"main": before_call(installation.workspace.stores["main"], verb, then)})  # type: ignore[dict-item]
 
 
-def body_of(office: Office, batch: Batch, event: str) -> Mapping[str, Any]:
-    (said,) = statements_of(office, batch, event)
+def body_of(installation: Installation, batch: Batch, event: str) -> Mapping[str, Any]:
+    (said,) = statements_of(installation, batch, event)
     return said.body
 
 
@@ -42,97 +42,103 @@ def fresh_email() -> str:
 
 @pytest.mark.parametrize(("store", "verb"), [("main", "count"), ("recordings", "count"), ("main", "verify")])
 def test_somebody_who_appears_late_does_not_end_as_not_found(
-    workshop: Office, probe: Probe, store: str, verb: str
+    module_installation: Installation, inspector: StoreInspector, store: str, verb: str
 ) -> None:
     """Before the database is counted, after it, and after it was erased from."""
     email = fresh_email()
-    batch = workshop.plan(f"email\n{email}\n", f"client:{CLIENT}")
-    late = before(workshop.workspace.stores[store], verb, lambda: probe.sql(LEAD, CLIENT, None, email))
-    workshop.erase(batch, workshop.with_stores({store: late}))  # type: ignore[dict-item]
-    assert workshop.events(batch) == [["accepted", "erased"]], workshop.failures(batch)
-    assert lines_of(body_of(workshop, batch, "erased"))["main.leads"] == ("erased", 1, 0)
-    assert probe.one("SELECT count(*) FROM leads WHERE email = %s", email) == 0
+    batch = module_installation.plan(f"email\n{email}\n", f"client:{CLIENT}")
+    late = before_call(
+        module_installation.workspace.stores[store], verb, lambda: inspector.sql(LEAD, CLIENT, None, email)
+    )
+    module_installation.erase(batch, module_installation.with_stores({store: late}))  # type: ignore[dict-item]
+    assert module_installation.events(batch) == [["accepted", "erased"]], module_installation.failures(batch)
+    assert lines_of(body_of(module_installation, batch, "erased"))["main.leads"] == ("erased", 1, 0)
+    assert inspector.one("SELECT count(*) FROM leads WHERE email = %s", email) == 0
 
 
-def test_two_people_who_appear_late_are_ambiguous(workshop: Office, probe: Probe) -> None:
-    email, ann, bob = fresh_email(), make_caller(probe), make_caller(probe)
-    batch = workshop.plan(f"email\n{email}\n", f"client:{CLIENT}")
+def test_two_people_who_appear_late_are_ambiguous(module_installation: Installation, inspector: StoreInspector) -> None:
+    email, ann, bob = fresh_email(), make_caller(inspector), make_caller(inspector)
+    batch = module_installation.plan(f"email\n{email}\n", f"client:{CLIENT}")
 
     def appear() -> None:
-        probe.sql(LEAD, CLIENT, ann.id, email)
-        probe.sql(LEAD, CLIENT, bob.id, email)
+        inspector.sql(LEAD, CLIENT, ann.id, email)
+        inspector.sql(LEAD, CLIENT, bob.id, email)
 
-    workshop.erase(batch, main_before(workshop, "verify", appear))
-    assert workshop.events(batch) == [["accepted", "denied"]], workshop.failures(batch)
-    assert probe.one("SELECT count(*) FROM leads WHERE email = %s", email) == 2
-    assert all(ann.left(probe).values())
-    assert all(bob.left(probe).values())
+    module_installation.erase(batch, main_before(module_installation, "verify", appear))
+    assert module_installation.events(batch) == [["accepted", "denied"]], module_installation.failures(batch)
+    assert inspector.one("SELECT count(*) FROM leads WHERE email = %s", email) == 2
+    assert all(ann.left(inspector).values())
+    assert all(bob.left(inspector).values())
 
 
-def test_found_says_when_it_was_counted(workshop: Office, probe: Probe) -> None:
+def test_found_says_when_it_was_counted(module_installation: Installation, inspector: StoreInspector) -> None:
     """What appears between count and erasure goes too; the receipt's "found" is of the moment that it names."""
-    ann = make_holder(probe)
-    batch = workshop.plan(ann.csv)
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
     late = "INSERT INTO messages (user_id, body) VALUES (%s, 'late')"
-    workshop.erase(batch, main_before(workshop, "erase", lambda: probe.sql(late, ann.id)))
-    body = body_of(workshop, batch, "erased")
+    module_installation.erase(batch, main_before(module_installation, "erase", lambda: inspector.sql(late, ann.id)))
+    body = body_of(module_installation, batch, "erased")
     assert lines_of(body)["main.messages"] == ("erased", 1, 0)
     assert body["countedAt"] <= body["verifiedAt"]
-    assert not any(ann.left(probe).values())
+    assert not any(ann.left(inspector).values())
 
 
-def test_what_came_and_went_between_two_looks_is_in_no_number(workshop: Office, probe: Probe) -> None:
+def test_what_came_and_went_between_two_looks_is_in_no_number(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
     """A connector's own count of what it deleted is no evidence; docs/receipts.md says what `not-found` means here."""
-    ann = make_holder(probe)
-    probe.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
-    batch = workshop.plan(ann.csv)
+    ann = make_holder(inspector)
+    inspector.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
+    batch = module_installation.plan(ann.csv)
     late = "INSERT INTO messages (user_id, body) VALUES (%s, 'late')"
-    workshop.erase(batch, main_before(workshop, "erase", lambda: probe.sql(late, ann.id)))
-    body = body_of(workshop, batch, "erased")
+    module_installation.erase(batch, main_before(module_installation, "erase", lambda: inspector.sql(late, ann.id)))
+    body = body_of(module_installation, batch, "erased")
     assert lines_of(body)["main.messages"] == ("not-found", 0, 0)
     assert body["countedAt"] <= body["verifiedAt"]
-    assert not any(ann.left(probe).values())
+    assert not any(ann.left(inspector).values())
 
 
-def test_what_is_retained_at_one_look_and_due_at_the_next_is_one_record(workshop: Office, probe: Probe) -> None:
+def test_what_is_retained_at_one_look_and_due_at_the_next_is_one_record(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
     """An invoice is dated back while the erasure runs: it was kept, and then it was too old to be kept."""
-    ann = make_holder(probe)
-    probe.sql("DELETE FROM invoice_lines WHERE invoice_id IN (SELECT id FROM invoices WHERE user_id = %s)", ann.id)
-    probe.sql("UPDATE invoices SET issued_at = now() WHERE user_id = %s", ann.id)
-    batch = workshop.plan(ann.csv)
+    ann = make_holder(inspector)
+    inspector.sql("DELETE FROM invoice_lines WHERE invoice_id IN (SELECT id FROM invoices WHERE user_id = %s)", ann.id)
+    inspector.sql("UPDATE invoices SET issued_at = now() WHERE user_id = %s", ann.id)
+    batch = module_installation.plan(ann.csv)
 
     def back() -> None:
-        probe.sql("UPDATE invoices SET issued_at = now() - interval '11 years' WHERE user_id = %s", ann.id)
+        inspector.sql("UPDATE invoices SET issued_at = now() - interval '11 years' WHERE user_id = %s", ann.id)
 
-    workshop.erase(batch, main_before(workshop, "verify", back))
-    assert lines_of(body_of(workshop, batch, "erased"))["main.invoices"] == ("erased", 1, 0)
-    assert not any(ann.left(probe).values())
+    module_installation.erase(batch, main_before(module_installation, "verify", back))
+    assert lines_of(body_of(module_installation, batch, "erased"))["main.invoices"] == ("erased", 1, 0)
+    assert not any(ann.left(inspector).values())
 
 
-def test_what_a_cancelled_request_left_was_found(workshop: Office, probe: Probe) -> None:
+def test_what_a_cancelled_request_left_was_found(module_installation: Installation, inspector: StoreInspector) -> None:
     """It came after the count, and a verification saw it before the end."""
-    ann = make_holder(probe)
-    probe.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
-    batch = workshop.plan(ann.csv)
+    ann = make_holder(inspector)
+    inspector.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
+    batch = module_installation.plan(ann.csv)
 
     def late() -> None:
-        batch_control.cancel(workshop.workspace.ledger, batch, "ops")
-        probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+        batch_control.cancel(module_installation.workspace.ledger, batch, "ops")
+        inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
 
-    workshop.erase(batch, main_before(workshop, "verify", late))
-    assert lines_of(body_of(workshop, batch, "cancelled"))["main.messages"] == ("left", 1, 1)
+    module_installation.erase(batch, main_before(module_installation, "verify", late))
+    assert lines_of(body_of(module_installation, batch, "cancelled"))["main.messages"] == ("left", 1, 1)
 
 
-def test_kept_in_part_says_how_many_went(workshop: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    probe.sql(
+def test_kept_in_part_says_how_many_went(module_installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    inspector.sql(
         "INSERT INTO invoices (user_id, number, billing_name, cents, issued_at) VALUES (%s, %s, 'Young', 1, now())",
         ann.id,
         secrets.token_hex(6),
     )
-    batch = workshop.plan(ann.csv)
-    workshop.erase(batch)
-    body = body_of(workshop, batch, "partially-erased")
+    batch = module_installation.plan(ann.csv)
+    module_installation.erase(batch)
+    body = body_of(module_installation, batch, "partially-erased")
     (invoices,) = (one for store in body["stores"] for one in store["collections"] if one["collection"] == "invoices")
     assert {name: invoices[name] for name in ("outcome", "found", "retained", "gone")} == {
         "outcome": "retained",
@@ -142,21 +148,21 @@ def test_kept_in_part_says_how_many_went(workshop: Office, probe: Probe) -> None
     }
 
 
-def test_not_found_names_the_spellings_and_the_scope(workshop: Office) -> None:
-    batch = workshop.plan(f"email\n{fresh_email()}\n", f"client:{CLIENT}")
-    workshop.erase(batch)
-    body = body_of(workshop, batch, "not-found")
+def test_not_found_names_the_spellings_and_the_scope(module_installation: Installation) -> None:
+    batch = module_installation.plan(f"email\n{fresh_email()}\n", f"client:{CLIENT}")
+    module_installation.erase(batch)
+    body = body_of(module_installation, batch, "not-found")
     assert body["controller"] == f"client:{CLIENT}"
     assert "email/2" in body["normalisers"]
 
 
-def test_erased_again_names_the_cutoffs(workshop: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = workshop.plan(ann.csv)
-    workshop.erase(batch)
-    probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
-    workshop.settle()
-    first, again = body_of(workshop, batch, "erased"), body_of(workshop, batch, "re-erased")
+def test_erased_again_names_the_cutoffs(module_installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    module_installation.erase(batch)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    module_installation.settle()
+    first, again = body_of(module_installation, batch, "erased"), body_of(module_installation, batch, "re-erased")
     assert [one["cutoff"] for one in again["stores"]] == [one["cutoff"] for one in first["stores"]]
     assert None not in [one["cutoff"] for one in again["stores"]]
 
@@ -164,97 +170,109 @@ def test_erased_again_names_the_cutoffs(workshop: Office, probe: Probe) -> None:
 # Late keys -----------------------------------------------------------------------------------------------------------
 
 
-def new_recording(probe: Probe, caller: Made) -> str:
+def new_recording(inspector: StoreInspector, caller: SeededPerson) -> str:
     """One more call with a recording; returns the object's name."""
     sound = f"{CLIENT}/test/late-{secrets.token_hex(5)}.wav"
-    probe.s3.put_object(Bucket="calltrack-recordings", Key=sound, Body=b"VOICE")
-    call = probe.one(
+    inspector.s3.put_object(Bucket="calltrack-recordings", Key=sound, Body=b"VOICE")
+    call = inspector.one(
         "INSERT INTO calls (client_id, caller_id, from_number, seconds, started_at)"
         " VALUES (%s, (SELECT id FROM callers WHERE id = %s), %s, 9, now()) RETURNING id",
         CLIENT,
         caller.id,
         caller.phone,
     )
-    probe.sql("INSERT INTO recordings (call_id, object_key, bytes) VALUES (%s, %s, 5)", call, sound)
+    inspector.sql("INSERT INTO recordings (call_id, object_key, bytes) VALUES (%s, %s, 5)", call, sound)
     return sound
 
 
-def test_a_key_that_comes_up_late_is_followed_in_the_next_round(workshop: Office, probe: Probe) -> None:
+def test_a_key_that_comes_up_late_is_followed_in_the_next_round(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
     """A session is opened between erasing and verifying: its index leads on, and only a new resolution sees that."""
-    ann = make_holder(probe)
+    ann = make_holder(inspector)
     token = secrets.token_hex(20)
-    batch = workshop.plan(ann.csv)
+    batch = module_installation.plan(ann.csv)
 
     def log_in() -> None:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.sadd(f"user:{ann.id}:sessions", token)
             client.hset(f"session:{token}", mapping={"user_id": ann.id, "email": ann.email})
 
-    cache = workshop.workspace.stores["cache"]
-    workshop.erase(batch, workshop.with_stores({"cache": before(cache, "verify", log_in)}))  # type: ignore[dict-item]
-    assert workshop.events(batch) == [["accepted", "erased"]], workshop.failures(batch)
-    with probe.redis() as client:
+    cache = module_installation.workspace.stores["cache"]
+    module_installation.erase(batch, module_installation.with_stores({"cache": before_call(cache, "verify", log_in)}))  # type: ignore[dict-item]
+    assert module_installation.events(batch) == [["accepted", "erased"]], module_installation.failures(batch)
+    with inspector.redis() as client:
         assert not client.exists(f"session:{token}")
-    assert not any(ann.left(probe).values())
+    assert not any(ann.left(inspector).values())
 
 
 def test_a_key_that_comes_up_before_settling_is_durable_before_anything_is_erased_by_it(
-    workshop: Office, probe: Probe
+    module_installation: Installation, inspector: StoreInspector
 ) -> None:
-    ann = make_holder(probe)
+    ann = make_holder(inspector)
     token = secrets.token_hex(20)
-    batch = workshop.plan(ann.csv)
-    workshop.erase(batch)
-    with probe.redis() as client:
+    batch = module_installation.plan(ann.csv)
+    module_installation.erase(batch)
+    with inspector.redis() as client:
         client.sadd(f"user:{ann.id}:sessions", token)
         client.hset(f"session:{token}", mapping={"user_id": ann.id, "email": ann.email})
-    workshop.settle()
-    assert workshop.events(batch) == [["accepted", "erased", "re-erased", "settled"]], workshop.failures(batch)
-    with probe.redis() as client:
+    module_installation.settle()
+    assert module_installation.events(batch) == [["accepted", "erased", "re-erased", "settled"]], (
+        module_installation.failures(batch)
+    )
+    with inspector.redis() as client:
         assert not client.exists(f"session:{token}")
 
 
-def test_a_key_that_comes_up_while_a_batch_has_failed_is_followed_by_the_retry(workshop: Office, probe: Probe) -> None:
-    caller = make_caller(probe)
-    batch = workshop.plan(caller.csv, caller.controller)
-    main = out_of_order(workshop.workspace.stores["main"], "erase")
-    assert workshop.erase(batch, workshop.with_stores({"main": main})).state is BatchState.FAILED  # type: ignore[dict-item]
-    sound = new_recording(probe, caller)
-    assert workshop.erase(batch).state is BatchState.ERASED, workshop.failures(batch)
-    assert probe.versions("calltrack-recordings", sound) == []
-    assert not any(caller.left(probe).values())
+def test_a_key_that_comes_up_while_a_batch_has_failed_is_followed_by_the_retry(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
+    caller = make_caller(inspector)
+    batch = module_installation.plan(caller.csv, caller.controller)
+    main = out_of_order(module_installation.workspace.stores["main"], "erase")
+    assert module_installation.erase(batch, module_installation.with_stores({"main": main})).state is BatchState.FAILED  # type: ignore[dict-item]
+    sound = new_recording(inspector, caller)
+    assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
+    assert inspector.versions("calltrack-recordings", sound) == []
+    assert not any(caller.left(inspector).values())
 
 
-def test_two_identifiers_still_agree_in_a_further_round(workshop: Office, probe: Probe) -> None:
+def test_two_identifiers_still_agree_in_a_further_round(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
     """The e-mail leads to nobody any more, because the account is a tombstone: that is no disagreement."""
-    ann = make_holder(probe)
-    batch = workshop.plan(f"user_id,email\n{ann.id},{ann.email}\n")
+    ann = make_holder(inspector)
+    batch = module_installation.plan(f"user_id,email\n{ann.id},{ann.email}\n")
     late = "INSERT INTO messages (user_id, body) VALUES (%s, 'late')"
-    workshop.erase(batch, main_before(workshop, "verify", lambda: probe.sql(late, ann.id)))
-    assert workshop.events(batch) == [["accepted", "erased"]], workshop.failures(batch)
-    assert not any(ann.left(probe).values())
+    module_installation.erase(batch, main_before(module_installation, "verify", lambda: inspector.sql(late, ann.id)))
+    assert module_installation.events(batch) == [["accepted", "erased"]], module_installation.failures(batch)
+    assert not any(ann.left(inspector).values())
 
 
 # Attempts ------------------------------------------------------------------------------------------------------------
 
 
-def out_of_order(inner: StoreConnector, verb: str) -> Instead:
+def out_of_order(inner: StoreConnector, verb: str) -> FaultyConnector:
     def refuse(*_: Any) -> Any:
         raise TransientError(f"store {inner.name}: out of order for a test.")
 
-    return Instead(inner, **{verb: refuse})
+    return FaultyConnector(inner, **{verb: refuse})
 
 
 @pytest.mark.parametrize("store", ["main", "recordings", "cache"])
-def test_a_store_that_cannot_be_verified_ends_the_chunk(workshop: Office, probe: Probe, store: str) -> None:
+def test_a_store_that_cannot_be_verified_ends_the_chunk(
+    module_installation: Installation, inspector: StoreInspector, store: str
+) -> None:
     """Stores before it are verified again with every attempt; that is no progress."""
-    ann = make_holder(probe)
-    batch = workshop.plan(ann.csv)
-    broken = workshop.with_stores({store: out_of_order(workshop.workspace.stores[store], "verify")})  # type: ignore[dict-item]
-    assert workshop.erase(batch, broken).state is BatchState.FAILED
-    assert f"verify:{store}" in workshop.failures(batch)
-    assert workshop.erase(batch).state is BatchState.ERASED
-    workshop.settle(broken)
-    assert workshop.again(batch).state is BatchState.FAILED
-    assert f"review:{store}" in workshop.failures(batch)
-    assert workshop.erase(batch).state is BatchState.SETTLED
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    broken = module_installation.with_stores(
+        {store: out_of_order(module_installation.workspace.stores[store], "verify")}
+    )  # type: ignore[dict-item]
+    assert module_installation.erase(batch, broken).state is BatchState.FAILED
+    assert f"verify:{store}" in module_installation.failures(batch)
+    assert module_installation.erase(batch).state is BatchState.ERASED
+    module_installation.settle(broken)
+    assert module_installation.again(batch).state is BatchState.FAILED
+    assert f"review:{store}" in module_installation.failures(batch)
+    assert module_installation.erase(batch).state is BatchState.SETTLED

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import yaml
-from tests.support.faulty_connector import Instead
-from tests.support.installation import Office
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.installation import Installation
 from tests.support.people import make_holder
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_config.settings import Settings
 from expunge_connectors.contract import CopyListing
@@ -31,101 +31,103 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import Workspace, opened
 
 
-def without_backups(office: Office) -> Workspace:
+def without_backups(installation: Installation) -> Workspace:
     """A workspace whose backup places refuse: `conclude` and `settle` fail, everything before them does not."""
 
     def refuse() -> CopyListing:
         raise TerminalError("store dumps: refused for a test.")
 
-    workspace = office.workspace
-    refusing: dict[str, Any] = {name: Instead(one, copies=refuse) for name, one in workspace.backups.items()}  # type: ignore[arg-type]
+    workspace = installation.workspace
+    refusing: dict[str, Any] = {name: FaultyConnector(one, copies=refuse) for name, one in workspace.backups.items()}  # type: ignore[arg-type]
     return replace(workspace, backups=refusing)
 
 
-def changed_map(office: Office, change: Callable[[dict[str, Any]], None]) -> Settings:
-    document = yaml.safe_load(office.settings.data_map.read_text(encoding="utf-8"))
+def changed_map(installation: Installation, change: Callable[[dict[str, Any]], None]) -> Settings:
+    document = yaml.safe_load(installation.settings.data_map.read_text(encoding="utf-8"))
     change(document)
-    path = office.home / "changed.yaml"
+    path = installation.home / "changed.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    return office.settings.model_copy(update={"data_map": path})
+    return installation.settings.model_copy(update={"data_map": path})
 
 
-def test_a_verification_before_a_pause_is_made_again(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
-    assert office.erase(batch, without_backups(office)).state is BatchState.FAILED
-    probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'came later')", ann.id)
-    probe.sql("INSERT INTO user_profiles VALUES (%s, 'Europe/Berlin', '{}')", ann.id)
-    assert office.erase(batch).state is BatchState.ERASED
-    assert not any(ann.left(probe).values())
-    assert office.events(batch) == [["accepted", "erased"]]
+def test_a_verification_before_a_pause_is_made_again(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    assert installation.erase(batch, without_backups(installation)).state is BatchState.FAILED
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'came later')", ann.id)
+    inspector.sql("INSERT INTO user_profiles VALUES (%s, 'Europe/Berlin', '{}')", ann.id)
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert not any(ann.left(inspector).values())
+    assert installation.events(batch) == [["accepted", "erased"]]
 
 
-def test_a_review_before_a_pause_is_made_again(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
-    office.erase(batch)
-    office.settle(without_backups(office))
-    assert office.again(batch).state is BatchState.FAILED
-    probe.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'came later')", ann.id)
-    assert office.erase(batch).state is BatchState.SETTLED
-    assert not any(ann.left(probe).values())
-    assert office.events(batch) == [["accepted", "erased", "re-erased", "settled"]]
+def test_a_review_before_a_pause_is_made_again(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    installation.erase(batch)
+    installation.settle(without_backups(installation))
+    assert installation.again(batch).state is BatchState.FAILED
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'came later')", ann.id)
+    assert installation.erase(batch).state is BatchState.SETTLED
+    assert not any(ann.left(inspector).values())
+    assert installation.events(batch) == [["accepted", "erased", "re-erased", "settled"]]
 
 
-def test_taking_up_is_checked_like_a_beginning(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
-    assert office.erase(batch, without_backups(office)).state is BatchState.FAILED
-    probe.sql("CREATE TABLE diaries (id bigint PRIMARY KEY, user_id bigint REFERENCES users)")
+def test_taking_up_is_checked_like_a_beginning(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    assert installation.erase(batch, without_backups(installation)).state is BatchState.FAILED
+    inspector.sql("CREATE TABLE diaries (id bigint PRIMARY KEY, user_id bigint REFERENCES users)")
     try:
         with pytest.raises(FindingsError, match="diaries"):
-            office.erase(batch)
+            installation.erase(batch)
     finally:
-        probe.sql("DROP TABLE diaries")
-    assert office.erase(batch).state is BatchState.ERASED
+        inspector.sql("DROP TABLE diaries")
+    assert installation.erase(batch).state is BatchState.ERASED
 
 
-def test_a_batch_is_not_taken_up_under_a_map_with_other_collections(office: Office, probe: Probe) -> None:
-    batch = office.plan(make_holder(probe).csv)
-    assert office.erase(batch, without_backups(office)).state is BatchState.FAILED
+def test_a_batch_is_not_taken_up_under_a_map_with_other_collections(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    batch = installation.plan(make_holder(inspector).csv)
+    assert installation.erase(batch, without_backups(installation)).state is BatchState.FAILED
 
     def more(document: dict[str, Any]) -> None:
         keys = document["stores"]["cache"]["collections"]
         keys["extra"] = copy.deepcopy(keys["user_cache"]) | {"key": "extra:{user_id}"}
 
-    with opened(changed_map(office, more), installed()) as workspace, pytest.raises(PlanChangedError):
-        office.erase(batch, workspace)
+    with opened(changed_map(installation, more), installed()) as workspace, pytest.raises(PlanChangedError):
+        installation.erase(batch, workspace)
 
 
-def test_an_old_plan_is_not_carried_out(office: Office, probe: Probe) -> None:
-    ann = make_holder(probe)
-    batch = office.plan(ann.csv)
-    had = ann.left(probe)
-    with office.workspace.ledger.begin() as connection:
+def test_an_old_plan_is_not_carried_out(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    had = ann.left(inspector)
+    with installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(created_at="2020-01-01T00:00:00Z"))
     with pytest.raises(PlanChangedError, match="too old"):
-        office.erase(batch)
-    assert ann.left(probe) == had
+        installation.erase(batch)
+    assert ann.left(inspector) == had
 
 
-def test_a_cancelled_batch_ends_with_a_complaint(office: Office, probe: Probe) -> None:
-    batch = office.plan(make_holder(probe).csv)
-    with office.workspace.ledger.begin() as connection:
+def test_a_cancelled_batch_ends_with_a_complaint(installation: Installation, inspector: StoreInspector) -> None:
+    batch = installation.plan(make_holder(inspector).csv)
+    with installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(created_at="2020-01-01T00:00:00Z"))
-    assert batch_states.forget_stale_plans(office.workspace) == 1
+    assert batch_states.forget_stale_plans(installation.workspace) == 1
     done = subprocess.run(
         [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid],
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, **office.town.environment(office.home)},
+        env={**os.environ, **installation.calltrack.environment(installation.home)},
     )
     assert done.returncode == 2
     assert "cancelled" in done.stderr
 
 
-def test_a_map_that_points_elsewhere_makes_no_copy_gone(office: Office) -> None:
+def test_a_map_that_points_elsewhere_makes_no_copy_gone(installation: Installation) -> None:
     def look(workspace: Workspace) -> list[str | None]:
         listings = backup_copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
@@ -133,11 +135,11 @@ def test_a_map_that_points_elsewhere_makes_no_copy_gone(office: Office) -> None:
         with reading(workspace.ledger) as connection:
             return list(connection.scalars(sa.select(tables.backup_copy.c.observed_gone_at)))
 
-    seen = look(office.workspace)
+    seen = look(installation.workspace)
     assert len(seen) >= 3
 
     def elsewhere(document: dict[str, Any]) -> None:
         document["backups"]["dumps"] |= {"prefix": "postgress/", "control": "postgress/README.txt"}
 
-    with opened(changed_map(office, elsewhere), installed()) as workspace:
+    with opened(changed_map(installation, elsewhere), installed()) as workspace:
         assert look(workspace) == seen

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
-from tests.support.faulty_connector import Instead, before
-from tests.support.installation import Office, founded
+from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.installation import Installation, fresh_installation
 from tests.support.outages import SERVERS, rename, server_of
-from tests.support.people import Made, make_holder
+from tests.support.people import SeededPerson, make_holder
 from tests.support.seaweed_accounts import grant, new_account
-from tests.support.store_inspector import Probe, changed
+from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import ConnectorError
@@ -34,46 +34,46 @@ DONE = {"erased", "partially-erased"}
 
 
 @pytest.fixture(scope="module")
-def office(workshop: Office) -> Office:
+def installation(module_installation: Installation) -> Installation:
     """One installation for the module."""
-    return workshop
+    return module_installation
 
 
 @pytest.fixture
-def holder(probe: Probe) -> Made:
-    return make_holder(probe)
+def holder(inspector: StoreInspector) -> SeededPerson:
+    return make_holder(inspector)
 
 
 @pytest.fixture
-def batch(office: Office, holder: Made) -> Batch:
-    return office.plan(holder.csv)
+def batch(installation: Installation, holder: SeededPerson) -> Batch:
+    return installation.plan(holder.csv)
 
 
 @contextmanager
-def untouched(probe: Probe) -> Iterator[None]:
+def untouched(inspector: StoreInspector) -> Iterator[None]:
     """Nothing in any store changes inside."""
-    was = probe.contents()
+    was = inspector.contents()
     yield
-    assert changed(was, probe.contents()) == {}
+    assert changed(was, inspector.contents()) == {}
 
 
-def assert_failed(office: Office, batch: Batch, *words: str) -> None:
-    again = office.again(batch)
+def assert_failed(installation: Installation, batch: Batch, *words: str) -> None:
+    again = installation.again(batch)
     assert again.state is BatchState.FAILED
-    told = office.failures(batch)
+    told = installation.failures(batch)
     assert all(word in told for word in words), told
-    assert office.events(batch) == [["accepted"]]
-    assert office.outcomes(batch).keys() <= {"failed", "open"}
+    assert installation.events(batch) == [["accepted"]]
+    assert installation.outcomes(batch).keys() <= {"failed", "open"}
 
 
-def assert_ends_well(office: Office, probe: Probe, holder: Made, batch: Batch) -> None:
+def assert_ends_well(installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch) -> None:
     """The same command again, with everything mended."""
-    again = office.erase(batch)
-    assert again.state is BatchState.ERASED, office.failures(again)
-    ((accepted, concluded),) = office.events(again)
+    again = installation.erase(batch)
+    assert again.state is BatchState.ERASED, installation.failures(again)
+    ((accepted, concluded),) = installation.events(again)
     assert accepted == "accepted"
     assert concluded in DONE
-    assert not any(holder.left(probe).values()), holder.left(probe)
+    assert not any(holder.left(inspector).values()), holder.left(inspector)
 
 
 # Stopped -------------------------------------------------------------------------------------------------------------
@@ -81,97 +81,104 @@ def assert_ends_well(office: Office, probe: Probe, holder: Made, batch: Batch) -
 
 @pytest.mark.parametrize("store", SERVERS)
 def test_a_store_that_stops_while_it_is_erased(
-    office: Office, probe: Probe, holder: Made, batch: Batch, store: str
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, store: str
 ) -> None:
-    server = server_of(probe, store)
-    broken = office.with_stores({store: before(office.workspace.stores[store], "erase", server.stop)})
+    server = server_of(inspector, store)
+    broken = installation.with_stores({store: before_call(installation.workspace.stores[store], "erase", server.stop)})
     try:
-        office.erase(batch, broken)
-        assert_failed(office, batch, f"erase:{store}", store)
+        installation.erase(batch, broken)
+        assert_failed(installation, batch, f"erase:{store}", store)
     finally:
         server.start()
-    assert_ends_well(office, probe, holder, batch)
+    assert_ends_well(installation, inspector, holder, batch)
 
 
 @pytest.mark.parametrize("store", SERVERS)
 def test_a_store_that_is_stopped_from_the_start(
-    office: Office, probe: Probe, holder: Made, batch: Batch, store: str
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, store: str
 ) -> None:
-    server = server_of(probe, store)
-    was = probe.contents()
+    server = server_of(inspector, store)
+    was = inspector.contents()
     server.stop()
     try:
         with pytest.raises(ConnectorError, match=store) as refused:
-            office.erase(batch)
+            installation.erase(batch)
         assert refused.value.exit_code == 8
         with pytest.raises(ConnectorError, match=store):
-            office.plan(holder.csv)
+            installation.plan(holder.csv)
     finally:
         server.start()
-    assert office.again(batch).state is BatchState.PLANNED
-    assert office.events(batch) == []
-    assert changed(was, probe.contents()) == {}
-    assert_ends_well(office, probe, holder, batch)
+    assert installation.again(batch).state is BatchState.PLANNED
+    assert installation.events(batch) == []
+    assert changed(was, inspector.contents()) == {}
+    assert_ends_well(installation, inspector, holder, batch)
 
 
 # A part is missing ---------------------------------------------------------------------------------------------------
 
 
 def test_a_missing_table_refuses_a_plan_and_a_planned_batch(
-    office: Office, probe: Probe, holder: Made, batch: Batch
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch
 ) -> None:
-    rename(probe, "messages", "messages_away")
+    rename(inspector, "messages", "messages_away")
     try:
-        with untouched(probe):
+        with untouched(inspector):
             with pytest.raises(FindingsError, match=r"main\.messages"):
-                office.plan(holder.csv)
+                installation.plan(holder.csv)
             with pytest.raises(FindingsError, match=r"main\.messages"):
-                office.erase(batch)
-        assert office.again(batch).state is BatchState.PLANNED
-        assert office.events(batch) == []
+                installation.erase(batch)
+        assert installation.again(batch).state is BatchState.PLANNED
+        assert installation.events(batch) == []
     finally:
-        rename(probe, "messages_away", "messages")
-    assert_ends_well(office, probe, holder, batch)
+        rename(inspector, "messages_away", "messages")
+    assert_ends_well(installation, inspector, holder, batch)
 
 
 @pytest.mark.parametrize("verb", ["resolve", "count", "erase", "verify"])
 def test_a_table_that_goes_missing_on_the_way(
-    office: Office, probe: Probe, holder: Made, batch: Batch, verb: str
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, verb: str
 ) -> None:
     def take_away() -> None:
-        rename(probe, "messages", "messages_away")
+        rename(inspector, "messages", "messages_away")
 
     try:
-        office.erase(batch, office.with_stores({"main": before(office.workspace.stores["main"], verb, take_away)}))
-        assert_failed(office, batch, "main", "messages")
+        installation.erase(
+            batch,
+            installation.with_stores({"main": before_call(installation.workspace.stores["main"], verb, take_away)}),
+        )
+        assert_failed(installation, batch, "main", "messages")
     finally:
-        rename(probe, "messages_away", "messages")
-    assert_ends_well(office, probe, holder, batch)
+        rename(inspector, "messages_away", "messages")
+    assert_ends_well(installation, inspector, holder, batch)
 
 
-def test_a_missing_bucket(office: Office, probe: Probe, holder: Made, batch: Batch) -> None:
+def test_a_missing_bucket(
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch
+) -> None:
     bucket = "calltrack-exports"
-    kept = {key: probe.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key, *_ in probe.versions(bucket)}
-    during = office.plan(holder.csv)
+    kept = {
+        key: inspector.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key, *_ in inspector.versions(bucket)
+    }
+    during = installation.plan(holder.csv)
     try:
         for key in kept:
-            probe.s3.delete_object(Bucket=bucket, Key=key)
-        probe.s3.delete_bucket(Bucket=bucket)
+            inspector.s3.delete_object(Bucket=bucket, Key=key)
+        inspector.s3.delete_bucket(Bucket=bucket)
         with pytest.raises(FindingsError, match=bucket):
-            office.plan(holder.csv)
+            installation.plan(holder.csv)
         with pytest.raises((ConnectorError, FindingsError, PlanChangedError), match="recordings"):
-            office.erase(batch)
-        assert office.again(batch).state is BatchState.PLANNED
+            installation.erase(batch)
+        assert installation.again(batch).state is BatchState.PLANNED
     finally:
-        probe.s3.create_bucket(Bucket=bucket)
+        inspector.s3.create_bucket(Bucket=bucket)
         for key, body in kept.items():
-            probe.s3.put_object(Bucket=bucket, Key=key, Body=body)
+            inspector.s3.put_object(Bucket=bucket, Key=key, Body=body)
     # The same name again is another bucket: whatever is in it, it is not what was planned for.
-    with untouched(probe):
+    with untouched(inspector):
         with pytest.raises(PlanChangedError, match="recordings") as refused:
-            office.erase(during)
+            installation.erase(during)
         assert refused.value.exit_code == 6
-    assert_ends_well(office, probe, holder, office.plan(holder.csv))
+    assert_ends_well(installation, inspector, holder, installation.plan(holder.csv))
 
 
 # Rights are missing --------------------------------------------------------------------------------------------------
@@ -180,65 +187,74 @@ def test_a_missing_bucket(office: Office, probe: Probe, holder: Made, batch: Bat
 @pytest.mark.parametrize(
     "right", ["DELETE ON public.messages", "UPDATE (email, full_name, phone, status) ON public.users"]
 )
-def test_a_read_only_role(office: Office, probe: Probe, holder: Made, batch: Batch, right: str) -> None:
+def test_a_read_only_role(
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, right: str
+) -> None:
     table = right.rpartition(".")[2]
 
     def revoke() -> None:
-        probe.sql(f"REVOKE {right} FROM expunge_app")
+        inspector.sql(f"REVOKE {right} FROM expunge_app")
 
     try:
         revoke()
-        with untouched(probe):
+        with untouched(inspector):
             with pytest.raises(FindingsError, match=rf"main\.{table}"):
-                office.plan(holder.csv)
+                installation.plan(holder.csv)
             with pytest.raises(FindingsError, match=rf"main\.{table}"):
-                office.erase(batch)
-        assert office.again(batch).state is BatchState.PLANNED
-        probe.sql(f"GRANT {right} TO expunge_app")
-        office.erase(batch, office.with_stores({"main": before(office.workspace.stores["main"], "erase", revoke)}))
-        assert_failed(office, batch, f"store main, collection {table}: permission denied")
+                installation.erase(batch)
+        assert installation.again(batch).state is BatchState.PLANNED
+        inspector.sql(f"GRANT {right} TO expunge_app")
+        installation.erase(
+            batch,
+            installation.with_stores({"main": before_call(installation.workspace.stores["main"], "erase", revoke)}),
+        )
+        assert_failed(installation, batch, f"store main, collection {table}: permission denied")
     finally:
-        probe.sql(f"GRANT {right} TO expunge_app")
-    assert_ends_well(office, probe, holder, batch)
+        inspector.sql(f"GRANT {right} TO expunge_app")
+    assert_ends_well(installation, inspector, holder, batch)
 
 
-def test_a_redis_user_without_the_right_to_remove(probe: Probe, holder: Made, tmp_path: Path) -> None:
+def test_a_redis_user_without_the_right_to_remove(
+    inspector: StoreInspector, holder: SeededPerson, tmp_path: Path
+) -> None:
     name, password = "clerk", secrets.token_urlsafe(18)
-    url = urlsplit(probe.town.stack.endpoints.redis_url)
+    url = urlsplit(inspector.calltrack.stack.endpoints.redis_url)
     narrow = url._replace(netloc=f"{name}:{password}@{url.netloc.rpartition('@')[2]}").geturl()
-    stores = {**probe.town.settings(tmp_path / "x").stores, "cache": {"url": SecretStr(narrow)}}
+    stores = {**inspector.calltrack.settings(tmp_path / "x").stores, "cache": {"url": SecretStr(narrow)}}
     try:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.execute_command("ACL", "SETUSER", name, "on", f">{password}", "~*", "+@all", "-flushall")
-        with founded(probe.town, tmp_path / "expunge", stores=stores) as office:
-            batch = office.plan(holder.csv)
+        with fresh_installation(inspector.calltrack, tmp_path / "expunge", stores=stores) as installation:
+            batch = installation.plan(holder.csv)
 
             def narrowed() -> None:
-                with probe.redis() as client:
+                with inspector.redis() as client:
                     client.execute_command("ACL", "SETUSER", name, "-unlink", "-del")
 
-            cache = office.workspace.stores["cache"]
-            office.erase(batch, office.with_stores({"cache": before(cache, "erase", narrowed)}))
-            assert_failed(office, batch, "erase:cache", "Store cache, collection", "refused")
+            cache = installation.workspace.stores["cache"]
+            installation.erase(batch, installation.with_stores({"cache": before_call(cache, "erase", narrowed)}))
+            assert_failed(installation, batch, "erase:cache", "Store cache, collection", "refused")
             with pytest.raises(FindingsError, match="cache"):
-                office.plan(holder.csv)
-            with probe.redis() as client:
+                installation.plan(holder.csv)
+            with inspector.redis() as client:
                 client.execute_command("ACL", "SETUSER", name, "+unlink", "+del")
-            assert_ends_well(office, probe, holder, batch)
+            assert_ends_well(installation, inspector, holder, batch)
     finally:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.execute_command("ACL", "DELUSER", name)
 
 
-def test_an_s3_role_that_may_not_remove_some_objects(office: Office, probe: Probe, holder: Made, batch: Batch) -> None:
+def test_an_s3_role_that_may_not_remove_some_objects(
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch
+) -> None:
     """The service refuses them one by one, beside others in the same call: who they belong to is not erased."""
-    free = make_holder(probe)
-    stack, buckets = probe.town.stack, [f"calltrack-{name}" for name in ("recordings", "exports", "logs")]
+    free = make_holder(inspector)
+    stack, buckets = inspector.calltrack.stack, [f"calltrack-{name}" for name in ("recordings", "exports", "logs")]
     account = new_account(stack)
     grant(stack, account, buckets, ["/".join(free.objects["exports"])])
     narrow = S3Store(
         "recordings",
-        office.workspace.data_map,
+        installation.workspace.data_map,
         S3Connection.model_validate(
             {
                 "endpoint_url": account.s3_endpoint,
@@ -247,17 +263,17 @@ def test_an_s3_role_that_may_not_remove_some_objects(office: Office, probe: Prob
             }
         ),
     )
-    workspace = office.with_stores({"recordings": narrow})
-    both = office.plan(f"{holder.csv}{free.id}\n", workspace=workspace)
+    workspace = installation.with_stores({"recordings": narrow})
+    both = installation.plan(f"{holder.csv}{free.id}\n", workspace=workspace)
     try:
-        assert office.erase(both, workspace).state is BatchState.FAILED
-        assert office.outcomes(both) == {"failed": 1, "erased": 1}
-        assert office.events(both) == [["accepted"], ["accepted", "erased"]]
-        assert "Store recordings, collection exports: the service refuses" in office.failures(both)
-        assert holder.left(probe)["recordings.exports"] == 1
-        assert not any(free.left(probe).values())
-        assert office.erase(both, workspace).state is BatchState.FAILED
-        assert office.events(both) == [["accepted"], ["accepted", "erased"]]
+        assert installation.erase(both, workspace).state is BatchState.FAILED
+        assert installation.outcomes(both) == {"failed": 1, "erased": 1}
+        assert installation.events(both) == [["accepted"], ["accepted", "erased"]]
+        assert "Store recordings, collection exports: the service refuses" in installation.failures(both)
+        assert holder.left(inspector)["recordings.exports"] == 1
+        assert not any(free.left(inspector).values())
+        assert installation.erase(both, workspace).state is BatchState.FAILED
+        assert installation.events(both) == [["accepted"], ["accepted", "erased"]]
     finally:
         narrow.close()
 
@@ -272,43 +288,43 @@ class Twin:
     store: StoreConnector
     url: str = field(repr=False)
 
-    def holds(self, holder: Made) -> bool:
+    def holds(self, holder: SeededPerson) -> bool:
         """The person is there as before."""
         with psycopg.connect(self.url) as connection:
             return bool(connection.execute("SELECT FROM users WHERE email = %s", (holder.email,)).fetchall())
 
 
 @pytest.fixture
-def twin(office: Office, probe: Probe, holder: Made) -> Iterator[Twin]:
+def twin(installation: Installation, inspector: StoreInspector, holder: SeededPerson) -> Iterator[Twin]:
     """A copy of the company's database, made when the person is in it."""
     name = f"twin_{secrets.token_hex(4)}"
-    superuser = urlsplit(probe.town.stack.endpoints.postgres_url)
+    superuser = urlsplit(inspector.calltrack.stack.endpoints.postgres_url)
     with psycopg.connect(superuser._replace(path="/template1").geturl(), autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres'")
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE postgres").format(sql.Identifier(name)))
-    ours = urlsplit(probe.town.loaded.postgres_url)._replace(path=f"/{name}").geturl()
-    made = PostgresStore("main", office.workspace.data_map, PostgresConnection(url=SecretStr(ours)))
+    ours = urlsplit(inspector.calltrack.loaded.postgres_url)._replace(path=f"/{name}").geturl()
+    made = PostgresStore("main", installation.workspace.data_map, PostgresConnection(url=SecretStr(ours)))
     try:
         yield Twin(made, superuser._replace(path=f"/{name}").geturl())
     finally:
         made.close()
-        probe.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+        inspector.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def test_another_database_behind_the_same_url(
-    office: Office, probe: Probe, holder: Made, batch: Batch, twin: Twin
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, twin: Twin
 ) -> None:
-    with untouched(probe):
+    with untouched(inspector):
         with pytest.raises(PlanChangedError, match="main") as refused:
-            office.erase(batch, office.with_stores({"main": twin.store}))
+            installation.erase(batch, installation.with_stores({"main": twin.store}))
         assert refused.value.exit_code == 6
     assert twin.holds(holder)
-    assert office.again(batch).state is BatchState.PLANNED
-    assert office.events(batch) == []
-    assert_ends_well(office, probe, holder, batch)
+    assert installation.again(batch).state is BatchState.PLANNED
+    assert installation.events(batch) == []
+    assert_ends_well(installation, inspector, holder, batch)
 
 
-def swapped_after(real: StoreConnector, other: StoreConnector, verb: str) -> Instead:
+def swapped_after(real: StoreConnector, other: StoreConnector, verb: str) -> FaultyConnector:
     """After the first call of a verb, another store answers at the same address."""
     at_work = [real]
 
@@ -321,60 +337,72 @@ def swapped_after(real: StoreConnector, other: StoreConnector, verb: str) -> Ins
 
         return call
 
-    return Instead(real, **{name: passing(name) for name in ("identity", "resolve", "count", "erase", "verify", "now")})
+    return FaultyConnector(
+        real, **{name: passing(name) for name in ("identity", "resolve", "count", "erase", "verify", "now")}
+    )
 
 
 @pytest.mark.parametrize("verb", ["count", "erase"])
 def test_a_database_that_is_swapped_on_the_way(
-    office: Office, probe: Probe, holder: Made, twin: Twin, verb: str
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, twin: Twin, verb: str
 ) -> None:
-    batch = office.plan(holder.csv)
-    office.erase(batch, office.with_stores({"main": swapped_after(office.workspace.stores["main"], twin.store, verb)}))
-    assert_failed(office, batch, f"{'erase' if verb == 'count' else 'verify'}:main", "The store main is not the one")
+    batch = installation.plan(holder.csv)
+    installation.erase(
+        batch,
+        installation.with_stores({"main": swapped_after(installation.workspace.stores["main"], twin.store, verb)}),
+    )
+    assert_failed(
+        installation, batch, f"{'erase' if verb == 'count' else 'verify'}:main", "The store main is not the one"
+    )
     assert twin.holds(holder)
-    assert_ends_well(office, probe, holder, batch)
+    assert_ends_well(installation, inspector, holder, batch)
 
 
-def test_a_replaced_sentinel_is_another_redis(office: Office, probe: Probe, holder: Made, batch: Batch) -> None:
-    with probe.redis() as client:
+def test_a_replaced_sentinel_is_another_redis(
+    installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch
+) -> None:
+    with inspector.redis() as client:
         was = client.get(SENTINEL)
         assert was is not None
         client.set(SENTINEL, "11111111-2222-4333-8444-555555555555")
     try:
-        with untouched(probe):
+        with untouched(inspector):
             with pytest.raises(PlanChangedError, match="cache") as refused:
-                office.erase(batch)
+                installation.erase(batch)
             assert refused.value.exit_code == 6
     finally:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.set(SENTINEL, was)
 
     def emptied() -> None:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.delete(SENTINEL)
 
     try:
-        office.erase(batch, office.with_stores({"cache": before(office.workspace.stores["cache"], "count", emptied)}))
-        assert_failed(office, batch, "erase:cache", "sentinel")
+        installation.erase(
+            batch,
+            installation.with_stores({"cache": before_call(installation.workspace.stores["cache"], "count", emptied)}),
+        )
+        assert_failed(installation, batch, "erase:cache", "sentinel")
     finally:
-        with probe.redis() as client:
+        with inspector.redis() as client:
             client.set(SENTINEL, was)
-    assert_ends_well(office, probe, holder, batch)
+    assert_ends_well(installation, inspector, holder, batch)
 
 
-def test_a_changed_data_map_needs_a_new_plan(probe: Probe, holder: Made, tmp_path: Path) -> None:
+def test_a_changed_data_map_needs_a_new_plan(inspector: StoreInspector, holder: SeededPerson, tmp_path: Path) -> None:
     path = tmp_path / "datamap.yaml"
     text = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
     path.write_text(text)
-    with founded(probe.town, tmp_path / "expunge", data_map=path) as office:
-        batch = office.plan(holder.csv)
+    with fresh_installation(inspector.calltrack, tmp_path / "expunge", data_map=path) as installation:
+        batch = installation.plan(holder.csv)
         path.write_text(text.replace("purpose: Bookkeeping", "purpose: Book-keeping"))
-        office.close()
-        with untouched(probe):
+        installation.close()
+        with untouched(inspector):
             with pytest.raises(PlanChangedError, match="data map") as refused:
-                office.erase(batch)
+                installation.erase(batch)
             assert refused.value.exit_code == 6
-        assert office.again(batch).state is BatchState.PLANNED
+        assert installation.again(batch).state is BatchState.PLANNED
         path.write_text(text)
-        office.close()
-        assert_ends_well(office, probe, holder, batch)
+        installation.close()
+        assert_ends_well(installation, inspector, holder, batch)

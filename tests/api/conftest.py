@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.api import door
-from tests.support.installation import town
-from tests.support.store_inspector import probe
+from tests.support.api import api
+from tests.support.installation import calltrack
+from tests.support.store_inspector import inspector
 
-__all__ = ["door", "probe", "town"]
+__all__ = ["api", "calltrack", "inspector"]

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
-from tests.support.api import Door, once, opened_door
+from tests.support.api import ApiHarness, once, open_api
 from tests.support.cancellation import half_way
-from tests.support.faulty_connector import Instead
-from tests.support.installation import Town
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.installation import CompanyStack
 from tests.support.people import make_caller, make_holder
 from tests.support.replanning import ask, plan_only, planned_under_another_map, plans_of
-from tests.support.store_inspector import Probe, probe
+from tests.support.store_inspector import StoreInspector, inspector
 
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.auth.principals import Role
@@ -26,7 +26,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import audit, request
 from expunge_orchestrator.requests import scheduler
 
-__all__ = ["probe"]
+__all__ = ["inspector"]
 
 
 REFUSING = {
@@ -68,146 +68,152 @@ def ledgers_state(ledger: sa.Engine) -> list[Any]:
         return [connection.execute(sa.select(one).order_by(*one.primary_key)).all() for one in tables]
 
 
-def together(door: Door, call: str, body: Mapping[str, Any] | None = None, notes: int = 1) -> None:
+def together(api: ApiHarness, call: str, body: Mapping[str, Any] | None = None, notes: int = 1) -> None:
     """Refused where it cannot be noted, with everything as it was; then done and noted, once."""
-    ledger, operator = door.office.workspace.ledger, door.key(Role.OPERATOR)
+    ledger, operator = api.installation.workspace.ledger, api.key(Role.OPERATOR)
     before = ledgers_state(ledger)
     with no_notes(ledger):
-        answer = door.client.post(call, json=body, headers=operator)
+        answer = api.client.post(call, json=body, headers=operator)
         assert answer.status_code >= 500, answer.text
         assert ledgers_state(ledger) == before
-    answer = door.client.post(call, json=body, headers=operator)
+    answer = api.client.post(call, json=body, headers=operator)
     assert answer.status_code in {200, 202}, answer.text
     *after, noted = ledgers_state(ledger)
     assert after != before[:-1]
     assert [one.target for one in noted[len(before[-1]) :]] == notes * [call.split("/")[3]]
 
 
-def planned(door: Door, probe: Probe) -> tuple[str, str]:
+def planned(api: ApiHarness, inspector: StoreInspector) -> tuple[str, str]:
     """Where a planned list of one caller is, and the digest of its plan."""
-    ann = make_caller(probe)
-    query, operator = {"controller": ann.controller}, door.key(Role.OPERATOR)
-    made = door.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
+    ann = make_caller(inspector)
+    query, operator = {"controller": ann.controller}, api.key(Role.OPERATOR)
+    made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
     return f"/v1/batches/{made['batch']}", made["digest"]
 
 
-def fails(door: Door, at: str) -> None:
+def fails(api: ApiHarness, at: str) -> None:
     """Carry a batch out on a database that refuses."""
 
     def refuses(*_: object) -> int:
         raise TerminalError("A trigger refused.")
 
-    office = door.office
-    with reading(office.workspace.ledger) as connection:
+    installation = api.installation
+    with reading(installation.workspace.ledger) as connection:
         batch = batch_by_uid(connection, at.rpartition("/")[2])
-    broken = Instead(office.workspace.stores["main"], erase=refuses)
-    office.erase(batch, office.with_stores({"main": broken}))  # type: ignore[dict-item]
+    broken = FaultyConnector(installation.workspace.stores["main"], erase=refuses)
+    installation.erase(batch, installation.with_stores({"main": broken}))  # type: ignore[dict-item]
 
 
-def test_started_paused_resumed_cancelled(door: Door, probe: Probe) -> None:
-    at, digest = planned(door, probe)
-    together(door, f"{at}/start", {"digest": digest})
-    together(door, f"{at}/pause")
-    together(door, f"{at}/resume")
-    together(door, f"{at}/cancel")
-    noted = [one.action for one in ledgers_state(door.office.workspace.ledger)[-1][-4:]]
+def test_started_paused_resumed_cancelled(api: ApiHarness, inspector: StoreInspector) -> None:
+    at, digest = planned(api, inspector)
+    together(api, f"{at}/start", {"digest": digest})
+    together(api, f"{at}/pause")
+    together(api, f"{at}/resume")
+    together(api, f"{at}/cancel")
+    noted = [one.action for one in ledgers_state(api.installation.workspace.ledger)[-1][-4:]]
     assert noted == ["batch.start", "batch.pause", "batch.resume", "batch.cancel"]
 
 
-def test_what_cannot_be_resumed_stays_paused(door: Door, probe: Probe) -> None:
+def test_what_cannot_be_resumed_stays_paused(api: ApiHarness, inspector: StoreInspector) -> None:
     """A table that the map does not know came in the meantime: nothing is changed, and nothing is noted as done."""
-    at, digest = planned(door, probe)
-    operator, ledger = door.key(Role.OPERATOR), door.office.workspace.ledger
-    door.client.post(f"{at}/start", json={"digest": digest}, headers=operator)
-    door.client.post(f"{at}/pause", headers=operator)
+    at, digest = planned(api, inspector)
+    operator, ledger = api.key(Role.OPERATOR), api.installation.workspace.ledger
+    api.client.post(f"{at}/start", json={"digest": digest}, headers=operator)
+    api.client.post(f"{at}/pause", headers=operator)
     before = ledgers_state(ledger)
-    probe.sql("CREATE TABLE of_callers (id bigint PRIMARY KEY, caller_id bigint REFERENCES callers (id))")
+    inspector.sql("CREATE TABLE of_callers (id bigint PRIMARY KEY, caller_id bigint REFERENCES callers (id))")
     try:
-        refused = door.client.post(f"{at}/resume", headers=operator)
+        refused = api.client.post(f"{at}/resume", headers=operator)
     finally:
-        probe.sql("DROP TABLE of_callers")
+        inspector.sql("DROP TABLE of_callers")
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "findings-block")
     assert ledgers_state(ledger) == before
-    assert door.client.post(f"{at}/resume", headers=operator).json()["state"] == "executing"
+    assert api.client.post(f"{at}/resume", headers=operator).json()["state"] == "executing"
 
 
-def test_what_failed_is_taken_up(door: Door, probe: Probe) -> None:
-    at, _ = planned(door, probe)
-    fails(door, at)
-    together(door, f"{at}/retry")
+def test_what_failed_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> None:
+    at, _ = planned(api, inspector)
+    fails(api, at)
+    together(api, f"{at}/retry")
 
 
-def test_what_a_cancel_left_is_taken_up(door: Door, probe: Probe) -> None:
-    batch = half_way(door.office, make_caller(probe))
-    together(door, f"/v1/batches/{batch.uid}/retry", {"confirm": batch.plan_digest})
+def test_what_a_cancel_left_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> None:
+    batch = half_way(api.installation, make_caller(inspector))
+    together(api, f"/v1/batches/{batch.uid}/retry", {"confirm": batch.plan_digest})
 
 
-def test_what_is_not_held_any_more_is_taken_up(door: Door, probe: Probe) -> None:
-    ann, operator = make_caller(probe), door.key(Role.OPERATOR)
+def test_what_is_not_held_any_more_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> None:
+    ann, operator = make_caller(inspector), api.key(Role.OPERATOR)
     wish = {"people": [{"caller_id": str(ann.id)}], "ground": "4 C 17/26", "controller": ann.controller}
-    assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
     query = {"controller": ann.controller}
-    made = door.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
+    made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
     at = f"/v1/batches/{made['batch']}"
-    assert door.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
-    door.work()
-    assert door.client.get(at, headers=operator).json()["state"] == "on-hold"
-    with door.office.workspace.ledger.begin() as connection:
+    assert api.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
+    api.work()
+    assert api.client.get(at, headers=operator).json()["state"] == "on-hold"
+    with api.installation.workspace.ledger.begin() as connection:
         connection.execute(
             sa.update(schema.hold).values(until="2026-01-01")
         )  # it has run out, and no worker looked yet
-    together(door, f"{at}/retry")
+    together(api, f"{at}/retry")
 
 
-def test_a_request_that_could_not_be_planned(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    ann = make_caller(probe)
+def test_a_request_that_could_not_be_planned(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = make_caller(inspector)
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
-    made = door.client.post("/v1/requests", json=wish, headers=once(door.key(Role.OPERATOR))).json()
+    made = api.client.post("/v1/requests", json=wish, headers=once(api.key(Role.OPERATOR))).json()
     with monkeypatch.context() as patched:
 
         def down(*_: object, **__: object) -> None:
             raise TransientError("The store cannot be reached.")
 
         patched.setattr("expunge_orchestrator.planning.planner.create_plan", down)
-        scheduler.start_due(door.office.workspace, door.at)
-    together(door, f"/v1/requests/{made['id']}/retry")
+        scheduler.start_due(api.installation.workspace, api.at)
+    together(api, f"/v1/requests/{made['id']}/retry")
 
 
-def void(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> str:
+def void(api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch) -> str:
     """A request whose plan was made and not begun, and is void by now."""
-    uid = ask(door, make_holder(probe).id)
-    plan_only(door, monkeypatch)
-    planned_under_another_map(door, uid)
+    uid = ask(api, make_holder(inspector).id)
+    plan_only(api, monkeypatch)
+    planned_under_another_map(api, uid)
     return uid
 
 
-def test_a_void_plan_is_replaced_and_begun(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_void_plan_is_replaced_and_begun(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two notes: of the plan that was replaced, and of what was taken up."""
-    together(door, f"/v1/requests/{void(door, probe, monkeypatch)}/retry", notes=2)
+    together(api, f"/v1/requests/{void(api, inspector, monkeypatch)}/retry", notes=2)
 
 
-def test_a_void_plan_is_replaced_and_cannot_be_begun(door: Door, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_void_plan_is_replaced_and_cannot_be_begun(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of the two is there with its note, or not at all. The new plan is in force: the worker begins it, as any."""
-    ledger, uid = door.office.workspace.ledger, void(door, probe, monkeypatch)
-    call, operator = f"/v1/requests/{uid}/retry", door.key(Role.OPERATOR)
+    ledger, uid = api.installation.workspace.ledger, void(api, inspector, monkeypatch)
+    call, operator = f"/v1/requests/{uid}/retry", api.key(Role.OPERATOR)
     noted = len(ledgers_state(ledger)[-1])
     with no_notes(ledger, "request.retry"):
-        assert door.client.post(call, headers=operator).status_code >= 500
-        assert [state for _, state in plans_of(door)] == ["cancelled", "planned"]
+        assert api.client.post(call, headers=operator).status_code >= 500
+        assert [state for _, state in plans_of(api)] == ["cancelled", "planned"]
         with reading(ledger) as connection:
             assert not connection.execute(sa.select(schema.cutoff)).all()
-    door.work()
-    assert [state for _, state in plans_of(door)] == ["cancelled", "erased"]
+    api.work()
+    assert [state for _, state in plans_of(api)] == ["cancelled", "erased"]
     trail = ledgers_state(ledger)[-1][noted:]
     assert [(one.action, one.target) for one in trail] == [("plan.replace", uid)], "nobody's retry began it"
 
 
 def test_all_of_it_with_the_ledger_on_postgres(
-    town: Town, probe: Probe, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = SecretStr(database.replace("postgresql://", "postgresql+psycopg://", 1))
-    with opened_door(town, tmp_path, ledger_url=url) as door:
-        test_started_paused_resumed_cancelled(door, probe)
-        test_what_failed_is_taken_up(door, probe)
-        test_what_a_cancel_left_is_taken_up(door, probe)
-        together(door, f"/v1/requests/{void(door, probe, monkeypatch)}/retry", notes=2)
+    with open_api(calltrack, tmp_path, ledger_url=url) as api:
+        test_started_paused_resumed_cancelled(api, inspector)
+        test_what_failed_is_taken_up(api, inspector)
+        test_what_a_cancel_left_is_taken_up(api, inspector)
+        together(api, f"/v1/requests/{void(api, inspector, monkeypatch)}/retry", notes=2)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.api import Door, once, opened_door
-from tests.support.faulty_connector import Instead
+from tests.support.api import ApiHarness, once, open_api
+from tests.support.faulty_connector import FaultyConnector
 from tests.support.notifications import waited
 from tests.support.people import make_caller
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.api.background_worker import Worker
@@ -26,17 +26,17 @@ from expunge_orchestrator.workspace import Workspace
 OFTEN = {"tick": timedelta(milliseconds=50)}
 
 
-def ask(door: Door, caller: int) -> Callable[[], str]:
+def ask(api: ApiHarness, caller: int) -> Callable[[], str]:
     """Ask for a caller's erasure; how it stands, as often as one looks."""
     wish = {"controller": "client:42", "identifiers": {"caller_id": str(caller)}}
-    made = door.client.post("/v1/requests", json=wish, headers=once(door.key(Role.REQUESTER)))
+    made = api.client.post("/v1/requests", json=wish, headers=once(api.key(Role.REQUESTER)))
     assert made.status_code == 201, made.text
-    auditor = door.key(Role.AUDITOR)
-    return lambda: str(door.client.get(f"/v1/requests/{made.json()['id']}", headers=auditor).json()["state"])
+    auditor = api.key(Role.AUDITOR)
+    return lambda: str(api.client.get(f"/v1/requests/{made.json()['id']}", headers=auditor).json()["state"])
 
 
 def test_it_goes_on_after_rounds_that_failed(
-    probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    inspector: StoreInspector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of the starter and of the runner, whether it was foreseen or not. What failed is told by its kind alone."""
     failures = [RuntimeError("ann.secret@mail.example"), TransientError("ann.secret@mail.example")]
@@ -55,9 +55,9 @@ def test_it_goes_on_after_rounds_that_failed(
 
     monkeypatch.setattr(scheduler, "start_due", starts)
     monkeypatch.setattr(batch_states, "start_due_settling", wakes)
-    with caplog.at_level(logging.INFO, "expunge.worker"), opened_door(probe.town, tmp_path, api=OFTEN) as door:
-        state = ask(door, make_caller(probe).id)
-        worker = Worker(door.office.workspace, door.clock)
+    with caplog.at_level(logging.INFO, "expunge.worker"), open_api(inspector.calltrack, tmp_path, api=OFTEN) as api:
+        state = ask(api, make_caller(inspector).id)
+        worker = Worker(api.installation.workspace, api.clock)
         worker.start()
         try:
             waited(lambda: state() in {"erased", "settled"})
@@ -67,13 +67,13 @@ def test_it_goes_on_after_rounds_that_failed(
     assert "ann.secret" not in caplog.text
 
 
-def test_told_to_stop_it_ends_with_the_step_that_runs(probe: Probe, tmp_path: Path) -> None:
+def test_told_to_stop_it_ends_with_the_step_that_runs(inspector: StoreInspector, tmp_path: Path) -> None:
     """Nothing further is begun, of these batches or of the one behind them; the next process does it."""
-    with opened_door(probe.town, tmp_path, api=OFTEN) as door:
-        people = [make_caller(probe) for _ in range(3)]
-        asked = [ask(door, one.id) for one in people]
-        assert scheduler.start_due(door.office.workspace, door.at) == 3
-        main = door.office.workspace.stores["main"]
+    with open_api(inspector.calltrack, tmp_path, api=OFTEN) as api:
+        people = [make_caller(inspector) for _ in range(3)]
+        asked = [ask(api, one.id) for one in people]
+        assert scheduler.start_due(api.installation.workspace, api.at) == 3
+        main = api.installation.workspace.stores["main"]
         reached, released = threading.Semaphore(0), threading.Event()
 
         def erase(*arguments: Any, **named: Any) -> Any:
@@ -81,14 +81,14 @@ def test_told_to_stop_it_ends_with_the_step_that_runs(probe: Probe, tmp_path: Pa
             assert released.wait(60)
             return main.erase(*arguments, **named)
 
-        worker = Worker(door.office.with_stores({"main": Instead(main, erase=erase)}), door.clock)  # type: ignore[dict-item]
+        worker = Worker(api.installation.with_stores({"main": FaultyConnector(main, erase=erase)}), api.clock)  # type: ignore[dict-item]
         worker.start()
         assert reached.acquire(timeout=60)
         assert reached.acquire(timeout=60)
         stop_while_at_work(worker, released)  # a step that runs is let end
         assert [state() for state in asked] == ["executing"] * 3
-        assert [ann.left(probe)["main.callers"] for ann in people] == [0, 0, 1]
-        door.work()
+        assert [ann.left(inspector)["main.callers"] for ann in people] == [0, 0, 1]
+        api.work()
         assert [state() for state in asked] == ["erased"] * 3
 
 
@@ -104,7 +104,7 @@ def stop_while_at_work(worker: Worker, released: threading.Event) -> None:
 
 
 def test_told_to_stop_it_plans_no_further_request(
-    probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inspector: StoreInspector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many that are due it ends with the one that it plans; the next process plans the others."""
     plan, reached, released = scheduler._plan, threading.Event(), threading.Event()
@@ -117,13 +117,13 @@ def test_told_to_stop_it_plans_no_further_request(
         return planned[-1]
 
     monkeypatch.setattr(scheduler, "_plan", planning)
-    with opened_door(probe.town, tmp_path, api=OFTEN) as door:
-        asked = [ask(door, 10**6 + number) for number in range(3)]
-        worker = Worker(door.office.workspace, door.clock)
+    with open_api(inspector.calltrack, tmp_path, api=OFTEN) as api:
+        asked = [ask(api, 10**6 + number) for number in range(3)]
+        worker = Worker(api.installation.workspace, api.clock)
         worker.start()
         assert reached.wait(60)
         stop_while_at_work(worker, released)  # the request that it is at is planned
         assert len(planned) == 1
         assert [state() for state in asked[1:]] == ["planning"] * 2
-        door.work()
+        api.work()
         assert len(planned) == 3

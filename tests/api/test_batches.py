@@ -3,50 +3,50 @@
 from __future__ import annotations
 
 from httpx2 import Response
-from tests.support.api import Door, listed, once
+from tests.support.api import ApiHarness, listed, once
 from tests.support.bulk_people import poisoned
 from tests.support.people import make_holder
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/batches"
 
 
-def test_planned_started_watched_told(door: Door) -> None:
-    operator = door.key(Role.OPERATOR)
-    controller, text = listed(door, 0, 3)
+def test_planned_started_watched_told(api: ApiHarness) -> None:
+    operator = api.key(Role.OPERATOR)
+    controller, text = listed(api, 0, 3)
     headers = {**once(operator), "Content-Type": "text/csv"}
-    made = door.client.post(URL, params={"controller": controller}, content=text, headers=headers)
+    made = api.client.post(URL, params={"controller": controller}, content=text, headers=headers)
     assert made.status_code == 201, made.text
-    again = door.client.post(URL, params={"controller": controller}, content=text, headers=headers)
+    again = api.client.post(URL, params={"controller": controller}, content=text, headers=headers)
     assert (again.status_code, again.json()) == (200, made.json())
     at, digest = f"{URL}/{made.json()['batch']}", made.json()["digest"]
-    assert door.client.post(f"{at}/start", json={"digest": "0" * 64}, headers=operator).status_code == 409
-    assert door.client.post(f"{at}/start", json={"digest": digest}, headers=operator).status_code == 202
-    door.work()
-    with door.client.stream("GET", f"{at}/events", headers=operator) as watched:
+    assert api.client.post(f"{at}/start", json={"digest": "0" * 64}, headers=operator).status_code == 409
+    assert api.client.post(f"{at}/start", json={"digest": digest}, headers=operator).status_code == 202
+    api.work()
+    with api.client.stream("GET", f"{at}/events", headers=operator) as watched:
         assert "event: end" in watched.read().decode()
-    told = door.client.get(f"{at}/results", params={"limit": 2}, headers=operator).json()
-    rest = door.client.get(f"{at}/results", params={"limit": 2, "cursor": told["next"]}, headers=operator).json()
+    told = api.client.get(f"{at}/results", params={"limit": 2}, headers=operator).json()
+    rest = api.client.get(f"{at}/results", params={"limit": 2, "cursor": told["next"]}, headers=operator).json()
     assert [(one["line"], one["outcome"]) for one in told["items"] + rest["items"]] == [
         (n, "erased") for n in (1, 2, 3)
     ]
     assert rest["next"] is None
 
 
-def test_a_plan_names_no_batch_of_another_controller(door: Door, probe: Probe) -> None:
+def test_a_plan_names_no_batch_of_another_controller(api: ApiHarness, inspector: StoreInspector) -> None:
     """Whoever names an address in a plan of one client is not told that its owner deletes their account just now."""
-    holder = make_holder(probe)
-    with poisoned(probe, [holder.id]):
+    holder = make_holder(inspector)
+    with poisoned(inspector, [holder.id]):
         wish = {"scope": "account", "waiveGrace": True}
-        door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=holder.id)))
-        door.work()
-    client, operator = door.key(Role.REQUESTER, controllers=("client:44",)), door.key(Role.OPERATOR)
+        api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder.id)))
+        api.work()
+    client, operator = api.key(Role.REQUESTER, controllers=("client:44",)), api.key(Role.OPERATOR)
 
     def also_in(headers: dict[str, str], controller: str, people: str) -> list[int]:
         query = {"controller": controller}
-        answer = door.client.post("/v1/batches", params=query, content=people, headers=once(headers))
+        answer = api.client.post("/v1/batches", params=query, content=people, headers=once(headers))
         return list(answer.json()["alsoIn"].values())
 
     ways = (f"email\n{holder.email}\n", f"phone\n{holder.phone}\n")
@@ -54,16 +54,16 @@ def test_a_plan_names_no_batch_of_another_controller(door: Door, probe: Probe) -
     assert also_in(operator, "calltrack", ways[0]) == [1]
 
 
-def test_a_data_type_that_was_made_up_is_not_repeated(door: Door) -> None:
+def test_a_data_type_that_was_made_up_is_not_repeated(api: ApiHarness) -> None:
     """It may be somebody's name or address. Which types there are stands in the remedy."""
-    operator, controller = door.key(Role.OPERATOR), listed(door, 0, 1)[0]
+    operator, controller = api.key(Role.OPERATOR), listed(api, 0, 1)[0]
     wish = {"controller": controller, "identifiers": {"caller_id": "1"}, "dataTypes": ["calls", "ann_secret"]}
 
     def planned(*types: str) -> Response:
         query = {"controller": controller, "data_type": list(types)}
-        return door.client.post(URL, params=query, content="email\na@b.example\n", headers=once(operator))
+        return api.client.post(URL, params=query, content="email\na@b.example\n", headers=once(operator))
 
-    by_name = planned("calls", "ann_secret"), door.client.post("/v1/requests", json=wish, headers=once(operator))
+    by_name = planned("calls", "ann_secret"), api.client.post("/v1/requests", json=wish, headers=once(operator))
     by_address = planned("calls", "ann.secret@mail.example")
     for refused, status in (*((one, 409) for one in by_name), (by_address, 422)):
         assert refused.status_code == status, refused.text
@@ -72,84 +72,84 @@ def test_a_data_type_that_was_made_up_is_not_repeated(door: Door) -> None:
     assert {one.json()["remedy"] for one in by_name} == {"Data types of client are calls, leads."}
 
 
-def test_whoever_asked_cannot_approve(door: Door) -> None:
+def test_whoever_asked_cannot_approve(api: ApiHarness) -> None:
     """With the map's limit of people at 0, four eyes are the rule: see test_four_eyes."""
-    operator, approver = door.key(Role.OPERATOR), door.key(Role.APPROVER)
-    controller, text = listed(door, 5, 1)
-    made = door.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
-    refused = door.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=operator)
+    operator, approver = api.key(Role.OPERATOR), api.key(Role.APPROVER)
+    controller, text = listed(api, 5, 1)
+    made = api.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
+    refused = api.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=operator)
     assert refused.status_code == 403
-    waits = door.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=approver)
+    waits = api.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=approver)
     assert (waits.status_code, waits.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
 
 
-def test_auditors_read_and_write_nothing(door: Door) -> None:
-    auditor, operator = door.key(Role.AUDITOR), door.key(Role.OPERATOR)
-    controller, text = listed(door, 6, 1)
-    made = door.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
-    assert door.client.get(f"{URL}/{made['batch']}/plan", headers=auditor).json()["digest"] == made["digest"]
-    assert door.client.post(f"{URL}/{made['batch']}/cancel", headers=auditor).status_code == 403
-    trail = door.client.get("/v1/audit", headers=auditor).json()["items"]
+def test_auditors_read_and_write_nothing(api: ApiHarness) -> None:
+    auditor, operator = api.key(Role.AUDITOR), api.key(Role.OPERATOR)
+    controller, text = listed(api, 6, 1)
+    made = api.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
+    assert api.client.get(f"{URL}/{made['batch']}/plan", headers=auditor).json()["digest"] == made["digest"]
+    assert api.client.post(f"{URL}/{made['batch']}/cancel", headers=auditor).status_code == 403
+    trail = api.client.get("/v1/audit", headers=auditor).json()["items"]
     assert [(one["action"], one["result"]) for one in trail[-2:]] == [
         ("batch.create", "done"),
         ("batch.cancel", "role-missing"),
     ]
-    assert door.client.get("/v1/audit", headers=operator).status_code == 403
+    assert api.client.get("/v1/audit", headers=operator).status_code == 403
 
 
-def test_holds_and_what_is_held(door: Door) -> None:
-    operator = door.key(Role.OPERATOR)
-    controller, _ = listed(door, 7, 1)
-    caller = door.office.town.company.callers_of(int(controller.partition(":")[2]))[7]
+def test_holds_and_what_is_held(api: ApiHarness) -> None:
+    operator = api.key(Role.OPERATOR)
+    controller, _ = listed(api, 7, 1)
+    caller = api.installation.calltrack.company.callers_of(int(controller.partition(":")[2]))[7]
     wish = {"people": [{"caller_id": str(caller)}], "ground": "Court order 4 C 17/26", "controller": controller}
-    placed = door.client.post("/v1/holds", json=wish, headers=operator)
+    placed = api.client.post("/v1/holds", json=wish, headers=operator)
     assert placed.status_code == 201, placed.text
     asked = {"controller": controller, "identifiers": {"caller_id": str(caller)}}
-    made = door.client.post("/v1/requests", json=asked, headers=once(operator)).json()
-    door.work()
-    assert door.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "on-hold"
-    assert door.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
-    door.work()
-    assert door.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "erased"
+    made = api.client.post("/v1/requests", json=asked, headers=once(operator)).json()
+    api.work()
+    assert api.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "on-hold"
+    assert api.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
+    api.work()
+    assert api.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "erased"
 
 
-def test_a_hold_of_nobody_is_refused(door: Door) -> None:
+def test_a_hold_of_nobody_is_refused(api: ApiHarness) -> None:
     """Whoever is told that people are held relies on it: of each there is something to know them by."""
-    operator = door.key(Role.OPERATOR)
+    operator = api.key(Role.OPERATOR)
     somebody, nobody = {"caller_id": "1"}, dict[str, str]()
     for people in ([nobody], [somebody, nobody]):
         wish = {"people": people, "ground": "Court order 4 C 17/26"}
-        refused = door.client.post("/v1/holds", json=wish, headers=operator)
+        refused = api.client.post("/v1/holds", json=wish, headers=operator)
         assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "call-unusable")
         assert refused.json()["errors"] == [{"at": f"body.people.{len(people) - 1}", "error": "too_short"}]
-    assert door.client.get("/v1/holds", headers=operator).json() == []
+    assert api.client.get("/v1/holds", headers=operator).json() == []
 
 
-def test_located(door: Door) -> None:
-    controller, _ = listed(door, 8, 1)
-    caller = door.office.town.company.callers_of(int(controller.partition(":")[2]))[8]
+def test_located(api: ApiHarness) -> None:
+    controller, _ = listed(api, 8, 1)
+    caller = api.installation.calltrack.company.callers_of(int(controller.partition(":")[2]))[8]
     sought = {"controller": controller, "identifiers": {"caller_id": str(caller)}}
-    found = door.client.post("/v1/locate", json=sought, headers=door.key(Role.OPERATOR))
+    found = api.client.post("/v1/locate", json=sought, headers=api.key(Role.OPERATOR))
     assert found.status_code == 200, found.text
     assert found.json()["people"][0]["answer"] == "held"
 
 
-def test_the_log_is_public(door: Door) -> None:
-    trust = door.client.get("/v1/trust")
+def test_the_log_is_public(api: ApiHarness) -> None:
+    trust = api.client.get("/v1/trust")
     assert trust.status_code == 200
-    assert door.client.get("/v1/log/checkpoint").text.startswith("receipts.calltrack.example")
-    assert door.client.get("/v1/log/tile/%2e%2e/checkpoint").status_code == 404
-    assert door.client.get("/v1/log/tile/0/000/%2e%2e/%2e%2e/%2e%2e/%2e%2e/keys/wrapping.key").status_code in {404, 422}
-    assert door.client.get("/healthz").text == "ok\n"
-    assert "expunge_api_calls_total" in door.client.get("/metrics").text
+    assert api.client.get("/v1/log/checkpoint").text.startswith("receipts.calltrack.example")
+    assert api.client.get("/v1/log/tile/%2e%2e/checkpoint").status_code == 404
+    assert api.client.get("/v1/log/tile/0/000/%2e%2e/%2e%2e/%2e%2e/%2e%2e/keys/wrapping.key").status_code in {404, 422}
+    assert api.client.get("/healthz").text == "ok\n"
+    assert "expunge_api_calls_total" in api.client.get("/metrics").text
 
 
-def test_keys_by_an_administrator(door: Door) -> None:
-    admin = door.key(Role.ADMIN)
-    issued = door.client.post("/v1/access/keys", json={"roles": ["auditor"], "controllers": ["client"]}, headers=admin)
+def test_keys_by_an_administrator(api: ApiHarness) -> None:
+    admin = api.key(Role.ADMIN)
+    issued = api.client.post("/v1/access/keys", json={"roles": ["auditor"], "controllers": ["client"]}, headers=admin)
     assert issued.status_code == 201, issued.text
     secret = {"Authorization": f"Bearer {issued.json()['secret']}"}
-    assert door.client.get("/v1/requests", headers=secret).status_code == 200
-    assert door.client.post(f"/v1/access/keys/{issued.json()['id']}/revoke", headers=admin).status_code == 200
-    assert door.client.get("/v1/requests", headers=secret).status_code == 401
-    assert door.client.get("/v1/requests", headers=admin).status_code == 403
+    assert api.client.get("/v1/requests", headers=secret).status_code == 200
+    assert api.client.post(f"/v1/access/keys/{issued.json()['id']}/revoke", headers=admin).status_code == 200
+    assert api.client.get("/v1/requests", headers=secret).status_code == 401
+    assert api.client.get("/v1/requests", headers=admin).status_code == 403

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.api import Door, once
+from tests.support.api import ApiHarness, once
 
 from expunge_orchestrator import deadlines
 from expunge_orchestrator.auth.principals import Role
@@ -15,61 +15,61 @@ URL = "/v1/requests"
 _TAKEN = iter(range(40, 400))
 
 
-def ask(door: Door, **members: object) -> dict[str, Any]:
-    client = door.office.town.company.clients[0].id
-    caller = door.office.town.company.callers_of(client)[next(_TAKEN)]
+def ask(api: ApiHarness, **members: object) -> dict[str, Any]:
+    client = api.installation.calltrack.company.clients[0].id
+    caller = api.installation.calltrack.company.callers_of(client)[next(_TAKEN)]
     wish = {"controller": f"client:{client}", "identifiers": {"caller_id": str(caller)}, **members}
-    made = door.client.post(URL, json=wish, headers=once(door.key(Role.REQUESTER)))
+    made = api.client.post(URL, json=wish, headers=once(api.key(Role.REQUESTER)))
     assert made.status_code == 201, made.text
     told: dict[str, Any] = made.json()
     return told
 
 
-def test_both_clocks_stand_in_the_first_answer(door: Door) -> None:
-    earlier = door.at - timedelta(days=20)
-    told = ask(door, controllerReceivedAt=earlier.isoformat())
-    spec = door.office.workspace.data_map.controllers["client"].deadline
+def test_both_clocks_stand_in_the_first_answer(api: ApiHarness) -> None:
+    earlier = api.at - timedelta(days=20)
+    told = ask(api, controllerReceivedAt=earlier.isoformat())
+    spec = api.installation.workspace.data_map.controllers["client"].deadline
     assert spec is not None
-    assert told["deadlines"] == deadlines.document(deadlines.calculate(spec, door.at, earlier))
+    assert told["deadlines"] == deadlines.document(deadlines.calculate(spec, api.at, earlier))
     assert (told["deadlines"]["first"], told["answerBy"]) == ("statute", told["deadlines"]["answerBy"])
     assert told["deadlines"]["warning"].startswith("The statutory clock ends on ")
 
 
-def test_who_was_promised_nothing_has_none(door: Door) -> None:
-    (holder,) = door.office.town.take_holders()
+def test_who_was_promised_nothing_has_none(api: ApiHarness) -> None:
+    (holder,) = api.installation.calltrack.take_holders()
     wish = {"scope": "account"}
-    told = door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=holder))).json()
+    told = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder))).json()
     assert (told["deadlines"], told["answerBy"]) == (None, None)
 
 
-def test_extended_once_and_it_stands_on_the_receipt(door: Door) -> None:
-    told = ask(door, controllerReceivedAt=(door.at - timedelta(days=3)).isoformat())
-    at, operator = f"{URL}/{told['id']}", door.key(Role.OPERATOR)
-    door.at += timedelta(days=2)
-    longer = door.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
+def test_extended_once_and_it_stands_on_the_receipt(api: ApiHarness) -> None:
+    told = ask(api, controllerReceivedAt=(api.at - timedelta(days=3)).isoformat())
+    at, operator = f"{URL}/{told['id']}", api.key(Role.OPERATOR)
+    api.at += timedelta(days=2)
+    longer = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
     assert longer.status_code == 200, longer.text
     law = next(one for one in longer.json()["deadlines"]["clocks"] if one["clock"] == "statute")
     assert law["extension"]["reason"] == "The complexity of the request"
     assert law["extendedTo"] > law["dueAt"]
     assert longer.json()["deadlines"]["first"] == "promise"
-    again = door.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
+    again = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
     assert (again.status_code, slug(again)) == (409, "extension-refused")
-    door.work()
-    page = door.client.get(f"{at}/receipt", headers={**operator, "Accept": "text/html"}).text
+    api.work()
+    page = api.client.get(f"{at}/receipt", headers={**operator, "Accept": "text/html"}).text
     assert "The complexity of the request" in page
-    answered = door.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
+    answered = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
     assert (answered.status_code, slug(answered)) == (409, "already-over")
-    trail = door.client.get("/v1/audit", headers=door.staff("auditor")).json()["items"]
+    trail = api.client.get("/v1/audit", headers=api.staff("auditor")).json()["items"]
     assert [one["target"] for one in trail if one["action"] == "request.extend"] == [told["id"]]
 
 
-def test_a_promise_is_moved_to_a_business_day_and_not_beyond_the_law(door: Door) -> None:
-    door.at = datetime(2026, 11, 2, 9, tzinfo=UTC)  # 30 business days: 2026-12-14; a month: 2026-12-02
-    at = f"{URL}/{ask(door)['id']}/extend"
-    key = door.key(Role.REQUESTER)
+def test_a_promise_is_moved_to_a_business_day_and_not_beyond_the_law(api: ApiHarness) -> None:
+    api.at = datetime(2026, 11, 2, 9, tzinfo=UTC)  # 30 business days: 2026-12-14; a month: 2026-12-02
+    at = f"{URL}/{ask(api)['id']}/extend"
+    key = api.key(Role.REQUESTER)
 
     def asked(**members: str) -> Any:
-        return door.client.post(at, json={"reason": "number-of-requests", **members}, headers=key)
+        return api.client.post(at, json={"reason": "number-of-requests", **members}, headers=key)
 
     assert slug(asked(clock="promise", until="2026-12-15")) == "extension-refused"  # the law ends before
     assert slug(asked(clock="promise")) == "extension-refused"
@@ -81,75 +81,75 @@ def test_a_promise_is_moved_to_a_business_day_and_not_beyond_the_law(door: Door)
     assert moved.json()["deadlines"]["clocks"][0]["extension"]["lastDay"] == "2026-12-28"
 
 
-def test_what_is_over_is_not_extended(door: Door) -> None:
-    told = ask(door)
-    door.at += timedelta(days=40)
-    late = door.client.post(f"{URL}/{told['id']}/extend", json={"reason": "complexity"}, headers=door.staff("operator"))
+def test_what_is_over_is_not_extended(api: ApiHarness) -> None:
+    told = ask(api)
+    api.at += timedelta(days=40)
+    late = api.client.post(f"{URL}/{told['id']}/extend", json={"reason": "complexity"}, headers=api.staff("operator"))
     assert (late.status_code, slug(late)) == (409, "extension-refused")
 
 
-def test_who_may_not_extend(door: Door) -> None:
-    told, other = ask(door), door.office.town.company.clients[1].id
+def test_who_may_not_extend(api: ApiHarness) -> None:
+    told, other = ask(api), api.installation.calltrack.company.clients[1].id
     body = {"reason": "complexity"}
     for headers, status in (
-        (door.staff("auditor"), 403),
-        (door.key(Role.REQUESTER, controllers=(f"client:{other}",)), 404),
+        (api.staff("auditor"), 403),
+        (api.key(Role.REQUESTER, controllers=(f"client:{other}",)), 404),
     ):
-        refused = door.client.post(f"{URL}/{told['id']}/extend", json=body, headers=headers)
+        refused = api.client.post(f"{URL}/{told['id']}/extend", json=body, headers=headers)
         assert refused.status_code == status
 
 
-def test_what_must_be_answered_soon_is_found_and_counted(door: Door) -> None:
-    soon, late = ask(door, controllerReceivedAt=(door.at - timedelta(days=28)).isoformat()), ask(door)
-    operator = door.key(Role.OPERATOR)
+def test_what_must_be_answered_soon_is_found_and_counted(api: ApiHarness) -> None:
+    soon, late = ask(api, controllerReceivedAt=(api.at - timedelta(days=28)).isoformat()), ask(api)
+    operator = api.key(Role.OPERATOR)
 
     def due(before: datetime) -> list[str]:
-        listed = door.client.get(URL, params={"due_before": before.isoformat()}, headers=operator)
+        listed = api.client.get(URL, params={"due_before": before.isoformat()}, headers=operator)
         assert listed.status_code == 200, listed.text
         return [one["id"] for one in listed.json()["items"]]
 
-    assert due(door.at + timedelta(days=7)) == [soon["id"]]
-    assert due(door.at + timedelta(days=70)) == [late["id"], soon["id"]]
-    door.at += timedelta(days=10)
-    numbers = door.client.get("/metrics").text
+    assert due(api.at + timedelta(days=7)) == [soon["id"]]
+    assert due(api.at + timedelta(days=70)) == [late["id"], soon["id"]]
+    api.at += timedelta(days=10)
+    numbers = api.client.get("/metrics").text
     assert 'expunge_requests_due{when="overdue"} 1.0' in numbers
     assert 'expunge_requests_due{when="within-3-days"} 1.0' in numbers
-    door.work()
-    assert due(door.at + timedelta(days=70)) == []
-    assert 'expunge_requests_due{when="overdue"} 0.0' in door.client.get("/metrics").text
+    api.work()
+    assert due(api.at + timedelta(days=70)) == []
+    assert 'expunge_requests_due{when="overdue"} 0.0' in api.client.get("/metrics").text
 
 
-def test_the_earliest_deadline_is_begun_first(door: Door) -> None:
-    late, soon = ask(door), ask(door, controllerReceivedAt=(door.at - timedelta(days=9)).isoformat())
-    door.work()
-    batches = door.client.get("/v1/batches", headers=door.staff("operator")).json()["items"]  # the newest first
-    begun = {door.client.get(f"{URL}/{one['id']}", headers=door.staff("operator")).json()["batch"]: one["id"]
+def test_the_earliest_deadline_is_begun_first(api: ApiHarness) -> None:
+    late, soon = ask(api), ask(api, controllerReceivedAt=(api.at - timedelta(days=9)).isoformat())
+    api.work()
+    batches = api.client.get("/v1/batches", headers=api.staff("operator")).json()["items"]  # the newest first
+    begun = {api.client.get(f"{URL}/{one['id']}", headers=api.staff("operator")).json()["batch"]: one["id"]
              for one in (late, soon)}  # fmt: skip
     assert [begun[one["batch"]] for one in batches] == [late["id"], soon["id"]]
 
 
-def test_how_the_person_was_identified_stands_on_the_receipt(door: Door) -> None:
+def test_how_the_person_was_identified_stands_on_the_receipt(api: ApiHarness) -> None:
     evidence = {"kind": "callback", "checkedAt": "2026-11-20T10:00:00+01:00", "reference": "T-2026-118"}
-    told = ask(door, evidence=evidence)
-    door.work()
-    at, operator = f"{URL}/{told['id']}/receipt", door.staff("operator")
-    page = door.client.get(at, headers={**operator, "Accept": "text/html"}).text
+    told = ask(api, evidence=evidence)
+    api.work()
+    at, operator = f"{URL}/{told['id']}/receipt", api.staff("operator")
+    page = api.client.get(at, headers={**operator, "Accept": "text/html"}).text
     assert "Called back at a known number or address" in page
     assert "2026-11-20 09:00:00 UTC" in page
     assert "T-2026-118" in page
-    (holder,) = door.office.town.take_holders()
+    (holder,) = api.installation.calltrack.take_holders()
     wish = {"scope": "account", "waiveGrace": True}
-    own = door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=holder))).json()
-    door.work()
-    page = door.client.get(f"{URL}/{own['id']}/receipt", headers={**operator, "Accept": "text/html"}).text
+    own = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder))).json()
+    api.work()
+    page = api.client.get(f"{URL}/{own['id']}/receipt", headers={**operator, "Accept": "text/html"}).text
     assert "Signed in to the account" in page
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "1999-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
-def test_instants_beyond_every_calendar_are_refused(door: Door, moment: str) -> None:
-    client = door.office.town.company.clients[0].id
+def test_instants_beyond_every_calendar_are_refused(api: ApiHarness, moment: str) -> None:
+    client = api.installation.calltrack.company.clients[0].id
     wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}, "controllerReceivedAt": moment}
-    assert door.client.post(URL, json=wish, headers=once(door.key(Role.REQUESTER))).status_code == 422
+    assert api.client.post(URL, json=wish, headers=once(api.key(Role.REQUESTER))).status_code == 422
 
 
 def slug(answer: Any) -> str:

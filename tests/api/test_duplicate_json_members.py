@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.api import Door, once, opened_door
-from tests.support.installation import Town
+from tests.support.api import ApiHarness, once, open_api
+from tests.support.installation import CompanyStack
 
 from expunge_orchestrator.api import call_context
 from expunge_orchestrator.api.problems import ProblemError
@@ -37,45 +37,45 @@ TWICE = {
 }
 
 
-def said(door: Door, kind: str | None, body: str | bytes) -> tuple[int, str]:
-    headers = once(door.key(Role.REQUESTER)) | ({} if kind is None else {"Content-Type": kind})
-    answer = door.client.post(URL, content=body, headers=headers)
+def said(api: ApiHarness, kind: str | None, body: str | bytes) -> tuple[int, str]:
+    headers = once(api.key(Role.REQUESTER)) | ({} if kind is None else {"Content-Type": kind})
+    answer = api.client.post(URL, content=body, headers=headers)
     return answer.status_code, answer.json().get("type", "").rsplit("/", 1)[-1]
 
 
-def asked(door: Door) -> int:
-    return len(door.client.get(URL, headers=door.key(Role.OPERATOR)).json()["items"])
+def asked(api: ApiHarness) -> int:
+    return len(api.client.get(URL, headers=api.key(Role.OPERATOR)).json()["items"])
 
 
 @pytest.mark.parametrize("kind", READ)
-def test_refused_under_every_name_of_json(door: Door, kind: str) -> None:
-    client = door.office.town.company.clients[0].id
+def test_refused_under_every_name_of_json(api: ApiHarness, kind: str) -> None:
+    client = api.installation.calltrack.company.clients[0].id
     for body in TWICE.values():
-        assert said(door, kind, body % client) == (422, "call-unusable")
-    assert asked(door) == 0
+        assert said(api, kind, body % client) == (422, "call-unusable")
+    assert asked(api) == 0
     once_only = json.dumps({"controller": f"client:{client}", "identifiers": {"caller_id": "1"}})
-    assert said(door, kind, once_only)[0] == 201, "it is read where nothing is said twice"
+    assert said(api, kind, once_only)[0] == 201, "it is read where nothing is said twice"
 
 
 @pytest.mark.parametrize("kind", NOT_READ)
-def test_refused_where_it_is_not_called_json(door: Door, kind: str | None) -> None:
+def test_refused_where_it_is_not_called_json(api: ApiHarness, kind: str | None) -> None:
     """Also without any Content-Type; said once, too."""
-    client = door.office.town.company.clients[0].id
+    client = api.installation.calltrack.company.clients[0].id
     once_only = json.dumps({"controller": f"client:{client}", "identifiers": {"caller_id": "1"}})
     for body in (*(one % client for one in TWICE.values()), once_only):
-        assert said(door, kind, body) == (422, "call-unusable")
-    assert asked(door) == 0
+        assert said(api, kind, body) == (422, "call-unusable")
+    assert asked(api) == 0
 
 
 @pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
-def test_refused_in_every_coding_that_is_read(door: Door, coding: str) -> None:
-    client = door.office.town.company.clients[0].id
+def test_refused_in_every_coding_that_is_read(api: ApiHarness, coding: str) -> None:
+    client = api.installation.calltrack.company.clients[0].id
     for body in TWICE.values():
-        assert said(door, "application/json", (body % client).encode(coding)) in {
+        assert said(api, "application/json", (body % client).encode(coding)) in {
             (422, "call-unusable"),
             (400, "call-unusable"),
         }
-    assert asked(door) == 0
+    assert asked(api) == 0
 
 
 @pytest.mark.parametrize("depth", [1, 100, 900, 1000, 100_000])
@@ -87,18 +87,18 @@ def test_what_is_too_deep_to_be_looked_through_is_not_let_through(depth: int) ->
 
 
 @pytest.mark.parametrize("kind", [None, "text/csv", "application/json"])
-def test_a_list_is_read_as_a_list(door: Door, monkeypatch: pytest.MonkeyPatch, kind: str | None) -> None:
+def test_a_list_is_read_as_a_list(api: ApiHarness, monkeypatch: pytest.MonkeyPatch, kind: str | None) -> None:
     """It is large, and as JSON it would be looked through for seconds."""
     monkeypatch.setattr(call_context, "reject_duplicate_members", lambda _body: pytest.fail("looked through"))
-    headers = once(door.key(Role.OPERATOR)) | ({} if kind is None else {"Content-Type": kind})
-    query = {"controller": f"client:{door.office.town.company.clients[0].id}"}
-    answer = door.client.post("/v1/batches", params=query, content='{"a": 1, "a": 2}', headers=headers)
+    headers = once(api.key(Role.OPERATOR)) | ({} if kind is None else {"Content-Type": kind})
+    query = {"controller": f"client:{api.installation.calltrack.company.clients[0].id}"}
+    answer = api.client.post("/v1/batches", params=query, content='{"a": 1, "a": 2}', headers=headers)
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (422, "people-unusable")
 
 
 @pytest.mark.parametrize(("size", "waits"), [(1000, True), (100_000, False)])
 def test_nobody_waits_while_a_long_body_is_looked_through(
-    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, *, waits: bool
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, *, waits: bool
 ) -> None:
     look, waiting = call_context.reject_duplicate_members, []
 
@@ -112,8 +112,8 @@ def test_nobody_waits_while_a_long_body_is_looked_through(
         look(body)
 
     monkeypatch.setattr(call_context, "reject_duplicate_members", looking)
-    with opened_door(town, tmp_path, api={"max_body": 200_000}) as door:
-        body = " " * size + TWICE["a person"] % door.office.town.company.clients[0].id
-        assert said(door, "application/json", body) == (422, "call-unusable")
-        assert asked(door) == 0
+    with open_api(calltrack, tmp_path, api={"max_body": 200_000}) as api:
+        body = " " * size + TWICE["a person"] % api.installation.calltrack.company.clients[0].id
+        assert said(api, "application/json", body) == (422, "call-unusable")
+        assert asked(api) == 0
     assert waiting == [waits]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from tests.support.api import Door, listed, once, opened_door
-from tests.support.installation import Town
+from tests.support.api import ApiHarness, listed, once, open_api
+from tests.support.installation import CompanyStack
 
 from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.app import build
@@ -28,11 +28,11 @@ Event = dict[str, str]
 
 
 @contextmanager
-def listening(door: Door) -> Iterator[str]:
+def listening(api: ApiHarness) -> Iterator[str]:
     """The API of this installation on a socket, without a worker."""
     server = uvicorn.Server(
         uvicorn.Config(
-            build(build_state(door.office.workspace, door.clock)), port=0, log_level="error", access_log=False
+            build(build_state(api.installation.workspace, api.clock)), port=0, log_level="error", access_log=False
         )
     )
     thread = threading.Thread(target=server.run)
@@ -49,21 +49,21 @@ def listening(door: Door) -> Iterator[str]:
         thread.join(60)
 
 
-def begun(door: Door, first: int) -> str:
+def begun(api: ApiHarness, first: int) -> str:
     """A batch that is begun, and on which nobody works."""
-    operator = door.key(Role.OPERATOR)
-    controller, text = listed(door, first, 1)
+    operator = api.key(Role.OPERATOR)
+    controller, text = listed(api, first, 1)
     headers = {**once(operator), "Content-Type": "text/csv"}
-    made = door.client.post("/v1/batches", params={"controller": controller}, content=text, headers=headers).json()
-    with reading(door.office.workspace.ledger) as connection:
+    made = api.client.post("/v1/batches", params={"controller": controller}, content=text, headers=headers).json()
+    with reading(api.installation.workspace.ledger) as connection:
         batch = batch_by_uid(connection, made["batch"])
-    batch_states.start(door.office.workspace, batch)
+    batch_states.start(api.installation.workspace, batch)
     return batch.uid
 
 
-def watched(client: str, door: Door, uid: str, last: str | None = None) -> tuple[int, list[Event]]:
+def watched(client: str, api: ApiHarness, uid: str, last: str | None = None) -> tuple[int, list[Event]]:
     """Status and the blocks of one answer, read to its end."""
-    headers = {**door.key(Role.OPERATOR), **({} if last is None else {"Last-Event-ID": last})}
+    headers = {**api.key(Role.OPERATOR), **({} if last is None else {"Last-Event-ID": last})}
     asked = urllib.request.Request(f"{client}/v1/batches/{uid}/events", headers=headers)
     with urllib.request.urlopen(asked, timeout=60) as answer:
         text = answer.read().decode()
@@ -75,25 +75,25 @@ def watched(client: str, door: Door, uid: str, last: str | None = None) -> tuple
 
 
 def test_without_a_worker_it_ends_and_goes_on_where_it_ended(
-    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "BEAT", 0.3)
     monkeypatch.setattr(event_stream, "EVERY", 0.1)
-    with opened_door(town, tmp_path, api={"events_for": timedelta(seconds=1)}) as door, listening(door) as client:
-        uid = begun(door, 20)
-        status, first = watched(client, door, uid)
+    with open_api(calltrack, tmp_path, api={"events_for": timedelta(seconds=1)}) as api, listening(api) as client:
+        uid = begun(api, 20)
+        status, first = watched(client, api, uid)
         assert (status, first[0]) == (200, {"retry": str(event_stream.AGAIN_MS)})
         progress = [one for one in first if one.get("event") == "progress"]
         assert len(progress) == 1, "nothing changed after it"
         assert json.loads(progress[0]["data"])["state"] == "executing"
         assert {"comment": "still here"} in first, "a silent connection is kept open"
         assert not any(one.get("event") == "end" for one in first)
-        _, second = watched(client, door, uid, progress[0]["id"])
+        _, second = watched(client, api, uid, progress[0]["id"])
         assert not any("data" in one for one in second), "what the client has is not told again"
-        door.work()
-        _, third = watched(client, door, uid, progress[0]["id"])
+        api.work()
+        _, third = watched(client, api, uid, progress[0]["id"])
         assert [one["event"] for one in third if "event" in one] == ["end"]
         assert json.loads(third[-1]["data"])["state"] == "erased"
-        assert watched(client, door, uid, third[-1]["id"]) == (204, []), "nobody comes again for nothing"
-        _, unknown = watched(client, door, uid, "of-another-time")
+        assert watched(client, api, uid, third[-1]["id"]) == (204, []), "nobody comes again for nothing"
+        _, unknown = watched(client, api, uid, "of-another-time")
         assert unknown[-1]["event"] == "end"

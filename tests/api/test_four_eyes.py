@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
-from tests.support.api import Door, once, opened_door
-from tests.support.installation import Town
-from tests.support.people import Made, make_caller
-from tests.support.store_inspector import Probe
+from tests.support.api import ApiHarness, once, open_api
+from tests.support.installation import CompanyStack
+from tests.support.people import SeededPerson, make_caller
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import tables
@@ -23,51 +23,51 @@ CLIENT = ("client:42",)
 
 
 @pytest.fixture
-def door(town: Town, tmp_path: Path) -> Iterator[Door]:
+def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
     """Where the map lets nobody be erased without a second pair of eyes."""
-    with opened_door(town, tmp_path) as made:
-        workspace = made.office.workspace
+    with open_api(calltrack, tmp_path) as made:
+        workspace = made.installation.workspace
         limits = workspace.data_map.limits.model_copy(update={"people": 0})
         object.__setattr__(workspace, "data_map", workspace.data_map.model_copy(update={"limits": limits}))
         yield made
 
 
-def both_roles(door: Door) -> tuple[Headers, Headers]:
+def both_roles(api: ApiHarness) -> tuple[Headers, Headers]:
     """One key that may ask and approve."""
-    key = door.key(Role.REQUESTER, Role.APPROVER, controllers=CLIENT)
+    key = api.key(Role.REQUESTER, Role.APPROVER, controllers=CLIENT)
     return key, key
 
 
-def two_keys(door: Door) -> tuple[Headers, Headers]:
+def two_keys(api: ApiHarness) -> tuple[Headers, Headers]:
     """A key that may ask, and one that may approve; both are one holder's."""
-    asks = door.key(Role.REQUESTER, controllers=CLIENT)
-    with reading(door.office.workspace.ledger) as connection:
+    asks = api.key(Role.REQUESTER, controllers=CLIENT)
+    with reading(api.installation.workspace.ledger) as connection:
         holder = connection.execute(sa.select(api_key.c.actor)).scalar_one()
-    return asks, door.key(Role.APPROVER, controllers=CLIENT, holder=holder)
+    return asks, api.key(Role.APPROVER, controllers=CLIENT, holder=holder)
 
 
-def two_tokens(door: Door) -> tuple[Headers, Headers]:
+def two_tokens(api: ApiHarness) -> tuple[Headers, Headers]:
     """Somebody of the staff who signed in as the one, and later as the other."""
-    return door.staff("requester", subject="ann"), door.staff("approver", subject="ann")
+    return api.staff("requester", subject="ann"), api.staff("approver", subject="ann")
 
 
-def asked_as_list(door: Door, ann: Made, asks: Headers) -> str:
-    made = door.client.post(
+def asked_as_list(api: ApiHarness, ann: SeededPerson, asks: Headers) -> str:
+    made = api.client.post(
         "/v1/batches", params={"controller": ann.controller}, content=ann.csv, headers=once(asks)
     ).json()
     return str(made["batch"])
 
 
-def asked_as_request(door: Door, ann: Made, asks: Headers) -> str:
+def asked_as_request(api: ApiHarness, ann: SeededPerson, asks: Headers) -> str:
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
-    uid = door.client.post("/v1/requests", json=wish, headers=once(asks)).json()["id"]
-    door.work()
-    return str(door.client.get(f"/v1/requests/{uid}", headers=asks).json()["batch"])
+    uid = api.client.post("/v1/requests", json=wish, headers=once(asks)).json()["id"]
+    api.work()
+    return str(api.client.get(f"/v1/requests/{uid}", headers=asks).json()["batch"])
 
 
-def approvals(door: Door) -> tuple[int, int]:
+def approvals(api: ApiHarness) -> tuple[int, int]:
     """How many there are in the ledger, and in the audit trail."""
-    with reading(door.office.workspace.ledger) as connection:
+    with reading(api.installation.workspace.ledger) as connection:
         trail = sa.select(audit.c.action).where(audit.c.action == "batch.approve", audit.c.result == "done")
         return len(connection.scalars(sa.select(tables.approval.c.approver)).all()), len(
             connection.scalars(trail).all()
@@ -77,35 +77,35 @@ def approvals(door: Door) -> tuple[int, int]:
 @pytest.mark.parametrize("ask", [asked_as_list, asked_as_request])
 @pytest.mark.parametrize("somebody", [both_roles, two_keys, two_tokens])
 def test_an_approver_is_never_who_asked(
-    door: Door,
-    probe: Probe,
-    ask: Callable[[Door, Made, Headers], str],
-    somebody: Callable[[Door], tuple[Headers, Headers]],
+    api: ApiHarness,
+    inspector: StoreInspector,
+    ask: Callable[[ApiHarness, SeededPerson, Headers], str],
+    somebody: Callable[[ApiHarness], tuple[Headers, Headers]],
 ) -> None:
-    asks, approves = somebody(door)
-    ann = make_caller(probe)
-    had = ann.left(probe)
-    batch = ask(door, ann, asks)
-    operator = door.key(Role.OPERATOR)
-    plan = door.client.get(f"/v1/batches/{batch}/plan", headers=approves).json()
+    asks, approves = somebody(api)
+    ann = make_caller(inspector)
+    had = ann.left(inspector)
+    batch = ask(api, ann, asks)
+    operator = api.key(Role.OPERATOR)
+    plan = api.client.get(f"/v1/batches/{batch}/plan", headers=approves).json()
     assert plan["state"] == "awaiting-approval"
     body = {"digest": plan["digest"]}
 
     def post(verb: str, headers: Headers) -> Response:
-        return door.client.post(f"/v1/batches/{batch}/{verb}", json=body, headers=dict(headers))
+        return api.client.post(f"/v1/batches/{batch}/{verb}", json=body, headers=dict(headers))
 
     refused = post("approve", approves)
     assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (409, "not-confirmed")
     assert refused.json()["detail"] == "Nothing was approved: whoever asked for it cannot approve it."
-    assert approvals(door) == (0, 0)
+    assert approvals(api) == (0, 0)
     waits = post("start", operator)
     assert (waits.status_code, waits.json()["type"].rsplit("/", 1)[1]) == (409, "waits-for-somebody")
-    door.work()
-    assert ann.left(probe) == had
+    api.work()
+    assert ann.left(inspector) == had
     # Somebody else may, and then it goes on.
-    approved = post("approve", door.key(Role.APPROVER, controllers=CLIENT))
+    approved = post("approve", api.key(Role.APPROVER, controllers=CLIENT))
     assert (approved.status_code, approved.json()["state"]) == (200, "planned")
-    assert approvals(door) == (1, 1)
+    assert approvals(api) == (1, 1)
     assert post("start", operator).status_code == 202
-    door.work()
-    assert not any(ann.left(probe).values())
+    api.work()
+    assert not any(ann.left(inspector).values())

@@ -29,13 +29,13 @@ from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
-from tests.support.api import opened_door
+from tests.support.api import open_api
 from tests.support.api_fixtures import CANARY, Recipe, Stock
 from tests.support.api_permissions import EVERYBODY, MAY, ROLES, Cells
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.leak_detector import PHONE, Watch
 from tests.support.opendsr import certificate_in
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 from tests.support.valid_calls import ready
 
 from expunge_orchestrator.dev_servers import Endpoints
@@ -83,9 +83,9 @@ def kept() -> Iterator[Kept]:
 
 
 @pytest.fixture(scope="session")
-def servers(town: Town) -> Endpoints:
-    """The town's Postgres holds the ledger too."""
-    return town.stack.endpoints
+def servers(calltrack: CompanyStack) -> Endpoints:
+    """The company's Postgres holds the ledger too."""
+    return calltrack.stack.endpoints
 
 
 @pytest.fixture(params=["key on SQLite", "token on Postgres"])
@@ -95,18 +95,18 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def cells(kind: str, request: pytest.FixtureRequest, town: Town, tmp_path: Path) -> Iterator[Cells]:
+def cells(kind: str, request: pytest.FixtureRequest, calltrack: CompanyStack, tmp_path: Path) -> Iterator[Cells]:
     """With a map in which two people in one batch need a second pair of eyes."""
     limits = {f"calls_per_minute{of}": 10**7 for of in ("", "_unknown", "_public")}
     more: dict[str, Any] = {"api": {"opendsr": certificate_in(tmp_path), **limits}}
     if "Postgres" in kind:
         url = str(request.getfixturevalue("database"))
         more["ledger_url"] = SecretStr(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    document = yaml.safe_load(town.settings(tmp_path).data_map.read_text(encoding="utf-8"))
+    document = yaml.safe_load(calltrack.settings(tmp_path).data_map.read_text(encoding="utf-8"))
     limited = tmp_path / "limited.yaml"
     limited.write_text(yaml.safe_dump({**document, "limits": {"people": 1}}, sort_keys=False), encoding="utf-8")
-    with opened_door(town, tmp_path, data_map=limited, **more) as door:
-        yield Cells(door)
+    with open_api(calltrack, tmp_path, data_map=limited, **more) as api:
+        yield Cells(api)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +204,8 @@ class Fuzz:
             case.headers = CaseInsensitiveDict({**others, **headers, "X-Who": CANARY})
         self.tally.add(role, label, case, whole=whole)
         if self.tally.calls % WORKS_EVERY == 0:
-            self.cells.door.work()
-            self.cells.door.settle()
+            self.cells.api.work()
+            self.cells.api.settle()
 
     def run(self, operation: Operation, role: str, number: int, *, negative: bool) -> None:
         """So many generated calls of one operation in one role."""
@@ -331,15 +331,19 @@ def operations_of(app: Any) -> list[Operation]:
 
 
 def test_the_document_holds(
-    request: pytest.FixtureRequest, cells: Cells, probe: Probe, kept: Kept, capfd: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    cells: Cells,
+    inspector: StoreInspector,
+    kept: Kept,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """No call ends in an error of the server or undocumented; nothing of anybody else is told, and nobody is logged."""
     kind = str(request.node.callspec.params["kind"])
-    operations = operations_of(cells.door.client.app)
+    operations = operations_of(cells.api.client.app)
     labels = [one.label for one in operations]
     assert {*labels} == {*MAY} - {"GET /openapi.json"}
     tally = Tally(Watch.of(cells))
-    stock = Stock(cells, kind.split(maxsplit=1)[0], probe)
+    stock = Stock(cells, kind.split(maxsplit=1)[0], inspector)
     fuzz = Fuzz(cells, stock, tally)
     for operation in operations:
         for role in ROLES:

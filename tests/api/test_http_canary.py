@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.support.api_process import Answer, Served, served
+from tests.support.api_process import Answer, ApiProcess, served
 from tests.support.canary_values import Flock, files_below
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.notifications import Receiver, receiver
 from tests.support.opendsr import DOMAIN, certificate_in
-from tests.support.people import Made, make_caller, make_holder
-from tests.support.store_inspector import Probe
+from tests.support.people import SeededPerson, make_caller, make_holder
+from tests.support.store_inspector import StoreInspector
 
 __all__ = ["receiver"]
 WORKED = 120.0
@@ -34,7 +34,7 @@ class Eaves:
         processes: Command line and environment of every process that the server ever started.
     """
 
-    server: Served
+    server: ApiProcess
     birds: dict[str, str | bytes] = field(default_factory=dict, repr=False)
     said: dict[str, bytes] = field(default_factory=dict, repr=False)
     processes: set[bytes] = field(default_factory=set, repr=False)
@@ -84,14 +84,14 @@ def _children(pid: int) -> Iterator[int]:
 
 
 @pytest.fixture
-def eaves(town: Town, tmp_path: Path, receiver: Receiver) -> Iterator[Eaves]:
+def eaves(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> Iterator[Eaves]:
     """A server with everything that it can have: webhooks, letters, OpenDSR."""
     secret = secrets.token_bytes(24)
     opendsr = certificate_in(tmp_path)
     letters = tmp_path / "letters"
     letters.mkdir()
     with served(
-        town,
+        calltrack,
         tmp_path / "home",
         TICK="PT0.1S",
         LETTERS=str(letters),
@@ -109,8 +109,10 @@ def eaves(town: Town, tmp_path: Path, receiver: Receiver) -> Iterator[Eaves]:
         yield made
 
 
-def test_nothing_of_anybody_stands_anywhere(eaves: Eaves, probe: Probe, receiver: Receiver, tmp_path: Path) -> None:
-    holder, caller = make_holder(probe), make_caller(probe)
+def test_nothing_of_anybody_stands_anywhere(
+    eaves: Eaves, inspector: StoreInspector, receiver: Receiver, tmp_path: Path
+) -> None:
+    holder, caller = make_holder(inspector), make_caller(inspector)
     contact = f"c{secrets.token_hex(9)}+tag@canary.example"
     stranger = str(secrets.randbelow(9 * 10**17) + 10**17)
     for name, made in (("holder", holder), ("caller", caller)):
@@ -153,7 +155,7 @@ def test_nothing_of_anybody_stands_anywhere(eaves: Eaves, probe: Probe, receiver
     assert flock.found_in(told) == []
 
 
-def own(eaves: Eaves, holder: Made, contact: str, stranger: str) -> str:
+def own(eaves: Eaves, holder: SeededPerson, contact: str, stranger: str) -> str:
     """A person's own erasure, and whatever goes wrong with tokens on the way; the secret that follows it."""
     server = eaves.server
     path, known = "/v1/me/erasure", {"user_id": holder.id, "email": holder.email, "phone": holder.phone}
@@ -185,7 +187,7 @@ def own(eaves: Eaves, holder: Made, contact: str, stranger: str) -> str:
     return follow
 
 
-def clients(eaves: Eaves, caller: Made, stranger: str) -> None:
+def clients(eaves: Eaves, caller: SeededPerson, stranger: str) -> None:
     """What clients and staff send."""
     server, operator = eaves.server, eaves.server.key("operator")
     key = {**operator, "Idempotency-Key": caller.email}
@@ -229,7 +231,7 @@ def clients(eaves: Eaves, caller: Made, stranger: str) -> None:
     eaves.call("OpenDSR, wrong", "POST", "/opendsr/v2/requests", operator, status=400, **wrong)
 
 
-def rubbish(eaves: Eaves, holder: Made, stranger: str) -> None:
+def rubbish(eaves: Eaves, holder: SeededPerson, stranger: str) -> None:
     """Identifiers where none belong: in addresses, names of members, headers, half a body, a credential."""
     operator = eaves.server.key("operator")
     mail, json_kind = holder.email, {**operator, "Content-Type": "application/json"}

@@ -12,9 +12,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.support.api_process import PATIENT, Answer, Served, read, served
+from tests.support.api_process import PATIENT, Answer, ApiProcess, read, served
 from tests.support.chaos.ledger_backends import FILE as LEDGER
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 
 from expunge_orchestrator.cli import serve
@@ -28,11 +28,11 @@ _NOBODY = count(10**8)
 
 
 @contextmanager
-def opened(town: Town, home: Path, calls: int, unknown: int) -> Iterator[Served]:
+def opened(calltrack: CompanyStack, home: Path, calls: int, unknown: int) -> Iterator[ApiProcess]:
     """A server with these limits of calls in a minute."""
     opendsr = certificate_in(home)
     with served(
-        town,
+        calltrack,
         home,
         CALLS_PER_MINUTE=str(calls),
         CALLS_PER_MINUTE_UNKNOWN=str(unknown),
@@ -50,19 +50,19 @@ def opened(town: Town, home: Path, calls: int, unknown: int) -> Iterator[Served]
 
 
 @pytest.fixture(scope="module")
-def server(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with opened(town, tmp_path_factory.mktemp("served"), ENOUGH, ENOUGH) as made:
+def server(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    with opened(calltrack, tmp_path_factory.mktemp("served"), ENOUGH, ENOUGH) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def strict(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def strict(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """One of its own: a limit that was met holds for a minute, for whatever comes from here."""
-    with opened(town, tmp_path_factory.mktemp("strict"), CALLS, UNKNOWN) as made:
+    with opened(calltrack, tmp_path_factory.mktemp("strict"), CALLS, UNKNOWN) as made:
         yield made
 
 
-def asked(server: Served, key: str = "") -> Answer:
+def asked(server: ApiProcess, key: str = "") -> Answer:
     """An ordinary call, by somebody who has made none before."""
     headers = {**server.person(user_id=next(_NOBODY)), "Idempotency-Key": key or f"k{next(_NOBODY)}"}
     return server.call("POST", "/v1/me/erasure", headers, scope="account")
@@ -72,7 +72,7 @@ def wish(**members: object) -> dict[str, object]:
     return {"controller": "client:42", "identifiers": {"caller_id": str(next(_NOBODY))}, **members}
 
 
-def create(server: Served, body: bytes, kind: str = "application/json") -> Answer:
+def create(server: ApiProcess, body: bytes, kind: str = "application/json") -> Answer:
     headers = {**server.key("requester"), "Idempotency-Key": f"k{next(_NOBODY)}", "Content-Type": kind}
     return server.call("POST", "/v1/requests", headers, body)
 
@@ -85,7 +85,7 @@ def chunked(size: int, piece: int = 4096) -> bytes:
 # Too many ------------------------------------------------------------------------------------------------------------
 
 
-def test_too_many_calls_are_told_when_to_come_again(strict: Served) -> None:
+def test_too_many_calls_are_told_when_to_come_again(strict: ApiProcess) -> None:
     """More than twice the limit, so that in one of two minutes there are too many."""
     for _ in range(2 * CALLS + 1):
         answer = strict.call("GET", "/v1/audit", strict.key("auditor"))
@@ -96,7 +96,7 @@ def test_too_many_calls_are_told_when_to_come_again(strict: Served) -> None:
     assert asked(strict).status == 201, "others are not kept waiting"
 
 
-def test_guesses_are_counted_by_address(strict: Served) -> None:
+def test_guesses_are_counted_by_address(strict: ApiProcess) -> None:
     for number in range(2 * UNKNOWN + 1):
         answer = strict.call("GET", "/opendsr/v2/requests/x", {"Authorization": f"Bearer xk_{number:012x}_guess"})
         if answer.status == 429:
@@ -107,7 +107,7 @@ def test_guesses_are_counted_by_address(strict: Served) -> None:
     assert asked(strict).status == 201, "whoever has a credential is not one of them"
 
 
-def test_a_ledger_that_is_busy_is_said_with_when_to_come_again(server: Served) -> None:
+def test_a_ledger_that_is_busy_is_said_with_when_to_come_again(server: ApiProcess) -> None:
     """And the same call later, with the same key, is taken in once."""
     headers = {**server.key("operator"), "Idempotency-Key": "while it was busy"}
     body = wish()
@@ -133,7 +133,7 @@ def test_a_ledger_that_is_busy_is_said_with_when_to_come_again(server: Served) -
     ("path", "size"),
     [("/v1/requests", 100_000), ("/v1/batches?controller=client:42", 400_000), ("/opendsr/v2/requests", 100_000)],
 )
-def test_a_body_in_pieces_is_not_read_beyond_the_limit(server: Served, path: str, size: int) -> None:
+def test_a_body_in_pieces_is_not_read_beyond_the_limit(server: ApiProcess, path: str, size: int) -> None:
     """No Content-Length says how much comes."""
     kind = "text/csv" if "batches" in path else "application/json"
     headers = {
@@ -150,7 +150,7 @@ def test_a_body_in_pieces_is_not_read_beyond_the_limit(server: Served, path: str
         assert answer.slug == "body-too-large"
 
 
-def test_a_declared_body_is_refused_before_it_comes(server: Served) -> None:
+def test_a_declared_body_is_refused_before_it_comes(server: ApiProcess) -> None:
     with server.connected() as connection:
         connection.sendall(b"POST /v1/requests HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n")
         answer = read(connection)
@@ -158,12 +158,12 @@ def test_a_declared_body_is_refused_before_it_comes(server: Served) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "1, 2", "0x10", "1e3", "٣"])
-def test_lengths_that_are_none(server: Served, length: str) -> None:
+def test_lengths_that_are_none(server: ApiProcess, length: str) -> None:
     answer = server.raw(f"POST /v1/requests HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
     assert answer.status == 400
 
 
-def test_two_lengths_are_no_smuggling(server: Served) -> None:
+def test_two_lengths_are_no_smuggling(server: ApiProcess) -> None:
     """RFC 9112, 6.3: what says both is not read two ways; the rest is not another call."""
     body = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(
@@ -186,7 +186,7 @@ SOON = 20.0
 
 
 @pytest.mark.parametrize("path", ["/v1/requests", "/v1/batches?controller=client:42", "/opendsr/v2/requests"])
-def test_a_body_that_trickles_is_not_waited_for(server: Served, path: str) -> None:
+def test_a_body_that_trickles_is_not_waited_for(server: ApiProcess, path: str) -> None:
     key = server.key("operator")["Authorization"]
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nIdempotency-Key: slow\r\n"
@@ -198,7 +198,7 @@ def test_a_body_that_trickles_is_not_waited_for(server: Served, path: str) -> No
         assert read(connection).status == 503
 
 
-def test_a_body_is_not_waited_for_where_batches_are_watched(server: Served) -> None:
+def test_a_body_is_not_waited_for_where_batches_are_watched(server: ApiProcess) -> None:
     """Only the answer may take longer than a call; a body that never comes may not, whoever it is of."""
     for key in (server.key("operator"), server.key("auditor")):
         with server.connected() as connection:
@@ -209,7 +209,7 @@ def test_a_body_is_not_waited_for_where_batches_are_watched(server: Served) -> N
             assert (answer.status, answer.slug) == (503, "took-too-long")
 
 
-def test_many_that_trickle_keep_nobody_from_being_served(server: Served) -> None:
+def test_many_that_trickle_keep_nobody_from_being_served(server: ApiProcess) -> None:
     """More than there are threads."""
     key = server.key("operator")["Authorization"]
     head = f"POST /v1/requests HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 9\r\n\r\n".encode()
@@ -224,7 +224,7 @@ def test_many_that_trickle_keep_nobody_from_being_served(server: Served) -> None
 
 
 @pytest.mark.parametrize("first", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["first call", "second call"])
-def test_a_head_that_trickles_is_not_waited_for(server: Served, first: bytes) -> None:
+def test_a_head_that_trickles_is_not_waited_for(server: ApiProcess, first: bytes) -> None:
     """Also on a connection that was served before; and one that says nothing at all is closed."""
     with server.connected() as connection, server.connected() as silent:
         if first:
@@ -241,7 +241,7 @@ MANY = 100
 """Answers of ten megabytes in all: more than the kernel keeps for somebody who does not read."""
 
 
-def test_an_answer_that_nobody_takes_is_not_kept(server: Served) -> None:
+def test_an_answer_that_nobody_takes_is_not_kept(server: ApiProcess) -> None:
     """However much was asked for: what is not taken goes with the connection (more of it: test_readers.py)."""
     with unread(server) as reader:
         deadline = time.monotonic() + SOON
@@ -251,7 +251,7 @@ def test_an_answer_that_nobody_takes_is_not_kept(server: Served) -> None:
             time.sleep(0.1)
 
 
-def unread(server: Served, last: str = "") -> socket.socket:
+def unread(server: ApiProcess, last: str = "") -> socket.socket:
     """A connection on which much was asked for and nothing is read."""
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -263,7 +263,7 @@ def unread(server: Served, last: str = "") -> socket.socket:
     return reader
 
 
-def open_at(server: Served, connection: socket.socket) -> bool:
+def open_at(server: ApiProcess, connection: socket.socket) -> bool:
     """Whether a process still has the server's end: a socket without one has no inode (proc(5), /proc/net/tcp)."""
     port = connection.getsockname()[1]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
@@ -343,7 +343,7 @@ ODD = (
 
 @pytest.mark.parametrize("path", ODD, ids=range(len(ODD)))
 @pytest.mark.parametrize("method", [b"GET", b"POST", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"PURGE"])
-def test_odd_paths_lead_nowhere(server: Served, path: bytes, method: bytes) -> None:
+def test_odd_paths_lead_nowhere(server: ApiProcess, path: bytes, method: bytes) -> None:
     """Never an error of the server, never elsewhere, never what is behind a credential; and nothing is repeated."""
     answer = server.raw(method + b" " + path + b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     if len(path) > 100_000 and answer.status == 0:
@@ -356,7 +356,7 @@ def test_odd_paths_lead_nowhere(server: Served, path: bytes, method: bytes) -> N
         assert json.loads(answer.body)["status"] == answer.status
 
 
-def test_what_may_be_done_there_is_said(server: Served) -> None:
+def test_what_may_be_done_there_is_said(server: ApiProcess) -> None:
     answer = server.call("OPTIONS", "/v1/locate")
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
     assert server.call("HEAD", "/v1/requests", server.key("operator")).status == 405
@@ -386,7 +386,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-def test_odd_bodies_are_refused(server: Served, body: bytes) -> None:
+def test_odd_bodies_are_refused(server: ApiProcess, body: bytes) -> None:
     answer = create(server, body)
     assert answer.status in {400, 422}
     assert answer.slug in {"call-unusable", "people-unusable"}
@@ -394,7 +394,7 @@ def test_odd_bodies_are_refused(server: Served, body: bytes) -> None:
 
 @pytest.mark.parametrize("where", ["/v1/locate", "/v1/holds", "/v1/access/keys", "/opendsr/v2/requests"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-def test_odd_bodies_are_refused_everywhere(server: Served, where: str, body: bytes) -> None:
+def test_odd_bodies_are_refused_everywhere(server: ApiProcess, where: str, body: bytes) -> None:
     who = server.staff("operator", "admin")
     answer = server.call("POST", where, {**who, "Content-Type": "application/json"}, body)
     assert answer.status in {400, 422}
@@ -416,19 +416,19 @@ def test_odd_bodies_are_refused_everywhere(server: Served, where: str, body: byt
         "application/json-seq",
     ],
 )
-def test_what_is_not_said_to_be_json_is_not_read_as_json(server: Served, kind: str) -> None:
+def test_what_is_not_said_to_be_json_is_not_read_as_json(server: ApiProcess, kind: str) -> None:
     """So that no page of anybody's can make a browser send it without asking."""
     assert create(server, json.dumps(wish()).encode(), kind).status in {400, 422}
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "utf-16", "nonsense", '"'])
-def test_charsets_mean_nothing_in_json(server: Served, charset: str) -> None:
+def test_charsets_mean_nothing_in_json(server: ApiProcess, charset: str) -> None:
     """RFC 8259, 8.1 and 11: it is UTF-8, whatever a parameter says."""
     body = json.dumps(wish(), ensure_ascii=False).encode()
     assert create(server, body, f"application/json; charset={charset}").status == 201
 
 
-def test_a_list_in_another_charset(server: Served) -> None:
+def test_a_list_in_another_charset(server: ApiProcess) -> None:
     headers = {**server.key("operator"), "Idempotency-Key": f"k{next(_NOBODY)}", "Content-Type": "text/csv"}
     for text in (
         "email\njörg@mail.example\n".encode("utf-16"),
@@ -441,7 +441,7 @@ def test_a_list_in_another_charset(server: Served) -> None:
         assert (answer.status, answer.slug) == (422, "people-unusable")
 
 
-def test_odd_headers(server: Served) -> None:
+def test_odd_headers(server: ApiProcess) -> None:
     for name, value in (
         ("Idempotency-Key", b"\xff\xfe"),
         ("Idempotency-Key", b"x" * 201),
@@ -464,18 +464,18 @@ def test_odd_headers(server: Served) -> None:
         assert answer.status in {400, 401, 422}, name
 
 
-def test_it_ends_when_it_is_told_to(server: Served, town: Town, tmp_path: Path) -> None:
+def test_it_ends_when_it_is_told_to(server: ApiProcess, calltrack: CompanyStack, tmp_path: Path) -> None:
     """Also while somebody trickles."""
-    with served(town, tmp_path, CALL_TIMEOUT="PT2S") as made, made.connected() as connection:
+    with served(calltrack, tmp_path, CALL_TIMEOUT="PT2S") as made, made.connected() as connection:
         connection.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         assert made.call("GET", "/readyz").status == 200
         assert made.end() == 0
 
 
-def test_it_ends_while_a_batch_is_watched(town: Town, tmp_path: Path) -> None:
+def test_it_ends_while_a_batch_is_watched(calltrack: CompanyStack, tmp_path: Path) -> None:
     """Nobody works on the batch: it would be watched for five minutes. Two watch, and one of them does not read."""
-    with served(town, tmp_path, "--no-worker") as made:
-        operator, uid = made.key("operator"), begun(made, town)
+    with served(calltrack, tmp_path, "--no-worker") as made:
+        operator, uid = made.key("operator"), begun(made, calltrack)
         with made.connected() as reads, made.connected() as silent:
             for one in (reads, silent):
                 authorization = operator["Authorization"]
@@ -489,13 +489,13 @@ def test_it_ends_while_a_batch_is_watched(town: Town, tmp_path: Path) -> None:
         assert "Traceback" not in made.log.read_text()
 
 
-def test_it_ends_while_a_call_takes_longer_than_it_waits(town: Town, tmp_path: Path) -> None:
+def test_it_ends_while_a_call_takes_longer_than_it_waits(calltrack: CompanyStack, tmp_path: Path) -> None:
     """A call may take a minute here; who is in the middle of one is told to come again, and nothing is logged of it.
 
     Two others read nothing of what they asked for.
     """
     with (
-        served(town, tmp_path, CALL_TIMEOUT="PT60S") as made,
+        served(calltrack, tmp_path, CALL_TIMEOUT="PT60S") as made,
         made.connected() as connection,
         unread(made),
         unread(made, "Connection: close\r\n"),
@@ -513,11 +513,11 @@ def test_it_ends_while_a_call_takes_longer_than_it_waits(town: Town, tmp_path: P
         assert "Traceback" not in made.log.read_text()
 
 
-def begun(server: Served, town: Town) -> str:
+def begun(server: ApiProcess, calltrack: CompanyStack) -> str:
     """A batch that was started."""
-    client = town.company.clients[2].id
+    client = calltrack.company.clients[2].id
     headers = {**server.key("operator"), "Idempotency-Key": f"k{next(_NOBODY)}"}
-    listed = f"caller_id\n{town.company.callers_of(client)[0]}\n".encode()
+    listed = f"caller_id\n{calltrack.company.callers_of(client)[0]}\n".encode()
     path = f"/v1/batches?controller=client:{client}"
     plan = json.loads(server.call("POST", path, {**headers, "Content-Type": "text/csv"}, listed).body)
     started = server.call("POST", f"/v1/batches/{plan['batch']}/start", server.key("operator"), digest=plan["digest"])

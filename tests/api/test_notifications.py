@@ -19,8 +19,8 @@ import pytest
 import sqlalchemy as sa
 import standardwebhooks
 from pydantic import HttpUrl, SecretStr, ValidationError
-from tests.support.api import GRACE, Door, once, opened_door
-from tests.support.installation import Town
+from tests.support.api import GRACE, ApiHarness, once, open_api
+from tests.support.installation import CompanyStack
 from tests.support.notifications import KEY, SECRET, Receiver, deliver, hook, letters_of, rows, waited
 
 from expunge_config.api_settings import ApiSettings, Webhook
@@ -37,35 +37,39 @@ URL = "/v1/me/erasure"
 
 
 @contextmanager
-def told_to(town: Town, home: Path, receiver: Receiver, *, freeze: bool = False, **members: Any) -> Iterator[Door]:
+def told_to(
+    calltrack: CompanyStack, home: Path, receiver: Receiver, *, freeze: bool = False, **members: Any
+) -> Iterator[ApiHarness]:
     settings = {"webhooks": {"app": hook(receiver.url, **members)}, "freeze": "app" if freeze else None}
-    with opened_door(town, home, api=settings) as door:
-        yield door
+    with open_api(calltrack, home, api=settings) as api:
+        yield api
 
 
-def ask(door: Door, **members: object) -> tuple[int, str]:
-    (holder,) = door.office.town.take_holders()
-    made = door.client.post(URL, json={"scope": "account", **members}, headers=once(door.person(user_id=holder)))
+def ask(api: ApiHarness, **members: object) -> tuple[int, str]:
+    (holder,) = api.installation.calltrack.take_holders()
+    made = api.client.post(URL, json={"scope": "account", **members}, headers=once(api.person(user_id=holder)))
     assert made.status_code == 201, made.text
     return holder, str(made.json()["id"])
 
 
-def address_of(door: Door, holder: int) -> str:
-    return next(one.user.email for one in door.office.town.company.holders() if one.user.id == holder)
+def address_of(api: ApiHarness, holder: int) -> str:
+    return next(one.user.email for one in api.installation.calltrack.company.holders() if one.user.id == holder)
 
 
-def test_from_acceptance_to_closing_signed_and_in_order(town: Town, tmp_path: Path, receiver: Receiver) -> None:
-    with told_to(town, tmp_path, receiver) as door:
-        (holder,) = town.take_holders()
-        person = door.person(user_id=holder, email=address_of(door, holder))
-        made = door.client.post(URL, json={"scope": "account", "waiveGrace": True}, headers=once(person))
+def test_from_acceptance_to_closing_signed_and_in_order(
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver
+) -> None:
+    with told_to(calltrack, tmp_path, receiver) as api:
+        (holder,) = calltrack.take_holders()
+        person = api.person(user_id=holder, email=address_of(api, holder))
+        made = api.client.post(URL, json={"scope": "account", "waiveGrace": True}, headers=once(person))
         request = made.json()["id"]
-        deliver(door)
-        door.work()
-        deliver(door)
-        door.settle()
-        deliver(door)
-        deliver(door)
+        deliver(api)
+        api.work()
+        deliver(api)
+        api.settle()
+        deliver(api)
+        deliver(api)
     assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
     assert receiver.data(0) == {"request": request, "controller": "calltrack", "state": "scheduled", "receipt": None}
     assert (receiver.data(1)["outcome"], receiver.data(1)["state"]) == ("partially-erased", "partially-erased")
@@ -76,7 +80,7 @@ def test_from_acceptance_to_closing_signed_and_in_order(town: Town, tmp_path: Pa
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         right = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
         assert headers["webhook-signature"] == f"v1,{right}"
-        assert address_of(door, holder).encode() not in body
+        assert address_of(api, holder).encode() not in body
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 3
 
 
@@ -94,15 +98,17 @@ def test_a_receiver_verifies_a_webhook_with_the_standards_library(receiver: Rece
             verifier.verify(changed_body, changed_headers)
 
 
-def test_a_member_that_no_store_spells_so_is_refused(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+def test_a_member_that_no_store_spells_so_is_refused(
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver
+) -> None:
     """It can never be planned: the request ends, with the reason and without its identifiers; the clock stops."""
-    client = town.company.clients[1].id
+    client = calltrack.company.clients[1].id
     wish = {
         "controller": f"client:0{client}",
-        "identifiers": {"caller_id": str(town.company.callers_of(client)[0])},
+        "identifiers": {"caller_id": str(calltrack.company.callers_of(client)[0])},
     }
-    with told_to(town, tmp_path, receiver) as door:
-        operator, post = door.key(Role.OPERATOR), door.client.post
+    with told_to(calltrack, tmp_path, receiver) as api:
+        operator, post = api.key(Role.OPERATOR), api.client.post
         for refused in (
             post("/v1/locate", json=wish, headers=operator),
             post(
@@ -111,38 +117,40 @@ def test_a_member_that_no_store_spells_so_is_refused(town: Town, tmp_path: Path,
         ):
             assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "people-unusable")
         at = f"/v1/requests/{post('/v1/requests', json=wish, headers=once(operator)).json()['id']}"
-        deliver(door)
-        door.work()
-        deliver(door)
-        told = door.client.get(at, headers=operator).json()
+        deliver(api)
+        api.work()
+        deliver(api)
+        told = api.client.get(at, headers=operator).json()
         assert (told["state"], told["reason"], told["batch"]) == ("denied", "member-unusable", None)
         assert "client_id" in told["failure"]
         assert str(client) not in told["failure"]
-        with reading(door.office.workspace.ledger) as connection:
+        with reading(api.installation.workspace.ledger) as connection:
             there = repository.by_uid(connection, told["id"])
             assert (there.wrapped_key, there.sealed_identifiers, scheduler.deferred(connection)) == (None, None, [])
-            assert response_deadlines.how_many_due(connection, door.at + timedelta(days=400)) == 0
+            assert response_deadlines.how_many_due(connection, api.at + timedelta(days=400)) == 0
         for verb, slug in (("cancel", "already-over"), ("retry", "not-possible-now")):
             assert post(f"{at}/{verb}", headers=operator).json()["type"].endswith(f"/{slug}")
-        trail = door.client.get("/v1/audit", headers=door.key(Role.AUDITOR)).json()["items"]
+        trail = api.client.get("/v1/audit", headers=api.key(Role.AUDITOR)).json()["items"]
         assert ("worker", "request.deny", told["id"], "member-unusable") in [
             (one["actor"], one["action"], one["target"], one["result"]) for one in trail
         ]
     assert receiver.told == ["request.accepted", "request.denied"]
 
 
-def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+def test_a_process_that_was_away_tells_all_of_it_in_order(
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver
+) -> None:
     """Committed and not delivered, by a process that was killed then: another one, with this ledger, delivers."""
-    with told_to(town, tmp_path, receiver) as door:
-        ask(door, waiveGrace=True)
-        door.work()
-        door.settle()
-        outbox.enqueue_changes(door.office.workspace, door.at)
-        delivery._claim(door.office.workspace, door.at)  # and died before it sent anything
-        with opened(door.office.settings, installed()) as fresh:
-            delivery.deliver_due(fresh, lambda: door.at)
+    with told_to(calltrack, tmp_path, receiver) as api:
+        ask(api, waiveGrace=True)
+        api.work()
+        api.settle()
+        outbox.enqueue_changes(api.installation.workspace, api.at)
+        delivery._claim(api.installation.workspace, api.at)  # and died before it sent anything
+        with opened(api.installation.settings, installed()) as fresh:
+            delivery.deliver_due(fresh, lambda: api.at)
             assert receiver.told == []
-            later = door.at + delivery.CLAIM
+            later = api.at + delivery.CLAIM
             delivery.deliver_due(fresh, lambda: later)
             assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
             assert outbox.enqueue_changes(fresh, later) == 0
@@ -159,7 +167,7 @@ def test_a_process_that_was_away_tells_all_of_it_in_order(town: Town, tmp_path: 
     ],
 )
 def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 - fixtures
-    town: Town,
+    calltrack: CompanyStack,
     tmp_path: Path,
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
@@ -168,20 +176,20 @@ def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 -
 ) -> None:
     monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
     receiver.answers = [answer, answer]
-    with told_to(town, tmp_path, receiver) as door:
-        holder, request = ask(door)
-        deliver(door)
-        undone = door.client.post(f"{URL}/{request}/cancel", headers=door.person(user_id=holder))
+    with told_to(calltrack, tmp_path, receiver) as api:
+        holder, request = ask(api)
+        deliver(api)
+        undone = api.client.post(f"{URL}/{request}/cancel", headers=api.person(user_id=holder))
         assert undone.status_code == 200
-        deliver(door)
+        deliver(api)
         assert receiver.told == ["request.accepted"]  # its pause is not over; nothing overtakes it
-        assert [one["failure"] for one in rows(door)] == [why, None]
-        door.at += delivery.FIRST_PAUSE
-        deliver(door)
+        assert [one["failure"] for one in rows(api)] == [why, None]
+        api.at += delivery.FIRST_PAUSE
+        deliver(api)
         assert receiver.told == ["request.accepted"] * 2
-        assert "expunge_notices_waiting 2.0" in door.client.get("/metrics").text
-        door.at += delivery.FIRST_PAUSE * 2
-        deliver(door)
+        assert "expunge_notices_waiting 2.0" in api.client.get("/metrics").text
+        api.at += delivery.FIRST_PAUSE * 2
+        deliver(api)
     assert receiver.told == [*["request.accepted"] * 3, "request.cancelled"]
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 2
     assert len({headers["webhook-signature"] for headers, _ in receiver.calls}) == 4
@@ -219,50 +227,54 @@ LATE = 15.0
 """Seconds that no delivery takes whose time is one."""
 
 
-def test_an_answer_that_trickles_is_not_waited_for(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_trickles_is_not_waited_for(
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
     with trickling() as slow:
         began = time.monotonic()
         with pytest.raises(webhooks.NotDeliveredError, match="no answer in time"):
             _within(LATE, lambda: webhooks.post(hook(slow.url), "msg_1", {}, now()))
         assert time.monotonic() - began < LATE
-        with told_to(town, tmp_path, slow) as door:
-            ask(door)
-            _within(LATE, lambda: deliver(door))
-            assert [one["failure"] for one in rows(door)] == ["no answer in time"]
+        with told_to(calltrack, tmp_path, slow) as api:
+            ask(api)
+            _within(LATE, lambda: deliver(api))
+            assert [one["failure"] for one in rows(api)] == ["no answer in time"]
 
 
 def test_who_is_slow_holds_nobody_up(
-    town: Town, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve notices for who trickles, due before those of the other: four are tried, then it is others' turn."""
     monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
     with (
         trickling() as slow,
-        opened_door(town, tmp_path, api={"webhooks": {"a": hook(slow.url), "b": hook(receiver.url)}}) as door,
+        open_api(calltrack, tmp_path, api={"webhooks": {"a": hook(slow.url), "b": hook(receiver.url)}}) as api,
     ):
         for _ in range(12):
-            ask(door)
-        _within(LATE, lambda: deliver(door))
+            ask(api)
+        _within(LATE, lambda: deliver(api))
         assert len(receiver.calls) == 12
         assert len(slow.calls) <= delivery.IN_PARALLEL
-        left = [one for one in rows(door) if one["channel"] == "webhook:a"]
+        left = [one for one in rows(api) if one["channel"] == "webhook:a"]
         assert sorted(one["attempts"] for one in left) == [0] * (12 - len(slow.calls)) + [1] * len(slow.calls)
         tried = len(slow.calls)
-        _within(LATE, lambda: deliver(door))
+        _within(LATE, lambda: deliver(api))
         assert tried < len(slow.calls) <= 2 * delivery.IN_PARALLEL, "at the next look it is the next ones' turn"
 
 
-def test_the_worker_stops_while_an_answer_trickles(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_stops_while_an_answer_trickles(
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
-    with trickling() as slow, opened_door(town, tmp_path, api={"webhooks": {"app": hook(slow.url)}}) as door:
+    with trickling() as slow, open_api(calltrack, tmp_path, api={"webhooks": {"app": hook(slow.url)}}) as api:
         for _ in range(12):
-            ask(door)
-        worker = Worker(door.office.workspace, door.clock)
+            ask(api)
+        worker = Worker(api.installation.workspace, api.clock)
         worker.start()
         waited(lambda: bool(slow.calls))
         _within(LATE, worker.stop)
-        assert {one["delivered_at"] for one in rows(door)} == {None}
+        assert {one["delivered_at"] for one in rows(api)} == {None}
 
 
 def _within(seconds: float, job: Callable[[], object]) -> None:
@@ -283,144 +295,146 @@ def _within(seconds: float, job: Callable[[], object]) -> None:
         raise failed[0]
 
 
-def test_given_up_after_three_days_and_seen(town: Town, tmp_path: Path) -> None:
+def test_given_up_after_three_days_and_seen(calltrack: CompanyStack, tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound and not listening: connections are refused
         taken.bind(("127.0.0.1", 0))
         nobody = Receiver(f"http://127.0.0.1:{taken.getsockname()[1]}/hook")
-        with told_to(town, tmp_path, nobody) as door:
-            ask(door)
-            started, attempts = door.at, []
-            while door.at < started + timedelta(days=4):
-                deliver(door)
-                (row,) = rows(door)
+        with told_to(calltrack, tmp_path, nobody) as api:
+            ask(api)
+            started, attempts = api.at, []
+            while api.at < started + timedelta(days=4):
+                deliver(api)
+                (row,) = rows(api)
                 attempts.append(row["attempts"])
-                door.at += timedelta(hours=3)
+                api.at += timedelta(hours=3)
             assert row["failure"] == "not reached (ConnectError)"
             assert row["attempts"] < 20
             assert attempts[-1] == attempts[-5]
-            numbers = door.client.get("/metrics").text
+            numbers = api.client.get("/metrics").text
             assert "expunge_notices_given_up 1.0" in numbers
             assert "expunge_notices_waiting 0.0" in numbers
 
 
-def test_frozen_at_acceptance_and_unfrozen_by_undo(town: Town, tmp_path: Path, receiver: Receiver) -> None:
-    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
-        holder, request = ask(door)
-        deliver(door)
+def test_frozen_at_acceptance_and_unfrozen_by_undo(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> None:
+    with told_to(calltrack, tmp_path, receiver, freeze=True, origins=("controller",)) as api:
+        holder, request = ask(api)
+        deliver(api)
         assert (receiver.told, receiver.data(0)["request"]) == (["account.freeze"], request)
-        door.client.post(f"{URL}/{request}/cancel", headers=door.person(user_id=holder))
-        deliver(door)
+        api.client.post(f"{URL}/{request}/cancel", headers=api.person(user_id=holder))
+        deliver(api)
         assert receiver.told == ["account.freeze", "account.unfreeze"]
-        _, denied = ask(door)
-        deliver(door)
+        _, denied = ask(api)
+        deliver(api)
         reason = {"reason": "fraud-suspected"}
-        door.client.post(f"/v1/requests/{denied}/deny", json=reason, headers=door.staff("operator"))
-        deliver(door)
+        api.client.post(f"/v1/requests/{denied}/deny", json=reason, headers=api.staff("operator"))
+        deliver(api)
     assert receiver.told[2:] == ["account.freeze", "account.unfreeze"]
 
 
-def asked_by(door: Door, holder: int) -> str:
-    made = door.client.post(URL, json={"scope": "account"}, headers=once(door.person(user_id=holder)))
+def asked_by(api: ApiHarness, holder: int) -> str:
+    made = api.client.post(URL, json={"scope": "account"}, headers=once(api.person(user_id=holder)))
     assert made.status_code == 201, made.text
     return str(made.json()["id"])
 
 
-def taken_back(door: Door, holder: int, request: str) -> None:
-    assert door.client.post(f"{URL}/{request}/cancel", headers=door.person(user_id=holder)).status_code == 200
+def taken_back(api: ApiHarness, holder: int, request: str) -> None:
+    assert api.client.post(f"{URL}/{request}/cancel", headers=api.person(user_id=holder)).status_code == 200
 
 
-def test_frozen_is_the_account_of_who_undoes_and_asks_anew(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+def test_frozen_is_the_account_of_who_undoes_and_asks_anew(
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver
+) -> None:
     """The receiver was down for a moment: the second request does not overtake the first; others do not wait."""
-    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
-        holder, first = ask(door)
-        deliver(door)
-        taken_back(door, holder, first)
+    with told_to(calltrack, tmp_path, receiver, freeze=True, origins=("controller",)) as api:
+        holder, first = ask(api)
+        deliver(api)
+        taken_back(api, holder, first)
         receiver.answers = [503]
-        deliver(door)
-        second = asked_by(door, holder)
-        _, other = ask(door)
-        deliver(door)
+        deliver(api)
+        second = asked_by(api, holder)
+        _, other = ask(api)
+        deliver(api)
         assert receiver.told == ["account.freeze", "account.unfreeze", "account.freeze"]
         assert receiver.data(2)["request"] == other
-        door.at += delivery.FIRST_PAUSE
-        deliver(door)
+        api.at += delivery.FIRST_PAUSE
+        deliver(api)
     assert receiver.told[3:] == ["account.unfreeze", "account.freeze"]
     assert [receiver.data(place)["request"] for place in (3, 4)] == [first, second]
 
 
 def test_frozen_is_the_account_also_where_the_undoing_was_given_up(
-    town: Town, tmp_path: Path, receiver: Receiver
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver
 ) -> None:
     """What was given up keeps nobody waiting."""
-    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
-        holder, first = ask(door)
-        deliver(door)
-        taken_back(door, holder, first)
+    with told_to(calltrack, tmp_path, receiver, freeze=True, origins=("controller",)) as api:
+        holder, first = ask(api)
+        deliver(api)
+        taken_back(api, holder, first)
         receiver.answers = [503, 503]
-        deliver(door)
-        door.at += delivery.GIVE_UP_AFTER
-        asked_by(door, holder)
-        deliver(door)
+        deliver(api)
+        api.at += delivery.GIVE_UP_AFTER
+        asked_by(api, holder)
+        deliver(api)
     assert receiver.told == ["account.freeze", *["account.unfreeze"] * 2, "account.freeze"]
 
 
 def test_undone_and_asked_anew_while_others_are_noted(
-    town: Town, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    calltrack: CompanyStack, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two pages of those with news: the end of the first request is told before the beginning of the second."""
     monkeypatch.setattr(outbox, "_AT_ONCE", 1)
     note = outbox._note
-    with told_to(town, tmp_path, receiver, freeze=True, origins=("controller",)) as door:
-        holder, first = ask(door)
-        deliver(door)
-        ask(door)
+    with told_to(calltrack, tmp_path, receiver, freeze=True, origins=("controller",)) as api:
+        holder, first = ask(api)
+        deliver(api)
+        ask(api)
 
         def meanwhile(*given: Any) -> bool:
             monkeypatch.setattr(outbox, "_note", note)
-            taken_back(door, holder, first)
-            asked_by(door, holder)
+            taken_back(api, holder, first)
+            asked_by(api, holder)
             return note(*given)
 
         monkeypatch.setattr(outbox, "_note", meanwhile)
-        deliver(door)
-        deliver(door)
+        deliver(api)
+        deliver(api)
     assert receiver.told == ["account.freeze"] * 2 + ["account.unfreeze", "account.freeze"]
 
 
-def test_only_whose_requests_it_is_told_of(town: Town, tmp_path: Path, receiver: Receiver) -> None:
-    mine, other = (one.id for one in town.company.clients[:2])
-    with told_to(town, tmp_path, receiver, controller=f"client:{mine}") as door:
-        ask(door)
-        key = door.key(Role.REQUESTER)
+def test_only_whose_requests_it_is_told_of(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> None:
+    mine, other = (one.id for one in calltrack.company.clients[:2])
+    with told_to(calltrack, tmp_path, receiver, controller=f"client:{mine}") as api:
+        ask(api)
+        key = api.key(Role.REQUESTER)
         for client in (mine, other):
             wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}}
-            assert door.client.post("/v1/requests", json=wish, headers=once(key)).status_code == 201
-        deliver(door)
+            assert api.client.post("/v1/requests", json=wish, headers=once(key)).status_code == 201
+        deliver(api)
     assert [receiver.data(place)["controller"] for place in range(len(receiver.calls))] == [f"client:{mine}"]
 
 
-def test_a_hold_that_may_not_be_told_is_not_told(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+def test_a_hold_that_may_not_be_told_is_not_told(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> None:
     told: dict[bool, list[str]] = {}
     for undisclosed in (True, False):
-        with told_to(town, tmp_path / str(undisclosed), receiver) as door:
-            (holder,) = town.take_holders()
+        with told_to(calltrack, tmp_path / str(undisclosed), receiver) as api:
+            (holder,) = calltrack.take_holders()
             people = [{"user_id": str(holder)}]
             hold = {"people": people, "ground": "A dispute", "undisclosed": undisclosed}
-            placed = door.client.post("/v1/holds", json=hold, headers=door.staff("operator"))
+            placed = api.client.post("/v1/holds", json=hold, headers=api.staff("operator"))
             assert placed.status_code == 201, placed.text
             wish = {"scope": "account", "waiveGrace": True}
-            door.client.post(URL, json=wish, headers=once(door.person(user_id=holder)))
-            door.work()
-            deliver(door)
+            api.client.post(URL, json=wish, headers=once(api.person(user_id=holder)))
+            api.work()
+            deliver(api)
             told[undisclosed] = receiver.told
             receiver.calls.clear()
     assert told == {True: ["request.accepted"], False: ["request.accepted", "request.on-hold"]}
 
 
-def test_the_worker_delivers(town: Town, tmp_path: Path, receiver: Receiver) -> None:
+def test_the_worker_delivers(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> None:
     settings = {"webhooks": {"app": hook(receiver.url)}, "tick": timedelta(milliseconds=50)}
-    with opened_door(town, tmp_path, worker=True, api=settings) as door:
-        ask(door)
+    with open_api(calltrack, tmp_path, worker=True, api=settings) as api:
+        ask(api)
         waited(lambda: receiver.told == ["request.accepted"])
 
 
@@ -432,26 +446,26 @@ def test_secrets_that_sign_nothing_are_refused() -> None:
 
 
 def test_letters_in_plain_words_and_then_the_address_is_gone(
-    town: Town, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    calltrack: CompanyStack, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "expunge")
     box, address = tmp_path / "letters", "kathrin.canary@mail.example"
-    with opened_door(town, tmp_path, api={"letters": box}) as door:
-        (holder,) = town.take_holders()
-        own = address_of(door, holder)
-        claims = {**door.claims(user_id=holder, email=own), "contact": address}
-        headers = once({"Authorization": f"Bearer {door.app.sign(claims)}"})
-        made = door.client.post(URL, json={"scope": "account"}, headers=headers)
+    with open_api(calltrack, tmp_path, api={"letters": box}) as api:
+        (holder,) = calltrack.take_holders()
+        own = address_of(api, holder)
+        claims = {**api.claims(user_id=holder, email=own), "contact": address}
+        headers = once({"Authorization": f"Bearer {api.app.sign(claims)}"})
+        made = api.client.post(URL, json={"scope": "account"}, headers=headers)
         assert made.status_code == 201, made.text
-        deliver(door)
-        door.at += GRACE
-        door.work()
-        deliver(door)
-        assert contacts(door) == [True]
-        door.settle()
-        deliver(door)
-        assert contacts(door) == [False]
-        series = door.client.get(f"{URL}/{made.json()['id']}", headers=door.person(user_id=holder)).json()["receipt"]
+        deliver(api)
+        api.at += GRACE
+        api.work()
+        deliver(api)
+        assert contacts(api) == [True]
+        api.settle()
+        deliver(api)
+        assert contacts(api) == [False]
+        series = api.client.get(f"{URL}/{made.json()['id']}", headers=api.person(user_id=holder)).json()["receipt"]
         assert series
     accepted, erased, closed = letters_of(box)
     assert {one.stat().st_mode & 0o777 for one in box.iterdir()} == {0o600}
@@ -460,7 +474,7 @@ def test_letters_in_plain_words_and_then_the_address_is_gone(
         assert "From: Calltrack Ltd <privacy@calltrack.example>" in letter
         assert made.json()["id"] in letter
     assert '"My account and everything in it"' in " ".join(accepted.split())
-    until = (door.at).strftime("%d %B %Y").lstrip("0")
+    until = (api.at).strftime("%d %B %Y").lstrip("0")
     assert f"Until {until}" in " ".join(accepted.split())
     assert "Log files are not affected" in " ".join(accepted.split())
     assert "except for what has to be kept" in " ".join(erased.split())
@@ -473,58 +487,58 @@ def test_letters_in_plain_words_and_then_the_address_is_gone(
     assert not any(canary in caplog.text for canary in (address, "kathrin", own))
 
 
-def contacts(door: Door) -> list[bool]:
-    with reading(door.office.workspace.ledger) as connection:
+def contacts(api: ApiHarness) -> list[bool]:
+    with reading(api.installation.workspace.ledger) as connection:
         found = connection.execute(sa.text("SELECT contact_key, sealed_contact FROM request"))
         return [row.contact_key is not None or row.sealed_contact is not None for row in found]
 
 
-def test_undone_the_address_goes_with_the_last_letter(town: Town, tmp_path: Path) -> None:
+def test_undone_the_address_goes_with_the_last_letter(calltrack: CompanyStack, tmp_path: Path) -> None:
     box = tmp_path / "letters"
-    with opened_door(town, tmp_path, api={"letters": box}) as door:
-        (holder,) = town.take_holders()
-        token = door.app.sign({**door.claims(user_id=holder), "contact": "ann@mail.example"})
-        made = door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
-        door.client.post(f"{URL}/{made.json()['id']}/cancel", headers=door.person(user_id=holder))
-        deliver(door)
-        assert contacts(door) == [False]
+    with open_api(calltrack, tmp_path, api={"letters": box}) as api:
+        (holder,) = calltrack.take_holders()
+        token = api.app.sign({**api.claims(user_id=holder), "contact": "ann@mail.example"})
+        made = api.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+        api.client.post(f"{URL}/{made.json()['id']}/cancel", headers=api.person(user_id=holder))
+        deliver(api)
+        assert contacts(api) == [False]
     accepted, cancelled = letters_of(box)
     assert "taken back before anything was deleted" in " ".join(cancelled.split())
     assert "Until" in accepted
 
 
-def test_no_letters_no_address_kept(door: Door) -> None:
-    (holder,) = door.office.town.take_holders()
-    token = door.app.sign({**door.claims(user_id=holder), "contact": "ann@mail.example"})
-    door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
-    assert contacts(door) == [False]
+def test_no_letters_no_address_kept(api: ApiHarness) -> None:
+    (holder,) = api.installation.calltrack.take_holders()
+    token = api.app.sign({**api.claims(user_id=holder), "contact": "ann@mail.example"})
+    api.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+    assert contacts(api) == [False]
 
 
 @pytest.mark.parametrize(
     "contact",
     ["", "ann", "ann@", "@mail.example", "a@b.example, c@d.example", "Ann <ann@mail.example>", "a@b@c", "a;b@c.d"],
 )
-def test_what_is_no_address_is_refused_and_not_repeated(town: Town, tmp_path: Path, contact: str) -> None:
-    with opened_door(town, tmp_path, api={"letters": tmp_path / "letters"}) as door:
-        (holder,) = town.take_holders()
-        token = door.app.sign({**door.claims(user_id=holder), "contact": contact})
-        refused = door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+def test_what_is_no_address_is_refused_and_not_repeated(calltrack: CompanyStack, tmp_path: Path, contact: str) -> None:
+    with open_api(calltrack, tmp_path, api={"letters": tmp_path / "letters"}) as api:
+        (holder,) = calltrack.take_holders()
+        token = api.app.sign({**api.claims(user_id=holder), "contact": contact})
+        refused = api.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
         assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "contact-unusable")
         assert "mail.example" not in refused.text
 
 
-def test_a_directory_that_cannot_be_written_is_tried_again(town: Town, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_tried_again(calltrack: CompanyStack, tmp_path: Path) -> None:
     box = tmp_path / "letters"
     box.write_text("a file is in the way")
-    with opened_door(town, tmp_path, api={"letters": box}) as door:
-        (holder,) = town.take_holders()
-        token = door.app.sign({**door.claims(user_id=holder), "contact": "ann@mail.example"})
-        door.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
-        deliver(door)
-        assert [one["failure"] for one in rows(door)] == [
+    with open_api(calltrack, tmp_path, api={"letters": box}) as api:
+        (holder,) = calltrack.take_holders()
+        token = api.app.sign({**api.claims(user_id=holder), "contact": "ann@mail.example"})
+        api.client.post(URL, json={"scope": "account"}, headers=once({"Authorization": f"Bearer {token}"}))
+        deliver(api)
+        assert [one["failure"] for one in rows(api)] == [
             "the directory for letters cannot be written (FileExistsError)"
         ]
         box.unlink()
-        door.at += delivery.FIRST_PAUSE
-        deliver(door)
+        api.at += delivery.FIRST_PAUSE
+        deliver(api)
         assert len(letters_of(box)) == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from tests.support.api import Door, once
+from tests.support.api import ApiHarness, once
 
 from expunge_orchestrator.api import schemas
 from expunge_orchestrator.api.schemas import examples
@@ -16,9 +16,9 @@ from expunge_orchestrator.auth.principals import Role
 JSON = "application/json"
 
 
-def test_every_body_has_an_example(door: Door) -> None:
+def test_every_body_has_an_example(api: ApiHarness) -> None:
     """What is sent, and what is answered where all went well. Receipts are files with a page of their own."""
-    document = door.client.get("/openapi.json").json()
+    document = api.client.get("/openapi.json").json()
     without = [
         label
         for label, content in bodies(document)
@@ -66,21 +66,21 @@ def test_examples_are_of_their_form() -> None:
     assert looked_at > 20
 
 
-def test_what_is_located_looks_like_that(door: Door) -> None:
-    client = door.office.town.company.clients[0].id
+def test_what_is_located_looks_like_that(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[0].id
     sought = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}}
-    told = door.client.post("/v1/locate", json=sought, headers=door.key(Role.OPERATOR)).json()
+    told = api.client.post("/v1/locate", json=sought, headers=api.key(Role.OPERATOR)).json()
     example: dict[str, Any] = examples.LOCATION
     for real, shown in ((told, example), (told["people"][0], example["people"][0])):
         assert set(real) == set(shown)
     assert set(told["notLookedInto"]) == set(example["notLookedInto"])
 
 
-def test_what_is_wrong_is_named(door: Door) -> None:
+def test_what_is_wrong_is_named(api: ApiHarness) -> None:
     """The members that the document has; what the caller made up is not repeated."""
     wish = {"controller": "", "identifiers": {"caller_id": ["ann@mail.example"]}, "evidence": {"checkedAt": "x"}}
-    answer = door.client.post(
-        "/v1/requests", json={**wish, "ann@mail.example": 1}, headers=once(door.key(Role.REQUESTER))
+    answer = api.client.post(
+        "/v1/requests", json={**wish, "ann@mail.example": 1}, headers=once(api.key(Role.REQUESTER))
     )
     assert answer.status_code == 422
     assert {one["at"] for one in answer.json()["errors"]} == {

@@ -15,11 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from httpx2 import Response
-from tests.support.api import Door, opened_door
-from tests.support.installation import Town
+from tests.support.api import ApiHarness, open_api
+from tests.support.installation import CompanyStack
 from tests.support.opendsr import DOMAIN, certificate_in
 from tests.support.people import make_caller
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.errors import KeysError
@@ -29,15 +29,15 @@ BASE = "/opendsr/v2"
 
 
 @pytest.fixture
-def door(town: Town, tmp_path: Path) -> Iterator[Door]:
-    with opened_door(town, tmp_path, api={"opendsr": certificate_in(tmp_path)}) as made:
+def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
+    with open_api(calltrack, tmp_path, api={"opendsr": certificate_in(tmp_path)}) as made:
         yield made
 
 
-def checked(door: Door, answer: Response) -> dict[str, object]:
+def checked(api: ApiHarness, answer: Response) -> dict[str, object]:
     """What a controller does: check the signature over the raw body before it reads it."""
     assert answer.headers["x-opendsr-processor-domain"] == DOMAIN
-    certificate = x509.load_pem_x509_certificate(door.client.get(f"{BASE}/certificate.pem").content)
+    certificate = x509.load_pem_x509_certificate(api.client.get(f"{BASE}/certificate.pem").content)
     public = certificate.public_key()
     assert isinstance(public, rsa.RSAPublicKey)
     signature = b64decode(answer.headers["x-opendsr-signature"])
@@ -45,13 +45,13 @@ def checked(door: Door, answer: Response) -> dict[str, object]:
     return dict(json.loads(answer.content))
 
 
-def wanted(door: Door, client: int, at: int, **changed: object) -> dict[str, object]:
-    caller = door.office.town.company.callers_of(client)[at]
+def wanted(api: ApiHarness, client: int, at: int, **changed: object) -> dict[str, object]:
+    caller = api.installation.calltrack.company.callers_of(client)[at]
     return {
         "regulation": "gdpr",
         "subject_request_id": str(uuid4()),
         "subject_request_type": "erasure",
-        "submitted_time": (door.at - timedelta(hours=3)).isoformat(),
+        "submitted_time": (api.at - timedelta(hours=3)).isoformat(),
         "subject_identities": [
             {"identity_type": "controller_customer_id", "identity_value": str(caller), "identity_format": "raw"}
         ],
@@ -60,58 +60,58 @@ def wanted(door: Door, client: int, at: int, **changed: object) -> dict[str, obj
     }
 
 
-def client_of(door: Door) -> tuple[int, dict[str, str]]:
-    client = door.office.town.company.clients[3].id
-    return client, door.key(Role.REQUESTER, controllers=(f"client:{client}",))
+def client_of(api: ApiHarness) -> tuple[int, dict[str, str]]:
+    client = api.installation.calltrack.company.clients[3].id
+    return client, api.key(Role.REQUESTER, controllers=(f"client:{client}",))
 
 
-def test_discovery_is_signed_and_says_what_is_supported(door: Door) -> None:
-    told = checked(door, door.client.get(f"{BASE}/discovery"))
+def test_discovery_is_signed_and_says_what_is_supported(api: ApiHarness) -> None:
+    told = checked(api, api.client.get(f"{BASE}/discovery"))
     assert told["supported_subject_request_types"] == ["erasure"]
     assert {"identity_type": "email", "identity_format": "raw"} in list(told["supported_identities"])  # type: ignore[call-overload]
     assert str(told["processor_certificate"]).startswith(f"https://{DOMAIN}/")
 
 
-def test_taken_in_carried_out_told(door: Door) -> None:
-    client, key = client_of(door)
-    asked = wanted(door, client, 0)
-    taken = checked(door, door.client.post(f"{BASE}/requests", json=asked, headers=key))
+def test_taken_in_carried_out_told(api: ApiHarness) -> None:
+    client, key = client_of(api)
+    asked = wanted(api, client, 0)
+    taken = checked(api, api.client.post(f"{BASE}/requests", json=asked, headers=key))
     assert json.loads(b64decode(str(taken["encoded_request"]))) == asked
     assert taken["controller_id"] == f"client:{client}"
     at = f"{BASE}/requests/{asked['subject_request_id']}"
-    assert checked(door, door.client.get(at, headers=key))["request_status"] == "pending"
-    door.work()
-    told = checked(door, door.client.get(at, headers=key))
+    assert checked(api, api.client.get(at, headers=key))["request_status"] == "pending"
+    api.work()
+    told = checked(api, api.client.get(at, headers=key))
     assert told["request_status"] == "completed"
     assert told["extensions"][DOMAIN]["state"] == "erased"  # type: ignore[index]
     assert str(told["extensions"][DOMAIN]["receipt"]).startswith("er_")  # type: ignore[index]
-    late = door.client.delete(at, headers=key)
+    late = api.client.delete(at, headers=key)
     assert (late.status_code, late.json()["error"]["errors"][0]["reason"]) == (409, "too-late")
 
 
-def test_again_it_is_the_same_and_another_content_is_refused(door: Door) -> None:
-    client, key = client_of(door)
-    asked = wanted(door, client, 1)
-    first = door.client.post(f"{BASE}/requests", json=asked, headers=key)
-    again = door.client.post(f"{BASE}/requests", json=asked, headers=key)
+def test_again_it_is_the_same_and_another_content_is_refused(api: ApiHarness) -> None:
+    client, key = client_of(api)
+    asked = wanted(api, client, 1)
+    first = api.client.post(f"{BASE}/requests", json=asked, headers=key)
+    again = api.client.post(f"{BASE}/requests", json=asked, headers=key)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert len(door.client.get("/v1/requests", headers=key).json()["items"]) == 1
-    other = {**asked, "subject_identities": wanted(door, client, 2)["subject_identities"]}
-    refused = door.client.post(f"{BASE}/requests", json=other, headers=key)
+    assert len(api.client.get("/v1/requests", headers=key).json()["items"]) == 1
+    other = {**asked, "subject_identities": wanted(api, client, 2)["subject_identities"]}
+    refused = api.client.post(f"{BASE}/requests", json=other, headers=key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, 400)
 
 
-def test_withdrawn(door: Door) -> None:
-    client, key = client_of(door)
-    asked = wanted(door, client, 3)
-    door.client.post(f"{BASE}/requests", json=asked, headers=key)
+def test_withdrawn(api: ApiHarness) -> None:
+    client, key = client_of(api)
+    asked = wanted(api, client, 3)
+    api.client.post(f"{BASE}/requests", json=asked, headers=key)
     at = f"{BASE}/requests/{asked['subject_request_id']}"
-    answer = door.client.delete(at, headers=key)
+    answer = api.client.delete(at, headers=key)
     assert answer.status_code == 202
-    checked(door, answer)
-    assert checked(door, door.client.get(at, headers=key))["request_status"] == "cancelled"
-    door.work()
-    assert door.client.get("/v1/requests", headers=key).json()["items"][0]["batch"] is None
+    checked(api, answer)
+    assert checked(api, api.client.get(at, headers=key))["request_status"] == "cancelled"
+    api.work()
+    assert api.client.get("/v1/requests", headers=key).json()["items"][0]["batch"] is None
 
 
 @pytest.mark.parametrize(
@@ -136,69 +136,69 @@ def test_withdrawn(door: Door) -> None:
         {"extensions": {DOMAIN: "client:1000000"}},
     ],
 )
-def test_what_is_refused_in_its_own_form(door: Door, changed: dict[str, object]) -> None:
-    client, key = client_of(door)
-    refused = door.client.post(f"{BASE}/requests", json=wanted(door, client, 4, **changed), headers=key)
+def test_what_is_refused_in_its_own_form(api: ApiHarness, changed: dict[str, object]) -> None:
+    client, key = client_of(api)
+    refused = api.client.post(f"{BASE}/requests", json=wanted(api, client, 4, **changed), headers=key)
     assert refused.status_code in {400, 404}
     assert refused.json()["error"]["code"] == refused.status_code
     assert "secret" not in refused.text
-    assert door.client.get("/v1/requests", headers=key).json()["items"] == []
+    assert api.client.get("/v1/requests", headers=key).json()["items"] == []
 
 
-def test_nobody_without_a_credential_and_nobody_elses(door: Door) -> None:
-    client, key = client_of(door)
-    asked = wanted(door, client, 5)
-    assert door.client.post(f"{BASE}/requests", json=asked).status_code == 401
-    door.client.post(f"{BASE}/requests", json=asked, headers=key)
-    other = door.key(Role.REQUESTER, controllers=(f"client:{client + 1}",))
-    assert door.client.get(f"{BASE}/requests/{asked['subject_request_id']}", headers=other).status_code == 404
+def test_nobody_without_a_credential_and_nobody_elses(api: ApiHarness) -> None:
+    client, key = client_of(api)
+    asked = wanted(api, client, 5)
+    assert api.client.post(f"{BASE}/requests", json=asked).status_code == 401
+    api.client.post(f"{BASE}/requests", json=asked, headers=key)
+    other = api.key(Role.REQUESTER, controllers=(f"client:{client + 1}",))
+    assert api.client.get(f"{BASE}/requests/{asked['subject_request_id']}", headers=other).status_code == 404
 
 
-def test_a_certificate_of_another_domain_is_not_used(town: Town, tmp_path: Path) -> None:
+def test_a_certificate_of_another_domain_is_not_used(calltrack: CompanyStack, tmp_path: Path) -> None:
     settings = certificate_in(tmp_path, "elsewhere.example")
-    with pytest.raises(KeysError), opened_door(town, tmp_path, api={"opendsr": settings}):
+    with pytest.raises(KeysError), open_api(calltrack, tmp_path, api={"opendsr": settings}):
         pass
 
 
-def test_pending_is_what_can_be_withdrawn(door: Door) -> None:
+def test_pending_is_what_can_be_withdrawn(api: ApiHarness) -> None:
     """A plan that waits for approval is not pending: to take it back would be refused."""
-    client, key = client_of(door)
-    asked = wanted(door, client, 6)
-    door.client.post(f"{BASE}/requests", json=asked, headers=key)
+    client, key = client_of(api)
+    asked = wanted(api, client, 6)
+    api.client.post(f"{BASE}/requests", json=asked, headers=key)
     at = f"{BASE}/requests/{asked['subject_request_id']}"
-    door.work()
+    api.work()
     for state in ("planned", "awaiting-approval"):
-        with door.office.workspace.ledger.begin() as connection:
+        with api.installation.workspace.ledger.begin() as connection:
             connection.execute(sa.update(batch).values(state=state))
-        told = checked(door, door.client.get(at, headers=key))
+        told = checked(api, api.client.get(at, headers=key))
         assert (told["request_status"], told["extensions"][DOMAIN]["state"]) == ("in_progress", state)  # type: ignore[index]
-        assert door.client.delete(at, headers=key).status_code == 409
+        assert api.client.delete(at, headers=key).status_code == 409
 
 
-def test_several_people_behind_it_is_an_end(door: Door, probe: Probe) -> None:
+def test_several_people_behind_it_is_an_end(api: ApiHarness, inspector: StoreInspector) -> None:
     """As the webhook and the receipt have it: denied, nothing was deleted."""
-    client, key = client_of(door)
-    one, other = make_caller(probe, client_id=client), make_caller(probe, client_id=client)
+    client, key = client_of(api)
+    one, other = make_caller(inspector, client_id=client), make_caller(inspector, client_id=client)
     identities = [
         {"identity_type": "controller_customer_id", "identity_value": str(one.id), "identity_format": "raw"},
         {"identity_type": "phone", "identity_value": other.phone, "identity_format": "raw"},
     ]
-    asked = wanted(door, client, 7, subject_identities=identities)
-    assert door.client.post(f"{BASE}/requests", json=asked, headers=key).status_code == 201
+    asked = wanted(api, client, 7, subject_identities=identities)
+    assert api.client.post(f"{BASE}/requests", json=asked, headers=key).status_code == 201
     at = f"{BASE}/requests/{asked['subject_request_id']}"
-    door.work()
+    api.work()
     for _ in range(2):
-        told = checked(door, door.client.get(at, headers=key))
+        told = checked(api, api.client.get(at, headers=key))
         more = told["extensions"][DOMAIN]  # type: ignore[index]
         assert (told["request_status"], more["state"], more["reason"]) == ("cancelled", "denied", "ambiguous")
         assert more["receipt"].startswith("er_")
-        door.settle()
+        api.settle()
 
 
-def test_what_is_refused_before_it_is_known_to_be_of_opendsr_is_documented(door: Door) -> None:
-    _, key = client_of(door)
-    paths = door.client.get(f"{BASE}/openapi.json").json()["paths"]
-    answer = door.client.get(f"{BASE}/requests/%02", headers=key)
+def test_what_is_refused_before_it_is_known_to_be_of_opendsr_is_documented(api: ApiHarness) -> None:
+    _, key = client_of(api)
+    paths = api.client.get(f"{BASE}/openapi.json").json()["paths"]
+    answer = api.client.get(f"{BASE}/requests/%02", headers=key)
     documented = paths["/requests/{subject_request_id}"]["get"]["responses"][str(answer.status_code)]["content"]
     assert answer.status_code == 404
     assert answer.headers["content-type"] in documented

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.routing import Route
-from tests.support.api import opened_door
+from tests.support.api import open_api
 from tests.support.api_permissions import EVERYBODY, MAY, ROLES, STAFF, WHOLE, Cells
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 
 from expunge_orchestrator.ledger.request_tables import api_key
@@ -21,14 +21,14 @@ TYPED = {f"/{name}" for name in ("role-missing", "controllers-missing", "credent
 
 
 @pytest.fixture(scope="module")
-def cells(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
+def cells(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
     home = tmp_path_factory.mktemp("matrix")
-    with opened_door(
-        town,
+    with open_api(
+        calltrack,
         home,
         api={"opendsr": certificate_in(home), "calls_per_minute": 100000, "calls_per_minute_unknown": 100000},
-    ) as door:
-        yield Cells(door)
+    ) as api:
+        yield Cells(api)
 
 
 def routes_of(app: FastAPI | APIRouter, before: str = "") -> Iterator[str]:
@@ -44,7 +44,7 @@ def routes_of(app: FastAPI | APIRouter, before: str = "") -> Iterator[str]:
 
 
 def test_every_call_is_in_the_matrix(cells: Cells) -> None:
-    app = cells.door.client.app
+    app = cells.api.client.app
     assert isinstance(app, FastAPI)
     found = set(routes_of(app)) - {"GET /opendsr/v2/openapi.json"}
     assert found == set(MAY)
@@ -113,18 +113,18 @@ def test_for_another_client_nothing_is_made_or_told(cells: Cells, role: str, how
 def test_no_key_for_another_clients_holder(cells: Cells, how: str) -> None:
     """Nor for one who also speaks for others, and the answer is that of a holder who never was."""
     url, admin, every = "/v1/access/keys", cells.credential("admin", how), cells.credential("admin", "key for all")
-    holders = {one["id"]: one["holder"] for one in cells.door.client.get(url, headers=every).json()}
+    holders = {one["id"]: one["holder"] for one in cells.api.client.get(url, headers=every).json()}
 
     def issue(holder: str, headers: Mapping[str, str] = admin) -> Response:
         wish = {"roles": ["auditor"], "controllers": [cells.mine.controller], "holder": holder}
-        return cells.door.client.post(url, json=wish, headers=headers)
+        return cells.api.client.post(url, json=wish, headers=headers)
 
     nobodys = issue(f"ak_{secrets.token_hex(6)}")
     assert slug(nobodys) == "not-possible-now"
     for holder in (holders[cells.other.key], cells.holder):
         refused = issue(holder)
         assert (refused.status_code, refused.content, {*refused.headers}) == (409, nobodys.content, {*nobodys.headers})
-    assert len(cells.door.client.get(url, headers=every).json()) == len(holders)
+    assert len(cells.api.client.get(url, headers=every).json()) == len(holders)
     own = holders[cells.mine.key]
     assert (issue(own).status_code, issue(own).json()["holder"]) == (201, own)
     assert issue(holders[cells.other.key], every).json()["holder"] == holders[cells.other.key]
@@ -136,12 +136,12 @@ def test_a_key_for_a_controller_that_the_map_has_lost_is_nobodys_but_theirs_who_
 ) -> None:
     url, admin, every = "/v1/access/keys", cells.credential("admin", how), cells.credential("admin", "key for all")
     wish = {"roles": ["auditor"], "controllers": [cells.other.controller]}
-    uid = cells.door.client.post(url, json=wish, headers=every).json()["id"]
-    with cells.door.office.workspace.ledger.begin() as connection:
+    uid = cells.api.client.post(url, json=wish, headers=every).json()["id"]
+    with cells.api.installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(api_key).where(api_key.c.uid == uid).values(controllers=["gone:1"]))
     for headers, seen in ((admin, False), (every, True)):
-        assert (uid in {one["id"] for one in cells.door.client.get(url, headers=headers).json()}) is seen
-        assert (cells.door.client.post(f"{url}/{uid}/revoke", headers=headers).status_code == 200) is seen
+        assert (uid in {one["id"] for one in cells.api.client.get(url, headers=headers).json()}) is seen
+        assert (cells.api.client.post(f"{url}/{uid}/revoke", headers=headers).status_code == 200) is seen
 
 
 @pytest.mark.parametrize("role", STAFF)
@@ -158,12 +158,12 @@ def test_who_speaks_for_all_reaches_all(cells: Cells, role: str, how: str) -> No
 
 
 def test_two_roles_are_both(cells: Cells) -> None:
-    both = cells.door.staff("approver", "auditor", controllers="*")
-    assert cells.door.client.get("/v1/audit", headers=both).status_code == 200
+    both = cells.api.staff("approver", "auditor", controllers="*")
+    assert cells.api.client.get("/v1/audit", headers=both).status_code == 200
     assert slug(cells.call("POST /v1/batches/{batch_id}/approve", cells.mine, both)) != "role-missing"
     assert slug(cells.call("POST /v1/batches/{batch_id}/start", cells.mine, both)) == "role-missing"
-    none = cells.door.staff("king", controllers="*")
-    assert slug(cells.door.client.get("/v1/requests", headers=none)) == "role-missing"
+    none = cells.api.staff("king", controllers="*")
+    assert slug(cells.api.client.get("/v1/requests", headers=none)) == "role-missing"
 
 
 def slug(answer: Response) -> str:

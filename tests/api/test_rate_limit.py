@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from starlette.types import Receive, Scope, Send
-from tests.support.api import Door, bearer, opened_door
+from tests.support.api import ApiHarness, bearer, open_api
 from tests.support.api_permissions import EVERYBODY, MAY
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 from tests.support.servers import Keyspace
 
@@ -46,16 +46,16 @@ GUESSES = {
 
 
 @pytest.fixture(scope="module")
-def door(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def api(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHarness]:
     home = tmp_path_factory.mktemp("limits")
     limits = {"calls_per_minute_public": PUBLIC, "calls_per_minute_unknown": UNKNOWN}
-    with opened_door(town, home, api={"opendsr": certificate_in(home), **limits}) as made:
+    with open_api(calltrack, home, api={"opendsr": certificate_in(home), **limits}) as made:
         yield made
 
 
-def at(door: Door, address: str) -> TestClient:
+def at(api: ApiHarness, address: str) -> TestClient:
     """Somebody who calls from there."""
-    app = door.client.app
+    app = api.client.app
     assert isinstance(app, FastAPI)
     return TestClient(app, raise_server_exceptions=False, client=(address, 50000))
 
@@ -85,35 +85,35 @@ def assert_refused(answer: Response) -> None:
 
 
 @pytest.mark.parametrize("path", [*OPEN, "/opendsr/v2/openapi.json"])
-def test_what_is_public_is_limited_by_address(door: Door, path: str) -> None:
+def test_what_is_public_is_limited_by_address(api: ApiHarness, path: str) -> None:
     """A credential that nobody looks at makes no difference; others, and health checks, are answered."""
-    here, elsewhere = at(door, f"10.0.0.{OPEN.index(path) if path in OPEN else 99}"), at(door, "10.0.1.1")
+    here, elsewhere = at(api, f"10.0.0.{OPEN.index(path) if path in OPEN else 99}"), at(api, "10.0.1.1")
     assert_refused(last_of(here, path, PUBLIC, GUESS))
     assert elsewhere.get("/v1/trust").status_code == 200
     for health in HEALTH:
         assert last_of(here, health, PUBLIC).status_code == 200
-    operator = door.staff("operator")
+    operator = api.staff("operator")
     assert here.get("/v1/requests", headers=operator).status_code == 200
 
 
 @pytest.mark.parametrize("path", [*OPEN, *HEALTH, "/openapi.json", "/opendsr/v2/openapi.json", "/v1/batches"])
 @pytest.mark.parametrize("more", ["%0A", "%0D", "%00", "%7F"])
-def test_no_path_of_ours_holds_a_control_character(door: Door, path: str, more: str) -> None:
+def test_no_path_of_ours_holds_a_control_character(api: ApiHarness, path: str, more: str) -> None:
     """A router's `$` matches before a last newline, so that what is public would be answered without a limit."""
     for wrong in (f"{path}{more}", f"{path[:2]}{more}{path[2:]}"):
-        answer = door.client.post(wrong) if path == "/v1/batches" else door.client.get(wrong)
+        answer = api.client.post(wrong) if path == "/v1/batches" else api.client.get(wrong)
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (404, "not-found"), wrong
 
 
 @pytest.mark.parametrize("kind", GUESSES)
-def test_guesses_are_limited_by_kind_and_address(door: Door, kind: str) -> None:
+def test_guesses_are_limited_by_kind_and_address(api: ApiHarness, kind: str) -> None:
     """Good credentials are never locked out, and wrong ones of another kind are still told why."""
     place = list(GUESSES).index(kind)
-    here, elsewhere = at(door, f"10.0.2.{place}"), at(door, "10.0.3.1")
+    here, elsewhere = at(api, f"10.0.2.{place}"), at(api, "10.0.3.1")
     for _ in range(10 * UNKNOWN):
         answer = last_of(here, "/v1/requests", UNKNOWN, GUESSES[kind])
     assert_refused(answer)
-    for good in (door.staff("operator"), door.key(Role.OPERATOR)):
+    for good in (api.staff("operator"), api.key(Role.OPERATOR)):
         assert here.get("/v1/requests", headers=good).status_code == 200
     other = GUESSES[list(GUESSES)[place - 1]]
     assert [one.get("/v1/requests", headers=other).status_code for one in (here, elsewhere)] == [401, 401]

@@ -6,73 +6,73 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-from tests.support.api import Door, bearer, once, opened_door, signed_by_hand
-from tests.support.installation import Town
+from tests.support.api import ApiHarness, bearer, once, open_api, signed_by_hand
+from tests.support.installation import CompanyStack
 
 from expunge_orchestrator.auth.principals import Role
 
 URL = "/v1/requests"
 
 
-def wish(door: Door, client: int, at: int = 0) -> dict[str, object]:
+def wish(api: ApiHarness, client: int, at: int = 0) -> dict[str, object]:
     return {
         "controller": f"client:{client}",
-        "identifiers": {"caller_id": str(door.office.town.company.callers_of(client)[at])},
+        "identifiers": {"caller_id": str(api.installation.calltrack.company.callers_of(client)[at])},
     }
 
 
-def test_from_request_to_receipt(door: Door) -> None:
-    client = door.office.town.company.clients[1].id
-    key = door.key(Role.REQUESTER, controllers=(f"client:{client}",))
-    made = door.client.post(URL, json=wish(door, client), headers=once(key))
+def test_from_request_to_receipt(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[1].id
+    key = api.key(Role.REQUESTER, controllers=(f"client:{client}",))
+    made = api.client.post(URL, json=wish(api, client), headers=once(key))
     assert made.status_code == 201, made.text
     at = f"{URL}/{made.json()['id']}"
-    assert door.client.get(f"{at}/receipt", headers=key).json()["type"].endswith("/no-receipt")
-    door.work()
-    told = door.client.get(at, headers=key).json()
+    assert api.client.get(f"{at}/receipt", headers=key).json()["type"].endswith("/no-receipt")
+    api.work()
+    told = api.client.get(at, headers=key).json()
     assert told["state"] == "erased", told
-    receipt = door.client.get(f"{at}/receipt", headers=key)
+    receipt = api.client.get(f"{at}/receipt", headers=key)
     assert receipt.status_code == 200
     assert told["receipt"] in receipt.text
-    shown = door.client.get(f"{at}/receipt", headers={**key, "Accept": "text/html"})
+    shown = api.client.get(f"{at}/receipt", headers={**key, "Accept": "text/html"})
     assert shown.text.startswith("<!doctype html>")
     assert "default-src 'none'" in shown.headers["content-security-policy"]
-    openings = door.client.post(f"{at}/openings", json={"identifiers": wish(door, client)["identifiers"]}, headers=key)
+    openings = api.client.post(f"{at}/openings", json={"identifiers": wish(api, client)["identifiers"]}, headers=key)
     assert list(openings.json()["openings"]) == ["caller_id"]
-    batch = door.client.get(f"/v1/batches/{told['batch']}", headers=key).json()
+    batch = api.client.get(f"/v1/batches/{told['batch']}", headers=key).json()
     assert batch["outcomes"] == {"erased": 1}
 
 
-def test_another_clients_is_not_there(door: Door) -> None:
-    mine, other = (one.id for one in door.office.town.company.clients[:2])
-    key = door.key(Role.REQUESTER, controllers=(f"client:{mine}",))
-    refused = door.client.post(URL, json=wish(door, other), headers=once(key))
+def test_another_clients_is_not_there(api: ApiHarness) -> None:
+    mine, other = (one.id for one in api.installation.calltrack.company.clients[:2])
+    key = api.key(Role.REQUESTER, controllers=(f"client:{mine}",))
+    refused = api.client.post(URL, json=wish(api, other), headers=once(key))
     assert refused.status_code == 404
-    theirs = door.client.post(URL, json=wish(door, other, 3), headers=once(door.key(Role.REQUESTER))).json()
+    theirs = api.client.post(URL, json=wish(api, other, 3), headers=once(api.key(Role.REQUESTER))).json()
     for path in ("", "/receipt"):
-        assert door.client.get(f"{URL}/{theirs['id']}{path}", headers=key).status_code == 404
-    assert door.client.post(f"{URL}/{theirs['id']}/cancel", headers=key).status_code == 404
-    assert door.client.get(URL, headers=key).json()["items"] == []
+        assert api.client.get(f"{URL}/{theirs['id']}{path}", headers=key).status_code == 404
+    assert api.client.post(f"{URL}/{theirs['id']}/cancel", headers=key).status_code == 404
+    assert api.client.get(URL, headers=key).json()["items"] == []
 
 
-def test_a_key_twice_for_two_wishes(door: Door) -> None:
-    client = door.office.town.company.clients[0].id
-    headers = once(door.key(Role.REQUESTER))
-    first = door.client.post(URL, json=wish(door, client, 5), headers=headers)
-    again = door.client.post(URL, json=wish(door, client, 5), headers=headers)
-    other = door.client.post(URL, json=wish(door, client, 6), headers=headers)
+def test_a_key_twice_for_two_wishes(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[0].id
+    headers = once(api.key(Role.REQUESTER))
+    first = api.client.post(URL, json=wish(api, client, 5), headers=headers)
+    again = api.client.post(URL, json=wish(api, client, 5), headers=headers)
+    other = api.client.post(URL, json=wish(api, client, 6), headers=headers)
     assert (first.status_code, again.status_code, other.status_code) == (201, 200, 422)
     assert first.json()["id"] == again.json()["id"]
     assert other.json()["type"].endswith("/idempotency-key-reused")
 
 
-def test_lists_go_on_where_they_stopped(door: Door) -> None:
-    client = door.office.town.company.clients[0].id
-    key = door.key(Role.REQUESTER)
-    made = [door.client.post(URL, json=wish(door, client, n), headers=once(key)).json()["id"] for n in range(7, 12)]
+def test_lists_go_on_where_they_stopped(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[0].id
+    key = api.key(Role.REQUESTER)
+    made = [api.client.post(URL, json=wish(api, client, n), headers=once(key)).json()["id"] for n in range(7, 12)]
     seen, cursor = [], None
     while True:
-        page = door.client.get(URL, params={"limit": 2, **({"cursor": cursor} if cursor else {})}, headers=key).json()
+        page = api.client.get(URL, params={"limit": 2, **({"cursor": cursor} if cursor else {})}, headers=key).json()
         seen += [one["id"] for one in page["items"]]
         cursor = page["next"]
         if cursor is None:
@@ -80,20 +80,20 @@ def test_lists_go_on_where_they_stopped(door: Door) -> None:
     assert seen == made[::-1]
 
 
-def test_denied(door: Door) -> None:
-    client = door.office.town.company.clients[0].id
-    made = door.client.post(URL, json=wish(door, client, 12), headers=once(door.key(Role.REQUESTER))).json()
-    operator = door.key(Role.OPERATOR)
-    denied = door.client.post(f"{URL}/{made['id']}/deny", json={"reason": "identity-not-proven"}, headers=operator)
+def test_denied(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[0].id
+    made = api.client.post(URL, json=wish(api, client, 12), headers=once(api.key(Role.REQUESTER))).json()
+    operator = api.key(Role.OPERATOR)
+    denied = api.client.post(f"{URL}/{made['id']}/deny", json={"reason": "identity-not-proven"}, headers=operator)
     assert (denied.json()["state"], denied.json()["reason"]) == ("denied", "identity-not-proven")
-    door.work()
-    assert door.client.get(f"{URL}/{made['id']}", headers=operator).json()["batch"] is None
-    assert door.client.post(f"{URL}/{made['id']}/cancel", headers=operator).status_code == 409
+    api.work()
+    assert api.client.get(f"{URL}/{made['id']}", headers=operator).json()["batch"] is None
+    assert api.client.post(f"{URL}/{made['id']}/cancel", headers=operator).status_code == 409
 
 
-def test_no_identifier_comes_back(door: Door) -> None:
+def test_no_identifier_comes_back(api: ApiHarness) -> None:
     told = {"controller": "client:42", "identifiers": {"no-such": "ann.secret@mail.example", "phone": "ann.secret"}}
-    refused = door.client.post(URL, json=told, headers=once(door.key(Role.REQUESTER)))
+    refused = api.client.post(URL, json=told, headers=once(api.key(Role.REQUESTER)))
     assert refused.status_code == 422
     assert "secret" not in refused.text
     strange = {
@@ -101,37 +101,37 @@ def test_no_identifier_comes_back(door: Door) -> None:
         "ann.secret@mail.example": "x",
         "identifiers": {"ann.secret@mail.example": "x"},
     }
-    refused = door.client.post(URL, json=strange, headers=once(door.key(Role.REQUESTER)))
+    refused = api.client.post(URL, json=strange, headers=once(api.key(Role.REQUESTER)))
     assert (refused.status_code, "secret" in refused.text) == (422, False), refused.text
     assert json.loads(refused.text)["errors"]
 
 
-def test_what_no_receipt_can_state_is_refused(town: Town, tmp_path: Path) -> None:
+def test_what_no_receipt_can_state_is_refused(calltrack: CompanyStack, tmp_path: Path) -> None:
     """Where the map's normaliser keeps every character; by a body and by a token, as by a list."""
     text = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
     (tmp_path / "map.yaml").write_text(text.replace("normaliser: email/2", "normaliser: exact/1"))
-    with opened_door(town, tmp_path / "home", data_map=tmp_path / "map.yaml") as door:
-        operator = {**door.key(Role.OPERATOR), "Content-Type": "application/json"}
+    with open_api(calltrack, tmp_path / "home", data_map=tmp_path / "map.yaml") as api:
+        operator = {**api.key(Role.OPERATOR), "Content-Type": "application/json"}
         for value in (" secret", "secret\u2003", "secre\u0301t", "\ud800secret"):
             asked = json.dumps({"controller": "client:42", "identifiers": {"email": value}})
-            answers = [door.client.post(one, content=asked, headers=once(operator)) for one in (URL, "/v1/locate")]
-            claims = door.claims(user_id="1", email=value)
-            token = signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, claims, door.app.key)
-            answers.append(door.client.get("/v1/me/erasure", headers=bearer(token)))
+            answers = [api.client.post(one, content=asked, headers=once(operator)) for one in (URL, "/v1/locate")]
+            claims = api.claims(user_id="1", email=value)
+            token = signed_by_hand({"alg": "ES256", "kid": api.app.key.kid}, claims, api.app.key)
+            answers.append(api.client.get("/v1/me/erasure", headers=bearer(token)))
             assert [one.status_code for one in answers] == [422, 422, 401], [one.text for one in answers]
             assert not [one for one in answers if "secre" in one.text]
-        assert door.client.get(URL, headers=operator).json()["items"] == []
+        assert api.client.get(URL, headers=operator).json()["items"] == []
 
 
-def test_some_data_types_only(door: Door) -> None:
-    client = door.office.town.company.clients[1].id
-    key = once(door.key(Role.REQUESTER))
-    unknown = door.client.post(URL, json={**wish(door, client, 20), "dataTypes": ["invoices"]}, headers=key)
+def test_some_data_types_only(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[1].id
+    key = once(api.key(Role.REQUESTER))
+    unknown = api.client.post(URL, json={**wish(api, client, 20), "dataTypes": ["invoices"]}, headers=key)
     assert (unknown.status_code, unknown.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
-    made = door.client.post(URL, json={**wish(door, client, 20), "dataTypes": ["calls", "leads"]}, headers=key)
+    made = api.client.post(URL, json={**wish(api, client, 20), "dataTypes": ["calls", "leads"]}, headers=key)
     assert (made.status_code, made.json()["dataTypes"]) == (201, None), "all of them is no limit"
-    part = {**wish(door, client, 21), "dataTypes": ["leads"]}
-    alone = door.client.post(URL, json=part, headers=once(door.key(Role.REQUESTER)))
+    part = {**wish(api, client, 21), "dataTypes": ["leads"]}
+    alone = api.client.post(URL, json=part, headers=once(api.key(Role.REQUESTER)))
     assert alone.status_code == 409
     assert "cannot be erased alone" in alone.json()["detail"]
-    assert len(door.client.get(URL, headers=door.key(Role.AUDITOR)).json()["items"]) == 1
+    assert len(api.client.get(URL, headers=api.key(Role.AUDITOR)).json()["items"]) == 1

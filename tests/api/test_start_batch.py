@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
-from tests.support.api import Door, once
-from tests.support.faulty_connector import Instead
-from tests.support.people import Made, make_caller
-from tests.support.store_inspector import Probe
+from tests.support.api import ApiHarness, once
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.people import SeededPerson, make_caller
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.auth.principals import Role
@@ -25,40 +25,40 @@ from expunge_orchestrator.workspace import Workspace
 class Listed:
     """A planned list of one caller, and an operator."""
 
-    door: Door
-    ann: Made
+    api: ApiHarness
+    ann: SeededPerson
     at: str
     digest: str
     operator: Mapping[str, str]
 
     @property
     def batch(self) -> Batch:
-        with reading(self.door.office.workspace.ledger) as connection:
+        with reading(self.api.installation.workspace.ledger) as connection:
             return batch_by_uid(connection, self.at.rpartition("/")[2])
 
     def post(self, verb: str, body: Any = None) -> Response:
-        return self.door.client.post(f"{self.at}/{verb}", json=body, headers=self.operator)
+        return self.api.client.post(f"{self.at}/{verb}", json=body, headers=self.operator)
 
     def start(self) -> Response:
         return self.post("start", {"digest": self.digest})
 
     def hold(self, *, undisclosed: bool) -> None:
         wish = {"people": [{"caller_id": str(self.ann.id)}], "ground": "4 C 17/26", "undisclosed": undisclosed}
-        assert self.door.client.post("/v1/holds", json=wish, headers=self.operator).status_code == 201
+        assert self.api.client.post("/v1/holds", json=wish, headers=self.operator).status_code == 201
 
     def audited(self) -> int:
         """How often the trail says that it was started."""
-        trail = self.door.client.get("/v1/audit", headers=self.door.key(Role.AUDITOR)).json()["items"]
+        trail = self.api.client.get("/v1/audit", headers=self.api.key(Role.AUDITOR)).json()["items"]
         return sum((one["action"], one["result"]) == ("batch.start", "done") for one in trail)
 
 
 @pytest.fixture
-def listed(door: Door, probe: Probe) -> Listed:
-    ann, operator = make_caller(probe), door.key(Role.OPERATOR)
+def listed(api: ApiHarness, inspector: StoreInspector) -> Listed:
+    ann, operator = make_caller(inspector), api.key(Role.OPERATOR)
     query = {"controller": ann.controller}
-    made = door.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator))
+    made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator))
     assert made.status_code == 201, made.text
-    return Listed(door, ann, f"/v1/batches/{made.json()['batch']}", made.json()["digest"], operator)
+    return Listed(api, ann, f"/v1/batches/{made.json()['batch']}", made.json()["digest"], operator)
 
 
 def refused(answer: Response) -> str:
@@ -77,25 +77,25 @@ def test_started_again_while_it_runs(listed: Listed) -> None:
 
 def test_what_is_over_is_not_started(listed: Listed) -> None:
     assert listed.start().status_code == 202
-    listed.door.work()
+    listed.api.work()
     assert refused(listed.start()) == "Nothing was started: this batch is erased."
-    listed.door.settle()
+    listed.api.settle()
     assert refused(listed.start()) == "Nothing was started: this batch is settled."
     assert listed.audited() == 1
 
 
-def test_what_was_withdrawn_is_not_started(listed: Listed, probe: Probe) -> None:
-    had = listed.ann.left(probe)
+def test_what_was_withdrawn_is_not_started(listed: Listed, inspector: StoreInspector) -> None:
+    had = listed.ann.left(inspector)
     assert listed.post("cancel").status_code == 200
     assert refused(listed.start()) == "Nothing was started: this batch is cancelling."
-    listed.door.work()
+    listed.api.work()
     assert refused(listed.start()) == "Nothing was started: this batch is cancelled."
-    assert (listed.audited(), listed.ann.left(probe)) == (0, had)
+    assert (listed.audited(), listed.ann.left(inspector)) == (0, had)
 
 
-def test_withdrawn_at_this_moment(listed: Listed, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withdrawn_at_this_moment(listed: Listed, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch) -> None:
     """After it was read and before it was begun."""
-    had, ground = listed.ann.left(probe), batch_states._ground
+    had, ground = listed.ann.left(inspector), batch_states._ground
 
     def meanwhile(workspace: Workspace, batch: Batch) -> Any:
         assert listed.post("cancel").status_code == 200
@@ -103,8 +103,8 @@ def test_withdrawn_at_this_moment(listed: Listed, probe: Probe, monkeypatch: pyt
 
     monkeypatch.setattr(batch_states, "_ground", meanwhile)
     assert refused(listed.start()) == "Nothing was started: this batch is cancelling."
-    listed.door.work()
-    assert (listed.batch.state, listed.audited(), listed.ann.left(probe)) == ("cancelled", 0, had)
+    listed.api.work()
+    assert (listed.batch.state, listed.audited(), listed.ann.left(inspector)) == ("cancelled", 0, had)
 
 
 def test_begun_by_another_at_this_moment(listed: Listed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,9 +125,9 @@ def test_what_failed_is_retried_and_not_started(listed: Listed) -> None:
     def refuses(*_: object) -> int:
         raise TerminalError("A trigger refused.")
 
-    office = listed.door.office
-    broken = Instead(office.workspace.stores["main"], erase=refuses)
-    office.erase(listed.batch, office.with_stores({"main": broken}))  # type: ignore[dict-item]
+    installation = listed.api.installation
+    broken = FaultyConnector(installation.workspace.stores["main"], erase=refuses)
+    installation.erase(listed.batch, installation.with_stores({"main": broken}))  # type: ignore[dict-item]
     assert refused(listed.start()) == "Nothing was started: this batch is failed."
     assert listed.audited() == 0
 
@@ -137,7 +137,7 @@ def test_what_a_hold_keeps(listed: Listed, *, undisclosed: bool) -> None:
     """One that may not be told looks like work in hand, here too."""
     listed.hold(undisclosed=undisclosed)
     assert listed.start().status_code == 202
-    listed.door.work()
+    listed.api.work()
     assert listed.batch.state == "on-hold"
     again = listed.start()
     if undisclosed:
@@ -147,7 +147,7 @@ def test_what_a_hold_keeps(listed: Listed, *, undisclosed: bool) -> None:
     assert listed.audited() == 1
 
 
-def test_the_document_says_so(door: Door) -> None:
-    told = door.client.get("/openapi.json").json()["paths"]["/v1/batches/{batch_id}/start"]["post"]["responses"]
+def test_the_document_says_so(api: ApiHarness) -> None:
+    told = api.client.get("/openapi.json").json()["paths"]["/v1/batches/{batch_id}/start"]["post"]["responses"]
     assert "started" in told["409"]["description"]
     assert set(told["409"]["content"]) == {"application/problem+json"}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.api import ACCOUNT, GRACE, URL, Door, once, opened_door
-from tests.support.installation import Town
+from tests.support.api import ACCOUNT, GRACE, URL, ApiHarness, once, open_api
+from tests.support.installation import CompanyStack
 
 REFUSED: dict[str, tuple[str, str, dict[str, Any] | None, int]] = {
     "no such scope": ("POST", URL, {"scope": "nothing"}, 422),
@@ -24,44 +24,44 @@ def slug(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refused_call_uses_the_token_up(door: Door, name: str) -> None:
+def test_a_refused_call_uses_the_token_up(api: ApiHarness, name: str) -> None:
     method, path, body, status = REFUSED[name]
-    (holder,) = door.office.town.take_holders()
-    headers = once(door.person(user_id=holder))
-    refused = door.client.request(method, path, json=body, headers=headers)
+    (holder,) = api.installation.calltrack.take_holders()
+    headers = once(api.person(user_id=holder))
+    refused = api.client.request(method, path, json=body, headers=headers)
     assert refused.status_code == status, refused.text
-    again = door.client.request(method, path, json=body, headers=headers)
+    again = api.client.request(method, path, json=body, headers=headers)
     assert slug(again) == slug(refused), "the same call again is the same call"
-    other = door.client.post(URL, json=ACCOUNT, headers=headers)
+    other = api.client.post(URL, json=ACCOUNT, headers=headers)
     assert slug(other) == (401, "token-replayed")
-    assert door.client.get(URL, headers=door.person(user_id=holder)).json() == []
+    assert api.client.get(URL, headers=api.person(user_id=holder)).json() == []
 
 
-def test_too_late_to_undo(door: Door) -> None:
+def test_too_late_to_undo(api: ApiHarness) -> None:
     """Refused in the transaction that would have written."""
-    (holder,) = door.office.town.take_holders()
-    made = door.client.post(URL, json=ACCOUNT, headers=once(door.person(user_id=holder))).json()
-    door.at += GRACE + timedelta(minutes=1)
-    door.work()
-    token = door.person(user_id=holder)
-    late = door.client.post(f"{URL}/{made['id']}/cancel", headers=token)
+    (holder,) = api.installation.calltrack.take_holders()
+    made = api.client.post(URL, json=ACCOUNT, headers=once(api.person(user_id=holder))).json()
+    api.at += GRACE + timedelta(minutes=1)
+    api.work()
+    token = api.person(user_id=holder)
+    late = api.client.post(f"{URL}/{made['id']}/cancel", headers=token)
     assert slug(late) == (409, "too-late")
-    assert slug(door.client.get(URL, headers=token)) == (401, "token-replayed")
+    assert slug(api.client.get(URL, headers=token)) == (401, "token-replayed")
 
 
-def test_a_key_that_was_left_away(door: Door) -> None:
-    (holder,) = door.office.town.take_holders()
-    token = door.person(user_id=holder)
-    assert slug(door.client.post(URL, json=ACCOUNT, headers=token)) == (400, "idempotency-key-missing")
-    assert slug(door.client.post(URL, json=ACCOUNT, headers=once(token))) == (401, "token-replayed")
+def test_a_key_that_was_left_away(api: ApiHarness) -> None:
+    (holder,) = api.installation.calltrack.take_holders()
+    token = api.person(user_id=holder)
+    assert slug(api.client.post(URL, json=ACCOUNT, headers=token)) == (400, "idempotency-key-missing")
+    assert slug(api.client.post(URL, json=ACCOUNT, headers=once(token))) == (401, "token-replayed")
 
 
-def test_a_call_beyond_the_limit_uses_nothing_up(town: Town, tmp_path: Path) -> None:
+def test_a_call_beyond_the_limit_uses_nothing_up(calltrack: CompanyStack, tmp_path: Path) -> None:
     """It was not looked at: after a while the same token is good for whatever call it was signed for."""
-    with opened_door(town, tmp_path, api={"calls_per_minute": 1}) as door:
-        (holder,) = door.office.town.take_holders()
-        assert door.client.get(URL, headers=door.person(user_id=holder)).status_code == 200
-        token = door.person(user_id=holder)
-        statuses = [door.client.post(URL, json=ACCOUNT, headers=once(token)).status_code for _ in range(3)]
+    with open_api(calltrack, tmp_path, api={"calls_per_minute": 1}) as api:
+        (holder,) = api.installation.calltrack.take_holders()
+        assert api.client.get(URL, headers=api.person(user_id=holder)).status_code == 200
+        token = api.person(user_id=holder)
+        statuses = [api.client.post(URL, json=ACCOUNT, headers=once(token)).status_code for _ in range(3)]
         assert 401 not in statuses
         assert 429 in statuses

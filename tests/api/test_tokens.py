@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives import serialization
 from fastapi.testclient import TestClient
 from joserfc import jwe, jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
-from tests.support.api import AUDIENCE, Door, Signer, bearer, once, opened_door, raw, signed_by_hand
-from tests.support.installation import Town
-from tests.support.store_inspector import Probe
+from tests.support.api import AUDIENCE, ApiHarness, TokenSigner, bearer, once, open_api, raw, signed_by_hand
+from tests.support.installation import CompanyStack
+from tests.support.store_inspector import StoreInspector
 from tests.support.store_inspector import changed as differs
 
 from expunge_config.api_settings import ApiSettings, Issuer
@@ -42,26 +42,26 @@ Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture(scope="module")
-def door(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with opened_door(town, tmp_path_factory.mktemp("tokens"), api={"calls_per_minute_unknown": 100000}) as made:
+def api(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHarness]:
+    with open_api(calltrack, tmp_path_factory.mktemp("tokens"), api={"calls_per_minute_unknown": 100000}) as made:
         yield made
 
 
-def refused(door: Door, token: str, why: str = "credential-refused") -> None:
+def refused(api: ApiHarness, token: str, why: str = "credential-refused") -> None:
     """Refused for reading and for writing, with nothing made of it."""
-    before = made(door)
+    before = made(api)
     for answer in (
-        door.client.get(URL, headers=bearer(token)),
-        door.client.post(URL, json=ACCOUNT, headers=once(bearer(token))),
+        api.client.get(URL, headers=bearer(token)),
+        api.client.post(URL, json=ACCOUNT, headers=once(bearer(token))),
     ):
         assert answer.status_code == 401, answer.text
         assert answer.json()["type"].rsplit("/", 1)[1] == why
         assert answer.headers["www-authenticate"] == "Bearer"
-    assert made(door) == before
+    assert made(api) == before
 
 
-def made(door: Door) -> int:
-    with door.office.workspace.ledger.begin() as connection:
+def made(api: ApiHarness) -> int:
+    with api.installation.workspace.ledger.begin() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(request)).scalar_one()
 
 
@@ -124,44 +124,44 @@ CLAIMS: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_claims(door: Door, name: str) -> None:
+def test_claims(api: ApiHarness, name: str) -> None:
     change, why = CLAIMS[name]
-    claims = door.claims(user_id="1")
+    claims = api.claims(user_id="1")
     change(claims)
-    refused(door, signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, claims, door.app.key), why)
+    refused(api, signed_by_hand({"alg": "ES256", "kid": api.app.key.kid}, claims, api.app.key), why)
 
 
-def test_the_unchanged_one_is_believed(door: Door) -> None:
+def test_the_unchanged_one_is_believed(api: ApiHarness) -> None:
     for audience in (AUDIENCE, ["billing", AUDIENCE]):
-        claims = {**door.claims(user_id="1"), "aud": audience}
-        token = signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, claims, door.app.key)
-        assert door.client.get(URL, headers=bearer(token)).status_code == 200
+        claims = {**api.claims(user_id="1"), "aud": audience}
+        token = signed_by_hand({"alg": "ES256", "kid": api.app.key.kid}, claims, api.app.key)
+        assert api.client.get(URL, headers=bearer(token)).status_code == 200
 
 
-def test_a_shared_secret_is_no_key(door: Door) -> None:
+def test_a_shared_secret_is_no_key(api: ApiHarness) -> None:
     """The classic: HMAC under what is public anyway."""
-    public = door.app.key.as_pem(private=False)
-    private_key = door.app.key.public_key
+    public = api.app.key.as_pem(private=False)
+    private_key = api.app.key.public_key
     der = private_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    jwk = json.dumps(door.app.key.as_dict(private=False)).encode()
+    jwk = json.dumps(api.app.key.as_dict(private=False)).encode()
     for algorithm, digest in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")):
         for secret in (public, public.strip(), der, jwk, b"", b"secret"):
-            told = raw({"alg": algorithm, "kid": door.app.key.kid}, door.claims(user_id="1")).rsplit(".", 1)[0]
+            told = raw({"alg": algorithm, "kid": api.app.key.kid}, api.claims(user_id="1")).rsplit(".", 1)[0]
             mac = urlsafe_b64encode(hmac.digest(secret, told.encode(), digest)).decode().rstrip("=")
-            refused(door, f"{told}.{mac}")
+            refused(api, f"{told}.{mac}")
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", "ES384", "ES512", "RS256", "PS256", "EdDSA",
                                         "es256", "ES256K", None, 1, ["ES256"]])  # fmt: skip
-def test_another_algorithm(door: Door, algorithm: object) -> None:
-    header = {"alg": algorithm, "kid": door.app.key.kid}
-    refused(door, raw(header, door.claims(user_id="1")))
-    refused(door, signed_by_hand(header, door.claims(user_id="1"), door.app.key))
+def test_another_algorithm(api: ApiHarness, algorithm: object) -> None:
+    header = {"alg": algorithm, "kid": api.app.key.kid}
+    refused(api, raw(header, api.claims(user_id="1")))
+    refused(api, signed_by_hand(header, api.claims(user_id="1"), api.app.key))
 
 
-def test_other_keys(door: Door) -> None:
+def test_other_keys(api: ApiHarness) -> None:
     """A key of one's own, under every name, in every place that a header has for one."""
-    stranger = ECKey.generate_key("P-256", {"kid": door.app.key.kid}, private=True)
+    stranger = ECKey.generate_key("P-256", {"kid": api.app.key.kid}, private=True)
     public = stranger.as_dict(private=False)
     for more in (
         {},
@@ -170,35 +170,35 @@ def test_other_keys(door: Door) -> None:
         {"kid": ""},
         {"kid": None},
         {"kid": 1},
-        {"kid": [door.app.key.kid]},
-        {"kid": door.idp.key.kid},
+        {"kid": [api.app.key.kid]},
+        {"kid": api.idp.key.kid},
         {"jwk": public},
         {"jwk": public, "kid": public["kid"]},
         {"jku": "http://127.0.0.1:9/keys"},
         {"x5u": "http://127.0.0.1:9/keys"},
         {"x5c": ["MIIB"]},
     ):
-        header = {"alg": "ES256", "kid": door.app.key.kid, **more}
-        refused(door, signed_by_hand(header, door.claims(user_id="1"), stranger))
-    rsa = RSAKey.generate_key(2048, {"kid": door.app.key.kid}, private=True)
+        header = {"alg": "ES256", "kid": api.app.key.kid, **more}
+        refused(api, signed_by_hand(header, api.claims(user_id="1"), stranger))
+    rsa = RSAKey.generate_key(2048, {"kid": api.app.key.kid}, private=True)
     for algorithm in ("RS256", "PS256"):
-        header = {"alg": algorithm, "kid": door.app.key.kid}
-        refused(door, jwt.encode(header, door.claims(user_id="1"), rsa, algorithms=[algorithm]))
+        header = {"alg": algorithm, "kid": api.app.key.kid}
+        refused(api, jwt.encode(header, api.claims(user_id="1"), rsa, algorithms=[algorithm]))
     # The staff's key signs no person, and the application's no staff.
-    claims = door.claims(user_id="1")
-    refused(door, signed_by_hand({"alg": "ES256", "kid": door.idp.key.kid}, claims, door.idp.key))
-    staff = {**claims, "iss": door.idp.issuer, "roles": ["admin"], "controllers": "*"}
-    refused(door, signed_by_hand({"alg": "ES256", "kid": door.app.key.kid}, staff, door.app.key))
+    claims = api.claims(user_id="1")
+    refused(api, signed_by_hand({"alg": "ES256", "kid": api.idp.key.kid}, claims, api.idp.key))
+    staff = {**claims, "iss": api.idp.issuer, "roles": ["admin"], "controllers": "*"}
+    refused(api, signed_by_hand({"alg": "ES256", "kid": api.app.key.kid}, staff, api.app.key))
 
 
-def test_headers_that_ask_for_more(door: Door) -> None:
-    key, claims = door.app.key, door.claims(user_id="1")
+def test_headers_that_ask_for_more(api: ApiHarness) -> None:
+    key, claims = api.app.key, api.claims(user_id="1")
     for more in ({"crit": ["exp"]}, {"crit": ["urn:x"], "urn:x": 1}, {"crit": []}, {"b64": False, "crit": ["b64"]}):
-        refused(door, signed_by_hand({"alg": "ES256", "kid": key.kid, **more}, claims, key))
+        refused(api, signed_by_hand({"alg": "ES256", "kid": key.kid, **more}, claims, key))
 
 
-def test_other_forms(door: Door) -> None:
-    key, claims = door.app.key, door.claims(user_id="1")
+def test_other_forms(api: ApiHarness) -> None:
+    key, claims = api.app.key, api.claims(user_id="1")
     header = {"alg": "ES256", "kid": key.kid}
     good = signed_by_hand(header, claims, key)
     told, _, signature = good.rpartition(".")
@@ -209,89 +209,89 @@ def test_other_forms(door: Door) -> None:
         raw(header, b"[" * 5000, b"x"), raw(b"[" * 5000, claims, b"x"),
         signed_by_hand(header, b"[]", key), signed_by_hand(header, b"7", key), signed_by_hand(header, b"", key),
     ):  # fmt: skip
-        refused(door, text)
-    refused(door, signed_by_hand(header, {**claims, "padding": "x" * 9000}, key))
-    refused(door, signed_by_hand(header, json.dumps(claims).encode()[:-1] + b',"exp":1e999}', key))
+        refused(api, text)
+    refused(api, signed_by_hand(header, {**claims, "padding": "x" * 9000}, key))
+    refused(api, signed_by_hand(header, json.dumps(claims).encode()[:-1] + b',"exp":1e999}', key))
 
 
-def test_the_last_of_two_equal_names_counts_and_no_other(door: Door) -> None:
+def test_the_last_of_two_equal_names_counts_and_no_other(api: ApiHarness) -> None:
     """Two parsers that read different things would be a hole: here the checked and the used one are the same."""
-    key, claims = door.app.key, door.claims(user_id="1")
+    key, claims = api.app.key, api.claims(user_id="1")
     twice = json.dumps(claims).encode()[:-1] + b',"iss":"https://evil.example"}'
-    refused(door, signed_by_hand({"alg": "ES256", "kid": key.kid}, twice, key))
+    refused(api, signed_by_hand({"alg": "ES256", "kid": key.kid}, twice, key))
     header = f'{{"alg":"ES256","kid":"{key.kid}","alg":"none"}}'.encode()
-    refused(door, signed_by_hand(header, claims, key))  # type: ignore[arg-type] # bytes are taken as they are
+    refused(api, signed_by_hand(header, claims, key))  # type: ignore[arg-type] # bytes are taken as they are
 
 
-def test_encrypted_ones(door: Door) -> None:
+def test_encrypted_ones(api: ApiHarness) -> None:
     secret = OctKey.generate_key(256)
-    inner = door.app.sign(door.claims(user_id="1"))
+    inner = api.app.sign(api.claims(user_id="1"))
     token = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "cty": "JWT"}, inner.encode(), secret)
-    refused(door, token)
+    refused(api, token)
 
 
-def test_credentials_in_other_clothes(door: Door) -> None:
-    token = door.app.sign(door.claims(user_id="1"))
+def test_credentials_in_other_clothes(api: ApiHarness) -> None:
+    token = api.app.sign(api.claims(user_id="1"))
     for header in (token, f"Basic {token}", "Bearer", "Bearer ", f"Bearer{token}", f"Token {token}"):
-        assert door.client.get(URL, headers={"Authorization": header}).status_code == 401
-    assert door.client.get(URL, params={"access_token": token}).status_code == 401
-    assert door.client.get(URL, headers={"Cookie": f"Authorization=Bearer {token}"}).status_code == 401
+        assert api.client.get(URL, headers={"Authorization": header}).status_code == 401
+    assert api.client.get(URL, params={"access_token": token}).status_code == 401
+    assert api.client.get(URL, headers={"Cookie": f"Authorization=Bearer {token}"}).status_code == 401
 
 
-def test_staff_is_no_person_and_a_person_no_staff(door: Door) -> None:
-    for headers in (door.staff("admin"), door.staff("operator"), door.key(Role.OPERATOR)):
-        answer = door.client.post(URL, json=ACCOUNT, headers=once(headers))
+def test_staff_is_no_person_and_a_person_no_staff(api: ApiHarness) -> None:
+    for headers in (api.staff("admin"), api.staff("operator"), api.key(Role.OPERATOR)):
+        answer = api.client.post(URL, json=ACCOUNT, headers=once(headers))
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (403, "role-missing")
-    claims = {**door.claims(user_id="1"), "roles": ["admin", "operator"], "controllers": "*"}
-    answer = door.client.get("/v1/requests", headers=bearer(door.app.sign(claims)))
+    claims = {**api.claims(user_id="1"), "roles": ["admin", "operator"], "controllers": "*"}
+    answer = api.client.get("/v1/requests", headers=bearer(api.app.sign(claims)))
     assert answer.status_code == 403
-    moment = int(door.at.timestamp())
-    smuggled = {"iss": door.idp.issuer, "aud": AUDIENCE, "iat": moment, "exp": moment + 60, "sub": "x"}
-    token = bearer(door.idp.sign({**smuggled, "identifiers": {"user_id": "1"}, "roles": ["person"]}))
-    assert door.client.get(URL, headers=token).status_code == 403
+    moment = int(api.at.timestamp())
+    smuggled = {"iss": api.idp.issuer, "aud": AUDIENCE, "iat": moment, "exp": moment + 60, "sub": "x"}
+    token = bearer(api.idp.sign({**smuggled, "identifiers": {"user_id": "1"}, "roles": ["person"]}))
+    assert api.client.get(URL, headers=token).status_code == 403
 
 
-def test_one_token_two_calls_at_once(door: Door) -> None:
+def test_one_token_two_calls_at_once(api: ApiHarness) -> None:
     """Of different calls with one token, made at the same moment, one is done and the rest are refused."""
-    (holder,) = door.office.town.take_holders()
-    token = door.person(user_id=holder)
+    (holder,) = api.installation.calltrack.take_holders()
+    token = api.person(user_id=holder)
     keys = [{**token, "Idempotency-Key": f"call-{number}"} for number in range(8)]
-    before = made(door)
+    before = made(api)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda headers: door.client.post(URL, json=ACCOUNT, headers=headers), keys))
+        answers = list(pool.map(lambda headers: api.client.post(URL, json=ACCOUNT, headers=headers), keys))
     assert sorted(one.status_code for one in answers) == [201] + [401] * 7
-    assert made(door) == before + 1
+    assert made(api) == before + 1
     # The same call again is the same call, however often.
     done = next(number for number, one in enumerate(answers) if one.status_code == 201)
     with ThreadPoolExecutor(8) as pool:
-        again = list(pool.map(lambda _: door.client.post(URL, json=ACCOUNT, headers=keys[done]), range(8)))
+        again = list(pool.map(lambda _: api.client.post(URL, json=ACCOUNT, headers=keys[done]), range(8)))
     assert {(one.status_code, one.json()["id"]) for one in again} == {(200, answers[done].json()["id"])}
 
 
-def test_a_used_token_is_remembered_until_it_has_run_out(door: Door) -> None:
-    (holder,) = door.office.town.take_holders()
-    token = door.person(user_id=holder)
-    assert door.client.get(URL, headers=token).status_code == 200
-    with door.office.workspace.ledger.begin() as connection:
-        token_replay.forget_expired(connection, door.at + timedelta(seconds=130))
-    answer = door.client.post(URL, json=ACCOUNT, headers=once(token))
+def test_a_used_token_is_remembered_until_it_has_run_out(api: ApiHarness) -> None:
+    (holder,) = api.installation.calltrack.take_holders()
+    token = api.person(user_id=holder)
+    assert api.client.get(URL, headers=token).status_code == 200
+    with api.installation.workspace.ledger.begin() as connection:
+        token_replay.forget_expired(connection, api.at + timedelta(seconds=130))
+    answer = api.client.post(URL, json=ACCOUNT, headers=once(token))
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (401, "token-replayed")
 
 
-def test_keys_that_are_none(door: Door) -> None:
-    workspace = door.office.workspace
+def test_keys_that_are_none(api: ApiHarness) -> None:
+    workspace = api.installation.workspace
     with workspace.ledger.begin() as connection:
         secret, key = api_keys.issue(
             connection,
             roles=[Role.AUDITOR],
             controllers=None,
             holder=None,
-            expires_at=door.at + timedelta(hours=1),
+            expires_at=api.at + timedelta(hours=1),
             by="test",
-            at=door.at,
+            at=api.at,
         )
     prefix, identifier, rest = secret.split("_", 2)
-    asked = lambda text: door.client.get("/v1/requests", headers=bearer(text))  # noqa: E731
+    asked = lambda text: api.client.get("/v1/requests", headers=bearer(text))  # noqa: E731
     assert asked(secret).status_code == 200
     wrong = [
         f"{prefix}_{identifier}_{secrets.token_urlsafe(32)}",
@@ -305,14 +305,14 @@ def test_keys_that_are_none(door: Door) -> None:
     answers = [asked(text) for text in wrong]
     assert [one.status_code for one in answers[:5]] == [401] * 5
     assert len({one.content for one in answers[:5]}) == 1
-    door.at += timedelta(hours=1)
+    api.at += timedelta(hours=1)
     try:
         assert asked(secret).status_code == 401
     finally:
-        door.at -= timedelta(hours=1)
+        api.at -= timedelta(hours=1)
     assert asked(secret).status_code == 200
     with workspace.ledger.begin() as connection:
-        api_keys.revoke(connection, key.uid, door.at)
+        api_keys.revoke(connection, key.uid, api.at)
     assert asked(secret).status_code == 401
 
 
@@ -346,7 +346,7 @@ def key_server() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_calls_share_one_fetch() -> None:
     """A call that is given up does not end it; what no set has is not asked for again at once."""
-    signer, asked = Signer("https://app.example"), 0
+    signer, asked = TokenSigner("https://app.example"), 0
 
     async def calling() -> None:
         answered = asyncio.Event()
@@ -371,7 +371,7 @@ def test_calls_share_one_fetch() -> None:
 
 
 def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    signer = Signer("https://app.example")
+    signer = TokenSigner("https://app.example")
     with key_server() as (url, state):
         issuer = Issuer(kind="person", issuer=signer.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
         current = lambda: asyncio.run(jwks.keys_of(issuer).current(None))  # noqa: E731
@@ -391,23 +391,23 @@ def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pyte
         state["silent"].set()
 
 
-def published(*signers: Signer) -> bytes:
+def published(*signers: TokenSigner) -> bytes:
     return json.dumps({"keys": [one.key.as_dict(private=False) for one in signers]}).encode()
 
 
-def test_keys_change_at_the_issuer(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_change_at_the_issuer(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new key is fetched when it is first seen; one that was taken out is refused after the next fetch."""
     moment = [1000.0]
     monkeypatch.setattr(jwks.time, "monotonic", lambda: moment[0])
-    old, new = Signer(door.app.issuer), Signer(door.app.issuer)
+    old, new = TokenSigner(api.app.issuer), TokenSigner(api.app.issuer)
     with key_server() as (url, state):
-        issuer = Issuer(kind="person", issuer=door.app.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
-        office = build_state(door.office.workspace, lambda: door.at)
+        issuer = Issuer(kind="person", issuer=api.app.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
+        installation = build_state(api.installation.workspace, lambda: api.at)
         keys = jwks.keys_of(issuer)
-        object.__setattr__(office.issuers, "by_name", {"app": issuer})
-        object.__setattr__(office.issuers, "keys", {"app": keys})
-        with TestClient(build(office)) as client:
-            asked = lambda signer: client.get(URL, headers=bearer(signer.sign(door.claims(user_id="1"))))  # noqa: E731
+        object.__setattr__(installation.issuers, "by_name", {"app": issuer})
+        object.__setattr__(installation.issuers, "keys", {"app": keys})
+        with TestClient(build(installation)) as client:
+            asked = lambda signer: client.get(URL, headers=bearer(signer.sign(api.claims(user_id="1"))))  # noqa: E731
             state.update(status=500)
             assert asked(old).status_code == 503
             assert (asked(old).status_code, state["asked"]) == (503, 1)  # nobody waits for it again and again
@@ -431,20 +431,20 @@ def test_keys_change_at_the_issuer(door: Door, monkeypatch: pytest.MonkeyPatch) 
             assert asked(new).status_code == 503
 
 
-def test_a_person_and_somebody_elses_address(door: Door, probe: Probe) -> None:
+def test_a_person_and_somebody_elses_address(api: ApiHarness, inspector: StoreInspector) -> None:
     """The application asserts an id and an address that disagree: ambiguous (ADR 3), and nothing is touched."""
-    holders = {one.user.id: one.user for one in door.office.town.company.holders()}
-    one, other = door.office.town.take_holders(2)
-    was = probe.contents()
+    holders = {one.user.id: one.user for one in api.installation.calltrack.company.holders()}
+    one, other = api.installation.calltrack.take_holders(2)
+    was = inspector.contents()
     for scope in ("account", "information"):
-        token = door.person(user_id=one, email=holders[other].email)
-        answer = door.client.post(URL, json={"scope": scope, "waiveGrace": True}, headers=once(token))
+        token = api.person(user_id=one, email=holders[other].email)
+        answer = api.client.post(URL, json={"scope": scope, "waiveGrace": True}, headers=once(token))
         assert answer.status_code == 201, answer.text
-        door.work()
-        told = door.client.get(f"{URL}/{answer.json()['id']}", headers=door.person(user_id=one)).json()
+        api.work()
+        told = api.client.get(f"{URL}/{answer.json()['id']}", headers=api.person(user_id=one)).json()
         assert told["state"] == "ambiguous"
-        door.settle()
-    assert differs(was, probe.contents()) == {}
+        api.settle()
+    assert differs(was, inspector.contents()) == {}
 
 
 def test_settings_name_public_keys_only(tmp_path: Path) -> None:

@@ -9,27 +9,27 @@ from pathlib import Path
 import pytest
 from tests.support.doc_session import Terminal, brought_up_to_date, files, typed
 from tests.support.documentation import ROOT
-from tests.support.installation import Town, founded
+from tests.support.installation import CompanyStack, fresh_installation
 
 from expunge_orchestrator.dev_servers.ports import free_ports
 
 PAGE = ROOT / "docs" / "api-transcript.md"
 
 
-def test_the_page_is_true(town: Town, tmp_path: Path) -> None:
+def test_the_page_is_true(calltrack: CompanyStack, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.fail("curl is not installed: apt-get install -y curl")
     page = PAGE.read_text(encoding="utf-8")
     (port,) = free_ports(1)
-    (holder,) = town.take_holders()
+    (holder,) = calltrack.take_holders()
     # The last of the callers: other tests take the first ones.
-    caller, other = town.company.callers_of(42)[-2:]
+    caller, other = calltrack.company.callers_of(42)[-2:]
     replaced = {
         "8080": str(port),
         '"caller_id": "17"': f'"caller_id": "{caller}"',
         '"caller_id": "18"': f'"caller_id": "{other}"',
         '"user_id": "4"': f'"user_id": "{holder}"',
-        "ann@mail.example": town.company.holder(holder).user.email,
+        "ann@mail.example": calltrack.company.holder(holder).user.email,
     }
 
     def adapted(command: str) -> str:
@@ -39,8 +39,8 @@ def test_the_page_is_true(town: Town, tmp_path: Path) -> None:
 
     for name, content in files(page).items():
         (tmp_path / name).write_text(content, encoding="utf-8")
-    with founded(town, tmp_path / "expunge"):
-        environment = town.environment(tmp_path / "expunge")
+    with fresh_installation(calltrack, tmp_path / "expunge"):
+        environment = calltrack.environment(tmp_path / "expunge")
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     terminal = Terminal(tmp_path, environment)
     try:

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 import pytest
 from httpx2 import Response
-from tests.support.api import Door, bearer, once, opened_door
+from tests.support.api import ApiHarness, bearer, once, open_api
 from tests.support.api_permissions import MAY
 from tests.support.bulk_people import make_crowd, poisoned
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 from tests.support.people import make_caller, make_holder
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
 
@@ -35,9 +35,9 @@ CALLS = [
 
 
 @pytest.fixture
-def door(town: Town, tmp_path: Path) -> Iterator[Door]:
+def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
     api = {"opendsr": certificate_in(tmp_path), "events_for": timedelta(seconds=1)}
-    with opened_door(town, tmp_path, api=api) as made:
+    with open_api(calltrack, tmp_path, api=api) as made:
         yield made
 
 
@@ -45,7 +45,7 @@ def door(town: Town, tmp_path: Path) -> Iterator[Door]:
 class Held:
     """Somebody's request that a hold keeps, and how they and their client call."""
 
-    door: Door
+    api: ApiHarness
     person: int
     headers: dict[str, dict[str, str]]
     paths: dict[str, str]
@@ -54,37 +54,37 @@ class Held:
     def send(self, label: str, role: str) -> Response:
         """A call about it, in a role."""
         method, path = label.replace("erasure/{request_id}", "erasure/{own}").split()
-        headers = self.door.person(user_id=self.person) if role == "person" else self.headers[role]
+        headers = self.api.person(user_id=self.person) if role == "person" else self.headers[role]
         body = self.bodies.get(label)
         content = {"content": body} if isinstance(body, str) else {"json": body}
         query = {"controller": CLIENT[0]} if label == "POST /v1/batches" else None
-        return self.door.client.request(
+        return self.api.client.request(
             method, path.format(**self.paths), params=query, headers=once(headers), **({} if body is None else content)
         )
 
 
 @pytest.fixture
-def held(door: Door, probe: Probe) -> Held:
+def held(api: ApiHarness, inspector: StoreInspector) -> Held:
     """A caller whom the client asked about in both forms, and an account holder; both are held, and it was begun."""
-    ann, bob = make_caller(probe), make_holder(probe)
-    operator = door.key(Role.OPERATOR)
+    ann, bob = make_caller(inspector), make_holder(inspector)
+    operator = api.key(Role.OPERATOR)
     for people in ({"caller_id": str(ann.id)}, {"user_id": str(bob.id)}):
         wish = {"people": [people], "ground": GROUND, "undisclosed": True}
-        assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
-    headers = {role: door.key(Role(role), controllers=CLIENT) for role in ("requester", "approver")}
+        assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    headers = {role: api.key(Role(role), controllers=CLIENT) for role in ("requester", "approver")}
     asked = {"controller": CLIENT[0], "identifiers": {"caller_id": str(ann.id)}}
-    client = door.client.post("/v1/requests", json=asked, headers=once(headers["requester"])).json()
-    own = door.client.post(
-        "/v1/me/erasure", json={"scope": "account", "waiveGrace": True}, headers=once(door.person(user_id=bob.id))
+    client = api.client.post("/v1/requests", json=asked, headers=once(headers["requester"])).json()
+    own = api.client.post(
+        "/v1/me/erasure", json={"scope": "account", "waiveGrace": True}, headers=once(api.person(user_id=bob.id))
     ).json()
-    door.work()
-    told = door.client.get(f"/v1/requests/{client['id']}", headers=operator).json()
+    api.work()
+    told = api.client.get(f"/v1/requests/{client['id']}", headers=operator).json()
     batch, uuid = told["batch"], str(uuid4())
-    plan = door.client.get(f"/v1/batches/{batch}/plan", headers=operator).json()
+    plan = api.client.get(f"/v1/batches/{batch}/plan", headers=operator).json()
     openings = {"identifiers": {"user_id": str(bob.id)}}
     request, person = "/v1/requests/{request_id}", "/v1/me/erasure/{request_id}"
     return Held(
-        door,
+        api,
         bob.id,
         {**headers, "follower": bearer(own["followUp"])},
         {"request_id": client["id"], "own": own["id"], "batch_id": batch, "subject_request_id": uuid},
@@ -101,7 +101,7 @@ def held(door: Door, probe: Probe) -> Held:
                 "regulation": "gdpr",
                 "subject_request_id": uuid,
                 "subject_request_type": "erasure",
-                "submitted_time": door.at.isoformat(),
+                "submitted_time": api.at.isoformat(),
                 "subject_identities": [
                     {
                         "identity_type": "controller_customer_id",
@@ -142,7 +142,7 @@ def test_no_answer_has_a_word_of_it(held: Held) -> None:
             assert answer.status_code not in {400, 401, 403, 422, 429}, (label, role, answer.text)
             assert answer.status_code < 500, (label, role, answer.text)
             said[f"{turn} {label}", role] = words(answer)
-        held.door.work()
+        held.api.work()
     assert {one: text for one, text in said.items() if any(word in text for word in ("hold", "held", "4 c 17"))} == {}
 
 
@@ -163,112 +163,114 @@ def test_it_looks_like_work_in_hand(held: Held) -> None:
 
 def test_the_numbers_do_not_have_it(held: Held) -> None:
     """They are told to everybody."""
-    numbers = held.door.client.get("/metrics").text
+    numbers = held.api.client.get("/metrics").text
     assert 'expunge_batches{state="executing"} 2.0' in numbers
     assert 'expunge_batches{state="on-hold"}' not in numbers
 
 
-def test_what_came_back_and_is_held_is_answered_all_the_same(door: Door, probe: Probe) -> None:
+def test_what_came_back_and_is_held_is_answered_all_the_same(api: ApiHarness, inspector: StoreInspector) -> None:
     """Shown as work in hand, it is neither due, nor extended, nor cancelled: as without the hold."""
-    ann, client = make_caller(probe), door.key(Role.REQUESTER, controllers=CLIENT)
-    operator = door.key(Role.OPERATOR)
+    ann, client = make_caller(inspector), api.key(Role.REQUESTER, controllers=CLIENT)
+    operator = api.key(Role.OPERATOR)
     asked = {"controller": CLIENT[0], "identifiers": {"caller_id": str(ann.id)}}
-    at = f"/v1/requests/{door.client.post('/v1/requests', json=asked, headers=once(client)).json()['id']}"
-    door.work()
+    at = f"/v1/requests/{api.client.post('/v1/requests', json=asked, headers=once(client)).json()['id']}"
+    api.work()
 
     def answers() -> tuple[int, list[tuple[int, str]]]:
-        before = {"due_before": (door.at + timedelta(days=800)).isoformat()}
-        listed = door.client.get("/v1/requests", params=before, headers=client).json()["items"]
-        batch = door.client.get(at, headers=client).json()["batch"]
+        before = {"due_before": (api.at + timedelta(days=800)).isoformat()}
+        listed = api.client.get("/v1/requests", params=before, headers=client).json()["items"]
+        batch = api.client.get(at, headers=client).json()["batch"]
         refused = (
-            door.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=client),
-            door.client.post(f"/v1/batches/{batch}/cancel", headers=door.key(Role.OPERATOR, controllers=CLIENT)),
+            api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=client),
+            api.client.post(f"/v1/batches/{batch}/cancel", headers=api.key(Role.OPERATOR, controllers=CLIENT)),
         )
         return len(listed), [(one.status_code, one.json().get("type", "").rsplit("/", 1)[-1]) for one in refused]
 
     without = (0, [(409, "already-over"), (409, "waits-for-somebody")])
     assert answers() == without
     wish = {"people": [asked["identifiers"]], "ground": GROUND, "undisclosed": True}
-    assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
-    with probe.redis() as cache:
+    assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    with inspector.redis() as cache:
         cache.hset(f"cache:caller:{ann.id}", mapping={"phone": ann.phone})
-    door.settle()
-    assert door.client.get(at, headers=client).json()["state"] == "executing"
+    api.settle()
+    assert api.client.get(at, headers=client).json()["state"] == "executing"
     assert answers() == without
 
 
 def test_whoever_stops_or_retries_it_is_told_the_same(held: Held) -> None:
     """An operator of some controllers does not see every hold that concerns them; one who does asks for the holds."""
-    operator, batch = held.door.key(Role.OPERATOR, controllers=CLIENT), held.paths["batch_id"]
+    operator, batch = held.api.key(Role.OPERATOR, controllers=CLIENT), held.paths["batch_id"]
     for path in (f"/v1/batches/{batch}", f"/v1/requests/{held.paths['request_id']}"):
-        retried = held.door.client.post(f"{path}/retry", headers=operator)
+        retried = held.api.client.post(f"{path}/retry", headers=operator)
         assert (retried.status_code, retried.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
         assert retried.json()["detail"] == "This batch is executing: nothing of it failed."
-    resumed = held.door.client.post(f"/v1/batches/{batch}/resume", headers=operator)
+    resumed = held.api.client.post(f"/v1/batches/{batch}/resume", headers=operator)
     assert (resumed.status_code, resumed.json()["detail"]) == (409, "This batch is executing, not paused.")
-    assert held.door.client.get("/v1/holds", headers=operator).json() == []
-    assert len(held.door.client.get("/v1/holds", headers=held.door.key(Role.OPERATOR)).json()) == 2
+    assert held.api.client.get("/v1/holds", headers=operator).json() == []
+    assert len(held.api.client.get("/v1/holds", headers=held.api.key(Role.OPERATOR)).json()) == 2
 
 
-def test_one_that_may_be_told_gives_no_other_away(door: Door, probe: Probe) -> None:
+def test_one_that_may_be_told_gives_no_other_away(api: ApiHarness, inspector: StoreInspector) -> None:
     """Of a list: where a batch is told to be on hold, nobody of it is open."""
-    ann, bob = make_caller(probe), make_caller(probe)
-    operator = door.key(Role.OPERATOR)
+    ann, bob = make_caller(inspector), make_caller(inspector)
+    operator = api.key(Role.OPERATOR)
     for one, undisclosed in ((ann, True), (bob, False)):
         wish = {"people": [{"caller_id": str(one.id)}], "ground": GROUND, "undisclosed": undisclosed}
-        assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+        assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
     text, query = f"{ann.csv}{bob.id}\n", {"controller": CLIENT[0]}
-    made = door.client.post("/v1/batches", params=query, content=text, headers=once(operator)).json()
+    made = api.client.post("/v1/batches", params=query, content=text, headers=once(operator)).json()
     at = f"/v1/batches/{made['batch']}"
-    assert door.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
-    door.work()
-    told = door.client.get(at, headers=door.key(Role.REQUESTER, controllers=CLIENT)).json()
+    assert api.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
+    api.work()
+    told = api.client.get(at, headers=api.key(Role.REQUESTER, controllers=CLIENT)).json()
     assert (told["state"], told["outcomes"]) == ("executing", {"on-hold": 1, "open": 1})
 
 
-def test_what_fails_beside_it_does_not_give_it_away(town: Town, probe: Probe, tmp_path: Path) -> None:
+def test_what_fails_beside_it_does_not_give_it_away(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path
+) -> None:
     """A chunk whose turn has not come stands in no batch that has stopped: all of it looks like work in hand.
 
     What failed is seen as ever, and taken up by `retry`. A batch that is paused has such chunks by itself.
     """
-    crowd = make_crowd(probe, 3)
-    with opened_door(town, tmp_path, chunk_size=1) as door:
-        operator, reader = door.key(Role.OPERATOR), door.key(Role.REQUESTER, controllers=("calltrack",))
+    crowd = make_crowd(inspector, 3)
+    with open_api(calltrack, tmp_path, chunk_size=1) as api:
+        operator, reader = api.key(Role.OPERATOR), api.key(Role.REQUESTER, controllers=("calltrack",))
         wish = {"people": [{"user_id": str(crowd.ids[0])}], "ground": GROUND, "undisclosed": True}
-        assert door.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+        assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
         query = {"controller": "calltrack"}
-        made = door.client.post("/v1/batches", params=query, content=crowd.csv, headers=once(operator)).json()
+        made = api.client.post("/v1/batches", params=query, content=crowd.csv, headers=once(operator)).json()
         at = f"/v1/batches/{made['batch']}"
 
         def told() -> tuple[str, dict[str, int], list[str]]:
-            answer = door.client.get(at, headers=reader).json()
-            assert door.client.get(f"{at}/plan", headers=reader).json()["state"] == answer["state"]
+            answer = api.client.get(at, headers=reader).json()
+            assert api.client.get(f"{at}/plan", headers=reader).json()["state"] == answer["state"]
             return answer["state"], answer["outcomes"], sorted(one["state"] for one in answer["chunks"])
 
-        with poisoned(probe, [crowd.ids[1]]):
-            door.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator)
-            door.work()
+        with poisoned(inspector, [crowd.ids[1]]):
+            api.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator)
+            api.work()
         stopped = ({"open": 1, "failed": 1, "erased": 1}, ["failed", "ready", "waiting"])
         assert told() == ("executing", *stopped)
-        assert door.client.post(f"{at}/pause", headers=operator).json()["state"] == "paused"
+        assert api.client.post(f"{at}/pause", headers=operator).json()["state"] == "paused"
         assert told() == ("paused", *stopped)
-        assert door.client.post(f"{at}/resume", headers=operator).json()["state"] == "executing"
+        assert api.client.post(f"{at}/resume", headers=operator).json()["state"] == "executing"
         assert told() == ("executing", *stopped)
-        assert door.client.post(f"{at}/retry", headers=operator).status_code == 200
-        door.work()
+        assert api.client.post(f"{at}/retry", headers=operator).status_code == 200
+        api.work()
         assert told() == ("executing", {"open": 1, "erased": 2}, ["ready", "waiting", "waiting"])
 
 
-def test_a_plan_never_says_plain_erased_of_what_was_not(door: Door, probe: Probe) -> None:
+def test_a_plan_never_says_plain_erased_of_what_was_not(api: ApiHarness, inspector: StoreInspector) -> None:
     """What the batch says of itself, its plan says too: here of somebody of whom something is retained."""
-    (holder,) = door.office.town.take_holders()
+    (holder,) = api.installation.calltrack.take_holders()
     wish = {"scope": "account", "waiveGrace": True}
-    made = door.client.post("/v1/me/erasure", json=wish, headers=once(door.person(user_id=holder))).json()
-    door.work()
-    operator = door.key(Role.OPERATOR)
+    made = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder))).json()
+    api.work()
+    operator = api.key(Role.OPERATOR)
     at = f"/v1/requests/{made['id']}"
-    told = door.client.get(at, headers=operator).json()
+    told = api.client.get(at, headers=operator).json()
     assert told["state"] == "partially-erased"
-    assert door.client.get(f"{at}/plan", headers=operator).json()["state"] == told["state"]
-    late = door.client.post(f"/v1/batches/{told['batch']}/retry", headers=operator)
+    assert api.client.get(f"{at}/plan", headers=operator).json()["state"] == told["state"]
+    late = api.client.post(f"/v1/batches/{told['batch']}/retry", headers=operator)
     assert late.json()["detail"] == "This batch is partially-erased: nothing of it failed."

@@ -29,7 +29,7 @@ from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
 from tests.bench.measuring import Stages, machine, median, ruled, spread
-from tests.support.installation import Office, Town, founded
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_config.examples.calltrack import Company
 from expunge_orchestrator import dev_servers
@@ -74,27 +74,31 @@ def bench_crowd(out: Console, options: argparse.Namespace) -> None:
 
 def bench_company(out: Console, options: argparse.Namespace) -> None:
     """The example company on three stores; one person at a time; receipts; the offline verifier's start."""
-    with loaded_town(options.people) as town, ExitStack() as stack:
+    with loaded_town(options.people) as calltrack, ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="expunge-bench-")))
-        out.print(f"\n[bold]Company[/]: {options.people} people, {town.loaded.rows} rows, three stores")
-        office = stack.enter_context(founded(town, directory / "expunge", inspection_holds=timedelta(minutes=1)))
-        script = stack.enter_context(baseline.script(town.stack.endpoints, town.loaded.postgres_url))
-        made = make_indexes(office, town)
+        out.print(f"\n[bold]Company[/]: {options.people} people, {calltrack.loaded.rows} rows, three stores")
+        installation = stack.enter_context(
+            fresh_installation(calltrack, directory / "expunge", inspection_holds=timedelta(minutes=1))
+        )
+        script = stack.enter_context(baseline.script(calltrack.stack.endpoints, calltrack.loaded.postgres_url))
+        made = make_indexes(installation, calltrack)
         out.print(f"{made} indexes were made first, as `expunge check` words them; the script has them too")
-        callers = {client.id: town.company.callers_of(client.id) for client in town.company.clients}
+        callers = {client.id: calltrack.company.callers_of(client.id) for client in calltrack.company.clients}
         # The first batch opens connections and fills caches; its figures are thrown away.
         largest = max(callers, key=lambda client: len(callers[client]))
         ours, theirs, *callers[largest] = callers[largest]
-        batches.measure(office, script, 1, batches.Share(largest, [ours], [theirs]), script_first=True)
+        batches.measure(installation, script, 1, batches.Share(largest, [ours], [theirs]), script_first=True)
         if options.profile:
-            profile(out, office, callers, options.profile)
+            profile(out, installation, callers, options.profile)
             return
         ones, callers[largest] = callers[largest][: options.ones], callers[largest][options.ones :]
         for how, anew in (("inspected for each", True), ("inspected within the last minute (ADR 7)", False)):
-            show_ones(out, how, batches.one_by_one(office, largest, ones[anew::2], anew=anew))
-        show_batches(out, office, script, batches.allot(callers, options.sizes, options.rounds), options.sizes)
-        show_signing(out, signing.sign(office, directory / "log", options.statements))
-        show_startup(out, startup.times(startup.commands(office, startup.export(office, directory)), STARTS))
+            show_ones(out, how, batches.one_by_one(installation, largest, ones[anew::2], anew=anew))
+        show_batches(out, installation, script, batches.allot(callers, options.sizes, options.rounds), options.sizes)
+        show_signing(out, signing.sign(installation, directory / "log", options.statements))
+        show_startup(
+            out, startup.times(startup.commands(installation, startup.export(installation, directory)), STARTS)
+        )
 
 
 SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
@@ -138,14 +142,14 @@ def numbers(text: str) -> list[int]:
     return [int(one) for one in text.split(",")]
 
 
-def make_indexes(office: Office, town: Town) -> int:
+def make_indexes(installation: Installation, calltrack: CompanyStack) -> int:
     """Do what `expunge check` asks for, as any installation should have before its first erasure. Returns how many."""
     asked = [
         sql.SQL(one.remedy)
-        for one in office.workspace.stores["main"].inspect()
+        for one in installation.workspace.stores["main"].inspect()
         if one.code in {"tie-index", "foreign-key-index"}
     ]
-    with psycopg.connect(town.stack.endpoints.postgres_url, autocommit=True) as owner:
+    with psycopg.connect(calltrack.stack.endpoints.postgres_url, autocommit=True) as owner:
         for statement in asked:
             owner.execute(statement)
         owner.execute("ANALYZE")  # an index on an expression has no statistics until then
@@ -153,13 +157,13 @@ def make_indexes(office: Office, town: Town) -> int:
 
 
 @contextmanager
-def loaded_town(people: int) -> Iterator[Town]:
+def loaded_town(people: int) -> Iterator[CompanyStack]:
     """The example company on a stack of its own, loaded by another process: its memory is not ours."""
     with dev_servers.stack() as stack:
         company = Company(seed=2026, people=people, now=datetime.now(UTC))
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             loaded = pool.submit(loader.load, company, stack.endpoints, stack.programs.postgres / "pg_dump").result()
-        yield Town(stack, company, loaded)
+        yield CompanyStack(stack, company, loaded)
 
 
 def show_ones(out: Console, how: str, found: Sequence[tuple[Stages, Stages]]) -> None:
@@ -179,7 +183,7 @@ def show_ones(out: Console, how: str, found: Sequence[tuple[Stages, Stages]]) ->
 
 def show_batches(
     out: Console,
-    office: Office,
+    installation: Installation,
     script: baseline.Script,
     dealt: dict[int, list[batches.Share]],
     sizes: Sequence[int],
@@ -190,7 +194,7 @@ def show_batches(
     for turn in range(most):
         for size, kept in taken.items():
             for share in dealt.get(size, [])[turn : turn + 1]:
-                kept.append(batches.measure(office, script, size, share, script_first=turn % 2 == 1))
+                kept.append(batches.measure(installation, script, size, share, script_first=turn % 2 == 1))
     done = {size: found for size, found in taken.items() if found}
     for size in taken.keys() - done.keys():
         out.print(f"[yellow]{size}: no client has twice as many callers left; give more --people[/]")
@@ -299,14 +303,14 @@ def show_startup(out: Console, found: dict[str, list[float]]) -> None:
     out.print(table)
 
 
-def profile(out: Console, office: Office, callers: dict[int, list[int]], size: int) -> None:
+def profile(out: Console, installation: Installation, callers: dict[int, list[int]], size: int) -> None:
     """Profile one batch: our own time by function. The profiler slows Python down, so that stores look cheaper."""
     shares = batches.allot(callers, [size], 1).get(size)
     if not shares:
         out.print("[yellow]No client has twice as many callers; give more --people.[/]")
         return
     profiler = cProfile.Profile()
-    profiler.runcall(batches.erase_here, office.workspace, shares[0])
+    profiler.runcall(batches.erase_here, installation.workspace, shares[0])
     for order in ("tottime", "cumulative"):
         pstats.Stats(profiler, stream=out.file).sort_stats(order).print_stats(PROFILED)
 

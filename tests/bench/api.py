@@ -27,7 +27,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, SecretStr
 from rich.console import Console
 from tests.bench.measuring import ruled
-from tests.support.api import APP, AUDIENCE, Signer
+from tests.support.api import APP, AUDIENCE, TokenSigner
 
 from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_config.settings import Settings
@@ -50,7 +50,7 @@ def bench(out: Console, options: Namespace) -> None:
     for _ in range(options.rounds):
         for name, server in (("expunge", ours), ("bare", bare)):
             with tempfile.TemporaryDirectory(prefix="expunge-bench-api-") as home:
-                app = Signer(APP)
+                app = TokenSigner(APP)
                 app.publish(Path(home) / "app.jwks")
                 calls = prepared(app, options.seconds * PER_SECOND)
                 with running(server, home) as port:
@@ -119,7 +119,7 @@ def bare(home: str, port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="error")
 
 
-def prepared(app: Signer, number: int) -> list[bytes]:
+def prepared(app: TokenSigner, number: int) -> list[bytes]:
     """Whole calls, a person each."""
     moment = int(time.time())
     body = b'{"scope":"account","waiveGrace":false}'

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from tests.bench.baseline import Script
 from tests.bench.measuring import Stages, Timed, elapsed, peak_memory
-from tests.support.installation import Office
+from tests.support.installation import Installation
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat
 from expunge_orchestrator.execution import batch_states
@@ -94,7 +94,7 @@ def allot(callers: Mapping[int, Sequence[int]], sizes: Iterable[int], rounds: in
     return dict(dealt)
 
 
-def measure(office: Office, by_hand: Script, size: int, share: Share, *, script_first: bool) -> Round:
+def measure(installation: Installation, by_hand: Script, size: int, share: Share, *, script_first: bool) -> Round:
     """One round. Who goes first alternates: the second finds warmer caches and deader rows.
 
     Raises:
@@ -113,15 +113,15 @@ def measure(office: Office, by_hand: Script, size: int, share: Share, *, script_
     stages, stores = Stages(), Stages()
     with peak_memory() as memory:
         cpu = time.process_time()
-        batch = erase(timed(office.workspace, stores), share, stages)
+        batch = erase(timed(installation.workspace, stores), share, stages)
         cpu = time.process_time() - cpu
         told = memory()
     if not script_first:
         run_script()
-    settling = elapsed(office.settle)
-    found = found_in(office, batch)
+    settling = elapsed(installation.settle)
+    found = found_in(installation, batch)
     assert counted[1] == 0, "the script left something"
-    assert office.outcomes(batch) == {"erased": size}, "not everybody was erased"
+    assert installation.outcomes(batch) == {"erased": size}, "not everybody was erased"
     return Round(size, stages, stores, script, settling, (cpu, script_cpu), (found, counted[0]), told)
 
 
@@ -148,7 +148,9 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     return batch
 
 
-def one_by_one(office: Office, client: int, callers: Iterable[int], *, anew: bool) -> list[tuple[Stages, Stages]]:
+def one_by_one(
+    installation: Installation, client: int, callers: Iterable[int], *, anew: bool
+) -> list[tuple[Stages, Stages]]:
     """Callers from end to end, one at a time; for each the stages, and the calls of connectors within them.
 
     Args:
@@ -158,16 +160,16 @@ def one_by_one(office: Office, client: int, callers: Iterable[int], *, anew: boo
         AssertionError: A person was not erased.
     """
     calls = Stages()
-    workspace = timed(office.workspace, calls)
+    workspace = timed(installation.workspace, calls)
     found = []
     for caller in callers:
         calls.seconds.clear()
         stages = Stages()
         chosen = replace(workspace, inspection=InspectionCache()) if anew else workspace
         batch = erase(chosen, Share(client, [caller], []), stages)
-        assert office.outcomes(batch) == {"erased": 1}, "the person was not erased"
+        assert installation.outcomes(batch) == {"erased": 1}, "the person was not erased"
         found.append((stages, Stages(calls.seconds.copy())))
-        office.settle(chosen)
+        installation.settle(chosen)
     return found
 
 
@@ -215,7 +217,7 @@ def stopwatch() -> Callable[[], float]:
     return lap
 
 
-def found_in(office: Office, batch: Batch) -> int:
+def found_in(installation: Installation, batch: Batch) -> int:
     """Records that the batch found."""
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         return sum(one["found"] for one in batch_status.remaining_by_collection(connection, batch).values())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from tests.bench.measuring import Stages, peak_memory
-from tests.support.installation import Office
+from tests.support.installation import Installation
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
@@ -31,10 +31,10 @@ class Signed:
     memory: str
 
 
-def sign(office: Office, directory: Path, number: int) -> Signed:
+def sign(installation: Installation, directory: Path, number: int) -> Signed:
     """Build, sign and log so many statements with the body of a real `erased` one; the ledger is not part of it."""
-    body, subjects = erased_statement(office)
-    keys, at, stages = office.workspace.keys, datetime.now(UTC), Stages()
+    body, subjects = erased_statement(installation)
+    keys, at, stages = installation.workspace.keys, datetime.now(UTC), Stages()
     with peak_memory() as memory, LogWriter.create(directory, ORIGIN, keys.log) as writer:
         for start in range(0, number, APPENDED_AT_ONCE):
             series = [statements.new_series() for _ in range(min(APPENDED_AT_ONCE, number - start))]
@@ -58,9 +58,9 @@ def sign(office: Office, directory: Path, number: int) -> Signed:
     return Signed(number, stages, told)
 
 
-def erased_statement(office: Office) -> tuple[Mapping[str, object], tuple[str, ...]]:
+def erased_statement(installation: Installation) -> tuple[Mapping[str, object], tuple[str, ...]]:
     """Body and subjects of a statement that a batch really issued."""
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         envelope = connection.scalar(
             sa.select(tables.statement.c.envelope).where(tables.statement.c.event == "erased").limit(1)
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from tests.bench.measuring import elapsed
-from tests.support.installation import Office
+from tests.support.installation import Installation
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
@@ -25,9 +25,9 @@ CRYPTOGRAPHY = (
 )
 
 
-def export(office: Office, directory: Path) -> Path:
+def export(installation: Installation, directory: Path) -> Path:
     """Write the export of some settled receipt."""
-    workspace = office.workspace
+    workspace = installation.workspace
     key = signed_note.log_key(workspace.data_map.operator.log_origin, workspace.keys.log.public_key())
     with reading(workspace.ledger) as connection:
         series = connection.scalar(
@@ -40,9 +40,9 @@ def export(office: Office, directory: Path) -> Path:
     return path
 
 
-def commands(office: Office, receipt: Path) -> Mapping[str, Sequence[str]]:
+def commands(installation: Installation, receipt: Path) -> Mapping[str, Sequence[str]]:
     """What is timed: name -> command line."""
-    verify = ["verify", str(receipt), "--trust", str(office.settings.keys / TRUST_FILE)]
+    verify = ["verify", str(receipt), "--trust", str(installation.settings.keys / TRUST_FILE)]
     return {
         "bare interpreter": [sys.executable, "-c", "pass"],
         "import cryptography": [sys.executable, "-c", CRYPTOGRAPHY],

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.commands import REQUEST, command
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import KILLED, Chaos, Ending
+from tests.support.chaos.scenarios import KILLED, Baseline, Chaos
 
 from expunge_orchestrator.demo.oracle import check
 
@@ -45,7 +45,7 @@ def test_killed_command_typed_again(chaos: Chaos, choice: Choice) -> None:
         began = time.monotonic()
         assert command(chaos, home, *words).wait() == 0, (home / "output.txt").read_text()
         took.append(time.monotonic() - began)
-    ending = Ending((), chaos.world.picture(), ledger_summary.of(home), home)
+    ending = Baseline((), chaos.world.picture(), ledger_summary.of(home), home)
     assert {event for _, _, event in ending.account.told["events"]} == {"accepted", "partially-erased", "settled"}
     assert ending.picture.rewritten_since(before) == []
     assert check(judged, chaos.world.snapshot(), REQUEST.erased) == []

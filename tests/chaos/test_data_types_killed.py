@@ -7,7 +7,7 @@ import random
 import pytest
 from tests.support.chaos.company import EXPORTS, Request
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import Chaos, Point, Scene, sample
+from tests.support.chaos.scenarios import Chaos, KillPoint, Scenario, sample
 from tests.support.chaos.store_snapshot import UPLOADS
 
 from expunge_orchestrator.demo.oracle import Erased
@@ -24,32 +24,32 @@ def asked(chaos: Chaos) -> Request:
 
 
 @pytest.fixture(scope="module")
-def scene(chaos: Chaos) -> Scene:
+def scenario(chaos: Chaos) -> Scenario:
     """The erasing half, undisturbed."""
     chaos.fresh(chaos.scenes[0].start)
     request = asked(chaos)
     start, _, _ = chaos.world.plan(request)
-    return Scene(request, "erase", start, chaos.undisturbed(request, "erase", start))
+    return Scenario(request, "erase", start, chaos.undisturbed(request, "erase", start))
 
 
-def test_undisturbed_it_changes_nothing_else(scene: Scene) -> None:
-    was, now = scene.start.picture.content, scene.ending.picture.content
+def test_undisturbed_it_changes_nothing_else(scenario: Scenario) -> None:
+    was, now = scenario.start.picture.content, scenario.ending.picture.content
     places = {place for place, _ in {thing for thing in was.keys() | now.keys() if was.get(thing) != now.get(thing)}}
     assert places == {"messages", EXPORTS, UPLOADS}
-    assert {event for _, _, event in scene.ending.account.told["events"]} == {"accepted", "erased"}
+    assert {event for _, _, event in scenario.ending.account.told["events"]} == {"accepted", "erased"}
 
 
-def test_killed_anywhere_it_ends_the_same(chaos: Chaos, choice: Choice, scene: Scene) -> None:
-    points = [Point(scene, number) for number in range(1, len(scene.ending.points) + 1)]
+def test_killed_anywhere_it_ends_the_same(chaos: Chaos, choice: Choice, scenario: Scenario) -> None:
+    points = [KillPoint(scenario, number) for number in range(1, len(scenario.ending.points) + 1)]
     wrong: list[str] = []
     for point in sample(points, choice.sample or RUNS, choice.seed):
-        wrong += chaos.killed(scene, point.number)
+        wrong += chaos.killed(scenario, point.number)
     assert not wrong, "\n".join([str(choice), *wrong])
 
 
-def test_killed_again_while_resuming(chaos: Chaos, choice: Choice, scene: Scene) -> None:
-    source, last = random.Random(choice.seed), len(scene.ending.points) // 2
+def test_killed_again_while_resuming(chaos: Chaos, choice: Choice, scenario: Scenario) -> None:
+    source, last = random.Random(choice.seed), len(scenario.ending.points) // 2
     wrong: list[str] = []
     for _ in range(max(2, (choice.sample or RUNS) // 4)):
-        wrong += chaos.killed(scene, source.randint(1, last), source.randint(1, 20))
+        wrong += chaos.killed(scenario, source.randint(1, last), source.randint(1, 20))
     assert not wrong, "\n".join([str(choice), *wrong])

@@ -15,7 +15,7 @@ from tests.support.chaos.disturbed_runs import Trial, share
 from tests.support.chaos.driver import PID
 from tests.support.chaos.full_disks import cramped, sorts
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import Chaos, Point
+from tests.support.chaos.scenarios import Chaos, KillPoint
 
 from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
@@ -34,23 +34,23 @@ GROWTH = 96 * 1024
 class Shortage:
     """What is full from which point on, but for so many pages."""
 
-    point: Point
+    point: KillPoint
     sort: str
     free: int
 
     def __str__(self) -> str:
-        scene, number = self.point.scene, self.point.number
-        return f"{scene}: {self.sort} full but for {self.free} pages at point {number}"
+        scenario, number = self.point.scenario, self.point.number
+        return f"{scenario}: {self.sort} full but for {self.free} pages at point {number}"
 
 
 def shortages(chaos: Chaos, seed: int) -> list[Shortage]:
     """Seeded points, spread over each scene."""
     source = random.Random(seed)
     return [
-        Shortage(Point(scene, source.randint(low + 1, high)), sort, source.randint(0, MOST_FREE))
-        for scene in chaos.scenes
+        Shortage(KillPoint(scenario, source.randint(low + 1, high)), sort, source.randint(0, MOST_FREE))
+        for scenario in chaos.scenes
         for sort in sorts()
-        for low, high in _stretches(len(scene.ending.points))
+        for low, high in _stretches(len(scenario.ending.points))
     ]
 
 
@@ -65,7 +65,7 @@ def test_full(chaos: Chaos, choice: Choice, part: int) -> None:
     for shortage in share(shortages(chaos, choice.seed), choice.sample, choice.seed)[part::PARTS]:
         home = chaos.new_home()
         with cramped(shortage.sort, home) as (fill, make_room):
-            trial = Trial.of(chaos, shortage.point.scene, home=home)
+            trial = Trial.of(chaos, shortage.point.scenario, home=home)
             let_go = trial.held(shortage.point.number)
             fill(shortage.free, int((home / PID).read_text()))
             let_go()

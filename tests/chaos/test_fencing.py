@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.support.chaos import ledger_summary
-from tests.support.chaos.scenarios import KILLED, Chaos, Scene
+from tests.support.chaos.scenarios import KILLED, Chaos, Scenario
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
@@ -60,15 +60,15 @@ class Held:
         return held
 
 
-def scene_of(chaos: Chaos, name: str) -> Scene:
+def scene_of(chaos: Chaos, name: str) -> Scenario:
     """The scene of this name."""
-    return next(scene for scene in chaos.scenes if str(scene) == name)
+    return next(scenario for scenario in chaos.scenes if str(scenario) == name)
 
 
 @contextmanager
-def begun(chaos: Chaos, scene: Scene) -> Iterator[tuple[Path, Workspace, int]]:
+def begun(chaos: Chaos, scenario: Scenario) -> Iterator[tuple[Path, Workspace, int]]:
     """A begun batch of one chunk that nobody runs yet."""
-    home, _ = chaos.fresh(scene.start)
+    home, _ = chaos.fresh(scenario.start)
     with chaos.world.workspace(home) as workspace:
         with reading(workspace.ledger) as connection:
             (batch,) = batches(connection)
@@ -114,8 +114,8 @@ def finish(workspace: Workspace) -> None:
 def test_overtaken_delivery_writes_nothing(
     chaos: Chaos, step: str, connector: str, verb: str, failure: Exception | None
 ) -> None:
-    scene = scene_of(chaos, "callers, erase")
-    with begun(chaos, scene) as (home, workspace, chunk):
+    scenario = scene_of(chaos, "callers, erase")
+    with begun(chaos, scenario) as (home, workspace, chunk):
         before = chaos.world.picture()
         while next_step(workspace) != step:
             assert step_done(workspace, chunk)
@@ -141,12 +141,12 @@ def test_overtaken_delivery_writes_nothing(
         assert chunk_row(workspace) == written
         assert ledger_summary.of(home).told == told
         finish(workspace)
-        assert list(chaos.differences(home, before, scene.ending)) == []
+        assert list(chaos.differences(home, before, scenario.ending)) == []
 
 
 def test_second_runner_is_refused(chaos: Chaos) -> None:
-    scene = scene_of(chaos, "callers, erase")
-    with begun(chaos, scene) as (home, workspace, _):
+    scenario = scene_of(chaos, "callers, erase")
+    with begun(chaos, scenario) as (home, workspace, _):
         before, told = chaos.world.picture(), ledger_summary.of(home).told
         with runner_lock(workspace.ledger):
             with pytest.raises(LedgerBusyError):
@@ -154,13 +154,13 @@ def test_second_runner_is_refused(chaos: Chaos) -> None:
             assert ledger_summary.of(home).told == told
             assert chaos.world.picture().differences(before) == []
         finish(workspace)
-        assert list(chaos.differences(home, before, scene.ending)) == []
+        assert list(chaos.differences(home, before, scenario.ending)) == []
 
 
 def test_second_command_waits_and_takes_over(chaos: Chaos) -> None:
     """While another process holds the ledger, a command does nothing; when that one is gone, it does the work."""
-    scene = scene_of(chaos, "callers, erase")
-    with begun(chaos, scene) as (home, workspace, _):
+    scenario = scene_of(chaos, "callers, erase")
+    with begun(chaos, scenario) as (home, workspace, _):
         before, told = chaos.world.picture(), ledger_summary.of(home).told
         with reading(workspace.ledger) as connection:
             (batch,) = batches(connection)
@@ -187,7 +187,7 @@ def test_second_command_waits_and_takes_over(chaos: Chaos) -> None:
                 process.kill()
                 process.wait()
         assert code == 0, (home / "output.txt").read_text()
-        assert list(chaos.differences(home, before, scene.ending)) == []
+        assert list(chaos.differences(home, before, scenario.ending)) == []
 
 
 def keep_ledger(home: Path) -> Path:
@@ -207,11 +207,11 @@ def put_back(kept: Path, home: Path) -> None:
         shutil.copy2(file, home)
 
 
-def behind(chaos: Chaos, scene: Scene, home: Path) -> None:
+def behind(chaos: Chaos, scenario: Scenario, home: Path) -> None:
     """The run must be refused, and no store be asked for or told anything but what it is."""
     picture = chaos.world.picture()
     told = ledger_summary.of(home).told
-    code, points = chaos.run(scene.request, scene.half, home, 0)
+    code, points = chaos.run(scenario.request, scenario.half, home, 0)
     assert code == LedgerBehindError.exit_code
     assert LedgerBehindError.__name__ in chaos.driver.complaints.read_text()
     assert {point.partition(".")[2] for point in points if "." in point} <= {"inspect", "identity", "now"}
@@ -223,28 +223,28 @@ def behind(chaos: Chaos, scene: Scene, home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["holders, erase", "holders, settle"])
 def test_ledger_from_before_the_run_is_refused(chaos: Chaos, name: str) -> None:
-    scene = scene_of(chaos, name)
-    home, _ = chaos.fresh(scene.start)
+    scenario = scene_of(chaos, name)
+    home, _ = chaos.fresh(scenario.start)
     kept = keep_ledger(home)
-    assert chaos.run(scene.request, scene.half, home, 0)[0] == 0
+    assert chaos.run(scenario.request, scenario.half, home, 0)[0] == 0
     put_back(kept, home)
-    behind(chaos, scene, home)
+    behind(chaos, scenario, home)
 
 
 def test_ledger_from_the_middle_of_the_run_is_refused(chaos: Chaos) -> None:
-    scene = scene_of(chaos, "holders, erase")
+    scenario = scene_of(chaos, "holders, erase")
     # The first chunk's statements are in the log and noted; the second chunk has not begun.
-    fatal = scene.ending.points.index("after commit of statement") + 1
-    home, _ = chaos.fresh(scene.start)
-    assert chaos.run(scene.request, scene.half, home, fatal)[0] == KILLED
+    fatal = scenario.ending.points.index("after commit of statement") + 1
+    home, _ = chaos.fresh(scenario.start)
+    assert chaos.run(scenario.request, scenario.half, home, fatal)[0] == KILLED
     kept = keep_ledger(home)
-    assert chaos.run(scene.request, scene.half, home, 0)[0] == 0
+    assert chaos.run(scenario.request, scenario.half, home, 0)[0] == 0
     put_back(kept, home)
-    behind(chaos, scene, home)
+    behind(chaos, scenario, home)
 
 
 def test_ledger_of_the_moment_before_the_index_was_noted_is_not_behind(chaos: Chaos) -> None:
     """The negative: what the log has and the ledger signed is found again, not refused."""
-    scene = scene_of(chaos, "holders, erase")
-    fatal = scene.ending.points.index("after append to the log") + 1
-    assert chaos.killed(scene, fatal) == []
+    scenario = scene_of(chaos, "holders, erase")
+    fatal = scenario.ending.points.index("after append to the log") + 1
+    assert chaos.killed(scenario, fatal) == []

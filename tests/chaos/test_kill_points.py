@@ -10,7 +10,7 @@ from tests.support.chaos import extra_records
 from tests.support.chaos.extra_records import VAULT
 from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import Chaos, sample
-from tests.support.chaos.store_snapshot import UPLOADS, Picture, Thing
+from tests.support.chaos.store_snapshot import UPLOADS, StoreSnapshot, Thing
 
 from expunge_orchestrator.demo.oracle import check
 
@@ -19,15 +19,15 @@ PARTS = 8
 
 
 def test_undisturbed_runs_are_repeatable(chaos: Chaos) -> None:
-    for scene in chaos.scenes:
-        again = chaos.undisturbed(scene.request, scene.half, scene.start)
-        assert list(again.points) == list(scene.ending.points)
-        assert again.picture.differences(scene.ending.picture) == []
-        assert list(again.account.differences(scene.ending.account)) == []
+    for scenario in chaos.scenes:
+        again = chaos.undisturbed(scenario.request, scenario.half, scenario.start)
+        assert list(again.points) == list(scenario.ending.points)
+        assert again.picture.differences(scenario.ending.picture) == []
+        assert list(again.account.differences(scenario.ending.account)) == []
 
 
 def test_points_are_where_they_should_be(chaos: Chaos) -> None:
-    names = {name for scene in chaos.scenes for name in scene.ending.points}
+    names = {name for scenario in chaos.scenes for name in scenario.ending.points}
     calls = {
         f"{store}.{verb}"
         for store in ("main", "recordings", "cache")
@@ -43,7 +43,7 @@ def test_points_are_where_they_should_be(chaos: Chaos) -> None:
 
 def test_undisturbed_runs_do_what_they_are_meant_to(chaos: Chaos) -> None:
     """A second round, an erasure repeated at settling time, an ambiguous person and an unknown one are among them."""
-    told = {str(scene): scene.ending.account.told for scene in chaos.scenes}
+    told = {str(scenario): scenario.ending.account.told for scenario in chaos.scenes}
     assert max(rounds for *_, rounds, _ in told["holders, erase"]["chunks"]) == 1
     assert {event for _, _, event in told["holders, settle"]["events"]} == {
         "accepted",
@@ -61,9 +61,9 @@ def test_undisturbed_runs_do_what_they_are_meant_to(chaos: Chaos) -> None:
     }
 
 
-def besides(chaos: Chaos, request: str) -> tuple[Picture, Picture, dict[Thing, Any]]:
+def besides(chaos: Chaos, request: str) -> tuple[StoreSnapshot, StoreSnapshot, dict[Thing, Any]]:
     """The pictures before and after a request, and what became of each thing beside the example's that changed."""
-    ends = {str(scene): scene for scene in chaos.scenes}
+    ends = {str(scenario): scenario for scenario in chaos.scenes}
     before, after = ends[f"{request}, erase"].start.picture, ends[f"{request}, settle"].ending.picture
     was, now = before.content, after.content
     things = {
@@ -99,7 +99,7 @@ def test_undisturbed_runs_take_what_the_company_keeps_besides(chaos: Chaos) -> N
 
 @pytest.mark.parametrize("half", ["erase", "settle", "remainder"])
 def test_what_object_lock_keeps_is_stated_as_retained_until_its_date(chaos: Chaos, half: str) -> None:
-    (told,) = (scene.ending.account.told for scene in chaos.scenes if str(scene) == f"callers, {half}")
+    (told,) = (scenario.ending.account.told for scenario in chaos.scenes if str(scenario) == f"callers, {half}")
     stated = [
         (one["outcome"], one["retained"], one.get("until"))
         for body in told["bodies"]
@@ -114,9 +114,9 @@ def test_what_object_lock_keeps_is_stated_as_retained_until_its_date(chaos: Chao
 
 def test_undisturbed_runs_keep_the_laws(chaos: Chaos) -> None:
     """What everything is compared with is right: judged by code that shares nothing with the connectors."""
-    for scene in (one for one in chaos.scenes if one.half == "erase"):
-        request = scene.request
-        home, _ = chaos.fresh(scene.start)
+    for scenario in (one for one in chaos.scenes if one.half == "erase"):
+        request = scenario.request
+        home, _ = chaos.fresh(scenario.start)
         before = chaos.world.snapshot()
         assert chaos.run(request, "erase", home, 0)[0] == 0
         if request.afterwards is not None:
@@ -129,7 +129,7 @@ def test_undisturbed_runs_keep_the_laws(chaos: Chaos) -> None:
 def test_killed_once(chaos: Chaos, choice: Choice, part: int) -> None:
     wrong: list[str] = []
     for point in sample(chaos.points(), choice.sample, choice.seed)[part::PARTS]:
-        wrong += chaos.killed(point.scene, point.number)
+        wrong += chaos.killed(point.scenario, point.number)
     assert not wrong, "\n".join([str(choice), *wrong])
 
 
@@ -138,8 +138,8 @@ def test_killed_again_while_resuming(chaos: Chaos, choice: Choice) -> None:
     source = random.Random(choice.seed)
     wrong: list[str] = []
     for _ in range(40 if choice.sample is None else max(2, choice.sample // 5)):
-        scene = source.choice(chaos.scenes)
-        first = source.randrange(1, len(scene.ending.points) - 30)
+        scenario = source.choice(chaos.scenes)
+        first = source.randrange(1, len(scenario.ending.points) - 30)
         again = [source.randint(1, 12) for _ in range(source.randint(1, 2))]
-        wrong += chaos.killed(scene, first, *again)
+        wrong += chaos.killed(scenario, first, *again)
     assert not wrong, "\n".join([str(choice), *wrong])

@@ -12,7 +12,7 @@ from tests.support.chaos.commands import REQUEST, command
 from tests.support.chaos.disturbed_runs import SECONDS, Trial, share
 from tests.support.chaos.ledger_backends import LedgerServer
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import Chaos, Point
+from tests.support.chaos.scenarios import Chaos, KillPoint
 
 from expunge_orchestrator.demo.oracle import check
 from expunge_orchestrator.errors import LedgerError
@@ -28,23 +28,23 @@ MOST_FREE = 3
 class Shortage:
     """What is full from which point on, but for so many pages."""
 
-    point: Point
+    point: KillPoint
     sort: str
     free: int
 
     def __str__(self) -> str:
-        scene, number = self.point.scene, self.point.number
-        return f"{scene}: ledger's {self.sort}, but for {self.free} pages, at point {number} {self.point.name!r}"
+        scenario, number = self.point.scenario, self.point.number
+        return f"{scenario}: ledger's {self.sort}, but for {self.free} pages, at point {number} {self.point.name!r}"
 
 
 def shortages(fleet: Chaos, seed: int) -> list[Shortage]:
     """Seeded points, spread over each scene."""
     source = random.Random(seed)
     return [
-        Shortage(Point(scene, source.randint(low + 1, high)), sort, source.randint(0, MOST_FREE))
-        for scene in fleet.scenes
+        Shortage(KillPoint(scenario, source.randint(low + 1, high)), sort, source.randint(0, MOST_FREE))
+        for scenario in fleet.scenes
         for sort in ledger_full_disks.sorts(ledger_of(fleet))
-        for low, high in _stretches(len(scene.ending.points))
+        for low, high in _stretches(len(scenario.ending.points))
     ]
 
 
@@ -61,7 +61,7 @@ def ledger_of(fleet: Chaos) -> LedgerServer:
 def met(fleet: Chaos, shortage: Shortage) -> tuple[int, list[str]]:
     """Let a run meet it, make room when it has ended, and compare. Returns the run's exit code and what is wrong."""
     ledger = ledger_of(fleet)
-    trial = Trial.of(fleet, shortage.point.scene)
+    trial = Trial.of(fleet, shortage.point.scenario)
     let_go = trial.held(shortage.point.number)
     try:
         ledger_full_disks.fill(ledger, shortage.sort, shortage.free)

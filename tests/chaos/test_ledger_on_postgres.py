@@ -14,7 +14,7 @@ from tests.support.chaos import ledger_backends, ledger_summary
 from tests.support.chaos.commands import REQUEST, command
 from tests.support.chaos.disturbed_runs import SECONDS, Trial, share
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import Chaos, Point, Scene, sample
+from tests.support.chaos.scenarios import Chaos, KillPoint, Scenario, sample
 from tests.support.chaos.server_outages import LEDGER, ledger_outages, met_by_ledger
 from tests.support.chaos.tcp_proxy import ANYWHERE, Cut, Kind, Relay, relays, through
 from tests.support.servers import wait_until
@@ -30,7 +30,7 @@ CUTS = 4
 """Of each kind at seeded segments of each scene, and one at a seeded segment with each marker."""
 
 
-def boundaries(chaos: Chaos) -> list[Point]:
+def boundaries(chaos: Chaos) -> list[KillPoint]:
     """Both sides of every commit that ends a step, of every other one but the taking of a step, and of every append."""
     return [
         point
@@ -40,9 +40,9 @@ def boundaries(chaos: Chaos) -> list[Point]:
     ]
 
 
-def calls(chaos: Chaos, seed: int) -> list[Point]:
+def calls(chaos: Chaos, seed: int) -> list[KillPoint]:
     """One seeded point of every kind of call of a store or backup place, on either side, and of all that is inside."""
-    kinds: defaultdict[str, list[Point]] = defaultdict(list)
+    kinds: defaultdict[str, list[KillPoint]] = defaultdict(list)
     for point in chaos.points():
         side, _, call = point.name.partition(" ")
         if side == "log" or call.startswith(("commit of", "append to")):
@@ -63,7 +63,7 @@ def test_undisturbed_runs_are_those_of_a_ledger_in_a_file(chaos: Chaos, fleet: C
 def test_killed(fleet: Chaos, choice: Choice, part: int) -> None:
     wrong: list[str] = []
     for point in sample(boundaries(fleet), choice.sample, choice.seed)[part::PARTS]:
-        wrong += fleet.killed(point.scene, point.number)
+        wrong += fleet.killed(point.scenario, point.number)
     assert not wrong, "\n".join([str(choice), *wrong])
 
 
@@ -80,7 +80,7 @@ def test_killed_around_calls(fleet: Chaos, choice: Choice) -> None:
     }
     wrong: list[str] = []
     for point in share(points, choice.sample, choice.seed):
-        wrong += fleet.killed(point.scene, point.number)
+        wrong += fleet.killed(point.scenario, point.number)
     assert not wrong, "\n".join([str(choice), *wrong])
 
 
@@ -106,13 +106,13 @@ class Wire:
     settings: Mapping[str, str] = field(repr=False)
     seen: Mapping[str, Counter[bytes]]
 
-    def cuts(self, chaos: Chaos, seed: int) -> Iterator[tuple[Scene, Cut]]:
+    def cuts(self, chaos: Chaos, seed: int) -> Iterator[tuple[Scenario, Cut]]:
         """Where to cut: in every scene, in each of the three ways."""
         source = random.Random(seed)
-        for scene, kind, marker in product(chaos.scenes, Kind, MARKERS):
-            number = self.seen[str(scene)][marker]
+        for scenario, kind, marker in product(chaos.scenes, Kind, MARKERS):
+            number = self.seen[str(scenario)][marker]
             wanted = min(number, CUTS if marker == ANYWHERE else 1)
-            yield from ((scene, Cut(kind, marker, one)) for one in source.sample(range(1, number + 1), wanted))
+            yield from ((scenario, Cut(kind, marker, one)) for one in source.sample(range(1, number + 1), wanted))
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +124,11 @@ def wire(fleet: Chaos) -> Iterator[Wire]:
         url = through(fleet.world.ledger.url, relay)
         settings = {"EXPUNGE_LEDGER_URL": ledger_backends.for_expunge(url)}
         seen = {}
-        for scene in fleet.scenes:
+        for scenario in fleet.scenes:
             relay.reset(None)
-            trial = Trial.of(fleet, scene, changes=settings)
+            trial = Trial.of(fleet, scenario, changes=settings)
             assert list(trial.wrong(trial.run())) == []
-            seen[str(scene)] = Counter(relay.seen)
+            seen[str(scenario)] = Counter(relay.seen)
         yield Wire(relay, settings, seen)
 
 
@@ -137,12 +137,12 @@ def test_cut_off(fleet: Chaos, choice: Choice, wire: Wire, part: int) -> None:
     assert all(any(seen[marker] for seen in wire.seen.values()) for marker in MARKERS)
     wrong: list[str] = []
     made = 0
-    for scene, cut in share(list(wire.cuts(fleet, choice.seed)), choice.sample, choice.seed)[part::PARTS]:
+    for scenario, cut in share(list(wire.cuts(fleet, choice.seed)), choice.sample, choice.seed)[part::PARTS]:
         wire.relay.reset(cut)
-        trial = Trial.of(fleet, scene, changes=wire.settings)
+        trial = Trial.of(fleet, scenario, changes=wire.settings)
         code = trial.run()
         made += wire.relay.done
-        wrong += [f"{scene}: ledger cut {cut}: {one}" for one in trial.wrong(code)]
+        wrong += [f"{scenario}: ledger cut {cut}: {one}" for one in trial.wrong(code)]
     assert not wrong, "\n".join([str(choice), *wrong])
     assert made or choice.sample is not None
 

@@ -18,7 +18,7 @@ SENTINEL = "expunge:sentinel"
 @pytest.fixture(scope="module")
 def rehearsals(chaos: Chaos) -> list[Planning]:
     """The undisturbed plans of both requests."""
-    return [Planning.rehearsed(chaos, scene) for scene in chaos.scenes if scene.half == "erase"]
+    return [Planning.rehearsed(chaos, scenario) for scenario in chaos.scenes if scenario.half == "erase"]
 
 
 def test_points_are_where_they_should_be(rehearsals: list[Planning]) -> None:
@@ -49,7 +49,7 @@ def test_the_plan_is_there_or_not(chaos: Chaos, rehearsals: list[Planning]) -> N
     for planning in rehearsals:
         for number, left in ((len(planning.points) - 1, 0), (len(planning.points), 1)):
             home, _ = chaos.fresh(planning.start)
-            assert chaos.run(planning.scene.request, "plan", home, number)[0] == KILLED
+            assert chaos.run(planning.scenario.request, "plan", home, number)[0] == KILLED
             assert len(plans(home)) == left
             assert killed(chaos, planning, number) == []
 
@@ -67,7 +67,7 @@ def test_planning_killed_with_the_ledger_on_postgres(fleet: Chaos, choice: Choic
 def test_adopting_killed(chaos: Chaos, rehearsals: list[Planning]) -> None:
     """One sentinel in the end, the one that was planted first; without it nothing is planned."""
     planning = rehearsals[0]
-    request = planning.scene.request
+    request = planning.scenario.request
     picture = planning.start.picture
     strange = replace(
         planning.start,

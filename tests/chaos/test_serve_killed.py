@@ -17,8 +17,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tests.support.api import APP, STAFF, Signer
-from tests.support.api_process import Served, api_environment
+from tests.support.api import APP, STAFF, TokenSigner
+from tests.support.api_process import ApiProcess, api_environment
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import KILLED, Chaos
@@ -50,7 +50,7 @@ class Wish:
     body: Mapping[str, Any] = field(repr=False)
     holder: int | None = None
 
-    def send(self, server: Served) -> tuple[int, str | None]:
+    def send(self, server: ApiProcess) -> tuple[int, str | None]:
         """Status and id; 0: the connection was refused or cut."""
         who = server.key("operator") if self.holder is None else server.person(user_id=self.holder)
         try:
@@ -64,7 +64,7 @@ class Wish:
 class Callers:
     """Everybody who calls, some at once, and what they were answered."""
 
-    server: Served
+    server: ApiProcess
     statuses: Counter[int] = field(default_factory=Counter)
     answered: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deadline: float = 0.0
@@ -94,7 +94,7 @@ class Callers:
 class Axe:
     """Kills the server and starts it again."""
 
-    server: Served
+    server: ApiProcess
     source: random.Random
     kills: int = 0
 
@@ -113,7 +113,7 @@ class Axe:
             self.fall()
 
 
-def founded(chaos: Chaos, home: Path) -> Served:
+def founded(chaos: Chaos, home: Path) -> ApiProcess:
     """An installation in the world as it was, and its server, which is not started."""
     settings = chaos.world.settings(home)
     initialise(settings, load_map(settings, installed()).operator, now())
@@ -125,7 +125,7 @@ def founded(chaos: Chaos, home: Path) -> Served:
             secret, _ = api_keys.issue(
                 connection, roles=[Role.OPERATOR], controllers=None, holder=None, expires_at=None, by="test", at=now()
             )
-    app, idp = Signer(APP), Signer(STAFF)
+    app, idp = TokenSigner(APP), TokenSigner(STAFF)
     environment = {
         **chaos.world.environment(home),
         **api_environment(home, app, idp),
@@ -133,7 +133,7 @@ def founded(chaos: Chaos, home: Path) -> Served:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     (port,) = free_ports(1)
-    return Served(home, environment, port, home / "serve.log", app, idp, {"operator": secret})
+    return ApiProcess(home, environment, port, home / "serve.log", app, idp, {"operator": secret})
 
 
 def wishes(chaos: Chaos, source: random.Random) -> tuple[list[Wish], Erased]:
@@ -153,13 +153,13 @@ def wishes(chaos: Chaos, source: random.Random) -> tuple[list[Wish], Erased]:
     return made, Erased(users=frozenset(HOLDERS), callers=frozenset(one.row.id for one in callers))
 
 
-def states(server: Served) -> dict[str, str]:
+def states(server: ApiProcess) -> dict[str, str]:
     answer = server.call("GET", "/v1/requests?limit=200", server.key("operator"))
     assert answer.status == 200, answer.body
     return {one["id"]: one["state"] for one in json.loads(answer.body)["items"]}
 
 
-def ended(server: Served) -> dict[str, str]:
+def ended(server: ApiProcess) -> dict[str, str]:
     """Wait until everything has settled or stopped."""
     deadline = time.monotonic() + SECONDS
     while True:
@@ -170,7 +170,7 @@ def ended(server: Served) -> dict[str, str]:
         time.sleep(0.2)
 
 
-def one_turn(server: Served, asked: list[Wish], source: random.Random, kills: int) -> list[str]:
+def one_turn(server: ApiProcess, asked: list[Wish], source: random.Random, kills: int) -> list[str]:
     """Everybody calls while the server is killed; it is killed on while it works, then left alone. What is wrong."""
     server.start()
     axe, done = Axe(server, source), threading.Event()
@@ -209,7 +209,7 @@ def one_turn(server: Served, asked: list[Wish], source: random.Random, kills: in
     return [*wrong, *ledger_summary.complaints(server.home)]
 
 
-def callers_again(server: Served, wish: Wish, callers: Callers) -> str | None:
+def callers_again(server: ApiProcess, wish: Wish, callers: Callers) -> str | None:
     """Long afterwards the same call is answered with the same request."""
     status, uid = wish.send(server)
     if status != 200 or uid not in callers.answered[wish.key]:

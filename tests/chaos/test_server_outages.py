@@ -15,19 +15,19 @@ AWAY = 24
 def test_every_step_of_every_run_is_among_them(chaos: Chaos) -> None:
     everything = outages(chaos)
     before = 0
-    for scene in chaos.scenes:
-        logged = scene.ending.account.told["steps"]
+    for scenario in chaos.scenes:
+        logged = scenario.ending.account.told["steps"]
         steps = len(logged)
-        if scene.half == "erase":
+        if scenario.half == "erase":
             before = 0
-        if scene.half == "remainder":  # a chunk of its own, with all that was logged before it was cut off
+        if scenario.half == "remainder":  # a chunk of its own, with all that was logged before it was cut off
             chunk, last = max((chunk, round_) for chunk, round_, *_ in logged)
             before, steps = 0, sum(row[:2] == (chunk, last) for row in logged)
         for store in STORES:
             begun = [
                 one.point.number
                 for one in everything
-                if one.point.scene is scene and one.store == store and one.point.begins_step
+                if one.point.scenario is scenario and one.store == store and one.point.begins_step
             ]
             assert len(begun) >= steps - before
         before = steps

@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 from tests.support.chaos.disturbed_runs import Trial, share
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import Chaos, Scene
+from tests.support.chaos.scenarios import Chaos, Scenario
 from tests.support.chaos.tcp_proxy import ANYWHERE, Cut, Kind, Relay, relays, through
 
 PARTS = 4
@@ -32,15 +32,15 @@ class Wires:
     settings: Mapping[str, str] = field(repr=False)
     seen: Mapping[str, Mapping[str, Counter[bytes]]]
 
-    def cuts(self, chaos: Chaos, seed: int) -> Iterator[tuple[Scene, str, Cut]]:
+    def cuts(self, chaos: Chaos, seed: int) -> Iterator[tuple[Scenario, str, Cut]]:
         """Where to cut: in every scene, towards every store, in each of the three ways."""
         source = random.Random(seed)
-        for scene, (store, markers), kind in product(chaos.scenes, MARKERS.items(), Kind):
+        for scenario, (store, markers), kind in product(chaos.scenes, MARKERS.items(), Kind):
             for marker in markers:
-                number = self.seen[str(scene)][store][marker]
+                number = self.seen[str(scenario)][store][marker]
                 wanted = min(number, CUTS if marker == ANYWHERE else 1)
                 yield from (
-                    (scene, store, Cut(kind, marker, one)) for one in source.sample(range(1, number + 1), wanted)
+                    (scenario, store, Cut(kind, marker, one)) for one in source.sample(range(1, number + 1), wanted)
                 )
 
 
@@ -58,12 +58,12 @@ def wires(chaos: Chaos) -> Iterator[Wires]:
             "EXPUNGE_STORES__DUMPS__ENDPOINT_URL": s3,
         }
         seen = {}
-        for scene in chaos.scenes:
+        for scenario in chaos.scenes:
             for relay in made.values():
                 relay.reset(None)
-            trial = Trial.of(chaos, scene, changes=settings)
+            trial = Trial.of(chaos, scenario, changes=settings)
             assert list(trial.wrong(trial.run())) == []
-            seen[str(scene)] = {store: Counter(relay.seen) for store, relay in made.items()}
+            seen[str(scenario)] = {store: Counter(relay.seen) for store, relay in made.items()}
         yield Wires(made, settings, seen)
 
 
@@ -77,12 +77,12 @@ def test_the_wires_carry_what_is_to_be_cut(wires: Wires) -> None:
 def test_cut(chaos: Chaos, choice: Choice, wires: Wires, part: int) -> None:
     wrong: list[str] = []
     made = 0
-    for scene, store, cut in share(list(wires.cuts(chaos, choice.seed)), choice.sample, choice.seed)[part::PARTS]:
+    for scenario, store, cut in share(list(wires.cuts(chaos, choice.seed)), choice.sample, choice.seed)[part::PARTS]:
         for name, relay in wires.relays.items():
             relay.reset(cut if name == store else None)
-        trial = Trial.of(chaos, scene, changes=wires.settings)
+        trial = Trial.of(chaos, scenario, changes=wires.settings)
         code = trial.run()
         made += wires.relays[store].done
-        wrong += [f"{scene}: {store} cut {cut}: {one}" for one in trial.wrong(code)]
+        wrong += [f"{scenario}: {store} cut {cut}: {one}" for one in trial.wrong(code)]
     assert not wrong, "\n".join([str(choice), *wrong])
     assert made or choice.sample is not None

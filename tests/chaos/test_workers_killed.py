@@ -13,8 +13,8 @@ from tests.support.chaos.commands import REQUEST
 from tests.support.chaos.company import Request, Start
 from tests.support.chaos.ledger_backends import rows
 from tests.support.chaos.sampling import Choice
-from tests.support.chaos.scenarios import KILLED, Chaos, Ending
-from tests.support.chaos.store_snapshot import Picture
+from tests.support.chaos.scenarios import KILLED, Baseline, Chaos
+from tests.support.chaos.store_snapshot import StoreSnapshot
 
 from expunge_orchestrator.demo.oracle import Erased
 
@@ -33,7 +33,7 @@ class Race:
 
     request: Request
     start: Start
-    ending: Ending
+    ending: Baseline
     lengths: tuple[int, ...]
 
 
@@ -56,7 +56,7 @@ def rehearsed(chaos: Chaos) -> list[Race]:
             code, number, _ = run(chaos, request, half, home, 0)
             assert code == 0, chaos.complaints()
             lengths.append(number)
-        ending = Ending((), chaos.world.picture(), ledger_summary.of(home), home)
+        ending = Baseline((), chaos.world.picture(), ledger_summary.of(home), home)
         assert list(ledger_summary.complaints(home)) == []
         assert ending.picture.rewritten_since(before) == []
         made.append(Race(request, start, ending, tuple(lengths)))
@@ -102,7 +102,7 @@ def test_two_workers_killed_with_the_ledger_on_postgres(fleet: Chaos, choice: Ch
     assert not wrong, "\n".join([str(choice), *wrong])
 
 
-def differences(chaos: Chaos, race: Race, home: Path, before: Picture) -> Iterator[str]:
+def differences(chaos: Chaos, race: Race, home: Path, before: StoreSnapshot) -> Iterator[str]:
     """Between strangers everything is the same; between neighbours all but who of them was counted with the home."""
     if race.request is STRANGERS:
         yield from chaos.differences(home, before, race.ending)

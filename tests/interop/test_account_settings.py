@@ -22,15 +22,15 @@ import psycopg
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.support.api import APP, GRACE, Door, opened_door
-from tests.support.installation import Town, town
+from tests.support.api import APP, GRACE, ApiHarness, open_api
+from tests.support.installation import CompanyStack, calltrack
 from tests.support.servers import wait_until
 
 from expunge_config.api_settings import Issuer
 from expunge_orchestrator.demo import sidecar
 from expunge_orchestrator.dev_servers.ports import LOOPBACK, free_ports
 
-__all__ = ["town"]
+__all__ = ["calltrack"]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "account_settings"
 # Width, height, device pixels per CSS pixel: as a browser shows a 1280 px window, a phone, a window at 200 %.
@@ -48,20 +48,20 @@ class Site:
 
     Attributes:
         url: The account-settings page.
-        door: The API behind it, and its clock.
+        api: The API behind it, and its clock.
         people: Ids of those who can sign in.
     """
 
     url: str
-    door: Door
+    api: ApiHarness
     people: tuple[int, ...]
 
 
 @contextmanager
-def served(door: Door, port: int) -> Iterator[None]:
+def served(api: ApiHarness, port: int) -> Iterator[None]:
     """The API over HTTP, in a thread."""
     server = uvicorn.Server(
-        uvicorn.Config(door.client.app, host=LOOPBACK, port=port, log_level="warning", lifespan="off", ws="none")
+        uvicorn.Config(api.client.app, host=LOOPBACK, port=port, log_level="warning", lifespan="off", ws="none")
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -83,31 +83,31 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture
-def site(town: Town, tmp_path: Path) -> Iterator[Site]:
-    api, page = free_ports(2)
+def site(calltrack: CompanyStack, tmp_path: Path) -> Iterator[Site]:
+    api_port, page = free_ports(2)
     url = f"http://{LOOPBACK}:{page}"
     issuer = Issuer(kind="person", issuer=APP, audience="expunge", jwks_url=f"{url}/.well-known/jwks.json")
-    people = tuple(town.take_holders(2))
+    people = tuple(calltrack.take_holders(2))
     environment = {
-        "EXPUNGE_URL": f"http://{LOOPBACK}:{api}",
+        "EXPUNGE_URL": f"http://{LOOPBACK}:{api_port}",
         "ISSUER": APP,
-        "DATABASE_URL": town.stack.endpoints.postgres_url,
+        "DATABASE_URL": calltrack.stack.endpoints.postgres_url,
         "DEMO_PEOPLE": ",".join(map(str, people)),
         "PLAIN_HTTP": "yes",
     }
     with (
-        opened_door(
-            town,
+        open_api(
+            calltrack,
             tmp_path,
             worker=True,
             clock_runs=True,
             api={"issuers": {"app": issuer}, "tick": timedelta(seconds=0.2)},
-        ) as door,
-        served(door, api),
+        ) as api,
+        served(api, api_port),
         sidecar.running(EXAMPLE, page, environment),
     ):
         wait_until(lambda: answers(url), seconds=60)
-        yield Site(url, door, people)
+        yield Site(url, api, people)
 
 
 @pytest.fixture(scope="module")
@@ -227,13 +227,13 @@ def visit(browser: Browser, site: Site, tmp_path: Path) -> Iterator[Callable[[],
 
 def test_deleted_undone_deleted_and_proved(site: Site, visit: Callable[[], Visit], tmp_path: Path) -> None:
     user, _ = site.people
-    with psycopg.connect(site.door.office.town.stack.endpoints.postgres_url) as database:
+    with psycopg.connect(site.api.installation.calltrack.stack.endpoints.postgres_url) as database:
         ((email,),) = database.execute("SELECT email FROM users WHERE id = %s", (user,)).fetchall()
     at_home = visit()
     at_home.signs_in(user)
     at_home.asks("In 14 days", "Delete your account in 14 days?")
     at_home.presses("Yes, delete in 14 days", "Your account will be deleted")
-    assert f"{site.door.at + GRACE:%-d %B %Y}" in at_home.page.inner_text("main")
+    assert f"{site.api.at + GRACE:%-d %B %Y}" in at_home.page.inner_text("main")
     at_home.presses("Undo: delete nothing", "Nothing was deleted")
 
     at_home.asks("In 14 days", "Delete your account in 14 days?")
@@ -241,7 +241,7 @@ def test_deleted_undone_deleted_and_proved(site: Site, visit: Callable[[], Visit
     key = at_home.key()
     assert key in at_home.saves("Save the key as a file").decode()
 
-    site.door.at += GRACE
+    site.api.at += GRACE
     wait_until(lambda: state(site, key) in {"partially-erased", "settled"}, seconds=240)
     at_home.goes("/status", "The deletion is done")
     at_home.goes("/", "Sign in")
@@ -255,7 +255,7 @@ def test_deleted_undone_deleted_and_proved(site: Site, visit: Callable[[], Visit
     receipt.write_bytes(elsewhere.saves("Save the receipt as a file"))
     elsewhere.types("E-mail address of the account", email.upper())
     opening.write_bytes(elsewhere.saves("Save the file"))
-    trust.write_bytes(site.door.client.get("/v1/trust").content)
+    trust.write_bytes(site.api.client.get("/v1/trust").content)
     done = verified(receipt, trust, opening)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "authentic, unanchored"), done.stdout + done.stderr
     assert "bound to the person of the openings given: 1 of 2" in done.stdout  # the id is the other one
@@ -271,7 +271,7 @@ def test_deleted_undone_deleted_and_proved(site: Site, visit: Callable[[], Visit
 
 def test_messages_alone_at_once(site: Site, visit: Callable[[], Visit]) -> None:
     _, user = site.people
-    with psycopg.connect(site.door.office.town.stack.endpoints.postgres_url) as database:
+    with psycopg.connect(site.api.installation.calltrack.stack.endpoints.postgres_url) as database:
         database.execute("INSERT INTO messages (user_id, body) VALUES (%s, 'hello')", (user,))
     window = visit()
     window.signs_in(user)
@@ -282,7 +282,7 @@ def test_messages_alone_at_once(site: Site, visit: Callable[[], Visit]) -> None:
     wait_until(lambda: state(site, key) in {"erased", "settled"}, seconds=240)
     window.goes("/status", "The deletion is done")
     window.goes("/", "Account settings")
-    with psycopg.connect(site.door.office.town.stack.endpoints.postgres_url) as database:
+    with psycopg.connect(site.api.installation.calltrack.stack.endpoints.postgres_url) as database:
         messages = database.execute("SELECT count(*) FROM messages WHERE user_id = %s", (user,)).fetchone()
         account = database.execute("SELECT status FROM users WHERE id = %s", (user,)).fetchone()
     assert (messages, account) == ((0,), ("active",))
@@ -316,7 +316,7 @@ def test_what_another_site_sends_is_refused(site: Site, visit: Callable[[], Visi
 
 def state(site: Site, key: str) -> str:
     """Where the request is, as its key tells."""
-    answer = site.door.client.get("/v1/follow", headers={"Authorization": f"Bearer {key}"})
+    answer = site.api.client.get("/v1/follow", headers={"Authorization": f"Bearer {key}"})
     return str(answer.json()["state"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.installation import town
-from tests.support.store_inspector import probe
+from tests.support.installation import calltrack
+from tests.support.store_inspector import inspector
 
-__all__ = ["probe", "town"]
+__all__ = ["calltrack", "inspector"]

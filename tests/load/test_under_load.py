@@ -21,9 +21,9 @@ import pytest
 from psycopg import sql
 from tests.support.bulk_people import Crowd, make_crowd
 from tests.support.concurrent_writers import EXPORTS, LATE, WRITERS
-from tests.support.installation import Office, Town, founded
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.servers import wait_until
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.rules.outcomes import Result
@@ -60,9 +60,9 @@ class Writing:
 
 
 @contextmanager
-def writing(town: Town, name: str, others: Sequence[int], targets: Mapping[int, str]) -> Iterator[Writing]:
+def writing(calltrack: CompanyStack, name: str, others: Sequence[int], targets: Mapping[int, str]) -> Iterator[Writing]:
     """Start a writer and wait until it has begun."""
-    ends = town.stack.endpoints
+    ends = calltrack.stack.endpoints
     orders = {
         "postgres_url": ends.postgres_url,
         "redis_url": ends.redis_url,
@@ -92,12 +92,12 @@ def writing(town: Town, name: str, others: Sequence[int], targets: Mapping[int, 
         process.wait()
 
 
-def command(town: Town, home: Path, *words: str) -> subprocess.Popen[bytes]:
+def command(calltrack: CompanyStack, home: Path, *words: str) -> subprocess.Popen[bytes]:
     """Type a command."""
     with (home / f"{words[0]}.txt").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "expunge_orchestrator.cli", *words],
-            env={**town.environment(home), "EXPUNGE_SETTLING": "PT0S", "EXPUNGE_RETRY_PAUSE": "PT0.2S"},
+            env={**calltrack.environment(home), "EXPUNGE_SETTLING": "PT0S", "EXPUNGE_RETRY_PAUSE": "PT0.2S"},
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -113,9 +113,9 @@ class Stock:
     contents: Mapping[str, frozenset[Any]] = field(repr=False)
 
 
-def stock(probe: Probe) -> Stock:
+def stock(inspector: StoreInspector) -> Stock:
     """Look at everything."""
-    with probe.postgres() as connection:
+    with inspector.postgres() as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         rows = {
             name: Counter(
@@ -126,13 +126,13 @@ def stock(probe: Probe) -> Stock:
             )
             for (name,) in tables
         }
-    contents = probe.contents()
+    contents = inspector.contents()
     return Stock(rows, {name: contents[name] for name in contents if not name.startswith("table ")})
 
 
-def furnish(probe: Probe, crowd: Crowd) -> None:
+def furnish(inspector: StoreInspector, crowd: Crowd) -> None:
     """Sessions and caches for all, exports for every twentieth."""
-    with probe.redis() as client, client.pipeline(transaction=False) as many:
+    with inspector.redis() as client, client.pipeline(transaction=False) as many:
         for ident in crowd.ids:
             many.sadd(f"user:{ident}:sessions", f"s{ident}")
             many.hset(f"session:s{ident}", mapping={"user_id": ident})
@@ -140,7 +140,7 @@ def furnish(probe: Probe, crowd: Crowd) -> None:
             many.zadd("online", {str(ident): 1.0})
         many.execute()
     for ident in crowd.ids[::20]:
-        probe.s3.put_object(Bucket=EXPORTS, Key=f"users/{ident}/old.csv", Body=b"old")
+        inspector.s3.put_object(Bucket=EXPORTS, Key=f"users/{ident}/old.csv", Body=b"old")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Day:
     after: Stock
     targets: frozenset[int]
     journals: Mapping[str, dict[str, Any]] = field(repr=False)
-    offices: Sequence[Office]
+    offices: Sequence[Installation]
     batches: Sequence[Batch]
     lists: Sequence[Sequence[int]]
     tries: Mapping[str, int]
@@ -166,36 +166,39 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(town: Town, probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+def day(calltrack: CompanyStack, inspector: StoreInspector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     """Two batches of two thirds of so many, which share a third, and one of that third from another installation."""
     directory = tmp_path_factory.mktemp("load")
-    crowd = make_crowd(probe, PEOPLE * 2)  # every other one is erased: ids of both kinds alternate
-    furnish(probe, crowd)
+    crowd = make_crowd(inspector, PEOPLE * 2)  # every other one is erased: ids of both kinds alternate
+    furnish(inspector, crowd)
     targets = crowd.ids[::2]
     others = crowd.ids[1::2]
     third = PEOPLE // 3
     mails: dict[int, str] = {}
-    mails.update(probe.sql("SELECT id, email FROM users WHERE id = ANY (%s) ORDER BY id", list(targets)))
+    mails.update(inspector.sql("SELECT id, email FROM users WHERE id = ANY (%s) ORDER BY id", list(targets)))
     with ExitStack() as stack:
         first, second = (
-            stack.enter_context(founded(town, directory / name, chunk_size=200)) for name in ("one", "two")
+            stack.enter_context(fresh_installation(calltrack, directory / name, chunk_size=200))
+            for name in ("one", "two")
         )
         lists = (targets[:-third], targets[third:], targets[third : 2 * third])
         places = (first, first, second)
-        batches = [office.plan(Crowd(ids, "").csv) for office, ids in zip(places, lists, strict=True)]
-        for office in (first, second):
-            office.close()
-        before = stock(probe)
+        batches = [installation.plan(Crowd(ids, "").csv) for installation, ids in zip(places, lists, strict=True)]
+        for installation in (first, second):
+            installation.close()
+        before = stock(inspector)
         shares = {name: others[index :: len(WRITERS)] for index, name in enumerate(WRITERS)}
-        writers = [stack.enter_context(writing(town, name, shares[name], mails)) for name in WRITERS]
+        writers = [stack.enter_context(writing(calltrack, name, shares[name], mails)) for name in WRITERS]
         tries = dict.fromkeys((batch.uid for batch in batches), 0)
-        open_ones = [(office, batch) for office, batch in zip(places, batches, strict=True)]
+        open_ones = [(installation, batch) for installation, batch in zip(places, batches, strict=True)]
         told = False
         while open_ones:
             running = []
-            for office, batch in open_ones:
+            for installation, batch in open_ones:
                 tries[batch.uid] += 1
-                running.append(command(town, office.home, "erase", batch.uid, "--confirm", batch.plan_digest))
+                running.append(
+                    command(calltrack, installation.home, "erase", batch.uid, "--confirm", batch.plan_digest)
+                )
             if not told:
                 wait_until(lambda: first.again(batches[0]).state is not BatchState.PLANNED, 60)
                 for writer in writers:
@@ -205,13 +208,13 @@ def day(town: Town, probe: Probe, tmp_path_factory: pytest.TempPathFactory) -> I
             open_ones = [pair for pair, code in zip(open_ones, codes, strict=True) if code != 0]
             assert all(number < TRIES for number in tries.values()), _said(first, second)
         journals = {writer.name: writer.journal() for writer in writers}
-        for office in (first, second):
-            assert command(town, office.home, "run-due").wait(timeout=600) == 0, _said(first, second)
-        yield Day(before, stock(probe), frozenset(targets), journals, (first, second), batches, lists, tries)
+        for installation in (first, second):
+            assert command(calltrack, installation.home, "run-due").wait(timeout=600) == 0, _said(first, second)
+        yield Day(before, stock(inspector), frozenset(targets), journals, (first, second), batches, lists, tries)
 
 
-def _said(*offices: Office) -> str:
-    return "\n".join((office.home / "erase.txt").read_text()[-1500:] for office in offices)
+def _said(*offices: Installation) -> str:
+    return "\n".join((installation.home / "erase.txt").read_text()[-1500:] for installation in offices)
 
 
 def test_the_writers_wrote(day: Day) -> None:
@@ -273,11 +276,11 @@ def test_objects_of_others_stay(day: Day) -> None:
             assert all(int(key.split("/")[1]) in day.targets for key in gone), name
 
 
-def test_nothing_due_is_left(day: Day, probe: Probe) -> None:
+def test_nothing_due_is_left(day: Day, inspector: StoreInspector) -> None:
     ids = sorted(day.targets)
-    assert probe.one("SELECT count(*) FROM users WHERE id = ANY (%s) AND full_name <> 'erased'", ids) == 0
-    assert probe.one("SELECT count(*) FROM messages WHERE user_id = ANY (%s)", ids) == 0
-    with probe.redis() as client, client.pipeline(transaction=False) as many:
+    assert inspector.one("SELECT count(*) FROM users WHERE id = ANY (%s) AND full_name <> 'erased'", ids) == 0
+    assert inspector.one("SELECT count(*) FROM messages WHERE user_id = ANY (%s)", ids) == 0
+    with inspector.redis() as client, client.pipeline(transaction=False) as many:
         for ident in ids:
             many.exists(f"user:{ident}:sessions", f"session:s{ident}", f"cache:user:{ident}")
             many.zscore("online", str(ident))
@@ -290,11 +293,11 @@ def test_everybody_has_one_outcome_and_one_statement_of_it(day: Day) -> None:
     """In each batch; and whoever one of them did not find was erased by another one."""
     first, second = day.offices
     gone: set[int] = set()
-    for office, batch, people in zip((first, first, second), day.batches, day.lists, strict=True):
-        outcomes = office.outcomes(batch)
+    for installation, batch, people in zip((first, first, second), day.batches, day.lists, strict=True):
+        outcomes = installation.outcomes(batch)
         assert sum(outcomes.values()) == len(people)
         assert outcomes.keys() <= ENDS, outcomes
-        for ident, events in zip(people, office.events(batch), strict=True):
+        for ident, events in zip(people, installation.events(batch), strict=True):
             assert events[0] == "accepted"
             assert len([event for event in events if event in ENDS]) == 1, events
             assert len(set(events)) == len(events), events

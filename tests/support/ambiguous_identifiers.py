@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.support.people import Made, fresh_phone, make_caller, make_holder
-from tests.support.store_inspector import Probe
+from tests.support.people import SeededPerson, fresh_phone, make_caller, make_holder
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.rules.identity_resolution import Ambiguity
 
@@ -23,8 +23,8 @@ class Case:
     """
 
     columns: Mapping[str, str]
-    people: tuple[Made, ...]
-    bystander: Made
+    people: tuple[SeededPerson, ...]
+    bystander: SeededPerson
     reason: Ambiguity
 
     @property
@@ -32,48 +32,48 @@ class Case:
         return self.bystander.controller
 
 
-def two_holders_with_one_phone(probe: Probe) -> Case:
+def two_holders_with_one_phone(inspector: StoreInspector) -> Case:
     phone = fresh_phone()
-    people = (make_holder(probe, phone), make_holder(probe, phone))
-    return Case({"phone": phone}, people, make_holder(probe), Ambiguity.SEVERAL_PERSONS)
+    people = (make_holder(inspector, phone), make_holder(inspector, phone))
+    return Case({"phone": phone}, people, make_holder(inspector), Ambiguity.SEVERAL_PERSONS)
 
 
-def one_phone_spelt_in_two_ways(probe: Probe) -> Case:
+def one_phone_spelt_in_two_ways(inspector: StoreInspector) -> Case:
     phone = fresh_phone()
-    people = (make_holder(probe, phone), make_holder(probe, f"{phone[:3]} {phone[3:7]}-{phone[7:]}"))
-    return Case({"phone": phone}, people, make_holder(probe), Ambiguity.SEVERAL_PERSONS)
+    people = (make_holder(inspector, phone), make_holder(inspector, f"{phone[:3]} {phone[3:7]}-{phone[7:]}"))
+    return Case({"phone": phone}, people, make_holder(inspector), Ambiguity.SEVERAL_PERSONS)
 
 
-def two_callers_with_one_phone(probe: Probe) -> Case:
+def two_callers_with_one_phone(inspector: StoreInspector) -> Case:
     phone = fresh_phone()
-    people = (make_caller(probe, phone), make_caller(probe, phone))
-    return Case({"phone": phone}, people, make_caller(probe), Ambiguity.SEVERAL_PERSONS)
+    people = (make_caller(inspector, phone), make_caller(inspector, phone))
+    return Case({"phone": phone}, people, make_caller(inspector), Ambiguity.SEVERAL_PERSONS)
 
 
-def mail_and_id_of_two_holders(probe: Probe) -> Case:
-    first, second = make_holder(probe), make_holder(probe)
+def mail_and_id_of_two_holders(inspector: StoreInspector) -> Case:
+    first, second = make_holder(inspector), make_holder(inspector)
     columns = {"email": first.email, "user_id": str(second.id)}
-    return Case(columns, (first, second), make_holder(probe), Ambiguity.KEYS_DISAGREE)
+    return Case(columns, (first, second), make_holder(inspector), Ambiguity.KEYS_DISAGREE)
 
 
-def mail_of_nobody_and_id_of_a_holder(probe: Probe) -> Case:
-    holder = make_holder(probe)
+def mail_of_nobody_and_id_of_a_holder(inspector: StoreInspector) -> Case:
+    holder = make_holder(inspector)
     columns = {"email": "nobody@people.example", "user_id": str(holder.id)}
-    return Case(columns, (holder,), make_holder(probe), Ambiguity.KEYS_DISAGREE)
+    return Case(columns, (holder,), make_holder(inspector), Ambiguity.KEYS_DISAGREE)
 
 
-def household_of_two_callers(probe: Probe) -> Case:
-    people = (make_caller(probe), make_caller(probe))
+def household_of_two_callers(inspector: StoreInspector) -> Case:
+    people = (make_caller(inspector), make_caller(inspector))
     home = f"Household {people[0].id}, 12345 X"
-    probe.sql("UPDATE leads SET postal_address = %s WHERE caller_id IN (%s, %s)", home, *(one.id for one in people))
-    return Case({"postal_address": home}, people, make_caller(probe), Ambiguity.SEVERAL_PERSONS)
+    inspector.sql("UPDATE leads SET postal_address = %s WHERE caller_id IN (%s, %s)", home, *(one.id for one in people))
+    return Case({"postal_address": home}, people, make_caller(inspector), Ambiguity.SEVERAL_PERSONS)
 
 
-def household_of_one_caller(probe: Probe) -> Case:
-    person = make_caller(probe)
+def household_of_one_caller(inspector: StoreInspector) -> Case:
+    person = make_caller(inspector)
     home = f"Household {person.id}, 12345 X"
-    probe.sql("UPDATE leads SET postal_address = %s WHERE caller_id = %s", home, person.id)
-    return Case({"postal_address": home}, (person,), make_caller(probe), Ambiguity.SHAREABLE_ALONE)
+    inspector.sql("UPDATE leads SET postal_address = %s WHERE caller_id = %s", home, person.id)
+    return Case({"postal_address": home}, (person,), make_caller(inspector), Ambiguity.SHAREABLE_ALONE)
 
 
 CASES = [

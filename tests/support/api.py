@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from fastapi.testclient import TestClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from tests.support.installation import Office, Town, founded
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_orchestrator.api.app import build
@@ -36,7 +36,7 @@ AUDIENCE = "expunge"
 
 
 @dataclass(slots=True)
-class Signer:
+class TokenSigner:
     """Somebody who signs tokens."""
 
     issuer: str
@@ -51,7 +51,7 @@ class Signer:
 
 
 @dataclass(slots=True)
-class Door:
+class ApiHarness:
     """The API, its clock, and the credentials of everybody.
 
     Attributes:
@@ -59,9 +59,9 @@ class Door:
         runs_since: When the clock was started (monotonic seconds), or None for one that stands still.
     """
 
-    office: Office
-    app: Signer
-    idp: Signer
+    installation: Installation
+    app: TokenSigner
+    idp: TokenSigner
     at: datetime
     runs_since: float | None = None
     client: TestClient = field(init=False)
@@ -100,7 +100,7 @@ class Door:
         self, *roles: Role, controllers: tuple[str, ...] | None = None, holder: str | None = None
     ) -> dict[str, str]:
         """Headers of a call with an API key."""
-        workspace = self.office.workspace
+        workspace = self.installation.workspace
         reaches = (
             None if controllers is None else [api_keys.controller_scope(one, workspace.data_map) for one in controllers]
         )
@@ -111,8 +111,8 @@ class Door:
         return bearer(secret)
 
     def work(self) -> None:
-        """What the worker does in one turn, as of the door's clock."""
-        workspace = self.office.workspace
+        """What the worker does in one turn, as of the API's clock."""
+        workspace = self.installation.workspace
         scheduler.start_due(workspace, self.at)
         with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
             run(workspace, writer, RunObserver())
@@ -120,8 +120,8 @@ class Door:
 
     def settle(self) -> None:
         """The settling checks that are due."""
-        self.office.settle()
-        scheduler.close_ended(self.office.workspace)
+        self.installation.settle()
+        scheduler.close_ended(self.installation.workspace)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -134,12 +134,12 @@ def once(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def opened_door(
-    town: Town, home: Path, *, worker: bool = False, clock_runs: bool = False, **overrides: Any
-) -> Iterator[Door]:
+def open_api(
+    calltrack: CompanyStack, home: Path, *, worker: bool = False, clock_runs: bool = False, **overrides: Any
+) -> Iterator[ApiHarness]:
     """A fresh installation beside a company, with its API."""
     home.mkdir(parents=True, exist_ok=True)
-    app, idp = Signer(APP), Signer(STAFF)
+    app, idp = TokenSigner(APP), TokenSigner(STAFF)
     issuers = {
         "app": Issuer(kind="person", issuer=APP, audience=AUDIENCE, jwks_file=app.publish(home / "app.jwks")),
         "idp": Issuer(
@@ -151,35 +151,35 @@ def opened_door(
         ),
     }
     settings = {"issuers": issuers, **overrides.pop("api", {})}
-    with founded(town, home / "expunge", api=ApiSettings(**settings), **overrides) as office:
+    with fresh_installation(calltrack, home / "expunge", api=ApiSettings(**settings), **overrides) as installation:
         started = time.monotonic() if clock_runs else None
-        door = Door(office, app, idp, datetime.now(UTC).replace(microsecond=0), started)
-        hands = Worker(office.workspace, door.clock)
-        built = build(build_state(office.workspace, door.clock, hands.wake))
+        api = ApiHarness(installation, app, idp, datetime.now(UTC).replace(microsecond=0), started)
+        hands = Worker(installation.workspace, api.clock)
+        built = build(build_state(installation.workspace, api.clock, hands.wake))
         if worker:
             hands.start()
         try:
             with TestClient(built, raise_server_exceptions=False) as client:
-                door.client = client
-                yield door
+                api.client = client
+                yield api
         finally:
             if worker:
                 hands.stop()
 
 
 @pytest.fixture
-def door(town: Town, tmp_path: Path) -> Iterator[Door]:
+def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
     """A fresh installation with its API, beside the session's company."""
-    with opened_door(town, tmp_path) as made:
+    with open_api(calltrack, tmp_path) as made:
         yield made
 
 
 GRACE = timedelta(days=14)
 
 
-def listed(door: Door, first: int, number: int) -> tuple[str, str]:
-    client = door.office.town.company.clients[2].id
-    callers = door.office.town.company.callers_of(client)[first : first + number]
+def listed(api: ApiHarness, first: int, number: int) -> tuple[str, str]:
+    client = api.installation.calltrack.company.clients[2].id
+    callers = api.installation.calltrack.company.callers_of(client)[first : first + number]
     return f"client:{client}", "caller_id\n" + "".join(f"{one}\n" for one in callers)
 
 

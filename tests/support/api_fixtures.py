@@ -13,7 +13,7 @@ from schemathesis.core import NOT_SET
 from tests.support.api import once
 from tests.support.api_permissions import Cells
 from tests.support.people import make_caller
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.holds import legal_holds
 
@@ -48,9 +48,9 @@ class Recipe:
 class Stock:
     """The things of one client and of people with an account; `how`: by which kind of credential staff come."""
 
-    def __init__(self, cells: Cells, how: str, probe: Probe) -> None:
+    def __init__(self, cells: Cells, how: str, inspector: StoreInspector) -> None:
         self.cells = cells
-        self._probe = probe
+        self._probe = inspector
         self._how = how
         self._held: dict[str, dict[str, str]] = {}
         self._whole: dict[str, dict[str, str]] = {}
@@ -75,7 +75,7 @@ class Stock:
         return dict(self._whole[role])
 
     def person(self, holder: int) -> dict[str, str]:
-        return self.cells.door.person(user_id=holder, email=CANARY)
+        return self.cells.api.person(user_id=holder, email=CANARY)
 
     @property
     def secrets(self) -> Iterator[str]:
@@ -92,7 +92,7 @@ class Stock:
 
     def wish(self) -> dict[str, Any]:
         """Now this, now that is said with it."""
-        turn, at = next(self.turns), self.cells.door.at.isoformat()
+        turn, at = next(self.turns), self.cells.api.at.isoformat()
         more: list[dict[str, Any]] = [
             {},
             {"controllerReceivedAt": at},
@@ -128,8 +128,8 @@ class Stock:
         turns = 0
         while (told := self._request(asked))["state"] != "on-hold":
             assert (turns := turns + 1) < WORKED, told["state"]
-            self.cells.door.work()
-        with self.cells.door.office.workspace.ledger.begin() as connection:
+            self.cells.api.work()
+        with self.cells.api.installation.workspace.ledger.begin() as connection:
             legal_holds.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
         return asked, told["batch"]
 
@@ -169,12 +169,12 @@ class Stock:
         )
         kind = {} if recipe.media_type is None else {"Content-Type": recipe.media_type}
         headers = {**recipe.headers, **kind}
-        return self.cells.door.client.request(method, path, params=dict(recipe.query), headers=headers, **content)
+        return self.cells.api.client.request(method, path, params=dict(recipe.query), headers=headers, **content)
 
     def _ended(self) -> str:
         batch = self.batch(begun=True)
-        self.cells.door.work()
-        self.cells.door.settle()
+        self.cells.api.work()
+        self.cells.api.settle()
         return str(batch["batch"])
 
     def _kept(self) -> str:
@@ -183,5 +183,5 @@ class Stock:
         wish = {**self.controller, "people": [caller], "ground": "It stays"}
         self.told("POST /v1/holds", Recipe(self.credential("operator"), body=wish))
         batch = self.batch(caller["caller_id"], begun=True)
-        self.cells.door.work()
+        self.cells.api.work()
         return str(batch["batch"])

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from httpx2 import Response
-from tests.support.api import Door, bearer, once
+from tests.support.api import ApiHarness, bearer, once
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.database import reading
@@ -114,19 +114,19 @@ class Things:
 class Cells:
     """An installation in which two clients and two people have everything that calls can be about."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
-        self.anything = door.key(Role.OPERATOR)
-        self.holder = holder_of_the_newest_key(door)
-        clients = [one.id for one in door.office.town.company.clients[:2]]
-        self.people = door.office.town.take_holders(2)
+    def __init__(self, api: ApiHarness) -> None:
+        self.api = api
+        self.anything = api.key(Role.OPERATOR)
+        self.holder = holder_of_the_newest_key(api)
+        clients = [one.id for one in api.installation.calltrack.company.clients[:2]]
+        self.people = api.installation.calltrack.take_holders(2)
         self.follow: dict[int, str] = {}
         self.used = dict.fromkeys(clients, 20)
         self.mine, self.other = (
             self._things(client, person) for client, person in zip(clients, self.people, strict=True)
         )
-        self.door.work()
-        log = door.office.workspace.settings.log
+        self.api.work()
+        log = api.installation.workspace.settings.log
         self.tile = next(str(one.relative_to(log)) for one in sorted((log / "tile").rglob("*")) if one.is_file())
         self.nobody = Things(
             self.mine.controller,
@@ -144,17 +144,17 @@ class Cells:
     def caller(self, client: int) -> dict[str, str]:
         """Somebody of whom nothing was asked yet."""
         self.used[client] += 1
-        return {"caller_id": str(self.door.office.town.company.callers_of(client)[self.used[client]])}
+        return {"caller_id": str(self.api.installation.calltrack.company.callers_of(client)[self.used[client]])}
 
     def _things(self, client: int, person: int) -> Things:
-        door, controller = self.door, f"client:{client}"
+        api, controller = self.api, f"client:{client}"
         identifiers = self.caller(client)
         made = self.made("/v1/requests", {"controller": controller, "identifiers": identifiers})
         csv = f"caller_id\n{self.caller(client)['caller_id']}\n"
         headers = {**once(self.anything), "Content-Type": "text/csv"}
-        batch = door.client.post("/v1/batches", params={"controller": controller}, content=csv, headers=headers).json()
+        batch = api.client.post("/v1/batches", params={"controller": controller}, content=csv, headers=headers).json()
         account = {"scope": "information", "waiveGrace": True}
-        own = door.client.post("/v1/me/erasure", json=account, headers=once(door.person(user_id=person))).json()
+        own = api.client.post("/v1/me/erasure", json=account, headers=once(api.person(user_id=person))).json()
         self.follow[person] = own["followUp"]
         things = Things(
             controller,
@@ -178,10 +178,10 @@ class Cells:
 
     def staff(self, role: str, controllers: str) -> dict[str, str]:
         """Headers of the one member of staff, with one role."""
-        return self.door.staff(role, controllers=controllers, subject=SOMEBODY)
+        return self.api.staff(role, controllers=controllers, subject=SOMEBODY)
 
     def made(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        answer = self.door.client.post(path, json=dict(body), headers=once(headers or self.anything))
+        answer = self.api.client.post(path, json=dict(body), headers=once(headers or self.anything))
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
@@ -194,7 +194,7 @@ class Cells:
         return str(self.made("/v1/holds", wish)["id"])
 
     def key(self, controller: str) -> str:
-        admin = self.door.key(Role.ADMIN)
+        admin = self.api.key(Role.ADMIN)
         return str(self.made("/v1/access/keys", {"roles": ["auditor"], "controllers": [controller]}, admin)["id"])
 
     def credential(self, role: str, how: str) -> dict[str, str]:
@@ -202,16 +202,16 @@ class Cells:
         if role == "nobody":
             return {}
         if role == "person":
-            return self.door.person(user_id=self.mine.person)
+            return self.api.person(user_id=self.mine.person)
         if role == "follower":
             return bearer(self.follow[self.mine.person])
         own = how.endswith(" of its own")
         if how.startswith("token"):
             controllers = "*" if how == "token for all" else self.mine.controller
             subject = f"{role} of one client" if own else SOMEBODY
-            return self.door.staff(role, controllers=controllers, subject=subject)
+            return self.api.staff(role, controllers=controllers, subject=subject)
         reaches = (self.mine.controller,) if how in {"key", "key of its own"} else None
-        return self.door.key(Role(role), controllers=reaches, holder=None if own else self.holder)
+        return self.api.key(Role(role), controllers=reaches, holder=None if own else self.holder)
 
     def call(self, name: str, things: Things, headers: Mapping[str, str]) -> Response:
         """Make a call about these things."""
@@ -233,10 +233,10 @@ class Cells:
             content = {"content": f"caller_id\n{self.caller(client)['caller_id']}\n"}
         elif method == "POST" and (body := self.body(name, things)) is not None:
             content = {"json": body}
-        answer = self.door.client.request(method, path, params=params, headers=once(headers), **content)
+        answer = self.api.client.request(method, path, params=params, headers=once(headers), **content)
         if method == "POST" and path.startswith("/v1/batches/"):
-            self.door.work()  # whoever watches a running batch waits until it rests
-            self.door.settle()
+            self.api.work()  # whoever watches a running batch waits until it rests
+            self.api.settle()
         return answer
 
     def body(self, name: str, things: Things) -> dict[str, Any] | None:
@@ -259,7 +259,7 @@ class Cells:
                 "regulation": "gdpr",
                 "subject_request_id": str(uuid4()),
                 "subject_request_type": "erasure",
-                "submitted_time": self.door.at.isoformat(),
+                "submitted_time": self.api.at.isoformat(),
                 "api_version": "2.0",
                 "subject_identities": [
                     {
@@ -274,7 +274,7 @@ class Cells:
         return known.get(name)
 
 
-def holder_of_the_newest_key(door: Door) -> str:
-    with reading(door.office.workspace.ledger) as connection:
+def holder_of_the_newest_key(api: ApiHarness) -> str:
+    with reading(api.installation.workspace.ledger) as connection:
         newest = sa.select(api_key.c.actor).order_by(api_key.c.id.desc()).limit(1)
         return str(connection.execute(newest).scalar_one())

@@ -17,8 +17,8 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from tests.support.api import APP, AUDIENCE, STAFF, Signer, bearer
-from tests.support.installation import Town, founded
+from tests.support.api import APP, AUDIENCE, STAFF, TokenSigner, bearer
+from tests.support.installation import CompanyStack, fresh_installation
 
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import GIVEN
@@ -44,7 +44,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Served:
+class ApiProcess:
     """A server, and who calls it.
 
     Attributes:
@@ -56,8 +56,8 @@ class Served:
     environment: Mapping[str, str] = field(repr=False)
     port: int
     log: Path
-    app: Signer
-    idp: Signer
+    app: TokenSigner
+    idp: TokenSigner
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     process: subprocess.Popen[bytes] | None = None
     options: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ def read(connection: socket.socket, method: str = "GET") -> Answer:
         response.close()
 
 
-def api_environment(home: Path, app: Signer, idp: Signer) -> dict[str, str]:
+def api_environment(home: Path, app: TokenSigner, idp: TokenSigner) -> dict[str, str]:
     """Who signs tokens."""
     names: dict[str, str] = {}
     for name, kind, signer, issuer in (("APP", "person", app, APP), ("IDP", "staff", idp, STAFF)):
@@ -169,27 +169,27 @@ def api_environment(home: Path, app: Signer, idp: Signer) -> dict[str, str]:
 
 
 @contextmanager
-def served(town: Town, directory: Path, *options: str, **settings: str) -> Iterator[Served]:
+def served(calltrack: CompanyStack, directory: Path, *options: str, **settings: str) -> Iterator[ApiProcess]:
     """A fresh installation and its server; `settings` are names of `EXPUNGE_API__…` and values."""
     directory.mkdir(parents=True, exist_ok=True)
-    app, idp = Signer(APP), Signer(STAFF)
+    app, idp = TokenSigner(APP), TokenSigner(STAFF)
     home = directory / "expunge"
-    with founded(town, home) as office:
+    with fresh_installation(calltrack, home) as installation:
         keys = {}
         for role in GIVEN:
-            with office.workspace.ledger.begin() as connection:
+            with installation.workspace.ledger.begin() as connection:
                 keys[role.value], _ = api_keys.issue(
                     connection, roles=[role], controllers=None, holder=None, expires_at=None, by="test", at=now()
                 )
     environment = {
-        **town.environment(home),
+        **calltrack.environment(home),
         **api_environment(directory, app, idp),
         **{f"EXPUNGE_API__{name}": value for name, value in settings.items()},
         "EXPUNGE_SETTLING": "PT0S",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     (port,) = free_ports(1)
-    made = Served(home, environment, port, directory / "serve.log", app, idp, keys, options=options)
+    made = ApiProcess(home, environment, port, directory / "serve.log", app, idp, keys, options=options)
     made.start()
     try:
         yield made

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.faulty_connector import Instead
+from tests.support.faulty_connector import FaultyConnector
 from tests.support.people import CLIENT
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 
@@ -29,26 +29,26 @@ class Crowd:
         """The request for all of them."""
         return "user_id\n" + "".join(f"{one}\n" for one in self.ids)
 
-    def messages(self, probe: Probe) -> list[int]:
+    def messages(self, inspector: StoreInspector) -> list[int]:
         """Of whom there is a message left."""
         return [
             row[0]
-            for row in probe.sql(
+            for row in inspector.sql(
                 "SELECT DISTINCT user_id FROM messages WHERE user_id = ANY (%s) ORDER BY 1", list(self.ids)
             )
         ]
 
-    def named(self, probe: Probe) -> int:
+    def named(self, inspector: StoreInspector) -> int:
         """How many still have their name."""
         return int(
-            probe.one("SELECT count(*) FROM users WHERE id = ANY (%s) AND full_name <> 'erased'", list(self.ids))
+            inspector.one("SELECT count(*) FROM users WHERE id = ANY (%s) AND full_name <> 'erased'", list(self.ids))
         )
 
 
-def make_crowd(probe: Probe, number: int) -> Crowd:
+def make_crowd(inspector: StoreInspector, number: int) -> Crowd:
     """So many people, made forty days ago, each with a message."""
     mark = secrets.token_hex(5)
-    rows = probe.sql(
+    rows = inspector.sql(
         "INSERT INTO users (client_id, email, full_name, created_at)"
         " SELECT %s, 'crowd-' || %s || '-' || n || '@people.example', 'Crowd ' || n, now() - interval '40 days'"
         " FROM generate_series(1, %s) AS n RETURNING id",
@@ -57,23 +57,23 @@ def make_crowd(probe: Probe, number: int) -> Crowd:
         number,
     )
     ids = sorted(row[0] for row in rows)
-    probe.sql("INSERT INTO messages (user_id, body) SELECT unnest(%s::bigint[]), 'hello'", ids)
+    inspector.sql("INSERT INTO messages (user_id, body) SELECT unnest(%s::bigint[]), 'hello'", ids)
     return Crowd(ids, mark)
 
 
 @contextmanager
-def poisoned(probe: Probe, people: Sequence[int]) -> Iterator[Callable[[], None]]:
+def poisoned(inspector: StoreInspector, people: Sequence[int]) -> Iterator[Callable[[], None]]:
     """A trigger that refuses to delete these people's messages. Yields what takes the trigger away."""
     name = f"refuse_{secrets.token_hex(4)}"
-    probe.sql("UPDATE messages SET body = %s WHERE user_id = ANY (%s)", POISON, list(people))
-    probe.sql(
+    inspector.sql("UPDATE messages SET body = %s WHERE user_id = ANY (%s)", POISON, list(people))
+    inspector.sql(
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         f" IF OLD.body = '{POISON}' THEN RAISE EXCEPTION 'not this one: %%', OLD.body; END IF; RETURN OLD; END $$"
     )
-    probe.sql(f"CREATE TRIGGER {name} BEFORE DELETE ON messages FOR EACH ROW EXECUTE FUNCTION {name}()")
+    inspector.sql(f"CREATE TRIGGER {name} BEFORE DELETE ON messages FOR EACH ROW EXECUTE FUNCTION {name}()")
 
     def mend() -> None:
-        probe.sql(f"DROP FUNCTION IF EXISTS {name} CASCADE")
+        inspector.sql(f"DROP FUNCTION IF EXISTS {name} CASCADE")
 
     try:
         yield mend
@@ -81,7 +81,7 @@ def poisoned(probe: Probe, people: Sequence[int]) -> Iterator[Callable[[], None]
         mend()
 
 
-def counted(inner: StoreConnector, verb: str) -> tuple[Instead, list[int]]:
+def counted(inner: StoreConnector, verb: str) -> tuple[FaultyConnector, list[int]]:
     """A connector of which one verb's calls are counted: the number of people in each."""
     calls: list[int] = []
 
@@ -89,4 +89,4 @@ def counted(inner: StoreConnector, verb: str) -> tuple[Instead, list[int]]:
         calls.append(len(subjects))
         return getattr(inner, verb)(subjects, *rest)
 
-    return Instead(inner, **{verb: call}), calls
+    return FaultyConnector(inner, **{verb: call}), calls

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import sqlalchemy as sa
-from tests.support.faulty_connector import Instead
-from tests.support.installation import Office
+from tests.support.faulty_connector import FaultyConnector
+from tests.support.installation import Installation
 from tests.support.people import CLIENT
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.execution import batch_control, remainders
@@ -20,9 +20,9 @@ from expunge_orchestrator.workspace import Workspace
 ACTOR = "ops"
 
 
-def secrets_left(office: Office, batch: Batch) -> int:
+def secrets_left(installation: Installation, batch: Batch) -> int:
     """People of the batch whose sealed identifiers can still be opened, or who would be erased after a restore."""
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         rows = connection.execute(
             sa.select(tables.item.c.id, tables.item.c.wrapped_key, tables.item.c.sealed_keys).where(
                 tables.item.c.batch_id == batch.id
@@ -32,10 +32,10 @@ def secrets_left(office: Office, batch: Batch) -> int:
     return sum(row.wrapped_key is not None or row.sealed_keys is not None or row.id in tagged for row in rows)
 
 
-def cancel(office: Office, batch: Batch) -> Batch:
-    batch_control.cancel(office.workspace.ledger, batch, ACTOR)
-    attach(office.workspace, batch, only=batch.id)
-    return office.again(batch)
+def cancel(installation: Installation, batch: Batch) -> Batch:
+    batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+    attach(installation.workspace, batch, only=batch.id)
+    return installation.again(batch)
 
 
 class Asking(Protocol):
@@ -48,23 +48,25 @@ class Asking(Protocol):
     def controller(self) -> str: ...
 
 
-def half_way(office: Office, person: Asking, before_store: str = "recordings") -> Batch:
+def half_way(installation: Installation, person: Asking, before_store: str = "recordings") -> Batch:
     """A request that is cancelled when the database is empty and the objects are still there."""
-    batch = office.plan(person.csv, person.controller)
-    stores = office.workspace.stores
+    batch = installation.plan(person.csv, person.controller)
+    stores = installation.workspace.stores
 
     def idle(*_: object) -> int:
-        batch_control.cancel(office.workspace.ledger, batch, ACTOR)
+        batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
         return 0
 
-    ended = office.erase(batch, office.with_stores({before_store: Instead(stores[before_store], erase=idle)}))  # type: ignore[dict-item]
-    assert ended.state is BatchState.CANCELLED, office.failures(batch)
+    ended = installation.erase(
+        batch, installation.with_stores({before_store: FaultyConnector(stores[before_store], erase=idle)})
+    )  # type: ignore[dict-item]
+    assert ended.state is BatchState.CANCELLED, installation.failures(batch)
     return batch
 
 
-def leftovers(office: Office) -> tuple[int, int]:
+def leftovers(installation: Installation) -> tuple[int, int]:
     """People of whom something was left behind, and tags by which they are known again."""
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         count = sa.select(sa.func.count())
         return (
             connection.scalar(count.select_from(tables.leftover)) or 0,
@@ -72,10 +74,10 @@ def leftovers(office: Office) -> tuple[int, int]:
         )
 
 
-def filled_in(probe: Probe, phone: str, email: str) -> int:
+def filled_in(inspector: StoreInspector, phone: str, email: str) -> int:
     """A form that somebody without an account filled in an hour ago; its number."""
     return int(
-        probe.one(
+        inspector.one(
             "INSERT INTO leads (client_id, caller_id, name, postal_address, email, phone, created_at)"
             " VALUES (%s, NULL, 'X', 'Y', %s, %s, now() - interval '1 hour') RETURNING id",
             CLIENT,
@@ -85,12 +87,12 @@ def filled_in(probe: Probe, phone: str, email: str) -> int:
     )
 
 
-def taken_up(office: Office, batch: Batch, workspace: Workspace | None = None) -> Batch:
+def taken_up(installation: Installation, batch: Batch, workspace: Workspace | None = None) -> Batch:
     """What `expunge retry` does of a batch that is over."""
-    remainders.take_up(office.workspace, office.again(batch), ACTOR)
-    return office.erase(batch, workspace)
+    remainders.take_up(installation.workspace, installation.again(batch), ACTOR)
+    return installation.erase(batch, workspace)
 
 
-def release(probe: Probe, bucket: str, prefix: str) -> None:
-    for name, version, *_ in probe.versions(bucket, prefix):
-        probe.s3.put_object_legal_hold(Bucket=bucket, Key=name, VersionId=version, LegalHold={"Status": "OFF"})
+def release(inspector: StoreInspector, bucket: str, prefix: str) -> None:
+    for name, version, *_ in inspector.versions(bucket, prefix):
+        inspector.s3.put_object_legal_hold(Bucket=bucket, Key=name, VersionId=version, LegalHold={"Status": "OFF"})

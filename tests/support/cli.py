@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CliResult:
     """What a command said."""
 
     code: int
@@ -22,24 +22,24 @@ class Answer:
     err: str
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
         """Everything, in one line: the terminal folds long messages."""
         return " ".join((self.out + self.err).split())
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where commands are typed. With a `forker` (see `warm`) a command does not import the world first."""
+class CliRunner:
+    """Where commands are typed. With a `fork_server` (see `warm`) a command does not import the world first."""
 
     directory: Path
     environment: Mapping[str, str] = field(repr=False)
-    forker: subprocess.Popen[str] | None = None
+    fork_server: subprocess.Popen[str] | None = None
 
-    def run(self, *arguments: str, stdin: bytes = b"", settings: Mapping[str, str] | None = None) -> Answer:
+    def run(self, *arguments: str, stdin: bytes = b"", settings: Mapping[str, str] | None = None) -> CliResult:
         """Run one command to its end, in a process of its own."""
         environment = {**self.environment, **(settings or {})}
-        if self.forker is not None:
-            return self._forked(self.forker, arguments, stdin, environment)
+        if self.fork_server is not None:
+            return self._forked(self.fork_server, arguments, stdin, environment)
         done = subprocess.run(
             [sys.executable, "-m", "expunge_orchestrator.cli", *arguments],
             cwd=self.directory,
@@ -49,13 +49,17 @@ class Desk:
             timeout=120,
             check=False,
         )
-        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return CliResult(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def _forked(
-        self, forker: subprocess.Popen[str], arguments: tuple[str, ...], stdin: bytes, environment: Mapping[str, str]
-    ) -> Answer:
-        assert forker.stdin is not None
-        assert forker.stdout is not None
+        self,
+        fork_server: subprocess.Popen[str],
+        arguments: tuple[str, ...],
+        stdin: bytes,
+        environment: Mapping[str, str],
+    ) -> CliResult:
+        assert fork_server.stdin is not None
+        assert fork_server.stdout is not None
         with tempfile.TemporaryDirectory() as place:
             streams = [Path(place, name) for name in ("in", "out", "err")]
             for path, content in zip(streams, (stdin, b"", b""), strict=True):
@@ -66,15 +70,15 @@ class Desk:
                 "directory": str(self.directory),
                 "files": [str(path) for path in streams],
             }
-            forker.stdin.write(json.dumps(job) + "\n")
-            forker.stdin.flush()
-            code = int(forker.stdout.readline())
-            return Answer(code, streams[1].read_text(), streams[2].read_text())
+            fork_server.stdin.write(json.dumps(job) + "\n")
+            fork_server.stdin.flush()
+            code = int(fork_server.stdout.readline())
+            return CliResult(code, streams[1].read_text(), streams[2].read_text())
 
 
 @contextmanager
-def forking(options: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A process that forks ready ones, for `Desk`; options are variables that Python reads when it starts."""
+def start_fork_server(options: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks ready ones, for `CliRunner`; options are variables that Python reads when it starts."""
     command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
     environment = {**os.environ, **(options or {})}
     with subprocess.Popen(

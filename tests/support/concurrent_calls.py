@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from httpx2 import Response
-from tests.support.api import Door
+from tests.support.api import ApiHarness
 
 T = TypeVar("T")
 
@@ -25,5 +25,5 @@ def at_once(*jobs: Callable[[], T]) -> list[T]:
         return list(pool.map(run, jobs))
 
 
-def posting(door: Door, path: str, headers: dict[str, str], body: object = None) -> Callable[[], Response]:
-    return lambda: door.client.post(path, json=body, headers=headers)
+def posting(api: ApiHarness, path: str, headers: dict[str, str], body: object = None) -> Callable[[], Response]:
+    return lambda: api.client.post(path, json=body, headers=headers)

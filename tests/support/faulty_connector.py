@@ -8,7 +8,7 @@ from typing import Any
 from expunge_connectors.contract import StoreConnector
 
 
-class Instead:
+class FaultyConnector:
     """A connector that answers some verbs in another way, and passes on everything else."""
 
     def __init__(self, inner: StoreConnector, **verbs: Callable[..., Any]) -> None:
@@ -22,22 +22,22 @@ class Instead:
         return self._verbs.get(verb) or getattr(self._inner, verb)
 
 
-def without(inner: StoreConnector, collection: str) -> Instead:
+def skip_collection(inner: StoreConnector, collection: str) -> FaultyConnector:
     """A connector that never erases one collection."""
 
     def erase(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
         kept = {name: action for name, action in actions.items() if name != collection}
         return inner.erase(subjects, kept, scope, cutoff, beat)
 
-    return Instead(inner, erase=erase)
+    return FaultyConnector(inner, erase=erase)
 
 
-def idle(inner: StoreConnector) -> Instead:
+def no_op_erase(inner: StoreConnector) -> FaultyConnector:
     """A connector that erases nothing, and says that it did."""
-    return Instead(inner, erase=lambda subjects, *_: len(subjects))
+    return FaultyConnector(inner, erase=lambda subjects, *_: len(subjects))
 
 
-def before(inner: StoreConnector, verb: str, then: Callable[[], object]) -> Instead:
+def before_call(inner: StoreConnector, verb: str, then: Callable[[], object]) -> FaultyConnector:
     """A connector before whose first call of a verb something happens in the world."""
     waiting = [then]
 
@@ -46,4 +46,4 @@ def before(inner: StoreConnector, verb: str, then: Callable[[], object]) -> Inst
             waiting.pop()()
         return getattr(inner, verb)(*arguments)
 
-    return Instead(inner, **{verb: call})
+    return FaultyConnector(inner, **{verb: call})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from tests.support.installation import Office
-from tests.support.people import Made
-from tests.support.store_inspector import Probe
+from tests.support.installation import Installation
+from tests.support.people import SeededPerson
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.execution import hold_enforcement
@@ -23,7 +23,7 @@ def key(identity: str, value: object) -> frozenset[SubjectKey]:
 
 
 def place(
-    office: Office,
+    installation: Installation,
     people: Sequence[frozenset[SubjectKey]] = (),
     *,
     data_type: str | None = None,
@@ -32,16 +32,19 @@ def place(
     undisclosed: bool = False,
 ) -> PlacementResult:
     wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
-    with office.workspace.ledger.begin() as connection:
-        tagger, persons = Tagger(office.workspace.keys.suppression), office.workspace.data_map.person_identities
+    with installation.workspace.ledger.begin() as connection:
+        tagger, persons = (
+            Tagger(installation.workspace.keys.suppression),
+            installation.workspace.data_map.person_identities,
+        )
         return legal_holds.place(connection, wanted, tagger, "counsel", persons)
 
 
-def lift(office: Office, placed: PlacementResult) -> int:
-    with office.workspace.ledger.begin() as connection:
+def lift(installation: Installation, placed: PlacementResult) -> int:
+    with installation.workspace.ledger.begin() as connection:
         legal_holds.lift(connection, placed.hold.uid, "counsel")
         return hold_enforcement.release(connection)
 
 
-def due(holder: Made, probe: Probe) -> dict[str, int]:
-    return {name: number for name, number in holder.left(probe).items() if number}
+def due(holder: SeededPerson, inspector: StoreInspector) -> dict[str, int]:
+    return {name: number for name, number in holder.left(inspector).items() if number}

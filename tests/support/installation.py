@@ -39,7 +39,7 @@ from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 
 @dataclass(slots=True)
-class Town:
+class CompanyStack:
     """A loaded company on running servers. Tests take different people, so that one load serves many."""
 
     stack: dev_servers.Stack
@@ -94,29 +94,29 @@ class Town:
                 if len(found) == number:
                     self._taken = holder.user.id
                     return found
-        raise AssertionError("the town is too small for this many tests: make it larger")
+        raise AssertionError("the company is too small for this many tests: make it larger")
 
 
 @pytest.fixture(scope="session")
-def town() -> Iterator[Town]:
+def calltrack() -> Iterator[CompanyStack]:
     """One loaded company for the session."""
-    with built_town(people=600) as made:
+    with build_company_stack(people=600) as made:
         yield made
 
 
 @contextmanager
-def built_town(people: int, seed: int = 11) -> Iterator[Town]:
+def build_company_stack(people: int, seed: int = 11) -> Iterator[CompanyStack]:
     """A company of this size on a stack of its own."""
     with dev_servers.stack(in_memory()) as stack:
         company = Company(seed=seed, people=people, now=datetime.now(UTC))
-        yield Town(stack, company, loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump"))
+        yield CompanyStack(stack, company, loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump"))
 
 
 @dataclass(slots=True)
-class Office:
+class Installation:
     """An installation of Expunge: its own ledger, keys and log. Opens a workspace when it is first needed."""
 
-    town: Town
+    calltrack: CompanyStack
     home: Path
     settings: Settings
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -126,14 +126,14 @@ class Office:
     def workspace(self) -> Workspace:
         """The open workspace."""
         if self._workspace is None:
-            self._workspace = self._stack.enter_context(opened(self.settings, self.town.registry))
+            self._workspace = self._stack.enter_context(opened(self.settings, self.calltrack.registry))
         return self._workspace
 
     def found(self) -> None:
         """Make keys and log; adopt what needs adopting."""
-        initialise(self.settings, load_map(self.settings, self.town.registry).operator, now())
+        initialise(self.settings, load_map(self.settings, self.calltrack.registry).operator, now())
         if self.settings.ledger.startswith("sqlite:"):
-            self.town.new_ledger(self.settings.ledger)
+            self.calltrack.new_ledger(self.settings.ledger)
         for store in self.workspace.stores.values():
             if isinstance(store, Adoptable):
                 store.adopt()
@@ -202,9 +202,9 @@ class Office:
 
 
 @contextmanager
-def founded(town: Town, home: Path, **overrides: Any) -> Iterator[Office]:
+def fresh_installation(calltrack: CompanyStack, home: Path, **overrides: Any) -> Iterator[Installation]:
     """A fresh installation beside a company; `overrides` are settings."""
-    made = Office(town, home, town.settings(home, **overrides))
+    made = Installation(calltrack, home, calltrack.settings(home, **overrides))
     try:
         made.found()
         yield made
@@ -213,7 +213,7 @@ def founded(town: Town, home: Path, **overrides: Any) -> Iterator[Office]:
 
 
 @pytest.fixture
-def office(town: Town, tmp_path: Path) -> Iterator[Office]:
+def installation(calltrack: CompanyStack, tmp_path: Path) -> Iterator[Installation]:
     """A fresh installation beside the session's company."""
-    with founded(town, tmp_path / "expunge") as made:
+    with fresh_installation(calltrack, tmp_path / "expunge") as made:
         yield made

@@ -28,12 +28,12 @@ class Watch:
     @classmethod
     def of(cls, cells: Cells) -> Watch:
         """Over the people and things of an installation."""
-        town = cells.door.office.town
+        calltrack = cells.api.installation.calltrack
         identifiers = {"planted email": CANARY, "planted phone": PHONE, "its digits": PHONE[1:]}
         for name, things in (("mine", cells.mine), ("other", cells.other)):
             holder, caller = (
-                town.company.holder(things.person),
-                town.company.caller(int(things.identifiers["caller_id"])),
+                calltrack.company.holder(things.person),
+                calltrack.company.caller(int(things.identifiers["caller_id"])),
             )
             identifiers |= {f"email, {name}": holder.user.email, f"phone, {name}": caller.row.phone}
             if holder.user.phone is not None:

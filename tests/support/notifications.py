@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from pydantic import HttpUrl, SecretStr
-from tests.support.api import Door
+from tests.support.api import ApiHarness
 
 from expunge_config.api_settings import Webhook
 from expunge_orchestrator.ledger.database import reading
@@ -82,14 +82,14 @@ def hook(url: str, **members: Any) -> Webhook:
     return Webhook(url=HttpUrl(url), secret=SecretStr(SECRET), **members)
 
 
-def deliver(door: Door) -> None:
-    workspace = door.office.workspace
-    outbox.enqueue_changes(workspace, door.at)
-    delivery.deliver_due(workspace, lambda: door.at)
+def deliver(api: ApiHarness) -> None:
+    workspace = api.installation.workspace
+    outbox.enqueue_changes(workspace, api.at)
+    delivery.deliver_due(workspace, lambda: api.at)
 
 
-def rows(door: Door) -> list[sa.RowMapping]:
-    with reading(door.office.workspace.ledger) as connection:
+def rows(api: ApiHarness) -> list[sa.RowMapping]:
+    with reading(api.installation.workspace.ledger) as connection:
         return list(connection.execute(sa.select(notice).order_by(notice.c.id)).mappings())
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.dev_servers.server import Server
 
 SERVERS = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 
 
-def server_of(probe: Probe, store: str) -> Server:
-    server: Server = getattr(probe.town.stack, SERVERS[store])
+def server_of(inspector: StoreInspector, store: str) -> Server:
+    server: Server = getattr(inspector.calltrack.stack, SERVERS[store])
     return server
 
 
-def rename(probe: Probe, table: str, to: str) -> None:
-    probe.sql(f'ALTER TABLE public."{table}" RENAME TO "{to}"')
+def rename(inspector: StoreInspector, table: str, to: str) -> None:
+    inspector.sql(f'ALTER TABLE public."{table}" RENAME TO "{to}"')

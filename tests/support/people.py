@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from tests.support.store_inspector import Probe
+from tests.support.store_inspector import StoreInspector
 
 CLIENT = 42
 OLD = "now() - interval '11 years'"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SeededPerson:
     """A person and the ways to look for what is left of them.
 
     Attributes:
@@ -37,15 +37,15 @@ class Made:
         """The request for this person."""
         return f"{'user_id' if self.controller == 'calltrack' else 'caller_id'}\n{self.id}\n"
 
-    def left(self, probe: Probe) -> dict[str, int]:
+    def left(self, inspector: StoreInspector) -> dict[str, int]:
         """`store.collection` -> records that should be gone and are still there."""
         found: dict[str, int] = {}
-        with probe.postgres() as connection:
+        with inspector.postgres() as connection:
             for name, (statement, parameter) in self.rows.items():
                 row = connection.execute(statement, (parameter,)).fetchone()  # type: ignore[call-overload]
                 assert row is not None
                 found[f"main.{name}"] = row[0]
-        with probe.redis() as client:
+        with inspector.redis() as client:
             for name, (key, member) in self.keys.items():
                 if member is None:
                     found[f"cache.{name}"] = int(client.exists(key))
@@ -54,17 +54,17 @@ class Made:
                 else:
                     found[f"cache.{name}"] = int(client.sismember(key, member))
         for name, (bucket, prefix) in self.objects.items():
-            found[f"recordings.{name}"] = len(probe.versions(bucket, prefix))
+            found[f"recordings.{name}"] = len(inspector.versions(bucket, prefix))
         return found
 
 
-def make_holder(probe: Probe, phone: str | None = None) -> Made:
+def make_holder(inspector: StoreInspector, phone: str | None = None) -> SeededPerson:
     """An account holder with something due in every collection of the company's own."""
     mark = secrets.token_hex(6)
     email = f"holder-{mark}@people.example"
     phone = phone or fresh_phone()
     token = secrets.token_hex(20)
-    with probe.postgres() as connection, connection.transaction():
+    with inspector.postgres() as connection, connection.transaction():
         user = _insert(
             connection,
             "INSERT INTO users (client_id, email, full_name, phone, created_at)"
@@ -89,14 +89,14 @@ def make_holder(probe: Probe, phone: str | None = None) -> Made:
             (invoice,),
         )
         connection.execute(f"INSERT INTO marketing_optouts (email, created_at) VALUES (%s, {OLD})", (email,))
-    with probe.redis() as client:
+    with inspector.redis() as client:
         client.sadd(f"user:{user}:sessions", token)
         client.hset(f"session:{token}", mapping={"user_id": user, "email": email})
         client.set(f"cache:user:{user}", mark)
         client.zadd("online", {str(user): 1.0})
-    probe.s3.put_object(Bucket="calltrack-exports", Key=f"users/{user}/{mark}.csv", Body=mark.encode())
+    inspector.s3.put_object(Bucket="calltrack-exports", Key=f"users/{user}/{mark}.csv", Body=mark.encode())
     by_user = "SELECT count(*) FROM {} WHERE user_id = %s"
-    return Made(
+    return SeededPerson(
         user,
         email,
         phone,
@@ -121,13 +121,13 @@ def make_holder(probe: Probe, phone: str | None = None) -> Made:
     )
 
 
-def make_caller(probe: Probe, phone: str | None = None, client_id: int = CLIENT) -> Made:
+def make_caller(inspector: StoreInspector, phone: str | None = None, client_id: int = CLIENT) -> SeededPerson:
     """A caller of a client with something due in every collection of clients."""
     mark = secrets.token_hex(6)
     email = f"caller-{mark}@people.example"
     phone = phone or fresh_phone()
     sound = f"{client_id}/test/{mark}.wav"
-    with probe.postgres() as connection, connection.transaction():
+    with inspector.postgres() as connection, connection.transaction():
         caller = _insert(
             connection,
             "INSERT INTO callers (client_id, phone, name, created_at)"
@@ -156,12 +156,12 @@ def make_caller(probe: Probe, phone: str | None = None, client_id: int = CLIENT)
             (client_id, caller, f"Caller {mark}", f"{mark} Street, X", email, phone),
         )
         connection.execute("INSERT INTO lead_answers (lead_id, question, answer) VALUES (%s, 'Why?', %s)", (lead, mark))
-    with probe.redis() as client:
+    with inspector.redis() as client:
         client.hset(f"cache:caller:{caller}", mapping={"phone": phone})
         client.sadd(f"client:{client_id}:recent", str(caller))
-    probe.s3.put_object(Bucket="calltrack-recordings", Key=sound, Body=b"old")
-    probe.s3.put_object(Bucket="calltrack-recordings", Key=sound, Body=b"new")
-    return Made(
+    inspector.s3.put_object(Bucket="calltrack-recordings", Key=sound, Body=b"old")
+    inspector.s3.put_object(Bucket="calltrack-recordings", Key=sound, Body=b"new")
+    return SeededPerson(
         caller,
         email,
         phone,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from tests.support.installation import Office
+from tests.support.installation import Installation
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -22,9 +22,9 @@ from expunge_reports.log.append_only_log import Log
 from expunge_reports.verify import verifier
 
 
-def statements_of(office: Office, batch: Batch, event: str) -> list[statements.Statement]:
+def statements_of(installation: Installation, batch: Batch, event: str) -> list[statements.Statement]:
     """The statements of one event, in the order of the list."""
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         envelopes = connection.scalars(
             sa.select(tables.statement.c.envelope)
             .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
@@ -43,12 +43,16 @@ def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
     }
 
 
-def assert_chain_intact(office: Office, batch: Batch) -> None:
+def assert_chain_intact(installation: Installation, batch: Batch) -> None:
     """The export of every receipt verifies, statement by statement, against the log."""
-    settings, operator, keys = office.settings, office.workspace.data_map.operator, office.workspace.keys
+    settings, operator, keys = (
+        installation.settings,
+        installation.workspace.data_map.operator,
+        installation.workspace.keys,
+    )
     log = Log.open(settings.log, signed_note.log_key(operator.log_origin, keys.log.public_key()))
     pinned = trust.parse((settings.keys / TRUST_FILE).read_bytes())
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         for one in receipt_export.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
             verdict = verifier.verify(
                 receipt_export.export_of(connection, log, one.series), pinned, [], datetime.now(UTC)
@@ -57,15 +61,15 @@ def assert_chain_intact(office: Office, batch: Batch) -> None:
             assert [statement.event for statement in verdict.statements] == list(one.events)
 
 
-def limits_of(office: Office, batch: Batch) -> dict[str, Any]:
+def limits_of(installation: Installation, batch: Batch) -> dict[str, Any]:
     """Event -> what its statement says the request was limited to, of the first person."""
-    events = office.events(batch)[0]
-    return {event: statements_of(office, batch, event)[0].body.get("dataTypes") for event in events}
+    events = installation.events(batch)[0]
+    return {event: statements_of(installation, batch, event)[0].body.get("dataTypes") for event in events}
 
 
-def chunks(office: Office, batch: Batch) -> list[tuple[str, int]]:
+def chunks(installation: Installation, batch: Batch) -> list[tuple[str, int]]:
     """State and number of people of every chunk."""
-    with reading(office.workspace.ledger) as connection:
+    with reading(installation.workspace.ledger) as connection:
         rows = connection.execute(
             sa.select(tables.chunk.c.state, sa.func.count(tables.item.c.id).label("people"))
             .join(tables.item, tables.item.c.chunk_id == tables.chunk.c.id)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 from psycopg import sql
-from tests.support.installation import Town
+from tests.support.installation import CompanyStack
 from tests.support.servers import s3_client
 
 if TYPE_CHECKING:
@@ -24,22 +24,22 @@ Contents = Mapping[str, frozenset[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """Looks into the stores of a town, and changes them as other programs would."""
+class StoreInspector:
+    """Looks into the stores of a company, and changes them as other programs would."""
 
-    town: Town
+    calltrack: CompanyStack
     s3: S3Client = field(repr=False)
 
     @contextmanager
     def postgres(self) -> Iterator[psycopg.Connection]:
         """A superuser's connection in autocommit mode, to the company's database."""
-        with psycopg.connect(self.town.stack.endpoints.postgres_url, autocommit=True) as connection:
+        with psycopg.connect(self.calltrack.stack.endpoints.postgres_url, autocommit=True) as connection:
             yield connection
 
     @contextmanager
     def redis(self) -> Iterator[redis.Redis]:
         """A client with every right."""
-        with redis.Redis.from_url(self.town.stack.endpoints.redis_url) as client:
+        with redis.Redis.from_url(self.calltrack.stack.endpoints.redis_url) as client:
             yield client
 
     def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -123,7 +123,7 @@ def changed(before: Contents, after: Contents) -> dict[str, tuple[int, int]]:
 
 
 @pytest.fixture(scope="session")
-def probe(town: Town) -> Iterator[Probe]:
+def inspector(calltrack: CompanyStack) -> Iterator[StoreInspector]:
     """The session's company, seen without Expunge."""
-    with s3_client(town.stack.endpoints) as client:
-        yield Probe(town, client)
+    with s3_client(calltrack.stack.endpoints) as client:
+        yield StoreInspector(calltrack, client)

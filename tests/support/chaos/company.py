@@ -17,7 +17,7 @@ import redis
 from tests.support.chaos import extra_records, ledger_backends, s3_state, store_snapshot, template_databases
 from tests.support.chaos.ledger_backends import LedgerServer
 from tests.support.chaos.s3_state import Objects
-from tests.support.chaos.store_snapshot import Picture
+from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.chaos.template_databases import named
 from tests.support.host_state import in_memory
 
@@ -90,7 +90,7 @@ class Start:
     template: str
     keys: Mapping[bytes, tuple[int, bytes]] = field(repr=False)
     objects: Objects = field(repr=False)
-    picture: Picture = field(repr=False)
+    picture: StoreSnapshot = field(repr=False)
     home: Path
     ledger: str | None = None
 
@@ -158,7 +158,7 @@ class World:
         with opened(self.settings(home), installed()) as workspace:
             yield workspace
 
-    def picture(self) -> Picture:
+    def picture(self) -> StoreSnapshot:
         """What everything looks like now."""
         return store_snapshot.take(self.endpoints.postgres_url, self.client, store_snapshot.stored(self.s3))
 
@@ -186,7 +186,7 @@ class World:
             self.ledger.save(template)
         return Start(template, dict(_dumped(self.client)), s3_state.kept(self.s3), self.picture(), kept, template)
 
-    def restore(self, start: Start, home: Path) -> Picture:
+    def restore(self, start: Start, home: Path) -> StoreSnapshot:
         """Put everything back and copy the installation; returns what everything looks like then."""
         shutil.copytree(start.home, home, dirs_exist_ok=True)
         if self.ledger is not None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.chaos import ledger_summary
-from tests.support.chaos.scenarios import REPORT, Chaos, Scene, check_kept, reached
-from tests.support.chaos.store_snapshot import Picture
+from tests.support.chaos.scenarios import REPORT, Chaos, Scenario, check_kept, reached
+from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.servers import wait_until
 
 from expunge_orchestrator.ledger.batches import ChunkState
@@ -45,25 +45,27 @@ class Trial:
     """
 
     chaos: Chaos
-    scene: Scene
+    scenario: Scenario
     changes: Mapping[str, str] = field(repr=False)
     home: Path
-    before: Picture = field(repr=False)
+    before: StoreSnapshot = field(repr=False)
 
     @classmethod
     def of(
-        cls, chaos: Chaos, scene: Scene, *, changes: Mapping[str, str] | None = None, home: Path | None = None
+        cls, chaos: Chaos, scenario: Scenario, *, changes: Mapping[str, str] | None = None, home: Path | None = None
     ) -> Trial:
         """Put everything back to the scene's start."""
-        return cls(chaos, scene, {**PATIENT, **(changes or {})}, *chaos.fresh(scene.start, home))
+        return cls(chaos, scenario, {**PATIENT, **(changes or {})}, *chaos.fresh(scenario.start, home))
 
     def run(self) -> int:
         """Type the command; returns its exit code."""
-        return self.chaos.driver.obey(self.order(0, None))
+        return self.chaos.driver.run(self.order(0, None))
 
     def order(self, point: int, gate: Path | None) -> dict[str, object]:
         """What the driver is told."""
-        return self.chaos.order(self.scene.request, self.scene.half, self.home, point, gate=gate, changes=self.changes)
+        return self.chaos.order(
+            self.scenario.request, self.scenario.half, self.home, point, gate=gate, changes=self.changes
+        )
 
     def held(self, point: int) -> Callable[[], None]:
         """Type the command and wait until it waits at a point; returns what lets it go on."""
@@ -73,7 +75,7 @@ class Trial:
         self.chaos.driver.begin(self.order(point, gate))
         wait_until(lambda: self.chaos.driver.ended() or len(reached(self.home)) >= point, SECONDS)
         points = reached(self.home)
-        expected = list(self.scene.ending.points[:point])
+        expected = list(self.scenario.ending.points[:point])
         assert points == expected, f"another way: {points[-1:]}\n{self.chaos.complaints()}"
 
         def let_go() -> None:
@@ -97,4 +99,4 @@ class Trial:
                 yield f"typed again, it ended with {again}: {self.chaos.complaints()}"
                 return
             check_kept(self.home, *kept)
-        yield from self.chaos.differences_of_ends(self.home, self.before, self.scene.ending)
+        yield from self.chaos.differences_of_ends(self.home, self.before, self.scenario.ending)

@@ -199,7 +199,7 @@ def _run(workspace: Workspace, fuse: Fuse, workers: int) -> None:
             time.sleep(PAUSE)
 
 
-def obey(order: Mapping[str, Any]) -> None:
+def run_order(order: Mapping[str, Any]) -> None:
     """Carry one order out, in a child process."""
     os.environ.update(order["environment"])
     os.chdir(order["home"])
@@ -219,7 +219,7 @@ def serve(orders: TextIO, answers: TextIO) -> None:
         if child == 0:
             signal.alarm(SECONDS)
             try:
-                obey(order)
+                run_order(order)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the parent's loop must not go on in the child
                 traceback.print_exc()
                 sys.stderr.flush()

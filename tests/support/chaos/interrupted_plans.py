@@ -13,8 +13,8 @@ from typing import Any
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.company import Start
 from tests.support.chaos.ledger_backends import founded, rows
-from tests.support.chaos.scenarios import KILLED, Chaos, Scene
-from tests.support.chaos.store_snapshot import Picture
+from tests.support.chaos.scenarios import KILLED, Chaos, Scenario
+from tests.support.chaos.store_snapshot import StoreSnapshot
 
 EVERY = 12
 """One plan of so many is carried out where the kill left nothing of the first; the others are only looked at."""
@@ -35,25 +35,25 @@ class Plan:
 class Planning:
     """A plan to kill: where it starts, the points of the undisturbed one by name, and what comes of it."""
 
-    scene: Scene
+    scenario: Scenario
     start: Start
     points: Sequence[str]
     plan: Plan
 
     @classmethod
-    def rehearsed(cls, chaos: Chaos, scene: Scene) -> Planning:
+    def rehearsed(cls, chaos: Chaos, scenario: Scenario) -> Planning:
         """Plan what the scene erases in an installation without a ledger."""
         bare = chaos.new_home()
-        shutil.copytree(scene.start.home, bare)
+        shutil.copytree(scenario.start.home, bare)
         for file in bare.glob("ledger.sqlite3*"):
             file.unlink()
-        start = replace(scene.start, home=bare, ledger=None)
+        start = replace(scenario.start, home=bare, ledger=None)
         home, before = chaos.fresh(start)
-        code, points = chaos.run(scene.request, "plan", home, 0)
+        code, points = chaos.run(scenario.request, "plan", home, 0)
         assert code == 0, chaos.complaints()
         assert list(touched(chaos, before)) == []
         (plan,) = plans(home)
-        return cls(scene, start, points, plan)
+        return cls(scenario, start, points, plan)
 
 
 def plans(home: Path) -> list[Plan]:
@@ -80,7 +80,7 @@ def plans(home: Path) -> list[Plan]:
     ]
 
 
-def touched(chaos: Chaos, before: Picture) -> Iterator[str]:
+def touched(chaos: Chaos, before: StoreSnapshot) -> Iterator[str]:
     """What planning did to the stores; it must not."""
     picture = chaos.world.picture()
     yield from picture.differences(before)
@@ -89,15 +89,15 @@ def touched(chaos: Chaos, before: Picture) -> Iterator[str]:
 
 def killed(chaos: Chaos, planning: Planning, number: int) -> list[str]:
     """Kill planning at a point, plan again, and carry out the oldest plan there is. Returns what is wrong."""
-    scene = planning.scene
+    scenario = planning.scenario
     home, before = chaos.fresh(planning.start)
-    code, points = chaos.run(scene.request, "plan", home, number)
-    where = f"{scene.request.name}, planning killed at {number} {points[-1]!r}"
+    code, points = chaos.run(scenario.request, "plan", home, number)
+    where = f"{scenario.request.name}, planning killed at {number} {points[-1]!r}"
     assert code == KILLED, f"{where}: exit code {code}\n{chaos.complaints()}"
     assert points == list(planning.points[:number]), where
     left = plans(home)
     wrong = [*touched(chaos, before), *_unlike(planning, left)]
-    code, _ = chaos.run(scene.request, "plan", home, 0)
+    code, _ = chaos.run(scenario.request, "plan", home, 0)
     if code != 0:
         return [f"{where}: planning again ended with {code}: {chaos.complaints()}"]
     wrong += [*touched(chaos, before), *_unlike(planning, plans(home))]
@@ -114,15 +114,15 @@ def _unlike(planning: Planning, found: Sequence[Plan]) -> Iterator[str]:
             yield f"a plan that is not the undisturbed one: {plan}"
 
 
-def _carried_out(chaos: Chaos, planning: Planning, home: Path, before: Picture) -> Iterator[str]:
+def _carried_out(chaos: Chaos, planning: Planning, home: Path, before: StoreSnapshot) -> Iterator[str]:
     """The first plan in the ledger, erased: stores, people and statements are those of the undisturbed run."""
-    scene, oldest = planning.scene, plans(home)[0]
-    code, _ = chaos.run(scene.request, "erase", home, 0, batch=oldest.uid)
+    scenario, oldest = planning.scenario, plans(home)[0]
+    code, _ = chaos.run(scenario.request, "erase", home, 0, batch=oldest.uid)
     if code != 0:
         yield f"carrying it out ended with {code}: {chaos.complaints()}"
         return
-    picture, told, expected = chaos.world.picture(), ledger_summary.of(home).told, scene.ending.account.told
-    yield from picture.differences(scene.ending.picture)
+    picture, told, expected = chaos.world.picture(), ledger_summary.of(home).told, scenario.ending.account.told
+    yield from picture.differences(scenario.ending.picture)
     yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
     yield from ledger_summary.complaints(home)
     if told["items"][: len(expected["items"])] != expected["items"]:

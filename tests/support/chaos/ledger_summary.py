@@ -22,7 +22,7 @@ _MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "co
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LedgerSummary:
     """What must be the same however often the run was killed.
 
     Attributes:
@@ -33,13 +33,13 @@ class Account:
     told: dict[str, Any]
     cutoffs: dict[tuple[int, str], str]
 
-    def whatever_the_way(self) -> Account:
+    def whatever_the_way(self) -> LedgerSummary:
         """The account without how often a step was tried: a store that was away costs rounds, and nothing else."""
         kept = {name: value for name, value in self.told.items() if name != "steps"}
         kept["chunks"] = [(*row[:4], row[5]) for row in self.told["chunks"]]
-        return Account(kept, self.cutoffs)
+        return LedgerSummary(kept, self.cutoffs)
 
-    def differences(self, expected: Account) -> Iterator[str]:
+    def differences(self, expected: LedgerSummary) -> Iterator[str]:
         """What is told otherwise than expected. No values of people are in it: counts, names of steps and events."""
         for name, theirs in expected.told.items():
             mine = self.told[name]
@@ -76,7 +76,7 @@ def targets(home: Path, *actions: str) -> list[str]:
     return [target for action, target in found if action in actions]
 
 
-def of(home: Path) -> Account:
+def of(home: Path) -> LedgerSummary:
     """Read everything."""
     statements = rows(
         home, "SELECT series, seq, event, item_id, leaf, log_index, envelope FROM statement ORDER BY series, seq"
@@ -114,7 +114,7 @@ def of(home: Path) -> Account:
             }
         ),
     }
-    return Account(told, cutoffs(home))
+    return LedgerSummary(told, cutoffs(home))
 
 
 def _read(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.chaos import store_snapshot
 from tests.support.chaos.extra_records import VAULT, begin_upload
-from tests.support.chaos.store_snapshot import Picture, Thing
+from tests.support.chaos.store_snapshot import StoreSnapshot, Thing
 
 from expunge_config.examples.calltrack.s3_objects import EXPORTS, RECORDINGS
 
@@ -49,7 +49,7 @@ def _versions(s3: S3Client) -> Iterator[tuple[Thing, list[Version]]]:
         yield from (((bucket, key), versions) for key, versions in found.items())
 
 
-def put_back(s3: S3Client, objects: Objects, picture: Picture) -> Picture:
+def put_back(s3: S3Client, objects: Objects, picture: StoreSnapshot) -> StoreSnapshot:
     """Make S3 look as in the picture again. What does look so is not written. Returns what it looks like then."""
     content: dict[Thing, Any] = {}
     writing: dict[Thing, Any] = {}
@@ -67,10 +67,10 @@ def put_back(s3: S3Client, objects: Objects, picture: Picture) -> Picture:
             store_snapshot.look(s3, place, there, written)
         content |= there
         writing |= written
-    return Picture(content, writing)
+    return StoreSnapshot(content, writing)
 
 
-def _apart(there: Mapping[Thing, Any], picture: Picture, place: str) -> Iterator[tuple[str, Any]]:
+def _apart(there: Mapping[Thing, Any], picture: StoreSnapshot, place: str) -> Iterator[tuple[str, Any]]:
     """Keys of one place that do not look as in the picture, with how they look there; None: not at all."""
     wanted = {thing: value for thing, value in picture.content.items() if thing[0] == place}
     for thing in sorted(there.keys() | wanted.keys()):

@@ -17,9 +17,9 @@ from typing import IO, Any
 
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.company import Request, Start, World
-from tests.support.chaos.ledger_summary import Account
-from tests.support.chaos.store_snapshot import Picture
-from tests.support.faulty_connector import Instead
+from tests.support.chaos.ledger_summary import LedgerSummary
+from tests.support.chaos.store_snapshot import StoreSnapshot
+from tests.support.faulty_connector import FaultyConnector
 
 from expunge_orchestrator.execution import batch_control, batch_states
 from expunge_orchestrator.execution.runner import RunObserver, run
@@ -40,7 +40,7 @@ class Driver:
     process: subprocess.Popen[str]
     complaints: Path
 
-    def obey(self, order: dict[str, Any]) -> int:
+    def run(self, order: dict[str, Any]) -> int:
         """Have one run done; returns its exit code, negative for a signal."""
         self.begin(order)
         return self.end()
@@ -90,39 +90,39 @@ def _close(stream: IO[str] | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Baseline:
     """How an undisturbed run ended, and the points it passed by name."""
 
     points: Sequence[str]
-    picture: Picture = field(repr=False)
-    account: Account = field(repr=False)
+    picture: StoreSnapshot = field(repr=False)
+    account: LedgerSummary = field(repr=False)
     home: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Scenario:
     """A run to kill: what it starts from, which half of a request's life it is, and how it ends undisturbed."""
 
     request: Request
     half: str
     start: Start
-    ending: Ending
+    ending: Baseline
 
     def __str__(self) -> str:
         return f"{self.request.name}, {self.half}"
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class KillPoint:
     """One point of a scene, from 1."""
 
-    scene: Scene
+    scenario: Scenario
     number: int
 
     @property
     def name(self) -> str:
         """What it is called; others of the scene may be called the same."""
-        return self.scene.ending.points[self.number - 1]
+        return self.scenario.ending.points[self.number - 1]
 
     @property
     def begins_step(self) -> bool:
@@ -149,23 +149,27 @@ class Chaos:
     world: World
     driver: Driver
     directory: Path
-    scenes: list[Scene] = field(default_factory=list)
+    scenes: list[Scenario] = field(default_factory=list)
     _runs: int = 0
 
-    def points(self) -> list[Point]:
+    def points(self) -> list[KillPoint]:
         """All points of all scenes."""
-        return [Point(scene, number) for scene in self.scenes for number in range(1, len(scene.ending.points) + 1)]
+        return [
+            KillPoint(scenario, number)
+            for scenario in self.scenes
+            for number in range(1, len(scenario.ending.points) + 1)
+        ]
 
     def rehearse(self) -> None:
         """Run both halves of every request undisturbed. The settling half starts where the erasing one ended."""
         for request in self.world.requests():
             start, _, _ = self.world.plan(request)
             erased = self.undisturbed(request, "erase", start)
-            self.scenes.append(Scene(request, "erase", start, erased))
+            self.scenes.append(Scenario(request, "erase", start, erased))
             if request.afterwards is not None:
                 self.world.arrive_late(request.afterwards)
             start = self.world.save(f"{request.name}_settle", erased.home)
-            self.scenes.append(Scene(request, "settle", start, self.undisturbed(request, "settle", start)))
+            self.scenes.append(Scenario(request, "settle", start, self.undisturbed(request, "settle", start)))
             self.world.restore(self.scenes[0].start, self.directory / f"{request.name}-over")
             if request.name == "callers":
                 self._rehearse_remainder(request, self.scenes[-2].start)
@@ -176,10 +180,10 @@ class Chaos:
         with self.world.workspace(home) as workspace:
             cancelled_half_way(workspace)
         left = self.world.save(f"{request.name}_remainder", home)
-        self.scenes.append(Scene(request, "remainder", left, self.undisturbed(request, "remainder", left)))
+        self.scenes.append(Scenario(request, "remainder", left, self.undisturbed(request, "remainder", left)))
         self.world.restore(self.scenes[0].start, self.directory / "remainder-over")
 
-    def undisturbed(self, request: Request, half: str, start: Start) -> Ending:
+    def undisturbed(self, request: Request, half: str, start: Start) -> Baseline:
         """Run one half without a kill."""
         home, before = self.fresh(start)
         code, points = self.run(request, half, home, fatal=0)
@@ -187,14 +191,14 @@ class Chaos:
         picture, account = self.world.picture(), ledger_summary.of(home)
         assert list(ledger_summary.complaints(home)) == []
         assert picture.rewritten_since(before) == []
-        return Ending(points, picture, account, home)
+        return Baseline(points, picture, account, home)
 
     def new_home(self) -> Path:
         """A place for an installation, where nothing is yet."""
         self._runs += 1
         return self.directory / f"run-{self._runs}"
 
-    def fresh(self, start: Start, home: Path | None = None) -> tuple[Path, Picture]:
+    def fresh(self, start: Start, home: Path | None = None) -> tuple[Path, StoreSnapshot]:
         """Everything as it was at the start; a new copy of the installation."""
         home = home or self.new_home()
         return home, self.world.restore(start, home)
@@ -211,7 +215,7 @@ class Chaos:
     ) -> tuple[int, list[str]]:
         """Type the one command. Returns its exit code and the points that were reached."""
         order = self.order(request, half, home, fatal, workers=workers, batch=batch)
-        return self.driver.obey(order), reached(home)
+        return self.driver.run(order), reached(home)
 
     def order(
         self,
@@ -242,42 +246,42 @@ class Chaos:
             "controller": request.controller,
         }
 
-    def killed(self, scene: Scene, *fatal: int) -> list[str]:
+    def killed(self, scenario: Scenario, *fatal: int) -> list[str]:
         """Kill a run at a point, the resumed run at the next one given, and so on; resume to the end and compare.
 
         Returns what is wrong, each with the points at which the process died.
         """
-        home, before = self.fresh(scene.start)
+        home, before = self.fresh(scenario.start)
         deaths: list[str] = []
         for number in fatal:
             kept = ledger_summary.cutoffs(home), ledger_summary.found(home)
-            code, points = self.run(scene.request, scene.half, home, number)
-            where = f"{scene}: point {number} after {deaths}"
+            code, points = self.run(scenario.request, scenario.half, home, number)
+            where = f"{scenario}: point {number} after {deaths}"
             assert code == KILLED, f"{where}: exit code {code}\n{self.complaints()}"
             if not deaths:
-                assert points == list(scene.ending.points[:number]), f"{where}: another way, {points[-1]!r}"
+                assert points == list(scenario.ending.points[:number]), f"{where}: another way, {points[-1]!r}"
             assert len(points) == number
             deaths.append(f"{number} {points[-1]!r}")
             check_kept(home, *kept)
         kept = ledger_summary.cutoffs(home), ledger_summary.found(home)
-        code, _ = self.run(scene.request, scene.half, home, 0)
-        where = f"{scene}: killed at {', then '.join(deaths)}"
+        code, _ = self.run(scenario.request, scenario.half, home, 0)
+        where = f"{scenario}: killed at {', then '.join(deaths)}"
         if code != 0:
             return [f"{where}: resuming ended with {code}: {self.complaints()}"]
         check_kept(home, *kept)
-        return [f"{where}: {wrong}" for wrong in self.differences(home, before, scene.ending)]
+        return [f"{where}: {wrong}" for wrong in self.differences(home, before, scenario.ending)]
 
-    def differences(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
+    def differences(self, home: Path, before: StoreSnapshot, ending: Baseline) -> Iterator[str]:
         """How an ended run differs from the undisturbed one."""
         yield from self._differences(home, before, ending, ledger_summary.of(home), ending.account)
 
-    def differences_of_ends(self, home: Path, before: Picture, ending: Ending) -> Iterator[str]:
+    def differences_of_ends(self, home: Path, before: StoreSnapshot, ending: Baseline) -> Iterator[str]:
         """The same, but for how often steps were tried: for runs that a store or a disk made try again."""
         account = ledger_summary.of(home).whatever_the_way()
         yield from self._differences(home, before, ending, account, ending.account.whatever_the_way())
 
     def _differences(
-        self, home: Path, before: Picture, ending: Ending, account: Account, expected: Account
+        self, home: Path, before: StoreSnapshot, ending: Baseline, account: LedgerSummary, expected: LedgerSummary
     ) -> Iterator[str]:
         picture = self.world.picture()
         yield from picture.differences(ending.picture)
@@ -299,7 +303,7 @@ def cancelled_half_way(workspace: Workspace) -> None:
         batch_control.cancel(workspace.ledger, batch, "chaos")
         return 0
 
-    idle: Any = Instead(workspace.stores["recordings"], erase=cancel)
+    idle: Any = FaultyConnector(workspace.stores["recordings"], erase=cancel)
     batch_states.start(workspace, batch)
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, RunObserver(), workers=1)
@@ -319,7 +323,7 @@ def check_kept(home: Path, cutoffs: dict[tuple[int, str], str], found: dict[int,
     assert found.items() <= ledger_summary.found(home).items(), "somebody was counted twice"
 
 
-def sample(points: Sequence[Point], number: int | None, seed: int) -> list[Point]:
+def sample(points: Sequence[KillPoint], number: int | None, seed: int) -> list[KillPoint]:
     """All points, or a seeded sample of so many: half of them among the critical ones, both halves spread over all."""
     if number is None or number >= len(points):
         return list(points)
@@ -329,7 +333,7 @@ def sample(points: Sequence[Point], number: int | None, seed: int) -> list[Point
     return [*_spread(critical, number // 2, source), *_spread(others, number - number // 2, source)]
 
 
-def _spread(points: Sequence[Point], number: int, source: random.Random) -> Iterator[Point]:
+def _spread(points: Sequence[KillPoint], number: int, source: random.Random) -> Iterator[KillPoint]:
     edges = [round(index * len(points) / number) for index in range(number + 1)] if number else []
     for low, high in pairwise(edges):
         if low < high:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.disturbed_runs import SECONDS, Trial
-from tests.support.chaos.scenarios import Chaos, Point
+from tests.support.chaos.scenarios import Chaos, KillPoint
 from tests.support.servers import wait_until
 
 from expunge_orchestrator.dev_servers import Server
@@ -31,13 +31,13 @@ _INSIDE = {
 class Outage:
     """A store's server, or the ledger's, that goes away when the run is at a point. `manner`: in what way."""
 
-    point: Point
+    point: KillPoint
     store: str
     manner: str
 
     def __str__(self) -> str:
-        scene, number = self.point.scene, self.point.number
-        return f"{scene}: {self.store} {self.manner} at point {number} {scene.ending.points[number - 1]!r}"
+        scenario, number = self.point.scenario, self.point.number
+        return f"{scenario}: {self.store} {self.manner} at point {number} {scenario.ending.points[number - 1]!r}"
 
 
 def outages(chaos: Chaos) -> list[Outage]:
@@ -55,10 +55,10 @@ def outages(chaos: Chaos) -> list[Outage]:
 def ledger_outages(chaos: Chaos) -> tuple[list[Outage], list[Outage]]:
     """The ledger's server, away for a moment when a step was taken; and in all manners at each kind of other point."""
     begun, others = [], []
-    for scene in chaos.scenes:
+    for scenario in chaos.scenes:
         seen: set[str] = set()
-        for number, name in enumerate(scene.ending.points, 1):
-            point = Point(scene, number)
+        for number, name in enumerate(scenario.ending.points, 1):
+            point = KillPoint(scenario, number)
             if point.begins_step:  # what the step reads from the ledger comes next
                 begun.append(Outage(point, LEDGER, BRIEFLY[len(begun) % len(BRIEFLY)]))
             elif name not in seen and not name.startswith("log file"):
@@ -72,7 +72,7 @@ def met_by_ledger(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
     """Let the ledger's server go away under a run, for a moment or until the run has ended, and compare."""
     assert chaos.world.ledger is not None
     server = chaos.world.ledger.server
-    trial = Trial.of(chaos, outage.point.scene)
+    trial = Trial.of(chaos, outage.point.scenario)
     let_go = trial.held(outage.point.number)
     try:
         if outage.manner in {"killed", BRIEFLY[0]}:
@@ -88,11 +88,11 @@ def met_by_ledger(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
     return code != 0, [f"{outage}: {one}" for one in trial.wrong(code)]
 
 
-def _places(chaos: Chaos) -> Iterator[tuple[Point, tuple[str, ...]]]:
-    for scene in chaos.scenes:
+def _places(chaos: Chaos) -> Iterator[tuple[KillPoint, tuple[str, ...]]]:
+    for scenario in chaos.scenes:
         seen: set[str] = set()
-        for number, name in enumerate(scene.ending.points, 1):
-            point = Point(scene, number)
+        for number, name in enumerate(scenario.ending.points, 1):
+            point = KillPoint(scenario, number)
             if number == 1 or point.begins_step:
                 yield point, tuple(STORES)
             elif name not in seen:
@@ -107,7 +107,7 @@ def met(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
     Returns whether the run noticed, and what is wrong.
     """
     server: Server = getattr(chaos.world.stack, STORES[outage.store])
-    trial = Trial.of(chaos, outage.point.scene)
+    trial = Trial.of(chaos, outage.point.scenario)
     let_go = trial.held(outage.point.number)
     try:
         if outage.manner == "killed":
@@ -129,7 +129,7 @@ def met(chaos: Chaos, outage: Outage) -> tuple[bool, list[str]]:
 def stayed_away(chaos: Chaos, outage: Outage) -> list[str]:
     """Let a run meet an outage that is not mended: it must give up, visibly. Then mend, take up again, and compare."""
     server: Server = getattr(chaos.world.stack, STORES[outage.store])
-    trial = Trial.of(chaos, outage.point.scene, changes={"EXPUNGE_MAX_ATTEMPTS": "2"})
+    trial = Trial.of(chaos, outage.point.scenario, changes={"EXPUNGE_MAX_ATTEMPTS": "2"})
     let_go = trial.held(outage.point.number)
     try:
         server.kill()

@@ -27,7 +27,7 @@ Thing = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class StoreSnapshot:
     """Everything in the stores.
 
     Attributes:
@@ -41,7 +41,7 @@ class Picture:
     content: Mapping[Thing, Any]
     writing: Mapping[Thing, Any]
 
-    def differences(self, other: Picture) -> list[str]:
+    def differences(self, other: StoreSnapshot) -> list[str]:
         """Where the contents differ, without values."""
         places = {thing[0] for thing in self.content.keys() | other.content.keys()}
         found = []
@@ -54,7 +54,7 @@ class Picture:
                 found.append(f"{place}: {missing} missing, {extra} too many, {altered} altered")
         return found
 
-    def rewritten_since(self, before: Picture) -> list[str]:
+    def rewritten_since(self, before: StoreSnapshot) -> list[str]:
         """Things whose content is the same as before and which were written all the same."""
         return sorted(
             {
@@ -65,22 +65,22 @@ class Picture:
         )
 
 
-def take(postgres_url: str, client: redis.Redis, stored: Picture) -> Picture:
+def take(postgres_url: str, client: redis.Redis, stored: StoreSnapshot) -> StoreSnapshot:
     """Look at everything but S3, and put that to what S3 looks like."""
     content: dict[Thing, Any] = {}
     writing: dict[Thing, Any] = {}
     _rows(postgres_url, content, writing)
     _keys(client, content)
-    return Picture({**content, **stored.content}, {**writing, **stored.writing})
+    return StoreSnapshot({**content, **stored.content}, {**writing, **stored.writing})
 
 
-def stored(s3: S3Client) -> Picture:
+def stored(s3: S3Client) -> StoreSnapshot:
     """Look at S3 alone."""
     content: dict[Thing, Any] = {}
     writing: dict[Thing, Any] = {}
     for place in STORED:
         look(s3, place, content, writing)
-    return Picture(content, writing)
+    return StoreSnapshot(content, writing)
 
 
 def look(s3: S3Client, place: str, content: dict[Thing, Any], writing: dict[Thing, Any]) -> None:
