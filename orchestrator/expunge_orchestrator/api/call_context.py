@@ -59,24 +59,24 @@ class CallContext:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes; the token is used up in it. Refused, it is used up before that is told."""
-        with self.office.clerk.transaction() as connection:
+        with self.office.writer.transaction() as connection:
             self._use(connection)
             yield connection
 
     def write(self, job: WriteJob[T]) -> Future[T]:
-        """Have the clerk do a job, which may share its transaction with other calls; the token is used up in it."""
+        """Have a job done, which may share its transaction with other calls; the token is used up in it."""
 
         def done(connection: sa.Connection) -> T:
             self._use(connection)
             return job(connection)
 
-        return self.office.clerk.write(done)
+        return self.office.writer.write(done)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads. A token is used up before, in one of its own."""
         if self.principal.token is not None:
-            with self.office.clerk.transaction() as connection:
+            with self.office.writer.transaction() as connection:
                 self._use(connection)
         with reading(self.office.workspace.ledger) as connection:
             yield connection
@@ -168,7 +168,7 @@ def _spending(office: AppState, principal: Principal, digest: bytes) -> Callable
         if principal.token is not None:
             with (
                 suppress(NotAuthenticatedError),
-                office.clerk.transaction() as connection,
+                office.writer.transaction() as connection,
             ):  # used up by another call before
                 token_replay.consume(connection, principal.token, digest)
 

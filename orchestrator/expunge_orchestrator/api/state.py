@@ -23,14 +23,14 @@ class AppState:
     """What every call works with.
 
     Attributes:
-        clerk: Writes for calls.
+        writer: Writes for calls.
         clock: The API's own clock; stores have theirs.
         wake: Tells the worker that something is due at once.
     """
 
     workspace: Workspace
     issuers: TokenVerifier
-    clerk: GroupCommitWriter = field(repr=False)
+    writer: GroupCommitWriter = field(repr=False)
     clock: Clock = now
     wake: Callable[[], None] = field(default=_nothing, repr=False)
 

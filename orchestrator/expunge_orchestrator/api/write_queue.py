@@ -1,4 +1,4 @@
-"""The clerk: one hand that writes for calls. Calls that come while it writes share the next transaction."""
+"""Group commit (ADR 15): one thread writes for calls; those that come while it writes share the next transaction."""
 
 from __future__ import annotations
 
@@ -74,10 +74,8 @@ class GroupCommitWriter:
     def __init__(self, ledger: sa.Engine) -> None:
         self._ledger = ledger
         self._turns = FairLock() if ledger.dialect.name == "sqlite" else None
-        self._guard = threading.Lock()
         self._line: deque[_Waiting] = deque()
-        self._busy = False
-        self._hand = ThreadPoolExecutor(1, "expunge-clerk")
+        self._thread = ThreadPoolExecutor(1, "expunge-writer")
 
     def write(self, job: WriteJob[T]) -> Future[T]:
         """Have a job done. Jobs of all processes come one at a time (`serialise_writers`).
@@ -90,11 +88,8 @@ class GroupCommitWriter:
             Ends with what the job returned as soon as that is durable; with what it raised; or with the ledger's error.
         """
         waiting = _Waiting(job)
-        with self._guard:
-            self._line.append(waiting)
-            idle, self._busy = not self._busy, True
-        if idle:
-            self._hand.submit(self._work)
+        self._line.append(waiting)
+        self._thread.submit(self._work)
         return waiting.answer  # type: ignore[return-value] # it ends with what the job returns: a T
 
     @contextmanager
@@ -103,26 +98,17 @@ class GroupCommitWriter:
 
         On SQLite whoever meets another writer sleeps a while before it looks again; here they stand in line.
         """
-        with self._turn(), self._ledger.begin() as connection:
+        turn = nullcontext() if self._turns is None else self._turns.taken()
+        with turn, self._ledger.begin() as connection:
             yield connection
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with nullcontext() if self._turns is None else self._turns.taken():
-            yield
-
     def _work(self) -> None:
-        while (group := self._next()) is not None:
-            self._do(group)
-
-    def _next(self) -> list[_Waiting] | None:
-        with self._guard:
-            group = [self._line.popleft() for _ in range(min(MOST, len(self._line)))]
-            self._busy = bool(group)
+        """Do what is in the line: nothing, where the turn of an earlier job did this one as well."""
+        taken = [self._line.popleft() for _ in range(min(MOST, len(self._line)))]
         # Nobody waits any more for what was given up while it stood in line: it is not begun.
-        return [one for one in group if one.answer.set_running_or_notify_cancel()] if group else None
-
-    def _do(self, group: list[_Waiting]) -> None:
+        group = [one for one in taken if one.answer.set_running_or_notify_cancel()]
+        if not group:
+            return
         try:
             with self.transaction() as connection:
                 # First of all: two processes that took it between their jobs' rows could wait for one another.

@@ -1,4 +1,4 @@
-"""The clerk (ADR 15): who shares a transaction shares its commit, and nothing else. On real ledgers of both kinds."""
+"""Group commit (ADR 15): who shares a transaction shares its commit, and nothing else. On ledgers of both kinds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 
 
 @pytest.fixture
-def clerk(ledger: sa.Engine) -> GroupCommitWriter:
+def writer(ledger: sa.Engine) -> GroupCommitWriter:
     return GroupCommitWriter(ledger)
 
 
@@ -67,15 +67,15 @@ def there(ledger: sa.Engine) -> set[str]:
 
 
 @contextmanager
-def held_up(clerk: GroupCommitWriter) -> Iterator[None]:
-    """Keeps the clerk at another job: whatever is handed in within shares the next transaction."""
+def held_up(writer: GroupCommitWriter) -> Iterator[None]:
+    """Keeps the writer at another job: whatever is handed in within shares the next transaction."""
     begun, go_on = threading.Event(), threading.Event()
 
     def job(_connection: sa.Connection) -> None:
         begun.set()
         assert go_on.wait(SOON)
 
-    held = clerk.write(job)
+    held = writer.write(job)
     assert begun.wait(SOON)
     try:
         yield
@@ -99,7 +99,7 @@ def commits(ledger: sa.Engine) -> Iterator[list[int]]:
         event.remove(ledger, "commit", count)
 
 
-def test_nobody_is_answered_before_the_commit(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
+def test_nobody_is_answered_before_the_commit(ledger: sa.Engine, writer: GroupCommitWriter) -> None:
     """The commit is held up: all jobs are done by then, and none of them is answered, whatever came of it."""
     at_the_commit, go_on = threading.Event(), threading.Event()
     found: Queue[bool] = Queue()
@@ -109,12 +109,12 @@ def test_nobody_is_answered_before_the_commit(ledger: sa.Engine, clerk: GroupCom
         at_the_commit.set()
         assert go_on.wait(SOON)
 
-    with held_up(clerk):
-        answers += [clerk.write(writes("a")), clerk.write(refuses("b")), clerk.write(writes("c"))]
+    with held_up(writer):
+        answers += [writer.write(writes("a")), writer.write(refuses("b")), writer.write(writes("c"))]
         for one in answers:
             # The row is looked for at the moment of the answer, over another connection.
             one.add_done_callback(lambda _one: found.put(there(ledger) == {"a", "c"}))
-        # The transaction that holds the clerk up comes first; the next commit is that of the three.
+        # The transaction that holds the writer up comes first; the next commit is that of the three.
         event.listen(ledger, "commit", _second(wait_a_while))
     assert at_the_commit.wait(SOON)
     assert not any(one.done() for one in answers)
@@ -135,7 +135,7 @@ def _second(listener: WriteJob[None]) -> WriteJob[None]:
     return listens
 
 
-def test_a_commit_that_fails_fails_everybody_and_leaves_nothing(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
+def test_a_commit_that_fails_fails_everybody_and_leaves_nothing(ledger: sa.Engine, writer: GroupCommitWriter) -> None:
     """Refused by the database itself: a foreign key that is looked at when the transaction ends."""
     with ledger.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE parent (id integer PRIMARY KEY)")
@@ -147,37 +147,37 @@ def test_a_commit_that_fails_fails_everybody_and_leaves_nothing(ledger: sa.Engin
         connection.exec_driver_sql("INSERT INTO child VALUES (1)")
         return "spoilt"
 
-    with held_up(clerk):
-        answers = [clerk.write(job) for job in (writes("a"), spoils, refuses("b"), writes("c"))]
+    with held_up(writer):
+        answers = [writer.write(job) for job in (writes("a"), spoils, refuses("b"), writes("c"))]
     for one in answers:
         assert isinstance(one.exception(SOON), IntegrityError)
     assert there(ledger) == set()
     with reading(ledger) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM child").scalar_one() == 0
-    # The clerk goes on.
-    assert clerk.write(writes("d")).result(SOON) == "d"
+    # The writer goes on.
+    assert writer.write(writes("d")).result(SOON) == "d"
     assert there(ledger) == {"d"}
 
 
 @pytest.mark.parametrize("how", ["refusal", "the database's"])
-def test_a_refusal_between_two_undoes_itself_alone(ledger: sa.Engine, clerk: GroupCommitWriter, how: str) -> None:
+def test_a_refusal_between_two_undoes_itself_alone(ledger: sa.Engine, writer: GroupCommitWriter, how: str) -> None:
     """On Postgres an error of a statement spoils the transaction up to its savepoint."""
     between = refuses("b") if how == "refusal" else writes("a")
     with commits(ledger) as seen:
-        with held_up(clerk):
-            answers = [clerk.write(writes("a")), clerk.write(between), clerk.write(writes("c"))]
+        with held_up(writer):
+            answers = [writer.write(writes("a")), writer.write(between), writer.write(writes("c"))]
         wait(answers, SOON)
-    assert len(seen) == 2, "the one that held the clerk up, and one for all three"
+    assert len(seen) == 2, "the one that held the writer up, and one for all three"
     assert answers[0].result() == "a"
     assert isinstance(answers[1].exception(), PermissionError if how == "refusal" else IntegrityError)
     assert answers[2].result() == "c"
     assert there(ledger) == {"a", "c"}
 
 
-def test_whoever_has_gone_away_harms_nobody(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
+def test_whoever_has_gone_away_harms_nobody(ledger: sa.Engine, writer: GroupCommitWriter) -> None:
     """Gone while they stood in line: their job is not begun. Gone while it runs: they cannot be, and it is finished."""
-    with held_up(clerk):
-        answers = [clerk.write(writes(name)) for name in "abc"]
+    with held_up(writer):
+        answers = [writer.write(writes(name)) for name in "abc"]
         assert answers[1].cancel()
     assert [answers[0].result(SOON), answers[2].result(SOON)] == ["a", "c"]
     assert answers[1].cancelled()
@@ -191,22 +191,22 @@ def test_whoever_has_gone_away_harms_nobody(ledger: sa.Engine, clerk: GroupCommi
         late.append(box[0].cancel())
         return writes("d")(connection)
 
-    box.append(clerk.write(too_late))
+    box.append(writer.write(too_late))
     handed.set()
     assert box[0].result(SOON) == "d"
     assert late == [False]
     assert there(ledger) == {"a", "c", "d"}
 
 
-def test_all_of_a_group_have_gone_away(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
-    with held_up(clerk):
-        answers = [clerk.write(writes(name)) for name in "abc"]
+def test_all_of_a_group_have_gone_away(ledger: sa.Engine, writer: GroupCommitWriter) -> None:
+    with held_up(writer):
+        answers = [writer.write(writes(name)) for name in "abc"]
         assert all(one.cancel() for one in answers)
-    assert clerk.write(writes("d")).result(SOON) == "d"
+    assert writer.write(writes("d")).result(SOON) == "d"
     assert there(ledger) == {"d"}
 
 
-def test_answers_go_to_whoever_asked_in_order(ledger: sa.Engine, clerk: GroupCommitWriter) -> None:
+def test_answers_go_to_whoever_asked_in_order(ledger: sa.Engine, writer: GroupCommitWriter) -> None:
     """Fifty callers at once, ten calls each, one after the other; every third is refused."""
     callers, calls = 50, 10
     together = threading.Barrier(callers)
@@ -221,7 +221,7 @@ def test_answers_go_to_whoever_asked_in_order(ledger: sa.Engine, clerk: GroupCom
 
     def caller(number: int) -> list[str]:
         together.wait(SOON)
-        handed = [clerk.write(named(f"{number} {one}")) for one in range(calls)]
+        handed = [writer.write(named(f"{number} {one}")) for one in range(calls)]
         wait(handed, SOON)
         return [one.result() if one.exception() is None else f"refused {one.exception()}" for one in handed]
 
