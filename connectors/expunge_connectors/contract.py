@@ -5,7 +5,7 @@ chunks of subjects and answers for all of them at once: its cost per person must
 
 Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
 a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
-re-usable identifier and created at or after the cutoff.
+reusable identifier and created at or after the cutoff.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class RecordCounts:
     Attributes:
         due: Must go: not yet deleted or tombstoned.
         retained: Kept with a ground (data type, Object Lock, other owners of a shared row).
-        newer: Found by a re-usable identifier, created at or after the cutoff; not part of the request.
+        newer: Found by a reusable identifier, created at or after the cutoff; not part of the request.
         until: Latest day to which something of `retained` is kept; None if nothing is or no day can be named.
         ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`).
     """
@@ -168,9 +168,9 @@ class StoreConnector(Protocol):
         ...
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
-        """The declared yields of every record tied to these keys, within the scope.
+        """The declared yields of every record linked to these keys, within the scope.
 
-        With a cutoff, records found by a re-usable identifier count only if created before it. One step only: the
+        With a cutoff, records found by a reusable identifier count only if created before it. One step only: the
         caller feeds accepted keys back until nothing new appears. Keys of the connector's own paths
         (`store.collection.column`) are followed here to their end.
         """

@@ -45,13 +45,13 @@ class CollectionInfo:
     """One collection that was looked into, as the map has it.
 
     Attributes:
-        tied_by: Where its records are and how they belong to a person, in words; empty if its connector does not say.
+        found_by: Where its records are and how they belong to a person, in words; empty if its connector does not say.
     """
 
     store: str
     collection: str
     data_type: str
-    tied_by: tuple[str, ...]
+    found_by: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -211,7 +211,7 @@ def spots_in(scope: Scope, data_map: DataMap) -> Iterator[CollectionInfo]:
     """Every collection of the controller."""
     for store, specs in collections_in(scope, data_map).items():
         for name, spec in specs.items():
-            yield CollectionInfo(store, name, str(spec.data_type), tuple(spec.tied_by()))
+            yield CollectionInfo(store, name, str(spec.data_type), tuple(spec.found_by_text()))
 
 
 def others_than(scope: Scope, data_map: DataMap) -> Iterator[OtherController]:

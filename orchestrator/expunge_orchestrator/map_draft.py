@@ -154,7 +154,7 @@ def _identities(drafts: Sequence[StoreDraft]) -> Iterator[str]:
 
 
 def _rank(definition: Mapping[str, object]) -> int:
-    return {"person": 0, "nominating": 1}.get(str(definition.get("kind")), 2)
+    return {"person": 0, "reusable": 1}.get(str(definition.get("kind")), 2)
 
 
 def _store(draft: StoreDraft) -> Iterator[str]:

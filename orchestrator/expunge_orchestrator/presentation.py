@@ -73,7 +73,7 @@ def location_view(found: Location) -> dict[str, object]:
         "lookedAt": {store: exact(at) for store, at in found.looked_at.items()},
         "people": [_located(one) for one in found.people],
         "collections": [
-            {"store": one.store, "collection": one.collection, "dataType": one.data_type, "tiedBy": list(one.tied_by)}
+            {"store": one.store, "collection": one.collection, "dataType": one.data_type, "foundBy": list(one.found_by)}
             for one in found.spots
         ],
         "dataTypes": {

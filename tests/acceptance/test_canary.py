@@ -81,8 +81,8 @@ identities:
   code: {kind: person, normaliser: uuid/1}
   member_no: {kind: person}
   handle: {kind: person}
-  email: {kind: nominating, normaliser: email/1}
-  phone: {kind: nominating, normaliser: e164/1}
+  email: {kind: reusable, normaliser: email/1}
+  phone: {kind: reusable, normaliser: e164/1}
   token: {kind: internal}
   file: {kind: internal}
 data_types:
@@ -105,7 +105,7 @@ stores:
         data_type: anchor
         owner: {controller: house}
         person: person_id
-        ties:
+        found_by:
           - {column: id, identity: person_id}
           - {column: email, identity: email}
           - {column: phone, identity: phone}
@@ -145,18 +145,18 @@ stores:
         table: public.notes
         data_type: content
         owner: {controller: house}
-        ties: [{column: person_id, of: people.id}]
+        found_by: [{column: person_id, of: people.id}]
         yields: {file: file_key}
       badges:
         table: public.badges
         data_type: content
         owner: {controller: house}
-        ties: [{column: code, identity: code}]
+        found_by: [{column: code, identity: code}]
       scores:
         table: public.scores
         data_type: content
         owner: {controller: house}
-        ties: [{column: member_no, identity: member_no}]
+        found_by: [{column: member_no, identity: member_no}]
   files:
     connector: s3
     collections:

@@ -40,7 +40,7 @@ COLLECTION: dict[str, Any] = {
     "table": "public.uploads",
     "data_type": "leads",
     "owner": {"controller": "client", "column": "client_id"},
-    "ties": [{"column": "caller_id", "of": "callers.id"}, {"column": "phone", "identity": "phone"}],
+    "found_by": [{"column": "caller_id", "of": "callers.id"}, {"column": "phone", "identity": "phone"}],
     "created": "created_at",
     "yields": {"caller_id": "caller_id", "recording_object": "object_key"},
 }

@@ -87,14 +87,14 @@ def test_what_a_request_for_erasure_would_leave_is_told_with_its_ground(
     assert invoices.ground == found.data_types["invoices"].ground
     assert invoices.until is not None
     assert invoices.until.year == issued.year + 10
-    assert invoices.spot.tied_by == ("public.invoices.user_id is users.id",)
+    assert invoices.spot.found_by == ("public.invoices.user_id is users.id",)
     (messages,) = [held for held in the_one(found).holdings if held.spot.name == "main.messages"]
     assert (messages.kept, messages.ground, messages.until) == (0, None, None)
 
 
-def test_how_records_are_tied_is_told_of_every_store(module_installation: Installation) -> None:
+def test_how_records_are_linked_is_told_of_every_store(module_installation: Installation) -> None:
     told = {
-        spot.name: list(spot.tied_by)
+        spot.name: list(spot.found_by)
         for controller in ("calltrack", "client:42")
         for spot in located(module_installation, "phone\n+4930123450\n", controller).spots
     }

@@ -54,7 +54,7 @@ def voicemail_installation(
         "table": "public.voicemails",
         "data_type": "calls",
         "owner": {"controller": "client", "column": "client_id"},
-        "ties": [{"column": "email", "identity": "email"}],
+        "found_by": [{"column": "email", "identity": "email"}],
         "created": "created_at",
         "yields": {"recording_object": "object_key"},
     }

@@ -27,22 +27,22 @@ SPEC = {
         "users": {
             "data_type": "anchor",
             "owner": COMPANY,
-            "ties": {"user_id": "id", "email": "email"},
+            "found_by": {"user_id": "id", "email": "email"},
             "yields": {"user_id": "id", "email": "email"},
             "tombstone": ["email", "name"],
         },
-        "sessions": {"data_type": "account", "owner": COMPANY, "ties": {"token": "token"}},
+        "sessions": {"data_type": "account", "owner": COMPANY, "found_by": {"token": "token"}},
         "session_index": {
             "data_type": "account",
             "owner": COMPANY,
-            "ties": {"user_id": "user"},
+            "found_by": {"user_id": "user"},
             "yields": {"token": "token"},
         },
-        "leads": {"data_type": "account", "owner": COMPANY, "ties": {"email": "email"}},
+        "leads": {"data_type": "account", "owner": COMPANY, "found_by": {"email": "email"}},
         "orders": {
             "data_type": "account",
             "owner": {"controller": "client", "column": "client"},
-            "ties": {"user_id": "user"},
+            "found_by": {"user_id": "user"},
         },
         "audit": {"log": LOG},
     },
@@ -148,7 +148,7 @@ class TestMemory(StoreContract, ResolutionContract, CutoffContract, MemberContra
 
 def test_retained_records_stay_until_their_period_ends_and_go_then() -> None:
     collections = {
-        "invoices": {"data_type": "invoices", "owner": COMPANY, "ties": {"user_id": "user"}},
+        "invoices": {"data_type": "invoices", "owner": COMPANY, "found_by": {"user_id": "user"}},
     }
     the_map = data_map({"main": MemorySpec.model_validate({"connector": "memory", "collections": collections})})
     database = MemoryDatabase()

@@ -21,7 +21,7 @@ def data_map(stores: Mapping[str, StoreSpec], backups: Mapping[str, BackupSpec] 
             "controllers": {"company": {"name": "Company"}, "client": {"name": "A client", "many": True}},
             "identities": {
                 "user_id": {"kind": "person", "normaliser": "integer/2"},
-                "email": {"kind": "nominating", "normaliser": "email/1"},
+                "email": {"kind": "reusable", "normaliser": "email/1"},
                 "token": {"kind": "internal"},
                 "object": {"kind": "internal"},
             },
@@ -59,7 +59,7 @@ MAIN = MemorySpec.model_validate(
     {
         "connector": "memory",
         "collections": {
-            "users": {"data_type": "account", "owner": {"controller": "company"}, "ties": {"user_id": "id"}}
+            "users": {"data_type": "account", "owner": {"controller": "company"}, "found_by": {"user_id": "id"}}
         },
     }
 )

@@ -70,13 +70,13 @@ class DataType(Model):
 class IdentityKind(StrEnum):
     """What a value of this identity proves.
 
-    PERSON: a never re-used internal id; one value is one person. NOMINATING: e-mail, phone, address: it may be
+    PERSON: a never re-used internal id; one value is one person. REUSABLE: e-mail, phone, address: it may be
     re-used and shared, so it only nominates. INTERNAL: a never re-used id of a thing that belongs to a person; never
     accepted from outside.
     """
 
     PERSON = "person"
-    NOMINATING = "nominating"
+    REUSABLE = "reusable"
     INTERNAL = "internal"
 
 
@@ -100,9 +100,9 @@ class Identity(Model):
         return name
 
     @model_validator(mode="after")
-    def _only_nominating_is_shared(self) -> Identity:
-        if self.shareable and self.kind is not IdentityKind.NOMINATING:
-            raise ValueError("only a nominating identity can be shareable")
+    def _only_reusable_is_shared(self) -> Identity:
+        if self.shareable and self.kind is not IdentityKind.REUSABLE:
+            raise ValueError("only a reusable identity can be shareable")
         return self
 
     @property
@@ -142,7 +142,7 @@ class CollectionSpec(Model):
     """What is the same for a collection in any store: either a data type with an owner, or a log.
 
     Attributes:
-        undated: Decision for a collection reached by a re-usable identifier that has no trustworthy creation time:
+        undated: Decision for a collection reached by a reusable identifier that has no trustworthy creation time:
             `erase` at any age, or `keep` (counted as newer, never erased).
     """
 
@@ -157,7 +157,7 @@ class CollectionSpec(Model):
             raise ValueError("a collection has either a `data_type` or a `log` declaration; undecided is refused")
         return self
 
-    def tied_by(self) -> Sequence[str]:
+    def found_by_text(self) -> Sequence[str]:
         """Where the records are and how they belong to a person, in words, for `expunge locate`.
 
         Names of tables, columns, templates and identities, never a value. Connectors' models know; empty if they do not

@@ -10,9 +10,9 @@ from expunge_connectors.draft import COMPANY, PERSONAL, DraftCollection, StoreDr
 from expunge_connectors.keyspace.identifier_patterns import PLACEHOLDERS, mask_values
 
 _PLACE = re.compile(r"\{[a-z]+\}")
-_NOMINATING: Mapping[str, tuple[str, Mapping[str, object]]] = {
-    "{email}": ("email", {"kind": "nominating", "normaliser": "email/2"}),
-    "{phone}": ("phone", {"kind": "nominating", "normaliser": "e164/1"}),
+_REUSABLE: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "{email}": ("email", {"kind": "reusable", "normaliser": "email/2"}),
+    "{phone}": ("phone", {"kind": "reusable", "normaliser": "e164/1"}),
 }
 Definitions = dict[str, Mapping[str, object]]
 
@@ -85,8 +85,8 @@ def guess(shape: str, known: Sequence[StoreDraft]) -> Guess | None:
         return None
     (place,) = places
     name = "_".join(re.findall(r"[^\W_]+", _PLACE.sub(" ", shape))).lower() or "keys"
-    if place in _NOMINATING:
-        identity, definition = _NOMINATING[place]
+    if place in _REUSABLE:
+        identity, definition = _REUSABLE[place]
         return Guess(name, shape.replace(place, f"{{{identity}}}"), identity, definition, undated=True)
     words = re.findall(r"[^\W_]+", shape.partition(place)[0])
     before = (words[-1] if words else "key").lower().removesuffix("s")

@@ -44,8 +44,8 @@ def named_by_complaints(
         yield (*here, "key"), "a shareable identity never selects a record"
     if dated and spec.undated is not None:
         yield (*here, "undated"), "records of this store have a creation time: there is nothing to decide"
-    if not dated and identity.kind is IdentityKind.NOMINATING and spec.undated is None:
-        yield here, "keys are found by a re-usable identifier and have no creation time: decide `undated: erase | keep`"
+    if not dated and identity.kind is IdentityKind.REUSABLE and spec.undated is None:
+        yield here, "keys are found by a reusable identifier and have no creation time: decide `undated: erase | keep`"
     data_type = data_map.data_types.get(spec.data_type or "")
     if data_type is not None and data_type.on_request is not Action.DELETE:
         kept = "; objects that must be kept are locked (Object Lock) or declared a log" if dated else ""
@@ -104,7 +104,7 @@ def require_unambiguous_names(store: str, name: str, templates: Iterable[Templat
 
 def certain(spec: CollectionSpec, namespace: str, data_map: DataMap) -> bool:
     """Whether a record found through this namespace goes at any age (law 7)."""
-    return data_map.identities[namespace].kind is not IdentityKind.NOMINATING or spec.undated == "erase"
+    return data_map.identities[namespace].kind is not IdentityKind.REUSABLE or spec.undated == "erase"
 
 
 def check_actions(store: str, specs: Mapping[str, CollectionSpec], actions: Mapping[str, Action]) -> None:

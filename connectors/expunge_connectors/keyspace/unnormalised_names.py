@@ -71,7 +71,7 @@ class Named:
 
     Attributes:
         collection: Its name.
-        where: The template, in the words of `CollectionSpec.tied_by`.
+        where: The template, in the words of `CollectionSpec.found_by_text`.
         rule: The identity's normaliser.
         literal: How many characters of the template are no places: the more, the surer that a name is one of its.
     """
@@ -87,7 +87,7 @@ class Named:
         """Prepare a collection whose template names an identity."""
         rule = data_map.identities[template.namespace or ""].rule
         literal = sum(len(text) for text, _ in template.pieces)
-        return cls(collection, "; ".join(spec.tied_by()), rule, read, literal)
+        return cls(collection, "; ".join(spec.found_by_text()), rule, read, literal)
 
     @property
     def free(self) -> bool:
@@ -164,7 +164,7 @@ def unknown_spellings(
                 "spelling-unknown",
                 store,
                 name,
-                f"What is named by {namespace} ({'; '.join(spec.tied_by())}) is found in the normalised spelling"
+                f"What is named by {namespace} ({'; '.join(spec.found_by_text())}) is found in the normalised spelling"
                 f" ({normaliser}) alone; whether the application writes it so is unknown.",
                 "`expunge check --sample` looks at some names; better, have them named by an id.",
             )

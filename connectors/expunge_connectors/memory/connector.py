@@ -26,19 +26,19 @@ from expunge_connectors.keyspace.template_rules import in_scope
 from expunge_connectors.memory.database import MemoryRecord
 from expunge_connectors.memory.selection import (
     Disposition,
-    Tied,
+    Linked,
+    linked,
+    linked_one_by_one,
     owned,
     selecting,
     standing,
-    tied,
-    tied_one_by_one,
     tombstone,
     within,
 )
 from expunge_connectors.memory.spec import MemoryCollection, MemoryConnection, MemorySpec
 
 PIECE = 100
-Finder = Callable[[Sequence[MemoryRecord], Mapping[str, str], Sequence[Subject]], Iterable[Tied]]
+Finder = Callable[[Sequence[MemoryRecord], Mapping[str, str], Sequence[Subject]], Iterable[Linked]]
 
 
 class MemoryStore:
@@ -81,7 +81,7 @@ class MemoryStore:
         return [
             DiscoveredKey(one.number, via, name, key)
             for name, collection in self._collections(scope)
-            for one in self._tied(name, collection, subjects, scope, tied)
+            for one in self._linked(name, collection, subjects, scope, linked)
             if within(one, collection, self._map, cutoff)
             for identity, field in collection.yields.items()
             if (key := self._key(identity, one.record.fields.get(field, ""))) is not None
@@ -90,7 +90,7 @@ class MemoryStore:
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now."""
-        return self._counted(subjects, scope, cutoff, tied)
+        return self._counted(subjects, scope, cutoff, linked)
 
     def erase(
         self,
@@ -108,7 +108,7 @@ class MemoryStore:
                 continue
             due = [
                 one.record
-                for one in self._tied(name, collection, subjects, scope, tied)
+                for one in self._linked(name, collection, subjects, scope, linked)
                 if standing(one, collection, self._map, cutoff)[0] is Disposition.DUE
             ]
             for start in range(0, len(due), PIECE):
@@ -120,7 +120,7 @@ class MemoryStore:
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Count again, by looking at every record for every subject."""
-        return self._counted(subjects, scope, cutoff, tied_one_by_one)
+        return self._counted(subjects, scope, cutoff, linked_one_by_one)
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -130,14 +130,14 @@ class MemoryStore:
         for name, collection in self._collections(scope):
             for of_collection in counts.values():
                 of_collection[name] = RecordCounts()
-            for one in self._tied(name, collection, subjects, scope, find):
+            for one in self._linked(name, collection, subjects, scope, find):
                 found = standing(one, collection, self._map, cutoff)
                 counts[one.number][name] = _added(counts[one.number][name], *found)
         return counts
 
-    def _tied(
+    def _linked(
         self, name: str, collection: MemoryCollection, subjects: Sequence[Subject], scope: Scope, find: Finder
-    ) -> Iterable[Tied]:
+    ) -> Iterable[Linked]:
         if name in self._database.broken:
             raise TerminalError(f"Store {self.name}, collection {name}: it cannot be used.")
         mine = [record for record in self._database.records(name) if owned(record, collection, scope)]

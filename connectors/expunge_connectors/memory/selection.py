@@ -24,7 +24,7 @@ class Disposition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tied:
+class Linked:
     """A record that belongs to a subject through these keys."""
 
     number: int
@@ -33,9 +33,11 @@ class Tied:
 
 
 def selecting(collection: MemoryCollection, data_map: DataMap) -> Mapping[str, str]:
-    """The ties that select records: identity -> field. A shareable identity never does."""
+    """The links that select records: identity -> field. A shareable identity never does."""
     return {
-        identity: field for identity, field in collection.ties.items() if not data_map.identities[identity].shareable
+        identity: field
+        for identity, field in collection.found_by.items()
+        if not data_map.identities[identity].shareable
     }
 
 
@@ -45,7 +47,7 @@ def owned(record: MemoryRecord, collection: MemoryCollection, scope: Scope) -> b
     return column is None or record.fields.get(column) == scope.member
 
 
-def tied(records: Iterable[MemoryRecord], ties: Mapping[str, str], subjects: Sequence[Subject]) -> Iterator[Tied]:
+def linked(records: Iterable[MemoryRecord], links: Mapping[str, str], subjects: Sequence[Subject]) -> Iterator[Linked]:
     """The subjects' records, found by an index over all their keys: one pass over the records."""
     wanted: dict[SubjectKey, set[int]] = defaultdict(set)
     for subject in subjects:
@@ -53,29 +55,29 @@ def tied(records: Iterable[MemoryRecord], ties: Mapping[str, str], subjects: Seq
             wanted[key].add(subject.number)
     for record in records:
         found: dict[int, list[SubjectKey]] = defaultdict(list)
-        for identity, field in ties.items():
+        for identity, field in links.items():
             key = SubjectKey(identity, record.fields.get(field, ""))
             for number in wanted.get(key, ()):
                 found[number].append(key)
         for number, via in found.items():
-            yield Tied(number, record, tuple(via))
+            yield Linked(number, record, tuple(via))
 
 
-def tied_one_by_one(
-    records: Sequence[MemoryRecord], ties: Mapping[str, str], subjects: Sequence[Subject]
-) -> Iterator[Tied]:
+def linked_one_by_one(
+    records: Sequence[MemoryRecord], links: Mapping[str, str], subjects: Sequence[Subject]
+) -> Iterator[Linked]:
     """The same by looking at every record for every subject: for verifying."""
     for subject in subjects:
         for record in records:
             via = tuple(
-                key for key in sorted(subject.keys) if record.fields.get(ties.get(key.namespace, "")) == key.value
+                key for key in sorted(subject.keys) if record.fields.get(links.get(key.namespace, "")) == key.value
             )
             if via:
-                yield Tied(subject.number, record, via)
+                yield Linked(subject.number, record, via)
 
 
 def standing(
-    one: Tied, collection: MemoryCollection, data_map: DataMap, cutoff: datetime
+    one: Linked, collection: MemoryCollection, data_map: DataMap, cutoff: datetime
 ) -> tuple[Disposition, date | None]:
     """What is right for a record, and the last day to which it is retained."""
     if collection.tombstone and is_tombstoned(one.record, collection):
@@ -90,9 +92,9 @@ def standing(
     return Disposition.DUE, None
 
 
-def within(one: Tied, collection: MemoryCollection, data_map: DataMap, cutoff: datetime | None) -> bool:
+def within(one: Linked, collection: MemoryCollection, data_map: DataMap, cutoff: datetime | None) -> bool:
     """Whether a record is part of the request (law 7)."""
-    if any(data_map.identities[key.namespace].kind is not IdentityKind.NOMINATING for key in one.via):
+    if any(data_map.identities[key.namespace].kind is not IdentityKind.REUSABLE for key in one.via):
         return True
     if one.record.created is None:
         return collection.undated == "erase"

@@ -15,26 +15,26 @@ class MemoryCollection(CollectionSpec):
     """One kind of record.
 
     Attributes:
-        ties: Identity -> field that holds a value of it: how a record belongs to a subject.
+        found_by: Identity -> field that holds a value of it: how a record belongs to a subject.
         yields: Identity -> field: what a record of the subject tells about further keys.
         tombstone: Fields that say `erased-<record id>` afterwards.
     """
 
-    ties: dict[Name, str] = Field(default_factory=dict)
+    found_by: dict[Name, str] = Field(default_factory=dict)
     yields: dict[Name, str] = Field(default_factory=dict)
     tombstone: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> MemoryCollection:
-        if (self.log is None) != bool(self.ties):
-            raise ValueError("a collection that is no log needs `ties`; a log has none")
+        if (self.log is None) != bool(self.found_by):
+            raise ValueError("a collection that is no log needs `found_by`; a log has none")
         if self.log is not None and (self.yields or self.tombstone):
             raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
         return self
 
-    def tied_by(self) -> Sequence[str]:
+    def found_by_text(self) -> Sequence[str]:
         """`mail is email`."""
-        return [f"{field} is {identity}" for identity, field in self.ties.items()]
+        return [f"{field} is {identity}" for identity, field in self.found_by.items()]
 
 
 class MemorySpec(StoreSpec):
@@ -52,7 +52,7 @@ class MemorySpec(StoreSpec):
         yield from super().complaints(data_map)
         for name, collection in self.collections.items():
             here = ("collections", name)
-            for part, identities in (("ties", collection.ties), ("yields", collection.yields)):
+            for part, identities in (("found_by", collection.found_by), ("yields", collection.yields)):
                 for identity in identities:
                     if identity not in data_map.identities:
                         yield (*here, part, identity), "unknown identity: the map does not declare it"
@@ -61,10 +61,10 @@ class MemorySpec(StoreSpec):
                 yield here, "the data type is tombstoned: `tombstone` must name the fields"
 
     def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - records name identities alone
-        """By ties and yields."""
+        """By links and yields."""
         return {
             name: KeyFlow(
-                frozenset(one for one in collection.ties if not data_map.identities[one].shareable),
+                frozenset(one for one in collection.found_by if not data_map.identities[one].shareable),
                 frozenset() if _stays_whole(collection, data_map) else frozenset(collection.yields),
                 leads=frozenset(collection.yields),
             )
@@ -77,7 +77,7 @@ def _stays_whole(collection: MemoryCollection, data_map: DataMap) -> bool:
     """The record stays, and so does everything by which it is found and leads on."""
     if data_map.data_types[collection.data_type or ""].on_request is not Action.TOMBSTONE:
         return False
-    return not {*collection.ties.values(), *collection.yields.values()} & set(collection.tombstone)
+    return not {*collection.found_by.values(), *collection.yields.values()} & set(collection.tombstone)
 
 
 class MemoryConnection(Model):

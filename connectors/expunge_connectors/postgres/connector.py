@@ -32,7 +32,7 @@ from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, 
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping import retention_dependencies
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, mapped_store, store_spec, tying
+from expunge_connectors.postgres.mapping.bound_tables import MappedStore, linked_namespaces, mapped_store, store_spec
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
@@ -88,7 +88,7 @@ class PostgresStore:
 
     @classmethod
     def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
-        """Propose a map for a live database: tables tied to persons, likely personal columns, open questions."""
+        """Propose a map for a live database: tables linked to persons, likely personal columns, open questions."""
         del known
         if not isinstance(connection, PostgresConnection):
             raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
@@ -132,9 +132,9 @@ class PostgresStore:
         return self._call(lambda connection: identity.now(connection, self.name))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
-        """Declared yields and internal keys of every row tied to these keys."""
-        tied = tying(self.name, self._map, scope)
-        if not any(key.namespace in tied for subject in subjects for key in subject.keys):
+        """Declared yields and internal keys of every row linked to these keys."""
+        linked = linked_namespaces(self.name, self._map, scope)
+        if not any(key.namespace in linked for subject in subjects for key in subject.keys):
             return []
         return self._reading(
             lambda connection: resolve.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)

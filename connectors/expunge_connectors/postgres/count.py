@@ -12,7 +12,7 @@ from psycopg import sql
 from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, MappedStore
 from expunge_connectors.postgres.sql import key_staging, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
@@ -99,7 +99,7 @@ def _statement(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -
 
 
 def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
-    """The rows that the ways, and ties within the collection from there, lead to: each once for a subject."""
+    """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
     stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
     def facts(asked: sql.Composable, leads: sql.Composable) -> sql.Composed:
@@ -114,8 +114,8 @@ def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sq
 
     selects = []
     for way in ways:
-        asked = _asked(search, mapped, way.tie)
-        selects.append(joined(mapped, way, facts(asked, asked if way.tie in mapped.erasing else FALSE)))
+        asked = _asked(search, mapped, way.link)
+        selects.append(joined(mapped, way, facts(asked, asked if way.link in mapped.erasing else FALSE)))
     if len(selects) == 1 and not mapped.own and ways[0].once:
         return selects[0]
     same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
@@ -126,7 +126,7 @@ def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sq
     if not mapped.own:
         together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
         return merged.format(same=same, found=together)
-    below = [SearchPath(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
+    below = [SearchPath(link, sql.Identifier("every"), from_rows(search, link).columns, mapped) for link in mapped.own]
     return sql.SQL(
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
@@ -150,16 +150,16 @@ def _columns(mapped: BoundTable) -> sql.Composed:
     return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
 
 
-def _asked(search: Search, mapped: BoundTable, tie: MappedTie) -> sql.Composable:
-    """Whether a row found through this tie is part of the request.
+def _asked(search: Search, mapped: BoundTable, link: BoundLink) -> sql.Composable:
+    """Whether a row found through this link is part of the request.
 
-    A person found by a re-usable identifier alone: where the subject's person keys are known it is another person, or
+    A person found by a reusable identifier alone: where the subject's person keys are known it is another person, or
     one who registered again: newer. Where none is known it is due, so that verification shows it; but it is not erased
     (see `MappedTable.erasing`).
     """
-    old_enough = requested(mapped, tie, "t", search.cutoff)
+    old_enough = requested(mapped, link, "t", search.cutoff)
     known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
     persons = None if known is None else search.staged.table(known.namespace, known.types)
-    if tie in mapped.erasing or persons is None:
+    if link in mapped.erasing or persons is None:
         return old_enough
     return sql.SQL("({} AND k.number NOT IN (SELECT p.number FROM {} AS p))").format(old_enough, persons)

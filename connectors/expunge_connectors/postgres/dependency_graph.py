@@ -1,4 +1,4 @@
-"""Orders: ties lead from keys to rows, foreign keys say which rows must go first. Pure functions over names."""
+"""Orders: links lead from keys to rows, foreign keys say which rows must go first. Pure functions over names."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class ErasingOrder:
 
 
 def erasing_order(
-    names: Iterable[str], references: Iterable[Edge], ties: Iterable[Edge], persons: Collection[str]
+    names: Iterable[str], references: Iterable[Edge], links: Iterable[Edge], persons: Collection[str]
 ) -> ErasingOrder:
     """Children before parents; where foreign keys leave a choice, rows before those that lead to them; persons last.
 
     Args:
         names: The collections.
         references: (child, parent) for every foreign key between them whose parent's rows are to be deleted.
-        ties: (leading collection, collection reached) for every tie.
+        links: (leading collection, collection reached) for every link.
         persons: Collections whose rows are the persons themselves.
     """
     waiting = tuple(names)
@@ -81,7 +81,7 @@ def erasing_order(
     # Groups are known by their first name.
     edges = [(group[child][0], group[parent][0]) for child, parent in references if group[child] != group[parent]]
     against: list[Edge] = []
-    for leading, reached in ((group[one][0], group[other][0]) for one, other in ties):
+    for leading, reached in ((group[one][0], group[other][0]) for one, other in links):
         if leading == reached:
             continue
         if has_path(edges, leading, reached):

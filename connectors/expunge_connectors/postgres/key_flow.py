@@ -13,9 +13,9 @@ def ways(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) ->
     data = {name: table for name, table in collections.items() if table.log is None}
     led_from: dict[str, set[tuple[str, ...]]] = {name: set() for name in data}
     for name, table in data.items():
-        for tie in table.ties:
-            if tie.lead is not None and tie.lead[0] != name and tie.lead[0] in data:
-                led_from[tie.lead[0]].add(tie.lead[1])
+        for link in table.found_by:
+            if link.lead is not None and link.lead[0] != name and link.lead[0] in data:
+                led_from[link.lead[0]].add(link.lead[1])
     return {
         name: KeyFlow(
             frozenset(_found_by(store, name, table, data_map)),
@@ -34,19 +34,19 @@ def ways(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) ->
 
 
 def _found_by(store: str, name: str, table: TableSpec, data_map: DataMap) -> Iterator[str]:
-    for tie in table.ties:
-        if tie.lead is not None:
-            if tie.lead[0] != name:
-                yield internal_namespace(store, *tie.lead)
-        elif not data_map.identities[tie.identity or ""].shareable:
-            yield tie.identity or ""
+    for link in table.found_by:
+        if link.lead is not None:
+            if link.lead[0] != name:
+                yield internal_namespace(store, *link.lead)
+        elif not data_map.identities[link.identity or ""].shareable:
+            yield link.identity or ""
 
 
 def _stays_whole(table: TableSpec, led_from: set[tuple[str, ...]], data_map: DataMap) -> bool:
     """The row stays, and so does everything by which it is found and leads on."""
     if data_map.data_types[table.data_type or ""].on_request is not Action.TOMBSTONE:
         return False
-    used = {column for tie in table.ties for column in tie.names}
+    used = {column for link in table.found_by for column in link.names}
     used |= {source.column for source in table.yields.values()}
     used |= {column for columns in led_from for column in columns}
     return not used & table.tombstone.keys()
@@ -65,5 +65,6 @@ def _known_before(identity: str, table: TableSpec, data: dict[str, TableSpec]) -
         return theirs is not None and not theirs.several and lead[1] == (theirs.column,)
 
     return all(
-        tie.names == (source.column,) and not tie.several and says_it(tie.lead, tie.identity) for tie in table.ties
+        link.names == (source.column,) and not link.several and says_it(link.lead, link.identity)
+        for link in table.found_by
     )

@@ -44,17 +44,17 @@ from expunge_connectors.postgres.table_probe import probe
 def resolve(
     connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None
 ) -> list[DiscoveredKey]:
-    """Declared yields, and the internal keys that are needed, of every row tied to these keys.
+    """Declared yields, and the internal keys that are needed, of every row linked to these keys.
 
     Paths inside the store are followed, without reporting each row on the way: `via` is the last key that is reported.
-    A person found by a re-usable identifier leads on only once the person's own key is asked about, and a row found
+    A person found by a reusable identifier leads on only once the person's own key is asked about, and a row found
     through a shareable identity yields, so that it can help to agree, but leads nowhere.
     """
     telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
     leads_on = closure(_leading_to(store), telling)
     on_the_way = telling | leads_on
-    ties = {tie.namespace for name in on_the_way for tie in store.scoped[name].ties}
-    if not any(key.namespace in ties for subject in subjects for key in subject.keys):
+    links = {link.namespace for name in on_the_way for link in store.scoped[name].links}
+    if not any(key.namespace in links for subject in subjects for key in subject.keys):
         return []
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
@@ -74,7 +74,7 @@ def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[st
     width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
     for mapped in search.store.scoped.values():
         name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
-        ways = search_paths(bundle.search, mapped.ties) if mapped.name in telling | leads_on else []
+        ways = search_paths(bundle.search, mapped.links) if mapped.name in telling | leads_on else []
         if ways and (mapped.name in leads_on or mapped.own):
             bundle.keep(mapped, _found(bundle.search, mapped, ways))
         if ways and mapped.name in telling:
@@ -101,7 +101,7 @@ def _one_by_one(
     unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            ways = search_paths(search, mapped.ties)
+            ways = search_paths(search, mapped.links)
             if not ways or mapped.name not in telling | leads_on:
                 unread[mapped.name] = mapped.table.identifier
                 continue
@@ -116,7 +116,7 @@ def _one_by_one(
 def _leading_to(store: MappedStore) -> dict[str, list[str]]:
     """Collection -> the collections that lead to it."""
     return {
-        name: [tie.of[0] for tie in mapped.ties if tie.of is not None and tie.of[0] in store.scoped]
+        name: [link.of[0] for link in mapped.links if link.of is not None and link.of[0] in store.scoped]
         for name, mapped in store.scoped.items()
     }
 
@@ -124,10 +124,10 @@ def _leading_to(store: MappedStore) -> dict[str, list[str]]:
 def _reported(mapped: BoundTable) -> list[OutgoingKey]:
     """The internal keys that may be reported.
 
-    Needed ones, of every row. Others only say that two nominating keys led to one record in common: of rows that were
+    Needed ones, of every row. Others only say that two reusable keys led to one record in common: of rows that were
     found by such keys, where no person is.
     """
-    nominated = mapped.spec.person is None and any(not tie.sure for tie in mapped.ties)
+    nominated = mapped.spec.person is None and any(not link.sure for link in mapped.links)
     return [feed for feed in mapped.feeds if feed.needed or nominated]
 
 
@@ -146,15 +146,15 @@ def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sq
         joined(
             mapped,
             way,
-            _facts(mapped, *_origin(way), TRUE if way.tie in mapped.erasing else FALSE, _nominated(way)),
-            requested(mapped, way.tie, "t", search.cutoff),
+            _facts(mapped, *_origin(way), TRUE if way.link in mapped.erasing else FALSE, _nominated(way)),
+            requested(mapped, way.link, "t", search.cutoff),
         )
         for way in ways
     ]
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
-    below = [SearchPath(tie, sql.Identifier("every"), from_rows(search, tie).columns, mapped) for tie in mapped.own]
-    # One reference to `every` is allowed: several ties within the collection are tried on one joined row.
+    below = [SearchPath(link, sql.Identifier("every"), from_rows(search, link).columns, mapped) for link in mapped.own]
+    # One reference to `every` is allowed: several links within the collection are tried on one joined row.
     return sql.SQL(
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
@@ -185,15 +185,15 @@ def _origin(way: SearchPath) -> tuple[sql.Composable, sql.Composable]:
     """By and via: the namespace and the value of the last key on the way that is reported."""
     values = [column("k", name) for name in way.columns]
     if way.lead is None:
-        return sql.SQL("{}::text").format(sql.Literal(way.tie.namespace)), _one_value(values)
-    feed = next(one for one in way.lead.feeds if one.namespace == way.tie.namespace)
+        return sql.SQL("{}::text").format(sql.Literal(way.link.namespace)), _one_value(values)
+    feed = next(one for one in way.lead.feeds if one.namespace == way.link.namespace)
     if feed.needed:
         return sql.SQL("{}::text").format(sql.Literal(feed.namespace)), _one_value(values)
     return sql.SQL("k.by"), sql.SQL("k.via")
 
 
 def _nominated(way: SearchPath) -> sql.Composable:
-    return FALSE if way.tie.sure else TRUE
+    return FALSE if way.link.sure else TRUE
 
 
 def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:

@@ -37,7 +37,7 @@ class PostgresSpec(StoreSpec):
                 yield (*here, "table"), f"the collection {first[table.table]} has this table already"
             if table.log is None:
                 for below, message in (
-                    *self._tie_complaints(table, data_map),
+                    *self._link_complaints(table, data_map),
                     *_identity_complaints(table, data_map),
                     *_decision_complaints(table, data_map),
                 ):
@@ -47,19 +47,19 @@ class PostgresSpec(StoreSpec):
         yield from self._alike()
 
     def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
-        """By ties and yields."""
+        """By links and yields."""
         return ways(store, self.collections, data_map)
 
-    def _tie_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-        for index, tie in enumerate(table.ties):
-            where = ("ties", str(index))
-            if tie.of is None:
-                if tie.identity not in data_map.identities:
+    def _link_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
+        for index, link in enumerate(table.found_by):
+            where = ("found_by", str(index))
+            if link.of is None:
+                if link.identity not in data_map.identities:
                     yield (*where, "identity"), "unknown identity: the map does not declare it"
                 if table.sharing is not None:
                     yield where, "a shared row is reached through rows that point to it: give `of`"
                 continue
-            parent, columns = tie.lead or ("", ())
+            parent, columns = link.lead or ("", ())
             if parent not in self.collections or not all(columns):
                 yield (*where, "of"), "names no collection.column of this store"
             elif self.collections[parent].log is not None:
@@ -75,25 +75,28 @@ class PostgresSpec(StoreSpec):
 
     def _circles(self) -> Iterable[Complaint]:
         edges = [
-            (tie.lead[0], name)
+            (link.lead[0], name)
             for name, table in self.collections.items()
-            for tie in table.ties
-            if tie.lead is not None and tie.lead[0] != name
+            for link in table.found_by
+            if link.lead is not None and link.lead[0] != name
         ]
         for name, table in self.collections.items():
             if has_path(edges, name, name):
-                yield ("collections", name, "ties"), "the ties run in a circle: start from an identity"
-            elif table.log is None and all(tie.lead is not None and tie.lead[0] == name for tie in table.ties):
-                yield ("collections", name, "ties"), "all ties stay within this table: start from elsewhere"
+                yield ("collections", name, "found_by"), "the links run in a circle: start from an identity"
+            elif table.log is None and all(link.lead is not None and link.lead[0] == name for link in table.found_by):
+                yield ("collections", name, "found_by"), "all links stay within this table: start from elsewhere"
 
     def _alike(self) -> Iterable[Complaint]:
         """Keys of columns `a` and `b` are kept under the name that keys of a column `a+b` have."""
         first: dict[tuple[str, str], tuple[str, ...]] = {}
         for name, table in self.collections.items():
-            for index, tie in enumerate(table.ties):
-                lead, columns = tie.lead or ("", ())
-                if tie.lead is not None and first.setdefault((lead, "+".join(columns)), columns) != columns:
-                    yield ("collections", name, "ties", str(index)), "a column is called as several together: rename it"
+            for index, link in enumerate(table.found_by):
+                lead, columns = link.lead or ("", ())
+                if link.lead is not None and first.setdefault((lead, "+".join(columns)), columns) != columns:
+                    yield (
+                        ("collections", name, "found_by", str(index)),
+                        "a column is called as several together: rename it",
+                    )
 
 
 def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
@@ -111,10 +114,10 @@ def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
 
 
 def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-    identities = [data_map.identities[tie.identity] for tie in table.ties if tie.identity in data_map.identities]
-    by_reusable = any(one.kind is IdentityKind.NOMINATING and not one.shareable for one in identities)
+    identities = [data_map.identities[link.identity] for link in table.found_by if link.identity in data_map.identities]
+    by_reusable = any(one.kind is IdentityKind.REUSABLE and not one.shareable for one in identities)
     if by_reusable and table.created is None and table.undated is None:
-        yield (), "rows are found by a re-usable identifier: give `created`, or decide `undated: erase | keep`"
+        yield (), "rows are found by a reusable identifier: give `created`, or decide `undated: erase | keep`"
     data_type = data_map.data_types.get(table.data_type or "")
     if data_type is None:
         return

@@ -51,14 +51,14 @@ class Source(Model):
         return self.each or self.path is not None
 
 
-class Tie(Model):
-    """How a row belongs to a subject: it holds an identity, or equals columns of a tied row.
+class Link(Model):
+    """How a row belongs to a subject: it holds an identity, or equals columns of a linked row.
 
     Attributes:
-        column / columns: One column, or several that are compared together (of ties `of` only).
+        column / columns: One column, or several that are compared together (of links `of` only).
         identity: The value is a key in this namespace; with `path` or `each`, any of the values there.
         of: `collection.column` of this store (with `columns`: the collection alone, and `of_columns`): the values stand
-            in those columns of a row tied to the subject. Works towards children (calls.caller_id of callers.id),
+            in those columns of a row linked to the subject. Works towards children (calls.caller_id of callers.id),
             towards parents (addresses.id of user_addresses.address_id), and within one collection (comments.parent_id
             of comments.id: the rows below, to any depth).
     """
@@ -72,11 +72,11 @@ class Tie(Model):
     of_columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Tie:
+    def _one(self) -> Link:
         if (self.column is None) == (self.columns is None):
-            raise ValueError("a tie names either a `column` or, with `of`, several `columns`")
+            raise ValueError("a link names either a `column` or, with `of`, several `columns`")
         if (self.identity is None) == (self.of is None):
-            raise ValueError("a tie names either an `identity` or, with `of`, columns of a collection of this store")
+            raise ValueError("a link names either an `identity` or, with `of`, columns of a collection of this store")
         if self.columns is not None and self.of is None:
             raise ValueError("an identity stands in one `column`")
         if (self.columns is None) != (self.of_columns is None):
@@ -96,7 +96,7 @@ class Tie(Model):
 
     @property
     def lead(self) -> tuple[str, tuple[str, ...]] | None:
-        """(collection, columns) that lead here, for a tie inside the store."""
+        """(collection, columns) that lead here, for a link inside the store."""
         if self.of is None:
             return None
         if self.of_columns is not None:
@@ -151,15 +151,15 @@ class TableSpec(CollectionSpec):
         person: One row of this table is one person, named by this identity (of kind person).
         created: Column with the time the row was created (a trustworthy one: set by the database).
         start: Column in which the retention period of the data type starts; needed where the type is retained.
-        yields: Identity -> where it stands: what a row tied to the subject tells about further keys.
+        yields: Identity -> where it stands: what a row linked to the subject tells about further keys.
         tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
             JSON, which paths are removed.
-        sharing: `last_owner`: the row goes with the last row that points to it through the ties `of`.
+        sharing: `last_owner`: the row goes with the last row that points to it through links `of`.
         triggers_ok: Triggers of the table that may change rows elsewhere.
     """
 
     table: str
-    ties: tuple[Tie, ...] = ()
+    found_by: tuple[Link, ...] = ()
     person: str | None = None
     created: Column | None = None
     start: Column | None = None
@@ -172,15 +172,15 @@ class TableSpec(CollectionSpec):
     def _whole(self) -> TableSpec:
         if not _TABLE.fullmatch(self.table):
             raise ValueError("`table` is written schema.table")
-        if self.log is None and not self.ties:
-            raise ValueError("a table that is no log needs `ties`: how do its rows belong to a person?")
+        if self.log is None and not self.found_by:
+            raise ValueError("a table that is no log needs `found_by`: how do its rows belong to a person?")
         if self.log is not None and (self.tombstone or self.yields):
             raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
         return self
 
-    def tied_by(self) -> Sequence[str]:
+    def found_by_text(self) -> Sequence[str]:
         """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
-        return [f"{self.table}.{tie.told}" for tie in self.ties]
+        return [f"{self.table}.{link.told}" for link in self.found_by]
 
 
 def internal_namespace(store: str, collection: str, columns: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ from expunge_connectors.retry import backoff
 class RedisStore:
     """One database of one Redis or Valkey server (not a cluster).
 
-    Redis knows no creation times: a record found through a re-usable identifier follows the map's `undated` decision.
+    Redis knows no creation times: a record found through a reusable identifier follows the map's `undated` decision.
     """
 
     spec: ClassVar[type[StoreSpec]] = RedisSpec
@@ -138,7 +138,7 @@ class RedisStore:
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """What the subjects' indexes name.
 
-        An index found through a re-usable identifier is followed only if the map says `undated: erase`, at any
+        An index found through a reusable identifier is followed only if the map says `undated: erase`, at any
         cutoff: what it names would otherwise be newer, too.
         """
         del cutoff

@@ -69,7 +69,7 @@ class IndexCleanup:
         namespace = index.kind.spec.yields or ""
         refused = self.refused.get(index.number)
         kind = self.data_map.identities[namespace].kind
-        if kind is IdentityKind.PERSON or (kind is IdentityKind.NOMINATING and refused is None):
+        if kind is IdentityKind.PERSON or (kind is IdentityKind.REUSABLE and refused is None):
             return True
         spelt, key = SubjectKey(namespace, member), normalised(self.data_map, namespace, member)
         if key is None or not self.accepted.isdisjoint({(index.number, spelt), (index.number, key)}):

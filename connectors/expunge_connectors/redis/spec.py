@@ -70,7 +70,7 @@ class KeySpec(CollectionSpec):
         if isinstance(self.named_by, NamedField) != (self.type == "stream") and self.type != "hash":
             raise ValueError("`named_by: {field: ...}` is for hashes and for streams, which need it")
 
-    def tied_by(self) -> Sequence[str]:
+    def found_by_text(self) -> Sequence[str]:
         """`key session:{session_token}`; `member {user_id} of key online`."""
         given = next((name for name in PARTS if getattr(self, name) is not None), None)
         if given is None:

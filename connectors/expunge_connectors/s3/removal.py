@@ -146,7 +146,7 @@ def unchanged(service: Service, entries: Sequence[Entry], cutoff: datetime) -> M
     """Those of the entries that are still what was listed, in order, with the ETag to be asked for where there is one.
 
     Versions with a name of their own always are. Version `null` is no name of one content: what is written anew under
-    its key takes its place, and where only a re-usable identifier led there, that may be somebody else's by now. So it
+    its key takes its place, and where only a reusable identifier led there, that may be somebody else's by now. So it
     is looked at again just before it goes, and the service is told which content is meant (ETag), for the time in
     between. AWS deletes on this condition since September 2025 (User Guide, "How to perform conditional deletes");
     others may not.

@@ -41,7 +41,7 @@ class ObjectSpec(CollectionSpec):
             raise ValueError("a log is declared by a literal `prefix`")
         return self
 
-    def tied_by(self) -> Sequence[str]:
+    def found_by_text(self) -> Sequence[str]:
         """`object {recording_object} in sounds`; `objects below users/{user_id}/ in exports`."""
         named = f"object {self.key}" if self.key is not None else f"objects below {self.prefix}"
         return [f"{named} in {self.bucket}"]

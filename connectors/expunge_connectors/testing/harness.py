@@ -95,7 +95,7 @@ class DatedHarness(StoreHarness, Protocol):
     """A store that knows when a record was created."""
 
     def add_nominated(self, number: int) -> Subject:
-        """Add a record, created now, of a person who is known only by a re-usable identifier; return the subject.
+        """Add a record, created now, of a person who is known only by a reusable identifier; return the subject.
 
         Called again with the same number, it adds another record under the same identifier.
         """

@@ -341,7 +341,7 @@ class StoreContract:
 
 
 def _certain(identity: object) -> bool:
-    return getattr(identity, "kind", IdentityKind.INTERNAL) is not IdentityKind.NOMINATING
+    return getattr(identity, "kind", IdentityKind.INTERNAL) is not IdentityKind.REUSABLE
 
 
 def _calls(

@@ -104,7 +104,7 @@ def _show_person(one: PersonLocation, controller: str) -> None:
     unsure = any(held.unsure for held in one.holdings)
     if rows := [_row(held, unsure=unsure) for held in one.holdings if not held.empty]:
         counted = ("records", "unsure") if unsure else ("records",)
-        columns = ("collection", "data type", *counted, "kept on erasure", "ground", "tied by")
+        columns = ("collection", "data type", *counted, "kept on erasure", "ground", "found by")
         out.print(output.table(title, columns, rows))
     else:
         out.print(f"[bold]{escape(title)}[/]: nothing is held.")
@@ -133,7 +133,7 @@ def _row(held: PersonRecords, *, unsure: bool) -> tuple[object, ...]:
         *((held.records, held.unsure) if unsure else (held.records,)),
         held.kept,
         f"{held.ground or ''}{until}",
-        "\n".join(held.spot.tied_by),
+        "\n".join(held.spot.found_by),
     )
 
 

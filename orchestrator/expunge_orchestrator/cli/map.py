@@ -43,9 +43,9 @@ def _group() -> None:
 def draft(store: Stores = None, target: Target = None, rows: Rows = 1000, as_json: output.Json = False) -> None:
     """Write a first data map from live stores. Reads only; no value of a record is written anywhere.
 
-    Tables tied to persons along foreign keys or by identifiers, likely personal columns by name and by samples, shapes
-    of key names. Every open question stands in its line as `# DECIDE:`, and no command accepts the map before they are
-    answered. Nothing is declared a log.
+    Tables linked to persons along foreign keys or by identifiers, likely personal columns by name and by samples,
+    shapes of key names. Every open question stands in its line as `# DECIDE:`, and no command accepts the map before
+    they are answered. Nothing is declared a log.
 
     Example: EXPUNGE_STORES__MAIN__URL=postgresql://localhost/app expunge map draft --store main -o datamap.yaml
     """

@@ -1,4 +1,4 @@
-"""The cutoff of a batch in each store: what came after it under a re-usable identifier is not part of the request.
+"""The cutoff of a batch in each store: what came after it under a reusable identifier is not part of the request.
 
 Set once, when the batch starts, on the store's own clock.
 """

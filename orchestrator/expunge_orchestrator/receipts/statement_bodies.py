@@ -20,13 +20,13 @@ from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
 
 CLAIM = (
-    "Records found through the declared ties were deleted or tombstoned in the stores listed and, when asked again, "
+    "Records found through the declared links were deleted or tombstoned in the stores listed and, when asked again, "
     "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
     "No claim is made for places not listed."
 )
 
 LIMITED_CLAIM = (
-    "Of the data types asked for alone: records found through the declared ties were deleted or tombstoned in the"
+    "Of the data types asked for alone: records found through the declared links were deleted or tombstoned in the"
     " stores listed and, when asked again, nothing due was left. Level reached: deleted (no read path returns them);"
     " not claimed: rewritten, expired. Records of other data types were left as they were, and no claim is made for"
     " them, nor for places not listed."

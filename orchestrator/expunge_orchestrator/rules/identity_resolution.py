@@ -1,7 +1,7 @@
 """Resolution: from the identifiers of a request to the keys of one person, or to the reason why not.
 
-Pure rules over the edges that connectors report (law 2). A person key is proof; a nominating key (e-mail, phone,
-address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A nominating
+Pure rules over the edges that connectors report (law 2). A person key is proof; a reusable key (e-mail, phone,
+address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A reusable
 key that records yield is followed only if it leads to nobody else. Shareable keys agree or disagree, and never select.
 
 A further round also asks about the keys that were accepted before: records that came since may hang on them. These
@@ -133,7 +133,7 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
     if decided.ambiguity is not None:
         return set(trail.given)
     reached = set(trail.given) | trail.known | decided.keys
-    # A yielded nominating key must be asked about before it can be accepted or rejected.
+    # A yielded reusable key must be asked about before it can be accepted or rejected.
     return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
 
 
@@ -196,7 +196,7 @@ def _meet(trail: KeyGraph) -> bool:
 
 
 def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
-    """Walk from the given keys; what is reached over a yielded nominating key alone is followed no further.
+    """Walk from the given keys; what is reached over a yielded reusable key alone is followed no further.
 
     The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
@@ -214,7 +214,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
                 kind = rules.kind(target)
                 if kind is IdentityKind.PERSON and _several(persons | {target}):
                     return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-                if kind is IdentityKind.NOMINATING:
+                if kind is IdentityKind.REUSABLE:
                     leads_to = _persons(target, trail, rules)
                     may_follow = firm and target in trail.asked and not rules.shareable(target)
                     if not may_follow or _several(persons | leads_to):

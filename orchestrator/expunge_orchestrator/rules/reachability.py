@@ -1,6 +1,6 @@
 """Reachability: whether a request of its controller can ever lead to a collection, by the data map alone.
 
-A request names identifiers of the kinds `person` and `nominating`; all others are told by records that were found. What
+A request names identifiers of the kinds `person` and `reusable`; all others are told by records that were found. What
 nothing leads to is never looked for, and a receipt would say `not-found` of what is there (law 1).
 """
 
@@ -84,7 +84,7 @@ class _Paths:
                 lost = frozenset(one for one in lost if self._kind(one) is IdentityKind.INTERNAL)
             reasons = [self._why(one) for one in sorted(lost)]
             if not ways.found_by:
-                reasons = ["It is tied by nothing but identities that people share, and those select no record."]
+                reasons = ["It is linked by nothing but identities that people share, and those select no record."]
             if reasons:
                 yield Finding(
                     Severity.ERROR,
@@ -158,14 +158,14 @@ class _Paths:
 
     def _why(self, key: str) -> str:
         kind, sources = self._kind(key), [place for place, ways in self.ways.items() if key in _leads(ways)]
-        if kind in {IdentityKind.PERSON, IdentityKind.NOMINATING}:
+        if kind in {IdentityKind.PERSON, IdentityKind.REUSABLE}:
             return (
                 f"No collection of {self.controller} with an owner `column` is found by `{key}`, so nothing proves"
                 " whose one is, and it is told to no other store."
             )
         named = ", ".join(f"{store}.{name}" for store, name in sources)
         if kind is None:
-            return f"It is tied to rows of {named or 'a collection of another controller'}, which are never found."
+            return f"It is linked to rows of {named or 'a collection of another controller'}, which are never found."
         if sources:
             return f"`{key}` is yielded by {named} alone, which is never found itself."
         if key in {one for others in self._elsewhere() for one in _leads(others)}:

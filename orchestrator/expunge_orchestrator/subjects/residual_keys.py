@@ -69,7 +69,7 @@ def keep(
         key
         for key in keys
         for identity in [identities.get(member_proof.unmark(key).namespace)]
-        if identity is None or identity.kind is not IdentityKind.NOMINATING
+        if identity is None or identity.kind is not IdentityKind.REUSABLE
     )
     wrapped = seal.new_key()
     end(connection, [item.id])  # of a remainder that was taken up and is left again
@@ -160,12 +160,12 @@ def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey
 
 def stores_with_reassignable_keys(workspace: Workspace) -> frozenset[str]:
     """Stores of whose collections the map names an e-mail, a number or the like anywhere."""
-    nominating = [name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.NOMINATING]
+    reusable = [name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.REUSABLE]
     return frozenset(
         store
         for store, spec in workspace.data_map.stores.items()
         for text in [spec.model_dump_json()]
-        if any(f'"{name}"' in text or f"{{{name}}}" in text for name in nominating)
+        if any(f'"{name}"' in text or f"{{{name}}}" in text for name in reusable)
     )
 
 

@@ -19,7 +19,7 @@ from expunge_connectors.postgres.inspection.table_sampling import SampledColumn
 from expunge_orchestrator.map_draft import render_yaml
 
 # Every table of Calltrack that foreign keys lead from to a person: written out, not derived by the code that is tested.
-TIED = {
+LINKED = {
     "user_profiles", "api_tokens", "user_addresses", "messages", "invoices", "invoice_lines", "access_log", "calls",
     "call_notes", "recordings", "transcripts", "leads", "lead_answers",
 }  # fmt: skip
@@ -56,14 +56,14 @@ def loaded(text, tmp_path):
     return load(path, {"postgres": PostgresSpec}, {})
 
 
-def ties_of(entries):
-    return {(tie["column"], tie.get("of") or tie.get("identity")) for tie in entries["ties"]}
+def links_of(entries):
+    return {(link["column"], link.get("of") or link.get("identity")) for link in entries["found_by"]}
 
 
 def test_every_table_with_a_way_to_a_person_is_there_and_nothing_is_declared_a_log(company):
     drafted = draft(company)
     found = collections(drafted)
-    assert set(found) >= TIED | {"users", "callers"}
+    assert set(found) >= LINKED | {"users", "callers"}
     assert not [one for one in found.values() if "log" in one.entries]
     assert not re.search(r"^ *log:", render_yaml([drafted]), re.MULTILINE)
     # What looks like a log is keyed by a person: undecided.
@@ -75,13 +75,13 @@ def test_the_hand_made_map_is_found_again(company):
     found = collections(draft(company))
     by_hand = {name: one for _, name, one in data_map().collections() if one.log is None}
     assert by_hand.keys() - found.keys() == set()
-    wanted = {name: {(tie.column, tie.of or tie.identity) for tie in one.ties} for name, one in by_hand.items()}
-    missing = {name: ties - ties_of(found[name].entries) for name, ties in wanted.items()}
-    more = {name: ties_of(found[name].entries) - ties for name, ties in wanted.items()}
-    total, hit = sum(map(len, wanted.values())), sum(len(ties - missing[name]) for name, ties in wanted.items())
-    print(f"collections {len(by_hand)} of {len(by_hand)}, ties {hit} of {total}")  # noqa: T201 - asked for
-    assert {name: ties for name, ties in missing.items() if ties} == {}
-    assert {name: ties for name, ties in more.items() if ties} == {}
+    wanted = {name: {(link.column, link.of or link.identity) for link in one.found_by} for name, one in by_hand.items()}
+    missing = {name: links - links_of(found[name].entries) for name, links in wanted.items()}
+    more = {name: links_of(found[name].entries) - links for name, links in wanted.items()}
+    total, hit = sum(map(len, wanted.values())), sum(len(links - missing[name]) for name, links in wanted.items())
+    print(f"collections {len(by_hand)} of {len(by_hand)}, links {hit} of {total}")  # noqa: T201 - asked for
+    assert {name: links for name, links in missing.items() if links} == {}
+    assert {name: links for name, links in more.items() if links} == {}
     assert found["addresses"].entries["sharing"] == "last_owner"
     assert found["recordings"].entries["yields"] == {"recording_object": "object_key"}
     assert found["users"].entries["yields"] == {"user_id": "id", "email": "email", "phone": "phone"}
@@ -160,18 +160,20 @@ def test_other_shapes_of_databases(database):
     }
     assert found["Customers"].entries["person"] == "customer_id"
     assert drafted.identities["customer_id"] == {"kind": "person", "normaliser": "uuid/1"}
-    assert ties_of(found["Customers"].entries) == {("Id", "customer_id"), ("eMail", "email")}
+    assert links_of(found["Customers"].entries) == {("Id", "customer_id"), ("eMail", "email")}
     assert found["Customers"].entries["undated"] is None, "no creation time: a decision"
-    assert ties_of(found["Orders"].entries) == {("customerId", "Customers.Id")}
+    assert links_of(found["Orders"].entries) == {("customerId", "Customers.Id")}
     assert found["Orders"].entries["data_type"] is None, "kept by law, perhaps"
-    assert "several people" in found["friends"].questions["ties"]
-    assert ties_of(found["tree"].entries) == {("owner", "Customers.Id")}
+    assert "several people" in found["friends"].questions["found_by"]
+    assert links_of(found["tree"].entries) == {("owner", "Customers.Id")}
     assert any("up points to other rows" in note for note in found["tree"].notes)
     assert "person" not in found["guests"].entries, "they hang on a customer"
-    assert ties_of(found["guests"].entries) == {("host", "Customers.Id"), ("email", "email")}
-    assert found["seats"].entries["ties"] == [{"columns": ["org", "no"], "of": "bookings", "of_columns": ["org", "no"]}]
-    assert ties_of(found["visits"].entries) == {("customer_id", "customer_id")}
-    assert ties_of(found["newsletter"].entries) == {("address", "email")}, "seen in a sample"
+    assert links_of(found["guests"].entries) == {("host", "Customers.Id"), ("email", "email")}
+    assert found["seats"].entries["found_by"] == [
+        {"columns": ["org", "no"], "of": "bookings", "of_columns": ["org", "no"]}
+    ]
+    assert links_of(found["visits"].entries) == {("customer_id", "customer_id")}
+    assert links_of(found["newsletter"].entries) == {("address", "email")}, "seen in a sample"
     assert found["newsletter"].entries["created"] == "created_at"
     assert set(drafted.members) == {"organization"}
     told = {note.partition(":")[0].partition(" ")[0]: note for note in drafted.notes}
@@ -201,12 +203,12 @@ def test_what_persons_point_to_is_shared_a_controller_or_a_question(database, tm
     drafted = draft(database)
     found = collections(drafted)
     assert found["addresses"].entries["sharing"] == "last_owner"
-    assert found["addresses"].entries["ties"] == [
+    assert found["addresses"].entries["found_by"] == [
         {"column": "id", "of": "customers.bills_to"},
         {"column": "id", "of": "customers.ships_to"},
         {"column": "id", "of": "orders.ship_to"},
     ]
-    assert found["depots"].entries["ties"] == [
+    assert found["depots"].entries["found_by"] == [
         {"columns": ["shop", "no"], "of": "customers", "of_columns": ["shop", "depot"]}
     ]
     assert set(drafted.members) == {"tenant"}, "by its name; a country is no controller, nor is an address"
@@ -256,15 +258,15 @@ def test_documents_and_arrays_are_looked_into(database, tmp_path):
     drafted = draft(database)
     found = collections(drafted)
     assert set(found) == {"customers", "notes_of", "orders", "reviews", "rounds"}
-    assert found["reviews"].entries["ties"] == [{"column": "doc", "path": ["author", "email"], "identity": "email"}]
+    assert found["reviews"].entries["found_by"] == [{"column": "doc", "path": ["author", "email"], "identity": "email"}]
     assert found["reviews"].notes == ("Seems to hold: doc.author.email (e-mail address).",)
     assert found["reviews"].entries["data_type"] is None, "a question"
-    assert found["rounds"].entries["ties"] == [{"column": "told", "each": True, "identity": "email"}]
-    assert {"column": "doc", "path": ["mail"], "identity": "email"} in found["notes_of"].entries["ties"]
+    assert found["rounds"].entries["found_by"] == [{"column": "told", "each": True, "identity": "email"}]
+    assert {"column": "doc", "path": ["mail"], "identity": "email"} in found["notes_of"].entries["found_by"]
     customers = found["customers"]
     assert "prefs.backup_email (e-mail address)" in customers.notes[0]
     assert "tags" not in customers.notes[0]
-    assert customers.entries["ties"] == [
+    assert customers.entries["found_by"] == [
         {"column": "id", "identity": "customer_id"},
         {"column": "email", "identity": "email"},
         {"column": "extra", "path": ["reach", "tel"], "identity": "phone"},
@@ -305,7 +307,7 @@ def test_what_may_not_be_read_is_unknown(database):
     assert "prefs, tags, extra, details could not be read: unknown." in collections(drafted)["customers"].notes
 
 
-def test_rows_of_two_people_are_a_question_whatever_the_ties_are(database):
+def test_rows_of_two_people_are_a_question_whatever_the_links_are(database):
     execute(
         database,
         """
@@ -320,10 +322,10 @@ def test_rows_of_two_people_are_a_question_whatever_the_ties_are(database):
         """,
     )
     found = collections(draft(database))
-    asked = {name for name, one in found.items() if "several people" in one.questions.get("ties", "")}
+    asked = {name for name, one in found.items() if "several people" in one.questions.get("found_by", "")}
     assert asked == {"tickets", "visits"}, "who handles it, and whose it is"
-    assert ties_of(found["tickets"].entries) == {("assigned_to", "staff.id"), ("requester_email", "email")}
-    assert ties_of(found["orders"].entries) == {("customer_id", "customers.id")}
+    assert links_of(found["tickets"].entries) == {("assigned_to", "staff.id"), ("requester_email", "email")}
+    assert links_of(found["orders"].entries) == {("customer_id", "customers.id")}
     assert found["staff"].entries["created"] == "created_at"
     assert found["staff"].entries["undated"] is None, "for rows in which it is empty"
     # A person's row that points to another person's.

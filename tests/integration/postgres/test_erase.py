@@ -633,7 +633,7 @@ def test_no_row_of_others_comes_between_the_question_and_a_cascade(company, monk
             "table": "public.reactions",
             "data_type": "account",
             "owner": {"controller": "calltrack"},
-            "ties": [{"column": "user_id", "of": "users.id"}],
+            "found_by": [{"column": "user_id", "of": "users.id"}],
         }
 
     loaded = data_map(change)

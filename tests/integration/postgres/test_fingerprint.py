@@ -114,8 +114,8 @@ def test_a_partition_may_come_but_not_go(database):
         "CREATE INDEX ON calls (user_id); INSERT INTO calls VALUES (1, '2025-01-02', 1)",
     )
     loaded = shape("""
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-calls: {table: public.calls, ties: [{column: user_id, of: users.id}]}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+calls: {table: public.calls, found_by: [{column: user_id, of: users.id}]}
 """)
     with opened(database, loaded) as store:
         assert Severity.ERROR not in {one.severity for one in store.inspect()}

@@ -10,14 +10,14 @@ from tests.support.postgres.small_schemas import ACME, shape
 from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import TerminalError
 
-EVENTS = "events: {table: public.events, ties: [{column: user_id, identity: user_id}]}\n"
+EVENTS = "events: {table: public.events, found_by: [{column: user_id, identity: user_id}]}\n"
 WIPED = (
     "events: {table: public.events, data_type: anchor, tombstone: {body: \"''\"},"
-    " ties: [{column: user_id, identity: user_id}]}\n"
+    " found_by: [{column: user_id, identity: user_id}]}\n"
 )
 LOG = "trail: {table: public.trail, log: {purpose: p, ground: g, retention: P90D, approved_by: a}}\n"
-OTHER = "other: {table: public.other, ties: [{column: owner, identity: user_id}]}\n"
-KEPT = "other: {table: public.other, data_type: kept, start: day, ties: [{column: owner, identity: user_id}]}\n"
+OTHER = "other: {table: public.other, found_by: [{column: owner, identity: user_id}]}\n"
+KEPT = "other: {table: public.other, data_type: kept, start: day, found_by: [{column: owner, identity: user_id}]}\n"
 PLAIN = "CREATE TABLE events (id int PRIMARY KEY, user_id int, body text); INSERT INTO events VALUES (1, 1, 'x');"
 TWO = (
     PLAIN + "CREATE TABLE other (id int PRIMARY KEY, owner int, day date);"

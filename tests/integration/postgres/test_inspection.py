@@ -100,7 +100,7 @@ ERRORS = [
         "collation",
         "call_notes",
         LOOSE + "ALTER TABLE call_notes ADD author text COLLATE loose" + CALLED,
-        edit("call_notes", ties=[{"column": "author", "identity": "email"}], undated="erase"),
+        edit("call_notes", found_by=[{"column": "author", "identity": "email"}], undated="erase"),
     ),
     ("undeclared-table", "users", "CREATE TABLE extra (user_id bigint REFERENCES users)", None),
     ("undeclared-table", "recordings", NOTHING, without("transcripts")),
@@ -236,7 +236,7 @@ def test_an_index_of_a_partitioned_table_is_asked_for_as_the_server_makes_it(com
             "table": "public.visits",
             "data_type": "account",
             "owner": {"controller": "calltrack"},
-            "ties": [{"column": "user_id", "of": "users.id"}],
+            "found_by": [{"column": "user_id", "of": "users.id"}],
         }
 
     loaded = data_map(change)
@@ -266,8 +266,8 @@ def test_an_index_that_cannot_be_used_does_not_count(company):
 def test_a_document_that_cannot_be_looked_into_is_warned_of(company, kind, told):
     """One such row, whosever it is, would stop every batch; what the remedy makes refuses it at its source."""
     execute(company, f"ALTER TABLE call_notes ADD details {kind}")
-    tied = {"column": "details", "path": ["author"], "identity": "email"}
-    loaded = data_map(edit("call_notes", ties=[tied], undated="erase"))
+    linked = {"column": "details", "path": ["author"], "identity": "email"}
+    loaded = data_map(edit("call_notes", found_by=[linked], undated="erase"))
     found = [one for one in findings(company, loaded) if one.code == "json-text"]
     assert [one.collection for one in found] == ["call_notes"] * told
     for one in found:
@@ -279,9 +279,9 @@ def test_a_document_that_cannot_be_looked_into_is_warned_of(company, kind, told)
 
 def test_a_column_that_is_looked_through_is_told_once(company):
     execute(company, "ALTER TABLE call_notes ADD details jsonb, ADD more jsonb")
-    ties = [("details", ["author"]), ("details", ["reader"]), ("more", ["author"])]
-    tied = [{"column": column, "path": path, "identity": "email"} for column, path in ties]
-    loaded = data_map(edit("call_notes", ties=tied, undated="erase"))
+    links = [("details", ["author"]), ("details", ["reader"]), ("more", ["author"])]
+    linked = [{"column": column, "path": path, "identity": "email"} for column, path in links]
+    loaded = data_map(edit("call_notes", found_by=linked, undated="erase"))
     told = [one.message for one in findings(company, loaded) if one.code == "tie-scan"]
     assert [[column for column in ("details", "more") if column in one] for one in told] == [["details"], ["more"]]
 
@@ -297,8 +297,8 @@ def test_a_person_to_whom_another_one_may_point_is_warned_of(company, statements
     assert "{column: referred_by, of: callers.id}" in found.remedy
 
     def below(document):
-        ties = document["stores"]["main"]["collections"]["callers"]["ties"]
-        ties.append({"column": "referred_by", "of": "callers.id"})
+        links = document["stores"]["main"]["collections"]["callers"]["found_by"]
+        links.append({"column": "referred_by", "of": "callers.id"})
 
     assert "self-reference" not in {one.code for one in findings(company, data_map(below))}
 

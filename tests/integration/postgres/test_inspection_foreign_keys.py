@@ -13,10 +13,10 @@ from expunge_connectors.errors import StillReferencedError, StructureChangedErro
 from expunge_connectors.postgres.erase.eraser import Eraser
 
 MAP = """
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-m: {table: public.m, ties: [{column: u, of: users.id}]}
-notes: {table: public.notes, ties: [{column: m, of: m.id}]}
-likes: {table: public.likes, ties: [{column: u, of: users.id}]}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+m: {table: public.m, found_by: [{column: u, of: users.id}]}
+notes: {table: public.notes, found_by: [{column: m, of: m.id}]}
+likes: {table: public.likes, found_by: [{column: u, of: users.id}]}
 """
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY);
@@ -32,9 +32,9 @@ OFF = {
     "in the database": ("ALTER DATABASE {} SET session_replication_role = replica", {"m", "notes", "likes"}),
 }
 SHARED = """
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-links: {table: public.links, ties: [{column: u, of: users.id}]}
-places: {table: public.places, sharing: last_owner, ties: [{column: id, of: links.place}]}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+links: {table: public.links, found_by: [{column: u, of: users.id}]}
+places: {table: public.places, sharing: last_owner, found_by: [{column: id, of: links.place}]}
 """
 LINKED = """
 CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE places (id int PRIMARY KEY);

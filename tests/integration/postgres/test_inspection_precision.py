@@ -1,4 +1,4 @@
-"""Inspect: ties that could reach a stranger, persons that nothing reaches, tombstones that a constraint refuses."""
+"""Inspect: links that could reach a stranger, persons that nothing reaches, tombstones that a constraint refuses."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from expunge_orchestrator.rules.identity_resolution import resolve
 NOTHING = ""
 
 
-def tie_by_street(document):
+def link_by_street(document):
     """Addresses through their street: two people may write it alike."""
     collections = document["stores"]["main"]["collections"]
-    collections["user_profiles"]["ties"] = [{"column": "timezone", "of": "users.status"}]
+    collections["user_profiles"]["found_by"] = [{"column": "timezone", "of": "users.status"}]
 
 
 def tombstoned_addresses(document):
@@ -42,7 +42,7 @@ def inherited(document):
 
 def nominated(document):
     users = document["stores"]["main"]["collections"]["users"]
-    users["ties"] = users["ties"][1:]
+    users["found_by"] = users["found_by"][1:]
 
 
 def tombstoned(**expressions):
@@ -60,7 +60,7 @@ def left(column):
 
 
 ERRORS = [
-    ("tie-not-unique", "user_profiles", NOTHING, tie_by_street),
+    ("tie-not-unique", "user_profiles", NOTHING, link_by_street),
     ("tie-not-unique", "addresses", NOTHING, tombstoned_addresses),
     # A row below `user_addresses` may point to a stranger's address: the foreign key does not hold for it.
     ("tie-not-unique", "addresses", "CREATE TABLE more_homes () INHERITS (user_addresses)", unshared_addresses),
@@ -133,19 +133,23 @@ def test_errors(company, code, collection, statements, change):
         ("ALTER TABLE recordings DROP CONSTRAINT recordings_object_key_key", "internal"),
     ],
 )
-def test_a_tie_by_a_value_that_belongs_to_one_person_is_precise(company, statements, change):
+def test_a_link_by_a_value_that_belongs_to_one_person_is_precise(company, statements, change):
     execute(company, statements)
 
     def chain(document):
         common = {"data_type": "account", "owner": {"controller": "calltrack"}}
         document["stores"]["main"]["collections"] |= {
-            "seen": {"table": "public.seen", "ties": [{"column": "user_id", "of": "users.id"}], **common},
-            "seen_more": {"table": "public.seen_more", "ties": [{"column": "user_id", "of": "seen.user_id"}], **common},
+            "seen": {"table": "public.seen", "found_by": [{"column": "user_id", "of": "users.id"}], **common},
+            "seen_more": {
+                "table": "public.seen_more",
+                "found_by": [{"column": "user_id", "of": "seen.user_id"}],
+                **common,
+            },
         }
 
     def internal(document):
         transcripts = document["stores"]["main"]["collections"]["transcripts"]
-        transcripts["ties"] = [{"column": "body", "of": "recordings.object_key"}]
+        transcripts["found_by"] = [{"column": "body", "of": "recordings.object_key"}]
 
     loaded = data_map({"chain": chain, "internal": internal}[change])
     assert "tie-not-unique" not in {one.code for one in findings(company, loaded)}
@@ -185,7 +189,7 @@ def test_a_tombstone_that_fits_is_not_complained_about(company, statements, chan
 
     def by_generated(document):
         users = document["stores"]["main"]["collections"]["users"]
-        users["ties"].append({"column": "lower", "identity": "email"})
+        users["found_by"].append({"column": "lower", "identity": "email"})
 
     loaded = data_map(by_generated if change else None)
     assert [one.code for one in findings(company, loaded) if one.severity is Severity.ERROR] == []
@@ -207,26 +211,26 @@ CREATE TABLE halves (user_id bigint PRIMARY KEY REFERENCES users, x int, y int, 
 
 
 @pytest.mark.parametrize(("of_columns", "precise"), [(["x", "y"], True), (["y", "x"], False)])
-def test_columns_of_a_tie_are_compared_pair_by_pair(company, of_columns, precise):
+def test_columns_of_a_link_are_compared_pair_by_pair(company, of_columns, precise):
     execute(company, PAIRS)
 
     def change(document):
         common = {"data_type": "account", "owner": {"controller": "calltrack"}}
-        ties = [{"columns": ["a", "b"], "of": "halves", "of_columns": of_columns}]
+        links = [{"columns": ["a", "b"], "of": "halves", "of_columns": of_columns}]
         document["stores"]["main"]["collections"] |= {
-            "halves": {"table": "public.halves", "ties": [{"column": "user_id", "of": "users.id"}], **common},
-            "pairs": {"table": "public.pairs", "ties": ties, **common},
+            "halves": {"table": "public.halves", "found_by": [{"column": "user_id", "of": "users.id"}], **common},
+            "pairs": {"table": "public.pairs", "found_by": links, **common},
         }
 
     assert (("tie-not-unique", "pairs") in codes(findings(company, data_map(change)))) is not precise
 
 
-def documents(*removed, tie=("contact", "email")):
-    """Users with a document: the tie into it, and the paths that the tombstone removes."""
+def documents(*removed, link=("contact", "email")):
+    """Users with a document: the link into it, and the paths that the tombstone removes."""
 
     def change(document):
         users = document["stores"]["main"]["collections"]["users"]
-        users["ties"].append({"column": "profile", "path": list(tie), "identity": "email"})
+        users["found_by"].append({"column": "profile", "path": list(link), "identity": "email"})
         if removed:
             users["tombstone"]["profile"] = {"remove": [list(path) for path in removed]}
 
@@ -265,10 +269,10 @@ def test_a_check_that_refuses_what_is_left_of_a_document(company, check, refused
 
 
 TOKENS = """
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-devices: {table: public.devices, ties: [{column: user_id, of: users.id}]}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+devices: {table: public.devices, found_by: [{column: user_id, of: users.id}]}
 """
-BY_USER = "ties: [{column: user_id, of: users.id}]"
+BY_USER = "found_by: [{column: user_id, of: users.id}]"
 ASSURED = "{column: token, never_shared: {reason: 128 random bits, approved_by: nobody}}"
 
 
@@ -282,16 +286,16 @@ ASSURED = "{column: token, never_shared: {reason: 128 random bits, approved_by: 
         ("token text[]", BY_USER + ", yields: {token: {column: token, each: true}}", Severity.ERROR),
         (
             "token int REFERENCES devices (kind)",
-            "ties: [{column: token, of: devices.kind}], yields: {token: token}",
+            "found_by: [{column: token, of: devices.kind}], yields: {token: token}",
             None,
         ),
         ("token text", BY_USER + f", yields: {{token: {ASSURED}}}", Severity.WARNING),
         ("token text UNIQUE", BY_USER + ", yields: {token: token}", None),
-        ("token int", "ties: [{column: token, of: devices.id}], yields: {token: token}", None),
+        ("token int", "found_by: [{column: token, of: devices.id}], yields: {token: token}", None),
         (
             "token text",
             (
-                "ties: [{column: user_id, of: users.id}, {column: token, identity: token}],"
+                "found_by: [{column: user_id, of: users.id}, {column: token, identity: token}],"
                 " yields: {token: token, user_id: user_id}"
             ),
             None,
@@ -331,7 +335,7 @@ def test_the_index_of_the_remedy_works(company):
     assert "internal-not-unique" not in {one.code for one in findings(company)}
 
 
-def test_a_value_of_two_people_is_ambiguous_where_the_table_is_tied_by_it(database):
+def test_a_value_of_two_people_is_ambiguous_where_the_table_is_linked_by_it(database):
     execute(
         database,
         "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2), (3);"
@@ -343,7 +347,7 @@ def test_a_value_of_two_people_is_ambiguous_where_the_table_is_tied_by_it(databa
         + """
 sessions:
   table: public.sessions
-  ties: [{column: user_id, of: users.id}, {column: token, identity: token}]
+  found_by: [{column: user_id, of: users.id}, {column: token, identity: token}]
   yields: {token: token, user_id: user_id}
 """
     )
@@ -371,7 +375,9 @@ def test_a_value_that_was_shared_against_the_word_of_the_map_is_not_followed(dat
         f"CREATE TABLE sessions (id int PRIMARY KEY, user_id int REFERENCES users, token {kind});"
         f"INSERT INTO sessions VALUES {rows}",
     )
-    sessions = "sessions: {table: public.sessions, ties: [{column: user_id, of: users.id}], yields: {token: SOURCE}}"
+    sessions = (
+        "sessions: {table: public.sessions, found_by: [{column: user_id, of: users.id}], yields: {token: SOURCE}}"
+    )
     loaded = shape(TOKENS.partition("devices")[0] + sessions.replace("SOURCE", source))
     people = [subject(number, user_id=str(number)) for number in (1, 2, 3)]
     with opened(database, loaded) as store:
@@ -409,9 +415,9 @@ def test_columns_that_are_compared_through_a_normaliser_may_have_any_collations(
 users:
   table: public.users
   person: user_id
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id, token: token}
-logins: {table: public.logins, ties: [{column: user_id, identity: user_id}], yields: {token: token}}
+logins: {table: public.logins, found_by: [{column: user_id, identity: user_id}], yields: {token: token}}
 """,
         token="uuid/1",
     )
@@ -429,9 +435,9 @@ def test_columns_that_the_server_refuses_to_compare_and_the_remedy_can_be_pasted
         "INSERT INTO links VALUES (1, 1, 'a', 'a'), (2, 2, 'b', 'b'), (3, 1, 'b', 'b')",
     )
     loaded = shape("""
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-links: {table: public.links, ties: [{column: user_id, of: users.id}]}
-places: {table: public.places, sharing: last_owner, ties: [{column: code, of: links.code}]}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+links: {table: public.links, found_by: [{column: user_id, of: users.id}]}
+places: {table: public.places, sharing: last_owner, found_by: [{column: code, of: links.code}]}
 """)
     with opened(database, loaded) as store:
         [blocking] = [one for one in store.inspect() if one.severity is Severity.ERROR]

@@ -38,7 +38,7 @@ def test_the_remedies_for_missing_rights_can_be_pasted(company):
         collections["messages"]["table"] = 'public.Mixed "Messages'
         users = collections["users"]
         users["tombstone"]["Phone no"] = users["tombstone"].pop("phone")
-        users["yields"]["phone"] = users["ties"][2]["column"] = "Phone no"
+        users["yields"]["phone"] = users["found_by"][2]["column"] = "Phone no"
 
     loaded = data_map(change)
     nothing = f"REVOKE TEMPORARY ON DATABASE {database(company)} FROM PUBLIC"

@@ -13,9 +13,9 @@ from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import StructureChangedError
 
 MAP = """
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-optouts: {table: public.optouts, ties: [{column: email, identity: email}], created: "made at"}
-bills: {table: public.bills, data_type: kept, ties: [{column: u, of: users.id}], start: due}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+optouts: {table: public.optouts, found_by: [{column: email, identity: email}], created: "made at"}
+bills: {table: public.bills, data_type: kept, found_by: [{column: u, of: users.id}], start: due}
 """
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY);

@@ -57,7 +57,7 @@ def test_one_table_or_one_for_each_namespace(company: str, scope: Scope, monkeyp
 def test_the_members_name_is_compared_as_it_is(database: str) -> None:
     execute(database, "CREATE TABLE callers (id int PRIMARY KEY, client text); INSERT INTO callers VALUES (1, '1')")
     owner = "{controller: client, column: client}"
-    callers = f"callers: {{table: public.callers, owner: {owner}, ties: [{{column: id, identity: user_id}}]}}"
+    callers = f"callers: {{table: public.callers, owner: {owner}, found_by: [{{column: id, identity: user_id}}]}}"
     with opened(database, shape(callers)) as store:
         for member, due in {"1": 1, "2": 0, "1\t1": 0, "1\\": 0, "\\N": 0, "1\n": 0}.items():
             [(_, tallies)] = store.count([subject(1, user_id="1")], Scope("client", member), CUTOFF).items()

@@ -12,7 +12,7 @@ USERS = """
 users:
   table: public.users
   person: user_id
-  ties: [{column: id, identity: user_id}, {column: email, identity: email}]
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]
   created: created
   yields: {user_id: id, email: email}
 """
@@ -20,7 +20,7 @@ NOTES = """
 notes:
   table: public.notes
   created: created
-  ties: [{column: email, identity: email}]
+  found_by: [{column: email, identity: email}]
   yields: {user_id: %s}
 """
 CREATED = "created timestamptz NOT NULL DEFAULT '2020-01-01'"
@@ -91,9 +91,9 @@ def test_a_number_is_the_same_with_zeros_behind_its_point(database):
     loaded = shape(
         USERS
         + """
-orders: {table: public.orders, ties: [{column: user_id, identity: user_id}], yields: {number: n, user_id: user_id}}
-lines: {table: public.lines, ties: [{column: n, identity: number}]}
-events: {table: public.events, ties: [{column: doc, path: [u], identity: user_id}]}
+orders: {table: public.orders, found_by: [{column: user_id, identity: user_id}], yields: {number: n, user_id: user_id}}
+lines: {table: public.lines, found_by: [{column: n, identity: number}]}
+events: {table: public.events, found_by: [{column: doc, path: [u], identity: user_id}]}
 """,
         user_id="integer/2",
     )
@@ -111,9 +111,9 @@ def test_white_space_around_a_number(database):
         f"CREATE TABLE notes (id int PRIMARY KEY, email text, author text, {CREATED}); INSERT INTO notes VALUES"
         " (1, 'a@x.example', '1 '), (2, 'b@x.example', E' 1\\n'), (3, 'b@x.example', '2'), (4, 'a@x.example', ' 2')",
     )
-    ties = NOTES.replace("[{", "[{column: author, identity: user_id}, {") % "author"
-    assert complaints(database, shape(USERS + ties, user_id="integer/1")) == {("spelling", "notes")}
-    loaded = shape(USERS + ties, user_id="integer/2")
+    links = NOTES.replace("[{", "[{column: author, identity: user_id}, {") % "author"
+    assert complaints(database, shape(USERS + links, user_id="integer/1")) == {("spelling", "notes")}
+    loaded = shape(USERS + links, user_id="integer/2")
     assert complaints(database, loaded) == set()
     with opened(database, loaded) as store:
         ann = subject(1, user_id="1", email="a@x.example")
@@ -130,13 +130,13 @@ def test_an_identifier_through_four_arrays_and_none_through_five(database):
         ' (2, \'{"a": [[[["1"]]]]}\'), (3, \'[[[[{"a": [[[[1]]]]}]]]]\'), (4, \'{"a": [[[[["1"]]]]]}\'),'
         " (5, '[[[[[{\"a\": 1}]]]]]')",
     )
-    loaded = shape(USERS + "events: {table: public.events, ties: [{column: doc, path: [a], identity: user_id}]}")
+    loaded = shape(USERS + "events: {table: public.events, found_by: [{column: doc, path: [a], identity: user_id}]}")
     erased(database, loaded, user_id="1", expected={"users": 1, "events": 3})
     assert left(database, "events") == [4, 5]
 
 
 @pytest.mark.parametrize(
-    ("kind", "tie", "code"),
+    ("kind", "link", "code"),
     [
         ("double precision", "column: v", "value-type"),
         ("real", "column: v", "value-type"),
@@ -152,10 +152,10 @@ def test_an_identifier_through_four_arrays_and_none_through_five(database):
         ("bigint", "column: v", None),
     ],
 )
-def test_types_in_which_one_value_has_several_texts_are_refused(database, kind, tie, code):
+def test_types_in_which_one_value_has_several_texts_are_refused(database, kind, link, code):
     users(database, "int", 1, 2)
     execute(database, f"CREATE TABLE things (id int PRIMARY KEY, v {kind})")
-    loaded = shape(USERS + f"things: {{table: public.things, ties: [{{{tie}, identity: user_id}}]}}")
+    loaded = shape(USERS + f"things: {{table: public.things, found_by: [{{{link}, identity: user_id}}]}}")
     assert complaints(database, loaded) == ({(code, "things")} if code else set())
 
 
@@ -165,7 +165,7 @@ def test_rows_are_not_led_from_by_a_type_in_which_one_value_has_several_texts(da
         "CREATE TABLE users (id int PRIMARY KEY, n float8 UNIQUE); CREATE TABLE things (id int PRIMARY KEY, n float8)",
     )
     loaded = shape("""
-users: {table: public.users, person: user_id, ties: [{column: id, identity: user_id}], yields: {user_id: id}}
-things: {table: public.things, ties: [{column: n, of: users.n}]}
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+things: {table: public.things, found_by: [{column: n, of: users.n}]}
 """)
     assert complaints(database, loaded) == {("value-type", "users"), ("value-type", "things")}

@@ -12,7 +12,7 @@ from expunge_connectors.errors import UnknownMemberError
 
 MAP = shape(
     "callers: {table: public.callers, owner: {controller: client, column: client}, person: user_id,"
-    " ties: [{column: id, identity: user_id}], yields: {user_id: id}}"
+    " found_by: [{column: id, identity: user_id}], yields: {user_id: id}}"
 )
 MADE = "CREATE TYPE colour AS ENUM ('red'); CREATE DOMAIN account AS int; CREATE EXTENSION citext;"
 UUID = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -74,9 +74,9 @@ def test_a_type_with_several_spellings_of_a_member_is_refused(database, kind):
 
 TWO = shape("""
 callers: {table: public.callers, owner: {controller: client, column: client}, person: user_id,
-  ties: [{column: id, identity: user_id}], yields: {user_id: id}}
+  found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
 extras: {table: public.extras, owner: {controller: client, column: client},
-  ties: [{column: caller, identity: user_id}]}
+  found_by: [{column: caller, identity: user_id}]}
 """)
 
 

@@ -20,10 +20,10 @@ users:
   table: public.users
   person: user_id
   data_type: anchor
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id}
   tombstone: {name: "'gone'"}
-things: {table: public.things, ties: [{column: user_id, of: users.id}]}
+things: {table: public.things, found_by: [{column: user_id, of: users.id}]}
 """
 RAISING = """
 CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

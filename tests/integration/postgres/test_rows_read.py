@@ -15,18 +15,18 @@ USERS = """
 users:
   table: public.users
   person: user_id
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id, email: email}
 """
 LEADS = """
 leads:
   table: public.leads
   created: created_at
-  ties: [{column: user_id, of: users.id}, {column: email, identity: email}]
+  found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]
   yields: {user_id: user_id}
 visits:
   table: public.visits
-  ties: [{column: user_id, of: users.id}]
+  found_by: [{column: user_id, of: users.id}]
   yields: {user_id: user_id}
 """
 

@@ -127,7 +127,7 @@ def test_uuids_are_compared_with_the_mapped_persons_inside_the_database(company)
             "data_type": "account",
             "owner": {"controller": "calltrack"},
             "person": "member_id",
-            "ties": [{"column": "id", "identity": "member_id"}],
+            "found_by": [{"column": "id", "identity": "member_id"}],
             "yields": {"member_id": "id"},
         }
 

@@ -22,17 +22,17 @@ users:
   table: public.users
   data_type: anchor
   person: user_id
-  ties: [{column: id, identity: user_id}, {column: email, identity: email}]
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]
   created: created_at
   yields: {user_id: id, email: email}
   tombstone: {email: "'erased-' || id"}
 recordings:
   table: public.recordings
-  ties: [{column: owner, of: users.id}]
+  found_by: [{column: owner, of: users.id}]
   yields: {token: object}
 uploads:
   table: public.uploads
-  ties: [{column: owner, of: users.id}, {column: mail, identity: email}]
+  found_by: [{column: owner, of: users.id}, {column: mail, identity: email}]
   created: created_at
   yields: {token: object}
 """

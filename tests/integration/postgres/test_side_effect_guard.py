@@ -267,7 +267,7 @@ users:
   table: public.users
   data_type: anchor
   person: user_id
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id}
   tombstone: {email: "'erased'"}
 """
@@ -317,7 +317,8 @@ def test_what_puts_itself_off_again_is_waited_for(database, hops, told):
     execute(database, RELAY.format(hops))
     accepted = "{trigger: again, writes: [public.relay], reason: r, approved_by: a}"
     loaded = shape(
-        f"notes: {{table: public.notes, ties: [{{column: user_id, identity: user_id}}], triggers_ok: [{accepted}]}}\n"
+        "notes: {table: public.notes, found_by: [{column: user_id, identity: user_id}],"
+        f" triggers_ok: [{accepted}]}}\n"
         "trail: {table: public.trail, log: {purpose: p, ground: g, retention: P90D, approved_by: a}}"
     )
     before = dump(database)

@@ -13,13 +13,13 @@ USERS = """
 users:
   table: public.users
   person: user_id
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id}
 """
 
 
 @pytest.mark.parametrize("direction", ["children", "parents"])
-def test_ties_of_several_columns(database, direction):
+def test_links_of_several_columns(database, direction):
     execute(
         database,
         "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
@@ -29,20 +29,20 @@ def test_ties_of_several_columns(database, direction):
         "INSERT INTO lines VALUES (1, 'a', 1), (2, 'b', 1), (3, 'a', 2), (4, 'a', 1), (5, '\"x,\\', 7), (6, 'a', NULL)",
     )
     if direction == "children":
-        ties = """
-orders: {table: public.orders, ties: [{column: user_id, of: users.id}]}
-lines: {table: public.lines, ties: [{columns: [nr, tenant], of: orders, of_columns: [nr, tenant]}]}
+        links = """
+orders: {table: public.orders, found_by: [{column: user_id, of: users.id}]}
+lines: {table: public.lines, found_by: [{columns: [nr, tenant], of: orders, of_columns: [nr, tenant]}]}
 """
     else:
         execute(database, "ALTER TABLE lines ADD user_id int REFERENCES users; UPDATE lines SET user_id = CASE"
                           " WHEN id IN (1, 4, 5) THEN 1 ELSE 2 END")  # fmt: skip
-        ties = """
-lines: {table: public.lines, ties: [{column: user_id, of: users.id}]}
+        links = """
+lines: {table: public.lines, found_by: [{column: user_id, of: users.id}]}
 orders:
   table: public.orders
-  ties: [{column: user_id, of: users.id}, {columns: [tenant, nr], of: lines, of_columns: [tenant, nr]}]
+  found_by: [{column: user_id, of: users.id}, {columns: [tenant, nr], of: lines, of_columns: [tenant, nr]}]
 """
-    erased(database, shape(USERS + ties), user_id="1", expected={"users": 1, "orders": 2, "lines": 3})
+    erased(database, shape(USERS + links), user_id="1", expected={"users": 1, "orders": 2, "lines": 3})
     assert left(database, "orders", "tenant, nr") == [("a", 2), ("b", 1)]
     assert left(database, "lines") == [2, 3, 6]
 
@@ -62,7 +62,7 @@ def test_rows_below_to_any_depth(database, foreign_key, limit):
     loaded = shape(
         USERS
         + """
-comments: {table: public.comments, ties: [{column: user_id, of: users.id}, {column: parent_id, of: comments.id}]}
+comments: {table: public.comments, found_by: [{column: user_id, of: users.id}, {column: parent_id, of: comments.id}]}
 """
     )
     erased(database, loaded, limit=limit, user_id="1", expected={"users": 1, "comments": 6})
@@ -71,7 +71,7 @@ comments: {table: public.comments, ties: [{column: user_id, of: users.id}, {colu
 
 @pytest.mark.parametrize("kind", ["text", "varchar(90)", "varchar", "char(40)"])
 def test_rows_below_one_that_only_a_text_names(database, kind):
-    """Of one tie to a text and one within the table a recursive search is made of two parts."""
+    """Of one link to a text and one within the table a recursive search is made of two parts."""
     execute(
         database,
         f"CREATE TABLE comments (id int PRIMARY KEY, author {kind}, parent_id int REFERENCES comments);"
@@ -81,7 +81,7 @@ def test_rows_below_one_that_only_a_text_names(database, kind):
         """
 comments:
   table: public.comments
-  ties: [{column: author, identity: user_id}, {column: parent_id, of: comments.id}]
+  found_by: [{column: author, identity: user_id}, {column: parent_id, of: comments.id}]
 """
     )
     erased(database, loaded, user_id="ada", expected={"comments": 3})
@@ -102,7 +102,7 @@ def test_a_text_where_an_identifier_was_expected_stops_nobody(database, note):
         + """
 orders:
   table: public.orders
-  ties: [{column: user_id, of: users.id}]
+  found_by: [{column: user_id, of: users.id}]
   yields: {number: {column: parcel, never_shared: {reason: r, approved_by: a}}}
 """
     )
@@ -124,7 +124,7 @@ def test_foreign_keys_in_a_circle(database, effect, null):
         )
         + "WITH u AS (INSERT INTO users VALUES (1, 1), (2, 3)) INSERT INTO addresses VALUES (1, 1), (2, 1), (3, 2)",
     )
-    loaded = shape(USERS + "addresses: {table: public.addresses, ties: [{column: user_id, of: users.id}]}")
+    loaded = shape(USERS + "addresses: {table: public.addresses, found_by: [{column: user_id, of: users.id}]}")
     erased(database, loaded, limit=1, user_id="1", expected={"users": 1, "addresses": 2})
     assert left(database, "addresses") == [3]
     assert left(database, "users", "id, main_address") == [(2, 3)]
@@ -138,7 +138,7 @@ def test_a_stranger_in_the_circle_keeps_it(database):
         "ALTER TABLE users ADD FOREIGN KEY (main_address) REFERENCES addresses ON DELETE SET NULL;"
         "WITH u AS (INSERT INTO users VALUES (1, 1), (2, 1)) INSERT INTO addresses VALUES (1, 1)",
     )
-    loaded = shape(USERS + "addresses: {table: public.addresses, ties: [{column: user_id, of: users.id}]}")
+    loaded = shape(USERS + "addresses: {table: public.addresses, found_by: [{column: user_id, of: users.id}]}")
     with opened(database, loaded) as store:
         [ada] = resolved(store, [subject(1, user_id="1")], ACME)
         with pytest.raises(TerminalError, match="not part of the request"):
@@ -157,8 +157,8 @@ def test_a_circle_around_a_shared_row_is_refused(database):
     loaded = shape(
         USERS
         + """
-links: {table: public.links, ties: [{column: user_id, of: users.id}]}
-addresses: {table: public.addresses, ties: [{column: id, of: links.address_id}], sharing: last_owner}
+links: {table: public.links, found_by: [{column: user_id, of: users.id}]}
+addresses: {table: public.addresses, found_by: [{column: id, of: links.address_id}], sharing: last_owner}
 """
     )
     with opened(database, loaded) as store:
@@ -192,7 +192,7 @@ def test_a_partitioned_table(database, limit, action):
             USERS
             + """
 events:
-  {table: public.events, data_type: anchor, ties: [{column: user_id, of: users.id}], tombstone: {note: "'x' || id"}}
+  {table: public.events, data_type: anchor, found_by: [{column: user_id, of: users.id}], tombstone: {note: "'x' || id"}}
 """
         )
         erased(database, loaded, limit=limit, user_id="1", expected={"users": 1, "events": 2})
@@ -205,8 +205,8 @@ events:
     loaded = shape(
         USERS
         + """
-events: {table: public.events, ties: [{column: user_id, of: users.id}]}
-remarks: {table: public.remarks, ties: [{columns: [event_id, day], of: events, of_columns: [id, day]}]}
+events: {table: public.events, found_by: [{column: user_id, of: users.id}]}
+remarks: {table: public.remarks, found_by: [{columns: [event_id, day], of: events, of_columns: [id, day]}]}
 """
     )
     erased(database, loaded, limit=limit, user_id="1", expected={"users": 1, "events": 2, "remarks": 2})
@@ -232,7 +232,7 @@ def test_an_inheritance_tree(database, limit):
     loaded = shape(
         USERS
         + """
-notes: {table: public.notes, ties: [{column: user_id, of: users.id}]}
+notes: {table: public.notes, found_by: [{column: user_id, of: users.id}]}
 """
     )
     erased(database, loaded, limit=limit, user_id="1", expected={"users": 1, "notes": 4})
@@ -252,8 +252,8 @@ def test_what_hangs_on_an_inheritance_tree_is_found_after_a_crash(database):
     loaded = shape(
         USERS
         + """
-notes: {table: public.notes, ties: [{column: user_id, of: users.id}]}
-remarks: {table: public.remarks, ties: [{column: note_id, of: notes.id}]}
+notes: {table: public.notes, found_by: [{column: user_id, of: users.id}]}
+remarks: {table: public.remarks, found_by: [{column: note_id, of: notes.id}]}
 """
     )
     with opened(database, loaded) as store:
@@ -272,7 +272,7 @@ def test_a_foreign_key_of_a_root_says_nothing_of_the_tables_below_it(database):
         "CREATE TABLE notes (id int PRIMARY KEY, user_id int, seen_by int REFERENCES users ON DELETE SET NULL);"
         "CREATE TABLE long_notes () INHERITS (notes); INSERT INTO long_notes VALUES (5, 2, 1)",
     )
-    loaded = shape(USERS + "notes: {table: public.notes, ties: [{column: user_id, of: users.id}]}")
+    loaded = shape(USERS + "notes: {table: public.notes, found_by: [{column: user_id, of: users.id}]}")
     erased(database, loaded, user_id="1", expected={"users": 1})
     assert left(database, "notes", "id, user_id, seen_by") == [(5, 2, 1)]
     with opened(database, loaded) as store:
@@ -298,9 +298,9 @@ users:
   table: My Schema.User %s
   person: user_id
   created: at
-  ties: [{column: Id, identity: user_id}, {column: 'e-"mail{x}', identity: email}]
+  found_by: [{column: Id, identity: user_id}, {column: 'e-"mail{x}', identity: email}]
   yields: {user_id: Id, email: 'e-"mail{x}'}
-orders: {table: other.order, ties: [{column: User, of: users.Id}]}
+orders: {table: other.order, found_by: [{column: User, of: users.Id}]}
 """)
     erased(database, loaded, email="ada@x.example", expected={"users": 1, "orders": 2})
     assert left(database, 'other."order"', '"select"') == [2]
@@ -318,8 +318,8 @@ def test_a_key_leads_on_when_its_row_is_gone_whatever_its_column_is_called(datab
     loaded = shape(
         USERS
         + f"""
-orders: {{table: public.orders, ties: [{{column: user_id, of: users.id}}]}}
-lines: {{table: public.lines, ties: [{{column: nr, of: orders.{column}}}]}}
+orders: {{table: public.orders, found_by: [{{column: user_id, of: users.id}}]}}
+lines: {{table: public.lines, found_by: [{{column: nr, of: orders.{column}}}]}}
 """
     )
     erased(database, loaded, expected={"lines": 1}, **{f"main.orders.{column}": "7"})
@@ -334,7 +334,9 @@ def test_names_of_collections_that_begin_alike(database):
         "INSERT INTO one VALUES (1, 1), (2, 2); INSERT INTO two VALUES (1, 1), (2, 2), (3, 1)",
     )
     name = "c" * 64
-    tables = (f"{name}{table}: {{table: public.{table}, ties: [{{column: u, identity: user_id}}]}}" for table in TWO)
+    tables = (
+        f"{name}{table}: {{table: public.{table}, found_by: [{{column: u, identity: user_id}}]}}" for table in TWO
+    )
     erased(database, shape("\n".join(tables)), user_id="1", expected={f"{name}one": 1, f"{name}two": 2})
     assert left(database, "two") == [2]
 
@@ -381,8 +383,8 @@ def test_keys_of_any_type(database, kind, foreign_key):
     loaded = shape(
         USERS
         + """
-things: {table: public.things, ties: [{column: user_id, of: users.id}]}
-parts: {table: public.parts, ties: [{column: thing_id, of: things.id}]}
+things: {table: public.things, found_by: [{column: user_id, of: users.id}]}
+parts: {table: public.parts, found_by: [{column: thing_id, of: things.id}]}
 """
     )
     erased(database, loaded, user_id=ada, expected={"users": 1, "things": 1, "parts": 1})
@@ -400,7 +402,7 @@ def test_citext_between_rows_compares_as_the_database_does(database, kind, forei
         f"CREATE TABLE things (id int PRIMARY KEY, user_id public.{kind} {foreign_key});"
         "INSERT INTO things VALUES (1, 'ADA'), (2, 'ben'), (3, 'ada')",
     )
-    loaded = shape(USERS + "things: {table: public.things, ties: [{column: user_id, of: users.id}]}")
+    loaded = shape(USERS + "things: {table: public.things, found_by: [{column: user_id, of: users.id}]}")
     with opened(database, loaded) as store:  # another spelling is another identifier: exact is exact
         assert due(store.count([subject(1, user_id="aDa")], ACME, CUTOFF)) == {}
         assert due(store.verify([subject(1, user_id="aDa")], ACME, CUTOFF)) == {}
@@ -427,7 +429,7 @@ def test_identifiers_inside_documents_and_arrays(database, kind):
 leads:
   table: public.leads
   created: at
-  ties:
+  found_by:
     - {column: profile, path: [contact, email], identity: email}
     - {column: emails, each: true, identity: email}
   yields: {token: {column: token, each: true}, email: {column: profile, path: [contact, email]}}
@@ -459,7 +461,7 @@ def test_numbers_inside_documents_and_arrays(database):
     loaded = shape("""
 things:
   table: public.things
-  ties: [{column: body, path: [user], identity: user_id}, {column: ids, each: true, identity: user_id}]
+  found_by: [{column: body, path: [user], identity: user_id}, {column: ids, each: true, identity: user_id}]
 """)
     erased(database, loaded, user_id="1", expected={"things": 4})
     assert left(database, "things") == [4, 6]
@@ -478,7 +480,7 @@ users:
   table: public.users
   data_type: anchor
   person: user_id
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id}
   tombstone: {name: "'x' || id", profile: {remove: [[contact, email], [contact, phone]]}}
 """)
@@ -512,7 +514,7 @@ def test_tombstones_of_two_requests_on_one_row_compose_in_any_order(database):
 talks:
   table: public.talks
   data_type: anchor
-  ties: [{column: a, of: users.id}, {column: b, of: users.id}]
+  found_by: [{column: a, of: users.id}, {column: b, of: users.id}]
   tombstone: {said: "'gone'", doc: {remove: [[by, name]]}}
 """
     )
@@ -553,8 +555,8 @@ def test_a_row_of_two_subjects_of_one_chunk(database):
     loaded = shape(
         USERS
         + """
-talks: {table: public.talks, ties: [{column: a, of: users.id}, {column: b, of: users.id}]}
-words: {table: public.words, ties: [{column: talk_id, of: talks.id}]}
+talks: {table: public.talks, found_by: [{column: a, of: users.id}, {column: b, of: users.id}]}
+words: {table: public.words, found_by: [{column: talk_id, of: talks.id}]}
 """
     )
     with opened(database, loaded, rows_per_transaction=2) as store:
@@ -583,10 +585,10 @@ people:
   table: public.people
   data_type: anchor
   person: user_id
-  ties: [{column: id, identity: user_id}]
+  found_by: [{column: id, identity: user_id}]
   yields: {user_id: id}
   tombstone: {name: "'erased'", house: "NULL"}
-houses: {table: public.houses, ties: [{column: id, of: people.house}], sharing: last_owner}
+houses: {table: public.houses, found_by: [{column: id, of: people.house}], sharing: last_owner}
 """)
     with opened(database, loaded) as store:
         for name, expected in (("ann", (1, 0)), ("ben", (0, 1))):
@@ -623,7 +625,7 @@ def test_what_is_kept_beyond_every_calendar_is_kept_without_an_end(database, kin
 bills:
   table: public.bills
   data_type: kept
-  ties: [{column: user_id, of: users.id}]
+  found_by: [{column: user_id, of: users.id}]
   start: at
 """
     )

@@ -1,4 +1,4 @@
-"""S3: what was written anew under a re-usable name between our look and our delete is somebody else's, and stays."""
+"""S3: what was written anew under a reusable name between our look and our delete is somebody else's, and stays."""
 
 from __future__ import annotations
 

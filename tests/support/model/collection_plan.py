@@ -18,7 +18,7 @@ class Part:
 
     Attributes:
         family: The controller whose records it holds.
-        lead: The column through which other collections are tied to it.
+        lead: The column through which other collections are linked to it.
         pair: Two columns that are unique together, for the same purpose.
         allowed: Actions that the shape leaves open.
         emptied: Columns that a tombstone sets to NULL.
@@ -28,7 +28,7 @@ class Part:
     family: str
     table: Table
     lead: str
-    ties: list[dict[str, Any]] = field(default_factory=list)
+    found_by: list[dict[str, Any]] = field(default_factory=list)
     allowed: set[str] = field(default_factory=lambda: {"delete", "tombstone", "retain"})
     action: str = "delete"
     period: str = "P10Y"
@@ -57,7 +57,7 @@ class Part:
             owner["column"] = self.owner
         if self.inherited:
             owner["inherited"] = True
-        entry |= {"data_type": f"of-{self.name}", "owner": owner, "ties": self.ties}
+        entry |= {"data_type": f"of-{self.name}", "owner": owner, "found_by": self.found_by}
         optional = {
             "person": self.person,
             "created": self.created,
@@ -149,7 +149,7 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
         and one.name not in referenced
         and one.name not in {part.created, part.owner, part.start}
     ]
-    identifying = {tie["column"] for tie in part.ties if tie.get("identity") in {"email", "phone", "postal"}}
+    identifying = {link["column"] for link in part.found_by if link.get("identity") in {"email", "phone", "postal"}}
     identifying |= {
         place if isinstance(place, str) else place["column"]
         for identity, place in part.yields.items()

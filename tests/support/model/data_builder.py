@@ -113,8 +113,10 @@ class Filler:
             alike = [one for one in candidates if all(one[name] == cell for name, cell in cells.items())]
             part = self._parts.get(id(table))
             own = {key.columns, key.columns[:1]}
-            tied = part is not None and any(tuple(tie.get("columns", (tie.get("column"),))) in own for tie in part.ties)
-            candidates = alike if not dice.chance(70 if tied else 25) else candidates
+            linked = part is not None and any(
+                tuple(link.get("columns", (link.get("column"),))) in own for link in part.found_by
+            )
+            candidates = alike if not dice.chance(70 if linked else 25) else candidates
         # With one column empty the others point nowhere, and hold whatever they would.
         empty = [one for one in key.columns if table.column(one).nullable]
         if not candidates or (empty and dice.chance(20)):
@@ -241,14 +243,14 @@ class Filler:
         return dice.pick(values.dialled(values.telephone(whose)))
 
     def _loose(self, table: Table, part: Part | None, column: Column) -> Cell:
-        """A value without a foreign key: one that a tied row has, or one that nobody has."""
+        """A value without a foreign key: one that a linked row has, or one that nobody has."""
         dice = self._dice
         pool = values.pool(column.type)
         choices: list[Cell] = []
         names = {column.name, *(one.name for one in table.columns if one.source == column.name)}
-        for tie in part.ties if part is not None else ():
-            if tie.get("column") in names and "of" in tie:
-                lead, _, theirs = tie["of"].partition(".")
+        for link in part.found_by if part is not None else ():
+            if link.get("column") in names and "of" in link:
+                lead, _, theirs = link["of"].partition(".")
                 parent = next(one for one in self._builder.parts if one.name == lead)
                 choices += [row[theirs] for row in self._rows[id(parent.table)]]
         choices = [one for one in choices if one is not None]

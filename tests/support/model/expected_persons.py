@@ -24,8 +24,8 @@ class Whose:
         """Every key of the one person meant; None if several may be meant, or none can be named.
 
         The rules: a person key is one person; any other leads to the persons in the rows behind it. All given keys
-        must lead to the same ones. From there everything that the person's own rows tell is theirs; a re-usable key
-        only if nobody else is behind it, and what its rows tell is not followed to a further re-usable one.
+        must lead to the same ones. From there everything that the person's own rows tell is theirs; a reusable key
+        only if nobody else is behind it, and what its rows tell is not followed to a further reusable one.
         """
         behind = {key: self._persons(key) for key in given}
         if any(_several(one) for one in behind.values()) or _several(set().union(*behind.values())):
@@ -59,7 +59,7 @@ class Whose:
     def _walk(self, accepted: set[Key]) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
         while True:
-            more = {one for key in accepted for one in self._next(key) if self._kind(one) != "nominating"} - accepted
+            more = {one for key in accepted for one in self._next(key) if self._kind(one) != "reusable"} - accepted
             if not more:
                 return
             accepted |= more

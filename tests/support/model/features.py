@@ -17,7 +17,7 @@ RARE = (
     "MATCH FULL",
     "keys in an array",
     "keys in a document",
-    "a tie by a computed column",
+    "a link by a computed column",
 )
 """All of them, as `shapes` tells them."""
 
@@ -29,12 +29,12 @@ def shapes(table: Table, spec: Mapping[str, Any]) -> Iterator[str]:
             yield f"partitions by {method}"
     for key in table.foreign_keys:
         yield from _of_key(table, key, person="person" in spec)
-    for tie in spec.get("ties", ()):
-        columns = [table.column(one) for one in tie.get("columns", ()) or [tie["column"]]]
+    for link in spec.get("found_by", ()):
+        columns = [table.column(one) for one in link.get("columns", ()) or [link["column"]]]
         if any(one.inside for one in columns):
-            yield "keys in an array" if tie.get("each") else "keys in a document"
+            yield "keys in an array" if link.get("each") else "keys in a document"
         if any(one.computed is not None for one in columns):
-            yield "a tie by a computed column"
+            yield "a link by a computed column"
 
 
 def _of_key(table: Table, key: ForeignKey, *, person: bool) -> Iterator[str]:

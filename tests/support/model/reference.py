@@ -1,7 +1,7 @@
 """The reference model: what must be true of every row, from DESIGN's laws and docs/data-map.md.
 
 Plain dictionaries and loops; nothing of the connector is used or was looked at. A row is named by (the table it stands
-in, its primary key). Ties are followed until nothing new is found; what a request may do with a row is decided row by
+in, its primary key). Links are followed until nothing new is found; what a request may do with a row is decided row by
 row; what must not be done (rows of others that point to it) is looked for in the state that would be left.
 """
 
@@ -25,7 +25,7 @@ Sealed = Mapping[tuple[str, tuple[str, ...]], frozenset[tuple[Cell, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row of a subject. `firm`: by a never re-used key; `old`: by a re-usable one, created before the cutoff."""
+    """A row of a subject. `firm`: by a never re-used key; `old`: by a reusable one, created before the cutoff."""
 
     firm: bool = False
     old: bool = False
@@ -94,7 +94,7 @@ class Reference:
     def found(
         self, state: State, keys: Keys, sealed: Sealed | None = None, *, shareable: bool = False
     ) -> dict[str, dict[Row, Found]]:
-        """Every row of the scope tied to these keys, over ties to any depth.
+        """Every row of the scope linked to these keys, over links to any depth.
 
         A key that people share selects nothing, unless the question is only whom it may mean.
         """
@@ -110,7 +110,7 @@ class Reference:
                 return found
 
     def seal(self, state: State, found: Mapping[str, Mapping[Row, Found]]) -> Sealed:
-        """What the rows found name for the ties of others, to be known when they are gone."""
+        """What the rows found name for the links of others, to be known when they are gone."""
         sealed: dict[tuple[str, tuple[str, ...]], frozenset[tuple[Cell, ...]]] = {}
         for name in self.scope:
             for lead, _, theirs in self._leads(name):
@@ -124,15 +124,15 @@ class Reference:
                 yield row, cells
 
     def _leads(self, name: str, *, everybodys: bool = False) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-        """(leading collection, our columns, its columns) of the ties `of` that this request can follow, or of all."""
-        for tie in self._collections[name].get("ties", ()):
-            if "of" not in tie:
+        """(leading collection, our columns, its columns) of the links `of` that this request can follow, or of all."""
+        for link in self._collections[name].get("found_by", ()):
+            if "of" not in link:
                 continue
-            if "columns" in tie:
-                lead, ours, theirs = tie["of"], tuple(tie["columns"]), tuple(tie["of_columns"])
+            if "columns" in link:
+                lead, ours, theirs = link["of"], tuple(link["columns"]), tuple(link["of_columns"])
             else:
-                lead, _, column = tie["of"].partition(".")
-                ours, theirs = (tie["column"],), (column,)
+                lead, _, column = link["of"].partition(".")
+                ours, theirs = (link["column"],), (column,)
             if everybodys or lead in self.scope:
                 yield lead, ours, theirs
 
@@ -164,16 +164,16 @@ class Reference:
             values = tuple(_compared(table.column(one), cells[one]) for one in ours)
             leading = {*self._values(lead, theirs, found, state), *sealed.get((lead, theirs), ())}
             firm = firm or values in leading
-        for tie in spec.get("ties", ()):
-            if "identity" not in tie:
+        for link in spec.get("found_by", ()):
+            if "identity" not in link:
                 continue
-            identity = self._identities[tie["identity"]]
+            identity = self._identities[link["identity"]]
             if identity.get("shareable") and not shareable:
                 continue
-            spellings = {spelt(identity["normaliser"], one) for one in _held(tie, cells)} - {None}
-            if any((tie["identity"], spelling) in keys for spelling in spellings):
-                firm = firm or identity["kind"] != "nominating"
-                nominated = nominated or identity["kind"] == "nominating"
+            spellings = {spelt(identity["normaliser"], one) for one in _held(link, cells)} - {None}
+            if any((link["identity"], spelling) in keys for spelling in spellings):
+                firm = firm or identity["kind"] != "reusable"
+                nominated = nominated or identity["kind"] == "reusable"
         if firm:
             return Found(firm=True)
         if not nominated:
@@ -203,10 +203,10 @@ class Reference:
                 cells = state[self._tables[name].text][row]
                 done = self.tombstoned(name, cells) if spec.get("tombstone") else None
                 for identity, place in spec.get("yields", {}).items() if how.belongs else ():
-                    tie = place if isinstance(place, dict) else {"column": place}
-                    if done == cells and tie["column"] in spec["tombstone"]:
+                    link = place if isinstance(place, dict) else {"column": place}
+                    if done == cells and link["column"] in spec["tombstone"]:
                         continue
-                    spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(tie, cells)}
+                    spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(link, cells)}
                     told |= {(identity, one) for one in spellings if one is not None}
         return told
 
@@ -339,12 +339,12 @@ def _moment(cell: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _held(tie: Mapping[str, object], cells: Cells) -> list[Cell]:
-    """The values that a tie compares: the column's, each element's, or those at a path."""
-    cell = cells[str(tie["column"])]
-    if "path" in tie:
-        return [str(one) for one in at(cell, list(tie["path"]))]  # type: ignore[call-overload]
-    if tie.get("each"):
+def _held(link: Mapping[str, object], cells: Cells) -> list[Cell]:
+    """The values that a link compares: the column's, each element's, or those at a path."""
+    cell = cells[str(link["column"])]
+    if "path" in link:
+        return [str(one) for one in at(cell, list(link["path"]))]  # type: ignore[call-overload]
+    if link.get("each"):
         return [one for one in cell or () if one is not None]
     return [cell]
 

@@ -29,9 +29,9 @@ class Builder:
         self._shop = Workshop(dice, shapes)
         self.tables, self.parts = self._shop.tables, self._shop.parts
         self.identities: dict[str, dict[str, Any]] = {
-            "email": {"kind": "nominating", "normaliser": "email/2"},
-            "phone": {"kind": "nominating", "normaliser": "e164/1"},
-            "postal": {"kind": "nominating", "normaliser": "postal/1", "shareable": True},
+            "email": {"kind": "reusable", "normaliser": "email/2"},
+            "phone": {"kind": "reusable", "normaliser": "e164/1"},
+            "postal": {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
             "token": {"kind": "internal", "normaliser": "exact/1"},
         }
 
@@ -105,12 +105,12 @@ class Builder:
         part = self._shop.part(f"{family}-people", family, table, key.name)
         part.person = identity
         part.yields[identity] = key.name
-        part.ties.append({"column": key.name, "identity": identity})
+        part.found_by.append({"column": key.name, "identity": identity})
         if "referred" in self._shapes and dice.chance(25):
             referred = self._shop.column(table, "self", kind, nullable=True)
             self._shop.refer(table, referred, part)
             if dice.chance(15):
-                part.ties.append({"column": referred.name, "of": f"{part.name}.{part.lead}"})
+                part.found_by.append({"column": referred.name, "of": f"{part.name}.{part.lead}"})
         if dice.chance(80):
             self._shop.identified(part, "email", yielded=dice.chance(70))
         if dice.chance(40):
@@ -118,7 +118,7 @@ class Builder:
         self._shop.filling(part)
 
     def _child(self, family: str) -> None:
-        """Rows tied to a row of another collection, nearly always by a foreign key."""
+        """Rows linked to a row of another collection, nearly always by a foreign key."""
         dice = self._dice
         leads = [one for one in self.parts if one.family == family and one.lead and not one.log and not one.sharing]
         lead = leads[dice.number(0, len(leads) - 1)]
@@ -147,12 +147,12 @@ class Builder:
         if "keys-inside" in self._shapes and dice.chance(20):
             self._shop.owned(part)
             kind = self._person_of(family).column(self._part_of(family).lead).type
-            part.ties.append({**self._shop.inside(table, "persons", kind), "identity": FAMILIES[family]})
+            part.found_by.append({**self._shop.inside(table, "persons", kind), "identity": FAMILIES[family]})
         self._mentions(part)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._shop.column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
-            if "self-tie" in self._shapes and dice.chance(50):
-                part.ties.append({"column": below.name, "of": f"{part.name}.{table.primary_key[0]}"})
+            if "self-link" in self._shapes and dice.chance(50):
+                part.found_by.append({"column": below.name, "of": f"{part.name}.{table.primary_key[0]}"})
             table.foreign_keys.append(
                 ForeignKey((below.name,), table, table.primary_key, dice.pick(["NO ACTION", "SET NULL", "CASCADE"]))
             )
@@ -169,12 +169,12 @@ class Builder:
             kind = self._person_of(family).column(self._part_of(family).lead).type
             if "keys-inside" in self._shapes and dice.chance(70):
                 place = self._shop.inside(table, "persons", kind)
-            elif "generated-tie" in self._shapes and dice.chance(50):
+            elif "generated-link" in self._shapes and dice.chance(50):
                 place = {"column": self._shop.generated(table, kind, nullable=dice.chance(30)).name}
             else:
                 place = {"column": self._shop.column(table, "lead", kind, nullable=dice.chance(30)).name}
             self._shop.owned(part)
-            part.ties.append({**place, "identity": identity})
+            part.found_by.append({**place, "identity": identity})
             if dice.chance(30):
                 part.yields[identity] = place
         elif how == "email" and dice.chance(25):
@@ -182,7 +182,7 @@ class Builder:
             self._shop.owned(part)
             table.primary_key = (column.name,)
             part.lead = column.name
-            part.ties.append({"column": column.name, "identity": "email"})
+            part.found_by.append({"column": column.name, "identity": "email"})
             part.allowed.discard("tombstone")
         else:
             self._shop.identified(part, how, yielded=dice.chance(30))
@@ -248,7 +248,7 @@ class Builder:
                 nullable = dice.chance(20)
             column = self._shop.column(owner.table, "lead", table.column(part.lead).type, nullable=nullable)
             self._shop.refer(owner.table, column, part)
-            part.ties.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
+            part.found_by.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
         self._shop.filling(part)
 
     def _upward(self, family: str) -> None:
@@ -263,7 +263,7 @@ class Builder:
         column.unique = True
         if dice.chance(85):
             self._shop.refer(owner.table, column, part)
-        part.ties.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
+        part.found_by.append({"column": part.lead, "of": f"{owner.name}.{column.name}"})
         self._shop.filling(part)
 
     def _by_token(self, family: str) -> None:
@@ -285,11 +285,11 @@ class Builder:
             place = self._shop.inside(table, "tokens", "text")
         else:
             place = {"column": self._shop.column(table, "token", "text", nullable=dice.chance(30)).name}
-        part.ties.append({**place, "identity": "token"})
+        part.found_by.append({**place, "identity": "token"})
         self._shop.filling(part)
 
     def _stranger(self) -> None:
-        """A table that the map does not name, because nothing in it is tied to anybody."""
+        """A table that the map does not name, because nothing in it is linked to anybody."""
         table = self._shop.table()
         table.primary_key = (self._shop.column(table, "key", "integer").name,)
         self._shop.column(table, "email", "text", nullable=True)
@@ -328,7 +328,9 @@ class Builder:
             names = tuple(self._shop.column(table, "lead", kind, nullable=True).name for kind in kinds)
             table.uniques.append(names)
             table.foreign_keys.append(self._shop.whole(table, ForeignKey(names, below.table, below.table.primary_key)))
-            below.ties.append({"columns": list(below.table.primary_key), "of": part.name, "of_columns": list(names)})
+            below.found_by.append(
+                {"columns": list(below.table.primary_key), "of": part.name, "of_columns": list(names)}
+            )
         self._shop.filling(below)
 
     def _circle(self, family: str) -> None:

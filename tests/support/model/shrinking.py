@@ -38,7 +38,9 @@ def _fewer_collections(world: World) -> Iterator[World]:
     for name, spec in world.document["stores"]["main"]["collections"].items():
         table = world.table_of(name)
         others = {one: other for one, other in world.document["stores"]["main"]["collections"].items() if one != name}
-        leads = {tie["of"].split(".")[0] for other in others.values() for tie in other.get("ties", ()) if "of" in tie}
+        leads = {
+            link["of"].split(".")[0] for other in others.values() for link in other.get("found_by", ()) if "of" in link
+        }
         if name not in leads and "person" not in spec:
             yield _without(world, table, others)
     mapped = {spec["table"] for spec in world.document["stores"]["main"]["collections"].values()}

@@ -36,7 +36,7 @@ class Column:
         extra: The rest of its definition (GENERATED ...).
         computed: For a generated column, its value from the row's other cells.
         path: Where in a JSON column the identity stands that `fills` names.
-        source: Of a generated column that ties rows: what it is computed from; `stored`: what stands there for a value.
+        source: Of a generated column that links rows: what it is computed from; `stored`: what it holds for a value.
         inside: The type of the keys in a JSON column or an array.
     """
 

@@ -17,7 +17,7 @@ operator: {name: Acme, contact: x@acme.example, log_origin: log.acme.example}
 controllers: {acme: {name: Acme}, client: {name: Client, many: true}}
 identities:
   user_id: {kind: person, normaliser: exact/1}
-  email: {kind: nominating, normaliser: email/1}
+  email: {kind: reusable, normaliser: email/1}
   token: {kind: internal}
   number: {kind: internal, normaliser: integer/2}
 data_types:

@@ -58,7 +58,7 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
         (
             "        created: created_at\n        yields: {user_id: id",
             "        yields: {user_id: id",
-            "re-usable identifier",
+            "reusable identifier",
         ),
         ("        start: issued_at\n", "", "`start` must name"),
         ('prefix: "users/{user_id}/"', 'prefix: "users/{user_id}"', "ends in `/`"),

@@ -15,7 +15,7 @@ DECIDED: dict[str, Any] = {"data_type": "content", "owner": {"controller": "hous
 
 
 @pytest.mark.parametrize(
-    ("tie", "told"),
+    ("link", "told"),
     [
         ({"column": "email", "identity": "email"}, "public.t.email is email"),
         (
@@ -31,9 +31,11 @@ DECIDED: dict[str, Any] = {"data_type": "content", "owner": {"controller": "hous
     ],
     ids=["column", "document", "array", "parent", "several columns"],
 )
-def test_tables(tie: dict[str, Any], told: str) -> None:
-    table = TableSpec.model_validate({**DECIDED, "table": "public.t", "ties": [tie, {"column": "x", "identity": "y"}]})
-    assert table.tied_by() == [told, "public.t.x is y"]
+def test_tables(link: dict[str, Any], told: str) -> None:
+    table = TableSpec.model_validate(
+        {**DECIDED, "table": "public.t", "found_by": [link, {"column": "x", "identity": "y"}]}
+    )
+    assert table.found_by_text() == [told, "public.t.x is y"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_tables(tie: dict[str, Any], told: str) -> None:
     ids=["key", "pattern", "member", "field", "element", "entry"],
 )
 def test_keys(keys: dict[str, Any], told: str) -> None:
-    assert KeySpec.model_validate({**DECIDED, **keys}).tied_by() == [told]
+    assert KeySpec.model_validate({**DECIDED, **keys}).found_by_text() == [told]
 
 
 @pytest.mark.parametrize(
@@ -64,8 +66,10 @@ def test_keys(keys: dict[str, Any], told: str) -> None:
     ids=["key", "prefix"],
 )
 def test_objects(objects: dict[str, Any], told: str) -> None:
-    assert ObjectSpec.model_validate({**DECIDED, "bucket": "files", **objects}).tied_by() == [told]
+    assert ObjectSpec.model_validate({**DECIDED, "bucket": "files", **objects}).found_by_text() == [told]
 
 
 def test_memory() -> None:
-    assert MemoryCollection.model_validate({**DECIDED, "ties": {"email": "mail"}}).tied_by() == ["mail is email"]
+    assert MemoryCollection.model_validate({**DECIDED, "found_by": {"email": "mail"}}).found_by_text() == [
+        "mail is email"
+    ]

@@ -51,7 +51,7 @@ def test_a_tombstone_that_leaves_every_way_as_it_was_takes_none_away(tmp_path: P
     assert ways(harmless)["users"].tells == frozenset()
 
 
-def test_rows_lead_to_what_is_tied_to_them_and_leaves_to_nothing(tmp_path: Path) -> None:
+def test_rows_lead_to_what_is_linked_to_them_and_leaves_to_nothing(tmp_path: Path) -> None:
     found = ways(calltrack(tmp_path))
     assert found["messages"] == KeyFlow(frozenset({"main.users.id"}))
     assert found["user_addresses"].tells == found["addresses"].found_by == {"main.user_addresses.address_id"}
@@ -64,7 +64,7 @@ def test_a_shareable_identity_selects_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ties", "tells"),
+    ("links", "tells"),
     [
         ([{"column": "user_id", "of": "users.id"}], set()),
         ([{"column": "user_id", "identity": "user_id"}], set()),
@@ -73,8 +73,8 @@ def test_a_shareable_identity_selects_nothing(tmp_path: Path) -> None:
         ([{"column": "id", "identity": "user_id"}], {"user_id"}),
     ],
 )
-def test_what_led_to_a_row_is_not_news(tmp_path: Path, ties: list[dict[str, str]], tells: set[str]) -> None:
-    found = calltrack(tmp_path, messages={"ties": ties, "yields": {"user_id": "user_id"}, "created": "sent_at"})
+def test_what_led_to_a_row_is_not_news(tmp_path: Path, links: list[dict[str, str]], tells: set[str]) -> None:
+    found = calltrack(tmp_path, messages={"found_by": links, "yields": {"user_id": "user_id"}, "created": "sent_at"})
     assert ways(found)["messages"].tells == tells
 
 
@@ -109,8 +109,12 @@ def test_names_that_can_mean_the_same_record_meet() -> None:
 
 def test_records_in_memory() -> None:
     collections = {
-        "people": {"ties": {"user_id": "id", "email": "mail"}, "yields": {"user_id": "id", "email": "mail"}, **PLAIN},
-        "notes": {"ties": {"user_id": "user"}, **PLAIN},
+        "people": {
+            "found_by": {"user_id": "id", "email": "mail"},
+            "yields": {"user_id": "id", "email": "mail"},
+            **PLAIN,
+        },
+        "notes": {"found_by": {"user_id": "user"}, **PLAIN},
     }
     found = data_map({"memory": MemorySpec.model_validate({"connector": "memory", "collections": collections})})
     assert ways(found, "memory")["people"].tells == {"user_id", "email"}

@@ -74,7 +74,7 @@ def test_actions_that_are_not_ours_are_refused(actions: dict[str, Action]) -> No
 BASE = data_map(
     {
         "memory": MemorySpec.model_validate(
-            {"connector": "memory", "collections": {"a": {**PLAIN, "ties": {"user_id": "id"}}}}
+            {"connector": "memory", "collections": {"a": {**PLAIN, "found_by": {"user_id": "id"}}}}
         )
     }
 )

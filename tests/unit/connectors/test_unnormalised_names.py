@@ -41,7 +41,7 @@ UUID = "6F9619FF-8B86-D011-B42D-00CF4FC964FF"
 @cache
 def whole() -> DataMap:
     identities = {
-        name: Identity.model_validate({"kind": "nominating", "normaliser": normaliser})
+        name: Identity.model_validate({"kind": "reusable", "normaliser": normaliser})
         for name, normaliser in NORMALISERS.items()
     }
     return data_map({"cache": spec(any="any:{token}")}).model_copy(update={"identities": identities})

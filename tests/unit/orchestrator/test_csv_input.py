@@ -17,9 +17,9 @@ def data_map() -> DataMap:
     return DataMap.model_construct(
         identities={
             "user_id": Identity(kind=IdentityKind.PERSON, normaliser="integer/2"),
-            "email": Identity(kind=IdentityKind.NOMINATING, normaliser="email/1"),
+            "email": Identity(kind=IdentityKind.REUSABLE, normaliser="email/1"),
             "session_token": Identity(kind=IdentityKind.INTERNAL),
-            "nickname": Identity(kind=IdentityKind.NOMINATING, normaliser="exact/1"),
+            "nickname": Identity(kind=IdentityKind.REUSABLE, normaliser="exact/1"),
         }
     )
 

@@ -26,9 +26,9 @@ def data_map() -> DataMap:
     identities = {
         "user_id": Identity(kind=IdentityKind.PERSON),
         "caller_id": Identity(kind=IdentityKind.PERSON),
-        "email": Identity(kind=IdentityKind.NOMINATING),
-        "phone": Identity(kind=IdentityKind.NOMINATING),
-        "postal_address": Identity(kind=IdentityKind.NOMINATING, shareable=True),
+        "email": Identity(kind=IdentityKind.REUSABLE),
+        "phone": Identity(kind=IdentityKind.REUSABLE),
+        "postal_address": Identity(kind=IdentityKind.REUSABLE, shareable=True),
         "session_token": Identity(kind=IdentityKind.INTERNAL),
     }
     return DataMap.model_construct(identities=identities)

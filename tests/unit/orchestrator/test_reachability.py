@@ -20,7 +20,7 @@ EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
 REGISTRY = installed()
 DATA = {"data_type": "account", "owner": COMPANY}
 PEOPLE = {
-    "ties": {"user_id": "id", "email": "mail"},
+    "found_by": {"user_id": "id", "email": "mail"},
     "yields": {"user_id": "id", "email": "mail"},
     **DATA,
 }
@@ -61,7 +61,7 @@ def test_members_and_fields_and_objects_are_no_better() -> None:
 def test_what_a_row_or_an_index_yields_is_known() -> None:
     index = {"key": "user:{user_id}:tokens", "type": "set", "yields": "token", **DATA}
     assert found({"index": index, "sessions": key("session:{token}")}) == {}
-    devices = {"ties": {"user_id": "user"}, "yields": {"token": "token"}, **DATA}
+    devices = {"found_by": {"user_id": "user"}, "yields": {"token": "token"}, **DATA}
     assert found({"sessions": key("session:{token}")}, devices=devices) == {}
 
 
@@ -73,13 +73,13 @@ def test_what_is_yielded_only_by_what_is_never_found_is_never_known() -> None:
 
 
 def test_a_dead_way_beside_another_is_an_error_too() -> None:
-    notes = {"ties": {"user_id": "user", "token": "token"}, **DATA}
+    notes = {"found_by": {"user_id": "user", "token": "token"}, **DATA}
     assert "`token`" in found({"x": key("x:{user_id}")}, notes=notes)["notes"].message
 
 
 def test_what_another_controller_yields_does_not_count() -> None:
     theirs = {
-        "ties": {"user_id": "id"},
+        "found_by": {"user_id": "id"},
         "yields": {"token": "token"},
         "data_type": "account",
         "owner": {"controller": "client", "column": "client"},
@@ -92,13 +92,17 @@ def test_what_another_controller_yields_does_not_count() -> None:
 def test_members_keys_that_no_owner_column_proves_are_never_told() -> None:
     calls = key("call:{user_id}") | {"owner": CLIENT}
     assert found({"calls": calls})["calls"].code == "identity-unreachable"
-    owned = {"ties": {"user_id": "id"}, "data_type": "account", "owner": {"controller": "client", "column": "client"}}
+    owned = {
+        "found_by": {"user_id": "id"},
+        "data_type": "account",
+        "owner": {"controller": "client", "column": "client"},
+    }
     assert found({"calls": calls}, callers=owned) == {}
 
 
 def test_an_identifier_that_a_request_must_give_itself_is_a_warning() -> None:
     """Who is named by the e-mail address alone is found, and their keys by the number are not."""
-    people = {"ties": {"email": "mail"}, "undated": "erase", **DATA}
+    people = {"found_by": {"email": "mail"}, "undated": "erase", **DATA}
     said = found({"profiles": key("profile:{user_id}")}, people=people)
     assert {name: (one.severity, one.code) for name, one in said.items()} == {
         "profiles": (Severity.WARNING, "identity-unyielded"),
@@ -108,7 +112,7 @@ def test_an_identifier_that_a_request_must_give_itself_is_a_warning() -> None:
 
 
 def test_what_people_share_leads_to_nothing() -> None:
-    notes = {"ties": {"email": "mail"}, **DATA}
+    notes = {"found_by": {"email": "mail"}, **DATA}
     spec = MemorySpec.model_validate({"connector": "memory", "collections": {"people": PEOPLE, "notes": notes}})
     made = data_map({"main": spec})
     shared = made.identities["email"].model_copy(update={"shareable": True})
@@ -123,9 +127,9 @@ def test_with_one_identity_there_is_nothing_to_lead_to() -> None:
     assert reachability.findings(data_map(stores)) == []
 
 
-def test_rows_tied_to_rows_that_are_never_found() -> None:
-    def table(name: str, tie: dict[str, str]) -> dict[str, Any]:
-        return {"table": f"public.{name}", "ties": [tie], **DATA}
+def test_rows_linked_to_rows_that_are_never_found() -> None:
+    def table(name: str, link: dict[str, str]) -> dict[str, Any]:
+        return {"table": f"public.{name}", "found_by": [link], **DATA}
 
     tables = {
         "things": table("things", {"column": "token", "identity": "token"}),

@@ -1,4 +1,4 @@
-"""A draft of the map for a live database: tables tied to a person, likely personal columns, open questions."""
+"""A draft of the map for a live database: tables linked to a person, likely personal columns, open questions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from expunge_connectors.postgres.inspection import table_sampling
 __all__ = ["draft"]
 
 _CREATED = ("created_at", "created", "created_on", "inserted_at", "date_created", "creation_date", "createdat")
-_NOMINATING: dict[Kind, tuple[str, Mapping[str, object]]] = {
-    Kind.EMAIL: ("email", {"kind": "nominating", "normaliser": "email/2"}),
-    Kind.PHONE: ("phone", {"kind": "nominating", "normaliser": "e164/1"}),
+_REUSABLE: dict[Kind, tuple[str, Mapping[str, object]]] = {
+    Kind.EMAIL: ("email", {"kind": "reusable", "normaliser": "email/2"}),
+    Kind.PHONE: ("phone", {"kind": "reusable", "normaliser": "e164/1"}),
 }
 _ADDRESS: tuple[str, Mapping[str, object]] = (
     "postal_address",
-    {"kind": "nominating", "normaliser": "postal/1", "shareable": True},
+    {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
 )
 
 
@@ -63,16 +63,19 @@ class _Drafter:
         }
         collections = (
             *(self._person(person) for person in self.picture.persons),
-            *(self._tied(table, keys) for table, keys in self.picture.tied.items()),
+            *(self._linked(table, keys) for table, keys in self.picture.linked.items()),
             *(self._shared(table, keys) for table, keys in self.picture.shared.items()),
             *(self._loose(table) for table in self.picture.loose),
         )
         used = {
-            str(tie["identity"]) for one in collections for tie in _ties(one.entries) if tie.get("identity") is not None
+            str(link["identity"])
+            for one in collections
+            for link in _links(one.entries)
+            if link.get("identity") is not None
         }
         yielded = {name for one in collections for name in _mapping(one.entries.get("yields"))}
         there = used | yielded
-        identities |= {name: definition for name, definition in (*_NOMINATING.values(), _ADDRESS) if name in there}
+        identities |= {name: definition for name, definition in (*_REUSABLE.values(), _ADDRESS) if name in there}
         identities |= {name: {"kind": "internal"} for name in sorted(yielded - identities.keys())}
         members = {
             singular(table): f"told apart by {table}; as {singular(table)}:<id>" for table in self.picture.members
@@ -89,13 +92,13 @@ class _Drafter:
 
     def _person(self, table: str) -> DraftCollection:
         identity, key = self._identity(table), self._key(table).name
-        ties: list[dict[str, object]] = [{"column": key, "identity": identity}, *self._nominating(table)]
-        entries = {**self._head(table), "person": identity, "ties": ties, **self._created(table)}
-        entries["yields"] = {identity: key, **{str(tie["identity"]): _source(tie) for tie in ties[1:]}}
+        links: list[dict[str, object]] = [{"column": key, "identity": identity}, *self._reusable(table)]
+        entries = {**self._head(table), "person": identity, "found_by": links, **self._created(table)}
+        entries["yields"] = {identity: key, **{str(link["identity"]): _source(link) for link in links[1:]}}
         questions = self._questions(table)
         staying = [
             child
-            for child, keys in self.picture.tied.items()
+            for child, keys in self.picture.linked.items()
             if (log_like(child) or kept_like(child)) and any(one.parent == table for one in keys)
         ]
         others = [
@@ -119,15 +122,15 @@ class _Drafter:
             later = (f"if {ANCHOR}:", "tombstone:", *expressions)
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes), later)
 
-    def _tied(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
-        ties = [self._of(key.columns, key.parent, key.parent_columns) for key in keys]
+    def _linked(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
+        links = [self._of(key.columns, key.parent, key.parent_columns) for key in keys]
         columns = self.tables[table].columns
         if not any(all(columns[one].not_null for one in key.columns) for key in keys):
-            ties += self._nominating(table)  # rows without a parent would not be found otherwise
-        entries = {**self._head(table), "ties": ties}
+            links += self._reusable(table)  # rows without a parent would not be found otherwise
+        entries = {**self._head(table), "found_by": links}
         questions = self._questions(table)
-        questions |= _several(ties)
-        if any("identity" in tie for tie in ties):
+        questions |= _several(links)
+        if any("identity" in link for link in links):
             entries |= self._created(table)
         entries |= self._yields(table)
         own = [key for key in self.live.foreign_keys if key.child == key.parent == table]
@@ -135,8 +138,8 @@ class _Drafter:
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes))
 
     def _shared(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
-        ties = [self._of(key.parent_columns, key.child, key.columns) for key in keys]
-        entries = {**self._head(table), "ties": ties, "sharing": "last_owner"}
+        links = [self._of(key.parent_columns, key.child, key.columns) for key in keys]
+        entries = {**self._head(table), "found_by": links, "sharing": "last_owner"}
         questions = self._questions(table)
         questions["sharing"] = (
             "several people may share a row: does it go with the last of them? If it is nobody's, leave the table out"
@@ -144,21 +147,27 @@ class _Drafter:
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
 
     def _loose(self, table: str) -> DraftCollection:
-        ties = self._nominating(table)
+        links = self._reusable(table)
         for person in self.picture.persons:
             column = self.tables[table].columns.get(f"{singular(person)}_id")
             if column is not None and column.base == self._key(person).base:
-                ties.insert(0, {"column": column.name, "identity": self._identity(person)})
-        entries = {**self._head(table), "data_type": None, "ties": ties, **self._created(table), **self._yields(table)}
+                links.insert(0, {"column": column.name, "identity": self._identity(person)})
+        entries = {
+            **self._head(table),
+            "data_type": None,
+            "found_by": links,
+            **self._created(table),
+            **self._yields(table),
+        }
         questions = self._questions(table)
-        questions.setdefault("data_type", f"{PERSONAL}? No foreign key ties it to a person")
-        questions |= _several(ties)
-        if not ties:
-            entries["ties"], questions["ties"] = None, "how does a row belong to a person?"
+        questions.setdefault("data_type", f"{PERSONAL}? No foreign key links it to a person")
+        questions |= _several(links)
+        if not links:
+            entries["found_by"], questions["found_by"] = None, "how does a row belong to a person?"
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
 
     def _of(self, columns: Sequence[str], other: str, theirs: Sequence[str]) -> dict[str, object]:
-        """A tie by a foreign key, from whichever of its ends."""
+        """A link by a foreign key, from whichever of its ends."""
         lead = self._name(other)
         if len(columns) == 1:
             return {"column": columns[0], "of": f"{lead}.{theirs[0]}"}
@@ -177,7 +186,7 @@ class _Drafter:
         if log_like(table):
             questions["data_type"] = (
                 f"{PERSONAL}? It holds content or is keyed by a person, so it is not taken for a log; if it is one, put"
-                " `log: {purpose, ground, retention, approved_by}` in the place of data_type, owner and ties"
+                " `log: {purpose, ground, retention, approved_by}` in the place of data_type, owner and found_by"
             )
         elif kept_like(table):
             starts = [name for name, column in self.tables[table].columns.items() if _dated(column)]
@@ -199,13 +208,13 @@ class _Drafter:
             questions["owner"] = f"or {' or '.join(choices)}"
         return questions
 
-    def _nominating(self, table: str) -> list[dict[str, object]]:
+    def _reusable(self, table: str) -> list[dict[str, object]]:
         kinds = self.seen[table].kinds
-        # One identity, one tie: of several places the first column; the others are told among what was noticed.
+        # One identity, one link: of several places the first column; the others are told among what was noticed.
         places = sorted(contacts(kinds).items(), key=lambda found: bool(found[0].path))
         first: dict[str, dict[str, object]] = {}
         for place, kind in places:
-            identity = _NOMINATING[kind][0]
+            identity = _REUSABLE[kind][0]
             first.setdefault(identity, {**place.source, "identity": identity})
         address = [place.column for place, kind in kinds.items() if kind is Kind.ADDRESS and place.plain]
         if first and address:
@@ -241,17 +250,17 @@ class _Drafter:
         return name if len(same) == 1 else word(table)
 
 
-def _several(ties: Sequence[Mapping[str, object]]) -> Mapping[str, str]:
-    """Ties may lead to different people; but an e-mail address and a phone number alone are those of one contact."""
-    contact = {name for name, _ in (*_NOMINATING.values(), _ADDRESS)}
-    if len(ties) > 1 and any(tie.get("identity") not in contact for tie in ties):
-        return {"ties": "rows of several people? Keep the ties of the person whose record it is"}
+def _several(links: Sequence[Mapping[str, object]]) -> Mapping[str, str]:
+    """Links may lead to different people; but an e-mail address and a phone number alone are those of one contact."""
+    contact = {name for name, _ in (*_REUSABLE.values(), _ADDRESS)}
+    if len(links) > 1 and any(link.get("identity") not in contact for link in links):
+        return {"found_by": "rows of several people? Keep the links of the person whose record it is"}
     return {}
 
 
-def _source(tie: Mapping[str, object]) -> object:
-    """Where a tie's identity stands, as `yields` says it."""
-    source = {key: value for key, value in tie.items() if key != "identity"}
+def _source(link: Mapping[str, object]) -> object:
+    """Where a link's identity stands, as `yields` says it."""
+    source = {key: value for key, value in link.items() if key != "identity"}
     return source if len(source) > 1 else source["column"]
 
 
@@ -265,9 +274,9 @@ def _dated(column: Column) -> bool:
     return column.base.startswith(("timestamp", "date"))
 
 
-def _ties(entries: Mapping[str, object]) -> list[Mapping[str, object]]:
-    ties = entries.get("ties")
-    return list(ties) if isinstance(ties, list) else []
+def _links(entries: Mapping[str, object]) -> list[Mapping[str, object]]:
+    links = entries.get("found_by")
+    return list(links) if isinstance(links, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, object]:

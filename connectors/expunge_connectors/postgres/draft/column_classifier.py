@@ -66,7 +66,7 @@ CONTACTS = frozenset(_SHAPES)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a row something stands, as ties say it (`expunge_connectors.postgres.spec.Source`).
+    """Where in a row something stands, as links say it (`expunge_connectors.postgres.spec.Source`).
 
     Attributes:
         inside: Somewhere in a document (JSON, XML, a row, bytes), no path can be told.
@@ -173,7 +173,7 @@ def personal(found: Kinds) -> Kinds:
 
 
 def contacts(found: Kinds) -> Kinds:
-    """E-mail addresses and phone numbers of which the place is known: what a row can be tied by."""
+    """E-mail addresses and phone numbers of which the place is known: what a row can be linked by."""
     return {place: kind for place, kind in found.items() if kind in CONTACTS and not place.inside}
 
 

@@ -11,7 +11,7 @@ from expunge_connectors.postgres.draft.table_roles import TableRoles, log_like
 def notes(picture: TableRoles, seen: Mapping[str, Seen]) -> Iterator[str]:
     """What nothing has to be decided about."""
     if not picture.persons:
-        yield "No table looks like one row for each person: name it, with `person`, and tie the others to it."
+        yield "No table looks like one row for each person: name it, with `person`, and link the others to it."
     for table in picture.members:
         yield f"{table} seems to tell controllers apart; if its rows are persons too, map it."
         yield from (f"{table}: {unknown}" for unknown in seen[table].unknown)

@@ -13,7 +13,7 @@ from expunge_connectors.postgres.inspection.table_sampling import SampledTable
 
 _FEW = 3  # rows: what stands in fewer is no form that documents have in common
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
-# Through objects and arrays, as ties do; a name counts that at least half of the documents have, whatever stands there.
+# Through objects and arrays, as links go; a name counts that at least half of the documents have, whatever it holds.
 _PLACES = """
 WITH RECURSIVE document (number, value) AS (
     SELECT row_number() OVER (), s.{column}::jsonb FROM {sample} WHERE s.{column} IS NOT NULL

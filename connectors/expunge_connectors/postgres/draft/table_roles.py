@@ -32,9 +32,9 @@ class TableRoles:
 
     Attributes:
         persons: Tables with a row for each person.
-        tied: Tables whose rows lead to a person along foreign keys, in the order they were reached -> the keys.
-        shared: Parents with personal columns that rows of persons or of `tied` point to -> the keys.
-        loose: Tables with e-mail addresses, phone numbers or an id of a person, which no foreign key ties.
+        linked: Tables whose rows lead to a person along foreign keys, in the order they were reached -> the keys.
+        shared: Parents with personal columns that rows of persons or of `linked` point to -> the keys.
+        loose: Tables with e-mail addresses, phone numbers or an id of a person, which no foreign key links.
         members: Tables that tell controllers apart: persons point to them, and their name is that of a client, a
             tenant, an organisation.
         lookups: Other parents of persons, with nothing personal -> the keys: a country, or a controller after all.
@@ -42,7 +42,7 @@ class TableRoles:
     """
 
     persons: tuple[str, ...]
-    tied: Mapping[str, tuple[ForeignKey, ...]]
+    linked: Mapping[str, tuple[ForeignKey, ...]]
     shared: Mapping[str, tuple[ForeignKey, ...]]
     loose: tuple[str, ...]
     members: tuple[str, ...]
@@ -79,7 +79,7 @@ def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapp
     """
     known = [key for key in keys if key.child in tables and key.parent in tables and key.child != key.parent]
     persons = _persons(tables, known, kinds)
-    tied: dict[str, tuple[ForeignKey, ...]] = {}
+    linked: dict[str, tuple[ForeignKey, ...]] = {}
     reached = list(persons)
     for parent in reached:  # grows on the way: what is reached leads on
         for key in known:
@@ -87,7 +87,7 @@ def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapp
                 reached.append(key.child)
     for child in reached[len(persons) :]:
         earlier = reached[: reached.index(child)]
-        tied[child] = tuple(key for key in known if key.child == child and key.parent in earlier)
+        linked[child] = tuple(key for key in known if key.child == child and key.parent in earlier)
     shared: dict[str, tuple[ForeignKey, ...]] = {}
     members: list[str] = []
     lookups: dict[str, tuple[ForeignKey, ...]] = {}
@@ -107,7 +107,7 @@ def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapp
     ids = {f"{singular(person)}_id" for person in persons}
     loose = tuple(table for table in rest if contacts(kinds.get(table, {})) or ids & set(tables[table].columns))
     others = tuple(table for table in rest if table not in loose)
-    return TableRoles(tuple(persons), tied, shared, loose, tuple(members), lookups, others)
+    return TableRoles(tuple(persons), linked, shared, loose, tuple(members), lookups, others)
 
 
 def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> list[str]:

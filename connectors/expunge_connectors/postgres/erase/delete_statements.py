@@ -90,7 +90,7 @@ def _chosen(
             mapped,
             way,
             sql.SQL("DISTINCT t.ctid"),  # the limit counts rows, and two subjects may share one
-            requested(mapped, way.tie, "t", search.cutoff),
+            requested(mapped, way.link, "t", search.cutoff),
             *conditions,
         )
         for way in ways
@@ -107,8 +107,8 @@ def _still(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], only:
     )
     if mapped.name in search.found:
         return and_(FoundRows.of(search, mapped).still(), *rest)
-    tied = or_(*(and_(reached(way, "t"), requested(mapped, way.tie, "t", search.cutoff)) for way in ways))
-    return and_(tied, *rest)
+    linked = or_(*(and_(reached(way, "t"), requested(mapped, way.link, "t", search.cutoff)) for way in ways))
+    return and_(linked, *rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,8 +206,8 @@ class Eraser:
         leaf = and_(
             *(unreferred(mapped, one.columns, one.parent_columns) for one in own),
             *(
-                unreferred(mapped, [column.name for column in tie.columns], tie.of[1] if tie.of else ())
-                for tie in mapped.own
+                unreferred(mapped, [column.name for column in link.columns], link.of[1] if link.of else ())
+                for link in mapped.own
             ),
         )
         touched = 0

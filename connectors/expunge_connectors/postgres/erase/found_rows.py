@@ -58,14 +58,14 @@ class FoundRows:
     def of(cls, search: Search, mapped: BoundTable) -> FoundRows:
         """The evidence of a collection whose leads have been searched."""
         ways = [way for way in search_paths(search, mapped.erasing) if way.lead is not mapped]
-        return cls(search, mapped, tuple(ways), tuple(from_rows(search, tie) for tie in mapped.own))
+        return cls(search, mapped, tuple(ways), tuple(from_rows(search, link) for link in mapped.own))
 
     def columns(self) -> sql.Composed:
         """The columns of the table of found rows, for DDL."""
         ddl = [
             f"{name} {kind.ddl}"
             for way, names in self._compared()
-            for name, kind in zip(names, way.tie.types, strict=True)
+            for name, kind in zip(names, way.link.types, strict=True)
         ]
         ddl += [f"{name} text" for name, _ in self._named()]
         leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
@@ -75,7 +75,7 @@ class FoundRows:
         )
 
     def statement(self) -> sql.Composed:
-        """The rows that the ways, and ties within the collection from there, lead to."""
+        """The rows that the ways, and links within the collection from there, lead to."""
         selects = [joined(self.mapped, way, self._facts(way)) for way in self.ways]
         if not self.own:
             if len(selects) == 1 and self.ways[0].once:
@@ -120,12 +120,12 @@ class FoundRows:
         )
 
     def still(self) -> sql.Composed:
-        """The row `t` is tied as `f` says it was, and names whom it named."""
+        """The row `t` is linked as `f` says it was, and names whom it named."""
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
-        tied = [
+        linked = [
             and_(
-                sql.SQL("({}) IS TRUE").format(matches(way.tie, "t", [column("f", name) for name in names])),
-                requested(self.mapped, way.tie, "t", self.search.cutoff),
+                sql.SQL("({}) IS TRUE").format(matches(way.link, "t", [column("f", name) for name in names])),
+                requested(self.mapped, way.link, "t", self.search.cutoff),
             )
             for way, names in self._compared()
         ]
@@ -139,17 +139,17 @@ class FoundRows:
                     )
                     for live in feed.columns
                 ]
-        return and_(or_(*tied), *same, *self._inside())
+        return and_(or_(*linked), *same, *self._inside())
 
-    def _facts(self, found_by: SearchPath | None) -> sql.Composed:
+    def _facts(self, path: SearchPath | None) -> sql.Composed:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
         mapped, search = self.mapped, self.search
         known = keys_known(search, mapped, "t", sql.SQL("k.number"))
-        asked = TRUE if found_by is None else requested(mapped, found_by.tie, "t", search.cutoff)
+        asked = TRUE if path is None else requested(mapped, path.link, "t", search.cutoff)
         evidence = []
         for way, names in self._compared():
-            here = way is found_by or (found_by is None and way in self.own)
-            for name, theirs, kind in zip(names, way.columns, way.tie.types, strict=True):
+            here = way is path or (path is None and way in self.own)
+            for name, theirs, kind in zip(names, way.columns, way.link.types, strict=True):
                 value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
                 evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]

@@ -77,7 +77,7 @@ def _apart(inspection: InspectionContext, own: Mapping[tuple[str, str], str]) ->
 
 
 def _compared(inspection: InspectionContext) -> Iterator[tuple[str, Pair]]:
-    """Collection and the columns of rows that are compared with each other: by ties, foreign keys and common values."""
+    """Collection and the columns of rows that links, foreign keys and common values compare with each other."""
     said: dict[str, list[tuple[str, tuple[str, str]]]] = defaultdict(list)
     for name, spec, table in inspection.live_data():
         yield from ((name, pair) for pair in _between_rows(inspection, spec))
@@ -93,8 +93,12 @@ def _compared(inspection: InspectionContext) -> Iterator[tuple[str, Pair]]:
 
 
 def _between_rows(inspection: InspectionContext, spec: TableSpec) -> Iterator[Pair]:
-    """Columns of a table with those that its ties and foreign keys lead to."""
-    leads = [(tie.names, inspection.spec.collections[tie.lead[0]].table, tie.lead[1]) for tie in spec.ties if tie.lead]
+    """Columns of a table with those that its links and foreign keys lead to."""
+    leads = [
+        (link.names, inspection.spec.collections[link.lead[0]].table, link.lead[1])
+        for link in spec.found_by
+        if link.lead
+    ]
     leads += [
         (key.columns, key.parent, key.parent_columns)
         for key in inspection.catalogue.foreign_keys
@@ -112,8 +116,8 @@ def _finding(inspection: InspectionContext) -> Mapping[str, set[str]]:
         found[spec.table].update(source.column for source in spec.yields.values())
         if spec.owner is not None and spec.owner.column is not None:
             found[spec.table].add(spec.owner.column)
-        for tie in spec.ties:
-            found[spec.table].update(tie.names)
-            if tie.lead is not None:
-                found[collections[tie.lead[0]].table].update(tie.lead[1])
+        for link in spec.found_by:
+            found[spec.table].update(link.names)
+            if link.lead is not None:
+                found[collections[link.lead[0]].table].update(link.lead[1])
     return found

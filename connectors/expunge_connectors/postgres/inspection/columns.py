@@ -50,7 +50,7 @@ def _table(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
 
 def used_columns(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
     """Every column of a collection that the map names anywhere."""
-    named = {column for tie in spec.ties for column in tie.names} | set(spec.tombstone)
+    named = {column for link in spec.found_by for column in link.names} | set(spec.tombstone)
     named |= {source.column for source in spec.yields.values()}
     named |= {column for column in (spec.created, spec.start) if column is not None}
     if spec.owner is not None and spec.owner.column is not None:
@@ -61,12 +61,12 @@ def used_columns(inspection: InspectionContext, name: str, spec: TableSpec) -> s
 
 
 def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    for tie in spec.ties:
-        if tie.lead is None:
+    for link in spec.found_by:
+        if link.lead is None:
             continue
-        lead, lead_columns = tie.lead
+        lead, lead_columns = link.lead
         lead_table = inspection.catalogue.tables.get(inspection.spec.collections[lead].table)
-        for column, lead_column in zip(tie.names, lead_columns, strict=True):
+        for column, lead_column in zip(link.names, lead_columns, strict=True):
             ours, theirs = (
                 table.columns.get(column),
                 None if lead_table is None else lead_table.columns.get(lead_column),
@@ -77,7 +77,7 @@ def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
                     name,
                     f"{table.text}.{ours.name} is {ours.type}, but {lead}.{theirs.name} is {theirs.type}: they are"
                     " never compared.",
-                    "Correct the tie, or make the types agree.",
+                    "Correct the link, or make the types agree.",
                 )
     yield from _inside_types(inspection, name, spec, table)
     yield from _dates(inspection, name, spec, table)
@@ -110,8 +110,8 @@ def _dates(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
 
 def _by_reusable(inspection: InspectionContext, spec: TableSpec) -> bool:
     """Rows are found by an identifier that may be re-used: only then does their age matter."""
-    found = [inspection.data_map.identities[tie.identity] for tie in spec.ties if tie.identity]
-    return any(one.kind is IdentityKind.NOMINATING and not one.shareable for one in found)
+    found = [inspection.data_map.identities[link.identity] for link in spec.found_by if link.identity]
+    return any(one.kind is IdentityKind.REUSABLE and not one.shareable for one in found)
 
 
 def _inside_types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
@@ -139,4 +139,4 @@ def _inside_types(inspection: InspectionContext, name: str, spec: TableSpec, tab
 
 
 def _inside(spec: TableSpec) -> Iterator[Source]:
-    return (Source(column=tie.names[0], path=tie.path, each=tie.each) for tie in spec.ties if tie.several)
+    return (Source(column=link.names[0], path=link.path, each=link.each) for link in spec.found_by if link.several)

@@ -119,7 +119,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         yield inspection.warning(
             "large-objects",
             None,
-            "The database holds large objects: no tie reaches them, and a deleted row leaves the one it names.",
+            "The database holds large objects: no link reaches them, and a deleted row leaves the one it names.",
             f"Remove them by a trigger (module lo) or vacuumlo, or say under `unmapped_ok` that {LARGE_OBJECTS} holds"
             " no personal data.",
         )

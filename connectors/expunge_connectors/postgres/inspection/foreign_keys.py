@@ -88,15 +88,15 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Itera
             f"Rows of {key.child} stay and point to rows of {key.parent} that are deleted (constraint {key.name}).",
             f"Tombstone `{parent}` instead of deleting it.",
         )
-    elif child == parent and spec.person is not None and not _tied_below(spec, child, key):
+    elif child == parent and spec.person is not None and not _linked_below(spec, child, key):
         yield inspection.warning(
             "self-reference",
             parent,
             f"Each row of {key.parent} is a person, and may point to another one (constraint {key.name}): whoever is"
             " pointed to by somebody who stays cannot be erased, whatever ON DELETE says (CASCADE, SET NULL and SET"
             " DEFAULT would change the row that stays, which is refused).",
-            f"Tombstone `{parent}` instead of deleting it; or let a table of its own, tied by both columns, say who"
-            f" points to whom; or, if the rows below are the same person's, tie them: {_tie(key, child)}.",
+            f"Tombstone `{parent}` instead of deleting it; or let a table of its own, linked by both columns, say who"
+            f" points to whom; or, if the rows below are the same person's, link them: {_link(key, child)}.",
         )
     elif key.writes_child:
         yield inspection.warning(
@@ -117,15 +117,15 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Itera
         )
 
 
-def _tied_below(spec: TableSpec, name: str, key: ForeignKey) -> bool:
-    """Whoever points to a person's row through this key of its own table is the same person's: the map ties it."""
+def _linked_below(spec: TableSpec, name: str, key: ForeignKey) -> bool:
+    """Whoever points to a person's row through this key of its own table is the same person's: the map links it."""
     equal = set(zip(key.columns, key.parent_columns, strict=True))
-    leads = [(tie.names, tie.lead) for tie in spec.ties if tie.lead is not None]
+    leads = [(link.names, link.lead) for link in spec.found_by if link.lead is not None]
     return any(lead[0] == name and equal.issuperset(zip(names, lead[1], strict=True)) for names, lead in leads)
 
 
-def _tie(key: ForeignKey, name: str) -> str:
-    """The tie of the rows below, to be pasted."""
+def _link(key: ForeignKey, name: str) -> str:
+    """The link of the rows below, to be pasted."""
     if len(key.columns) == 1:
         return f"{{column: {key.columns[0]}, of: {name}.{key.parent_columns[0]}}}"
     return f"{{columns: [{', '.join(key.columns)}], of: {name}, of_columns: [{', '.join(key.parent_columns)}]}}"

@@ -1,4 +1,4 @@
-"""Ties: could they lead to a stranger's row, and do they lead to the person's own?"""
+"""Links: could they lead to a stranger's row, and do they lead to the person's own?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.table_spec import TableSpec, Tie
+from expunge_connectors.postgres.table_spec import Link, TableSpec
 
 _UNIQUE = """
 SELECT x.indrelid::bigint,
@@ -26,28 +26,28 @@ Uniques = Mapping[str, tuple[frozenset[str], ...]]
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
-    """Ties that are not precise, and persons that none of their ties selects."""
+    """Links that are not precise, and persons that none of their links selects."""
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
-        if spec.person is not None and not any(_sure(inspection, tie) for tie in spec.ties):
+        if spec.person is not None and not any(_sure(inspection, link) for link in spec.found_by):
             yield inspection.error(
                 "person-unreachable",
                 name,
-                f"A row of {spec.table} is one person, but every tie is by a re-usable identifier, and such a tie never"
-                " erases a person.",
-                f"Add a tie by the identity `{spec.person}`: its column is the one that is yielded.",
+                f"A row of {spec.table} is one person, but every link is by a reusable identifier, and such a link"
+                " never erases a person.",
+                f"Add a link by the identity `{spec.person}`: its column is the one that is yielded.",
             )
-        for tie in spec.ties:
-            if tie.lead is not None and not _precise(inspection, unique, spec, tie):
+        for link in spec.found_by:
+            if link.lead is not None and not _precise(inspection, unique, spec, link):
                 yield inspection.error(
                     "tie-not-unique",
                     name,
-                    f"{spec.table}.{', '.join(tie.names)} is tied to {tie.lead[0]}.{', '.join(tie.lead[1])}, but rows"
-                    " of several people may hold one value there: rows of strangers could be reached.",
-                    f"Tie to a unique column of `{tie.lead[0]}`; or let it yield the column as an identity of kind"
+                    f"{spec.table}.{', '.join(link.names)} is linked to {link.lead[0]}.{', '.join(link.lead[1])}, but"
+                    " rows of several people may hold one value there: rows of strangers could be reached.",
+                    f"Link to a unique column of `{link.lead[0]}`; or let it yield the column as an identity of kind"
                     " internal, if a value never belongs to two people.",
                 )
 
@@ -64,12 +64,12 @@ def uniques(connection: Connection, inspection: InspectionContext) -> Uniques:
     return found
 
 
-def _sure(inspection: InspectionContext, tie: Tie) -> bool:
-    return tie.identity is None or inspection.data_map.identities[tie.identity].kind is not IdentityKind.NOMINATING
+def _sure(inspection: InspectionContext, link: Link) -> bool:
+    return link.identity is None or inspection.data_map.identities[link.identity].kind is not IdentityKind.REUSABLE
 
 
-def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, tie: Tie) -> bool:
-    lead, columns = tie.lead or ("", ())
+def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, link: Link) -> bool:
+    lead, columns = link.lead or ("", ())
     if spec.sharing is not None or _of_one_person(inspection, unique, lead, frozenset(columns), frozenset()):
         return True
     # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
@@ -80,7 +80,7 @@ def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, ti
     return inspection.action(spec) is not Action.TOMBSTONE and any(
         key.child == lead_table
         and key.parent == spec.table
-        and set(zip(key.columns, key.parent_columns, strict=True)) == set(zip(columns, tie.names, strict=True))
+        and set(zip(key.columns, key.parent_columns, strict=True)) == set(zip(columns, link.names, strict=True))
         for key in inspection.catalogue.foreign_keys
     )
 
@@ -99,21 +99,21 @@ def _of_one_person(
     if any(
         not source.several
         and source.column in columns
-        and inspection.data_map.identities[identity].kind is not IdentityKind.NOMINATING
+        and inspection.data_map.identities[identity].kind is not IdentityKind.REUSABLE
         for identity, source in spec.yields.items()
     ):
         return True
-    if lead in seen or not spec.ties:
+    if lead in seen or not spec.found_by:
         return False
 
-    def own(tie: Tie) -> bool:
-        if not set(tie.names) <= columns or tie.several:
+    def own(link: Link) -> bool:
+        if not set(link.names) <= columns or link.several:
             return False
-        if tie.lead is None:
-            return _sure(inspection, tie)
-        return _of_one_person(inspection, unique, tie.lead[0], frozenset(tie.lead[1]), seen | {lead})
+        if link.lead is None:
+            return _sure(inspection, link)
+        return _of_one_person(inspection, unique, link.lead[0], frozenset(link.lead[1]), seen | {lead})
 
-    return all(own(tie) for tie in spec.ties)
+    return all(own(link) for link in spec.found_by)
 
 
 def _unscoped(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
@@ -121,25 +121,25 @@ def _unscoped(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
     owner = spec.owner
     if owner is None or not owner.inherited or not inspection.data_map.controllers[owner.controller].many:
         return
-    for identity in sorted({tie.identity for tie in spec.ties if tie.identity is not None}):
+    for identity in sorted({link.identity for link in spec.found_by if link.identity is not None}):
         if inspection.data_map.identities[identity].kind is not IdentityKind.INTERNAL:
             yield inspection.error(
                 "inherited-identity",
                 name,
-                f"{spec.table} is tied by `{identity}`, which a request of any {owner.controller} may name, and its"
+                f"{spec.table} is linked by `{identity}`, which a request of any {owner.controller} may name, and its"
                 " owner is inherited: nothing keeps the rows of another one apart.",
-                "Give the owner a `column`, or tie the table with `of` to one that has it.",
+                "Give the owner a `column`, or link the table with `of` to one that has it.",
             )
 
 
 def _unguarded(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
     """A shared row that nothing leads to is deleted; a foreign key alone keeps links from being made at that moment."""
-    for tie in spec.ties:
-        if tie.lead is None:
+    for link in spec.found_by:
+        if link.lead is None:
             continue
-        lead, columns = tie.lead
+        lead, columns = link.lead
         table = inspection.spec.collections[lead].table
-        pairs = set(zip(columns, tie.names, strict=True))
+        pairs = set(zip(columns, link.names, strict=True))
         same = [
             key
             for key in inspection.catalogue.foreign_keys
@@ -160,6 +160,6 @@ def _unguarded(inspection: InspectionContext, name: str, spec: TableSpec) -> Ite
             f"Make {same[0].name} anew: it is off."
             if same
             else f"{alter} ADD CONSTRAINT {constraint} FOREIGN KEY ({', '.join(map(quoted, columns))}) REFERENCES"
-            f" {quoted_table(spec.table)} ({', '.join(map(quoted, tie.names))}){later};"
+            f" {quoted_table(spec.table)} ({', '.join(map(quoted, link.names))}){later};"
             f" {alter} VALIDATE CONSTRAINT {constraint}",
         )

@@ -15,7 +15,7 @@ from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.sql.fragments import raw
-from expunge_connectors.postgres.table_spec import Tie
+from expunge_connectors.postgres.table_spec import Link
 
 _INDEXES = """
 SELECT n.nspname || '.' || c.relname,
@@ -38,23 +38,23 @@ Indexes = Mapping[str, Sequence[Sequence[str | None]]]
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
-    """Ties and foreign keys that no index serves."""
+    """Links and foreign keys that no index serves."""
     yield from _scans(inspection)
     keys = [key for key in inspection.catalogue.foreign_keys if _deleted(inspection, key)]
     there = _indexes(connection, {*inspection.catalogue.tables, *(key.child for key in keys)})
     missing: dict[str, tuple[str, str]] = {}
     unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
-        for tie in spec.ties:
-            if tie.several or not set(tie.names) <= set(table.columns):
+        for link in spec.found_by:
+            if link.several or not set(link.names) <= set(table.columns):
                 continue
-            where = f"{table.text} ({', '.join(tie.names)})"
-            expression = _expression(inspection, table, tie)
+            where = f"{table.text} ({', '.join(link.names)})"
+            expression = _expression(inspection, table, link)
             written = expression.as_string(connection)
             statement = f"{_create(inspection, table.text)} ({written});"
             if not written.startswith('"'):
-                unclear.setdefault(statement, (name, where, _asked(table, tie, expression)))
-            elif not any(one[:1] == [tie.names[0]] for one in there.get(table.text, ())):
+                unclear.setdefault(statement, (name, where, _asked(table, link, expression)))
+            elif not any(one[:1] == [link.names[0]] for one in there.get(table.text, ())):
                 missing.setdefault(statement, (name, where))
     served = _served(connection, [asked for _, _, asked in unclear.values()])
     missing |= {
@@ -87,7 +87,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
 def _scans(inspection: InspectionContext) -> Iterator[Finding]:
     """Columns whose values are looked through, each once, whatever is looked for in them."""
     for name, spec, table in inspection.live_data():
-        columns = [one for tie in spec.ties if tie.several for one in tie.names if one in table.columns]
+        columns = [one for link in spec.found_by if link.several for one in link.names if one in table.columns]
         for column in dict.fromkeys(columns):
             yield inspection.info(
                 "tie-scan",
@@ -118,14 +118,14 @@ def _create(inspection: InspectionContext, table: str) -> str:
     return f"CREATE INDEX {how}ON {quoted_table(table)}"
 
 
-def _expression(inspection: InspectionContext, table: Table, tie: Tie) -> sql.Composed:
+def _expression(inspection: InspectionContext, table: Table, link: Link) -> sql.Composed:
     """What is compared, as it would stand in an index definition."""
-    if tie.identity is None:
-        return sql.SQL(", ").join(_plain(table, name) for name in tie.names)
-    identity = inspection.data_map.identities[tie.identity]
-    [name] = tie.names
+    if link.identity is None:
+        return sql.SQL(", ").join(_plain(table, name) for name in link.names)
+    identity = inspection.data_map.identities[link.identity]
+    [name] = link.names
     live = table.columns[name]
-    if identity.kind is IdentityKind.NOMINATING or not as_it_is(identity.rule, live):
+    if identity.kind is IdentityKind.REUSABLE or not as_it_is(identity.rule, live):
         before, _, after = spelling(identity.rule, live).partition("{column}")
         return sql.Composed([raw("("), raw(before), sql.Identifier(name), raw(after), raw(")")])
     return _plain(table, name)
@@ -137,9 +137,9 @@ def _plain(table: Table, name: str) -> sql.Composed:
     return sql.SQL("({}::text)").format(column) if key_type(table.columns[name]).cast else sql.Composed([column])
 
 
-def _asked(table: Table, tie: Tie, expression: sql.Composed) -> sql.Composed:
+def _asked(table: Table, link: Link, expression: sql.Composed) -> sql.Composed:
     """The look-up of an expression, as the planner is asked about it. Of several columns, the first decides."""
-    first = expression if tie.identity is not None else _plain(table, tie.names[0])
+    first = expression if link.identity is not None else _plain(table, link.names[0])
     return sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {} = (SELECT NULL::text)").format(
         table.identifier, first
     )

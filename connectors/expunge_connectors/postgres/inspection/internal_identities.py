@@ -13,7 +13,7 @@ from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
-from expunge_connectors.postgres.table_spec import Source, TableSpec, Tie
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
 
 # Any other spelling rule makes one key of values that a unique index takes for two.
 
@@ -41,11 +41,11 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                     name,
                     f"{place} yields `{identity}`, and nothing in the database keeps two rows from holding one value."
                     " The map says that none is shared; a row whose value is stays, and its person fails.",
-                    f"Make the column unique; or tie the table by `{identity}` as well and let it yield the person.",
+                    f"Make the column unique; or link the table by `{identity}` as well and let it yield the person.",
                 )
                 continue
             remedy = (
-                f"tie the table by `{identity}` as well and let it yield the person, so that a value of two people is"
+                f"link the table by `{identity}` as well and let it yield the person, so that a value of two people is"
                 " ambiguous; or say under `never_shared`, with reason and name, that there is none."
             )
             if not source.several:
@@ -67,8 +67,8 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
 def _told_apart(inspection: InspectionContext, spec: TableSpec, identity: str, source: Source) -> bool:
     """Every row with the value is found by it and says whose it is: two people behind one value are ambiguous."""
     return any(
-        tie.identity == identity and (tie.names[0], tie.path, tie.each) == (source.column, source.path, source.each)
-        for tie in spec.ties
+        link.identity == identity and (link.names[0], link.path, link.each) == (source.column, source.path, source.each)
+        for link in spec.found_by
     ) and any(
         not one.several and inspection.data_map.identities[name].kind is IdentityKind.PERSON
         for name, one in spec.yields.items()
@@ -88,17 +88,17 @@ def _one_persons(
         return False
     if any(one <= columns for one in unique.get(spec.table, ())) or _names_person(inspection, spec, columns):
         return True
-    if name in seen or not spec.ties:
+    if name in seen or not spec.found_by:
         return False
 
-    def own(tie: Tie) -> bool:
-        if not set(tie.names) <= columns or tie.several:
+    def own(link: Link) -> bool:
+        if not set(link.names) <= columns or link.several:
             return False
-        if tie.lead is None:
-            return inspection.data_map.identities[tie.identity or ""].kind is not IdentityKind.NOMINATING
-        return _one_persons(inspection, unique, tie.lead[0], frozenset(tie.lead[1]), seen | {name})
+        if link.lead is None:
+            return inspection.data_map.identities[link.identity or ""].kind is not IdentityKind.REUSABLE
+        return _one_persons(inspection, unique, link.lead[0], frozenset(link.lead[1]), seen | {name})
 
-    return all(own(tie) for tie in spec.ties)
+    return all(own(link) for link in spec.found_by)
 
 
 def _names_person(inspection: InspectionContext, spec: TableSpec, columns: frozenset[str]) -> bool:

@@ -277,9 +277,9 @@ def _named_columns(inspection: InspectionContext, name: str, spec: TableSpec, ta
     yield from (one for one in (spec.created, spec.start) if one is not None)
     if spec.owner is not None and spec.owner.column is not None:
         yield spec.owner.column
-    for tie in spec.ties:
-        yield from tie.names
+    for link in spec.found_by:
+        yield from link.names
     for _, other in inspection.data():
-        for tie in other.ties:
-            if tie.lead is not None and tie.lead[0] == name:
-                yield from tie.lead[1]
+        for link in other.found_by:
+            if link.lead is not None and link.lead[0] == name:
+                yield from link.lead[1]

@@ -122,8 +122,8 @@ def _compared(inspection: InspectionContext) -> Iterator[tuple[str, Table, Colum
 
 
 def _age_matters(inspection: InspectionContext, spec: TableSpec) -> bool:
-    found = (inspection.data_map.identities[tie.identity] for tie in spec.ties if tie.identity)
-    return any(one.kind is IdentityKind.NOMINATING for one in found)
+    found = (inspection.data_map.identities[link.identity] for link in spec.found_by if link.identity)
+    return any(one.kind is IdentityKind.REUSABLE for one in found)
 
 
 def _start(inspection: InspectionContext, spec: TableSpec) -> str | None:

@@ -99,13 +99,13 @@ def _left(
     inspection: InspectionContext, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
 ) -> Iterator[Finding]:
     """Columns that identify the person and that the tombstone does not overwrite."""
-    named = [(tie.names[0], tie.path, tie.identity) for tie in spec.ties if tie.identity]
+    named = [(link.names[0], link.path, link.identity) for link in spec.found_by if link.identity]
     named += [(source.column, source.path, identity) for identity, source in spec.yields.items()]
     left: dict[str, str] = {}
     for column, path, identity in named:
-        nominating = inspection.data_map.identities[identity].kind is IdentityKind.NOMINATING
+        reusable = inspection.data_map.identities[identity].kind is IdentityKind.REUSABLE
         follows = bool(computed.get(column, set()).intersection(spec.tombstone))
-        if nominating and column not in table.primary_key and not follows and not _covered(spec, column, path):
+        if reusable and column not in table.primary_key and not follows and not _covered(spec, column, path):
             place = f"{table.text}.{column}" if path is None else f"{table.text}.{column} ({' > '.join(path)})"
             left.setdefault(place, identity)
     for place, identity in sorted(left.items()):

@@ -32,10 +32,10 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
 
 
 def _personal_key(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    named = [(tie.names[0], tie.identity) for tie in spec.ties if tie.identity]
+    named = [(link.names[0], link.identity) for link in spec.found_by if link.identity]
     named += [(source.column, identity) for identity, source in spec.yields.items()]
     personal = {
-        column for column, identity in named if inspection.data_map.identities[identity].kind is IdentityKind.NOMINATING
+        column for column, identity in named if inspection.data_map.identities[identity].kind is IdentityKind.REUSABLE
     }
     for column in sorted(personal.intersection(table.primary_key)):
         yield inspection.error(

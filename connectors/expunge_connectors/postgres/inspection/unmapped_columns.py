@@ -1,4 +1,4 @@
-"""Columns that look like a person's id although no foreign key and no tie says so. Names are evidence, not proof."""
+"""Columns that look like a person's id although no foreign key and no link says so. Names are evidence, not proof."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 None,
                 f"{table}.{column} looks like an id of `{of}`, but no foreign key says so, and the map does not name"
                 " the table.",
-                "Map it with a tie by this column, declare it a log, or say under `unmapped_ok` that it holds no"
+                "Map it with a link by this column, declare it a log, or say under `unmapped_ok` that it holds no"
                 " personal data.",
             )
         elif spec is not None and spec.log is None and column not in used_columns(inspection, collection or "", spec):
@@ -62,7 +62,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 "untied-column",
                 collection,
                 f"{table}.{column} looks like an id of `{of}`, but no foreign key says so, nor does the map.",
-                f"Add a tie or a yield by this column, or name {table}.{column} under `unmapped_ok`.",
+                f"Add a link or a yield by this column, or name {table}.{column} under `unmapped_ok`.",
             )
 
 

@@ -87,23 +87,26 @@ def _fraction(live: Column) -> bool:
 
 def _between_rows(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
     """The columns by which rows of this collection lead to others, or are led to."""
-    columns = {column for tie in spec.ties if tie.lead is not None for column in tie.names}
+    columns = {column for link in spec.found_by if link.lead is not None for column in link.names}
     for _, other in inspection.data():
         columns |= {
-            column for tie in other.ties if tie.lead is not None and tie.lead[0] == name for column in tie.lead[1]
+            column
+            for link in other.found_by
+            if link.lead is not None and link.lead[0] == name
+            for column in link.lead[1]
         }
     return columns
 
 
 def _sources(spec: TableSpec) -> Iterator[tuple[str, Source]]:
-    """Identity and where it stands, for ties and yields, each place once."""
-    ties = (
-        (tie.identity, Source(column=tie.names[0], path=tie.path, each=tie.each))
-        for tie in spec.ties
-        if tie.identity is not None
+    """Identity and where it stands, for links and yields, each place once."""
+    links = (
+        (link.identity, Source(column=link.names[0], path=link.path, each=link.each))
+        for link in spec.found_by
+        if link.identity is not None
     )
     seen: set[tuple[str, str, tuple[str, ...] | None, bool]] = set()
-    for identity, source in (*ties, *spec.yields.items()):
+    for identity, source in (*links, *spec.yields.items()):
         key = (identity, source.column, source.path, bool(source.each))
         if key not in seen:
             seen.add(key)

@@ -15,12 +15,12 @@ from expunge_connectors.postgres.dependency_graph import CycleError, topological
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
-from expunge_connectors.postgres.table_spec import Source, TableSpec, Tie, internal_namespace
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace
 
 
 @dataclass(frozen=True, slots=True)
-class MappedTie:
-    """One tie of one collection.
+class BoundLink:
+    """One link of one collection.
 
     Attributes:
         columns: The columns compared.
@@ -30,8 +30,8 @@ class MappedTie:
         normaliser: SQL with `{column}`; None: the column itself is compared.
         sure: The keys are never re-used, so age does not matter.
         lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
-        of: (collection, columns) that lead here, for a tie inside the store.
-        below: A tie within one collection: it leads from a row to the rows below it.
+        of: (collection, columns) that lead here, for a link inside the store.
+        below: A link within one collection: it leads from a row to the rows below it.
     """
 
     columns: tuple[Column, ...]
@@ -76,7 +76,7 @@ class BoundTable:
     name: str
     spec: TableSpec
     table: Table
-    ties: tuple[MappedTie, ...]
+    links: tuple[BoundLink, ...]
     feeds: tuple[OutgoingKey, ...]
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
@@ -91,28 +91,28 @@ class BoundTable:
         return {column.name: kind for feed in self.feeds for column, kind in zip(feed.columns, feed.types, strict=True)}
 
     @property
-    def own(self) -> tuple[MappedTie, ...]:
-        """The ties to rows below, within the collection."""
-        return tuple(tie for tie in self.ties if tie.below)
+    def own(self) -> tuple[BoundLink, ...]:
+        """The links to rows below, within the collection."""
+        return tuple(link for link in self.links if link.below)
 
     @property
-    def selecting(self) -> tuple[MappedTie, ...]:
-        """The ties that select rows for counting."""
-        return tuple(tie for tie in self.ties if not tie.lookup_only)
+    def selecting(self) -> tuple[BoundLink, ...]:
+        """The links that select rows for counting."""
+        return tuple(link for link in self.links if not link.lookup_only)
 
     @property
-    def erasing(self) -> tuple[MappedTie, ...]:
-        """The ties that select rows for erasing, and whose rows lead on to others.
+    def erasing(self) -> tuple[BoundLink, ...]:
+        """The links that select rows for erasing, and whose rows lead on to others.
 
-        A re-usable identifier selects no person: who answers to it is decided by resolution, where it can be seen that
+        A reusable identifier selects no person: who answers to it is decided by resolution, where it can be seen that
         several do. Whoever comes to it afterwards is another person.
         """
-        return tuple(tie for tie in self.selecting if tie.sure or self.spec.person is None)
+        return tuple(link for link in self.selecting if link.sure or self.spec.person is None)
 
 
 @dataclass(frozen=True, slots=True)
 class MappedStore:
-    """The store's collections in tie order: what leads to rows stands before what it leads to.
+    """The store's collections in link order: what leads to rows stands before what it leads to.
 
     Attributes:
         logs: Collection -> (`schema.table`, its oid) of the logs.
@@ -131,12 +131,12 @@ class MappedStore:
     phrases: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
 
     def place(self, name: str) -> int:
-        """The collection's number, in tie order: part of the names of its temporary tables."""
+        """The collection's number, in link order: part of the names of its temporary tables."""
         return list(self.collections).index(name)
 
     @property
     def scoped(self) -> Mapping[str, BoundTable]:
-        """The collections of the request's controller, in tie order."""
+        """The collections of the request's controller, in link order."""
         return {name: mapped for name, mapped in self.collections.items() if mapped.in_scope}
 
 
@@ -144,7 +144,7 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     """Join map and catalogue for one scope.
 
     Raises:
-        TerminalError: A table, column or primary key is missing, ties do not fit, an owner is undecided, or the member
+        TerminalError: A table, column or primary key is missing, links do not fit, an owner is undecided, or the member
             is spelled as none is.
     """
     spec = store_spec(name, data_map)
@@ -155,7 +155,7 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
     try:
         order = topological_order(data, edges)
     except CycleError as error:
-        raise TerminalError(f"store {name}: the ties of {', '.join(error.names)} run in a circle.") from None
+        raise TerminalError(f"store {name}: the links of {', '.join(error.names)} run in a circle.") from None
     builder = _Builder(name, spec, data_map, catalogue, scope)
     logs = {
         collection: (table.table, catalogue.tables[table.table].oid)
@@ -187,8 +187,8 @@ def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
 
 
 def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
-    """(collection, columns) of every tie inside the store."""
-    return [tie.lead for tie in table.ties if tie.lead is not None]
+    """(collection, columns) of every link inside the store."""
+    return [link.lead for link in table.found_by if link.lead is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class _Builder:
             name=name,
             spec=spec,
             table=table,
-            ties=tuple(self._tie(name, tie) for tie in spec.ties),
+            links=tuple(self._link(name, link) for link in spec.found_by),
             feeds=self._feeds(name),
             yields={
                 identity: (self._source(name, source), self.data_map.identities[identity].rule)
@@ -239,7 +239,7 @@ class _Builder:
             binding=tuple(
                 identity
                 for identity in spec.yields
-                if self.data_map.identities[identity].kind is not IdentityKind.NOMINATING
+                if self.data_map.identities[identity].kind is not IdentityKind.REUSABLE
             ),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
@@ -279,40 +279,42 @@ class _Builder:
             raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no array.")
         return source
 
-    def _tie(self, name: str, tie: Tie) -> MappedTie:
-        columns = tuple(self._column(name, column) for column in tie.names)
-        if tie.lead is not None:
-            lead, lead_columns = tie.lead
+    def _link(self, name: str, link: Link) -> BoundLink:
+        columns = tuple(self._column(name, column) for column in link.names)
+        if link.lead is not None:
+            lead, lead_columns = link.lead
             types = tuple(map(key_type, columns))
             theirs = [key_type(self._column(lead, column)) for column in lead_columns]
             if [one.ddl for one in types] != [one.ddl for one in theirs]:
                 raise TerminalError(
-                    f"store {self.store}, collection {name}: {', '.join(tie.names)} and {lead}"
+                    f"store {self.store}, collection {name}: {', '.join(link.names)} and {lead}"
                     f" ({', '.join(lead_columns)}) differ in type."
                 )
             namespace = internal_namespace(self.store, lead, lead_columns)
-            return MappedTie(columns, namespace, types, of=tie.lead, below=lead == name)
-        identity = self.data_map.identities[tie.identity or ""]
-        sure = identity.kind is not IdentityKind.NOMINATING
-        source = self._source(name, Source(column=columns[0].name, path=tie.path, each=tie.each))
+            return BoundLink(columns, namespace, types, of=link.lead, below=lead == name)
+        identity = self.data_map.identities[link.identity or ""]
+        sure = identity.kind is not IdentityKind.REUSABLE
+        source = self._source(name, Source(column=columns[0].name, path=link.path, each=link.each))
         if sure and not source.several and as_it_is(identity.rule, columns[0]):
             kind, normaliser = key_type(columns[0]), None
         else:
             kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
-        return MappedTie(columns, tie.identity or "", (kind,), source, normaliser, sure, identity.shareable)
+        return BoundLink(columns, link.identity or "", (kind,), source, normaliser, sure, identity.shareable)
 
     def _feeds(self, name: str) -> tuple[OutgoingKey, ...]:
         reached = [
-            (other, tie)
+            (other, link)
             for other, table in self.spec.collections.items()
             if table.log is None
-            for tie in table.ties
-            if tie.lead is not None and tie.lead[0] == name
+            for link in table.found_by
+            if link.lead is not None and link.lead[0] == name
         ]
         feeds = []
-        for wanted in sorted({tie.lead[1] for _, tie in reached if tie.lead is not None}):
+        for wanted in sorted({link.lead[1] for _, link in reached if link.lead is not None}):
             columns = tuple(self._column(name, column) for column in wanted)
-            needed = not all(self._guaranteed(other, tie, name) for other, tie in reached if tie.lead == (name, wanted))
+            needed = not all(
+                self._guaranteed(other, link, name) for other, link in reached if link.lead == (name, wanted)
+            )
             feeds.append(
                 OutgoingKey(
                     columns, tuple(map(key_type, columns)), internal_namespace(self.store, name, wanted), needed
@@ -320,12 +322,12 @@ class _Builder:
             )
         return tuple(feeds)
 
-    def _guaranteed(self, child: str, tie: Tie, parent: str) -> bool:
+    def _guaranteed(self, child: str, link: Link, parent: str) -> bool:
         """With the leading row gone, nothing refers to it: the server says so, and the row does go."""
         lead = self.spec.collections[parent]
         if self.data_map.data_types[lead.data_type or ""].on_request is not Action.DELETE or lead.sharing is not None:
             return False
-        pairs = set(zip(tie.names, tie.lead[1] if tie.lead is not None else (), strict=True))
+        pairs = set(zip(link.names, link.lead[1] if link.lead is not None else (), strict=True))
         return any(
             key.sound
             and key.child == self.spec.collections[child].table
@@ -335,11 +337,11 @@ class _Builder:
         )
 
 
-def tying(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
+def linked_namespaces(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
     """The namespaces of keys that lead to a collection of this controller; an object's name, say, leads to no row."""
     return frozenset(
-        tie.identity or "" if tie.lead is None else internal_namespace(store, *tie.lead)
+        link.identity or "" if link.lead is None else internal_namespace(store, *link.lead)
         for table in spec.collections.values()
         if table.owner is not None and table.owner.controller == scope.controller
-        for tie in table.ties
+        for link in table.found_by
     )

@@ -44,15 +44,15 @@ def order(store: MappedStore) -> ErasingOrder:
     ]
     # Who still points to a shared row is asked when those of the request do so no more.
     references += [
-        (tie.of[0], mapped.name)
+        (link.of[0], mapped.name)
         for mapped in store.collections.values()
         if mapped.spec.sharing is not None
-        for tie in mapped.ties
-        if tie.of is not None
+        for link in mapped.links
+        if link.of is not None
     ]
-    ties = [(tie.of[0], mapped.name) for mapped in store.collections.values() for tie in mapped.ties if tie.of]
+    links = [(link.of[0], mapped.name) for mapped in store.collections.values() for link in mapped.links if link.of]
     persons = [mapped.name for mapped in store.collections.values() if mapped.spec.person is not None]
-    sequence = erasing_order(store.collections, references, ties, persons)
+    sequence = erasing_order(store.collections, references, links, persons)
     for group in sequence.groups:
         for name in group:
             if len(group) > 1 and store.collections[name].spec.sharing is not None:

@@ -13,7 +13,7 @@ from expunge_connectors.postgres.spec import PostgresSpec
 def needed_by(
     collections: Collection[str], spec: PostgresSpec, data_map: DataMap, foreign_keys: Iterable[ForeignKey]
 ) -> frozenset[str]:
-    """The collections that foreign keys lead to from these, and shared ones that ties do; these left out.
+    """The collections that foreign keys lead to from these, and shared ones that links do; these left out.
 
     A parent that is tombstoned stays anyway, and what it refers to is kept by the finding `retained-child`.
     """
@@ -27,8 +27,8 @@ def needed_by(
         if actions.get(key.parent) is not Action.TOMBSTONE:
             parents.setdefault(key.child, []).append(key.parent)
     for one in spec.collections.values():
-        for tie in one.ties if one.sharing is not None else ():
-            if tie.lead is not None and tie.lead[0] in spec.collections:
-                parents.setdefault(spec.collections[tie.lead[0]].table, []).append(one.table)
+        for link in one.found_by if one.sharing is not None else ():
+            if link.lead is not None and link.lead[0] in spec.collections:
+                parents.setdefault(spec.collections[link.lead[0]].table, []).append(one.table)
     reached = closure(parents, [spec.collections[name].table for name in collections])
     return frozenset(name for name, one in spec.collections.items() if one.table in reached) - frozenset(collections)

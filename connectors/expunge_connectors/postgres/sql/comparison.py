@@ -8,7 +8,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import KeyType, equals, spelling
 from expunge_connectors.postgres.catalog.reader import Column
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
 from expunge_connectors.postgres.sql.tombstones import json_path
 from expunge_connectors.postgres.table_spec import Source
@@ -87,35 +87,35 @@ def values(source: Source, alias: str) -> sql.Composed:
     )
 
 
-def matches(tie: MappedTie, alias: str, theirs: Sequence[sql.Composable]) -> sql.Composed:
+def matches(link: BoundLink, alias: str, theirs: Sequence[sql.Composable]) -> sql.Composed:
     """The row `alias`, or any value inside it, holds these values of a key."""
-    if tie.source is None or not tie.source.several:
-        return equal(tie, alias, theirs)
+    if link.source is None or not link.source.several:
+        return equal(link, alias, theirs)
     return sql.SQL("EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(
-        values(tie.source, alias), equal(tie, alias, theirs, column("v", "value"))
+        values(link.source, alias), equal(link, alias, theirs, column("v", "value"))
     )
 
 
 def equal(
-    tie: MappedTie, alias: str, theirs: Sequence[sql.Composable], value: sql.Composable | None = None
+    link: BoundLink, alias: str, theirs: Sequence[sql.Composable], value: sql.Composable | None = None
 ) -> sql.Composed:
-    """The tie's columns of the row `alias` (or a `value` inside it) equal these."""
-    if tie.source is None:
+    """The link's columns of the row `alias` (or a `value` inside it) equal these."""
+    if link.source is None:
         return and_(
             *(
                 equals(compared(live, kind, alias), other, kind.equality)
-                for live, kind, other in zip(tie.columns, tie.types, theirs, strict=True)
+                for live, kind, other in zip(link.columns, link.types, theirs, strict=True)
             )
         )
-    live, kind = tie.columns[0], tie.types[0]
-    if value is None and tie.normaliser is None:
+    live, kind = link.columns[0], link.types[0]
+    if value is None and link.normaliser is None:
         same = equals(compared(live, kind, alias), theirs[0], kind.equality)
         if kind.equality is None:
             return same
         # An identity is exact, also where the column's own equality is not; that one is for the index.
         return and_(same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
     stored = column(alias, live.name) if value is None else value
-    return and_(sql.SQL("{} = {}").format(normalised(tie.normaliser or "{column}::text", stored), theirs[0]))
+    return and_(sql.SQL("{} = {}").format(normalised(link.normaliser or "{column}::text", stored), theirs[0]))
 
 
 def leading(mapped: BoundTable) -> Iterator[sql.Composable]:

@@ -96,7 +96,7 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
     A value that is not the text form of its column's type is left out: it cannot stand there.
     """
     scoped = store.scoped.values()
-    wanted = dict.fromkeys((tie.namespace, tie.types) for mapped in scoped for tie in mapped.ties)
+    wanted = dict.fromkeys((link.namespace, link.types) for mapped in scoped for link in mapped.links)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
     by_namespace: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}

@@ -17,7 +17,7 @@ def keys_known(search: Search, mapped: BoundTable, alias: str, number: sql.Compo
 
     A row that came after the resolution may name another person, or an object that nobody would find without it: it
     waits until its keys are resolved and durable (laws 2 and 6). Values that are no identifiers are no keys, and
-    nominating ones may have been left out on purpose. `number` is the subject's; None: any subject's keys will do.
+    reusable ones may have been left out on purpose. `number` is the subject's; None: any subject's keys will do.
     """
     conditions: list[sql.Composable] = []
     conditions += [known_identity(search, mapped, identity, alias, number) for identity in mapped.binding]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from psycopg import sql
 
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, column
 from expunge_connectors.postgres.sql.key_staging import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
@@ -19,9 +19,9 @@ def in_scope(mapped: BoundTable, alias: str) -> sql.Composable:
     return sql.SQL("{}::text = {}").format(column(alias, mapped.member_column), MEMBER)
 
 
-def requested(mapped: BoundTable, tie: MappedTie, alias: str, cutoff: datetime | None) -> sql.Composable:
-    """A row found through this tie belongs to the request; otherwise it is newer."""
-    if tie.sure:
+def requested(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime | None) -> sql.Composable:
+    """A row found through this link belongs to the request; otherwise it is newer."""
+    if link.sure:
         return TRUE
     if mapped.spec.undated is not None and mapped.spec.created is None:
         return TRUE if mapped.spec.undated == "erase" else FALSE

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, MappedStore
 from expunge_connectors.postgres.sql.comparison import compared, same_row
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, or_
 from expunge_connectors.postgres.sql.subject_search import Search
@@ -19,10 +19,10 @@ def unreferenced(store: MappedStore, mapped: BoundTable, alias: str) -> sql.Comp
     return and_(
         *(
             sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {})").format(
-                store.collections[tie.of[0]].table.identifier, _points(store, tie, alias)
+                store.collections[link.of[0]].table.identifier, _points(store, link, alias)
             )
-            for tie in mapped.ties
-            if tie.of is not None
+            for link in mapped.links
+            if link.of is not None
         )
     )
 
@@ -34,26 +34,27 @@ def others_left(search: Search, mapped: BoundTable, alias: str) -> sql.Composabl
     return or_(
         *(
             sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
-                search.store.collections[tie.of[0]].table.identifier,
+                search.store.collections[link.of[0]].table.identifier,
                 and_(
-                    _points(search.store, tie, alias), _staying(search, search.store.collections[tie.of[0]], tie.of[1])
+                    _points(search.store, link, alias),
+                    _staying(search, search.store.collections[link.of[0]], link.of[1]),
                 ),
             )
-            for tie in mapped.ties
-            if tie.of is not None
+            for link in mapped.links
+            if link.of is not None
         )
     )
 
 
-def _points(store: MappedStore, tie: MappedTie, alias: str) -> sql.Composed:
-    assert tie.of is not None
-    lead = store.collections[tie.of[0]]
+def _points(store: MappedStore, link: BoundLink, alias: str) -> sql.Composed:
+    assert link.of is not None
+    lead = store.collections[link.of[0]]
     return and_(
         *(
             equals(
                 compared(live, kind, alias), compared(lead.table.columns[name], lead.leads[name], "o"), kind.equality
             )
-            for live, kind, name in zip(tie.columns, tie.types, tie.of[1], strict=True)
+            for live, kind, name in zip(link.columns, link.types, link.of[1], strict=True)
         )
     )
 

@@ -73,7 +73,7 @@ def refuse_common(search: Search) -> None:
                         f"store {search.store.name}, collection {mapped.name}: a value of {identity} stands in a row of"
                         f" {other.name} as well that is not the request's: with the one person's record in another"
                         " store, somebody else's would go.",
-                        remedy=f"Correct the row, or the ties of {other.name}; the value belongs to one person.",
+                        remedy=f"Correct the row, or the links of {other.name}; the value belongs to one person.",
                     )
 
 

@@ -1,6 +1,6 @@
 """Searching: which rows the keys of a chunk lead to, in SQL. The side that resolves, counts and erases.
 
-The vocabulary of the statements: `k` is where a tie comes from (a staged key, or a row found before), `t` a row of the
+The vocabulary of the statements: `k` is where a link comes from (a staged key, or a row found before), `t` a row of the
 table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.
 
 Rows that lead on, or are looked at more than once, are kept in a table of found rows (a temporary one, or a common
@@ -18,7 +18,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, MappedTie
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, MappedStore
 from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
@@ -103,14 +103,14 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class SearchPath:
-    """One way to a row: a tie, and the table whose rows it comes from.
+    """One way to a row: a link, and the table whose rows it comes from.
 
     Attributes:
-        columns: The columns of `table` with which the tie's columns are compared.
+        columns: The columns of `table` with which the link's columns are compared.
         lead: The collection whose found rows these are; None for staged keys.
     """
 
-    tie: MappedTie
+    link: BoundLink
     table: sql.Composable
     columns: tuple[str, ...]
     lead: BoundTable | None = None
@@ -119,39 +119,39 @@ class SearchPath:
     def once(self) -> bool:
         """It finds a row at most once for a subject."""
         if self.lead is None:
-            return self.tie.source is None or not self.tie.source.several
-        assert self.tie.of is not None
-        return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.tie.of[1])
+            return self.link.source is None or not self.link.source.several
+        assert self.link.of is not None
+        return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.link.of[1])
 
 
-def search_paths(search: Search, ties: Iterable[MappedTie]) -> list[SearchPath]:
+def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]:
     """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
     found: list[SearchPath] = []
-    for tie in ties:
-        staged = search.staged.table(tie.namespace, tie.types)
+    for link in links:
+        staged = search.staged.table(link.namespace, link.types)
         if staged is not None:
-            found.append(SearchPath(tie, staged, tuple(f"c{place}" for place in range(len(tie.types)))))
-        if tie.of is not None and search.found.get(tie.of[0]):
-            found.append(from_rows(search, tie))
+            found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
+        if link.of is not None and search.found.get(link.of[0]):
+            found.append(from_rows(search, link))
     return found
 
 
-def from_rows(search: Search, tie: MappedTie) -> SearchPath:
-    """The way from the found rows of the collection that a tie names."""
-    assert tie.of is not None
-    lead = search.store.collections[tie.of[0]]
+def from_rows(search: Search, link: BoundLink) -> SearchPath:
+    """The way from the found rows of the collection that a link names."""
+    assert link.of is not None
+    lead = search.store.collections[link.of[0]]
     names = list(lead.leads)
-    return SearchPath(tie, search.table(lead.name), tuple(f"l{names.index(one)}" for one in tie.of[1]), lead)
+    return SearchPath(link, search.table(lead.name), tuple(f"l{names.index(one)}" for one in link.of[1]), lead)
 
 
 def join_condition(way: SearchPath, alias: str, value: sql.Composable | None = None) -> sql.Composed:
-    """`k` leads to the row `alias` (to its `value`, for a tie into documents and arrays)."""
-    return equal(way.tie, alias, [column("k", name) for name in way.columns], value)
+    """`k` leads to the row `alias` (to its `value`, for a link into documents and arrays)."""
+    return equal(way.link, alias, [column("k", name) for name in way.columns], value)
 
 
 def joined(mapped: BoundTable, way: SearchPath, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
     """`SELECT wanted` of what one way joins, within the scope."""
-    source = way.tie.source
+    source = way.link.source
     if source is not None and source.several:
         found = sql.SQL("{} AS t CROSS JOIN LATERAL {} AS v (value) JOIN {} AS k ON {}").format(
             mapped.table.identifier, values(source, "t"), way.table, join_condition(way, "t", column("v", "value"))
@@ -173,20 +173,20 @@ def reached(way: SearchPath, alias: str) -> sql.Composed:
     equality of its own needs EXISTS.
     """
     leading = TRUE if way.lead is None else sql.SQL("k.leads")
-    tie = way.tie
-    if tie.source is not None and tie.source.several:
+    link = way.link
+    if link.source is not None and link.source.several:
         return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(
-            values(tie.source, alias), way.table, join_condition(way, alias, column("v", "value"))
+            values(link.source, alias), way.table, join_condition(way, alias, column("v", "value"))
         )
-    if any(kind.equality is not None for kind in tie.types):
+    if any(kind.equality is not None for kind in link.types):
         return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(
             way.table, and_(leading, join_condition(way, alias))
         )
     ours: list[sql.Composable] = [
-        compared(live, kind, alias) for live, kind in zip(tie.columns, tie.types, strict=True)
+        compared(live, kind, alias) for live, kind in zip(link.columns, link.types, strict=True)
     ]
-    if tie.normaliser is not None:
-        ours = [normalised(tie.normaliser, column(alias, tie.columns[0].name))]
+    if link.normaliser is not None:
+        ours = [normalised(link.normaliser, column(alias, link.columns[0].name))]
     theirs = comma_list(*(column("k", name) for name in way.columns))
     return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(
         comma_list(*ours), theirs, way.table, and_(leading)

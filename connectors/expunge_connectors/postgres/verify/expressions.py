@@ -12,7 +12,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalog.reader import Column, Table
-from expunge_connectors.postgres.table_spec import Removal, TableSpec, Tie
+from expunge_connectors.postgres.table_spec import Link, Removal, TableSpec
 
 # Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
 _READ = {
@@ -101,12 +101,12 @@ def verbatim(text: str) -> sql.SQL:
     return sql.SQL(text)  # pyright: ignore[reportArgumentType] - the operator's own words
 
 
-def inside(tie: Tie) -> sql.Composed:
+def inside(link: Link) -> sql.Composed:
     """The texts and numbers inside a document, or the elements of an array."""
-    column = sql.Identifier("r", tie.names[0])
-    if tie.path is None:
+    column = sql.Identifier("r", link.names[0])
+    if link.path is None:
         return sql.SQL("unnest({}::text[]) AS inside (value)").format(column)
-    steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in tie.path)
+    steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in link.path)
     kinds = '? (@.type() == "string" || @.type() == "number")'
     path = f"lax ${_THROUGH_ARRAYS}{steps}{_THROUGH_ARRAYS} {kinds}"
     # jsonb has 1 = 1.0: so has this.

@@ -20,7 +20,7 @@ from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
-from expunge_connectors.postgres.table_spec import TableSpec, Tie
+from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import owner_check
 from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
 
@@ -69,8 +69,8 @@ class VerificationQuery:
 
     def composite(self) -> frozenset[str]:
         """The namespaces whose keys are lists: of several columns."""
-        ties = (tie for table in self.spec.collections.values() for tie in table.ties)
-        return frozenset(self._namespace(tie) for tie in ties if len(tie.names) > 1)
+        links = (link for table in self.spec.collections.values() for link in table.found_by)
+        return frozenset(self._namespace(link) for link in links if len(link.names) > 1)
 
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
         """Collection -> its table."""
@@ -121,9 +121,9 @@ class VerificationQuery:
     def _way(self, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
         """The collections through which this one is reached, those that lead first, and itself last."""
         if name in below:
-            raise TerminalError(f"store {self.store}: the ties of {name} run in a circle.")
-        for tie in self.spec.collections[name].ties:
-            lead = tie.lead[0] if tie.lead is not None else name
+            raise TerminalError(f"store {self.store}: the links of {name} run in a circle.")
+        for link in self.spec.collections[name].found_by:
+            lead = link.lead[0] if link.lead is not None else name
             if lead != name and self._in_scope(lead):
                 yield from self._way(lead, (*below, name))
         yield name
@@ -135,14 +135,14 @@ class VerificationQuery:
     def _leads_anywhere(self, name: str, namespaces: AbstractSet[str]) -> bool:
         """A key of these namespaces may lead to rows of this collection, or of one that leads to it."""
         return any(
-            self._namespace(tie) in namespaces
-            or (tie.lead is not None and tie.lead[0] != name and self._leads_anywhere(tie.lead[0], namespaces))
-            for tie in self.spec.collections[name].ties
+            self._namespace(link) in namespaces
+            or (link.lead is not None and link.lead[0] != name and self._leads_anywhere(link.lead[0], namespaces))
+            for link in self.spec.collections[name].found_by
         )
 
-    def _namespace(self, tie: Tie) -> str:
-        """Of the keys that a tie is compared with."""
-        return tie.identity or "" if tie.lead is None else f"{self.store}.{tie.lead[0]}.{'+'.join(tie.lead[1])}"
+    def _namespace(self, link: Link) -> str:
+        """Of the keys that a link is compared with."""
+        return link.identity or "" if link.lead is None else f"{self.store}.{link.lead[0]}.{'+'.join(link.lead[1])}"
 
     def _reached(self, name: str, namespaces: AbstractSet[str]) -> sql.Composed:
         """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer.
@@ -152,19 +152,19 @@ class VerificationQuery:
         spec, table = self.spec.collections[name], self._live(name)
         parts: list[sql.Composed] = []
         facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
-        for tie in spec.ties:
-            shareable = tie.lead is None and self.data_map.identities[tie.identity or ""].shareable
-            if self._namespace(tie) in namespaces and not shareable:
-                parts.append(self._from_key(table, spec, tie, self._namespace(tie), facts))
-            lead = name if tie.lead is None else tie.lead[0]
+        for link in spec.found_by:
+            shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
+            if self._namespace(link) in namespaces and not shareable:
+                parts.append(self._from_key(table, spec, link, self._namespace(link), facts))
+            lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
-                parts.append(self._from_row(table, spec, [tie], facts))
+                parts.append(self._from_row(table, spec, [link], facts))
         if not parts:
             nothing = sql.SQL(
                 "SELECT NULL::integer AS subject, false AS asked, false AS leads, {} FROM {} AS r WHERE false"
             )
             parts.append(nothing.format(facts, table.identifier))
-        own = [tie for tie in spec.ties if tie.lead is not None and tie.lead[0] == name]
+        own = [link for link in spec.found_by if link.lead is not None and link.lead[0] == name]
         if own:
             parts.append(self._from_row(table, spec, own, facts))
         return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
@@ -173,9 +173,11 @@ class VerificationQuery:
         """What a collection's common table expression is called: the server cuts names after 63 bytes."""
         return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
 
-    def _from_key(self, table: Table, spec: TableSpec, tie: Tie, namespace: str, facts: sql.Composable) -> sql.Composed:
-        identity = None if tie.identity is None else self.data_map.identities[tie.identity]
-        sure = identity is None or identity.kind is not IdentityKind.NOMINATING
+    def _from_key(
+        self, table: Table, spec: TableSpec, link: Link, namespace: str, facts: sql.Composable
+    ) -> sql.Composed:
+        identity = None if link.identity is None else self.data_map.identities[link.identity]
+        sure = identity is None or identity.kind is not IdentityKind.REUSABLE
         asked = sql.SQL("true") if sure else self._old_enough(spec, table)
         leads = asked
         if not sure and spec.person is not None:
@@ -187,8 +189,8 @@ class VerificationQuery:
             asked = asked.format(leads, self.asked, sql.Literal(spec.person))
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
-        if tie.several:
-            rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, inside(tie))
+        if link.several:
+            rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, inside(link))
         return sql.SQL(
             "SELECT a.number AS subject, {} AS asked, {} AS leads, {} FROM {} AS a JOIN {} ON {}"
             " WHERE a.namespace = {}{}"
@@ -198,21 +200,21 @@ class VerificationQuery:
             facts,
             self.asked,
             rows,
-            self._equal_to_key(table, tie),
+            self._equal_to_key(table, link),
             sql.Literal(namespace),
             self._of_member(spec),
         )
 
-    def _equal_to_key(self, table: Table, tie: Tie) -> sql.Composed:
+    def _equal_to_key(self, table: Table, link: Link) -> sql.Composed:
         """The row's value, or values, are those of the key `a`."""
-        if tie.identity is None:
-            columns = [table.columns[one] for one in tie.names]
+        if link.identity is None:
+            columns = [table.columns[one] for one in link.names]
             keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
             return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
-        identity = self.data_map.identities[tie.identity]
-        column = table.columns[tie.names[0]]
-        if tie.several or identity.kind is IdentityKind.NOMINATING or not readable(column, identity.rule):
-            value: sql.Composable = sql.Identifier("inside", "value") if tie.several else in_row(column, identity.rule)
+        identity = self.data_map.identities[link.identity]
+        column = table.columns[link.names[0]]
+        if link.several or identity.kind is IdentityKind.REUSABLE or not readable(column, identity.rule):
+            value: sql.Composable = sql.Identifier("inside", "value") if link.several else in_row(column, identity.rule)
             head, tail = identity.rule.sql.split("{column}", 1)
             return sql.SQL("{} = a.value").format(sql.Composed([verbatim(head), value, verbatim(tail)]))
         if column.equality is not None:  # equal in spelling too, which the type's own equality does not ask for
@@ -221,16 +223,16 @@ class VerificationQuery:
             )
         return as_stored(column, "a.value")
 
-    def _from_row(self, table: Table, spec: TableSpec, ties: Sequence[Tie], facts: sql.Composable) -> sql.Composed:
-        """From the rows of one collection, by any of these ties."""
-        [lead] = {tie.lead[0] for tie in ties if tie.lead is not None}
+    def _from_row(self, table: Table, spec: TableSpec, links: Sequence[Link], facts: sql.Composable) -> sql.Composed:
+        """From the rows of one collection, by any of these links."""
+        [lead] = {link.lead[0] for link in links if link.lead is not None}
         order = self._led_from(lead)
         joins = [
             sql.SQL(" AND ").join(
                 equal(table.columns[ours], sql.Identifier("r", ours), sql.Identifier("p", f"lead_{order.index(one)}"))
-                for ours, one in zip(tie.names, tie.lead[1] if tie.lead is not None else (), strict=True)
+                for ours, one in zip(link.names, link.lead[1] if link.lead is not None else (), strict=True)
             )
-            for tie in ties
+            for link in links
         ]
         return sql.SQL(
             "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE p.leads{}"
@@ -261,9 +263,11 @@ class VerificationQuery:
             yield sql.SQL("{} AS {}").format(sql.Identifier("r", column), sql.Identifier(f"lead_{position}"))
 
     def _led_from(self, name: str) -> list[str]:
-        """The columns of this collection that ties of others name, sorted."""
-        ties = (tie.lead for table in self.spec.collections.values() for tie in table.ties if tie.lead is not None)
-        return sorted({column for lead, columns in ties if lead == name for column in columns})
+        """The columns of this collection that links of others name, sorted."""
+        links = (
+            link.lead for table in self.spec.collections.values() for link in table.found_by if link.lead is not None
+        )
+        return sorted({column for lead, columns in links if lead == name for column in columns})
 
     def _is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
         if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
@@ -275,13 +279,13 @@ class VerificationQuery:
     def _pointed_at(self, spec: TableSpec, table: Table) -> sql.Composable:
         """Rows still lead to a shared row. This subject's own are counted in their own collection, as due."""
         pointers = []
-        for tie in spec.ties:
-            if tie.lead is None:
+        for link in spec.found_by:
+            if link.lead is None:
                 continue
-            lead, columns = tie.lead
+            lead, columns = link.lead
             same = [
                 equal(table.columns[ours], sql.Identifier("q", theirs), sql.Identifier("r", ours))
-                for ours, theirs in zip(tie.names, columns, strict=True)
+                for ours, theirs in zip(link.names, columns, strict=True)
             ]
             pointers.append(
                 sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(

@@ -195,7 +195,7 @@ LOCATION: dict[str, Any] = {
             "store": "main",
             "collection": "callers",
             "dataType": "calls",
-            "tiedBy": ["public.callers.id is caller_id", "public.callers.phone is phone"],
+            "foundBy": ["public.callers.id is caller_id", "public.callers.phone is phone"],
         }
     ],
     "dataTypes": {},
