@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import threading
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -22,7 +20,6 @@ from tests.support.postgres.company import (
 )
 from tests.support.postgres.roles import role
 
-from expunge_connectors import postgres
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres.connection import Connections
@@ -193,33 +190,6 @@ def test_orphans_are_found_by_the_keys_of_parents_that_are_gone(company):
         )
         assert store.verify(ada, ACCOUNT, store.now())[1]["invoice_lines"].due == 1
         assert store.verify([subject(1, user_id="1")], ACCOUNT, store.now())[1]["invoice_lines"].due == 0
-
-
-@pytest.mark.parametrize("module", ["verification", "recount", "rereading"])
-def test_its_statements_share_no_code_with_those_that_erase(module):
-    folder = Path(postgres.__file__).parent
-    tree = ast.parse((folder / f"{module}.py").read_text())
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    imported |= {
-        f"{node.module}.{name.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        for name in node.names
-    }
-    ours = {one.rpartition(".")[2] for one in imported if one.startswith("expunge_connectors.postgres.")}
-    other_side = {
-        "bundle",
-        "search",
-        "staging",
-        "comparison",
-        "belonging",
-        "evidence",
-        "known",
-        "tombstones",
-        "sharing",
-    }
-    assert not ours & (other_side | {"resolution", "counting", "erasure", "deletion", "mapped", "keytypes", "wording"})
-    assert ours
 
 
 def test_a_role_with_few_rights_can_say_which_database_this_is(company):
