@@ -133,8 +133,8 @@ class _Choice:
             for name, spec in specs.items()
         }
         self._by_member = data_map.controllers[scope.controller].many
-        self._ways: dict[str, Mapping[str, KeyFlow] | None] = {
-            store: data_map.stores[store].ways(store, data_map)
+        self._flows: dict[str, Mapping[str, KeyFlow] | None] = {
+            store: data_map.stores[store].key_flow(store, data_map)
             for store in dict.fromkeys(one for one, _ in self._specs)
         }
         self._needed: dict[Place, frozenset[str]] = {}
@@ -149,7 +149,7 @@ class _Choice:
         """Why the records of some collections cannot go while those of others stay; none if they can."""
         if not left:
             return []
-        if silent := [store for store, known in self._ways.items() if known is None]:
+        if silent := [store for store, known in self._flows.items() if known is None]:
             why = f"the connector of {', '.join(silent)} does not say by which keys its records are found."
             return [self._conflict(why, left)]
         return [*self._leading(asked, left), *self._proving(asked, left), *self._leaning(asked, left)]
@@ -166,14 +166,14 @@ class _Choice:
     def _leading(self, asked: Collection[Place], left: Collection[Place]) -> Iterator[Conflict]:
         """Records that would go and alone lead to some that stay, or are these themselves."""
         for store, name in asked:
-            ways = self._ways_of((store, name))
-            reached = [place for place in left if ways.tells & self._ways_of(place).found_by]
+            flow = self._flow_of((store, name))
+            reached = [place for place in left if flow.lost & self._flow_of(place).incoming]
             if reached:
                 yield self._conflict(
                     f"{store}.{name} leads to {_listed(reached)}: without it a later request would not find these.",
                     reached,
                 )
-            same = [(store, other) for other in sorted(ways.meets) if (store, other) in left]
+            same = [(store, other) for other in sorted(flow.overlaps) if (store, other) in left]
             if same:
                 yield self._conflict(
                     f"what is named as {store}.{name} can be a record of {_listed(same)} as well.", same
@@ -183,7 +183,7 @@ class _Choice:
         """Of a controller with members, records that prove whose a key is, where stores are told proven ones alone."""
         if not self._by_member:
             return
-        proof = {place: (self._specs[place].owner, self._ways_of(place)) for place in self._specs}
+        proof = {place: (self._specs[place].owner, self._flow_of(place)) for place in self._specs}
         checking = {store for (store, _), (owner, _) in proof.items() if owner is not None and owner.column is not None}
         proving = [place for place in asked if (owner := proof[place][0]) is not None and owner.column is not None]
         reached = [place for place in left if place[0] not in checking]
@@ -212,9 +212,9 @@ class _Choice:
             )
         return self._needed[place]
 
-    def _ways_of(self, place: Place) -> KeyFlow:
+    def _flow_of(self, place: Place) -> KeyFlow:
         store, name = place
-        known = self._ways[store]
+        known = self._flows[store]
         assert known is not None
         return known[name]
 

@@ -192,7 +192,7 @@ class StoreSpec(Model):
         """The collections by name. Connectors' models hold them in a field of their own type."""
         raise NotImplementedError(f"{type(self).__name__} does not say which collections it has")
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow] | None:  # noqa: ARG002 - for those that know
+    def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow] | None:  # noqa: ARG002 - for those that know
         """Collection -> how its records are found and what they lead to; logs are absent.
 
         None: this kind of store does not say. Then requests of its controllers cannot be limited to some data types.

@@ -60,13 +60,13 @@ class MemorySpec(StoreSpec):
             if data_type is not None and data_type.on_request is Action.TOMBSTONE and not collection.tombstone:
                 yield here, "the data type is tombstoned: `tombstone` must name the fields"
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - records name identities alone
+    def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - records name identities alone
         """By links and yields."""
         return {
             name: KeyFlow(
                 frozenset(one for one in collection.found_by if not data_map.identities[one].shareable),
                 frozenset() if _stays_whole(collection, data_map) else frozenset(collection.yields),
-                leads=frozenset(collection.yields),
+                outgoing=frozenset(collection.yields),
             )
             for name, collection in self.collections.items()
             if collection.log is None

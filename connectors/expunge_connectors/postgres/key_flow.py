@@ -1,4 +1,4 @@
-"""Ways: by which keys a collection's rows are found, and which keys are lost with them. Pure, over the map alone."""
+"""Key flow: by which keys a table's rows are found, and which keys are lost with them. Pure, over the map alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from expunge_config.datamap import Action, DataMap, KeyFlow
 from expunge_connectors.postgres.table_spec import TableSpec, internal_namespace
 
 
-def ways(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) -> dict[str, KeyFlow]:
-    """The ways of every collection that is no log."""
+def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) -> dict[str, KeyFlow]:
+    """The key flow of every collection that is no log."""
     data = {name: table for name, table in collections.items() if table.log is None}
     led_from: dict[str, set[tuple[str, ...]]] = {name: set() for name in data}
     for name, table in data.items():
@@ -18,7 +18,7 @@ def ways(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) ->
                 led_from[link.lead[0]].add(link.lead[1])
     return {
         name: KeyFlow(
-            frozenset(_found_by(store, name, table, data_map)),
+            frozenset(_incoming(store, name, table, data_map)),
             frozenset()
             if _stays_whole(table, led_from[name], data_map)
             else frozenset(
@@ -27,13 +27,15 @@ def ways(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) ->
                     *(one for one in table.yields if not _known_before(one, table, data)),
                 ]
             ),
-            leads=frozenset([*(internal_namespace(store, name, columns) for columns in led_from[name]), *table.yields]),
+            outgoing=frozenset(
+                [*(internal_namespace(store, name, columns) for columns in led_from[name]), *table.yields]
+            ),
         )
         for name, table in data.items()
     }
 
 
-def _found_by(store: str, name: str, table: TableSpec, data_map: DataMap) -> Iterator[str]:
+def _incoming(store: str, name: str, table: TableSpec, data_map: DataMap) -> Iterator[str]:
     for link in table.found_by:
         if link.lead is not None:
             if link.lead[0] != name:

@@ -10,7 +10,7 @@ from pydantic.functional_validators import BeforeValidator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec
 from expunge_connectors.postgres.dependency_graph import has_path
-from expunge_connectors.postgres.key_flow import ways
+from expunge_connectors.postgres.key_flow import key_flows
 from expunge_connectors.postgres.table_spec import TableSpec
 
 Complaint = tuple[tuple[str, ...], str]
@@ -46,9 +46,9 @@ class PostgresSpec(StoreSpec):
         yield from self._circles()
         yield from self._alike()
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
+    def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
         """By links and yields."""
-        return ways(store, self.collections, data_map)
+        return key_flows(store, self.collections, data_map)
 
     def _link_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
         for index, link in enumerate(table.found_by):

@@ -25,10 +25,10 @@ def self_contained_identities(store: str, data_map: DataMap, spec: RedisSpec) ->
     """Identities of which everything is in this store, and no index: a call that erases here sees all there is."""
     elsewhere: set[str] = set()
     for name, other in data_map.stores.items():
-        ways = None if name == store else other.ways(name, data_map)
-        if name != store and ways is None:  # it does not say
+        flows = None if name == store else other.key_flow(name, data_map)
+        if name != store and flows is None:  # it does not say
             return frozenset()
-        elsewhere.update(*(one.found_by for one in (ways or {}).values()))
+        elsewhere.update(*(one.incoming for one in (flows or {}).values()))
     leading = {keys.namespace for keys in spec.collections.values() if keys.yields is not None}
     return frozenset(data_map.identities) - elsewhere - leading
 

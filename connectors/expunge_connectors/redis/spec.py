@@ -136,12 +136,12 @@ class RedisSpec(StoreSpec):
             if keys.log is None
         ]
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
+    def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
         """By templates; an index leads on to what it names."""
-        meets = overlapping_collections(data_map, self.namings())
+        overlaps = overlapping_collections(data_map, self.namings())
         return {
             name: KeyFlow(
-                frozenset([keys.namespace or ""]), frozenset([keys.yields] if keys.yields else []), meets[name]
+                frozenset([keys.namespace or ""]), frozenset([keys.yields] if keys.yields else []), overlaps[name]
             )
             for name, keys in self.collections.items()
             if keys.log is None

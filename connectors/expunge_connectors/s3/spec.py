@@ -76,11 +76,11 @@ class S3Spec(StoreSpec):
             if objects.log is None
         ]
 
-    def ways(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
+    def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
         """By templates. An object leads nowhere."""
-        meets = overlapping_collections(data_map, self.namings())
+        overlaps = overlapping_collections(data_map, self.namings())
         return {
-            name: KeyFlow(frozenset([objects.template.namespace or ""]), meets=meets[name])
+            name: KeyFlow(frozenset([objects.template.namespace or ""]), overlaps=overlaps[name])
             for name, objects in self.collections.items()
             if objects.log is None
         }

@@ -152,9 +152,9 @@ def _leads_on(context: StepContext, shared: CollectionOutcome, lines: Sequence[C
     if shared.verified is None or not shared.verified.retained or shared.verified.ground != outcomes.SHARED:
         return False
     data_map = context.workspace.data_map
-    ways = data_map.stores[shared.store].ways(shared.store, data_map)
+    flows = data_map.stores[shared.store].key_flow(shared.store, data_map)
     return any(
-        store == shared.store and (ways is None or bool(ways[name].tells & ways[shared.collection].found_by))
+        store == shared.store and (flows is None or bool(flows[name].lost & flows[shared.collection].incoming))
         for store, name in due(lines)
     )
 

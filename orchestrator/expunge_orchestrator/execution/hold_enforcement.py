@@ -84,10 +84,10 @@ class _Keeping:
         named = frozenset(name for name in actions if specs[name].data_type in data_types)
         if not named:
             return named
-        ways = model.ways(store, workspace.data_map)
-        if ways is None:
+        flows = model.key_flow(store, workspace.data_map)
+        if flows is None:
             return frozenset(specs)  # it does not say what shares a record with what
-        kept = named | frozenset(name for name, one in ways.items() if one.meets & named)
+        kept = named | frozenset(name for name, one in flows.items() if one.overlaps & named)
         return kept | connector.needed_by(kept) if isinstance(connector, KnowsDependencies) else kept
 
 

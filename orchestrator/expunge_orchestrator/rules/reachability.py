@@ -54,36 +54,36 @@ class _Paths:
 
     data_map: DataMap
     controller: str
-    ways: Mapping[Place, KeyFlow]
+    flows: Mapping[Place, KeyFlow]
     owned: AbstractSet[Place] | None
 
     @classmethod
     def of(cls, controller: str, data_map: DataMap) -> _Paths | None:
         """None where a store does not say how its records are found: anything may lead anywhere then."""
         mine = collections_in(Scope(controller), data_map)
-        known = {store: data_map.stores[store].ways(store, data_map) for store in mine}
-        ways: dict[Place, KeyFlow] = {}
+        known = {store: data_map.stores[store].key_flow(store, data_map) for store in mine}
+        flows: dict[Place, KeyFlow] = {}
         for store, one in known.items():
             if one is None:
                 return None
-            ways |= {(store, name): one[name] for name in mine[store]}
+            flows |= {(store, name): one[name] for name in mine[store]}
         owned = {
             (store, name)
             for store, specs in mine.items()
             for name, spec in specs.items()
             if spec.owner is not None and spec.owner.column is not None
         }
-        return cls(data_map, controller, ways, owned if data_map.controllers[controller].many else None)
+        return cls(data_map, controller, flows, owned if data_map.controllers[controller].many else None)
 
     def dead(self) -> Iterator[Finding]:
         """What is never found, or has a way that nothing ever takes."""
         reached = self._from(self._nameable())
-        for (store, name), ways in self.ways.items():
-            lost = ways.found_by - self._told(store, reached)
+        for (store, name), flow in self.flows.items():
+            lost = flow.incoming - self._told(store, reached)
             if (store, name) in reached.places:
                 lost = frozenset(one for one in lost if self._kind(one) is IdentityKind.INTERNAL)
             reasons = [self._why(one) for one in sorted(lost)]
-            if not ways.found_by:
+            if not flow.incoming:
                 reasons = ["It is linked by nothing but identities that people share, and those select no record."]
             if reasons:
                 yield Finding(
@@ -100,11 +100,11 @@ class _Paths:
     def lonely(self) -> Iterator[Finding]:
         """What a request finds only if it names the very identifier, while others may be named instead."""
         nameable = self._nameable()
-        yielded = {key for ways in self.ways.values() for key in _leads(ways)}
+        yielded = {key for flow in self.flows.values() for key in _outgoing(flow)}
         everywhere = self._from(nameable).places
         by_start = {one: self._from({one}).places for one in nameable}
-        for (store, name), ways in self.ways.items():
-            itself = sorted((ways.found_by & nameable) - yielded)
+        for (store, name), flow in self.flows.items():
+            itself = sorted((flow.incoming & nameable) - yielded)
             others = sorted(one for one, places in by_start.items() if places and (store, name) not in places)
             if itself and others and (store, name) in everywhere:
                 yield Finding(
@@ -132,12 +132,12 @@ class _Paths:
         places: set[Place] = set()
         while True:
             before = (len(places), len(known), len(proven))
-            for place, ways in self.ways.items():
-                by = ways.found_by & self._told(place[0], _Reached(places, known, proven))
+            for place, flow in self.flows.items():
+                by = flow.incoming & self._told(place[0], _Reached(places, known, proven))
                 if not by:
                     continue
                 places.add(place)
-                leads = _leads(ways)
+                leads = _outgoing(flow)
                 known |= leads
                 # A person's key that a record merely names is no better than one that was given.
                 proven |= {one for one in leads if self._kind(one) is not IdentityKind.PERSON}
@@ -157,7 +157,7 @@ class _Paths:
         return None if identity is None else identity.kind
 
     def _why(self, key: str) -> str:
-        kind, sources = self._kind(key), [place for place, ways in self.ways.items() if key in _leads(ways)]
+        kind, sources = self._kind(key), [place for place, flow in self.flows.items() if key in _outgoing(flow)]
         if kind in {IdentityKind.PERSON, IdentityKind.REUSABLE}:
             return (
                 f"No collection of {self.controller} with an owner `column` is found by `{key}`, so nothing proves"
@@ -168,19 +168,19 @@ class _Paths:
             return f"It is linked to rows of {named or 'a collection of another controller'}, which are never found."
         if sources:
             return f"`{key}` is yielded by {named} alone, which is never found itself."
-        if key in {one for others in self._elsewhere() for one in _leads(others)}:
+        if key in {one for others in self._elsewhere() for one in _outgoing(others)}:
             return f"`{key}` is yielded by collections of other controllers alone, not of {self.controller}."
         return f"Nothing yields `{key}`, and no request may name it: it is of kind `internal`."
 
     def _elsewhere(self) -> Iterator[KeyFlow]:
         for store, spec in self.data_map.stores.items():
-            for name, ways in (spec.ways(store, self.data_map) or {}).items():
-                if (store, name) not in self.ways:
-                    yield ways
+            for name, flow in (spec.key_flow(store, self.data_map) or {}).items():
+                if (store, name) not in self.flows:
+                    yield flow
 
 
-def _leads(ways: KeyFlow) -> frozenset[str]:
-    return ways.leads | ways.tells
+def _outgoing(flow: KeyFlow) -> frozenset[str]:
+    return flow.outgoing | flow.lost
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -34,37 +34,37 @@ def calltrack(tmp_path: Path, **changes: dict[str, Any]) -> DataMap:
     return load(path, REGISTRY.store_specs, REGISTRY.backup_specs)
 
 
-def ways(found: DataMap, store: str = "main") -> dict[str, KeyFlow]:
-    known = found.stores[store].ways(store, found)
+def key_flow(found: DataMap, store: str = "main") -> dict[str, KeyFlow]:
+    known = found.stores[store].key_flow(store, found)
     assert known is not None
     return dict(known)
 
 
 def test_a_tombstoned_person_tells_what_the_tombstone_takes_away(tmp_path: Path) -> None:
-    users = ways(calltrack(tmp_path))["users"]
-    assert users.found_by == {"user_id", "email", "phone"}
-    assert users.tells == {"main.users.id", "user_id", "email", "phone"}
+    users = key_flow(calltrack(tmp_path))["users"]
+    assert users.incoming == {"user_id", "email", "phone"}
+    assert users.lost == {"main.users.id", "user_id", "email", "phone"}
 
 
 def test_a_tombstone_that_leaves_every_way_as_it_was_takes_none_away(tmp_path: Path) -> None:
     harmless = calltrack(tmp_path, users={"tombstone": {"full_name": "'erased'"}})
-    assert ways(harmless)["users"].tells == frozenset()
+    assert key_flow(harmless)["users"].lost == frozenset()
 
 
 def test_rows_lead_to_what_is_linked_to_them_and_leaves_to_nothing(tmp_path: Path) -> None:
-    found = ways(calltrack(tmp_path))
+    found = key_flow(calltrack(tmp_path))
     assert found["messages"] == KeyFlow(frozenset({"main.users.id"}))
-    assert found["user_addresses"].tells == found["addresses"].found_by == {"main.user_addresses.address_id"}
-    assert found["recordings"].tells == {"main.recordings.id", "recording_object"}
+    assert found["user_addresses"].lost == found["addresses"].incoming == {"main.user_addresses.address_id"}
+    assert found["recordings"].lost == {"main.recordings.id", "recording_object"}
     assert "access_log" not in found
 
 
 def test_a_shareable_identity_selects_nothing(tmp_path: Path) -> None:
-    assert ways(calltrack(tmp_path))["leads"].found_by == {"main.callers.id", "email", "phone"}
+    assert key_flow(calltrack(tmp_path))["leads"].incoming == {"main.callers.id", "email", "phone"}
 
 
 @pytest.mark.parametrize(
-    ("links", "tells"),
+    ("links", "lost"),
     [
         ([{"column": "user_id", "of": "users.id"}], set()),
         ([{"column": "user_id", "identity": "user_id"}], set()),
@@ -73,16 +73,16 @@ def test_a_shareable_identity_selects_nothing(tmp_path: Path) -> None:
         ([{"column": "id", "identity": "user_id"}], {"user_id"}),
     ],
 )
-def test_what_led_to_a_row_is_not_news(tmp_path: Path, links: list[dict[str, str]], tells: set[str]) -> None:
+def test_what_led_to_a_row_is_not_news(tmp_path: Path, links: list[dict[str, str]], lost: set[str]) -> None:
     found = calltrack(tmp_path, messages={"found_by": links, "yields": {"user_id": "user_id"}, "created": "sent_at"})
-    assert ways(found)["messages"].tells == tells
+    assert key_flow(found)["messages"].lost == lost
 
 
 def test_keys_and_objects(tmp_path: Path) -> None:
     found = calltrack(tmp_path)
-    assert ways(found, "cache")["session_index"] == KeyFlow(frozenset({"user_id"}), frozenset({"session_token"}))
-    assert ways(found, "cache")["sessions"] == KeyFlow(frozenset({"session_token"}))
-    assert ways(found, "recordings") == {
+    assert key_flow(found, "cache")["session_index"] == KeyFlow(frozenset({"user_id"}), frozenset({"session_token"}))
+    assert key_flow(found, "cache")["sessions"] == KeyFlow(frozenset({"session_token"}))
+    assert key_flow(found, "recordings") == {
         "recordings": KeyFlow(frozenset({"recording_object"})),
         "exports": KeyFlow(frozenset({"user_id"})),
     }
@@ -95,7 +95,7 @@ def test_names_that_can_mean_the_same_record_meet() -> None:
         "other": {"bucket": "elsewhere", "key": "users/{user_id}/face.jpg", **PLAIN},
     }
     found = data_map({"s3": S3Spec.model_validate({"connector": "s3", "collections": objects})})
-    met = {name: one.meets for name, one in ways(found, "s3").items()}
+    met = {name: one.overlaps for name, one in key_flow(found, "s3").items()}
     assert met == {"all": {"faces"}, "faces": {"all"}, "other": frozenset()}
     keys = {
         "whole": {"key": "user:{user_id}", "type": "hash", **PLAIN},
@@ -103,7 +103,7 @@ def test_names_that_can_mean_the_same_record_meet() -> None:
         "twin": {"key": "user:{user_id}", "type": "hash", **PLAIN},
     }
     found = data_map({"redis": RedisSpec.model_validate({"connector": "redis", "collections": keys})})
-    met = {name: one.meets for name, one in ways(found, "redis").items()}
+    met = {name: one.overlaps for name, one in key_flow(found, "redis").items()}
     assert met == {"whole": {"part", "twin"}, "part": {"whole", "twin"}, "twin": {"whole", "part"}}
 
 
@@ -117,8 +117,8 @@ def test_records_in_memory() -> None:
         "notes": {"found_by": {"user_id": "user"}, **PLAIN},
     }
     found = data_map({"memory": MemorySpec.model_validate({"connector": "memory", "collections": collections})})
-    assert ways(found, "memory")["people"].tells == {"user_id", "email"}
-    assert ways(found, "memory")["notes"] == KeyFlow(frozenset({"user_id"}))
+    assert key_flow(found, "memory")["people"].lost == {"user_id", "email"}
+    assert key_flow(found, "memory")["notes"] == KeyFlow(frozenset({"user_id"}))
 
 
 def test_a_shared_row_is_needed_by_those_that_point_to_it_without_a_foreign_key(tmp_path: Path) -> None:
