@@ -72,7 +72,7 @@ class PersonRecords:
             own keys do not vouch for: somebody has to look whose they are. Not among `records`.
     """
 
-    spot: CollectionInfo
+    info: CollectionInfo
     records: int
     kept: int
     until: date | None
@@ -92,7 +92,7 @@ class PersonLocation:
     Attributes:
         number: Place in the list, from 1.
         ambiguity: Why it is nobody certain; then nothing is counted.
-        holdings: Every collection of the scope, those that hold nothing too; empty where ambiguous.
+        per_collection: Every collection of the scope, those that hold nothing too; empty where ambiguous.
         unfollowed: So many identifiers in the records lead to other people as well, and were not followed.
         unfinished: Batch -> places in which it left something: requests about perhaps the same person that began to
             erase and are not done, or were cancelled half-way. What led to the rest may be gone.
@@ -100,7 +100,7 @@ class PersonLocation:
 
     number: int
     ambiguity: Ambiguity | None
-    holdings: tuple[PersonRecords, ...]
+    per_collection: tuple[PersonRecords, ...]
     unfollowed: int
     unfinished: Mapping[str, frozenset[Place]]
 
@@ -111,7 +111,7 @@ class PersonLocation:
             return LocateResult.AMBIGUOUS
         if self.unfinished:
             return LocateResult.INCOMPLETE
-        return LocateResult.NOT_FOUND if all(one.empty for one in self.holdings) else LocateResult.HELD
+        return LocateResult.NOT_FOUND if all(one.empty for one in self.per_collection) else LocateResult.HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class Location:
 
     Attributes:
         looked_at: Store -> its own clock when it was looked at.
-        spots: Every collection that was looked into.
-        data_types: Those of the spots: purpose, categories, how long, and what a request for erasure would do.
+        collections: Every collection that was looked into.
+        data_types: Those of the collections: purpose, categories, how long, and what a request for erasure would do.
         logs: All of the map; they belong to no controller.
         copies: Backup copies of these stores that may hold what is or was there, as listed now.
         unseen_copies: Copies known from before that the listings neither show nor prove gone.
@@ -155,7 +155,7 @@ class Location:
     operator: Operator
     looked_at: Mapping[str, datetime]
     people: tuple[PersonLocation, ...]
-    spots: tuple[CollectionInfo, ...]
+    collections: tuple[CollectionInfo, ...]
     data_types: Mapping[str, DataType]
     logs: tuple[LogNotice, ...]
     copies: tuple[BackupCopy, ...] = field(repr=False)
@@ -186,16 +186,16 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
     workspace.refuse_errors()
     data_map = workspace.data_map
     seen = look_up(dict(enumerate(people, start=1)), workspace, scope)
-    spots = tuple(spots_in(scope, data_map))
+    collections = tuple(collection_infos(scope, data_map))
     listings = backup_copies.observe(workspace.backups, workspace.ledger)
     stores = frozenset(seen.cutoffs)
     return Location(
         scope=scope,
         operator=data_map.operator,
         looked_at=seen.cutoffs,
-        people=tuple(_people(seen, spots, grounds_of(data_map))),
-        spots=spots,
-        data_types={name: data_map.data_types[name] for name in sorted({spot.data_type for spot in spots})},
+        people=tuple(_people(seen, collections, grounds_of(data_map))),
+        collections=collections,
+        data_types={name: data_map.data_types[name] for name in sorted({info.data_type for info in collections})},
         logs=tuple(LogNotice(*one) for one in logs_in(data_map)),
         copies=tuple(backup_copies.possibly_containing(listings, seen.cutoffs)),
         unseen_copies=tuple(one for one in backup_copies.unseen(listings, workspace.ledger) if one.store in stores),
@@ -207,7 +207,7 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
     )
 
 
-def spots_in(scope: Scope, data_map: DataMap) -> Iterator[CollectionInfo]:
+def collection_infos(scope: Scope, data_map: DataMap) -> Iterator[CollectionInfo]:
     """Every collection of the controller."""
     for store, specs in collections_in(scope, data_map).items():
         for name, spec in specs.items():
@@ -224,7 +224,7 @@ def others_than(scope: Scope, data_map: DataMap) -> Iterator[OtherController]:
         yield OtherController(label, controller.name, tuple(sorted({str(spec.data_type) for spec in specs})))
 
 
-def _people(seen: SubjectLookup, spots: Sequence[CollectionInfo], grounds: Grounds) -> Iterator[PersonLocation]:
+def _people(seen: SubjectLookup, collections: Sequence[CollectionInfo], grounds: Grounds) -> Iterator[PersonLocation]:
     counts: dict[str, Counts] = dict(seen.counts())
     begun = concurrent_requests.started(seen.workspace, seen.scope, {one.number: one.keys for one in seen.subjects})
     for number, resolved in seen.resolved.items():
@@ -235,24 +235,24 @@ def _people(seen: SubjectLookup, spots: Sequence[CollectionInfo], grounds: Groun
         for one in seen.left.get(number, ()):
             if places := one.doubtful if one.proven else one.places:
                 unfinished[one.batch] = unfinished.get(one.batch, frozenset()) | places
-        holdings = (holding(spot, _tally(counts, number, spot), grounds) for spot in spots)
-        yield PersonLocation(number, None, tuple(holdings), resolved.unfollowed, unfinished)
+        per_collection = (person_records(info, _tally(counts, number, info), grounds) for info in collections)
+        yield PersonLocation(number, None, tuple(per_collection), resolved.unfollowed, unfinished)
 
 
-def _tally(counts: Mapping[str, Counts], number: int, spot: CollectionInfo) -> RecordCounts:
-    tally = counts[spot.store].get(number, {}).get(spot.collection)
+def _tally(counts: Mapping[str, Counts], number: int, info: CollectionInfo) -> RecordCounts:
+    tally = counts[info.store].get(number, {}).get(info.collection)
     if tally is None:
-        raise TerminalError(f"{spot.name}: the store did not say what it holds there.")
+        raise TerminalError(f"{info.name}: the store did not say what it holds there.")
     return tally
 
 
-def holding(spot: CollectionInfo, tally: RecordCounts, grounds: Grounds) -> PersonRecords:
+def person_records(info: CollectionInfo, tally: RecordCounts, grounds: Grounds) -> PersonRecords:
     """What a tally as of now says to somebody who asks what is held."""
     return PersonRecords(
-        spot,
+        info,
         records=tally.due + tally.retained,
         kept=tally.retained,
         until=tally.until,
-        ground=ground_of(tally, spot.store, spot.collection, grounds) if tally.retained else None,
+        ground=ground_of(tally, info.store, info.collection, grounds) if tally.retained else None,
         unsure=tally.newer,
     )

@@ -74,7 +74,7 @@ def location_view(found: Location) -> dict[str, object]:
         "people": [_located(one) for one in found.people],
         "collections": [
             {"store": one.store, "collection": one.collection, "dataType": one.data_type, "foundBy": list(one.found_by)}
-            for one in found.spots
+            for one in found.collections
         ],
         "dataTypes": {
             name: {
@@ -124,15 +124,15 @@ def _located(one: PersonLocation) -> dict[str, object]:
         ],
         "held": [
             {
-                "store": held.spot.store,
-                "collection": held.spot.collection,
-                "dataType": held.spot.data_type,
+                "store": held.info.store,
+                "collection": held.info.collection,
+                "dataType": held.info.data_type,
                 "records": held.records,
                 "keptOnErasure": held.kept,
                 "until": held.until and held.until.isoformat(),
                 "ground": held.ground,
                 "unsure": held.unsure,
             }
-            for held in one.holdings
+            for held in one.per_collection
         ],
     }

@@ -165,7 +165,7 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     """
     if issued_at.tzinfo is None:
         raise StatementError("the time of issue has no time zone")
-    told = body if isinstance(body, EncodedBody) else EncodedBody.of(body)
+    encoded = body if isinstance(body, EncodedBody) else EncodedBody.of(body)
     digests = sorted({json_fields.hex_digest(one, "a subject's digest") for one in subjects})
     if not digests:
         raise StatementError("the subjects are missing")
@@ -187,7 +187,7 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
         f'"prev":{_quoted(before)},"seq":{seq},"series":"{series}"}},'
         f'"predicateType":"{PREDICATE_TYPE}","subject":[{named}]}}'
     )
-    return b"".join((_BEFORE_BODY, told.canonical, after.encode()))
+    return b"".join((_BEFORE_BODY, encoded.canonical, after.encode()))
 
 
 @lru_cache(maxsize=16)  # a chunk's statements have one time

@@ -46,8 +46,8 @@ def test_an_account_holder_is_found_in_every_collection(
     assert records(one) == ann.left(inspector)
     assert records(one)["main.messages"] == 3
     assert (one.answer, one.ambiguity, one.unfollowed, one.unfinished) == (LocateResult.HELD, None, 0, {})
-    assert {held.unsure for held in one.holdings} == {0}
-    assert found.spots == tuple(held.spot for held in one.holdings)
+    assert {held.unsure for held in one.per_collection} == {0}
+    assert found.collections == tuple(held.info for held in one.per_collection)
     assert found.looked_at.keys() == {"main", "recordings", "cache"}
 
 
@@ -82,21 +82,21 @@ def test_what_a_request_for_erasure_would_leave_is_told_with_its_ground(
         issued,
     )
     found = located(module_installation, ann.csv, ann.controller)
-    (invoices,) = [held for held in the_one(found).holdings if held.spot.name == "main.invoices"]
+    (invoices,) = [held for held in the_one(found).per_collection if held.info.name == "main.invoices"]
     assert (invoices.records, invoices.kept) == (2, 1)
     assert invoices.ground == found.data_types["invoices"].ground
     assert invoices.until is not None
     assert invoices.until.year == issued.year + 10
-    assert invoices.spot.found_by == ("public.invoices.user_id is users.id",)
-    (messages,) = [held for held in the_one(found).holdings if held.spot.name == "main.messages"]
+    assert invoices.info.found_by == ("public.invoices.user_id is users.id",)
+    (messages,) = [held for held in the_one(found).per_collection if held.info.name == "main.messages"]
     assert (messages.kept, messages.ground, messages.until) == (0, None, None)
 
 
 def test_how_records_are_linked_is_told_of_every_store(module_installation: Installation) -> None:
     told = {
-        spot.name: list(spot.found_by)
+        info.name: list(info.found_by)
         for controller in ("calltrack", "client:42")
-        for spot in located(module_installation, "phone\n+4930123450\n", controller).spots
+        for info in located(module_installation, "phone\n+4930123450\n", controller).collections
     }
     assert all(told.values())
     assert told["main.users"] == [
@@ -117,8 +117,8 @@ def test_what_only_an_identifier_leads_to_and_nothing_vouches_for_is_unsure(
     inspector.sql("UPDATE marketing_optouts SET created_at = now() + interval '1 day' WHERE email = %s", ann.email)
     (held,) = [
         one
-        for one in the_one(located(module_installation, ann.csv, ann.controller)).holdings
-        if one.spot.name == "main.marketing_optouts"
+        for one in the_one(located(module_installation, ann.csv, ann.controller)).per_collection
+        if one.info.name == "main.marketing_optouts"
     ]
     assert (held.records, held.unsure) == (0, 1)
     assert not held.empty
@@ -210,7 +210,7 @@ def test_of_somebody_ambiguous_nothing_is_counted(
     person = "user_id" if case.controller == "calltrack" else "caller_id"
     csv = as_csv(case.columns, {person: str(case.bystander.id)})
     unclear, clear = located(module_installation, csv, case.controller).people
-    assert (unclear.answer, unclear.ambiguity, unclear.holdings) == (LocateResult.AMBIGUOUS, case.reason, ())
+    assert (unclear.answer, unclear.ambiguity, unclear.per_collection) == (LocateResult.AMBIGUOUS, case.reason, ())
     assert records(clear) == case.bystander.left(inspector)
 
 

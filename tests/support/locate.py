@@ -24,4 +24,4 @@ def the_one(location: Location) -> PersonLocation:
 
 
 def records(one: PersonLocation) -> dict[str, int]:
-    return {held.spot.name: held.records for held in one.holdings}
+    return {held.info.name: held.records for held in one.per_collection}

@@ -106,8 +106,10 @@ def guess(shape: str, known: Sequence[StoreDraft]) -> Guess | None:
 
 def _yielded(known: Sequence[StoreDraft]) -> frozenset[str]:
     """The identities that some proposed collection tells."""
-    told = [one.entries.get("yields") for draft in known for one in draft.collections]
-    return frozenset(str(name) for one in told if one is not None for name in (one if isinstance(one, dict) else [one]))
+    yields = [one.entries.get("yields") for draft in known for one in draft.collections]
+    return frozenset(
+        str(name) for one in yields if one is not None for name in (one if isinstance(one, dict) else [one])
+    )
 
 
 def why_not_a_template(shape: str) -> str:

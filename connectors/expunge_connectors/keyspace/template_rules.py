@@ -95,7 +95,7 @@ def require_unambiguous_names(store: str, name: str, templates: Iterable[Templat
     Raises:
         MisspelledMemberError: It holds the character that ends it in a template, or nothing does.
     """
-    if not all(template.tells_apart(scope.member or "") for template in templates):
+    if not all(template.distinguishes(scope.member or "") for template in templates):
         raise UnknownMemberError(
             f"Store {store}, collection {name}: where the controller's member ends in a name cannot be told.",
             remedy="Use a delimiter beside `{controller}` that no member holds, and name the records anew.",

@@ -97,7 +97,7 @@ class Template:
 
         return _PLACE.sub(put, self.text)
 
-    def tells_apart(self, member: str) -> bool:
+    def distinguishes(self, member: str) -> bool:
         """Whether this member's keys are nobody else's: beside another place something ends it that it does not hold.
 
         `client:{controller}:doc:{token}` with the member `4:doc:x` would name what the member `4` has as `x:doc:…`.

@@ -39,9 +39,9 @@ def count(
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
     nothing = dict.fromkeys(store.scoped, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
-    told = answers(search, "count", partial(_bundled, search)) if search.staged.few and store.scoped else None
+    combined = answers(search, "count", partial(_bundled, search)) if search.staged.few and store.scoped else None
     seen: dict[tuple[int, int, int, date | None, str | None], RecordCounts] = {}  # there are few different ones
-    for name, number, due, retained, newer, until in _one_by_one(search) if told is None else told:
+    for name, number, due, retained, newer, until in _one_by_one(search) if combined is None else combined:
         shared = retained and store.scoped[name].spec.sharing is not None
         tally = (due, retained, newer, until, "shared" if shared else None)
         if tally not in seen:
@@ -56,7 +56,7 @@ def _bundled(search: Search) -> sql.Composed:
         ways = search_paths(bundle.search, mapped.selecting)
         if ways and mapped.leads:
             bundle.keep(mapped, _found(bundle.search, mapped, ways))
-        bundle.tell(_statement(bundle.search, mapped, ways))
+        bundle.add(_statement(bundle.search, mapped, ways))
     return bundle.statement()
 
 

@@ -50,9 +50,9 @@ def resolve(
     A person found by a reusable identifier leads on only once the person's own key is asked about, and a row found
     through a shareable identity yields, so that it can help to agree, but leads nowhere.
     """
-    telling = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
-    leads_on = closure(_leading_to(store), telling)
-    on_the_way = telling | leads_on
+    reporting = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
+    leads_on = closure(_leading_to(store), reporting)
+    on_the_way = reporting | leads_on
     links = {link.namespace for name in on_the_way for link in store.scoped[name].links}
     if not any(key.namespace in links for subject in subjects for key in subject.keys):
         return []
@@ -61,23 +61,23 @@ def resolve(
     known = _Keys()
     rows = None
     if search.staged.few and not any(map(shared_values.is_declared_unique, store.scoped.values())):
-        rows = answers(search, "resolve", partial(_bundled, search, telling, leads_on))
+        rows = answers(search, "resolve", partial(_bundled, search, reporting, leads_on))
     if rows is None:
-        return list(_one_by_one(search, telling, leads_on, known))
-    made = {name: known.made(store.scoped[name]) for name in telling}
+        return list(_one_by_one(search, reporting, leads_on, known))
+    made = {name: known.made(store.scoped[name]) for name in reporting}
     return [one for name, *row in rows for one in _yields(name, made[name], row, known)]
 
 
-def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
+def _bundled(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
     """Every collection's yields in one statement; a value in it is an array, as those with several values are."""
     bundle = CombinedQuery.of(search)
     width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
     for mapped in search.store.scoped.values():
         name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
-        ways = search_paths(bundle.search, mapped.links) if mapped.name in telling | leads_on else []
+        ways = search_paths(bundle.search, mapped.links) if mapped.name in reporting | leads_on else []
         if ways and (mapped.name in leads_on or mapped.own):
             bundle.keep(mapped, _found(bundle.search, mapped, ways))
-        if ways and mapped.name in telling:
+        if ways and mapped.name in reporting:
             several = [source.several for source, _ in mapped.yields.values()] + [False] * len(_reported(mapped))
             values_ = [
                 sql.SQL("{}::text[]" if one else "ARRAY[{}]::text[]").format(value)
@@ -85,30 +85,30 @@ def _bundled(search: Search, telling: AbstractSet[str], leads_on: AbstractSet[st
             ]
             padding = [sql.SQL("NULL::text[]")] * (width - len(values_))
             rows = _rows(bundle.search, mapped, ways)
-            bundle.tell(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows))
+            bundle.add(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows))
         else:
             # Of no row: a table that may not be read is not one that says nothing.
             nothing = [sql.SQL("NULL::text[]")] * width
             empty = sql.SQL("SELECT {}, NULL::integer, NULL::text, NULL::text, {} FROM {} WHERE false")
-            bundle.tell(empty.format(name, comma_list(*nothing), mapped.table.identifier))
+            bundle.add(empty.format(name, comma_list(*nothing), mapped.table.identifier))
     return bundle.statement()
 
 
 def _one_by_one(
-    search: Search, telling: AbstractSet[str], leads_on: AbstractSet[str], known: _Keys
+    search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str], known: _Keys
 ) -> Iterator[DiscoveredKey]:
     store = search.store
     unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             ways = search_paths(search, mapped.links)
-            if not ways or mapped.name not in telling | leads_on:
+            if not ways or mapped.name not in reporting | leads_on:
                 unread[mapped.name] = mapped.table.identifier
                 continue
             if mapped.name in leads_on or mapped.own or shared_values.is_declared_unique(mapped):
                 search.keep("resolve", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
-            if mapped.name in telling and search.found.get(mapped.name) != 0:
-                yield from _told(search, mapped, ways, known)
+            if mapped.name in reporting and search.found.get(mapped.name) != 0:
+                yield from _discovered(search, mapped, ways, known)
     with translated(store.name):
         probe(search.connection, store.name, unread)
 
@@ -205,7 +205,9 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
     return sql.SQL("('[' || {} || ']')").format(quoted)
 
 
-def _told(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], known: _Keys) -> Iterator[DiscoveredKey]:
+def _discovered(
+    search: Search, mapped: BoundTable, ways: Sequence[SearchPath], known: _Keys
+) -> Iterator[DiscoveredKey]:
     statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways))
     shared = shared_values.shared(search, mapped)
     made = known.made(mapped)

@@ -122,8 +122,8 @@ def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
     if data_type is None:
         return
     if data_type.on_request is Action.RETAIN and table.start is None:
-        told = "`start` must name the column in which its period starts, one of the table itself"
-        yield (), f"the data type is retained: {told} (docs/data-map.md says what to do where it has none)"
+        needed = "`start` must name the column in which its period starts, one of the table itself"
+        yield (), f"the data type is retained: {needed} (docs/data-map.md says what to do where it has none)"
     if data_type.on_request is Action.TOMBSTONE and not table.tombstone:
         yield (), "the data type is tombstoned: `tombstone` must say what stands in which column"
     if data_type.on_request is not Action.TOMBSTONE and table.tombstone:

@@ -110,7 +110,7 @@ class Link(Model):
         return self.each or self.path is not None
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """`email is email`, `doc.contacts.mail holds email`, `caller_id is callers.id`."""
         if self.lead is not None:
             collection, columns = self.lead
@@ -180,7 +180,7 @@ class TableSpec(CollectionSpec):
 
     def found_by_text(self) -> Sequence[str]:
         """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
-        return [f"{self.table}.{link.told}" for link in self.found_by]
+        return [f"{self.table}.{link.text}" for link in self.found_by]
 
 
 def internal_namespace(store: str, collection: str, columns: Sequence[str]) -> str:

@@ -114,8 +114,8 @@ def _filled(place: re.Match[str]) -> str:
 def acl_dryrun(conversation: PipelineClient, collection: str | None, user: str, words: Sequence[str]) -> str | None:
     """None where the user may run this; otherwise what the server says, which names only what we made up."""
     answer = conversation.ask([Command(collection, ("ACL", "DRYRUN", user, *words))])[0]
-    told = text(answer)
-    return None if answer is True or told.upper() == "OK" else told
+    reply = text(answer)
+    return None if answer is True or reply.upper() == "OK" else reply
 
 
 def text(answer: Any) -> str:  # noqa: ANN401 - bytes or text, as the driver has it

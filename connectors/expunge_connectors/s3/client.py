@@ -151,9 +151,9 @@ class Service:
         same second as the cutoff counts as newer and stays.
         """
         place = f"bucket {bucket}"
-        return self._told(place, self.must(place, "head_bucket", Bucket=bucket))
+        return self._time_of(place, self.must(place, "head_bucket", Bucket=bucket))
 
-    def _told(self, place: str | None, answer: Answer) -> datetime:
+    def _time_of(self, place: str | None, answer: Answer) -> datetime:
         raw = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         try:
             return parsedate_to_datetime(str(raw)).astimezone(UTC)
@@ -179,7 +179,7 @@ class Service:
             if bucket not in created:
                 raise TerminalError(f"Store {self.name}: the account has no bucket {bucket}.")
             parts[f"bucket {bucket}"] = created[bucket].strftime("%Y-%m-%dT%H:%M:%SZ")
-        return parts, self._told(None, answer)
+        return parts, self._time_of(None, answer)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""

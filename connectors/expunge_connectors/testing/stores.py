@@ -359,7 +359,7 @@ def _calls(
 
 def _assert_silent(error: ConnectorError, harness: StoreHarness) -> None:
     """The error, and its traceback as Python prints it, hold no value of a person."""
-    told = "".join([*traceback.format_exception(error), str(error), repr(error), error.message, error.remedy or ""])
+    text = "".join([*traceback.format_exception(error), str(error), repr(error), error.message, error.remedy or ""])
     for person in (harness.first, harness.second, harness.bystander):
         for secret in person.secrets:
-            assert secret not in told, "an error repeats a value"
+            assert secret not in text, "an error repeats a value"

@@ -91,10 +91,10 @@ def run(arguments: Sequence[str]) -> int:
         )
         return UsageError.exit_code
     except typer.TyperException as error:
-        if told := error.format_message():  # otherwise the help was shown, because nothing was typed
+        if message := error.format_message():  # otherwise the help was shown, because nothing was typed
             meant = None if typed is None or typed in VERBS else _meant(typed)
             remedy = "`--help` after a command explains it." if meant is None else f"Did you mean `expunge {meant}`?"
-            output.print_error(_without_words(told, arguments), remedy)
+            output.print_error(_without_words(message, arguments), remedy)
         return UsageError.exit_code
     except (typer.Abort, KeyboardInterrupt):
         outcome = exit_codes.INTERRUPTED

@@ -40,8 +40,8 @@ def approve(
             approval.approve(connection, batch_by_uid(connection, batch), digest, current_actor(settings))
         with reading(workspace.ledger) as connection:
             approved = batch_by_uid(connection, batch)
-            told = plan_view(connection, approved)
+            view = plan_view(connection, approved)
     if as_json:
-        output.emit({**told, "approvedBy": current_actor(settings)})
+        output.emit({**view, "approvedBy": current_actor(settings)})
     else:
         output.console().print(f"Approved by {current_actor(settings)}. To carry it out: expunge erase {approved.uid}")

@@ -45,6 +45,6 @@ def cancel(batch: Batch, as_json: output.Json = False) -> None:
         erase_verb.attach(workspace, chosen, only=chosen.id)
         with reading(workspace.ledger) as connection:
             batch_control.refuse_too_late(connection, chosen)
-        told = erase_verb.report(workspace, chosen, as_json=as_json)
-    if told["state"] == BatchState.FAILED:
-        erase_verb.refuse_unfinished(told)
+        view = erase_verb.report(workspace, chosen, as_json=as_json)
+    if view["state"] == BatchState.FAILED:
+        erase_verb.refuse_unfinished(view)

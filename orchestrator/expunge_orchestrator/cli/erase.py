@@ -86,38 +86,38 @@ def report(workspace: Workspace, batch: Batch, *, as_json: bool) -> dict[str, An
     """Show how a batch is now, and return it as machines are told."""
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
-    told = batch_view(workspace, again)
+    view = batch_view(workspace, again)
     if as_json:
-        output.emit(told)
+        output.emit(view)
     else:
-        status_verb.show(told)
-    return told
+        status_verb.show(view)
+    return view
 
 
-def refuse_unfinished(told: Mapping[str, Any]) -> None:
+def refuse_unfinished(view: Mapping[str, Any]) -> None:
     """End with an error unless nothing due was left of anybody.
 
     Raises:
         WaitingError: Somebody paused the batch.
         NotErasedError: It failed, was cancelled, or somebody in it is ambiguous.
     """
-    uid, outcomes = told["batch"], told["outcomes"]
-    if told["state"] == BatchState.PAUSED:
+    uid, outcomes = view["batch"], view["outcomes"]
+    if view["state"] == BatchState.PAUSED:
         raise BatchBlockedError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
-    if told["state"] == BatchState.ON_HOLD:
+    if view["state"] == BatchState.ON_HOLD:
         raise BatchBlockedError(
             f"Batch {uid}: {output.people(outcomes.get(Result.ON_HOLD.value, 0))} on hold.",
             remedy="When the hold is lifted or has run out, `expunge run-due` goes on.",
         )
-    if told["state"] in RUNNING:
-        stuck = any(one["state"] == ChunkState.FAILED for one in told["chunks"])
+    if view["state"] in RUNNING:
+        stuck = any(one["state"] == ChunkState.FAILED for one in view["chunks"])
         raise NotErasedError(
             f"Batch {uid} is not finished: {output.people(outcomes.get('open', 0))} open.",
             remedy=f"Mend what the failure names, then: expunge retry {uid}"
             if stuck
             else "`expunge run-due` goes on with it as soon as it can.",
         )
-    if told["state"] == BatchState.FAILED:
+    if view["state"] == BatchState.FAILED:
         raise NotErasedError(
             f"Batch {uid} failed; nobody in its failed chunks is called erased.",
             remedy=f"Mend what the failure names, then: expunge retry {uid}",
@@ -129,7 +129,7 @@ def refuse_unfinished(told: Mapping[str, Any]) -> None:
         )
     if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(
-            f"{refused} of {output.people(told['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"
+            f"{refused} of {output.people(view['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"
             " theirs was touched.",
             remedy="Find out who is meant and ask again with an identifier that only this person has.",
         )

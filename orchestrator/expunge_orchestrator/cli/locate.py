@@ -78,7 +78,9 @@ def show(found: Location) -> None:
     out = output.console()
     for one in found.people:
         _show_person(one, str(found.scope))
-    held = {spot.data_type for one in found.people for spot in (line.spot for line in one.holdings if not line.empty)}
+    held = {
+        info.data_type for one in found.people for info in (line.info for line in one.per_collection if not line.empty)
+    }
     rows = [
         (
             name,
@@ -101,14 +103,14 @@ def _show_person(one: PersonLocation, controller: str) -> None:
     if one.ambiguity is not None:
         out.print(f"[bold]{escape(title)}[/]: ambiguous; nothing was counted: {escape(one.ambiguity.value)}.")
         return
-    unsure = any(held.unsure for held in one.holdings)
-    if rows := [_row(held, unsure=unsure) for held in one.holdings if not held.empty]:
+    unsure = any(held.unsure for held in one.per_collection)
+    if rows := [_row(held, unsure=unsure) for held in one.per_collection if not held.empty]:
         counted = ("records", "unsure") if unsure else ("records",)
         columns = ("collection", "data type", *counted, "kept on erasure", "ground", "found by")
         out.print(output.table(title, columns, rows))
     else:
         out.print(f"[bold]{escape(title)}[/]: nothing is held.")
-    if rows and (empty := [held.spot.name for held in one.holdings if held.empty]):
+    if rows and (empty := [held.info.name for held in one.per_collection if held.empty]):
         out.print(f"Looked into, and nothing there: {escape(', '.join(empty))}")
     if unsure:
         out.print(
@@ -128,12 +130,12 @@ def _show_person(one: PersonLocation, controller: str) -> None:
 def _row(held: PersonRecords, *, unsure: bool) -> tuple[object, ...]:
     until = "" if held.until is None else f"; until {held.until.isoformat()}"
     return (
-        held.spot.name,
-        held.spot.data_type,
+        held.info.name,
+        held.info.data_type,
         *((held.records, held.unsure) if unsure else (held.records,)),
         held.kept,
         f"{held.ground or ''}{until}",
-        "\n".join(held.spot.found_by),
+        "\n".join(held.info.found_by),
     )
 
 

@@ -49,9 +49,9 @@ def plan(people: People, controller: Controller, data_type: DataTypes = None, as
     with opened(load_settings(), installed()) as workspace:
         made = make(workspace, people, controller, data_type)
         with reading(workspace.ledger) as connection:
-            told = plan_view(connection, made)
+            view = plan_view(connection, made)
     if as_json:
-        output.emit(told)
+        output.emit(view)
     else:
         show(made)
         if made.state is BatchState.PLANNED:
@@ -68,9 +68,9 @@ def make(workspace: Workspace, source: str, controller: str, data_types: Sequenc
         return planner.create_plan(workspace, listed, scope, done, chosen)
 
 
-def limit(told: Mapping[str, Any]) -> str:
+def limit(view: Mapping[str, Any]) -> str:
     """What a request is limited to, to be put after its title; nothing if it is not."""
-    return f", only {', '.join(told['dataTypes'])}" if told.get("dataTypes") else ""
+    return f", only {', '.join(view['dataTypes'])}" if view.get("dataTypes") else ""
 
 
 def show(batch: Batch) -> None:

@@ -37,5 +37,5 @@ def resume(batch: Batch, as_json: output.Json = False) -> None:
             chosen = batch_by_uid(connection, batch)
         resumed = beginning.resume(workspace, chosen, current_actor(settings))
         erase_verb.carry_out(workspace, resumed)
-        told = erase_verb.report(workspace, resumed, as_json=as_json)
-    erase_verb.refuse_unfinished(told)
+        view = erase_verb.report(workspace, resumed, as_json=as_json)
+    erase_verb.refuse_unfinished(view)

@@ -65,8 +65,8 @@ def retry(
                 remedy=f"expunge status {chosen.uid} shows how far it is.",
             )
         erase_verb.carry_out(workspace, chosen)
-        told = erase_verb.report(workspace, chosen, as_json=as_json)
-    erase_verb.refuse_unfinished(told)
+        view = erase_verb.report(workspace, chosen, as_json=as_json)
+    erase_verb.refuse_unfinished(view)
 
 
 def _confirm(workspace: Workspace, batch: Batch, people: int, confirm: str | None) -> None:

@@ -79,8 +79,8 @@ def run_due(as_json: output.Json = False) -> None:
         if released:
             output.console().print(f"Taken up after a hold: {output.people(released)}.")
         if notices.waiting or notices.given_up:
-            told = f"Notices not delivered: {notices.waiting} tried again later, {notices.given_up} given up."
-            output.console().print(told)
+            undelivered = f"Notices not delivered: {notices.waiting} tried again later, {notices.given_up} given up."
+            output.console().print(undelivered)
     if failed:
         raise NotErasedError(
             f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."

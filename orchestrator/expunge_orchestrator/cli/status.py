@@ -70,8 +70,8 @@ def status(
         output.emit({"batches": listed, "requestsPutOff": put_off})
         return
     for waiting in put_off:
-        told = f"[red]{waiting['request']}[/] could not be begun: {escape(str(waiting['failure']))}"
-        output.console().print(told, soft_wrap=True)
+        text = f"[red]{waiting['request']}[/] could not be begun: {escape(str(waiting['failure']))}"
+        output.console().print(text, soft_wrap=True)
     if not listed:
         output.console().print("No batches yet: expunge plan PEOPLE.csv --controller …")
         return
@@ -105,8 +105,8 @@ def show(report: dict[str, Any]) -> None:
             out.print("?: not known, since somebody of whom this was found has not been verified")
     else:
         out.print(f"[bold]{escape(title)}[/]")
-    told = ", ".join(f"{number} {name}" for name, number in sorted(report["outcomes"].items()))
-    out.print(f"People: {told}")
+    text = ", ".join(f"{number} {name}" for name, number in sorted(report["outcomes"].items()))
+    out.print(f"People: {text}")
     for reason, number in report["reasons"].items():
         out.print(f"  {number}: {escape(reason)}")
     for chunk in report["chunks"]:

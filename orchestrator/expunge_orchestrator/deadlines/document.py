@@ -50,14 +50,14 @@ def document(clocks: Deadlines) -> dict[str, object]:
 
 def as_text(clocks: Deadlines) -> list[str]:
     """The clocks in words, one line each, what ends first marked; then the warning, if there is one."""
-    told = []
+    lines = []
     for one in clocks.all:
         moved = f" (moved from {one.fell_on})" if one.fell_on and one.extension is None else ""
         longer = f", extended from {one.last_day}: {one.extension.reason}" if one.extension else ""
         first = "  <- first" if one is clocks.first and len(clocks.all) > 1 else ""
-        told.append(f"{_NAMES[one.kind]}: {one.ends_on}{moved}{longer} ({clocks.spec.time_zone}). {one.ground}{first}")
+        lines.append(f"{_NAMES[one.kind]}: {one.ends_on}{moved}{longer} ({clocks.spec.time_zone}). {one.ground}{first}")
     warned = warning(clocks)
-    return [*told, *([] if warned is None else [str(warned)])]
+    return [*lines, *([] if warned is None else [str(warned)])]
 
 
 def _clock(clocks: Deadlines, one: Deadline) -> dict[str, object]:

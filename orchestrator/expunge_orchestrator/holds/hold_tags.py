@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger.suppression_tags import Tagger
 _AT_ONCE = 500
 
 
-def holding_items(
+def matching_items(
     connection: sa.Connection, chunk_id: int, hold_ids: Collection[int], persons: Collection[str]
 ) -> list[tuple[int, int]]:
     """(hold, item) for the people of a chunk whom these holds know by any tag of theirs."""
@@ -38,7 +38,7 @@ def holding_items(
     return [(hold_id, item_id) for hold_id, item_id in rows]
 
 
-def holding_keys(
+def matching_keys(
     connection: sa.Connection,
     people: Mapping[int, Collection[SubjectKey]],
     hold_ids: Collection[int],

@@ -219,7 +219,7 @@ def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they ar
     if not applying:
         return {}
     by_people = [one.id for one in applying if one.people]
-    pairs = hold_tags.holding_items(connection, chunk_id, by_people, persons) if by_people else []
+    pairs = hold_tags.matching_items(connection, chunk_id, by_people, persons) if by_people else []
     return _held(applying, pairs, people)
 
 
@@ -234,7 +234,7 @@ def held_people(
     applying = [one for one in in_force(connection) if one.concerns(scope)]
     if not applying:
         return {}
-    pairs = hold_tags.holding_keys(connection, people, [one.id for one in applying if one.people], persons, tagger)
+    pairs = hold_tags.matching_keys(connection, people, [one.id for one in applying if one.people], persons, tagger)
     return _held(applying, pairs, people)
 
 

@@ -25,7 +25,7 @@ class Event(StrEnum):
     UNFREEZE = "account.unfreeze"
 
     @property
-    def told(self) -> str:
+    def stored(self) -> str:
         """As `request.told` keeps it."""
         return self.value.partition(".")[2]
 
@@ -64,9 +64,9 @@ def due(request: Request, batch: Batch | None, results: Mapping[str, int]) -> li
         results: Outcome -> number of people, of that batch.
     """
     events = [] if request.told else [NotifiedState(Event.ACCEPTED)]
-    if request.told in {one.told for one in FINAL}:
+    if request.told in {one.stored for one in FINAL}:
         return []
-    events += [one for one in _since(request, batch, results) if one.event.told != request.told]
+    events += [one for one in _since(request, batch, results) if one.event.stored != request.told]
     return events
 
 

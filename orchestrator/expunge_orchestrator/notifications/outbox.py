@@ -30,7 +30,7 @@ WEBHOOK = "webhook:"
 """Channels: the letter, and `webhook:` with the name of a webhook of the settings."""
 
 _AT_ONCE = 200
-_TOLD = sorted(one.told for one in FINAL)
+_FINAL_STATES = sorted(one.stored for one in FINAL)
 _ENDS = (BatchState.ERASED, BatchState.SETTLING)
 _OVER = sa.or_(
     request.c.state.in_([RequestState.CANCELLED.value, RequestState.DENIED.value]),
@@ -56,15 +56,15 @@ def enqueue_changes(workspace: Workspace, at: datetime) -> int:
 
 def _with_news(connection: sa.Connection, after: int) -> list[Request]:
     """Candidates; `events.due` decides. What was told its end is not looked at again."""
-    state, told = tables.batch.c.state, request.c.told
+    state, last = tables.batch.c.state, request.c.told
     ended = sa.or_(
         _OVER,
-        sa.and_(state.in_([one.value for one in _ENDS]), told != Event.ERASED.told),
-        sa.and_(state == BatchState.FAILED.value, told != Event.FAILED.told),
-        sa.and_(state == BatchState.ON_HOLD.value, told != Event.ON_HOLD.told),
+        sa.and_(state.in_([one.value for one in _ENDS]), last != Event.ERASED.stored),
+        sa.and_(state == BatchState.FAILED.value, last != Event.FAILED.stored),
+        sa.and_(state == BatchState.ON_HOLD.value, last != Event.ON_HOLD.stored),
     )
     query = (
-        repository.QUERY.where(request.c.id > after, sa.or_(told.is_(None), sa.and_(told.not_in(_TOLD), ended)))
+        repository.QUERY.where(request.c.id > after, sa.or_(last.is_(None), sa.and_(last.not_in(_FINAL_STATES), ended)))
         .order_by(request.c.id)
         .limit(_AT_ONCE)
     )
@@ -86,7 +86,7 @@ def _waits(connection: sa.Connection, wanted: Request) -> bool:
             request.c.id < wanted.id,
             request.c.origin == Origin.PERSON.value,
             _OVER,
-            sa.or_(request.c.told.is_(None), request.c.told.not_in(_TOLD)),
+            sa.or_(request.c.told.is_(None), request.c.told.not_in(_FINAL_STATES)),
         )
         .limit(1)
     )
@@ -104,7 +104,7 @@ def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
         moved = connection.execute(
             sa.update(request)
             .where(request.c.id == wanted.id, request.c.told.is_not_distinct_from(wanted.told))
-            .values(told=news[-1].event.told)
+            .values(told=news[-1].event.stored)
         ).rowcount
         if not moved:
             return False  # another process noted it at this moment
@@ -120,13 +120,13 @@ def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
                 "request_id": wanted.id,
                 "channel": channel,
                 "event": event.value,
-                "payload": _payload(event, told, common, at),
+                "payload": _payload(event, notified, common, at),
                 "created_at": stamp(at),
                 "not_before": stamp(at),
                 "attempts": 0,
             }
-            for told in news
-            for channel, event in _channels(workspace, wanted, told.event)
+            for notified in news
+            for channel, event in _channels(workspace, wanted, notified.event)
         ]
         if rows:
             connection.execute(sa.insert(notice), rows)
@@ -144,9 +144,9 @@ def forget_contact(connection: sa.Connection, request_id: int) -> None:
     )
 
 
-def _payload(event: Event, told: NotifiedState, common: dict[str, Any], at: datetime) -> dict[str, Any]:
+def _payload(event: Event, notified: NotifiedState, common: dict[str, Any], at: datetime) -> dict[str, Any]:
     """In the form of Standard Webhooks: type, timestamp, data. No identifier, and nothing that leads to one."""
-    outcome = {} if told.outcome is None else {"outcome": told.outcome}
+    outcome = {} if notified.outcome is None else {"outcome": notified.outcome}
     return {"type": event.value, "timestamp": stamp(at), "data": {**common, **outcome}}
 
 

@@ -79,7 +79,7 @@ class _Paths:
         """What is never found, or has a way that nothing ever takes."""
         reached = self._from(self._nameable())
         for (store, name), flow in self.flows.items():
-            lost = flow.incoming - self._told(store, reached)
+            lost = flow.incoming - self._asked_about(store, reached)
             if (store, name) in reached.places:
                 lost = frozenset(one for one in lost if self._kind(one) is IdentityKind.INTERNAL)
             reasons = [self._why(one) for one in sorted(lost)]
@@ -133,7 +133,7 @@ class _Paths:
         while True:
             before = (len(places), len(known), len(proven))
             for place, flow in self.flows.items():
-                by = flow.incoming & self._told(place[0], _Reached(places, known, proven))
+                by = flow.incoming & self._asked_about(place[0], _Reached(places, known, proven))
                 if not by:
                     continue
                 places.add(place)
@@ -146,7 +146,7 @@ class _Paths:
             if before == (len(places), len(known), len(proven)):
                 return _Reached(places, known, proven)
 
-    def _told(self, store: str, reached: _Reached) -> AbstractSet[str]:
+    def _asked_about(self, store: str, reached: _Reached) -> AbstractSet[str]:
         """The keys that a store is asked about."""
         checks = self.owned is None or any(owner == store for owner, _ in self.owned)
         return reached.known if checks else reached.proven

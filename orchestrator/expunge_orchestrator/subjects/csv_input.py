@@ -96,8 +96,8 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
 
 def _fingerprint(keys: Iterable[SubjectKey]) -> bytes:
     """16 bytes that stand for one person's keys, to be remembered instead of them."""
-    told = "\x00".join(f"{key.namespace}\x00{key.value}" for key in sorted(keys))
-    return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16).digest()
+    joined = "\x00".join(f"{key.namespace}\x00{key.value}" for key in sorted(keys))
+    return hashlib.blake2b(joined.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[str]:

@@ -47,8 +47,8 @@ class SubjectLookup:
         """
 
         def count(name: str) -> Counts:
-            told = member_proof.visible_to(name, self.subjects, self.scope, self.workspace.data_map)
-            return self.workspace.stores[name].count(told, self.scope, self.cutoffs[name])
+            visible = member_proof.visible_to(name, self.subjects, self.scope, self.workspace.data_map)
+            return self.workspace.stores[name].count(visible, self.scope, self.cutoffs[name])
 
         names = [name for name in self.cutoffs if stores is None or name in stores]
         yield from store_calls.gather(names, count, self.workspace.settings.stores_at_once).items()

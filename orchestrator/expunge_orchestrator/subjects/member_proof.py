@@ -65,14 +65,14 @@ def visible_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: 
     if scope.member is None:
         return list(subjects)
     checks = store in owned_collections(scope, data_map)
-    return [_told(one, checks=checks) if any(map(_marked, one.keys)) else one for one in subjects]
+    return [_visible(one, checks=checks) if any(map(_marked, one.keys)) else one for one in subjects]
 
 
-def _told(one: Subject, *, checks: bool) -> Subject:
+def _visible(one: Subject, *, checks: bool) -> Subject:
     """What has no standing here is as good as refused."""
     keys = frozenset(unmark(key) for key in one.keys if checks or not _marked(key))
-    untold = frozenset(map(unmark, one.keys)) - keys
-    return Subject(one.number, keys, None if one.refused is None else one.refused | untold)
+    hidden = frozenset(map(unmark, one.keys)) - keys
+    return Subject(one.number, keys, None if one.refused is None else one.refused | hidden)
 
 
 def _marked(key: SubjectKey) -> bool:

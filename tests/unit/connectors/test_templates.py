@@ -65,7 +65,7 @@ def test_a_template_could_name_whatever_it_names(value: str, before: str, after:
     ],
 )
 def test_the_keys_of_a_member_are_nobody_elses(text: str, apart: dict[str, bool]) -> None:
-    assert {member: Template.parse(text).tells_apart(member) for member in apart} == apart
+    assert {member: Template.parse(text).distinguishes(member) for member in apart} == apart
 
 
 def test_could_name_does_not_match_parts() -> None:

@@ -47,7 +47,7 @@ SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.te
       FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT o.oid, s.what, z.told
+    SELECT o.oid, s.what, z.value
       FROM unnest(%(oids)s::oid[]) AS o (oid)
      CROSS JOIN (VALUES ('time zone', 'timezone'), ('foreign keys', 'session_replication_role')) AS s (what, setting)
      CROSS JOIN LATERAL (
@@ -57,8 +57,8 @@ SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.te
               CROSS JOIN LATERAL unnest(d.setconfig) AS c
               WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_catalog.pg_database b
                                            WHERE b.datname = pg_catalog.current_database()))
-                AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = s.setting) AS z (told)
-     WHERE z.told IS NOT NULL
+                AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = s.setting) AS z (value)
+     WHERE z.value IS NOT NULL
     UNION ALL
     SELECT g.tgrelid, 'foreign keys', pg_catalog.concat_ws(' ', g.oid, g.tgenabled)
       FROM pg_catalog.pg_trigger g
@@ -139,9 +139,9 @@ class Fingerprint:
 
 def changed(store: str, differences: Sequence[Difference]) -> StructureChangedError:
     """The error that names some of them."""
-    told = "; ".join(f"{one.table} ({one.what})" for one in differences[:5])
+    listed = "; ".join(f"{one.table} ({one.what})" for one in differences[:5])
     return StructureChangedError(
-        f"store {store}: tables are not built as they were when the data map was held against them: {told}.",
+        f"store {store}: tables are not built as they were when the data map was held against them: {listed}.",
         remedy="Run `expunge check`, then take the batch up again with `expunge retry`.",
     )
 

@@ -43,8 +43,8 @@ class Column:
         """
         if not self.base.startswith("timestamp") or self.type == self.base:
             return timedelta(0)
-        told = _PRECISION.match(self.type)
-        return timedelta(microseconds=10 ** (6 - int(told.group(1) if told else 0)) // 2)
+        match = _PRECISION.match(self.type)
+        return timedelta(microseconds=10 ** (6 - int(match.group(1) if match else 0)) // 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables
-from expunge_connectors.postgres.draft.column_classifier import Kind, Seen, contacts, look, told
+from expunge_connectors.postgres.draft.column_classifier import Kind, Seen, contacts, describe, look
 from expunge_connectors.postgres.draft.table_roles import TableRoles, kept_like, log_like, picture, singular
 from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
 from expunge_connectors.postgres.inspection import table_sampling
@@ -234,7 +234,7 @@ class _Drafter:
 
     def _seen(self, table: str) -> tuple[str, ...]:
         seen = self.seen[table]
-        return (*((f"Seems to hold: {told(seen.kinds)}.",) if seen.kinds else ()), *seen.unknown)
+        return (*((f"Seems to hold: {describe(seen.kinds)}.",) if seen.kinds else ()), *seen.unknown)
 
     def _identity(self, person: str) -> str:
         return f"{singular(person)}_id"

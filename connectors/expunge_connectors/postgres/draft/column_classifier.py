@@ -177,7 +177,7 @@ def contacts(found: Kinds) -> Kinds:
     return {place: kind for place, kind in found.items() if kind in CONTACTS and not place.inside}
 
 
-def told(found: Kinds) -> str:
+def describe(found: Kinds) -> str:
     """`email (e-mail address); doc.author.phone (phone number); data (e-mail address inside)`."""
     return "; ".join(
         f"{'.'.join((place.column, *place.path))} ({kind}{' inside' if place.inside and kind in CONTACTS else ''})"

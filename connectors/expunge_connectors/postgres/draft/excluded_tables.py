@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from expunge_connectors.postgres.draft.column_classifier import CONTACTS, Kinds, Seen, told
+from expunge_connectors.postgres.draft.column_classifier import CONTACTS, Kinds, Seen, describe
 from expunge_connectors.postgres.draft.table_roles import TableRoles, log_like
 
 
@@ -22,7 +22,7 @@ def notes(picture: TableRoles, seen: Mapping[str, Seen]) -> Iterator[str]:
         if log_like(table) and not content:
             yield f"{table}: nothing personal was seen; a candidate for a log, if somebody approves it as one."
         elif content:
-            yield f"{table} leads to no person, but seems to hold {told(content)}: look at it."
+            yield f"{table} leads to no person, but seems to hold {describe(content)}: look at it."
         else:
             yield f"{table}: nothing personal was seen."
 
@@ -57,4 +57,4 @@ def _found(seen: Seen) -> str:
     content = _content(seen)
     if seen.unread and not content:
         return seen.unknown[0]
-    return " ".join((f"seems to hold {told(content)}." if content else "nothing personal was seen.", *seen.unknown))
+    return " ".join((f"seems to hold {describe(content)}." if content else "nothing personal was seen.", *seen.unknown))

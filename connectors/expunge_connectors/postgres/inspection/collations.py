@@ -60,11 +60,11 @@ def _own(connection: Connection, by_oid: Mapping[int, str]) -> Mapping[tuple[str
 
 def _apart(inspection: InspectionContext, own: Mapping[tuple[str, str], str]) -> Iterator[Finding]:
     """Columns that are compared with each other, and that the server refuses to compare (SQLSTATE 42P22)."""
-    told: set[frozenset[tuple[str, str]]] = set()
+    reported: set[frozenset[tuple[str, str]]] = set()
     for name, (ours, theirs) in _compared(inspection):
         pair = frozenset((ours, theirs))
-        if ours in own and theirs in own and own[ours] != own[theirs] and pair not in told:
-            told.add(pair)
+        if ours in own and theirs in own and own[ours] != own[theirs] and pair not in reported:
+            reported.add(pair)
             table, column = ours
             yield inspection.error(
                 "collation",

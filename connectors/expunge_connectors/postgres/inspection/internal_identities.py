@@ -25,7 +25,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         for identity, source in spec.yields.items():
             if inspection.data_map.identities[identity].kind is not IdentityKind.INTERNAL:
                 continue
-            if _told_apart(inspection, spec, identity, source):
+            if _distinguished(inspection, spec, identity, source):
                 continue
             exact = as_it_is(inspection.data_map.identities[identity].rule, table.columns[source.column])
             if (
@@ -64,7 +64,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             )
 
 
-def _told_apart(inspection: InspectionContext, spec: TableSpec, identity: str, source: Source) -> bool:
+def _distinguished(inspection: InspectionContext, spec: TableSpec, identity: str, source: Source) -> bool:
     """Every row with the value is found by it and says whose it is: two people behind one value are ambiguous."""
     return any(
         link.identity == identity and (link.names[0], link.path, link.each) == (source.column, source.path, source.each)

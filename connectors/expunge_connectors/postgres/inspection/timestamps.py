@@ -132,10 +132,10 @@ def _start(inspection: InspectionContext, spec: TableSpec) -> str | None:
 
 def _default(connection: Connection) -> tuple[_Clock, bool]:
     """The clock of sessions that set none, and whether that is known: ours may have been given another one."""
-    told, ours, own, database = connection.execute(_DEFAULT).fetchone() or (None, "", True, "")
-    known = told is not None or not (own or "PGTZ" in os.environ or "timezone" in connection.info.options.lower())
+    default, ours, own, database = connection.execute(_DEFAULT).fetchone() or (None, "", True, "")
+    known = default is not None or not (own or "PGTZ" in os.environ or "timezone" in connection.info.options.lower())
     remedy = f"ALTER DATABASE {quoted(database)} SET timezone = 'UTC'"
-    zone = told or ours if known else "UTC"
+    zone = default or ours if known else "UTC"
     return _Clock(str(zone), "sessions of this database have", remedy), known
 
 

@@ -30,7 +30,7 @@ class CombinedQuery:
 
     search: Search
     _found: list[sql.Composed] = field(default_factory=list)
-    _told: list[sql.Composed] = field(default_factory=list)
+    _selects: list[sql.Composed] = field(default_factory=list)
 
     @classmethod
     def of(cls, search: Search) -> CombinedQuery:
@@ -43,13 +43,13 @@ class CombinedQuery:
         self._found.append(named)
         self.search.found[mapped.name] = 1
 
-    def tell(self, select: sql.Composed) -> None:
+    def add(self, select: sql.Composed) -> None:
         """Ask for rows; all that are asked for have the same columns."""
-        self._told.append(select)
+        self._selects.append(select)
 
     def statement(self) -> sql.Composed:
         """All of it, behind a point to go back to."""
-        together = sql.SQL("\nUNION ALL\n").join(self._told)
+        together = sql.SQL("\nUNION ALL\n").join(self._selects)
         if self._found:
             together = sql.SQL("WITH {}\n{}").format(sql.SQL(",\n").join(self._found), together)
         return sql.SQL("SAVEPOINT expunge_bundle;\n{}").format(together)

@@ -234,10 +234,10 @@ class Replicas:
             yield
         except ConnectorError as error:
             text = f"store {self._store}, replica {number}{str(error).removeprefix(f'store {self._store}')}"
-            told = type(error)(text, remedy=error.remedy)
+            named = type(error)(text, remedy=error.remedy)
         else:
             return
-        raise told from None
+        raise named from None
 
 
 def _age(seconds: float) -> str:
