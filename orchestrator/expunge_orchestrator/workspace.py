@@ -14,10 +14,10 @@ from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, StoreConnector
 from expunge_connectors.registry import Registry
+from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.holds import map_check
+from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.ledger.database import open_ledger, reading
-from expunge_orchestrator.preflight import InspectionCache, raise_on_errors
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -62,7 +62,7 @@ class Workspace:
             FindingsError: There is one in force.
         """
         with reading(self.ledger) as connection:
-            raise_on_errors(map_check.findings(connection, self.data_map))
+            raise_on_errors(unmapped_holds.findings(connection, self.data_map))
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

@@ -18,7 +18,7 @@ from tests.support.servers import Keyspace
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.redis import RedisSpec
-from expunge_orchestrator.preflight import sample_all
+from expunge_orchestrator.data_map_check import sample_all
 
 
 def environment() -> dict[str, str]:

@@ -13,12 +13,12 @@ from tests.support.store_inspector import StoreInspector
 from expunge_orchestrator import clock, deadlines
 from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.receipts import receipt_export
-from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports import export, trust
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log

@@ -23,10 +23,10 @@ from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.presentation import batch_view
 
 # Pause ---------------------------------------------------------------------------------------------------------------
 

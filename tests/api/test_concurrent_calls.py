@@ -27,6 +27,7 @@ from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -34,7 +35,6 @@ from expunge_orchestrator.ledger.request_tables import audit, request, request_o
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import retry, scheduler
 from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 OWN = "/v1/me/erasure"

@@ -29,7 +29,7 @@ from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.notifications import delivery, outbox, webhooks
+from expunge_orchestrator.notifications import delivery, outbox, webhook_sender
 from expunge_orchestrator.requests import repository, response_deadlines, scheduler
 from expunge_orchestrator.workspace import opened
 
@@ -85,7 +85,7 @@ def test_from_acceptance_to_closing_signed_and_in_order(
 
 
 def test_a_receiver_verifies_a_webhook_with_the_standards_library(receiver: Receiver) -> None:
-    webhooks.post(hook(receiver.url), "msg_1", {"type": "request.erased", "data": {"name": "Zoë"}}, now())
+    webhook_sender.post(hook(receiver.url), "msg_1", {"type": "request.erased", "data": {"name": "Zoë"}}, now())
     ((headers, body),) = receiver.calls
     verifier = standardwebhooks.Webhook(SECRET)
     assert verifier.verify(body, headers) == {"type": "request.erased", "data": {"name": "Zoë"}}
@@ -174,7 +174,7 @@ def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 -
     answer: int | str,
     why: str,
 ) -> None:
-    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT", 1.0)
     receiver.answers = [answer, answer]
     with told_to(calltrack, tmp_path, receiver) as api:
         holder, request = ask(api)
@@ -230,11 +230,11 @@ LATE = 15.0
 def test_an_answer_that_trickles_is_not_waited_for(
     calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT", 1.0)
     with trickling() as slow:
         began = time.monotonic()
-        with pytest.raises(webhooks.NotDeliveredError, match="no answer in time"):
-            _within(LATE, lambda: webhooks.post(hook(slow.url), "msg_1", {}, now()))
+        with pytest.raises(webhook_sender.NotDeliveredError, match="no answer in time"):
+            _within(LATE, lambda: webhook_sender.post(hook(slow.url), "msg_1", {}, now()))
         assert time.monotonic() - began < LATE
         with told_to(calltrack, tmp_path, slow) as api:
             ask(api)
@@ -246,7 +246,7 @@ def test_who_is_slow_holds_nobody_up(
     calltrack: CompanyStack, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve notices for who trickles, due before those of the other: four are tried, then it is others' turn."""
-    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT", 1.0)
     with (
         trickling() as slow,
         open_api(calltrack, tmp_path, api={"webhooks": {"a": hook(slow.url), "b": hook(receiver.url)}}) as api,
@@ -266,7 +266,7 @@ def test_who_is_slow_holds_nobody_up(
 def test_the_worker_stops_while_an_answer_trickles(
     calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "TIMEOUT", 1.0)
+    monkeypatch.setattr(webhook_sender, "TIMEOUT", 1.0)
     with trickling() as slow, open_api(calltrack, tmp_path, api={"webhooks": {"app": hook(slow.url)}}) as api:
         for _ in range(12):
             ask(api)

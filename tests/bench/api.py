@@ -35,8 +35,8 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.installation_setup import initialise
 from expunge_orchestrator.ledger.database import open_ledger
-from expunge_orchestrator.transparency_log import initialise
 from expunge_orchestrator.workspace import load_map, opened
 
 CONNECTIONS = 16

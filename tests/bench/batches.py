@@ -13,16 +13,16 @@ from tests.bench.measuring import Stages, Timed, elapsed, peak_memory
 from tests.support.installation import Installation
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat
+from expunge_orchestrator.data_map_check import InspectionCache
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run, run_step
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import batch_status, tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.preflight import InspectionCache
 from expunge_orchestrator.receipts.statement_issuer import publish
-from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from tests.bench.measuring import elapsed
 from tests.support.installation import Installation
 
+from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.receipts import receipt_export
-from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log
 

@@ -23,11 +23,11 @@ from expunge_orchestrator.errors import LedgerBehindError, LedgerBusyError
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run, run_step
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.runner_lock import runner_lock
-from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 PATIENCE = 60.0

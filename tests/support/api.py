@@ -28,8 +28,8 @@ from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.requests import scheduler
-from expunge_orchestrator.transparency_log import open_log
 
 APP, STAFF = "https://app.calltrack.example", "https://login.calltrack.example"
 AUDIENCE = "expunge"

@@ -19,7 +19,7 @@ from expunge_config.examples.calltrack.account_holders import Holder
 from expunge_config.examples.calltrack.callers import Caller
 from expunge_config.examples.calltrack.redis_entries import Entry
 from expunge_config.examples.calltrack.s3_objects import StoredObject
-from expunge_orchestrator.demo.oracle import Erased
+from expunge_orchestrator.demo.ground_truth import Erased
 
 # Children before parents.
 ORDER = (

@@ -13,8 +13,8 @@ from psycopg import sql
 from tests.support.demo_erasure import ByHand
 
 from expunge_config.examples.calltrack import Company
+from expunge_orchestrator.demo.ground_truth import Erased, Snapshot
 from expunge_orchestrator.demo.loader import Loaded
-from expunge_orchestrator.demo.oracle import Erased, Snapshot
 from expunge_orchestrator.dev_servers import Endpoints
 
 

@@ -26,6 +26,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.demo import loader, scenario
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import open_ledger, reading
@@ -34,7 +35,6 @@ from expunge_orchestrator.planning import planner
 from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import read_people
-from expunge_orchestrator.transparency_log import initialise, open_log
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 

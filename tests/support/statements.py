@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from tests.support.installation import Installation
 
+from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.receipts import receipt_export
-from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_reports import dsse, trust
 from expunge_reports import statement as statements
 from expunge_reports.log import signed_note

@@ -22,13 +22,13 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import count, draft, identity, inspection, resolve
-from expunge_connectors.postgres.catalog import fingerprint, row_estimates
+from expunge_connectors.postgres import count, draft, inspection, resolve, store_identity
+from expunge_connectors.postgres.catalog import row_estimates, schema_fingerprint
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
-from expunge_connectors.postgres.catalog.fingerprint import Fingerprint
 from expunge_connectors.postgres.catalog.reader import Catalogue
+from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
 from expunge_connectors.postgres.connection import Connection, Connections
-from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, slices
+from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping import retention_dependencies
@@ -125,11 +125,11 @@ class PostgresStore:
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
-        return self._call(lambda connection: identity.identity(connection, self.name))
+        return self._call(lambda connection: store_identity.identity(connection, self.name))
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""
-        return self._call(lambda connection: identity.now(connection, self.name))
+        return self._call(lambda connection: store_identity.now(connection, self.name))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """Declared yields and internal keys of every row linked to these keys."""
@@ -264,7 +264,7 @@ class PostgresStore:
         if differences and (
             not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect())
         ):
-            raise fingerprint.changed(self.name, differences)
+            raise schema_fingerprint.changed(self.name, differences)
 
     def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
         live = self._catalogue.read(connection)

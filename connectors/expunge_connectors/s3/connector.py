@@ -24,14 +24,14 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
 from expunge_connectors.s3 import draft, sample_findings
 from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.inspection import findings
 from expunge_connectors.s3.listing import search
-from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.spec import S3Connection, S3Spec
 from expunge_connectors.s3.targets import Names
 from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3.verification import remaining
-from expunge_connectors.s3.versions import tally
+from expunge_connectors.s3.version_rules import tally
 
 
 class S3Store:

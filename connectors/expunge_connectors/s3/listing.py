@@ -17,7 +17,7 @@ from expunge_connectors.s3.object_lock import lock_of, lockable
 from expunge_connectors.s3.range_listing import entries_by_target
 from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
-from expunge_connectors.s3.versions import Found, Target, Upload
+from expunge_connectors.s3.version_rules import Found, Target, Upload
 
 UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
 

@@ -17,7 +17,7 @@ from typing import Any
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.versions import Entry, Target, shared_beginning
+from expunge_connectors.s3.version_rules import Entry, Target, shared_beginning
 
 LENGTH = 1000
 FEW = 16

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.versions import Target, Upload, shared_beginning
+from expunge_connectors.s3.version_rules import Target, Upload, shared_beginning
 
 _SLASHES = re.compile(r"[/\\]+")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2

@@ -20,7 +20,7 @@ from expunge_connectors.s3.listing import UPLOAD_MARKERS
 from expunge_connectors.s3.object_lock import lock_in_head, lockable
 from expunge_connectors.s3.range_listing import VERSION_MARKERS
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
-from expunge_connectors.s3.versions import Entry, Found, ObjectLock, Target, Upload, shared_beginning
+from expunge_connectors.s3.version_rules import Entry, Found, ObjectLock, Target, Upload, shared_beginning
 
 GROUP = 100
 

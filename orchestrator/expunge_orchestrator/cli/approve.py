@@ -10,10 +10,10 @@ from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import approval
-from expunge_orchestrator.presentation import plan_view
 from expunge_orchestrator.workspace import opened
 
 

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from expunge_config.examples.calltrack import Company
 from expunge_orchestrator.cli import output, run
-from expunge_orchestrator.demo import loader, oracle, scenario
+from expunge_orchestrator.demo import ground_truth, loader, scenario
 from expunge_orchestrator.demo.errors import DemoError
 from expunge_orchestrator.dev_servers import stack
 
@@ -68,7 +68,7 @@ def demo(
         shell.run("adopt", "cache")
         shell.run("check")
         with _timed(said.print, "judge: looked at everything before"):
-            before = oracle.snapshot(servers.endpoints)
+            before = ground_truth.snapshot(servers.endpoints)
         size = min(BATCH, len(made.callers_of(CLIENT)) // 2)
         one, many = directory / "one-person.csv", directory / "batch.csv"
         one.write_text(f"email\n{made.one_person()}\n", encoding="utf-8")
@@ -86,8 +86,8 @@ def demo(
         scenario.verify_receipt(shell, single, one)
         heading("The judge")
         with _timed(said.print, "judge: looked at everything after"):
-            after = oracle.snapshot(servers.endpoints)
-        violations = oracle.check(before, after, _erased(made, many))
+            after = ground_truth.snapshot(servers.endpoints)
+        violations = ground_truth.check(before, after, _erased(made, many))
         for violation in violations:
             said.print(f"[bold red]broken[/] {escape(str(violation))}")
         if violations:
@@ -101,10 +101,10 @@ def demo(
         said.print(f"Kept in {keep}: receipt.html, receipt.json, openings, trust.json, ledger and log.")
 
 
-def _erased(made: Company, batch: Path) -> oracle.Erased:
+def _erased(made: Company, batch: Path) -> ground_truth.Erased:
     with batch.open(encoding="utf-8", newline="") as file:
         callers = frozenset(int(row["caller_id"]) for row in csv.DictReader(file))
-    return oracle.Erased(users=frozenset({made.showcase().user.id}), callers=callers)
+    return ground_truth.Erased(users=frozenset({made.showcase().user.id}), callers=callers)
 
 
 @contextmanager

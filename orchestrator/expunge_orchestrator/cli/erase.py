@@ -18,13 +18,13 @@ from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.errors import BatchBlockedError, LedgerBusyError, NotConfirmedError, NotErasedError
 from expunge_orchestrator.execution import batch_states, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
+from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger.batch_status import chunks_of
 from expunge_orchestrator.ledger.batches import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.presentation import batch_view
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace, opened
 
 WAIT_SECONDS = 0.5

@@ -17,7 +17,7 @@ from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds import legal_holds, map_check
+from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
@@ -69,7 +69,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         name, member = _controller(controller, workspace.data_map)
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
-        map_check.require_effective(data_type, name, workspace.data_map)
+        unmapped_holds.require_effective(data_type, name, workspace.data_map)
         wanted = HoldRequest(
             kind="exemption" if exemption else "hold",
             people=listed,
@@ -112,7 +112,7 @@ def list_holds(
     """
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
-        unknown = {one.id: map_check.names(connection, one, workspace.data_map) for one in found}
+        unknown = {one.id: unmapped_holds.names(connection, one, workspace.data_map) for one in found}
     if as_json:
         output.emit({"holds": [{**_described(one), "notInMap": unknown[one.id]} for one in found]})
         return

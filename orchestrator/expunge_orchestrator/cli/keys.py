@@ -11,7 +11,7 @@ from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.transparency_log import TRUST_FILE, initialise
+from expunge_orchestrator.installation_setup import TRUST_FILE, initialise
 from expunge_orchestrator.workspace import load_map
 
 

@@ -12,12 +12,12 @@ from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.errors import NotLocatedError
+from expunge_orchestrator.json_views import location_view
 from expunge_orchestrator.locate import LocateResult, Location, PersonLocation, PersonRecords, locate
-from expunge_orchestrator.presentation import location_view
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import opened
-from expunge_reports.page.moments import period
+from expunge_reports.page.date_format import period
 
 _STARTS = {
     StartEvent.COLLECTED: "collection",

@@ -11,12 +11,12 @@ from rich.markup import escape
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.presentation import plan_view
 from expunge_orchestrator.requests.replanning import ReplanReason
-from expunge_orchestrator.rules import limits_and_drift
+from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import Workspace, opened
@@ -95,7 +95,7 @@ def show(batch: Batch) -> None:
         where = "in any store" if batch.data_types is None else "with data of these types"
         out.print(f"{batch.plan['notFound']} not found {where}.")
     for excess in batch.plan.get("exceeded") or []:
-        out.print(f"[bold red]limit[/]  {escape(limits_and_drift.describe(excess))}")
+        out.print(f"[bold red]limit[/]  {escape(plan_limits_and_drift.describe(excess))}")
     if before := batch.plan.get("replaces"):
         out.print(f"It came instead of {before['batch']}: {ReplanReason(before['because']).words}.")
     out.print(f"digest {batch.plan_digest}")

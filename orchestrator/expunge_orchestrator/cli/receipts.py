@@ -14,12 +14,12 @@ from expunge_config.errors import InputError, UsageError
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.receipts.openings import openings_of
 from expunge_orchestrator.subjects.csv_input import read_people
-from expunge_orchestrator.transparency_log import TRUST_FILE
 from expunge_orchestrator.workspace import opened
 from expunge_reports import export, trust
 from expunge_reports.verify import verdict_text, verifier

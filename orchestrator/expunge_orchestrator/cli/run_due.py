@@ -13,11 +13,11 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import batch_states, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import BatchState, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.requests import scheduler
-from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import opened
 
 

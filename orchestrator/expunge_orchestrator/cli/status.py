@@ -11,10 +11,10 @@ from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
+from expunge_orchestrator.json_views import batch_view, plan_view
 from expunge_orchestrator.ledger.batch_status import outcomes_of, public_state
 from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.presentation import batch_view, plan_view
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
 

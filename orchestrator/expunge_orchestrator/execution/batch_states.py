@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
+from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
 from expunge_orchestrator.ledger.batches import ENDED, NOT_RUNNABLE, RUNNING, Batch, BatchState, ChunkState, batches
@@ -21,7 +22,6 @@ from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import actions_for
-from expunge_orchestrator.transparency_log import read_log
 from expunge_orchestrator.workspace import Workspace
 
 UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)

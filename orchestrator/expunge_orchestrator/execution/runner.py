@@ -28,7 +28,7 @@ from expunge_orchestrator.execution import (
 )
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.garbage_collection import reduced_gc
+from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers

@@ -29,7 +29,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, bulk_update, update_items
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
-from expunge_orchestrator.rules import limits_and_drift, outcomes, pipeline
+from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.outcomes import CountRecord, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.rules.scope import restrict_to
@@ -102,9 +102,9 @@ def recount(context: StepContext) -> StepWrite:
         if context.touched:
             return _ON
         planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
-        more = limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
+        more = plan_limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
         most = max((outcomes.all_due(record) for record in found.values()), default=0)
-        more += limits_and_drift.exceeds_approved(
+        more += plan_limits_and_drift.exceeds_approved(
             context.workspace.data_map.limits, context.batch.plan.get("mostPerPerson", most), most
         )
         if not more:

@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import notice, request_tag
-from expunge_orchestrator.notifications import email_files, webhooks
+from expunge_orchestrator.notifications import email_files, webhook_sender
 from expunge_orchestrator.notifications.events import FINAL, OF_ACCOUNTS, Event
 from expunge_orchestrator.notifications.outbox import LETTER, WEBHOOK, forget_contact
-from expunge_orchestrator.notifications.webhooks import NotDeliveredError
+from expunge_orchestrator.notifications.webhook_sender import NotDeliveredError
 from expunge_orchestrator.workspace import Workspace
 
 _LOG = logging.getLogger("expunge.notices")
@@ -201,7 +201,7 @@ def _send(workspace: Workspace, one: Notification, at: datetime) -> None:
     hook = settings.webhooks.get(one.channel.removeprefix(WEBHOOK))
     if hook is None:
         raise NotDeliveredError("the settings have no such webhook any more")
-    webhooks.post(hook, one.uid, one.payload, at)
+    webhook_sender.post(hook, one.uid, one.payload, at)
 
 
 def _record(workspace: Workspace, one: Notification, values: Mapping[str, Any]) -> None:

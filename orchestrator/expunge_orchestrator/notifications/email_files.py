@@ -22,7 +22,7 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.notifications import email_text
 from expunge_orchestrator.notifications.events import Event
-from expunge_orchestrator.notifications.webhooks import NotDeliveredError
+from expunge_orchestrator.notifications.webhook_sender import NotDeliveredError
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.workspace import Workspace

@@ -11,7 +11,7 @@ from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
-from expunge_orchestrator.rules import limits_and_drift
+from expunge_orchestrator.rules import plan_limits_and_drift
 
 
 def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> bool:
@@ -81,7 +81,8 @@ def require_approved(connection: sa.Connection, batch: Batch) -> None:
     )
     approved = any(not local_actor.same_actor(one, batch.requested_by or "") for one in approvers)
     if not approved or batch.state is BatchState.AWAITING_APPROVAL:
+        exceeded = "; ".join(map(plan_limits_and_drift.describe, excess))
         raise BatchBlockedError(
-            f"Nothing was touched: the plan waits for approval ({'; '.join(map(limits_and_drift.describe, excess))}).",
+            f"Nothing was touched: the plan waits for approval ({exceeded}).",
             remedy=f"Somebody else than {batch.requested_by}: expunge approve {batch.uid} --digest {batch.plan_digest}",
         )

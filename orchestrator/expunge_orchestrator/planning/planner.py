@@ -31,13 +31,13 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.garbage_collection import reduced_gc
+from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
-from expunge_orchestrator.rules import limits_and_drift
+from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.chunking import chunks
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.scope import actions_for
@@ -120,7 +120,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         "onHold": totals.on_hold,
         "alsoIn": dict(sorted(totals.also_in.items())),
         "mostPerPerson": totals.most_per_person,
-        "exceeded": limits_and_drift.exceeded(
+        "exceeded": plan_limits_and_drift.exceeded(
             workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), sizes(workspace, actions)
         ),
         "stores": {

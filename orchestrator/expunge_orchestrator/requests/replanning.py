@@ -27,7 +27,7 @@ from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.requests.withdrawal import WORKER
-from expunge_orchestrator.rules import limits_and_drift, outcomes, pipeline
+from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
@@ -123,8 +123,8 @@ def _more_than_planned(connection: sa.Connection, workspace: Workspace, uid: str
             for store, collections in item.found.items():
                 due[store].update({name: counts[0] for name, counts in collections.items()})
             most = max(most, outcomes.all_due(item.found))
-        more = limits_and_drift.drifted(row.planned or due, due, rules.drift_percent)
-        if more + limits_and_drift.exceeds_approved(rules, batch.plan.get("mostPerPerson", most), most):
+        more = plan_limits_and_drift.drifted(row.planned or due, due, rules.drift_percent)
+        if more + plan_limits_and_drift.exceeds_approved(rules, batch.plan.get("mostPerPerson", most), most):
             return True
     return False
 

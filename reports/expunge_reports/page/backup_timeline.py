@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from expunge_reports.page import moments
+from expunge_reports.page import date_format
 from expunge_reports.page.models import BackupCopies, BackupCopy
 
 LIMIT: Final = 40
@@ -90,20 +90,20 @@ class _Axis:
         for months in range(self.start, self.stop, self.step):
             year, month = divmod(months, _YEAR)
             new = months == self.start or month < self.step or self.step >= _YEAR
-            named.append(Tick(self.x(months), moments.month(month), year if new else None))
+            named.append(Tick(self.x(months), date_format.month(month), year if new else None))
         return named
 
 
 def draw(copies: BackupCopies) -> Timeline | None:
     """Return the picture, or None if no listing says when it was made."""
-    seen = max((moment for one in copies.listings if (moment := moments.parse(one.at))), default=None)
+    seen = max((moment for one in copies.listings if (moment := date_format.parse(one.at))), default=None)
     if seen is None:
         return None
     held = [(number, copy, _end(copy)) for number, copy in enumerate(copies.may_hold_the_records, 1)]
     drawn = sorted(held, key=lambda one: (one[2] is None, one[2] and _months(one[2]), one[0]))[-LIMIT:]
     axis = _axis(_months(seen), [_months(end) for _, _, end in drawn if end is not None])
     return Timeline(
-        seen=moments.day(seen),
+        seen=date_format.day(seen),
         seen_x=axis.x(axis.seen),
         height=_TOP + _ROW * len(drawn) + 8,
         ticks=axis.ticks(),
@@ -113,7 +113,7 @@ def draw(copies: BackupCopies) -> Timeline | None:
 
 
 def _end(copy: BackupCopy) -> datetime | None:
-    return (moments.parse(copy.expected_by) or moments.parse(copy.due)) if copy.status == "due" else None
+    return (date_format.parse(copy.expected_by) or date_format.parse(copy.due)) if copy.status == "due" else None
 
 
 def _months(moment: datetime) -> float:
@@ -133,14 +133,14 @@ def _bar(axis: _Axis, top: int, number: int, copy: BackupCopy, ends: datetime | 
     name = f"{number}  {', '.join(part for part in (copy.place, copy.kind, copy.store) if part)}"
     left = axis.x(axis.seen)
     end = None if ends is None else max(axis.x(_months(ends)), left)
-    allowed = moments.parse(copy.due)
+    allowed = date_format.parse(copy.due)
     due = end if allowed is None or end is None else min(max(axis.x(_months(allowed)), left), end)
     endless = "no day" if copy.status == "due" else copy.status.upper()
     return Bar(
         number=number,
         place=copy.place,
         name=name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
-        label=endless if ends is None else f"ends by {moments.day(ends)}",
+        label=endless if ends is None else f"ends by {date_format.day(ends)}",
         top=top,
         due=due,
         end=end,

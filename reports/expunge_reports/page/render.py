@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from expunge_reports.page import backup_timeline, environment, glossary, moments, view_model
+from expunge_reports.page import backup_timeline, date_format, glossary, jinja_environment, view_model
 from expunge_reports.verify import verdict_text
 from expunge_reports.verify.verdict import Verdict
 
@@ -16,12 +16,12 @@ def receipt_page(verdict: Verdict, shared: Mapping[str, object]) -> str:
         verdict: from `verifier.verify`.
         shared: the export's shared documents (`export.parse(data).shared`), shown if the verdict is authentic.
     """
-    return environment.render(
+    return jinja_environment.render(
         "receipt.html",
         verdict=verdict,
         verdict_text=verdict_text,
         receipt=view_model.receipt_view(verdict, shared) if verdict.authentic else None,
         glossary=glossary,
-        moments=moments,
+        moments=date_format,
         draw=backup_timeline.draw,
     )

@@ -28,6 +28,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import batch_states, runner
 from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.execution.runner import RunObserver
+from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -35,7 +36,6 @@ from expunge_orchestrator.planning import planner
 from expunge_orchestrator.receipts import statement_issuer
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
-from expunge_orchestrator.transparency_log import initialise, open_log
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 

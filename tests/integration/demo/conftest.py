@@ -19,8 +19,8 @@ from tests.support.servers import remove_bucket
 
 from expunge_config.examples.calltrack import Company
 from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
+from expunge_orchestrator.demo.ground_truth import snapshot
 from expunge_orchestrator.demo.loader import load
-from expunge_orchestrator.demo.oracle import snapshot
 from expunge_orchestrator.dev_servers import Endpoints, binaries
 
 REDIS_DATABASE = 11

@@ -29,7 +29,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres import connector
-from expunge_connectors.postgres.erase.eraser import Eraser, slices
+from expunge_connectors.postgres.erase.deletion import Eraser, slices
 
 ACCOUNT_ACTIONS = actions(data_map(), "calltrack")
 CLIENT_ACTIONS = actions(data_map(), "client")

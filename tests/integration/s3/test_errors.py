@@ -15,9 +15,9 @@ from tests.support.s3.faulty_server import Script, error, faulty
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_connectors.s3 import S3Connection, S3Store
+from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.errors import NotSupportedError, RefusedError
-from expunge_connectors.s3.removal import Removal
-from expunge_connectors.s3.versions import Entry, Found, Target
+from expunge_connectors.s3.version_rules import Entry, Found, Target
 
 OK = (200, b"")
 LIST = b"""<ListAllMyBucketsResult><Owner><ID>me</ID></Owner><Buckets><Bucket><Name>bkt</Name>

@@ -10,8 +10,8 @@ from tests.support.s3.bucket import ACTIONS, SCOPE, World, person
 from tests.support.servers import wait_until
 
 from expunge_connectors.contract import RecordCounts, Subject, no_beat
+from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.listing import search
-from expunge_connectors.s3.removal import Removal
 from expunge_connectors.s3.targets import Names
 
 KEY = "rec/1.ogg"

@@ -10,7 +10,7 @@ from tests.support.s3.bucket import ACTIONS, SCOPE, World, person
 
 from expunge_connectors.contract import RecordCounts, no_beat
 from expunge_connectors.s3 import range_listing
-from expunge_connectors.s3.removal import Removal, unchanged
+from expunge_connectors.s3.deletion import Removal, unchanged
 
 NAME = "face/ann@x.example.jpg"
 ANN = person(email="ann@x.example")

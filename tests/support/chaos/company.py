@@ -30,12 +30,12 @@ from expunge_orchestrator import dev_servers
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.demo import loader, scenario
 from expunge_orchestrator.demo.endpoints import s3_client
-from expunge_orchestrator.demo.oracle import Erased, Snapshot, snapshot
+from expunge_orchestrator.demo.ground_truth import Erased, Snapshot, snapshot
 from expunge_orchestrator.dev_servers import Endpoints
+from expunge_orchestrator.installation_setup import initialise
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import read_people
-from expunge_orchestrator.transparency_log import initialise
 from expunge_orchestrator.workspace import Workspace, load_map, opened
 
 if TYPE_CHECKING:

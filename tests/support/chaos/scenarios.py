@@ -23,9 +23,9 @@ from tests.support.faulty_connector import FaultyConnector
 
 from expunge_orchestrator.execution import batch_control, batch_states
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import BatchState, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.transparency_log import open_log
 from expunge_orchestrator.workspace import Workspace
 
 KILLED = -signal.SIGKILL

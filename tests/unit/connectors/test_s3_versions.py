@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from expunge_connectors.contract import RecordCounts, Subject
 from expunge_connectors.keyspace.template_rules import Tallies
-from expunge_connectors.s3.versions import Entry, Found, ObjectLock, Target, Upload, classify, tally
+from expunge_connectors.s3.version_rules import Entry, Found, ObjectLock, Target, Upload, classify, tally
 
 CUTOFF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEY = Target(1, "c", "b", "k", is_prefix=False, certain=True)

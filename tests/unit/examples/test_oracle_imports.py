@@ -6,10 +6,10 @@ import ast
 import sys
 from pathlib import Path
 
-from expunge_orchestrator.demo import oracle
+from expunge_orchestrator.demo import ground_truth
 
 ALLOWED = {"psycopg", "redis", "boto3", "botocore", "mypy_boto3_s3"}
-OWN = "expunge_orchestrator.demo.oracle"
+OWN = "expunge_orchestrator.demo.ground_truth"
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -24,7 +24,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def test_the_judge_imports_drivers_and_the_standard_library_alone():
-    files = list(Path(oracle.__file__).parent.glob("*.py"))
+    files = list(Path(ground_truth.__file__).parent.glob("*.py"))
     assert len(files) > 5
     for file in files:
         for name in imported(ast.parse(file.read_text(encoding="utf-8"))):

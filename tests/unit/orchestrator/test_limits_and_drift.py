@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.rules.limits_and_drift import describe, drifted, exceeded
+from expunge_orchestrator.rules.plan_limits_and_drift import describe, drifted, exceeded
 
 DUE = {"main": {"users": 200, "notes": 90}}
 

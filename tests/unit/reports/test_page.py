@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from expunge_reports import canonical, export
-from expunge_reports.page import glossary, moments
+from expunge_reports.page import date_format, glossary
 from expunge_reports.page.render import receipt_page
 from expunge_reports.statement import EVENTS, Open
 from expunge_reports.verify import verdict_text
@@ -600,4 +600,4 @@ def test_every_event_has_words():
     [("P90D", "90 days"), ("P1Y6M", "1 year, 6 months"), ("P2W", "2 weeks"), ("P", "P"), ("PT1H", "PT1H"), ("x", "x")],
 )
 def test_periods_in_words(given, said):
-    assert moments.period(given) == said
+    assert date_format.period(given) == said

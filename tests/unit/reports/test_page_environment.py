@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from expunge_reports import page
-from expunge_reports.page import environment
+from expunge_reports.page import jinja_environment
 
 PACKAGE = Path(page.__file__).parent
 HOSTILE = "<script>alert(1)</script>"
@@ -25,10 +25,10 @@ def package(tmp_path, monkeypatch):
 
     def render(template: str, **values: object) -> str:
         (templates / "page.html").write_text(template)
-        return environment.render("page.html", "another", **values)
+        return jinja_environment.render("page.html", "another", **values)
 
     yield render
-    environment.environment.cache_clear()
+    jinja_environment.environment.cache_clear()
 
 
 def test_another_packages_page_extends_the_shared_base_and_takes_its_parts(package):

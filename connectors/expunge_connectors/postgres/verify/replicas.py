@@ -17,7 +17,7 @@ from psycopg import RawCursor, sql
 
 from expunge_connectors.contract import Counts, Finding, Heartbeat, RecordCounts, Severity, Subject, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
-from expunge_connectors.postgres import identity
+from expunge_connectors.postgres import store_identity
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
@@ -151,11 +151,11 @@ class Replicas:
 
     def findings(self, primary: Connection) -> Iterator[Finding]:
         """Standbys that are none, that write keys down, and readers of the log of changes that nobody declared."""
-        expected = dict(identity.identity(primary, self._store).parts)
+        expected = dict(store_identity.identity(primary, self._store).parts)
         for number, connections in enumerate(self._all, start=1):
             with self._named(number), translated(self._store), connections.lease() as connection:
                 standby = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,)
-                same = dict(identity.identity(connection, self._store).parts) == expected
+                same = dict(store_identity.identity(connection, self._store).parts) == expected
                 recording = connection.execute(_RECORDS).fetchone() == (True,)
             if not (standby and same):
                 yield Finding(
@@ -192,13 +192,13 @@ class Replicas:
 
     def _await(self, primary: Connection, allowed: Lag, beat: Heartbeat) -> None:
         deadline = time.monotonic() + self._settings.replica_wait_seconds
-        expected = dict(identity.identity(primary, self._store).parts)
+        expected = dict(store_identity.identity(primary, self._store).parts)
         until, at = primary.execute(_WRITTEN).fetchone() or ("0/0", None)
         written = {"until": until, "at": at}
         for number, connections in enumerate(self._all, start=1):
             length = FIRST_PAUSE_SECONDS
             with self._named(number), translated(self._store), connections.lease() as connection:
-                if dict(identity.identity(connection, self._store).parts) != expected:
+                if dict(store_identity.identity(connection, self._store).parts) != expected:
                     raise TerminalError(f"store {self._store}: it is another server, or another database.")
                 while not (behind := self._behind(connection, written)).within(allowed):
                     if time.monotonic() > deadline:

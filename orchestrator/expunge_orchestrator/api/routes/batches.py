@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
-from expunge_orchestrator import presentation
+from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.pagination import after, cursor
@@ -94,10 +94,10 @@ def _create(
                 raise
         else:
             with reading(workspace.ledger) as connection:
-                return PlanView.model_validate(presentation.plan_view(connection, batch))
+                return PlanView.model_validate(json_views.plan_view(connection, batch))
     answer.status_code = HTTPStatus.OK
     with reading(workspace.ledger) as connection:
-        return PlanView.model_validate(presentation.plan_view(connection, batch_by_uid(connection, made)))
+        return PlanView.model_validate(json_views.plan_view(connection, batch_by_uid(connection, made)))
 
 
 @router.get("", response_model=BatchPage)
@@ -115,9 +115,7 @@ def listed(
             else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
         )
         found = batches.list_page(connection, mine, after(cursor_), limit + 1)
-    items = tuple(
-        BatchView.model_validate(presentation.batch_view(call.office.workspace, one)) for one in found[:limit]
-    )
+    items = tuple(BatchView.model_validate(json_views.batch_view(call.office.workspace, one)) for one in found[:limit])
     return BatchPage(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
@@ -133,7 +131,7 @@ def one(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], b
 def plan(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> PlanView:
     """What it was planned to do, counted before anything was touched."""
     with call.reading() as connection:
-        return PlanView.model_validate(presentation.plan_view(connection, _found(call, connection, batch_id)))
+        return PlanView.model_validate(json_views.plan_view(connection, _found(call, connection, batch_id)))
 
 
 @router.post("/{batch_id}/approve", response_model=BatchView)
@@ -278,7 +276,7 @@ def _batch_view(call: CallContext, batch: Batch) -> BatchView:
     workspace = call.office.workspace
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
-    told: dict[str, Any] = presentation.batch_view(workspace, again)
+    told: dict[str, Any] = json_views.batch_view(workspace, again)
     return BatchView.model_validate(told)
 
 

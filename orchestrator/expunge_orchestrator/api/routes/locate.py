@@ -11,8 +11,8 @@ from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.schemas import examples
 from expunge_orchestrator.api.schemas.holds import LocateRequest
 from expunge_orchestrator.auth.permissions import Operation
+from expunge_orchestrator.json_views import location_view
 from expunge_orchestrator.locate import locate
-from expunge_orchestrator.presentation import location_view
 from expunge_orchestrator.rules.scope import parse_scope
 
 router = APIRouter(prefix="/v1/locate", tags=["access requests"])

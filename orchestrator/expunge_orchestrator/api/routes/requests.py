@@ -30,8 +30,8 @@ from expunge_orchestrator.api.schemas.requests import (
 from expunge_orchestrator.api.telling import answered, request_fields, series_of
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger.batches import batch_by_uid
-from expunge_orchestrator.presentation import plan_view
 from expunge_orchestrator.requests import repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests import retry as retrying
 from expunge_orchestrator.requests.repository import Origin, RequestState

@@ -8,8 +8,18 @@ from typing import Any
 
 import psycopg
 
-from expunge_orchestrator.demo.oracle.models import Caller, Holder, JudgeError, Key, Lead, Record, image, value, words
-from expunge_orchestrator.demo.oracle.ownership import TABLES
+from expunge_orchestrator.demo.ground_truth.models import (
+    Caller,
+    Holder,
+    JudgeError,
+    Key,
+    Lead,
+    Record,
+    image,
+    value,
+    words,
+)
+from expunge_orchestrator.demo.ground_truth.ownership import TABLES
 
 _FETCH = 5_000
 

@@ -12,7 +12,7 @@ from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NOT_THERE, passing
 from expunge_connectors.s3.object_lock import lock_of
-from expunge_connectors.s3.versions import Entry, Found, classify
+from expunge_connectors.s3.version_rules import Entry, Found, classify
 
 BATCH = 1000
 LOOKED_AT = 50

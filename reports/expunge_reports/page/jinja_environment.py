@@ -12,7 +12,7 @@ from typing import Final
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from expunge_reports.page import moments
+from expunge_reports.page import date_format
 
 _SHARED: Final = "expunge_reports.page"
 
@@ -45,7 +45,7 @@ def environment(package: str = _SHARED) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals["label"] = moments.label
+    found.globals["label"] = date_format.label
     # The hash of what `base.html` includes, byte by byte.
     sheet = hashlib.sha256(found.get_template("page.css").render().encode()).digest()
     found.globals["security_policy"] = (

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from expunge_orchestrator.demo.oracle.models import JudgeError, Key, Record, Snapshot
-from expunge_orchestrator.demo.oracle.ownership import (
+from expunge_orchestrator.demo.ground_truth.models import JudgeError, Key, Record, Snapshot
+from expunge_orchestrator.demo.ground_truth.ownership import (
     BACKUPS,
     EXPORTS,
     LOG_TABLE,

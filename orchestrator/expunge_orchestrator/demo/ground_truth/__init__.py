@@ -8,8 +8,8 @@ It shares nothing with what it judges: no connector, no data map, no normaliser.
 buckets by heart, written down by hand, and imports drivers and the standard library alone (import-linter holds it).
 """
 
-from expunge_orchestrator.demo.oracle.checks import Erased, Violation, check
-from expunge_orchestrator.demo.oracle.models import JudgeError, Places, Snapshot
-from expunge_orchestrator.demo.oracle.snapshot import snapshot
+from expunge_orchestrator.demo.ground_truth.checks import Erased, Violation, check
+from expunge_orchestrator.demo.ground_truth.models import JudgeError, Places, Snapshot
+from expunge_orchestrator.demo.ground_truth.snapshot import snapshot
 
 __all__ = ["Erased", "JudgeError", "Places", "Snapshot", "Violation", "check", "snapshot"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.config import Config
 
-from expunge_orchestrator.demo.oracle.models import Key, Places, Record, image
-from expunge_orchestrator.demo.oracle.ownership import BUCKETS, EXPORTS, RECORDINGS
+from expunge_orchestrator.demo.ground_truth.models import Key, Places, Record, image
+from expunge_orchestrator.demo.ground_truth.ownership import BUCKETS, EXPORTS, RECORDINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

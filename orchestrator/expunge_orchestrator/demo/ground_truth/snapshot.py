@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from expunge_orchestrator.demo.oracle import read_postgres, read_redis, read_s3
-from expunge_orchestrator.demo.oracle.models import Key, Places, Record, Snapshot, mentioned
-from expunge_orchestrator.demo.oracle.ownership import (
+from expunge_orchestrator.demo.ground_truth import read_postgres, read_redis, read_s3
+from expunge_orchestrator.demo.ground_truth.models import Key, Places, Record, Snapshot, mentioned
+from expunge_orchestrator.demo.ground_truth.ownership import (
     BUCKETS,
     LOG_TABLE,
     OF_CALLERS_KEYS,

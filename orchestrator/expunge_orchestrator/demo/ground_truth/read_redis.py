@@ -8,8 +8,8 @@ from typing import Any
 
 import redis
 
-from expunge_orchestrator.demo.oracle.models import JudgeError, Key, Record, image
-from expunge_orchestrator.demo.oracle.ownership import OTHER_KEYS
+from expunge_orchestrator.demo.ground_truth.models import JudgeError, Key, Record, image
+from expunge_orchestrator.demo.ground_truth.ownership import OTHER_KEYS
 
 _PIPELINE = 1_000
 # Expunge's own keys; Calltrack has none that begin so.
