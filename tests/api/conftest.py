@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.api import api
 from tests.support.installation import calltrack
+from tests.support.notifications import receiver
 from tests.support.store_inspector import inspector
 
-__all__ = ["api", "calltrack", "inspector"]
+__all__ = ["api", "calltrack", "inspector", "receiver"]

@@ -15,12 +15,11 @@ import pytest
 from tests.support.api_process import Answer, ApiProcess, served
 from tests.support.canary_values import Flock, files_below
 from tests.support.installation import CompanyStack
-from tests.support.notifications import Receiver, receiver
+from tests.support.notifications import Receiver
 from tests.support.opendsr import DOMAIN, certificate_in
 from tests.support.people import SeededPerson, make_caller, make_holder
 from tests.support.store_inspector import StoreInspector
 
-__all__ = ["receiver"]
 WORKED = 120.0
 
 

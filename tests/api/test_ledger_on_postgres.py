@@ -8,11 +8,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from tests.support.api import once, open_api
 from tests.support.installation import CompanyStack
-from tests.support.notifications import Receiver, deliver, hook, receiver, rows
+from tests.support.notifications import Receiver, deliver, hook, rows
 
 from expunge_orchestrator.auth.principals import Role
-
-__all__ = ["receiver"]
 
 
 def test_from_acceptance_to_closing(calltrack: CompanyStack, tmp_path: Path, database: str, receiver: Receiver) -> None:
