@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import exact
-from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
     current_public_state,
@@ -42,7 +41,7 @@ def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     with reading(workspace.ledger) as connection:
         results = outcomes_of(connection, batch)
         to_settle, settled = settling_of(connection, batch)
-        in_part = residual_keys.number_of(connection, batch.id)
+        in_part, places = residual_keys.left_by(connection, batch)
         return {
             "batch": batch.uid,
             "controller": str(batch.scope),
@@ -54,12 +53,12 @@ def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
             "settlesAt": batch.settle_at,
-            "settling": bool(to_settle) and batch.state in {BatchState.ERASED, BatchState.CANCELLED},
+            "settling": bool(to_settle) and batch.state is BatchState.ERASED,
             "settled": settled,
             "leftInPart": in_part,
             "left": {
                 f"{store}.{name}": {"people": one.people, "records": one.records}
-                for (store, name), one in (remainders.of_batch(connection, batch) if in_part else {}).items()
+                for (store, name), one in places.items()
             },
             "chunks": chunk_states(connection, batch),
         }

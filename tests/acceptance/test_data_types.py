@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.support.cancellation import ACTOR, cancel, leftovers
+from tests.support.cancellation import cancel, end, refused, residual
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.holds import key, place
@@ -22,7 +22,6 @@ from tests.support.store_inspector import Contents, StoreInspector, changed
 from expunge_config.errors import UsageError
 from expunge_orchestrator import data_type_closure
 from expunge_orchestrator.errors import IncompleteSelectionError
-from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
@@ -35,11 +34,6 @@ EVERYTHING = ("account", "account_anchor", "messages", "exports", "invoices", "o
 def gone(holder: SeededPerson, inspector: StoreInspector) -> set[str]:
     """The collections in which nothing of the person is left that should be gone one day."""
     return {name for name, number in holder.left(inspector).items() if number == 0}
-
-
-def places_left(installation: Installation) -> list[list[list[str]]]:
-    with reading(installation.workspace.ledger) as connection:
-        return [list(one) for one in connection.scalars(sa.select(tables.leftover.c.places))]
 
 
 @pytest.mark.parametrize("by", ["user_id", "email"])
@@ -186,38 +180,31 @@ def test_a_foreign_key_from_what_stays_is_met_when_planning_and_before_erasing(
     assert gone(holder, inspector) == {"main.messages"}
 
 
-def cancelled_half_way(installation: Installation, holder: SeededPerson) -> Batch:
-    """A limited request that is cancelled when its rows are gone and its objects are not."""
+def ended_half_way(installation: Installation, holder: SeededPerson) -> Batch:
+    """A limited request that is ended when its rows are gone and its objects are not."""
     batch = installation.plan(holder.csv, data_types=INFORMATION)
-
-    def idle(*_: object) -> int:
-        batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
-        return 0
-
-    stores = installation.workspace.stores
-    ended = installation.erase(
-        batch, installation.with_stores({"recordings": FaultyConnector(stores["recordings"], erase=idle)})
-    )  # type: ignore[dict-item]
-    assert ended.state is BatchState.CANCELLED, installation.failures(batch)
+    stuck = FaultyConnector(installation.workspace.stores["recordings"], erase=refused)
+    assert installation.erase(batch, installation.with_stores({"recordings": stuck})).state is BatchState.FAILED  # type: ignore[dict-item]
+    assert end(installation, batch).state is BatchState.SETTLED, installation.failures(batch)
     return batch
 
 
-def test_what_a_cancelled_one_leaves_is_of_its_own_types_and_ends_with_these(
+def test_what_an_ended_one_leaves_is_of_its_own_types_and_ends_with_these(
     installation: Installation, inspector: StoreInspector
 ) -> None:
     holder = make_holder(inspector)
-    first = cancelled_half_way(installation, holder)
-    (said,) = statements_of(installation, first, "cancelled")
+    first = ended_half_way(installation, holder)
+    (said,) = statements_of(installation, first, "partially-erased")
     assert lines_of(said.body) == {"main.messages": ("erased", 1, 0), "recordings.exports": ("left", 1, 1)}
-    assert limits_of(installation, first)["cancelled"] == sorted(INFORMATION)
-    assert places_left(installation) == [[["recordings", "exports"]]]
+    assert limits_of(installation, first)["partially-erased"] == sorted(INFORMATION)
+    assert residual(installation) == [[("recordings", "exports")]]
     other = installation.plan(holder.csv, data_types=["messages"])
     installation.erase(other)
     assert installation.events(other) == [["accepted", "not-found"]]
-    assert leftovers(installation)[0] == 1, "a request that did not look there ended what leads there"
+    assert len(residual(installation)) == 1, "a request that did not look there ended what leads there"
     second = installation.plan(holder.csv, data_types=["exports"])
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
-    assert leftovers(installation) == (0, 0)
+    assert residual(installation) == []
     assert gone(holder, inspector) == {"main.messages", "recordings.exports"}
 
 

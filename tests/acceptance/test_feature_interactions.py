@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.support.api import ApiHarness, once, open_api
-from tests.support.cancellation import ACTOR, leftovers, release
+from tests.support.cancellation import release, residual
 from tests.support.cli import CliRunner
 from tests.support.installation import CompanyStack, Installation, build_company_stack, fresh_installation
 from tests.support.locate import located, records, the_one
@@ -19,7 +19,6 @@ from tests.support.statements import limits_of, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import remainders
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import reading
@@ -67,7 +66,7 @@ def vault(tmp_path: Path) -> Iterator[tuple[Installation, StoreInspector]]:
 
 
 def test_an_object_that_the_storage_kept_of_a_limited_request(vault: tuple[Installation, StoreInspector]) -> None:
-    """Object Lock, a limit of data types, `locate` and the taking up: the rest of the account is never touched."""
+    """Object Lock, a limit of data types, `locate` and a later request: the rest of the account is never touched."""
     installation, inspector = vault
     inspector.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     ann = make_holder(inspector)
@@ -80,22 +79,18 @@ def test_an_object_that_the_storage_kept_of_a_limited_request(vault: tuple[Insta
     assert installation.outcomes(first) == {"partially-erased": 1}
     installation.settle()
     assert installation.again(first).state is BatchState.SETTLED, installation.failures(first)
-    assert leftovers(installation)[0] == 1
+    assert residual(installation) == [[("recordings", "exports")]]
     assert records(the_one(located(installation, ann.csv, "calltrack")))["recordings.exports"] == 1
     was = inspector.contents()
     release(inspector, BUCKET, prefix)
-    remainders.take_up(installation.workspace, installation.again(first), ACTOR)
-    assert records(the_one(located(installation, ann.csv, "calltrack")))["recordings.exports"] == 1, (
-        "taken up, not done"
-    )
-    assert installation.erase(first).state is BatchState.ERASED, installation.failures(first)
+    second = installation.plan(ann.csv, data_types=("messages", "exports"))
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert changed(was, inspector.contents()) == {f"bucket {BUCKET}": (1, 0)}
     assert not records(the_one(located(installation, ann.csv, "calltrack"))).get("recordings.exports")
-    installation.settle()
-    assert leftovers(installation) == (0, 0)
-    events = installation.events(first)[0]
-    assert events == ["accepted", "partially-erased", "settled", "erased", "settled"]
-    assert limits_of(installation, first) == {event: ["exports", "messages"] for event in events}
+    assert residual(installation) == []
+    for batch, events in ((first, ["accepted", "partially-erased", "settled"]), (second, ["accepted", "erased"])):
+        assert installation.events(batch) == [events]
+        assert limits_of(installation, batch) == {event: ["exports", "messages"] for event in events}
     whole = installation.plan(ann.csv)
     assert installation.erase(whole).state is BatchState.ERASED, installation.failures(whole)
     assert not any(ann.left(inspector).values())

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from tests.support.cancellation import filled_in, half_way
+from tests.support.cancellation import ended_half_way, filled_in
 from tests.support.faulty_connector import before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import CLIENT, SeededPerson, fresh_phone, make_caller
@@ -171,12 +171,12 @@ class ByNumber(NamedTuple):
 def test_who_was_known_by_a_number_alone_is_taken_for_nobody_else(
     uploading: Installation, inspector: StoreInspector
 ) -> None:
-    """A request by a number is cancelled half-way; nothing shows whether who asks by it later is the same person."""
+    """A request by a number is ended half-way; nothing shows whether who asks by it later is the same person."""
     phone, email = fresh_phone(), f"ann{fresh_phone()[1:]}@ann.example"
     filled_in(inspector, phone, email)
     name = upload(inspector, phone)
     asked = ByNumber(f"phone\n{phone}\n")
-    first = half_way(uploading, asked)
+    first = ended_half_way(uploading, asked)
     anns = filled_in(inspector, fresh_phone(), email)
     filled_in(inspector, phone, "bob@bob.example")
     second = uploading.plan(asked.csv, asked.controller)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.exc import InternalError, OperationalError
 from tests.support.bulk_people import make_crowd, poisoned
-from tests.support.cancellation import cancel
+from tests.support.cancellation import cancel, end, residual
 from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation
 from tests.support.servers import wait_until
@@ -48,7 +48,7 @@ def test_a_person_is_erased_and_settled(elsewhere: Installation) -> None:
     assert elsewhere.again(batch).state is BatchState.SETTLED
 
 
-def test_holds_poison_and_cancelling_are_the_same_there(elsewhere: Installation, inspector: StoreInspector) -> None:
+def test_holds_poison_cancel_and_end_are_the_same_there(elsewhere: Installation, inspector: StoreInspector) -> None:
     crowd = make_crowd(inspector, 6)
     batch = elsewhere.plan(crowd.csv)
     placed = place(elsewhere, [key("user_id", crowd.ids[0])])
@@ -58,14 +58,18 @@ def test_holds_poison_and_cancelling_are_the_same_there(elsewhere: Installation,
         assert crowd.messages(inspector) == [crowd.ids[0], crowd.ids[3]]
         batch_control.pause(elsewhere.workspace.ledger, batch, "ops")
         batch_control.resume(elsewhere.workspace.ledger, batch, "ops")
-        assert cancel(elsewhere, batch).state is BatchState.CANCELLED
-    assert elsewhere.outcomes(batch) == {"erased": 4, "cancelled": 2}
+        assert cancel(elsewhere, batch).state is BatchState.FAILED
+        assert elsewhere.outcomes(batch) == {"erased": 4, "failed": 1, "cancelled": 1}
+        assert end(elsewhere, batch).state is BatchState.ERASED
+    assert elsewhere.outcomes(batch) == {"erased": 4, "partially-erased": 1, "cancelled": 1}
+    assert residual(elsewhere) == [[("main", "messages"), ("main", "users")]]
     assert crowd.messages(inspector) == [crowd.ids[0], crowd.ids[3]]
     again = elsewhere.plan(crowd.csv)
     assert elsewhere.erase(again).state is BatchState.ON_HOLD
     assert lift(elsewhere, placed) == 1
     assert elsewhere.erase(again).state is BatchState.ERASED
     assert crowd.messages(inspector) == []
+    assert residual(elsewhere) == []
 
 
 def test_a_second_runner_is_refused(elsewhere: Installation) -> None:

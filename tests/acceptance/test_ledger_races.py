@@ -13,17 +13,16 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy import event
-from tests.support.cancellation import ACTOR, leftovers
+from tests.support.cancellation import ACTOR, failed_half_way, refused, residual
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import make_caller, make_holder
-from tests.support.store_inspector import StoreInspector
+from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.contract import no_beat
-from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_control, batch_states, remainders
+from expunge_orchestrator.execution import batch_control, batch_states, operator_end
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run_step
 from expunge_orchestrator.ledger import tables
@@ -77,28 +76,78 @@ def until(installation: Installation, batch: Batch, name: str) -> None:
 # Two requests of one person ------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_is_cancelled_while_another_looks_for_others(
+def test_a_request_that_is_ended_while_another_looks_for_others(
     installation: Installation, inspector: StoreInspector
 ) -> None:
     """It is at work, or among what was left: between the two looks it is not nowhere."""
     ann = make_caller(inspector)
-    first = installation.plan(ann.csv, ann.controller)
-    until(installation, first, "erase:recordings")
-    batch_control.cancel(installation.workspace.ledger, first, ACTOR)
+    first = failed_half_way(installation, ann)
+    operator_end.end(installation.workspace, first, ACTOR)
     second = installation.plan(ann.csv, ann.controller)
     until(installation, second, "conclude")
 
     def ends() -> None:
         while step(installation, first):
             pass
-        assert leftovers(installation)[0] == 1
+        assert len(residual(installation)) == 1
 
-    with after_reading(installation.workspace.ledger, "FROM leftover", "suppression AS ours", then=ends):
+    with after_reading(installation.workspace.ledger, "FROM residual_keys", "suppression AS ours", then=ends):
         step(installation, second)
     assert installation.events(second) == [["accepted"]]
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert installation.events(second) == [["accepted", "erased"]]
     assert not any(ann.left(inspector).values())
+
+
+# A cancel and the step that erases ------------------------------------------------------------------------------------
+
+
+def test_a_cancel_is_met_before_the_store_is_asked(fleet: Installation, inspector: StoreInspector) -> None:
+    """The step was taken, and has not asked the store yet: once the cancel is written, nobody is touched any more."""
+    ann = make_holder(inspector)
+    batch = fleet.plan(ann.csv)
+    until(fleet, batch, "erase:main")
+    delivery = claim(fleet.workspace, chunk_of(fleet, batch).id, no_beat)
+    assert delivery is not None
+    was = inspector.contents()
+    assert batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+    following = run_step(delivery, RunObserver())
+    assert following is not None
+    assert following.name == "withdraw"
+    assert run_step(following, RunObserver()) is None
+    batch_states.refresh(fleet.workspace)
+    assert changed(was, inspector.contents()) == {}
+    assert fleet.again(batch).state is BatchState.CANCELLED
+    assert fleet.events(batch) == [["accepted", "cancelled"]]
+
+
+def test_a_cancel_that_comes_when_the_store_was_asked_is_too_late(
+    fleet: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = fleet.plan(ann.csv)
+    until(fleet, batch, "erase:recordings")
+    with pytest.raises(BatchBlockedError):
+        batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+    assert fleet.again(batch).state is BatchState.EXECUTING
+    assert fleet.erase(batch).state is BatchState.ERASED
+
+
+def test_an_overtaken_delivery_asks_no_store_to_erase(fleet: Installation, inspector: StoreInspector) -> None:
+    """Another worker took the chunk: who was not touched yet is not touched by this one."""
+    ann = make_holder(inspector)
+    batch = fleet.plan(ann.csv)
+    until(fleet, batch, "erase:main")
+    slow = claim(fleet.workspace, chunk_of(fleet, batch).id, no_beat)
+    quick = claim(fleet.workspace, chunk_of(fleet, batch).id, no_beat)
+    assert slow is not None
+    assert quick is not None
+    was = inspector.contents()
+    assert run_step(slow, RunObserver()) is None
+    assert changed(was, inspector.contents()) == {}
+    with reading(fleet.workspace.ledger) as connection:
+        assert not connection.scalar(sa.select(tables.item.c.touched))
+    assert run_step(quick, RunObserver()) is not None
 
 
 # Two processes and the state of one batch ----------------------------------------------------------------------------
@@ -118,13 +167,10 @@ def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Installatio
 
 
 def test_a_cancel_is_not_overwritten_either(fleet: Installation, inspector: StoreInspector) -> None:
-    def refused(*_: object) -> int:
-        raise TerminalError("store recordings: refused.")
-
     batch = fleet.plan(make_holder(inspector).csv)
     ledger = fleet.workspace.ledger
-    until(fleet, batch, "erase:recordings")
-    stuck: Any = FaultyConnector(fleet.workspace.stores["recordings"], erase=refused)
+    until(fleet, batch, "recount")
+    stuck: Any = FaultyConnector(fleet.workspace.stores["recordings"], count=refused)
     delivery = claim(fleet.with_stores({"recordings": stuck}), chunk_of(fleet, batch).id, no_beat)
     assert delivery is not None
     assert run_step(delivery, RunObserver()) is None  # the chunk has failed, the batch is not followed yet
@@ -152,20 +198,14 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Installation, ins
     assert not any(ann.left(inspector).values())
 
 
-def test_what_was_left_is_taken_up_once(fleet: Installation, inspector: StoreInspector) -> None:
+def test_a_person_is_ended_once(fleet: Installation, inspector: StoreInspector) -> None:
     ann = make_caller(inspector)
-    batch = fleet.plan(ann.csv, ann.controller)
-    until(fleet, batch, "erase:recordings")
-    batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
-    while step(fleet, batch):
-        pass
-    batch_states.refresh(fleet.workspace)
-    again = fleet.again(batch)
-    assert again.state is BatchState.CANCELLED
-    remainders.take_up(fleet.workspace, again, ACTOR)
+    batch = failed_half_way(fleet, ann)
+    operator_end.end(fleet.workspace, batch, ACTOR)
     with pytest.raises(BatchBlockedError):
-        remainders.take_up(fleet.workspace, again, ACTOR)
-    assert fleet.erase(batch).state is BatchState.ERASED, fleet.failures(batch)
-    assert not any(ann.left(inspector).values())
-    with reading(fleet.workspace.ledger) as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.chunk)) == 2
+        operator_end.end(fleet.workspace, batch, ACTOR)
+    with pytest.raises(BatchBlockedError):
+        batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+    assert fleet.erase(batch).state is BatchState.SETTLED, fleet.failures(batch)
+    assert fleet.events(batch) == [["accepted", "partially-erased"]]
+    assert len(residual(fleet)) == 1

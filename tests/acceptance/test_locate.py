@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from tests.support.ambiguous_identifiers import CASES, Case, as_csv
 from tests.support.canary_values import Flock
-from tests.support.cancellation import half_way
+from tests.support.cancellation import ended_half_way
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import Installation
@@ -241,11 +241,11 @@ def test_what_a_failed_request_left_is_not_called_all(installation: Installation
     assert the_one(located(installation, stranger.csv, stranger.controller)).answer is LocateResult.HELD
 
 
-def test_what_a_cancelled_request_left_is_found_by_an_id_and_told_to_a_phone(
+def test_what_an_ended_request_left_is_found_by_an_id_and_told_to_a_phone(
     installation: Installation, inspector: StoreInspector
 ) -> None:
     ann = make_caller(inspector)
-    batch = half_way(installation, ann)
+    batch = ended_half_way(installation, ann)
     proven = the_one(located(installation, ann.csv, ann.controller))
     assert records(proven)["recordings.recordings"] == 2
     assert records(proven) == ann.left(inspector)

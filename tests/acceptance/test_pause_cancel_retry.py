@@ -14,18 +14,21 @@ from tests.support.bulk_people import make_crowd, poisoned
 from tests.support.cancellation import ACTOR, cancel, secrets_left
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.holds import key, lift, place
 from tests.support.installation import Installation, fresh_installation
 from tests.support.people import make_holder
-from tests.support.statements import assert_chain_intact, lines_of, statements_of
+from tests.support.statements import assert_chain_intact, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.execution import batch_control, batch_states
+from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 
 # Pause ---------------------------------------------------------------------------------------------------------------
@@ -100,98 +103,102 @@ def test_a_plan_is_cancelled_before_anything_was_touched(installation: Installat
     assert not batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
 
 
-def test_cancelled_half_way_says_what_is_erased_and_what_is_left(
-    installation: Installation, inspector: StoreInspector
-) -> None:
+def test_who_was_touched_is_finished(installation: Installation, inspector: StoreInspector) -> None:
     holder = make_holder(inspector)
     batch = installation.plan(holder.csv)
-    stores = installation.workspace.stores
-    half = before_call(
-        stores["recordings"], "erase", lambda: batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
-    )
+    told: list[str] = []
+
+    def too_late() -> None:
+        with pytest.raises(BatchBlockedError, match="can be withdrawn") as caught:
+            batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        told.append(str(caught.value.remedy))
+
+    half = before_call(installation.workspace.stores["recordings"], "erase", too_late)
     ended = installation.erase(batch, installation.with_stores({"recordings": half}))  # type: ignore[dict-item]
-    assert ended.state is BatchState.CANCELLED
-    left = holder.left(inspector)
-    assert not any(number for name, number in left.items() if not name.startswith("cache."))
-    assert all(number for name, number in left.items() if name.startswith("cache."))
-    assert installation.events(batch) == [["accepted", "cancelled"]]
-    (said,) = statements_of(installation, batch, "cancelled")
-    assert said.body["outcome"] == "partially-erased"
-    lines = lines_of(said.body)
-    assert not said.final
-    assert said.open.items == sum(outcome == "left" for outcome, *_ in lines.values()) > 0
-    assert lines["main.messages"] == ("erased", 1, 0)
-    assert lines["main.users"] == ("tombstoned", 1, 0)
-    assert lines["recordings.exports"] == ("erased", 1, 0)
-    assert lines["cache.user_cache"] == ("left", 1, 1)
+    assert (ended.state, ended.cancelled) == (BatchState.ERASED, False)
+    assert "expunge end" in told[0]
+    assert not any(holder.left(inspector).values())
+    assert installation.events(batch) == [["accepted", "erased"]]
+
+
+@pytest.mark.parametrize("then", ["goes on", "fails"])
+def test_a_cancel_while_a_step_runs(installation: Installation, inspector: StoreInspector, then: str) -> None:
+    """The step ends, or fails; no store was asked to erase, so everybody is withdrawn."""
+    crowd = make_crowd(inspector, 3)
+    batch = installation.plan(crowd.csv)
+
+    def cancelled() -> None:
+        assert batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        assert installation.again(batch).state is BatchState.CANCELLING
+        if then == "fails":
+            raise TerminalError("store main: refused for a test.")
+
+    main = before_call(installation.workspace.stores["main"], "count", cancelled)
+    was = inspector.contents()
+    ended = installation.erase(batch, installation.with_stores({"main": main}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.CANCELLED, installation.failures(batch)
+    assert changed(was, inspector.contents()) == {}
+    assert installation.events(batch) == [["accepted", "cancelled"]] * 3
     assert secrets_left(installation, batch) == 0
-    assert_chain_intact(installation, batch)
-    installation.settle()
-    assert installation.again(batch).state is BatchState.CANCELLED
 
 
-def test_whoever_is_erased_by_then_stays_erased_and_settles(inspector: StoreInspector, tmp_path: Path) -> None:
+def test_everybody_else_is_as_if_there_had_been_no_cancel(inspector: StoreInspector, tmp_path: Path) -> None:
     crowd = make_crowd(inspector, 3)
     with fresh_installation(inspector.calltrack, tmp_path / "expunge", chunk_size=1) as installation:
+        hold = place(installation, [key("user_id", crowd.ids[2])])
         batch = installation.plan(crowd.csv)
         with poisoned(inspector, [crowd.ids[1]]):
             assert installation.erase(batch).state is BatchState.FAILED
-        assert cancel(installation, batch).state is BatchState.CANCELLED
-        done, stuck, other = installation.events(batch)
-        assert done == other == ["accepted", "erased"]
-        assert stuck == ["accepted", "cancelled"]
-        (said,) = statements_of(installation, batch, "cancelled")
-        assert said.body["outcome"] == "cancelled"
-        assert lines_of(said.body)["main.messages"] == ("left", 1, 1)
-        assert crowd.messages(inspector) == [crowd.ids[1]]
+        assert cancel(installation, batch).state is BatchState.FAILED
+        done, stuck, held = installation.events(batch)
+        assert (done, stuck) == (["accepted", "erased"], ["accepted"])
+        assert held == ["accepted", "on-hold", "cancelled"]
         shown = batch_view(installation.workspace, installation.again(batch))
-        assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", True, 0)
+        assert (shown["state"], shown["outcomes"]) == ("failed", {"cancelled": 1, "erased": 1, "failed": 1})
+        assert not batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        installation.settle()
+        assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
         installation.settle()
         shown = batch_view(installation.workspace, installation.again(batch))
-        assert (shown["state"], shown["settling"], shown["settled"]) == ("cancelled", False, 2)
-        assert installation.events(batch)[0] == ["accepted", "erased", "settled"]
-        with pytest.raises(BatchBlockedError, match="nothing is left"):
-            batch_control.cancel(installation.workspace.ledger, settled(installation, inspector), ACTOR)
+        assert (shown["state"], shown["settling"], shown["settled"]) == ("settled", False, 2)
+        assert crowd.messages(inspector) == [crowd.ids[2]]
+        lift(installation, hold)
 
 
-def settled(installation: Installation, inspector: StoreInspector) -> Batch:
-    batch = installation.plan(make_holder(inspector).csv)
-    installation.erase(batch)
-    installation.settle()
-    return batch
-
-
-def test_a_store_that_cannot_be_asked_keeps_a_cancelled_batch_open(
-    installation: Installation, inspector: StoreInspector
-) -> None:
-    holder = make_holder(inspector)
-    batch = installation.plan(holder.csv)
-
-    def refuse() -> None:
-        raise TerminalError("store cache: refused for a test.")
-
-    stores = installation.workspace.stores
-    broken = {
-        "main": before_call(
-            stores["main"], "verify", lambda: batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
-        ),
-        "cache": before_call(stores["cache"], "verify", refuse),
-    }
-    assert installation.erase(batch, installation.with_stores(broken)).state is BatchState.FAILED  # type: ignore[arg-type]
-    assert installation.events(batch) == [["accepted"]]
-    # By then everything was gone: the cancel came for nobody, and the batch is what it would be without it.
-    assert installation.erase(batch).state is BatchState.ERASED
-    assert installation.events(batch) == [["accepted", "erased"]]
-    with pytest.raises(BatchBlockedError, match="nothing is left"):
-        batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
-    installation.settle()
-    assert installation.again(batch).state is BatchState.SETTLED
+@pytest.mark.parametrize("others", ["finished", "none"])
+def test_a_paused_batch_is_cancelled(inspector: StoreInspector, tmp_path: Path, others: str) -> None:
+    """Who can be withdrawn is; who was touched waits for the word of whoever paused it."""
+    first, second = make_holder(inspector), make_holder(inspector)
+    with fresh_installation(inspector.calltrack, tmp_path / "expunge", chunk_size=1) as installation:
+        ledger = installation.workspace.ledger
+        batch = installation.plan(f"user_id\n{first.id}\n{second.id}\n")
+        verb = "erase" if others == "finished" else "count"
+        main = before_call(
+            installation.workspace.stores["main"], verb, lambda: batch_control.pause(ledger, batch, ACTOR)
+        )
+        workspace = installation.with_stores({"main": main})  # type: ignore[dict-item]
+        batch_states.start(workspace, batch)
+        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+            run(workspace, writer, RunObserver(), workers=1)
+        assert installation.again(batch).state is BatchState.PAUSED
+        ended = cancel(installation, batch)
+        if others == "none":
+            assert ended.state is BatchState.CANCELLED
+            assert all(second.left(inspector).values())
+            return
+        assert ended.state is BatchState.PAUSED
+        assert installation.events(batch) == [["accepted"], ["accepted", "cancelled"]]
+        resumed = batch_control.resume(ledger, batch, ACTOR)
+        assert installation.erase(resumed).state is BatchState.ERASED, installation.failures(batch)
+        assert not any(first.left(inspector).values())
+        assert all(second.left(inspector).values())
 
 
 def test_a_cancel_that_came_during_the_last_step_came_for_nobody(
     installation: Installation, inspector: StoreInspector
 ) -> None:
-    batch = installation.plan(make_holder(inspector).csv)
+    """No store was asked to erase, and the step that was running stated the end: nothing was found."""
+    batch = installation.plan("user_id\n999999999\n")
     ledger = installation.workspace.ledger
     copies = installation.workspace.backups["dumps"].copies
 
@@ -202,11 +209,11 @@ def test_a_cancel_that_came_during_the_last_step_came_for_nobody(
     dumps: Any = FaultyConnector(installation.workspace.backups["dumps"], copies=late)  # type: ignore[arg-type]
     ended = installation.erase(batch, replace(installation.workspace, backups={"dumps": dumps}))
     assert (ended.state, ended.cancelled) == (BatchState.ERASED, False)
-    with reading(ledger) as connection, pytest.raises(BatchBlockedError, match="nothing is left"):
+    with reading(ledger) as connection, pytest.raises(BatchBlockedError, match="can be withdrawn"):
         batch_control.refuse_too_late(connection, batch)
     installation.settle()
     assert installation.again(batch).state is BatchState.SETTLED
-    assert installation.events(batch) == [["accepted", "erased", "settled"]]
+    assert installation.events(batch) == [["accepted", "not-found", "settled"]]
 
 
 def test_a_batch_whose_people_are_erased_is_not_cancelled(
@@ -214,11 +221,11 @@ def test_a_batch_whose_people_are_erased_is_not_cancelled(
 ) -> None:
     batch = installation.plan(make_holder(inspector).csv)
     installation.erase(batch)
-    with pytest.raises(BatchBlockedError, match="nothing is left"):
+    with pytest.raises(BatchBlockedError, match="can be withdrawn"):
         batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
     assert installation.again(batch).state is BatchState.ERASED
     batch_control.pause(installation.workspace.ledger, batch, ACTOR)
-    with pytest.raises(BatchBlockedError, match="nothing is left"):
+    with pytest.raises(BatchBlockedError, match="can be withdrawn"):
         batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
     assert installation.again(batch).state is BatchState.PAUSED
 
@@ -263,7 +270,7 @@ def test_the_commands_and_their_exit_codes(
     assert cli.run("retry", uid).code == 2
     too_late = cli.run("cancel", uid, "--json")
     assert (too_late.code, too_late.out) == (11, "")
-    assert "nothing is left to cancel" in too_late.output
+    assert "can be withdrawn" in too_late.output
     assert json.loads(cli.run("status", uid, "--json").out)["state"] == "erased"
     other = json.loads(cli.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
     cancelled = cli.run("cancel", other["batch"], "--json")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from tests.support.bulk_people import POISON, poisoned
+from tests.support.cancellation import end
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import Installation
 from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
@@ -15,7 +17,6 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 LEAD = (
@@ -115,18 +116,22 @@ def test_what_is_retained_at_one_look_and_due_at_the_next_is_one_record(
     assert not any(ann.left(inspector).values())
 
 
-def test_what_a_cancelled_request_left_was_found(module_installation: Installation, inspector: StoreInspector) -> None:
+def test_what_an_ended_request_left_was_found(module_installation: Installation, inspector: StoreInspector) -> None:
     """It came after the count, and a verification saw it before the end."""
     ann = make_holder(inspector)
     inspector.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
     batch = module_installation.plan(ann.csv)
 
     def late() -> None:
-        batch_control.cancel(module_installation.workspace.ledger, batch, "ops")
-        inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+        inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, %s)", ann.id, POISON)
 
-    module_installation.erase(batch, main_before(module_installation, "verify", late))
-    assert lines_of(body_of(module_installation, batch, "cancelled"))["main.messages"] == ("left", 1, 1)
+    with poisoned(inspector, []):
+        assert (
+            module_installation.erase(batch, main_before(module_installation, "verify", late)).state
+            is BatchState.FAILED
+        )
+        end(module_installation, batch)
+    assert lines_of(body_of(module_installation, batch, "partially-erased"))["main.messages"] == ("left", 1, 1)
 
 
 def test_kept_in_part_says_how_many_went(module_installation: Installation, inspector: StoreInspector) -> None:

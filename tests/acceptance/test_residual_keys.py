@@ -1,36 +1,55 @@
-"""What a request that was cancelled half-way left behind can still be found and erased by a later one (ADR 8)."""
+"""What an ended request left behind can still be found and erased by a later one (ADR 8)."""
 
 from __future__ import annotations
 
-import json
-import subprocess
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support.bulk_people import make_crowd
-from tests.support.cancellation import ACTOR, cancel, filled_in, half_way, leftovers, secrets_left
-from tests.support.cli import CliRunner
-from tests.support.faulty_connector import FaultyConnector
-from tests.support.installation import Installation
-from tests.support.people import make_caller, make_holder
-from tests.support.statements import lines_of, statements_of
+import yaml
+from tests.support.cancellation import (
+    cancel,
+    end,
+    ended_half_way,
+    failed_half_way,
+    filled_in,
+    keys_left,
+    lock,
+    locked,
+    refused,
+    release,
+    residual,
+)
+from tests.support.faulty_connector import FaultyConnector, before_call, skip_collection
+from tests.support.holds import key, lift, place
+from tests.support.installation import CompanyStack, Installation, fresh_installation
+from tests.support.people import SeededPerson, make_caller, make_holder
+from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.execution import batch_control
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState
+
+BUCKET = "calltrack-recordings"
+
+
+# Taken over ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_later_request_takes_over_the_keys_and_erases_what_was_left(
     installation: Installation, inspector: StoreInspector
 ) -> None:
     ann = make_caller(inspector)
-    first = half_way(installation, ann)
-    (said,) = statements_of(installation, first, "cancelled")
+    first = ended_half_way(installation, ann)
+    (said,) = statements_of(installation, first, "partially-erased")
     assert lines_of(said.body)["recordings.recordings"] == ("left", 2, 2)
     assert said.body["identifiersDestroyed"] is False
     assert "later request" in str(said.body["kept"])
-    assert secrets_left(installation, first) == 0
-    assert leftovers(installation)[0] == 1
+    assert keys_left(installation, first) == 0
+    left = [("cache", "caller_cache"), ("cache", "recent_callers"), ("recordings", "recordings")]
+    assert residual(installation) == [left]
     second = installation.plan(ann.csv, ann.controller)
     planned = second.plan["stores"]["recordings"]["collections"]["recordings"]
     assert (planned["due"], second.plan["notFound"]) == (2, 0)
@@ -38,10 +57,103 @@ def test_a_later_request_takes_over_the_keys_and_erases_what_was_left(
     assert not any(ann.left(inspector).values())
     (said,) = statements_of(installation, second, "erased")
     assert lines_of(said.body)["recordings.recordings"] == ("erased", 2, 0)
-    assert leftovers(installation) == (0, 0)
+    assert residual(installation) == []
     third = installation.plan(ann.csv, ann.controller)
     installation.erase(third)
     assert installation.events(third) == [["accepted", "not-found"]]
+    assert installation.events(first) == [["accepted", "partially-erased"]]
+    assert_chain_intact(installation, first)
+
+
+def test_where_nothing_had_gone_a_later_request_ends_it_too(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """Refused at the first call: every way to the person's records is as it was."""
+    ann = make_holder(inspector)
+    first = ended_half_way(installation, ann, "main")
+    (said,) = statements_of(installation, first, "partially-erased")
+    assert {outcome for outcome, *_ in lines_of(said.body).values()} <= {"left", "retained", "not-found"}
+    assert len(residual(installation)) == 1
+    second = installation.plan(ann.csv)
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+def test_a_later_request_that_is_ended_too_keeps_what_it_took_over(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_caller(inspector)
+    ended_half_way(installation, ann)
+    inspector.sql("INSERT INTO callers (id, client_id, phone) OVERRIDING SYSTEM VALUE VALUES (%s, 42, '+491')", ann.id)
+    ended_half_way(installation, ann)
+    assert len(residual(installation)) == 2
+    assert installation.erase(installation.plan(ann.csv, ann.controller)).state is BatchState.ERASED
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+def test_ended_half_way_twice(installation: Installation, inspector: StoreInspector) -> None:
+    """The second request found nothing but what the first had left: it must not take the way there with it."""
+    ann = make_caller(inspector)
+    ended_half_way(installation, ann)
+    ended_half_way(installation, ann)
+    assert len(residual(installation)) == 2
+    third = installation.plan(ann.csv, ann.controller)
+    assert installation.erase(third).state is BatchState.ERASED, installation.failures(third)
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+def test_a_later_request_that_is_cancelled_ends_nothing(installation: Installation, inspector: StoreInspector) -> None:
+    ann, bob = make_caller(inspector), make_caller(inspector)
+    ended_half_way(installation, ann)
+    batch = installation.plan(bob.csv, bob.controller)
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert ann.left(inspector)["recordings.recordings"] == 2
+    assert len(residual(installation)) == 1
+    assert cancel(installation, installation.plan(ann.csv, ann.controller)).state is BatchState.CANCELLED
+    assert len(residual(installation)) == 1
+
+
+@pytest.mark.parametrize("says", ["refuses", "does nothing"])
+def test_what_the_settling_check_could_not_erase(
+    installation: Installation, inspector: StoreInspector, says: str
+) -> None:
+    """An object that came back and is refused: an end names it, and a later request has the way there."""
+    ann = make_caller(inspector)
+    batch = installation.plan(ann.csv, ann.controller)
+    installation.erase(batch)
+    inspector.s3.put_object(Bucket=BUCKET, Key=ann.objects["recordings"][1], Body=b"late")
+    erase = refused if says == "refuses" else lambda *_: 0
+    stuck = installation.with_stores(
+        {"recordings": FaultyConnector(installation.workspace.stores["recordings"], erase=erase)}
+    )  # type: ignore[dict-item]
+    installation.settle(stuck)
+    assert installation.again(batch).state is BatchState.FAILED
+    assert end(installation, batch).state is BatchState.SETTLED, installation.failures(batch)
+    assert installation.events(batch) == [["accepted", "erased", "partially-erased"]]
+    assert residual(installation) == [[("recordings", "recordings")]]
+    assert installation.erase(installation.plan(ann.csv, ann.controller)).state is BatchState.ERASED
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+def test_a_request_that_came_before_the_end_takes_over_when_it_is_retried(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_caller(inspector)
+    first = failed_half_way(installation, ann)
+    second = installation.plan(ann.csv, ann.controller)
+    assert installation.erase(second).state is BatchState.FAILED
+    assert first.uid in installation.failures(second)
+    end(installation, first)
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+# Who it is -----------------------------------------------------------------------------------------------------------
 
 
 def test_whoever_cannot_be_shown_to_be_the_same_person_is_told_so_and_erases_nothing(
@@ -49,13 +161,15 @@ def test_whoever_cannot_be_shown_to_be_the_same_person_is_told_so_and_erases_not
 ) -> None:
     """The number may have passed on: it does not prove that what was left is its present owner's."""
     ann = make_caller(inspector)
-    first = half_way(installation, ann)
+    first = ended_half_way(installation, ann)
     was = inspector.contents()
     second = installation.plan(f"phone\n{ann.phone}\n", ann.controller)
     assert installation.erase(second).state is BatchState.FAILED
-    assert first.uid in installation.failures(second)
+    assert f"{first.uid} (over, and something is left: ask again by the person's own id" in installation.failures(
+        second
+    )
     assert changed(was, inspector.contents()) == {}
-    assert leftovers(installation)[0] == 1
+    assert len(residual(installation)) == 1
     assert installation.erase(installation.plan(ann.csv, ann.controller)).state is BatchState.ERASED
     assert not any(ann.left(inspector).values())
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
@@ -64,114 +178,21 @@ def test_whoever_cannot_be_shown_to_be_the_same_person_is_told_so_and_erases_not
 
 def test_another_controller_learns_nothing_of_it(installation: Installation, inspector: StoreInspector) -> None:
     ann = make_caller(inspector)
-    half_way(installation, ann)
+    ended_half_way(installation, ann)
     was = inspector.contents()
     second = installation.plan(ann.csv, "client:43")
     installation.erase(second)
     assert installation.events(second) == [["accepted", "not-found"]], installation.failures(second)
     assert changed(was, inspector.contents()) == {}
-    assert leftovers(installation)[0] == 1
+    assert len(residual(installation)) == 1
 
 
 def test_nor_of_one_that_failed(installation: Installation, inspector: StoreInspector) -> None:
     ann = make_caller(inspector)
-
-    def refused(*_: object) -> int:
-        raise TerminalError("store recordings: refused.")
-
-    stuck = FaultyConnector(installation.workspace.stores["recordings"], erase=refused)
-    installation.erase(installation.plan(ann.csv, ann.controller), installation.with_stores({"recordings": stuck}))  # type: ignore[dict-item]
+    failed_half_way(installation, ann)
     second = installation.plan(ann.csv, "client:43")
     installation.erase(second)
     assert installation.events(second) == [["accepted", "not-found"]], installation.failures(second)
-
-
-def test_where_nothing_had_gone_nothing_is_kept(installation: Installation, inspector: StoreInspector) -> None:
-    """Every way to the person's records is as it was: whoever asks again finds them by it."""
-    ann = make_holder(inspector)
-    half_way(installation, ann, "main")
-    assert leftovers(installation) == (0, 0)
-    second = installation.plan(ann.csv)
-    assert installation.erase(second).state is BatchState.ERASED
-    assert not any(ann.left(inspector).values())
-
-
-def test_a_later_request_that_is_cancelled_too_keeps_what_it_took_over(
-    installation: Installation, inspector: StoreInspector
-) -> None:
-    ann = make_caller(inspector)
-    half_way(installation, ann)
-    inspector.sql("INSERT INTO callers (id, client_id, phone) OVERRIDING SYSTEM VALUE VALUES (%s, 42, '+491')", ann.id)
-    half_way(installation, ann)
-    assert leftovers(installation)[0] == 2
-    assert installation.erase(installation.plan(ann.csv, ann.controller)).state is BatchState.ERASED
-    assert not any(ann.left(inspector).values())
-    assert leftovers(installation) == (0, 0)
-
-
-@pytest.mark.parametrize("refused", [True, False])
-def test_what_the_settling_check_could_not_erase(
-    installation: Installation, inspector: StoreInspector, *, refused: bool
-) -> None:
-    """An object that came back and is refused: a cancel ends it, and a later request has the way there."""
-    ann = make_caller(inspector)
-    batch = installation.plan(ann.csv, ann.controller)
-    installation.erase(batch)
-    name = ann.objects["recordings"][1]
-    inspector.s3.put_object(Bucket="calltrack-recordings", Key=name, Body=b"late")
-
-    def erase(*_: object) -> int:
-        if refused:
-            raise TerminalError("store recordings: refused.")
-        return 0
-
-    stuck = installation.with_stores(
-        {"recordings": FaultyConnector(installation.workspace.stores["recordings"], erase=erase)}
-    )  # type: ignore[dict-item]
-    installation.settle(stuck)
-    assert installation.again(batch).state is BatchState.FAILED
-    batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
-    installation.settle(stuck)
-    assert installation.again(batch).state is BatchState.CANCELLED, installation.failures(batch)
-    assert installation.events(batch) == [["accepted", "erased", "cancelled"]]
-    assert leftovers(installation)[0] == 1
-    assert installation.erase(installation.plan(ann.csv, ann.controller)).state is BatchState.ERASED
-    assert not any(ann.left(inspector).values())
-    assert leftovers(installation) == (0, 0)
-
-
-def test_the_command_says_what_it_means(
-    installation: Installation, inspector: StoreInspector, fork_server: subprocess.Popen[str]
-) -> None:
-    ann = make_caller(inspector)
-    crowd = make_crowd(inspector, 1)
-    uid = half_way(installation, ann).uid
-    installation.close()
-    cli = CliRunner(
-        installation.home,
-        {**installation.calltrack.environment(installation.home), "EXPUNGE_ACTOR": "ann"},
-        fork_server,
-    )
-    answer = cli.run("cancel", uid)
-    assert answer.code == 0, answer
-    assert "1 person is left in part" in answer.output
-    assert "sealed" in answer.output
-    assert json.loads(cli.run("status", uid, "--json").out)["leftInPart"] == 1
-    planned = json.loads(cli.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
-    assert "left in part" not in cli.run("cancel", planned["batch"]).output
-
-
-def test_people_without_leftovers_are_not_mixed_up_with_those_who_have(
-    installation: Installation, inspector: StoreInspector
-) -> None:
-    ann, bob = make_caller(inspector), make_caller(inspector)
-    half_way(installation, ann)
-    batch = installation.plan(bob.csv, bob.controller)
-    assert installation.erase(batch).state is BatchState.ERASED
-    assert ann.left(inspector)["recordings.recordings"] == 2
-    assert leftovers(installation)[0] == 1
-    assert cancel(installation, installation.plan(ann.csv, ann.controller)).state is BatchState.CANCELLED
-    assert leftovers(installation)[0] == 1
 
 
 def there(inspector: StoreInspector, lead: int) -> bool:
@@ -181,48 +202,303 @@ def there(inspector: StoreInspector, lead: int) -> bool:
 def test_a_number_that_passed_on_is_not_used_again(installation: Installation, inspector: StoreInspector) -> None:
     """Dave has Ann's number by the time that Ann asks again, by her id."""
     ann = make_caller(inspector)
-    half_way(installation, ann)
+    ended_half_way(installation, ann)
     daves = filled_in(inspector, ann.phone, "dave@dave.example")
     second = installation.plan(ann.csv, ann.controller)
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert there(inspector, daves)
     assert not any(ann.left(inspector).values())
-    assert leftovers(installation) == (0, 0)
+    assert residual(installation) == []
 
 
-def test_cancelled_half_way_twice(installation: Installation, inspector: StoreInspector) -> None:
-    """The second request found nothing but what the first had left: it must not take the way there with it."""
+def test_what_only_an_email_led_to_is_not_called_gone(installation: Installation, inspector: StoreInspector) -> None:
+    """The kept keys do not lead to it: that they find nothing says nothing."""
     ann = make_caller(inspector)
-    half_way(installation, ann)
-    half_way(installation, ann)
-    assert leftovers(installation)[0] >= 1
-    third = installation.plan(ann.csv, ann.controller)
-    assert installation.erase(third).state is BatchState.ERASED, installation.failures(third)
+    lead = inspector.one(
+        "INSERT INTO leads (client_id, name, postal_address, email, phone, created_at)"
+        " VALUES (42, %s, 'Y', %s, NULL, now() - interval '1 hour') RETURNING id",
+        "X",
+        ann.email,
+    )
+    first = installation.plan(f"caller_id,email\n{ann.id},{ann.email}\n", ann.controller)
+    main = installation.workspace.stores["main"]
+
+    def all_but_leads(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
+        kept = {name: action for name, action in actions.items() if name not in {"leads", "lead_answers", "callers"}}
+        done = main.erase(subjects, kept, scope, cutoff, beat)
+        inspector.sql("UPDATE leads SET caller_id = NULL WHERE caller_id = %s", ann.id)
+        return done
+
+    stuck = installation.with_stores({"main": FaultyConnector(main, erase=all_but_leads)})  # type: ignore[dict-item]
+    assert installation.erase(first, stuck).state is BatchState.FAILED, installation.events(first)
+    inspector.sql("DELETE FROM callers WHERE id = %s", ann.id)
+    assert end(installation, first).state is BatchState.SETTLED
+    assert residual(installation) == [[("main", "lead_answers"), ("main", "leads")]]
+    second = installation.plan(ann.csv, ann.controller)
+    assert installation.erase(second).state is BatchState.FAILED, installation.events(second)
+    assert f"{first.uid} (over, and something is left" in installation.failures(second)
+    assert there(inspector, int(str(lead)))
+    assert len(residual(installation)) == 1
+
+
+@pytest.fixture
+def mailroom(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path) -> Iterator[Installation]:
+    """An installation whose map names a table of voice mails: an e-mail leads to an object, and to no person."""
+    inspector.sql(
+        "CREATE TABLE voicemails (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, client_id bigint NOT NULL,"
+        " email text, object_key text UNIQUE, created_at timestamptz NOT NULL DEFAULT now() - interval '1 day')"
+    )
+    inspector.sql("CREATE INDEX ON voicemails (email)")
+    inspector.sql("GRANT SELECT, DELETE ON voicemails TO expunge_app")
+    document: dict[str, Any] = yaml.safe_load(
+        calltrack.settings(tmp_path / "expunge").data_map.read_text(encoding="utf-8")
+    )
+    document["stores"]["main"]["collections"]["voicemails"] = {
+        "table": "public.voicemails",
+        "data_type": "calls",
+        "owner": {"controller": "client", "column": "client_id"},
+        "found_by": [{"column": "email", "identity": "email"}],
+        "created": "created_at",
+        "yields": {"recording_object": "object_key"},
+    }
+    path = tmp_path / "datamap.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    try:
+        with fresh_installation(calltrack, tmp_path / "expunge", data_map=path) as installation:
+            yield installation
+    finally:
+        inspector.sql("DROP TABLE voicemails")
+
+
+class Mail:
+    """Somebody of whom nothing but an e-mail address is known."""
+
+    controller = "client:42"
+
+    def __init__(self, inspector: StoreInspector) -> None:
+        self.inspector = inspector
+        self.email = f"mail-{secrets.token_hex(6)}@people.example"
+
+    @property
+    def csv(self) -> str:
+        return f"email\n{self.email}\n"
+
+    def speak(self) -> str:
+        """Leave a voice mail; its object."""
+        name = f"42/mail/{secrets.token_hex(8)}.wav"
+        self.inspector.sql(
+            "INSERT INTO voicemails (client_id, email, object_key) VALUES (42, %s, %s)", self.email, name
+        )
+        self.inspector.s3.put_object(Bucket=BUCKET, Key=name, Body=b"words")
+        return name
+
+    def there(self, name: str) -> bool:
+        return bool(self.inspector.versions(BUCKET, name))
+
+
+def test_what_a_request_by_email_alone_left(mailroom: Installation, inspector: StoreInspector) -> None:
+    """A later request that found something of its own there does not end beside it."""
+    ann = Mail(inspector)
+    left = ann.speak()
+    first = ended_half_way(mailroom, ann)
+    (said,) = statements_of(mailroom, first, "partially-erased")
+    assert lines_of(said.body)["recordings.recordings"] == ("left", 1, 1)
+    later = ann.speak()
+    second = mailroom.plan(ann.csv, ann.controller)
+    assert mailroom.erase(second).state is BatchState.FAILED
+    assert f"{first.uid} (over, and something is left" in mailroom.failures(second)
+    assert mailroom.events(second) == [["accepted"]]
+    assert (ann.there(left), ann.there(later)) == (True, False)
+    assert end(mailroom, second).state is BatchState.SETTLED, mailroom.failures(second)
+    (said,) = statements_of(mailroom, second, "partially-erased")
+    assert lines_of(said.body)["recordings.recordings"] == ("left", 1, 0)
+
+
+def test_somebody_else_with_an_id_of_their_own_goes_on_if_nothing_is_in_common(
+    mailroom: Installation, inspector: StoreInspector
+) -> None:
+    ann = Mail(inspector)
+    ann.speak()
+    ended_half_way(mailroom, ann)
+    bob = make_caller(inspector)
+    batch = mailroom.plan(bob.csv, bob.controller)
+    assert mailroom.erase(batch).state is BatchState.ERASED, mailroom.failures(batch)
+
+
+def test_a_hold_by_an_identifier_that_was_not_kept_stops_the_later_request(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_caller(inspector)
+    ended_half_way(installation, ann)
+    held = place(installation, [key("phone", ann.phone)])
+    was = inspector.contents()
+    second = installation.plan(ann.csv, ann.controller)
+    assert installation.erase(second).state is BatchState.ON_HOLD, installation.failures(second)
+    assert changed(was, inspector.contents()) == {}
+    assert lift(installation, held) == 1
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert not any(ann.left(inspector).values())
-    assert leftovers(installation) == (0, 0)
+
+
+# Shared rows ---------------------------------------------------------------------------------------------------------
+
+
+def link_left(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Batch:
+    """A request that is ended because the database refuses to delete where the person lives."""
+    batch = installation.plan(person.csv)
+    stuck = installation.with_stores({"main": skip_collection(installation.workspace.stores["main"], "user_addresses")})  # type: ignore[dict-item]
+    assert installation.erase(batch, stuck).state is BatchState.FAILED, installation.events(batch)
+    assert end(installation, batch).state is BatchState.SETTLED, installation.failures(batch)
+    (said,) = statements_of(installation, batch, "partially-erased")
+    told = lines_of(said.body)
+    assert (told["main.user_addresses"], told["main.addresses"]) == (("left", 1, 1), ("retained", 1, 0)), told
+    assert residual(installation) == [[("main", "user_addresses")]]
+    assert person.left(inspector)["main.user_addresses"] == 1
+    return batch
+
+
+def household(inspector: StoreInspector) -> tuple[SeededPerson, SeededPerson, int]:
+    """Two who live at one address."""
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    home = inspector.one("SELECT address_id FROM user_addresses WHERE user_id = %s", ann.id)
+    theirs = inspector.one("SELECT address_id FROM user_addresses WHERE user_id = %s", bob.id)
+    inspector.sql("UPDATE user_addresses SET address_id = %s WHERE user_id = %s", home, bob.id)
+    inspector.sql("DELETE FROM addresses WHERE id = %s", theirs)
+    return ann, bob, home
+
+
+def addresses(inspector: StoreInspector, number: int) -> int:
+    return inspector.one("SELECT count(*) FROM addresses WHERE id = %s", number)
+
+
+def test_a_shared_row_goes_with_its_last_owner_who_was_left(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """While the person's own row was left, verification kept the address for it."""
+    ann = make_holder(inspector)
+    link_left(installation, inspector, ann)
+    second = installation.plan(ann.csv)
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+    (said,) = statements_of(installation, second, "erased")
+    assert lines_of(said.body)["main.addresses"] == ("erased", 1, 0)
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+def test_a_shared_row_stays_for_those_who_have_it_as_well(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann, bob, home = household(inspector)
+    link_left(installation, inspector, ann)
+    second = installation.plan(ann.csv)
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+    (said,) = statements_of(installation, second, "partially-erased")
+    told = lines_of(said.body)
+    assert (told["main.user_addresses"], told["main.addresses"]) == (("erased", 1, 0), ("retained", 1, 0))
+    assert inspector.sql("SELECT user_id FROM user_addresses WHERE address_id = %s", home) == [(bob.id,)]
+    assert residual(installation) == []
+    installation.erase(installation.plan(bob.csv))
+    assert addresses(inspector, home) == 0
+
+
+# What the storage keeps ----------------------------------------------------------------------------------------------
 
 
 def test_what_a_legal_hold_kept_is_found_when_it_is_over(installation: Installation, inspector: StoreInspector) -> None:
     """The rows that named the object are gone by then."""
     ann = make_caller(inspector)
     bucket, prefix = ann.objects["recordings"]
-    inspector.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
-    versions = [(key, version) for key, version, *_ in inspector.versions(bucket, prefix)]
-    for key, version in versions:
-        inspector.s3.put_object_legal_hold(Bucket=bucket, Key=key, VersionId=version, LegalHold={"Status": "ON"})
-    first = installation.plan(ann.csv, ann.controller)
-    assert installation.erase(first).state is BatchState.ERASED, installation.failures(first)
+    first = locked(installation, inspector, ann.csv, bucket, prefix)
     installation.settle()
     (said,) = statements_of(installation, first, "settled")
     assert said.body["identifiersDestroyed"] is False
-    assert leftovers(installation)[0] == 1
-    for key, version in versions:
-        inspector.s3.put_object_legal_hold(Bucket=bucket, Key=key, VersionId=version, LegalHold={"Status": "OFF"})
+    assert residual(installation) == [[("recordings", "recordings")]]
+    release(inspector, bucket, prefix)
     second = installation.plan(ann.csv, ann.controller)
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert installation.events(second) == [["accepted", "erased"]]
     assert not any(ann.left(inspector).values())
-    assert leftovers(installation) == (0, 0)
+    assert residual(installation) == []
     installation.settle()
     (said,) = statements_of(installation, second, "settled")
     assert said.body["identifiersDestroyed"] is True
+
+
+@pytest.mark.parametrize("asked_by", ["csv", "phone"])
+def test_what_the_storage_keeps_is_not_called_not_found_before_it_settles(
+    installation: Installation, inspector: StoreInspector, asked_by: str
+) -> None:
+    """The rows that named the object are gone, the object is not, and the keys that lead there are the first one's."""
+    ann = make_caller(inspector)
+    bucket, prefix = ann.objects["recordings"]
+    first = locked(installation, inspector, ann.csv, bucket, prefix)
+    second = installation.plan(ann.csv if asked_by == "csv" else f"phone\n{ann.phone}\n", ann.controller)
+    assert installation.erase(second).state is BatchState.FAILED
+    assert first.uid in installation.failures(second)
+    assert "settled" in installation.failures(second)
+    assert installation.events(second) == [["accepted"]]
+    installation.settle()
+    assert installation.again(first).state is BatchState.SETTLED
+    if asked_by == "csv":
+        assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+        assert installation.events(second) == [["accepted", "partially-erased"]]
+    release(inspector, bucket, prefix)
+
+
+def test_an_end_names_what_the_storage_keeps_as_well(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_caller(inspector)
+    bucket, prefix = ann.objects["recordings"]
+    lock(inspector, bucket, prefix)
+    batch = ended_half_way(installation, ann, "cache")
+    (said,) = statements_of(installation, batch, "partially-erased")
+    told = lines_of(said.body)
+    assert told["recordings.recordings"][0] == "retained"
+    assert told["cache.caller_cache"] == ("left", 1, 1)
+    assert ("recordings", "recordings") in residual(installation)[0]
+    release(inspector, bucket, prefix)
+    second = installation.plan(ann.csv, ann.controller)
+    assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
+    assert not any(ann.left(inspector).values())
+    assert residual(installation) == []
+
+
+# Beside other requests -----------------------------------------------------------------------------------------------
+
+
+def without_objects(inspector: StoreInspector) -> SeededPerson:
+    """An account of which there are rows alone, and neither objects nor sessions."""
+    ann = make_holder(inspector)
+    for name, version, *_ in inspector.versions("calltrack-exports", f"users/{ann.id}/"):
+        inspector.s3.delete_object(Bucket="calltrack-exports", Key=name, VersionId=version)
+    with inspector.redis() as client:
+        client.delete(*(key for key, member in ann.keys.values() if member is None))
+        client.zrem("online", str(ann.id))
+    return ann
+
+
+def test_what_only_a_verification_saw_is_not_called_not_found_by_another_request(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """The count saw no object, the verification did, and then the request failed: its rows were the way there."""
+    ann = without_objects(inspector)
+    stores = installation.workspace.stores
+
+    def appear() -> None:
+        inspector.s3.put_object(Bucket="calltrack-exports", Key=f"users/{ann.id}/late.csv", Body=b"late")
+
+    def refused(*_: object) -> Any:
+        raise TerminalError("store cache: refused.")
+
+    late = installation.with_stores(
+        {
+            "recordings": before_call(stores["recordings"], "verify", appear),
+            "cache": FaultyConnector(stores["cache"], verify=refused),
+        }  # type: ignore[dict-item]
+    )
+    first = installation.plan(ann.csv)
+    assert installation.erase(first, late).state is BatchState.FAILED
+    second = installation.plan(f"email\n{ann.email}\n")
+    assert installation.erase(second).state is BatchState.FAILED, installation.events(second)
+    assert first.uid in installation.failures(second)
+    assert installation.erase(first).state is BatchState.ERASED, installation.failures(first)
+    assert not any(ann.left(inspector).values())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.bulk_people import make_crowd
-from tests.support.cancellation import cancel, secrets_left
+from tests.support.cancellation import cancel, end, keys_left, secrets_left
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import Installation
 from tests.support.people import SeededPerson, fresh_phone, make_caller, make_holder
@@ -18,6 +18,7 @@ from tests.support.reassigned_identifiers import alive, lead, lost
 from tests.support.statements import assert_chain_intact, chunks, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
+from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 
 
@@ -56,21 +57,24 @@ def test_one_who_cannot_be_settled_fails_alone_and_is_taken_up_by_a_retry(
     assert_chain_intact(installation, batch)
 
 
-def test_a_cancel_ends_it_with_what_is_left(installation: Installation, inspector: StoreInspector) -> None:
+def test_an_end_says_what_is_left(installation: Installation, inspector: StoreInspector) -> None:
     batch, _, theirs = taken_over(installation, inspector)
-    assert cancel(installation, batch).state is BatchState.CANCELLED, installation.failures(batch)
-    assert installation.events(batch)[1] == ["accepted", "erased", "cancelled"]
-    (said,) = statements_of(installation, batch, "cancelled")
-    assert not said.final  # the way to what is left is kept: that is owed
-    assert said.open.items == 1
+    with pytest.raises(BatchBlockedError, match="can be withdrawn"):
+        cancel(installation, batch)
+    assert end(installation, batch).state is BatchState.SETTLED, installation.failures(batch)
+    assert installation.events(batch)[1] == ["accepted", "erased", "partially-erased"]
+    (said,) = statements_of(installation, batch, "partially-erased")
+    copies = statements_of(installation, batch, "erased")[1].open.items
+    assert (said.final, said.open.items) == (False, copies + 1)  # the way to what is left is kept: that is owed
     assert said.body["outcome"] == "partially-erased"
     assert lines_of(said.body)["main.leads"] == ("left", 1, 1)
-    assert "settling" in str(said.body["reason"])
-    assert installation.outcomes(batch) == {"erased": 2, "cancelled": 1}
+    assert "Ended by the operator" in str(said.body["reason"])
+    assert installation.outcomes(batch) == {"erased": 2, "partially-erased": 1}
+    assert keys_left(installation, batch) == 0
     assert alive(inspector, theirs)
     assert_chain_intact(installation, batch)
     installation.settle()
-    assert installation.again(batch).state is BatchState.CANCELLED
+    assert installation.again(batch).state is BatchState.SETTLED
 
 
 def test_of_whom_nothing_was_erased_it_is_not_said_that_something_was(
@@ -91,9 +95,9 @@ def test_of_whom_nothing_was_erased_it_is_not_said_that_something_was(
     assert "something" not in installation.failures(batch)
     assert list(installation.reasons(batch).values()) == [1]
     assert installation.erase(batch).state is BatchState.FAILED
-    assert cancel(installation, batch).state is BatchState.CANCELLED, installation.failures(batch)
-    (said,) = statements_of(installation, batch, "cancelled")
-    assert said.body["outcome"] == "cancelled"
+    assert end(installation, batch).state is BatchState.SETTLED, installation.failures(batch)
+    (said,) = statements_of(installation, batch, "partially-erased")
+    assert {outcome for outcome, *_ in lines_of(said.body).values()} <= {"left", "retained", "not-found"}
     assert lines_of(said.body)["main.users"] == ("left", 1, 1)
     assert lost(bob, had, inspector) == {}
     assert_chain_intact(installation, batch)

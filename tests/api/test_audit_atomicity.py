@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from tests.support.api import ApiHarness, once, open_api
-from tests.support.cancellation import half_way
+from tests.support.cancellation import failed_half_way
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.installation import CompanyStack
 from tests.support.people import make_caller, make_holder
@@ -137,9 +137,9 @@ def test_what_failed_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> 
     together(api, f"{at}/retry")
 
 
-def test_what_a_cancel_left_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> None:
-    batch = half_way(api.installation, make_caller(inspector))
-    together(api, f"/v1/batches/{batch.uid}/retry", {"confirm": batch.plan_digest})
+def test_what_a_store_refused_is_ended(api: ApiHarness, inspector: StoreInspector) -> None:
+    batch = failed_half_way(api.installation, make_caller(inspector))
+    together(api, f"/v1/batches/{batch.uid}/end", {"confirm": batch.plan_digest})
 
 
 def test_what_is_not_held_any_more_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> None:
@@ -215,5 +215,5 @@ def test_all_of_it_with_the_ledger_on_postgres(
     with open_api(calltrack, tmp_path, ledger_url=url) as api:
         test_started_paused_resumed_cancelled(api, inspector)
         test_what_failed_is_taken_up(api, inspector)
-        test_what_a_cancel_left_is_taken_up(api, inspector)
+        test_what_a_store_refused_is_ended(api, inspector)
         together(api, f"/v1/requests/{void(api, inspector, monkeypatch)}/retry", notes=2)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 from tests.support.api import ApiHarness, once
-from tests.support.cancellation import half_way
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.people import make_caller
-from tests.support.store_inspector import StoreInspector, changed
+from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.auth.principals import Role
@@ -16,12 +15,6 @@ from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import scheduler
-
-LEFT = {
-    "cache.caller_cache": {"people": 1, "records": 1},
-    "cache.recent_callers": {"people": 1, "records": 1},
-    "recordings.recordings": {"people": 1, "records": 2},
-}
 
 
 def slug(answer: object) -> tuple[int, str]:
@@ -110,36 +103,3 @@ def test_what_failed_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> 
     assert (taken.status_code, taken.json()["state"]) == (200, "executing")
     api.work()
     assert api.client.get(f"/v1/requests/{uid}", headers=operator).json()["state"] == "erased"
-
-
-@pytest.mark.parametrize("of", ["batch", "request"])
-def test_what_a_cancel_left_is_shown_confirmed_and_taken_up(
-    api: ApiHarness, inspector: StoreInspector, of: str
-) -> None:
-    operator, ann = api.key(Role.OPERATOR), make_caller(inspector)
-    batch = half_way(api.installation, ann)
-    path = f"/v1/batches/{batch.uid}"
-    told = api.client.get(path, headers=operator).json()
-    assert (told["state"], told["left"]) == ("cancelled", LEFT)
-    if of == "request":
-        path = f"/v1/requests/{_of_a_request(api, ann.id, batch.id)}"
-    was = inspector.contents()
-    for given in (None, {}, {"confirm": "0" * 64}):
-        assert slug(api.client.post(f"{path}/retry", json=given, headers=operator)) == (409, "not-confirmed")
-    assert changed(was, inspector.contents()) == {}
-    taken = api.client.post(f"{path}/retry", json={"confirm": batch.plan_digest}, headers=operator)
-    assert (taken.status_code, taken.json()["state"]) == (200, "executing")
-    api.work()
-    told = api.client.get(f"/v1/batches/{batch.uid}", headers=operator).json()
-    assert (told["state"], told["left"], told["leftInPart"]) == ("erased", {}, 0)
-    assert not any(ann.left(inspector).values())
-    again = api.client.post(f"{path}/retry", json={"confirm": batch.plan_digest}, headers=operator)
-    assert slug(again) == (409, "not-possible-now")
-
-
-def _of_a_request(api: ApiHarness, caller: int, batch: int) -> str:
-    """The batch is that of a request."""
-    uid = ask(api, caller)
-    with api.installation.workspace.ledger.begin() as connection:
-        connection.execute(sa.update(request).where(request.c.uid == uid).values(state="started", batch_id=batch))
-    return uid

@@ -12,10 +12,13 @@ from httpx2 import Response
 from schemathesis.core import NOT_SET
 from tests.support.api import once
 from tests.support.api_permissions import Cells
+from tests.support.cancellation import refused
+from tests.support.faulty_connector import FaultyConnector
 from tests.support.people import make_caller
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.ledger.batches import Batch
 
 CSV, JSON = "text/csv", "application/json"
 WORKED = 50
@@ -132,6 +135,15 @@ class Stock:
         with self.cells.api.installation.workspace.ledger.begin() as connection:
             legal_holds.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
         return asked, told["batch"]
+
+    def refused(self) -> Batch:
+        """A batch that failed because a store refused to erase."""
+        caller = make_caller(self._probe, client_id=int(self.cells.mine.controller.partition(":")[2]))
+        installation = self.cells.api.installation
+        batch = installation.plan(caller.csv, caller.controller)
+        stuck: Any = FaultyConnector(installation.workspace.stores["recordings"], erase=refused)
+        installation.erase(batch, installation.with_stores({"recordings": stuck}))
+        return batch
 
     def _request(self, request: str) -> dict[str, Any]:
         return self.told("GET /v1/requests/{request_id}", Recipe(self.credential("operator"), {"request_id": request}))

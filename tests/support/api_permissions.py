@@ -57,6 +57,7 @@ MAY = {
     "POST /v1/batches/{batch_id}/resume": OP,
     "POST /v1/batches/{batch_id}/retry": OP,
     "POST /v1/batches/{batch_id}/cancel": OP,
+    "POST /v1/batches/{batch_id}/end": OP,
     "POST /v1/holds": OP,
     "GET /v1/holds": f"{OP} {A}",
     "POST /v1/holds/{hold_id}/lift": OP,

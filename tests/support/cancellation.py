@@ -1,8 +1,8 @@
-"""Batches cancelled half-way, and the keys that such a cancel keeps."""
+"""Batches that are cancelled, or ended half-way on an operator's word, and the keys that an end keeps."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import sqlalchemy as sa
 from tests.support.faulty_connector import FaultyConnector
@@ -10,8 +10,9 @@ from tests.support.installation import Installation
 from tests.support.people import CLIENT
 from tests.support.store_inspector import StoreInspector
 
+from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.execution import batch_control, remainders
+from expunge_orchestrator.execution import batch_control, operator_end
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
@@ -32,9 +33,26 @@ def secrets_left(installation: Installation, batch: Batch) -> int:
     return sum(row.wrapped_key is not None or row.sealed_keys is not None or row.id in tagged for row in rows)
 
 
+def keys_left(installation: Installation, batch: Batch) -> int:
+    """People of the batch whose own key is there: their sealed identifiers can be opened."""
+    with reading(installation.workspace.ledger) as connection:
+        rows = connection.execute(
+            sa.select(tables.item.c.wrapped_key, tables.item.c.sealed_identifiers, tables.item.c.sealed_keys).where(
+                tables.item.c.batch_id == batch.id
+            )
+        ).all()
+    return sum(any(value is not None for value in row) for row in rows)
+
+
 def cancel(installation: Installation, batch: Batch) -> Batch:
     batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
     attach(installation.workspace, batch, only=batch.id)
+    return installation.again(batch)
+
+
+def end(installation: Installation, batch: Batch, workspace: Workspace | None = None) -> Batch:
+    operator_end.end(installation.workspace, installation.again(batch), ACTOR)
+    attach(workspace or installation.workspace, batch, only=batch.id)
     return installation.again(batch)
 
 
@@ -48,30 +66,32 @@ class Asking(Protocol):
     def controller(self) -> str: ...
 
 
-def half_way(installation: Installation, person: Asking, before_store: str = "recordings") -> Batch:
-    """A request that is cancelled when the database is empty and the objects are still there."""
+def refused(*_: object) -> NoReturn:
+    """What a store says that refuses to erase."""
+    raise TerminalError("store recordings: refused.")
+
+
+def failed_half_way(installation: Installation, person: Asking, store: str = "recordings") -> Batch:
+    """A request that fails when the database is empty, because a store refuses (the objects', as a rule)."""
     batch = installation.plan(person.csv, person.controller)
-    stores = installation.workspace.stores
-
-    def idle(*_: object) -> int:
-        batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
-        return 0
-
-    ended = installation.erase(
-        batch, installation.with_stores({before_store: FaultyConnector(stores[before_store], erase=idle)})
-    )  # type: ignore[dict-item]
-    assert ended.state is BatchState.CANCELLED, installation.failures(batch)
+    stuck = FaultyConnector(installation.workspace.stores[store], erase=refused)
+    ended = installation.erase(batch, installation.with_stores({store: stuck}))  # type: ignore[dict-item]
+    assert ended.state is BatchState.FAILED, installation.events(batch)
     return batch
 
 
-def leftovers(installation: Installation) -> tuple[int, int]:
-    """People of whom something was left behind, and tags by which they are known again."""
+def ended_half_way(installation: Installation, person: Asking, store: str = "recordings") -> Batch:
+    """The same, and then an operator ends it: what the store holds and what comes after it is left."""
+    batch = failed_half_way(installation, person, store)
+    assert end(installation, batch).state is BatchState.SETTLED, installation.failures(batch)
+    return batch
+
+
+def residual(installation: Installation) -> list[list[tuple[str, str]]]:
+    """Of each person of whom keys are kept, the places (store, collection) in which something is left."""
     with reading(installation.workspace.ledger) as connection:
-        count = sa.select(sa.func.count())
-        return (
-            connection.scalar(count.select_from(tables.leftover)) or 0,
-            connection.scalar(count.select_from(tables.leftover_tag)) or 0,
-        )
+        places = connection.scalars(sa.select(tables.residual_keys.c.places).order_by(tables.residual_keys.c.item_id))
+        return [[(store, name) for store, name, _ in one] for one in places]
 
 
 def filled_in(inspector: StoreInspector, phone: str, email: str) -> int:
@@ -87,10 +107,19 @@ def filled_in(inspector: StoreInspector, phone: str, email: str) -> int:
     )
 
 
-def taken_up(installation: Installation, batch: Batch, workspace: Workspace | None = None) -> Batch:
-    """What `expunge retry` does of a batch that is over."""
-    remainders.take_up(installation.workspace, installation.again(batch), ACTOR)
-    return installation.erase(batch, workspace)
+def locked(installation: Installation, inspector: StoreInspector, csv: str, bucket: str, prefix: str) -> Batch:
+    """A request of which the storage keeps the objects below this prefix under legal hold."""
+    lock(inspector, bucket, prefix)
+    batch = installation.plan(csv, f"client:{CLIENT}")
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert installation.outcomes(batch) == {"partially-erased": 1}
+    return batch
+
+
+def lock(inspector: StoreInspector, bucket: str, prefix: str) -> None:
+    inspector.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    for name, version, *_ in inspector.versions(bucket, prefix):
+        inspector.s3.put_object_legal_hold(Bucket=bucket, Key=name, VersionId=version, LegalHold={"Status": "ON"})
 
 
 def release(inspector: StoreInspector, bucket: str, prefix: str) -> None:

@@ -126,6 +126,11 @@ def _with_digest(people: int) -> Callable[[Stock, str], Recipe]:
     return made
 
 
+def _end(stock: Stock, role: str) -> Recipe:
+    batch = stock.refused()
+    return Recipe(stock.credential(role), {"batch_id": batch.uid}, body={"confirm": batch.plan_digest})
+
+
 def _begun(stock: Stock) -> str:
     return str(stock.batch(begun=True)["batch"])
 
@@ -202,6 +207,7 @@ CALLS: dict[str, Callable[[Stock, str], Recipe | None]] = {
     f"POST {BATCH}/resume": _of("batch_id", _paused),
     f"POST {BATCH}/retry": _of("batch_id", lambda stock: stock.waiting()[1]),
     f"POST {BATCH}/cancel": _of("batch_id", _begun),
+    f"POST {BATCH}/end": _end,
     "POST /v1/holds": _hold,
     "POST /v1/holds/{hold_id}/lift": _of("hold_id", lambda stock: stock.cells.hold(stock.cells.mine.controller)),
     "POST /v1/locate": _locate,

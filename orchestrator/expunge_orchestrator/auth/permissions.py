@@ -34,6 +34,7 @@ class Operation(StrEnum):
     BATCH_RESUME = "batch.resume"
     BATCH_RETRY = "batch.retry"
     BATCH_CANCEL = "batch.cancel"
+    BATCH_END = "batch.end"
     BATCH_APPROVE = "batch.approve"
     HOLD_PLACE = "hold.place"
     HOLD_READ = "hold.read"
@@ -67,6 +68,7 @@ ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
         Operation.BATCH_RESUME: frozenset({_O}),
         Operation.BATCH_RETRY: frozenset({_O}),
         Operation.BATCH_CANCEL: frozenset({_O}),
+        Operation.BATCH_END: frozenset({_O}),
         Operation.BATCH_APPROVE: frozenset({_P}),
         Operation.HOLD_PLACE: frozenset({_O}),
         Operation.HOLD_READ: frozenset({_O, _A}),

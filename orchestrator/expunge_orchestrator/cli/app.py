@@ -27,6 +27,7 @@ VERBS = (
     "resume",
     "retry",
     "cancel",
+    "end",
     "holds",
     "run-due",
     "serve",

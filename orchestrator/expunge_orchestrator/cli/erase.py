@@ -23,6 +23,7 @@ from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger.batch_status import chunks_of
 from expunge_orchestrator.ledger.batches import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.receipts.statement_bodies import ENDED
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.workspace import Workspace, opened
@@ -120,12 +121,17 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
     if view["state"] == BatchState.FAILED:
         raise NotErasedError(
             f"Batch {uid} failed; nobody in its failed chunks is called erased.",
-            remedy=f"Mend what the failure names, then: expunge retry {uid}",
+            remedy=f"Mend what the failure names, then: expunge retry {uid}. Refused for good: expunge end {uid}",
         )
     if cancelled := outcomes.get(Result.CANCELLED.value, 0):
         raise NotErasedError(
-            f"Batch {uid} was cancelled: {output.people(cancelled)} not or not wholly erased.",
-            remedy="To erase the rest after all, plan these people again: expunge plan",
+            f"Batch {uid}: {output.people(cancelled)} withdrawn; nothing of theirs was erased.",
+            remedy="To erase them after all, plan these people again: expunge plan",
+        )
+    if left := view["reasons"].get(ENDED, 0):
+        raise NotErasedError(
+            f"Batch {uid}: {output.people(left)} ended in part; `left` says where something due is still there.",
+            remedy="A later request of the same person, by an id that proves it, can erase it: expunge plan",
         )
     if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(

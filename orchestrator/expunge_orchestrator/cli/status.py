@@ -116,10 +116,10 @@ def show(report: dict[str, Any]) -> None:
         out.print(
             f"{output.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
             " and perhaps the way to the rest with it. So what leads to the rest is kept, sealed, until a later request"
-            " of the same person, by an id that proves it, has erased it (expunge plan), or this one:"
-            f" expunge retry {report['batch']}. A request by e-mail or phone alone is only told of it."
+            " of the same person, by an id that proves it, has erased it (expunge plan). A request by e-mail or phone"
+            " alone is only told of it."
         )
-    if report["state"] == BatchState.CANCELLED and (number := report["settled"]):
-        out.print(f"The settling check is done of {output.people(number)}.")
+        rows = [(name, one["people"], one["records"]) for name, one in report["left"].items()]
+        out.print(output.table("Left", ("collection", "people", "records when last seen"), rows))
     if report["settling"]:
         out.print(f"The settling check is due at {report['settlesAt']}: expunge run-due")

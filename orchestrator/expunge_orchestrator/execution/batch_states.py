@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
+from expunge_orchestrator.execution import cancellation
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
@@ -43,6 +45,13 @@ _NEXT_CLOCK = sa.select(sa.func.min(tables.chunk.c.settle_at)).where(
 )
 
 
+_RESTING = {
+    ChunkState.FAILED: BatchState.FAILED,
+    ChunkState.HELD: BatchState.ON_HOLD,
+    ChunkState.WAITING: BatchState.ERASED,
+}
+
+
 OnCommit = Callable[[sa.Connection], None]
 """Called in the transaction in which a batch begins, or is changed: what it writes is there with that, or not."""
 
@@ -72,9 +81,6 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
         approval.require_approved(connection, batch)
     if batch.state is BatchState.PAUSED:
         raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
-    if batch.cancelled:
-        require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-        return False
     refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
         return False
@@ -144,73 +150,89 @@ def retry(workspace: Workspace, batch: Batch) -> int:
 def requeue(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
     """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many.
 
-    Chunks that somebody else brought back at this moment are theirs.
+    Chunks that somebody else brought back at this moment are theirs. A chunk whose end failed is erased from again; one
+    whose end was paused goes on with it.
     """
     rows = connection.execute(
-        sa.select(tables.chunk.c.id, tables.chunk.c.step)
+        sa.select(tables.chunk.c.id, tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending)
         .where(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state.in_([state.value for state in states]))
         .with_for_update()
     ).all()
     for row in rows:
+        ending = row.ending and row.state == ChunkState.READY
+        again = pipeline.resume_step if ending else pipeline.retry_step
+        take_up(connection, {row.id: again(batch.pipeline, row.step)}, ending=ending)
+    if rows:
+        sync_state(connection, [batch.id])
+    return len(rows)
+
+
+def take_up(connection: sa.Connection, steps: Mapping[int, int], *, ending: bool) -> None:
+    """Let chunks run again from a step on, as if they had not stopped; who failed in them has no outcome any more."""
+    for chunk_id, step in steps.items():
         connection.execute(
             sa.update(tables.chunk)
-            .where(tables.chunk.c.id == row.id)
+            .where(tables.chunk.c.id == chunk_id)
             .values(
                 state=ChunkState.READY.value,
-                step=pipeline.retry_step(batch.pipeline, row.step),
+                step=step,
                 attempts=0,
                 stuck_at=None,
                 not_before=None,
                 rounds=tables.chunk.c.rounds + 1,
                 repeats=0,
                 bisection_id=None,
+                ending=ending,
             )
         )
-    if rows:
-        connection.execute(
-            sa.update(tables.item)
-            .where(
-                tables.item.c.chunk_id.in_([row.id for row in rows]),
-                tables.item.c.outcome.in_(UNFINISHED),
-            )
-            .values(outcome=None, reason=None)
-        )
-        sync_state(connection, [batch.id])
-    return len(rows)
+    connection.execute(
+        sa.update(tables.item)
+        .where(tables.item.c.chunk_id.in_(list(steps)), tables.item.c.outcome.in_(UNFINISHED))
+        .values(outcome=None, reason=None)
+    )
 
 
 def refresh(workspace: Workspace) -> None:
-    """Follow the state of every running batch from the states of its chunks."""
+    """Follow the state of every batch at work from the states of its chunks."""
     with workspace.ledger.begin() as connection:
-        running = [batch.id for batch in batches(connection, RUNNING)]
-        sync_state(connection, running)
+        found = batches(connection, (*RUNNING, BatchState.PAUSED))
+        sync_state(connection, [batch.id for batch in found])
 
 
 def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
-    """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out."""
+    """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out.
+
+    Who can be withdrawn of a cancelled batch is set apart first. A paused batch stays so, unless all were withdrawn.
+    """
     for batch_id in batch_ids:
         batch = connection.execute(_BATCH, {"of": batch_id}).one()
-        if batch.state in NOT_RUNNABLE:
+        if batch.cancelled_at is not None:
+            stopped = tables.chunk.c.state != ChunkState.RUNNING.value
+            cancellation.set_apart(connection, sa.and_(tables.chunk.c.batch_id == batch_id, stopped))
+        elif batch.state in NOT_RUNNABLE:
             continue
-        chunks = _chunks(connection, batch_id, batch.pipeline)
-        state = derived(chunks, cancelled=batch.cancelled_at is not None)
-        if state in ENDED:
-            state = derived(chunks, cancelled=_somebody_withdrawn(connection, batch_id))
+        chunks, withdrawing = _chunks(connection, batch)
+        state = derived(chunks, withdrawing=withdrawing)
+        if batch.state == BatchState.PAUSED and state is not BatchState.CANCELLED:
+            state = BatchState.PAUSED
         next_clock = connection.scalar(_NEXT_CLOCK, {"of": batch_id})
         undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, chunks)
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
-        if batch.cancelled_at is not None and state in ENDED and state is not BatchState.CANCELLED:
+        if batch.cancelled_at is not None and not withdrawing and not cancellation.any_withdrawn(connection, batch_id):
+            # It came for nobody.
             connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(cancelled_at=None))
         if undisclosed != batch.undisclosed or (next_clock is not None and next_clock != batch.settle_at):
             changed = {"undisclosed": undisclosed, "settle_at": next_clock or batch.settle_at}
             connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(changed))
 
 
-def _chunks(connection: sa.Connection, batch_id: int, steps: Sequence[str]) -> set[tuple[ChunkState, bool]]:
-    concluding = pipeline.first(steps, pipeline.CONCLUDE)
-    rows = connection.execute(_CHUNK_STATES, {"of": batch_id, "concluding": concluding})
-    return {(ChunkState(row.state), bool(row.erasing)) for row in rows}
+def _chunks(connection: sa.Connection, batch: sa.Row[*tuple[Any, ...]]) -> tuple[set[tuple[ChunkState, bool]], bool]:
+    """What `derived` asks of a batch: its chunks, and whether people are still to be withdrawn."""
+    concluding = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
+    rows = connection.execute(_CHUNK_STATES, {"of": batch.id, "concluding": concluding})
+    withdrawing = batch.cancelled_at is not None and cancellation.any_withdrawable(connection, batch.id)
+    return {(ChunkState(row.state), bool(row.erasing)) for row in rows}, withdrawing
 
 
 def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collection[tuple[ChunkState, bool]]) -> bool:
@@ -223,35 +245,28 @@ def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collect
 
 def state_if_resumed(connection: sa.Connection, batch: Batch) -> BatchState:
     """The state that a paused batch would have if it went on now."""
-    return derived(_chunks(connection, batch.id, batch.pipeline), cancelled=batch.cancelled)
+    chunks, withdrawing = _chunks(connection, connection.execute(_BATCH, {"of": batch.id}).one())
+    return derived(chunks, withdrawing=withdrawing)
 
 
-def _somebody_withdrawn(connection: sa.Connection, batch_id: int) -> bool:
-    """Whether a cancel came in time for anybody; and a batch in which it did says so, whatever became of the others."""
-    withdrawn = sa.select(tables.item.c.id).where(
-        tables.item.c.batch_id == batch_id, tables.item.c.outcome == Result.CANCELLED.value
-    )
-    return connection.execute(withdrawn.limit(1)).first() is not None
-
-
-def derived(chunks: Collection[tuple[ChunkState, bool]], *, cancelled: bool) -> BatchState:
+def derived(chunks: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -> BatchState:
     """The state of a begun batch from (state, whether its next step is one of erasing) of its chunks.
 
-    What can still run comes first, then what somebody must mend, then what waits for a hold, then for a clock.
+    Who is still to be withdrawn comes first, then what can still run, what somebody must mend, what waits for a hold,
+    and what waits for a clock.
     """
+    if withdrawing:
+        return BatchState.CANCELLING
     present = {state for state, _ in chunks}
     at_work = {erasing for state, erasing in chunks if state in {ChunkState.READY, ChunkState.RUNNING}}
     if at_work:
-        if cancelled:
-            return BatchState.CANCELLING
         return BatchState.EXECUTING if True in at_work else BatchState.SETTLING
-    if ChunkState.FAILED in present:
-        return BatchState.FAILED
-    if cancelled:
+    if present == {ChunkState.CANCELLED}:
         return BatchState.CANCELLED
-    if ChunkState.HELD in present:
-        return BatchState.ON_HOLD
-    return BatchState.ERASED if ChunkState.WAITING in present else BatchState.SETTLED
+    for chunk, batch in _RESTING.items():
+        if chunk in present:
+            return batch
+    return BatchState.SETTLED
 
 
 def start_due_settling(workspace: Workspace) -> int:

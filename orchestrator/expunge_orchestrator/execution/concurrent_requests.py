@@ -2,8 +2,8 @@
 
 A request that erased a person's rows and stopped before the objects took the way to these with it: whoever asks again
 finds nothing there, and "not found" would be untrue. So a collection in which another request found something, and has
-not verified that it is gone, is not done for this request either. One that was cancelled half-way left keys to what it
-left; this one takes them over, unless it cannot be shown to be of the same person (`leftovers`).
+not verified that it is gone, is not done for this request either. One that was ended kept keys to what it left; this
+one takes them over, unless it cannot be shown to be of the same person (`residual_keys`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from expunge_orchestrator.workspace import Workspace
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
 
-_TAKE_UP = " (over, and something is left that this one cannot take over: expunge retry {batch} erases it)"
-_ASK_ALL = " (cancelled; ask again with every identifier that it had)"
+_ASK_BY_ID = " (over, and something is left: ask again by the person's own id, or with every identifier that it had)"
 _SETTLES = " (the storage keeps something of it; take this one up when that one has settled)"
 
 
@@ -49,7 +48,7 @@ class ConcurrentRequest:
 
     batch: str
     running: bool
-    places: frozenset[tuple[str, str]]
+    places: frozenset[Place]
     known: bool = False
     remedy: str = ""
 
@@ -59,8 +58,8 @@ def unfinished(
 ) -> tuple[dict[int, list[ConcurrentRequest]], Mapping[int, Sequence[ResidualKeys]]]:
     """Item -> other requests of the same controller about the same person that left something, for those with any.
 
-    Of what cancelled ones left (the second answer), that counts which this request has not taken over, or cannot be
-    sure of. They are looked up last: a request that is cancelled in between is seen at work or among them.
+    Of what ended ones left (the second answer), that counts which this request has not taken over, or cannot be sure
+    of. They are looked up last: a request that is ended in between is seen at work or among them.
     """
     found = _at_work_or_failed(context, people)
     left = residual_keys.of_people(
@@ -68,13 +67,11 @@ def unfinished(
     )
     for item in people:
         for one in left.get(item.id, ()):
-            if one.whole or one.item_id == item.id:
+            if one.whole:
                 continue
-            taken = _taken(context, item, one)
-            remedy = _ASK_ALL if taken else _TAKE_UP.format(batch=one.batch)
-            if places := one.doubtful if taken else one.places:
+            if places := one.doubtful if _taken(context, item, one) else one.places:
                 found.setdefault(item.id, []).append(
-                    ConcurrentRequest(one.batch, running=False, places=places, remedy=remedy)
+                    ConcurrentRequest(one.batch, running=False, places=places, remedy=_ASK_BY_ID)
                 )
     return found, left
 
@@ -89,7 +86,7 @@ def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Se
         one.item_id
         for item in people
         for one in left.get(item.id, ())
-        if one.item_id != item.id and one.places <= looked_at and (one.whole or _taken(context, item, one))
+        if one.places <= looked_at and (one.whole or _taken(context, item, one))
     ]
 
 
@@ -158,7 +155,7 @@ def _begun(tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any]:
         .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
         .where(
             tables.item.c.id.in_(sa.select(tables.suppression.c.item_id).where(tables.suppression.c.tag.in_(tags))),
-            tables.chunk.c.touched,
+            tables.item.c.touched,
             _not_over(),
         )
     )
@@ -178,7 +175,7 @@ def _places(row: sa.Row[*tuple[Any, ...]]) -> frozenset[Place]:
     """Where such a request left something."""
     if row.outcome == Result.PARTIALLY_ERASED:
         return _by_storage(row.verified or {})
-    return _left(row.found or {}, row.verified or {})
+    return frozenset(outcomes.due_places(outcomes.last_seen(row.found, row.verified)))
 
 
 def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[bytes]]:
@@ -268,7 +265,7 @@ def _others() -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:
                 ~sa.exists().where(proof.c.item_id == person.c.id, proof.c.namespace.in_(persons)),
                 ~sa.exists().where(proof.c.item_id == other.c.id, proof.c.namespace.in_(persons)),
             ),
-            tables.chunk.c.touched,
+            other.c.touched,
             _not_over(),
         )
     )
@@ -281,7 +278,7 @@ def _at_work(batch: str, chunk: str) -> bool:
     return batch in {state.value for state in RUNNING} and chunk in {ChunkState.READY.value, ChunkState.RUNNING.value}
 
 
-def _by_storage(verified: CountRecord) -> frozenset[tuple[str, str]]:
+def _by_storage(verified: CountRecord) -> frozenset[Place]:
     """Where the storage itself keeps something."""
     return frozenset(
         (store, name)
@@ -289,14 +286,3 @@ def _by_storage(verified: CountRecord) -> frozenset[tuple[str, str]]:
         for name, (_due, retained, _newer, _until, ground) in collections.items()
         if retained and ground in outcomes.BY_STORAGE
     )
-
-
-def _left(found: CountRecord, verified: CountRecord) -> frozenset[tuple[str, str]]:
-    """Where the last look saw something due: the verification, which may see what no count saw, or else the count."""
-    last = {
-        (store, name): values[0]
-        for record in (found, verified)
-        for store, collections in record.items()
-        for name, values in collections.items()
-    }
-    return frozenset(place for place, due in last.items() if due)

@@ -206,7 +206,7 @@ def let_go(connection: sa.Connection) -> Counter[int]:
         if chunk is None:
             continue  # cancelled, or taken up by somebody else, since it was read
         freed[chunk.batch_id] += len(people)
-        ready = {"state": ChunkState.READY.value, "failure": None}
+        ready = {"state": ChunkState.READY.value, "failure": None, "ending": False}
         if len(people) == sum(row.chunk_id == chunk_id for row in rows):
             connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**ready))
         else:

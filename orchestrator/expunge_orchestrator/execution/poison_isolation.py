@@ -22,7 +22,7 @@ from expunge_orchestrator.rules.outcomes import Result
 _ALMOST = 40
 """So many failures are enough to call it everywhere, where not one piece in ten passes."""
 
-_CARRIED_ON = ("batch_id", "rounds", "repeats", "touched", "planned", "remainder")
+_CARRIED_ON = ("batch_id", "rounds", "repeats", "planned", "ending")
 """What a piece takes over from the chunk that it was cut from."""
 
 
@@ -178,18 +178,27 @@ def split_failed(
     Returns:
         Where the chunk itself goes if they are all that is in it; None if it goes on.
     """
-    stopped = Transition(step=pipeline.first(context.batch.pipeline, verb), state=ChunkState.FAILED, failure=why[:500])
+    step = pipeline.first(context.batch.pipeline, verb)
+    return split_off(connection, context, people, Transition(step, ChunkState.FAILED, why[:500]))
+
+
+def split_off(
+    connection: sa.Connection, context: StepContext, people: Sequence[Item], onward: Transition
+) -> Transition | None:
+    """Let these people go another way than the others of the step's chunk, in a chunk of their own.
+
+    Returns:
+        The way, if they are all that is left in the chunk itself; None if it goes on with the others.
+    """
     if not people:
         return None
-    if len(people) == len(context.items):
-        return stopped
     row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
-    split_chunk(
-        connection,
-        row,
-        [item.id for item in people],
-        {"step": stopped.step, "state": stopped.state.value, "failure": stopped.failure},
-    )
+    in_chunk = sa.select(sa.func.count()).select_from(tables.item).where(tables.item.c.chunk_id == row.id)
+    if connection.scalar(in_chunk) == len(people):
+        return onward
+    step = row.step if onward.step is None else onward.step
+    values = {"step": step, "state": onward.state.value, "failure": onward.failure}
+    split_chunk(connection, row, [item.id for item in people], values)
     return None
 
 

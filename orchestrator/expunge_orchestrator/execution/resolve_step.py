@@ -20,7 +20,6 @@ from expunge_orchestrator.execution.step_context import StepContext, StepWrite, 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_tags import Tagger
-from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
@@ -47,13 +46,12 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     Raises:
         TerminalError: Somebody of whom something may be erased already is ambiguous by now.
     """
-    if not people or context.remainder is not None:
-        # What is left of a cancelled request is found by what was kept, and its identifiers are destroyed.
+    if not people:
         return lambda _connection: Transition()
-    known = {item.id: _known(context, item) for item in people}
+    known = {item.id: context.unsealed(item) for item in people if _begun(item)}
     asked = _ask(context, people, known)
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
-    keys_of = {item.id: merge_keys(known[item.id], answers[item.id].keys) for item in people}
+    keys_of = {item.id: merge_keys(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
     taken = residual_keys.inherited_keys(residual_keys.of_people(context.workspace, context.batch.scope, clear))
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
@@ -63,7 +61,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     for item in people:
         answer = answers[item.id]
         settling = item.outcome is not None
-        if answer.ambiguity is not None and known[item.id] and not settling:
+        if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
         sealing = member_proof.with_refused(keys, answer.refused)
@@ -94,13 +92,9 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     return write
 
 
-def _known(context: StepContext, item: Item) -> frozenset[SubjectKey]:
-    """Keys by which something of the person may be erased by now; none if nothing ever was found."""
-    if not context.touched or item.sealed_keys is None:
-        return frozenset()
-    if item.outcome is None and outcomes.nothing_due(item.found):
-        return frozenset()
-    return context.unsealed(item)
+def _begun(item: Item) -> bool:
+    """Something of the person may be erased by now, or an end was stated: who it is was decided."""
+    return item.sealed_keys is not None and (item.touched or item.outcome is not None)
 
 
 def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved:
@@ -110,7 +104,7 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved
     persons = context.workspace.data_map.person_identities
     before = set(map(member_proof.unmark, context.unsealed(item)))
     found = {key for key in map(member_proof.unmark, answer.keys) if key.namespace in persons}
-    if not context.touched:
+    if not _begun(item):
         if other_than({key for key in before if key.namespace in persons}, found):
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
     elif not found <= before:
@@ -138,7 +132,7 @@ def _ask(
         scope=context.batch.scope,
         cutoffs=context.cutoffs,
         data_map=workspace.data_map,
-        known={number: keys for number, keys in known.items() if keys},
+        known=known,
     )
 
 

@@ -30,7 +30,7 @@ from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_nex
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.batches import RUNNABLE, ChunkState
 from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.receipts.statement_issuer import publish
@@ -88,10 +88,7 @@ _OPEN_CHUNKS = (
     )
     .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
     .outerjoin(tables.bisection, tables.bisection.c.id == tables.chunk.c.bisection_id)
-    .where(
-        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
-        tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-    )
+    .where(RUNNABLE)
     .order_by(tables.batch.c.id, tables.chunk.c.id)
 )
 _OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(tables.batch.c.id == sa.bindparam("only"))
@@ -199,7 +196,7 @@ def run_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:
 
     None: nothing more to do for now (done, waiting, failed, paused, overtaken, or told to stop).
     """
-    context, epoch, step = delivery.context, delivery.epoch, delivery.step
+    context, epoch, step = delivery.context, delivery.context.epoch, delivery.step
     try:
         write = _STEPS[pipeline.split(delivery.name)[0]](context)
     except Exception as error:

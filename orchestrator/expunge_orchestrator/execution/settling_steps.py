@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, resolve_step
+from expunge_orchestrator.execution import hold_enforcement, operator_end, poison_isolation, resolve_step
 from expunge_orchestrator.execution.sameness import require_planned_store
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.steps import record_counts
+from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState, verified_at
 from expunge_orchestrator.ledger.items import Item
@@ -27,7 +27,7 @@ def review(context: StepContext) -> StepWrite:
     """Look again in one store, after the settling time.
 
     A review that is repeated, because the chunk stopped after it, keeps what the earlier one found due: it may have
-    been erased again since, and is to be told.
+    been erased again since, and is to be told. Of people who are ended it is the last look.
     """
     if context.store not in context.actions:
         return lambda _connection: Transition()
@@ -40,12 +40,21 @@ def review(context: StepContext) -> StepWrite:
         for item in context.concluded
         if item.id in counts
     }
-    return record_counts(context, context.concluded, found, "reviewed")
+    reviewed = record_counts(context, context.concluded, found, "reviewed")
+    if not context.ending:
+        return reviewed
+    seen = record_counts(context, context.concluded, counts, "reverified")
+
+    def write(connection: sa.Connection) -> Transition:
+        reviewed(connection)
+        return seen(connection)
+
+    return write
 
 
 def re_resolve(context: StepContext) -> StepWrite:
     """For those of whom something came back: the keys that it leads to are durable before it is erased."""
-    return resolve_step.resolve_people(context, with_residue(context))
+    return resolve_step.resolve_people(context, [] if context.ending else with_residue(context))
 
 
 def re_erase(context: StepContext) -> StepWrite:
@@ -53,24 +62,16 @@ def re_erase(context: StepContext) -> StepWrite:
 
     Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason.
     """
-    again = [item for item in with_residue(context) if item.reason is None]
+    again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
     if again and context.store in context.actions:
         require_planned_store(context)
-        try:
-            for actions, people in hold_enforcement.groups_by_allowed_actions(context, again):
-                context.workspace.stores[context.store].erase(
-                    context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
-                )
-        except TerminalError:
-            if not context.batch.cancelled:
-                raise
-            # What is refused is left: the last statement lists it, and the cancel comes to its end.
+        erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
     return lambda _connection: Transition()
 
 
 def re_verify(context: StepContext) -> StepWrite:
     """Verify after erasing again, for the same people."""
-    again = with_residue(context)
+    again = [] if context.ending else with_residue(context)
     if not again or context.store not in context.actions:
         return lambda _connection: Transition()
     require_planned_store(context)
@@ -83,8 +84,7 @@ def re_verify(context: StepContext) -> StepWrite:
 def settle(context: StepContext) -> StepWrite:
     """State that nothing due came back, and destroy the keys that open the sealed identifiers.
 
-    Of whom something due is left fails alone: the others settle. In a cancelled batch this person's last statement
-    lists what is left, and the keys are destroyed all the same.
+    Of whom something due is left fails alone, or is ended by an operator: the others settle.
     """
     again = {item.id for item in with_residue(context)}
     lines: dict[int, Sequence[CollectionOutcome]] = {
@@ -92,16 +92,15 @@ def settle(context: StepContext) -> StepWrite:
         for item in context.concluded
     }
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
-    kept = [] if context.batch.cancelled else hold_enforcement.explained(context, lines, unfinished)
+    kept = hold_enforcement.explained(context, lines, unfinished)
     aside = {one.item.id for one in kept}
+    left = operator_end.ended_people(context, lines, [item for item in unfinished if item.id not in aside])
+    aside |= {one.item.id for one in left}
     failed = [item for item in unfinished if item.id not in aside]
-    withdrawn: list[Item] = []
-    if context.batch.cancelled:
-        withdrawn = [item for item in failed if all(line.verified is not None for line in lines[item.id])]
-        failed = [item for item in failed if item not in withdrawn]
-        lines |= {item.id: cancellation.with_undecided(context, lines[item.id]) for item in withdrawn}
-    aside |= {item.id for item in (*failed, *withdrawn)}
+    aside |= {item.id for item in failed}
     over = [item for item in context.concluded if item.id not in aside]
+    locked = [item for item in over if statement_bodies.storage_retained(lines[item.id])]
+    residual = operator_end.residual_places(context, locked, lines)
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
@@ -120,7 +119,8 @@ def settle(context: StepContext) -> StepWrite:
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(connection, document)
         reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
-        reverified = verified_at(connection, context.chunk_id, pipeline.RE_VERIFY)
+        last = pipeline.REVIEW if context.ending else pipeline.RE_VERIFY
+        reverified = verified_at(connection, context.chunk_id, last)
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified)
         if waiting is not None:
             return waiting
@@ -148,29 +148,11 @@ def settle(context: StepContext) -> StepWrite:
             )
             for item in over
         ]
-        settled += [
-            cancellation.final(
-                item,
-                statement_bodies.cancelled_at_settling(
-                    context.batch,
-                    lines[item.id],
-                    stated=item.outcome,
-                    cutoffs=context.cutoffs,
-                    grounds=grounds,
-                    at=reverified,
-                    context=cited,
-                ),
-                cancellation.due(lines[item.id]) if cancellation.kept_unsettled(item, lines[item.id]) else (),
-            )
-            for item in withdrawn
-        ]
         statement_issuer.issue(connection, context.workspace.keys, settled, at)
-        cancellation.leave_unsettled(connection, context, lines, withdrawn)
-        if context.remainder is not None:
-            residual_keys.end(connection, [item.id for item in over])
-        for item in over:
-            if places := statement_bodies.storage_retained(lines[item.id]):
-                residual_keys.keep(connection, context.workspace, item, places, context.unsealed(item))
+        copies = backup_copies.outstanding(held)
+        operator_end.state_ended(connection, context, left, at=at, seen=reverified, cited=cited, copies=copies)
+        for item in locked:
+            residual_keys.keep(connection, context.workspace, item, residual[item.id], context.unsealed(item))
         connection.execute(
             sa.update(tables.item)
             .where(tables.item.c.chunk_id == context.chunk_id, tables.item.c.wrapped_key.is_not(None))

@@ -45,23 +45,22 @@ class StepContext:
     """One chunk in one step. Stores are called with no transaction open.
 
     Attributes:
+        epoch: What every write of it carries: of two deliveries of a chunk only the later one can write.
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
         opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
         held: Item -> what must not be erased of it, as of the transaction that took the step.
-        touched: A store was asked to erase something of the chunk.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
-        actions: What the chunk is for: store -> collection -> action.
-        remainder: Store -> collections in which a cancelled request left something, where the chunk takes that up: then
-            these are all that it looks at and touches.
-        unchecked: It is such a remainder, and was not held against what was left yet: nothing of it was touched.
+        ending: An operator ends the chunk's people where they are: nothing is erased any more (ADR 8).
+        actions: What was approved: store -> collection -> action.
     """
 
     workspace: Workspace
     batch: Batch
     chunk_id: int
+    epoch: int
     round: int
     repeats: int
-    touched: bool
+    ending: bool
     items: Sequence[Item]
     cutoffs: Mapping[str, datetime]
     store: str
@@ -69,8 +68,11 @@ class StepContext:
     held: Mapping[int, EffectiveHold] = field(repr=False)
     opened: Opened = field(repr=False)
     actions: Actions
-    remainder: Mapping[str, Sequence[str]] | None = None
-    unchecked: bool = False
+
+    @property
+    def touched(self) -> bool:
+        """A store was asked to erase something of somebody in the chunk."""
+        return any(item.touched for item in self.items)
 
     @property
     def active(self) -> list[Item]:
@@ -92,9 +94,8 @@ class StepContext:
         return member_proof.accepted(self._unsealed(item, item.sealed_keys))
 
     def _subject(self, item: Item) -> Subject:
-        """What is left of a cancelled request is resolved no more: nothing tells what came later."""
         keys = self._unsealed(item, item.sealed_keys)
-        refused = None if self.remainder is not None else member_proof.refused(keys)
+        refused = member_proof.refused(keys)
         return Subject(item.id, member_proof.accepted(keys) if refused else keys, refused)
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:

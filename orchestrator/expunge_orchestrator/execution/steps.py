@@ -6,7 +6,7 @@ Every step is harmless when it runs twice: stores answer the same, and the ledge
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,15 +14,10 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Counts, RecordCounts
 from expunge_orchestrator import backup_copies, store_calls
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import (
-    cancellation,
-    concurrent_requests,
-    hold_enforcement,
-    poison_isolation,
-    remainders,
-)
+from expunge_orchestrator.execution import concurrent_requests, hold_enforcement, operator_end, poison_isolation
 from expunge_orchestrator.execution.sameness import require_planned_store
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
+from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState, counted_at, verified_at, verified_since_count
 from expunge_orchestrator.ledger.database import reading
@@ -84,7 +79,6 @@ def recount(context: StepContext) -> StepWrite:
         for tallies in counts.values():
             due[store].update({name: tally.due for name, tally in tallies.items()})
 
-    counted, since = found, remainders.grown_since(context)
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
@@ -97,8 +91,6 @@ def recount(context: StepContext) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
-        if context.remainder is not None:
-            return remainders.verify_unchanged(connection, context, counted, since)
         if context.touched:
             return _ON
         planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
@@ -122,19 +114,20 @@ def recount(context: StepContext) -> StepWrite:
 def erase(context: StepContext) -> StepWrite:
     """Delete or tombstone what is due in one store, after making sure that it is the store of the plan.
 
-    Only people of whom the recount saw something due here: what appears of others is seen by the verification, counted
-    in the next round, and erased then, so that nobody ends as not found of whom something was erased.
+    Only people of whom the recount saw something due here that no hold keeps: what appears of others is seen by the
+    verification, counted in the next round, and erased then, so that nobody ends as not found of whom something was
+    erased.
     """
     if context.store not in context.actions:
         return lambda _connection: _ON
     require_planned_store(context)
-    due = [
-        item for item in context.active if not outcomes.nothing_due({context.store: item.found.get(context.store, {})})
-    ]
-    for actions, people in hold_enforcement.groups_by_allowed_actions(context, due):
-        context.workspace.stores[context.store].erase(
-            context.subjects(people), actions, context.batch.scope, context.cutoffs[context.store], context.beat
-        )
+
+    def due(item: Item, names: Container[str]) -> bool:
+        found = outcomes.due_places({context.store: item.found.get(context.store, {})})
+        return any(name in names for _, name in found)
+
+    groups = hold_enforcement.groups_by_allowed_actions(context, context.active)
+    erase_in_store(context, ((names, [item for item in people if due(item, names)]) for names, people in groups))
     return lambda _connection: _ON
 
 
@@ -159,17 +152,16 @@ def conclude(context: StepContext) -> StepWrite:
         )
         for item in context.active
     }
-    # A remainder that is withdrawn before it was looked at is left: that what was kept finds nothing proves nothing.
-    results = {
-        number: Result.FAILED if context.unchecked else outcomes.result(lines) for number, lines in judged.items()
-    }
+    results = {number: outcomes.result(lines) for number, lines in judged.items()}
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
-    results |= remainders.results(context, judged)
-    kept = [] if context.batch.cancelled else hold_enforcement.explained(context, judged, unfinished)
+    kept = hold_enforcement.explained(context, judged, unfinished)
     waiting = {one.item.id for one in kept}
     failed = [item for item in unfinished if item.id not in waiting]
     concurrent_requests.wait_for_running(others, failed)
-    if failed and context.repeats + 1 < MAX_ROUNDS and not context.batch.cancelled:
+    left = operator_end.ended_people(context, judged, failed)
+    over = {one.item.id for one in left}
+    failed = [item for item in failed if item.id not in over]
+    if failed and context.repeats + 1 < MAX_ROUNDS and not context.ending:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Transition(step=again)
     at = now()
@@ -194,7 +186,6 @@ def conclude(context: StepContext) -> StepWrite:
             counted=counted,
             at=verified,
             context=[cited, *_extended(connection, context)],
-            reason=None if context.remainder is None else remainders.REASON,
         )
         drafts, ended = [], []
         denied = _denied_before(connection, context.chunk_id)
@@ -209,21 +200,13 @@ def conclude(context: StepContext) -> StepWrite:
                     statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)
                 )
                 ended.append({"id": item.id, "outcome": result.value, "reason": None})
-        unseen, left = failed, []
-        if context.batch.cancelled:
-            unseen = [item for item in failed if any(line.verified is None for line in judged[item.id])]
-            left = [item for item in failed if item not in unseen]
-        drafts += cancellation.statements(context, judged, left, grounds, verified, cited)
-        cancellation.keep_residual_keys(connection, context, judged, left)
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        residual_keys.end(
-            connection,
-            [*concurrent_requests.finished(context, done, left_before), *remainders.cleared(context, judged, done)],
-        )
+        residual_keys.end(connection, concurrent_requests.finished(context, done, left_before))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
+        operator_end.state_ended(connection, context, left, at=at, seen=verified, cited=cited, copies=owed)
         why = {
             item.id: f"{statement_bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
-            for item in unseen
+            for item in failed
             for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [
@@ -233,9 +216,14 @@ def conclude(context: StepContext) -> StepWrite:
         aside = hold_enforcement.park(connection, context, kept, cited, at, verified)
         if aside is not None:
             return aside
-        return poison_isolation.split_failed(
-            connection, context, unseen, pipeline.RESOLVE, _said(context, why)
-        ) or Transition(state=ChunkState.WAITING)
+        ended_here = poison_isolation.split_off(
+            connection, context, [one.item for one in left], Transition(state=ChunkState.DONE)
+        )
+        return (
+            ended_here
+            or poison_isolation.split_failed(connection, context, failed, pipeline.RESOLVE, _said(context, why))
+            or Transition(state=ChunkState.WAITING)
+        )
 
     return write
 
@@ -269,10 +257,7 @@ def record_counts(context: StepContext, items: list[Item], counts: Counts, colum
     names = context.actions[context.store]
 
     def recorded(before: CountRecord, seen: Mapping[str, RecordCounts]) -> dict[str, Any]:
-        packed = outcomes.pack(seen, names)
-        if context.remainder is not None:
-            packed = {**before.get(context.store, {}), **packed}
-        return {**before, context.store: packed}
+        return {**before, context.store: outcomes.pack(seen, names)}
 
     about = restrict_to(counts, context.batch.actions[context.store])
     rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]

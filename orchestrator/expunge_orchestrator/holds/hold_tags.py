@@ -67,13 +67,17 @@ def link_tags(
     people = sorted(set(items))
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     for start in range(0, len(people), _AT_ONCE):
-        known, theirs = (_tags_of(people[start : start + _AT_ONCE]).subquery(name) for name in ("known", "theirs"))
+        known, theirs = tables.suppression.alias("known"), tables.suppression.alias("theirs")
         learnt = (
             sa.select(theirs.c.tag, tables.hold_tag.c.hold_id, theirs.c.namespace.not_in(persons), theirs.c.namespace)
             .select_from(theirs)
             .join(known, known.c.item_id == theirs.c.item_id)
             .join(tables.hold_tag, tables.hold_tag.c.tag == known.c.tag)
-            .where(tables.hold_tag.c.hold_id.in_(hold_ids), ~tables.hold_tag.c.weak)
+            .where(
+                theirs.c.item_id.in_(people[start : start + _AT_ONCE]),
+                tables.hold_tag.c.hold_id.in_(hold_ids),
+                ~tables.hold_tag.c.weak,
+            )
             .distinct()
         )
         connection.execute(
@@ -87,25 +91,15 @@ def link_tags_now(
     connection: sa.Connection, hold_id: int, batches: sa.ColumnElement[bool], persons: Collection[str]
 ) -> None:
     """The same when a hold is placed, of everybody in these batches whose request is open or has left something."""
-    tag, left = tables.hold_tag.c, sa.select(tables.leftover.c.item_id)
-    tagged = [
-        tables.item.c.id.in_(
-            sa.select(table.c.item_id).join(tables.hold_tag, tag.tag == table.c.tag).where(tag.hold_id == hold_id)
-        )
-        for table in (tables.suppression, tables.leftover_tag)
-    ]
+    tag, left = tables.hold_tag.c, sa.select(tables.residual_keys.c.item_id)
+    known = sa.select(tables.suppression.c.item_id).join(tables.hold_tag, tag.tag == tables.suppression.c.tag)
     people = connection.scalars(
         sa.select(tables.item.c.id)
         .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-        .where(batches, sa.or_(tables.item.c.wrapped_key.is_not(None), tables.item.c.id.in_(left)), sa.or_(*tagged))
+        .where(
+            batches,
+            sa.or_(tables.item.c.wrapped_key.is_not(None), tables.item.c.id.in_(left)),
+            tables.item.c.id.in_(known.where(tag.hold_id == hold_id)),
+        )
     )
     link_tags(connection, [hold_id], people.all(), persons)
-
-
-def _tags_of(people: Collection[int]) -> sa.CompoundSelect[Any, Any, Any]:
-    """Of a request in hand, or of what a cancelled one left."""
-    one, other = (
-        sa.select(table.c.tag, table.c.item_id, table.c.namespace).where(table.c.item_id.in_(people))
-        for table in (tables.suppression, tables.leftover_tag)
-    )
-    return one.union(other)

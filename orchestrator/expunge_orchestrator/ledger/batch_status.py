@@ -62,20 +62,15 @@ def current_public_state(connection: sa.Connection, batch: Batch) -> str:
 
 def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
     """Of how many people something was stated that is to be looked at again, and of how many that has been done."""
-    rows = connection.execute(
-        sa.select(tables.chunk.c.state, sa.func.count().label("number"))
-        .join(tables.item, tables.item.c.chunk_id == tables.chunk.c.id)
-        .where(
-            tables.chunk.c.batch_id == batch.id,
-            tables.item.c.outcome.in_(
-                [one.value for one in (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)]
-            ),
-            tables.chunk.c.state.in_([ChunkState.WAITING.value, ChunkState.DONE.value]),
-        )
-        .group_by(tables.chunk.c.state)
+    people = sa.select(sa.func.count()).select_from(tables.item).where(tables.item.c.batch_id == batch.id)
+    waiting = people.join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id).where(
+        tables.chunk.c.state == ChunkState.WAITING.value,
+        tables.item.c.outcome.in_([one.value for one in (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)]),
     )
-    people = {row.state: row.number for row in rows}
-    return people.get(ChunkState.WAITING.value, 0), people.get(ChunkState.DONE.value, 0)
+    settled = people.join(tables.statement, tables.statement.c.item_id == tables.item.c.id).where(
+        tables.statement.c.event == "settled"
+    )
+    return connection.scalar(waiting) or 0, connection.scalar(settled) or 0
 
 
 def all_ambiguous(results: Mapping[str, int]) -> bool:

@@ -37,13 +37,17 @@ RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
 """Some chunk of it can run now."""
 
 NOT_RUNNABLE = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
-"""No chunk of it may run, whatever the chunk's own state is."""
+"""No chunk of it may run, whatever the chunk's own state is, but for those whose people are withdrawn."""
 
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
 
 
 class ChunkState(StrEnum):
-    """States of a chunk. WAITING: erased, until the settling check is due. HELD: until a hold is lifted or runs out."""
+    """States of a chunk.
+
+    WAITING: erased, until the settling check is due. HELD: until a hold is lifted or runs out. WITHDRAWING: of people
+    whom a cancel withdraws, whatever the state of the batch is.
+    """
 
     PLANNED = "planned"
     READY = "ready"
@@ -52,7 +56,18 @@ class ChunkState(StrEnum):
     HELD = "held"
     DONE = "done"
     FAILED = "failed"
+    WITHDRAWING = "withdrawing"
     CANCELLED = "cancelled"
+
+
+RUNNABLE = sa.or_(
+    tables.chunk.c.state == ChunkState.WITHDRAWING.value,
+    sa.and_(
+        tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
+    ),
+)
+"""Chunks (with their batches) whose next step can be taken."""
 
 
 @dataclass(frozen=True, slots=True)

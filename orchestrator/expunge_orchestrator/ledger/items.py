@@ -22,6 +22,7 @@ class Item(NamedTuple):
     id: int
     line: int
     series: str
+    touched: bool
     outcome: str | None
     reason: str | None
     wrapped_key: bytes | None
@@ -75,6 +76,7 @@ _ITEMS = (
                 "id",
                 "line",
                 "series",
+                "touched",
                 "outcome",
                 "reason",
                 "wrapped_key",

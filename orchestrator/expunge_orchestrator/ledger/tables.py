@@ -75,15 +75,14 @@ bisection = sa.Table(
 
 # A frozen range of items: the unit of work. `epoch` is the fencing token: every delivery takes a new one.
 # `repeats` counts rounds of erasing since the chunk was last taken up, `rounds` all of them. `depth`: how often it was
-# split. `stuck_at`: the step that `attempts` are counted for. `touched`: a store was asked to erase of it. `planned`:
-# what the plan counted, {store: {collection: due}}. `remainder`: {store: [collection, ...]} in which a cancelled
-# request left something of these people; the chunk takes that up, and touches nothing else (ADR 8).
+# split. `stuck_at`: the step that `attempts` are counted for. `planned`: what the plan counted,
+# {store: {collection: due}}. `ending`: an operator ends its people where they are, nothing more is erased (ADR 8).
 chunk = sa.Table(
     "chunk",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("batch_id", sa.ForeignKey(batch.c.id), nullable=False, index=True),
-    sa.Column("state", sa.String(10), nullable=False, index=True),
+    sa.Column("state", sa.String(12), nullable=False, index=True),
     sa.Column("step", sa.Integer, nullable=False, default=0),
     sa.Column("epoch", sa.Integer, nullable=False, default=0),
     sa.Column("rounds", sa.Integer, nullable=False, default=0),
@@ -95,9 +94,8 @@ chunk = sa.Table(
     sa.Column("depth", sa.Integer, nullable=False, default=0),
     sa.Column("bisection_id", sa.Integer),
     sa.Column("stuck_at", sa.Integer),
-    sa.Column("touched", sa.Boolean, nullable=False, default=False),
     sa.Column("planned", sa.JSON),
-    sa.Column("remainder", sa.JSON(none_as_null=True)),
+    sa.Column("ending", sa.Boolean, nullable=False, default=False),
 )
 
 # Exactly one row per finished step of a chunk.
@@ -113,8 +111,9 @@ step_log = sa.Table(
 )
 
 # One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
-# `held`: the holds (uids) for which the person waits. `sealed_keys`: every accepted key; before the first resolution
-# whom the plan is for (person keys), or nothing where the request says that by itself.
+# `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `held`: the holds (uids)
+# for which the person waits. `sealed_keys`: every accepted key; before the first resolution whom the plan is for
+# (person keys), or nothing where the request says that by itself.
 item = sa.Table(
     "item",
     metadata,
@@ -127,6 +126,7 @@ item = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Column("sealed_identifiers", sa.LargeBinary),
     sa.Column("sealed_keys", sa.LargeBinary),
+    sa.Column("touched", sa.Boolean, nullable=False, default=False),
     sa.Column("outcome", sa.String(20)),
     sa.Column("reason", sa.String(500)),
     sa.Column("found", sa.JSON),
@@ -146,23 +146,16 @@ suppression = sa.Table(
     sa.Column("entered_at", sa.String(32), nullable=False),
 )
 
-# What a request that was cancelled half-way left behind: keys that lead there, sealed under a key of their own, and
-# tags of these keys. `places`: [[store, collection]].
-leftover = sa.Table(
-    "leftover",
+# What an ended request left of a person, or what the storage keeps: keys that lead there, sealed under a key of their
+# own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
+residual_keys = sa.Table(
+    "residual_keys",
     metadata,
     sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True, autoincrement=False),
     sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
     sa.Column("sealed_keys", sa.LargeBinary, nullable=False),
     sa.Column("places", sa.JSON, nullable=False),
     sa.Column("at", sa.String(32), nullable=False),
-)
-leftover_tag = sa.Table(
-    "leftover_tag",
-    metadata,
-    sa.Column("tag", sa.LargeBinary(32), primary_key=True),
-    sa.Column("item_id", sa.ForeignKey(leftover.c.item_id), primary_key=True),
-    sa.Column("namespace", sa.String(64), nullable=False),
 )
 
 # What must not be erased for now: people (by the tags in `hold_tag`), a data type, a controller, or all that is named.

@@ -37,7 +37,6 @@ class OutcomeBodies:
         counted: When the people were last counted before erasing.
         at: When the stores had been asked again.
         context: The documents that are cited: on backup copies, and on deadlines if they were extended.
-        reason: Why not every collection of the scope is listed, where that is so.
     """
 
     def __init__(  # noqa: PLR0913 - the statement's own parts
@@ -51,7 +50,6 @@ class OutcomeBodies:
         counted: datetime,
         at: datetime,
         context: Sequence[str],
-        reason: str | None = None,
     ) -> None:
         shared: dict[str, object] = {
             **subject_of_request(batch),
@@ -62,8 +60,6 @@ class OutcomeBodies:
             "normalisers": list(normalisers),
             "context": list(context),
         }
-        if reason is not None:
-            shared["reason"] = reason
         EncodedBody.of(shared)  # refuses what no statement may say
         self._shared = _encoded(shared)
         self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}

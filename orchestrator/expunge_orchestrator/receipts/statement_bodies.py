@@ -33,6 +33,9 @@ LIMITED_CLAIM = (
 )
 
 
+ENDED = "Ended by the operator: a store refused to erase what is listed as left"
+
+
 def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
     """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
     return {
@@ -122,77 +125,45 @@ def denied(batch: Batch, reason: str) -> dict[str, object]:
     return {**subject_of_request(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
 
 
-def cancelled(  # noqa: PLR0913 - the statement's own parts
+def cancelled(batch: Batch, context: str) -> dict[str, object]:
+    """Body of `cancelled`: no store had been asked to erase."""
+    return {
+        **subject_of_request(batch),
+        "outcome": Result.CANCELLED.value,
+        "reason": "Cancelled before anything was erased",
+        "context": [context],
+    }
+
+
+def ended(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
     lines: Sequence[CollectionOutcome],
     *,
-    some: bool,
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
     at: datetime,
     context: str,
 ) -> dict[str, object]:
-    """Body of `cancelled`: with no lines, no store had been asked to erase; else what was erased, and what is left.
-
-    `some`: something of the person is gone.
-    """
-    if not lines:
-        return {
-            **subject_of_request(batch),
-            "outcome": Result.CANCELLED.value,
-            "reason": "Cancelled before anything was erased",
-            "context": [context],
-        }
-    told = _left(lines)
+    """Body of the `partially-erased` of a person whom an operator ended: what is gone, and what is left."""
     return {
         **subject_of_request(batch),
-        "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
-        "reason": "Cancelled after erasing had begun",
+        "outcome": Result.PARTIALLY_ERASED.value,
+        "reason": ENDED,
         "verifiedAt": stamp(at),
-        **_kept(some),
-        "stores": _by_store(told, cutoffs, grounds),
+        **_kept(some=True),
+        "stores": _by_store(lines, cutoffs, grounds),
         "context": [context],
     }
 
 
-def cancelled_at_settling(  # noqa: PLR0913 - the statement's own parts
-    batch: Batch,
-    lines: Sequence[CollectionOutcome],
-    *,
-    stated: str | None,
-    cutoffs: Mapping[str, datetime],
-    grounds: Grounds,
-    at: datetime,
-    context: str,
-) -> dict[str, object]:
-    """Body of `cancelled` after an end was `stated`: what the settling check found due, and what is left of it."""
-    told = _left(lines)
-    some = stated != Result.NOT_FOUND or outcomes.anything_erased(told)
-    return {
-        **subject_of_request(batch),
-        "outcome": (Result.PARTIALLY_ERASED if some else Result.CANCELLED).value,
-        "reason": "Cancelled at the settling check: what is listed as left was found by the identifiers of this request"
-        " after it had been stated as done, and was not erased",
-        "verifiedAt": stamp(at),
-        **_kept(some),
-        "stores": _by_store(told, cutoffs, grounds),
-        "context": [context],
-    }
-
-
-def _kept(some: bool) -> dict[str, object]:  # noqa: FBT001 - what is said of it, and nothing else
+def _kept(*, some: bool) -> dict[str, object]:
     """What became of the keys: where something is left, the way there must not be lost with what led to it (ADR 8)."""
     if not some:
         return {"identifiersDestroyed": True}
     return {
         "identifiersDestroyed": False,
-        "kept": "What leads to the rest, sealed, so that it can still be erased: by a later request of the same person,"
-        " or by taking this one up again",
+        "kept": "What leads to the rest, sealed, so that a later request of the same person can still erase it",
     }
-
-
-def _left(lines: Iterable[CollectionOutcome]) -> list[CollectionOutcome]:
-    return [line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in lines]
 
 
 def on_hold(  # noqa: PLR0913 - the statement's own parts
@@ -250,7 +221,7 @@ def settled(batch: Batch, lines: Sequence[CollectionOutcome], at: datetime, cont
         **subject_of_request(batch),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
-        **_kept(bool(storage_retained(lines))),
+        **_kept(some=bool(storage_retained(lines))),
         "context": [context],
     }
 

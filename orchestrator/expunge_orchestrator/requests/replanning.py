@@ -103,8 +103,7 @@ def drifted(workspace: Workspace, at: datetime | None = None) -> list[Request]:
             tables.batch.c.state == BatchState.FAILED.value,
             stopped.state == ChunkState.FAILED.value,
             stopped.step == _RECOUNT,
-            stopped.touched.is_(False),
-            stopped.remainder.is_(None),
+            ~sa.exists().where(tables.item.c.batch_id == tables.batch.c.id, tables.item.c.touched),
         )
         if at is not None:
             query = query.where(sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)))
@@ -224,9 +223,9 @@ def _ended(connection: sa.Connection, old: Batch, successor: str, because: Repla
             tables.batch.c.state == BatchState.FAILED.value,
             tables.batch.c.cancelled_at.is_(None),
         )
-        .values(state=BatchState.CANCELLING.value, state_at=stamp(now()), cancelled_at=stamp(now()))
+        .values(cancelled_at=stamp(now()))
     ).rowcount
-    batch_states.requeue(connection, old, (ChunkState.FAILED,))
+    batch_states.sync_state(connection, [old.id])
     connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(failure=said))
     return bool(ended)
 

@@ -1,4 +1,4 @@
-"""Taking up again on somebody's word: what failed, what a hold kept, what a cancel left, what could not be begun.
+"""Taking up again on somebody's word: what failed, what a hold kept, what could not be begun.
 
 Whoever asks is told truthfully: either something was taken up, or an error says why nothing was.
 """
@@ -11,26 +11,24 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError, StoreMismatchError
-from expunge_orchestrator.execution import batch_states, beginning, hold_enforcement, remainders
+from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
+from expunge_orchestrator.execution import batch_states, beginning, hold_enforcement
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import replanning, repository, scheduler
 from expunge_orchestrator.requests.replanning import ConflictError, ReplanReason
 from expunge_orchestrator.requests.repository import Request, RequestState
-from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.workspace import Workspace
 
 NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 
 
-def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+def retry_request(
     workspace: Workspace,
     wanted: Request,
     actor: str,
     at: datetime,
-    confirmed: str | None,
     also: batch_states.OnCommit = batch_states.nothing,
 ) -> None:
     """Take up a request: what could not be planned is tried again at once, the rest is its batch's.
@@ -49,15 +47,14 @@ def retry_request(  # noqa: PLR0913, PLR0917 - who takes up what, and what is wr
         raise UsageError(f"This request is {_word(wanted)}: nothing of it failed.", remedy="Look at its state first.")
     with reading(workspace.ledger) as connection:
         batch = batch_by_uid(connection, wanted.batch_uid)
-    retry_batch(workspace, batch, actor, at, confirmed, also)
+    retry_batch(workspace, batch, actor, at, also)
 
 
-def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is written with it
+def retry_batch(
     workspace: Workspace,
     batch: Batch,
     actor: str,
     at: datetime,
-    confirmed: str | None,
     also: batch_states.OnCommit = batch_states.nothing,
 ) -> None:
     """Take up what can be taken up of a batch. What then runs is the runner's.
@@ -67,26 +64,16 @@ def retry_batch(  # noqa: PLR0913, PLR0917 - who takes up what, and what is writ
         batch: As it was read.
         actor: Who says so.
         at: When.
-        confirmed: Of a batch that is over: its plan's digest, by somebody who saw what it left (ADR 8).
         also: Writes in the transaction in which it is taken up.
 
     Raises:
         UsageError: There is nothing to take up.
-        NotConfirmedError: What it left is taken up only if somebody confirms it.
         WaitingError: It waits for an approval, or for a hold that is still in force.
         PlanChangedError, FindingsError, ConnectorError: It cannot be taken up now.
     """
     with reading(workspace.ledger) as connection:
-        left = residual_keys.number_of(connection, batch.id) if batch.state in remainders.RESTS else 0
         wanted = repository.of_batch(connection, batch.id)
-    if left:
-        if confirmed != batch.plan_digest:
-            raise NotConfirmedError(
-                "Nothing was touched: what this batch left goes on only if its plan's digest confirms it.",
-                remedy="Look at what it left (`left` of the batch), then send the digest of its plan.",
-            )
-        remainders.take_up(workspace, batch, actor, also)
-    elif batch.state is BatchState.FAILED:
+    if batch.state is BatchState.FAILED:
         if wanted is not None and drifted(workspace, wanted):
             start_deferred(workspace, wanted, batch, actor, at, also)
             return

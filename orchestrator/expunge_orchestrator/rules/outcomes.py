@@ -23,7 +23,7 @@ class Outcome(StrEnum):
     AMBIGUOUS = "ambiguous"
     FAILED = "failed"
     LEFT = "left"
-    """Not erased, because the request was cancelled before its turn came."""
+    """Still there: an operator ended the request, because the store refused to erase it."""
 
 
 class Result(StrEnum):
@@ -131,6 +131,33 @@ def all_due(record: CountRecord) -> int:
     )
 
 
+def last_seen(*records: CountRecord | None) -> dict[str, dict[str, list[object]]]:
+    """What the last look at each collection saw: of several records, in the order in which they were taken."""
+    seen: dict[str, dict[str, list[object]]] = {}
+    for record in records:
+        for store, collections in (record or {}).items():
+            seen[store] = {**seen.get(store, {}), **collections}
+    return seen
+
+
+def due_places(record: CountRecord) -> dict[tuple[str, str], int]:
+    """(store, collection) -> how many records are due there, where any are."""
+    return {
+        (store, name): values[0]
+        for store, collections in record.items()
+        for name, values in collections.items()
+        if isinstance(values[0], int) and values[0]
+    }
+
+
+def records_in(record: CountRecord, store: str, name: str) -> int:
+    """How many records there are in a collection, due and retained."""
+    due, retained, *_ = record.get(store, {}).get(name, [0, 0])
+    assert isinstance(due, int)
+    assert isinstance(retained, int)
+    return due + retained
+
+
 def unpack(record: Mapping[str, list[object]]) -> dict[str, RecordCounts]:
     """The reverse of `pack`."""
     return {name: _tally(*values) for name, values in record.items()}
@@ -202,18 +229,6 @@ def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | Non
     if found.due == 0 and found.retained == 0:
         return Outcome.NOT_FOUND
     return Outcome.TOMBSTONED if action is Action.TOMBSTONE else Outcome.ERASED
-
-
-def anything_erased(judged: Iterable[CollectionOutcome]) -> bool:
-    """Something is gone of what was found, wholly or in part."""
-    return any(
-        line.outcome in {Outcome.ERASED, Outcome.TOMBSTONED}
-        or (
-            line.verified is not None
-            and line.verified.due + line.verified.retained < line.found.due + line.found.retained
-        )
-        for line in judged
-    )
 
 
 def result(judged: Iterable[CollectionOutcome]) -> Result:

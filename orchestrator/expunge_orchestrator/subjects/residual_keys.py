@@ -1,25 +1,29 @@
-"""Leftovers: what a request that was cancelled half-way left behind, and the sealed keys that lead there (ADR 8).
+"""Residual keys: what leads to records that a request left behind, sealed, for a later request (ADR 8).
 
-The records that led to it are gone, so these keys are the only way. They are sealed under a key of their own, are found
-by tags as everything here is, and are destroyed when a later request of the same person has seen that nothing is left.
+An operator ended the request because a store refused, or the storage itself keeps an object. What led there is gone,
+so these keys are the only way. They are sealed under a key of their own, are found by the request's suppression tags,
+and are destroyed when a later request of the same person has seen that nothing is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from expunge_config.datamap import IdentityKind
+from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
@@ -28,76 +32,92 @@ Place = tuple[str, str]
 
 TAGS = 500
 """So many tags in one question: both databases take that many parameters."""
-_ANY = sa.select(tables.leftover.c.item_id).limit(1)
+_ANY = sa.select(tables.residual_keys.c.item_id).limit(1)
+
+
+class ResidualPlace(NamedTuple):
+    """A collection in which something is left.
+
+    Attributes:
+        reached: The kept keys alone led to everything that was seen there.
+    """
+
+    store: str
+    collection: str
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualCount:
+    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
+
+    people: int
+    records: int
 
 
 @dataclass(frozen=True, slots=True)
 class ResidualKeys:
-    """What one person's cancelled request left.
+    """What one person's earlier request left.
 
     Attributes:
         item_id: The person in that request.
         batch: That request's batch.
-        keys: What leads there for good, with their marks (see `standing`): never an e-mail or a number.
+        keys: What leads there for good, with their marks (see `member_proof`): never an e-mail or a number.
         places: (store, collection) in which something was left.
-        whole: The request has every key that led there, and may use each: what it finds is all there is.
+        whole: This request has every key that led there, and may use each: what it finds is all there is.
         proven: A person key in common says that it is the same person as the one it was found for. Otherwise an
             identifier that can pass on is all that they have in common: nothing is erased by these keys.
-        doubtful: Those of the places to which, perhaps, only an identifier led that can pass on and that is not among
-            this request's: finding nothing there says nothing.
+        doubtful: Those of the places to which an identifier led that can pass on and that is not among this request's:
+            finding nothing there says nothing.
     """
 
     item_id: int
     batch: str
     keys: frozenset[SubjectKey] = field(repr=False)
-    places: frozenset[tuple[str, str]]
+    places: frozenset[Place]
     whole: bool
     proven: bool
-    doubtful: frozenset[tuple[str, str]]
+    doubtful: frozenset[Place]
+
+
+def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
+    """Those of the keys that lead to one person for good: an e-mail or a number may be somebody else's one day."""
+    return frozenset(
+        key
+        for key in keys
+        for identity in [data_map.identities.get(member_proof.unmark(key).namespace)]
+        if identity is None or identity.kind is not IdentityKind.REUSABLE
+    )
 
 
 def keep(
-    connection: sa.Connection, workspace: Workspace, item: Item, places: Iterable[Place], keys: Iterable[SubjectKey]
+    connection: sa.Connection,
+    workspace: Workspace,
+    item: Item,
+    places: Iterable[ResidualPlace],
+    keys: Iterable[SubjectKey],
 ) -> None:
     """Seal anew what leads to a person's records for good, with the places in which something is left.
 
-    An e-mail or a number may lead to somebody else by the time that it is used: of these the tags alone are kept, so
-    that whoever asks by them is told that something is left.
+    Of an e-mail or a number the tag alone stays, so that a request by it is told that something is left.
     """
-    seal, identities = ItemCipher(workspace.keys.wrapping), workspace.data_map.identities
-    kept = frozenset(
-        key
-        for key in keys
-        for identity in [identities.get(member_proof.unmark(key).namespace)]
-        if identity is None or identity.kind is not IdentityKind.REUSABLE
-    )
+    seal = ItemCipher(workspace.keys.wrapping)
     wrapped = seal.new_key()
-    end(connection, [item.id])  # of a remainder that was taken up and is left again
     connection.execute(
-        sa.insert(tables.leftover).values(
+        sa.insert(tables.residual_keys).values(
             item_id=item.id,
             wrapped_key=wrapped,
-            sealed_keys=seal.close(wrapped, item.series, kept),
+            sealed_keys=seal.close(wrapped, item.series, lasting(keys, workspace.data_map)),
             places=sorted(map(list, places)),
             at=stamp(now()),
         )
     )
-    known = tables.suppression.c
-    connection.execute(
-        sa.insert(tables.leftover_tag).from_select(
-            ["tag", "item_id", "namespace"],
-            sa.select(known.tag, known.item_id, known.namespace).where(known.item_id == item.id),
-        )
-    )
 
 
-def end(connection: sa.Connection, items: Iterable[int]) -> None:
+def end(connection: sa.Connection, items: Collection[int]) -> None:
     """Destroy what leads to the rest of people of whom nothing is left."""
-    ids = sorted(set(items))
-    if not ids:
-        return
-    for table in (tables.leftover_tag, tables.leftover):
-        connection.execute(sa.delete(table).where(table.c.item_id.in_(ids)))
+    if items:
+        connection.execute(sa.delete(tables.residual_keys).where(tables.residual_keys.c.item_id.in_(items)))
 
 
 def of_people(
@@ -131,23 +151,29 @@ def of_people(
             for row in connection.execute(_with_tags(scope, asked[start : start + TAGS]))
         }
         left_tags: dict[int, set[bytes]] = {}
-        for item_id, tag in connection.execute(_tags_of(list(rows))):
+        known = tables.suppression.c
+        for item_id, tag in connection.execute(sa.select(known.item_id, known.tag).where(known.item_id.in_(rows))):
             left_tags.setdefault(item_id, set()).add(tag)
-    seal, doubted = ItemCipher(workspace.keys.wrapping), stores_with_reassignable_keys(workspace)
+    seal = ItemCipher(workspace.keys.wrapping)
     found: dict[int, list[ResidualKeys]] = {}
     for row in rows.values():
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
-        places = frozenset((store, name) for store, name in row.places)
+        places = [ResidualPlace(*place) for place in row.places]
         for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
             ours = _persons(workspace, keys_of[number])
             if not ours & theirs and {key.namespace for key in ours} & {key.namespace for key in theirs}:
                 continue
             # A key that may not be used everywhere (it carries a mark) looks for nothing where it may not.
             whole = left_tags[row.item_id] <= {tagger.tag(key) for key in usable[number]} and keys <= usable[number]
-            doubtful = frozenset[tuple[str, str]]() if whole else frozenset(one for one in places if one[0] in doubted)
             one = ResidualKeys(
-                row.item_id, row.uid, keys, places, whole=whole, proven=bool(ours & theirs), doubtful=doubtful
+                row.item_id,
+                row.uid,
+                keys,
+                frozenset((place.store, place.collection) for place in places),
+                whole=whole,
+                proven=bool(ours & theirs),
+                doubtful=frozenset((place.store, place.collection) for place in places if not (whole or place.reached)),
             )
             found.setdefault(number, []).append(one)
     return found
@@ -158,17 +184,6 @@ def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey
     return {key for key in keys if key.namespace in persons}
 
 
-def stores_with_reassignable_keys(workspace: Workspace) -> frozenset[str]:
-    """Stores of whose collections the map names an e-mail, a number or the like anywhere."""
-    reusable = [name for name, one in workspace.data_map.identities.items() if one.kind is IdentityKind.REUSABLE]
-    return frozenset(
-        store
-        for store, spec in workspace.data_map.stores.items()
-        for text in [spec.model_dump_json()]
-        if any(f'"{name}"' in text or f"{{{name}}}" in text for name in reusable)
-    )
-
-
 def inherited_keys(left: Mapping[int, Sequence[ResidualKeys]]) -> dict[int, frozenset[SubjectKey]]:
     """Number -> the keys that lead to what earlier requests left (`of_people`) for certain of the same person."""
     return {
@@ -177,37 +192,39 @@ def inherited_keys(left: Mapping[int, Sequence[ResidualKeys]]) -> dict[int, froz
     }
 
 
-def number_of(connection: sa.Connection, batch_id: int) -> int:
-    """Of how many people of a batch something is left behind."""
-    left = (
-        sa.select(sa.func.count())
-        .select_from(tables.leftover)
-        .join(tables.item, tables.item.c.id == tables.leftover.c.item_id)
-        .where(tables.item.c.batch_id == batch_id)
-    )
-    return connection.scalar(left) or 0
+def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, ResidualCount]]:
+    """Of how many people a batch left something, and (store, collection) -> what is left there."""
+    rows = connection.execute(
+        sa.select(
+            tables.item.c.verified, tables.item.c.reviewed, tables.item.c.reverified, tables.residual_keys.c.places
+        )
+        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
+        .where(tables.item.c.batch_id == batch.id)
+    ).all()
+    people: Counter[Place] = Counter()
+    records: Counter[Place] = Counter()
+    for row in rows:
+        seen = outcomes.last_seen(row.verified, row.reviewed, row.reverified)
+        for store, name, _reached in row.places:
+            people[store, name] += 1
+            records[store, name] += outcomes.records_in(seen, store, name)
+    return len(rows), {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}
 
 
 def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any]:
     return (
         sa.select(
-            tables.leftover.c.item_id,
-            tables.leftover.c.wrapped_key,
-            tables.leftover.c.sealed_keys,
-            tables.leftover.c.places,
+            tables.residual_keys.c.item_id,
+            tables.residual_keys.c.wrapped_key,
+            tables.residual_keys.c.sealed_keys,
+            tables.residual_keys.c.places,
             tables.item.c.series,
             tables.batch.c.uid,
         )
-        .join(tables.leftover_tag, tables.leftover_tag.c.item_id == tables.leftover.c.item_id)
-        .join(tables.item, tables.item.c.id == tables.leftover.c.item_id)
+        .join(tables.suppression, tables.suppression.c.item_id == tables.residual_keys.c.item_id)
+        .join(tables.item, tables.item.c.id == tables.residual_keys.c.item_id)
         .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-        .where(of_scope(scope), tables.leftover_tag.c.tag.in_(tags))
-    )
-
-
-def _tags_of(items: Sequence[int]) -> sa.Select[Any, Any]:
-    return sa.select(tables.leftover_tag.c.item_id, tables.leftover_tag.c.tag).where(
-        tables.leftover_tag.c.item_id.in_(items)
+        .where(of_scope(scope), tables.suppression.c.tag.in_(tags))
     )
 
 

@@ -8,11 +8,11 @@ from expunge_reports.statement import Open
 EVENTS: Final[Mapping[str, str]] = {
     "accepted": "Request accepted",
     "erased": "Erased from the declared stores",
-    "partially-erased": "Erased in part; what was kept is listed with its ground",
+    "partially-erased": "Erased in part; what is kept or left is listed",
     "not-found": "No match found",
     "failed": "Not completed",
     "denied": "Denied",
-    "cancelled": "Cancelled; what had been erased by then, if anything, is listed",
+    "cancelled": "Cancelled before anything was erased",
     "on-hold": "On hold: what may not be erased for now is listed with its ground",
     "settled": "Checked again after the settling time",
     "re-erased": "Erased again, because something due was there when asked again",
@@ -28,7 +28,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "not-found": "No match found",
     "ambiguous": "Not clear whose; nothing was deleted",
     "failed": "Not done",
-    "left": "Left: the request was cancelled before it was erased",
+    "left": "Left: still there, a store refused to erase it",
 }
 """Of one collection."""
 

@@ -43,7 +43,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError, is_ledger_failure
-from expunge_orchestrator.execution import batch_states, remainders
+from expunge_orchestrator.execution import batch_control, batch_states, operator_end
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batches
@@ -138,9 +138,12 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
             for batch in _meant(workspace, order["batch"]):
                 batch_states.start(workspace, batch)
                 _bring_back(workspace, batch)
-        elif half == "remainder":
+        elif half == "cancel":
             for batch in _meant(workspace, order["batch"]):
-                _take_up(workspace, batch)
+                batch_control.cancel(workspace.ledger, batch, "chaos")
+        elif half == "end":
+            for batch in _meant(workspace, order["batch"]):
+                _end(workspace, batch)
         else:
             batch_states.start_due_settling(workspace)
             batch_states.forget_stale_plans(workspace)
@@ -151,11 +154,13 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
             listings = backup_copies.observe(workspace.backups, workspace.ledger)
             with workspace.ledger.begin() as connection:
                 backup_copies.record(connection, listings)
-        wanted = {"settle": BatchState.SETTLED}.get(half, BatchState.ERASED)
+        wanted = {"settle": {BatchState.SETTLED}, "end": {BatchState.SETTLED, BatchState.ON_HOLD}}.get(
+            half, {BatchState.ERASED}
+        )
         ended = {batch.state for batch in _meant(workspace, order["batch"])}
         with reading(workspace.ledger) as connection:
             failures = [str(one) for one in connection.scalars(sa.select(tables.chunk.c.failure)) if one]
-        assert ended == {wanted}, f"not {wanted} but {ended}: {failures}"
+        assert ended <= wanted, f"not {wanted} but {ended}: {failures}"
 
 
 def _fatal(plain: Workspace, fuse: Fuse, before: Callable[[str, str], None]) -> Workspace:
@@ -179,13 +184,12 @@ def _bring_back(workspace: Workspace, batch: Batch) -> None:
         batch_states.retry(workspace, batch)
 
 
-def _take_up(workspace: Workspace, batch: Batch) -> None:
-    """What `expunge retry BATCH` does with a cancelled one, and the same command again with one that was taken up."""
-    if batch.state is BatchState.CANCELLED:
-        remainders.take_up(workspace, batch, "chaos")
-    else:
-        batch_states.start(workspace, batch)
-        _bring_back(workspace, batch)
+def _end(workspace: Workspace, batch: Batch) -> None:
+    """What `expunge end BATCH` does, and the same command again: who was to be ended is, or is at it."""
+    with reading(workspace.ledger) as connection:
+        failed = operator_end.failed_people(connection, workspace, batch)
+    if failed.number:
+        operator_end.end(workspace, batch, "chaos")
 
 
 def _run(workspace: Workspace, fuse: Fuse, workers: int) -> None:

@@ -8,24 +8,29 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support.cancellation import refused
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.company import Request, Start, World
 from tests.support.chaos.ledger_summary import LedgerSummary
 from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.faulty_connector import FaultyConnector
 
-from expunge_orchestrator.execution import batch_control, batch_states
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.legal_holds import HoldRequest
 from expunge_orchestrator.installation_setup import open_log
-from expunge_orchestrator.ledger.batches import BatchState, batches
+from expunge_orchestrator.ledger.batches import Batch, BatchState, batches
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.workspace import Workspace
 
 KILLED = -signal.SIGKILL
@@ -168,20 +173,24 @@ class Chaos:
             self.scenes.append(Scenario(request, "erase", start, erased))
             if request.afterwards is not None:
                 self.world.arrive_late(request.afterwards)
-            start = self.world.save(f"{request.name}_settle", erased.home)
-            self.scenes.append(Scenario(request, "settle", start, self.undisturbed(request, "settle", start)))
+            late = self.world.save(f"{request.name}_settle", erased.home)
+            self.scenes.append(Scenario(request, "settle", late, self.undisturbed(request, "settle", late)))
+            if request.name == "holders":
+                self._rehearse_stopped(request, "cancel", start, stopped_half_way)
+                self._rehearse_stopped(request, "end", late, refused_at_settling)
+            else:
+                self._rehearse_stopped(request, "end", start, refused_half_way)
             self.world.restore(self.scenes[0].start, self.directory / f"{request.name}-over")
-            if request.name == "callers":
-                self._rehearse_remainder(request, self.scenes[-2].start)
 
-    def _rehearse_remainder(self, request: Request, start: Start) -> None:
-        """Cancelled when the rows are gone and objects and cache are not; then what is left is taken up."""
+    def _rehearse_stopped(
+        self, request: Request, half: str, start: Start, stopped: Callable[[Workspace], None]
+    ) -> None:
+        """Cancel or end what stopped somewhere after the start."""
         home, _ = self.fresh(start)
         with self.world.workspace(home) as workspace:
-            cancelled_half_way(workspace)
-        left = self.world.save(f"{request.name}_remainder", home)
-        self.scenes.append(Scenario(request, "remainder", left, self.undisturbed(request, "remainder", left)))
-        self.world.restore(self.scenes[0].start, self.directory / "remainder-over")
+            stopped(workspace)
+        begun = self.world.save(f"{request.name}_{half}", home)
+        self.scenes.append(Scenario(request, half, begun, self.undisturbed(request, half, begun)))
 
     def undisturbed(self, request: Request, half: str, start: Start) -> Baseline:
         """Run one half without a kill."""
@@ -294,21 +303,50 @@ class Chaos:
         return self.driver.complaints.read_text()[-3000:]
 
 
-def cancelled_half_way(workspace: Workspace) -> None:
-    """Carry the ledger's batch out, and cancel it when the database has been erased from and nothing else."""
+def stopped_half_way(workspace: Workspace) -> None:
+    """Stop the ledger's batch when the first chunk's people were handed to the first store; the others were not."""
+    done: list[str] = []
+    batch_states.start(workspace, _batch(workspace))
+    watch = RunObserver(lambda _, step: done.append(step), told_to_stop=lambda: "erase:main" in done)
+    _run(workspace, watch)
+    assert _batch(workspace).state is BatchState.EXECUTING
+
+
+def refused_half_way(workspace: Workspace) -> None:
+    """Carry the ledger's batch out, one of whom is on hold, while the objects' store refuses to erase."""
+    batch = _batch(workspace)
+    tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
+    wanted = HoldRequest(
+        "hold", [frozenset([SubjectKey("caller_id", "8")])], None, None, None, "4 C 17/26", None, False
+    )
+    with workspace.ledger.begin() as connection:
+        legal_holds.place(connection, wanted, tagger, "counsel", persons)
+    batch_states.start(workspace, batch)
+    _run(_refusing(workspace, "recordings"), RunObserver())
+    assert _batch(workspace).state is BatchState.FAILED
+
+
+def refused_at_settling(workspace: Workspace) -> None:
+    """Let the database refuse at the settling check to erase what arrived late."""
+    batch_states.start_due_settling(workspace)
+    _run(_refusing(workspace, "main"), RunObserver())
+    assert _batch(workspace).state is BatchState.FAILED
+
+
+def _refusing(workspace: Workspace, store: str) -> Workspace:
+    stuck: Any = FaultyConnector(workspace.stores[store], erase=refused)
+    return replace(workspace, stores={**workspace.stores, store: stuck})
+
+
+def _batch(workspace: Workspace) -> Batch:
     with reading(workspace.ledger) as connection:
         (batch,) = batches(connection)
+    return batch
 
-    def cancel(*_: object) -> int:
-        batch_control.cancel(workspace.ledger, batch, "chaos")
-        return 0
 
-    idle: Any = FaultyConnector(workspace.stores["recordings"], erase=cancel)
-    batch_states.start(workspace, batch)
+def _run(workspace: Workspace, watch: RunObserver) -> None:
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-        run(replace(workspace, stores={**workspace.stores, "recordings": idle}), writer, RunObserver(), workers=1)
-    with reading(workspace.ledger) as connection:
-        assert {one.state for one in batches(connection)} == {BatchState.CANCELLED}
+        run(workspace, writer, watch, workers=1)
 
 
 def reached(home: Path) -> list[str]:

@@ -28,7 +28,7 @@ from expunge_orchestrator.api.schemas.batches import (
 )
 from expunge_orchestrator.api.schemas.common import NameText, problem, there_already
 from expunge_orchestrator.auth.permissions import Operation
-from expunge_orchestrator.execution import batch_control, beginning
+from expunge_orchestrator.execution import batch_control, beginning, operator_end
 from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -186,30 +186,41 @@ def resume(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME)
 
 
 @router.post("/{batch_id}/retry", response_model=BatchView)
-def retry(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))],
-    batch_id: str,
-    given: Confirmation | None = None,
-) -> BatchView:
-    """Take up what failed, people whose hold is over, or (confirmed) what a batch that is over left. 409: nothing was.
-
-    What a batch left is shown as `left`; `confirm` is the digest of its plan.
-    """
+def retry(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))], batch_id: str) -> BatchView:
+    """Take up what failed, and people whose hold is over. 409: nothing was."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    confirmed = None if given is None else given.confirm
     note = call.noting(found.uid)
-    retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, confirmed, note)
+    retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, note)
     call.office.wake()
     return _batch_view(call, found)
 
 
 @router.post("/{batch_id}/cancel", response_model=BatchView)
 def cancel(call: Annotated[CallContext, Depends(requires(Operation.BATCH_CANCEL))], batch_id: str) -> BatchView:
-    """Withdraw it: nothing further is erased, and the receipts say so."""
+    """Withdraw the people for whom no store was asked to erase. Everybody else is finished. 409: there are none."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     batch_control.cancel(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    call.office.wake()
+    return _batch_view(call, found)
+
+
+@router.post("/{batch_id}/end", response_model=BatchView, responses={
+    409: problem("Nobody was ended: not this plan's digest, or nobody failed after erasing had begun")})  # fmt: skip
+def end(
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_END))], batch_id: str, given: Confirmation
+) -> BatchView:
+    """End people whom a store refuses for good: every place is looked at once more, and what is left is named.
+
+    Nothing more of them is erased. What leads to the rest is kept, sealed, for a later request of the same person.
+    People of whom nothing was erased, and people under a hold, stay failed.
+    """
+    with call.reading() as connection:
+        found = _found(call, connection, batch_id)
+    if given.confirm != found.plan_digest:
+        raise ProblemError(HTTPStatus.CONFLICT, "not-confirmed", "Nobody was ended: the digest is not the plan's.")
+    operator_end.end(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
     return _batch_view(call, found)
 

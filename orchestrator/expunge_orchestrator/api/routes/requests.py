@@ -16,7 +16,7 @@ from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
 from expunge_orchestrator.api.request_responses import create as taken_in
-from expunge_orchestrator.api.schemas.batches import Confirmation, PlanView
+from expunge_orchestrator.api.schemas.batches import PlanView
 from expunge_orchestrator.api.schemas.common import IdentifiedRequest, Moment, there_already
 from expunge_orchestrator.api.schemas.requests import (
     CreateRequest,
@@ -111,18 +111,13 @@ def cancel(call: Annotated[CallContext, Depends(requires(Operation.REQUEST_CANCE
 
 
 @router.post("/{request_id}/retry", response_model=RequestView)
-def retry(
-    call: Annotated[CallContext, Depends(requires(Operation.REQUEST_RETRY))],
-    request_id: str,
-    given: Confirmation | None = None,
-) -> RequestView:
+def retry(call: Annotated[CallContext, Depends(requires(Operation.REQUEST_RETRY))], request_id: str) -> RequestView:
     """Try again at once what could not be begun, or do what `retry` of its batch does. 409: there was nothing to do."""
     workspace = call.office.workspace
     with call.reading() as connection:
         wanted = found(call, connection, request_id)
-    confirmed = None if given is None else given.confirm
     note = call.noting(wanted.uid)
-    retrying.retry_request(workspace, wanted, call.principal.actor, call.at, confirmed, note)
+    retrying.retry_request(workspace, wanted, call.principal.actor, call.at, note)
     with call.reading() as connection:
         told = RequestView(**request_fields(connection, repository.by_uid(connection, request_id)))
     call.office.wake()

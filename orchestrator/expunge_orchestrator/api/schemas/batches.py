@@ -21,12 +21,12 @@ class Digest(Schema):
 
 
 class Confirmation(Schema):
-    """Somebody's word for what a batch that is over left."""
+    """An operator's word that people are ended although something of theirs is left."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.CONFIRMATION))
 
-    confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        default=None, description="The digest of the batch's plan, by somebody who saw what it left."
+    confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="The digest of the batch's plan, by an operator who saw what is left (`collections`, `due`)."
     )
 
 

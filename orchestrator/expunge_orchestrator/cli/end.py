@@ -1,0 +1,81 @@
+"""`expunge end`: end the people of a batch whom a store refuses for good, and name what is left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from expunge_config.settings import load_settings
+from expunge_connectors.registry import installed
+from expunge_orchestrator.auth.local_actor import current_actor
+from expunge_orchestrator.cli import erase as erase_verb
+from expunge_orchestrator.cli import output
+from expunge_orchestrator.errors import NotConfirmedError, NotErasedError
+from expunge_orchestrator.execution import operator_end
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.workspace import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("end")(end)
+
+
+def end(
+    batch: Annotated[str, typer.Argument(help="A batch (bt_…) of which somebody failed after erasing had begun.")],
+    confirm: Annotated[
+        str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """End people whom a store refuses for good. Nothing more of them is erased; the receipt lists what is left.
+
+    Shows what is left, asks, and looks at every place once more. Who has something due left ends `partially-erased`:
+    each place is named, and what leads there is kept, sealed, for a later request of the same person. Who has nothing
+    due left ends as anybody. People of whom nothing was erased, and people under a hold, stay failed. Exit codes: 0
+    ended, 1 a store could not be looked at (it is named; `expunge end` or `expunge retry` again), 7 not confirmed, 11
+    nobody can be ended.
+
+    Example: expunge end bt_1f0c3a5b7d9e
+    """
+    settings = load_settings()
+    with opened(settings, installed()) as workspace:
+        with reading(workspace.ledger) as connection:
+            chosen = batch_by_uid(connection, batch)
+            failed = operator_end.failed_people(connection, workspace, chosen)
+        if failed.number:
+            _confirm(chosen, failed, confirm)
+        operator_end.end(workspace, chosen, current_actor(settings))
+        erase_verb.attach(workspace, chosen, only=chosen.id)
+        view = erase_verb.report(workspace, chosen, as_json=as_json)
+        with reading(workspace.ledger) as connection:
+            unended = operator_end.failed_people(connection, workspace, chosen)
+    for line in unended.others:
+        output.stderr_console().print(line)
+    if unended.number:
+        raise NotErasedError(
+            f"{output.people(unended.number)} of batch {view['batch']} could not be ended.",
+            remedy=f"Mend what the failure names, then: expunge end {view['batch']}, or expunge retry {view['batch']}",
+        )
+
+
+def _confirm(batch: Batch, failed: operator_end.FailedPeople, confirm: str | None) -> None:
+    """What a store refuses is left on somebody's word, who saw what it is."""
+    if confirm is not None:
+        if confirm != batch.plan_digest:
+            raise NotConfirmedError(
+                "Nothing was ended: the digest given is not the plan's.",
+                remedy=f"Look at the batch again: expunge status {batch.uid}",
+            )
+        return
+    rows = [(f"{store}.{name}", one.people, one.records) for (store, name), one in failed.places.items()]
+    title = f"Batch {batch.uid} for {batch.scope}: of {output.people(failed.number)} it would leave"
+    output.stderr_console().print(output.table(title, ("collection", "people", "due when last seen"), rows))
+    question = f"This cannot be undone. Type the number of people who are ended ({failed.number}) to go on"
+    if not output.ask(question, str(failed.number)):
+        raise NotConfirmedError(
+            "Nothing was ended.",
+            remedy=f"Answer with that number, or in a script: expunge end {batch.uid} --confirm {batch.plan_digest}",
+        )

@@ -1,0 +1,258 @@
+"""Ending people whom a store refuses for good, on an operator's word (ADR 8).
+
+Nothing more is erased of them. Every place is looked at once more; who has something due left ends `partially-erased`,
+each place named, and the keys that lead there are kept with the places. Who has nothing due left ends as anybody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import RecordCounts
+from expunge_orchestrator.errors import BatchBlockedError
+from expunge_orchestrator.execution import batch_states, poison_isolation
+from expunge_orchestrator.execution.cancellation import WITHDRAWABLE
+from expunge_orchestrator.execution.step_context import StepContext
+from expunge_orchestrator.holds.legal_holds import held_in_chunk
+from expunge_orchestrator.installation_setup import read_log
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
+from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.subjects import residual_keys
+from expunge_orchestrator.subjects.residual_keys import Place, ResidualCount, ResidualPlace
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports.statement import Open
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPeople:
+    """The failed people of a batch, by what can become of them.
+
+    Attributes:
+        endable: Chunk -> people (items) who can be ended: a store was asked to erase, or an end was stated.
+        held: Chunk -> people of whom a hold is in force.
+        withdrawable: Chunk -> people whom a cancel withdraws: no store was asked to erase.
+        places: What is due of the endable ones as last seen.
+    """
+
+    endable: Mapping[int, Sequence[int]]
+    held: Mapping[int, Sequence[int]]
+    withdrawable: Mapping[int, Sequence[int]]
+    places: Mapping[Place, ResidualCount]
+
+    @property
+    def number(self) -> int:
+        """How many can be ended."""
+        return _number(self.endable)
+
+    @property
+    def others(self) -> list[str]:
+        """What becomes of the other failed people, in words."""
+        told = []
+        if number := _number(self.withdrawable):
+            told.append(f"Nothing was erased of {number}: `expunge cancel` withdraws them.")
+        if number := _number(self.held):
+            told.append(f"A hold is in force of {number}: lift it first (`expunge holds list`).")
+        return told
+
+
+def _number(people: Mapping[int, Sequence[int]]) -> int:
+    return sum(map(len, people.values()))
+
+
+def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch) -> FailedPeople:
+    """Look at the failed chunks of a batch."""
+    item = tables.item.c
+    rows = connection.execute(
+        sa.select(
+            item.id,
+            item.chunk_id,
+            item.outcome,
+            item.found,
+            item.verified,
+            item.reviewed,
+            item.reverified,
+            WITHDRAWABLE.label("withdrawable"),
+        )
+        .join(tables.chunk, tables.chunk.c.id == item.chunk_id)
+        .where(item.batch_id == batch.id, tables.chunk.c.state == ChunkState.FAILED.value)
+        .order_by(item.id)
+    ).all()
+    persons = workspace.data_map.person_identities
+    in_chunk: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        in_chunk[row.chunk_id].append(row.id)
+    in_force = {
+        number
+        for chunk_id, people in in_chunk.items()
+        for number in held_in_chunk(connection, batch.scope, chunk_id, people, persons)
+    }
+    endable, held, withdrawable = (defaultdict[int, list[int]](list) for _ in range(3))
+    people_in, records_in = Counter[Place](), Counter[Place]()
+    for row in rows:
+        if row.withdrawable:
+            withdrawable[row.chunk_id].append(row.id)
+        elif row.outcome == Result.AMBIGUOUS:
+            continue  # denied: nothing of theirs is due, they go where their chunk goes
+        elif row.id in in_force:
+            held[row.chunk_id].append(row.id)
+        else:
+            endable[row.chunk_id].append(row.id)
+            seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
+            for (store, name), due in outcomes.due_places(seen).items():
+                people_in[store, name] += 1
+                records_in[store, name] += due
+    places = {place: ResidualCount(number, records_in[place]) for place, number in sorted(people_in.items())}
+    return FailedPeople(endable, held, withdrawable, places)
+
+
+def end(workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> None:
+    """Let the failed people of a batch who can be ended end where they are. The runner looks at them and concludes.
+
+    The other failed people stay failed, in chunks of their own. The check of map and stores is not asked: a right that
+    was taken away is an error there, and may be the reason.
+
+    Raises:
+        BatchBlockedError: Nobody can be ended, or the batch is paused.
+        LedgerBehindError: The ledger is older than its log.
+    """
+    log = read_log(workspace.settings, workspace.data_map.operator, workspace.keys)
+    statement_issuer.require_log_in_sync(workspace.ledger, log)
+    with workspace.ledger.begin() as connection:
+        serialise_writers(connection)  # with the placing of holds
+        if batch_by_uid(connection, batch.uid).state is BatchState.PAUSED:
+            raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
+        failed = failed_people(connection, workspace, batch)
+        if not failed.number:
+            raise BatchBlockedError(
+                "Nobody of this batch can be ended: an end is for people whom a store refused after erasing had begun.",
+                remedy=" ".join(failed.others) or f"expunge status {batch.uid} shows how far it is.",
+            )
+        for chunk_id in failed.endable:
+            found = sa.select(tables.chunk).where(
+                tables.chunk.c.id == chunk_id, tables.chunk.c.state == ChunkState.FAILED.value
+            )
+            row = connection.execute(found.with_for_update()).one_or_none()
+            if row is None:
+                continue  # taken up at this moment
+            if others := [*failed.withdrawable.get(chunk_id, ()), *failed.held.get(chunk_id, ())]:
+                stays = {"state": ChunkState.FAILED.value, "step": row.step, "failure": row.failure}
+                poison_isolation.split_chunk(connection, row, others, stays)
+            erasing = row.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
+            step = pipeline.first(batch.pipeline, pipeline.VERIFY if erasing else pipeline.REVIEW)
+            batch_states.take_up(connection, {chunk_id: step}, ending=True)
+        connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(changed_by=actor))
+        batch_states.sync_state(connection, [batch.id])
+        also(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPerson:
+    """A person who ends with something left, with the lines that say so and the places that the kept keys lead to."""
+
+    item: Item
+    lines: Sequence[CollectionOutcome]
+    places: Sequence[ResidualPlace]
+
+
+def ended_people(
+    context: StepContext, judged: Mapping[int, Sequence[CollectionOutcome]], unfinished: Iterable[Item]
+) -> list[EndedPerson]:
+    """Those of an ending chunk's unfinished people of whom every place was looked at and no hold is in force."""
+    if not context.ending:
+        return []
+    people = [
+        item
+        for item in unfinished
+        if item.id not in context.held and all(line.verified is not None for line in judged[item.id])
+    ]
+    lines = {
+        item.id: [
+            line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in judged[item.id]
+        ]
+        for item in people
+    }
+    places = residual_places(context, people, lines)
+    return [EndedPerson(item, lines[item.id], places[item.id]) for item in people]
+
+
+def residual_places(
+    context: StepContext, people: Sequence[Item], lines: Mapping[int, Sequence[CollectionOutcome]]
+) -> dict[int, list[ResidualPlace]]:
+    """Item -> where something is left of these people or kept by the storage, and whether the kept keys lead there.
+
+    The stores are asked once more, by these keys alone: what only an e-mail led to is not found by them.
+    """
+    data_map = context.workspace.data_map
+    left = {
+        item.id: {
+            (line.store, line.collection): line.verified
+            for line in lines[item.id]
+            if line.verified is not None
+            and (line.outcome is Outcome.LEFT or line.verified.ground in outcomes.BY_STORAGE)
+        }
+        for item in people
+    }
+    found: dict[int, Mapping[Place, RecordCounts]] = {item.id: {} for item in people}
+    for store in sorted({store for places in left.values() for store, _ in places}):
+        subjects = [
+            replace(one, keys=residual_keys.lasting(one.keys, data_map))
+            for one in context.subjects([item for item in people if any(s == store for s, _ in left[item.id])], store)
+        ]
+        counts = context.workspace.stores[store].verify(subjects, context.batch.scope, context.cutoffs[store])
+        for number, seen in counts.items():
+            found[number] = {**found[number], **{(store, name): one for name, one in seen.items()}}
+    return {
+        number: [
+            ResidualPlace(*place, reached=_records(found[number].get(place)) >= _records(seen))
+            for place, seen in places.items()
+        ]
+        for number, places in left.items()
+    }
+
+
+def _records(seen: RecordCounts | None) -> int:
+    return 0 if seen is None else seen.due + seen.retained
+
+
+def state_ended(  # noqa: PLR0913 - what their statement says
+    connection: sa.Connection,
+    context: StepContext,
+    ended: Sequence[EndedPerson],
+    *,
+    at: datetime,
+    seen: datetime,
+    cited: str,
+    copies: Open,
+) -> None:
+    """State what is left of these people, keep what leads there, and destroy their keys. No settling check follows.
+
+    Their suppression entries stay: what was erased is to stay so after a restore, and the kept keys are found by them.
+    """
+    grounds = grounds_of(context.workspace.data_map)
+    drafts = []
+    for one in ended:
+        body = statement_bodies.ended(
+            context.batch, one.lines, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
+        )
+        pending = copies.items if one.item.outcome != Result.NOT_FOUND else 0
+        owed = Open(items=len(one.places) + pending)  # of what is left no day can be given
+        event = Result.PARTIALLY_ERASED.value
+        drafts.append(
+            statement_issuer.StatementDraft(one.item.id, one.item.series, event, one.item.subjects, body, owed)
+        )
+        residual_keys.keep(connection, context.workspace, one.item, one.places, context.unsealed(one.item))
+    statement_issuer.issue(connection, context.workspace.keys, drafts, at)
+    gone = {"wrapped_key": None, "sealed_identifiers": None, "sealed_keys": None}
+    stated = {"outcome": Result.PARTIALLY_ERASED.value, "reason": statement_bodies.ENDED}
+    bulk_update(connection, [{"id": one.item.id, **stated, **gone} for one in ended])

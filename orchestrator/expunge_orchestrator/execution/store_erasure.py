@@ -1,0 +1,60 @@
+"""Asking a store to erase: the ledger knows for whom before the store does (ADR 8).
+
+Who was handed to a store once is finished, whatever anybody cancels; who was not can still be withdrawn. A process that
+is killed between the two has called, as far as anybody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from expunge_config.datamap import Action
+from expunge_orchestrator.execution.step_context import StepContext
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.items import Item
+
+# Built once: a step of one person asks the ledger as often as a step of thousands.
+_OWNED = (
+    sa.select(tables.batch.c.cancelled_at)
+    .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
+)
+_TOUCH = sa.update(tables.item).where(tables.item.c.id.in_(sa.bindparam("people", expanding=True))).values(touched=True)
+
+
+def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Action], Sequence[Item]]]) -> None:
+    """Erase people in the step's store, each group in the collections that no hold keeps of theirs.
+
+    Raises:
+        ConnectorError: The store refuses or cannot be asked.
+    """
+    wanted = [(actions, people) for actions, people in groups if people]
+    touched = _touch(context, [item for _, people in wanted for item in people])
+    for actions, people in wanted:
+        if subjects := context.subjects([item for item in people if item.id in touched]):
+            context.workspace.stores[context.store].erase(
+                subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat
+            )
+
+
+def _touch(context: StepContext, people: Sequence[Item]) -> set[int]:
+    """Note for whom the store is asked; returns those for whom it may be.
+
+    A cancel that came since the step was taken is met here: nobody is touched any more who was not before.
+    """
+    touched = {item.id for item in people if item.touched}
+    fresh = [item.id for item in people if not item.touched]
+    if not fresh:
+        return touched
+    with context.workspace.ledger.begin() as connection:
+        serialise_writers(connection)  # with a cancel
+        owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": context.epoch}).first()
+        if owned is None:
+            return set()  # another delivery of this chunk is at work
+        if owned.cancelled_at is not None:
+            return touched
+        connection.execute(_TOUCH, {"people": fresh})
+    return {*touched, *fresh}

@@ -1,0 +1,434 @@
+"""`expunge cancel` and `expunge end` in every state of a person, typed and called: stores, keys and statements (ADR 8).
+
+What refuses here are the stores themselves: a trigger, a right that was taken away, a legal hold on an object. Killed
+in the middle: `tests/chaos`, of which `test_kill_sample` kills a sample.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from tests.support.api import open_api
+from tests.support.bulk_people import POISON, make_crowd, poisoned
+from tests.support.cancellation import end, keys_left, lock, refused, release, residual
+from tests.support.cli import CliRunner
+from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.holds import key, lift, place
+from tests.support.installation import CompanyStack, Installation
+from tests.support.people import SeededPerson, make_caller, make_holder
+from tests.support.statements import assert_chain_intact, lines_of, statements_of
+from tests.support.store_inspector import StoreInspector, changed
+
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.json_views import batch_view
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.database import reading
+
+# The states ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def planned(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    yield installation.plan(person.csv, person.controller)
+
+
+@contextmanager
+def held_whole(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    hold = place(installation, [key("user_id", person.id)])
+    batch = installation.plan(person.csv)
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    try:
+        yield batch
+    finally:
+        lift(installation, hold)
+
+
+@contextmanager
+def failed_before_the_first_call(
+    installation: Installation, inspector: StoreInspector, person: SeededPerson
+) -> Iterator[Batch]:
+    """The count before erasing failed: no store was asked to erase."""
+    batch = installation.plan(person.csv)
+    broken = FaultyConnector(installation.workspace.stores["cache"], count=refused)
+    assert installation.erase(batch, installation.with_stores({"cache": broken})).state is BatchState.FAILED  # type: ignore[dict-item]
+    yield batch
+
+
+@contextmanager
+def refused_at_the_first_call(
+    installation: Installation, inspector: StoreInspector, person: SeededPerson
+) -> Iterator[Batch]:
+    """A trigger refuses: the store was asked to erase, and nothing is gone."""
+    batch = installation.plan(person.csv)
+    with poisoned(inspector, [person.id]):
+        assert installation.erase(batch).state is BatchState.FAILED
+        yield batch
+
+
+@contextmanager
+def refused_half_way(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    """The right to remove keys is taken away when rows and objects are gone."""
+    batch = installation.plan(person.csv)
+    with revocable(inspector) as revoke:
+        stuck = before_call(installation.workspace.stores["recordings"], "erase", revoke)
+        assert installation.erase(batch, installation.with_stores({"recordings": stuck})).state is BatchState.FAILED  # type: ignore[dict-item]
+        yield batch
+
+
+@contextmanager
+def revocable(inspector: StoreInspector) -> Iterator[Callable[[], object]]:
+    """Yields what takes the right to remove keys from the cache."""
+    try:
+        with inspector.redis() as client:
+            yield lambda: client.execute_command("ACL", "SETUSER", "default", "-unlink")
+    finally:
+        with inspector.redis() as client:
+            client.execute_command("ACL", "SETUSER", "default", "+unlink")
+
+
+@contextmanager
+def refused_then_held(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    """A hold comes when the store has refused: what is held is nobody's to end."""
+    with refused_half_way(installation, inspector, person) as batch:
+        hold = place(installation, [key("user_id", person.id)])
+        yield batch
+        lift(installation, hold)
+
+
+@contextmanager
+def refused_at_settling(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    """A message comes back by the settling check, and a trigger refuses to let it go."""
+    batch = installation.plan(person.csv)
+    assert installation.erase(batch).state is BatchState.ERASED
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, %s)", person.id, POISON)
+    with poisoned(inspector, []):
+        installation.settle()
+        assert installation.again(batch).state is BatchState.FAILED
+        yield batch
+
+
+@contextmanager
+def locked(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    """The storage keeps the object, and the rows that named it are gone."""
+    lock(inspector, *person.objects["recordings"])
+    batch = installation.plan(person.csv, person.controller)
+    assert installation.erase(batch).state is BatchState.ERASED
+    try:
+        yield batch
+    finally:
+        release(inspector, *person.objects["recordings"])
+
+
+@contextmanager
+def erased(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
+    batch = installation.plan(person.csv)
+    assert installation.erase(batch).state is BatchState.ERASED
+    yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state of a person, and what the two verbs make of it.
+
+    Attributes:
+        events: The statements of the person in this state.
+        state: The batch's, as it is told.
+        verb: The one that ends it; None: neither does.
+    """
+
+    prepare: Callable[[Installation, StoreInspector, SeededPerson], AbstractContextManager[Batch]]
+    events: Sequence[str]
+    state: str
+    verb: str | None
+    made: Callable[[StoreInspector], SeededPerson] = field(default=make_holder)
+
+
+STATES = {
+    one.prepare.__name__: one
+    for one in (
+        State(planned, [], "planned", "cancel"),
+        State(held_whole, ["accepted", "on-hold"], "on-hold", "cancel"),
+        State(failed_before_the_first_call, ["accepted"], "failed", "cancel"),
+        State(refused_at_the_first_call, ["accepted"], "failed", "end"),
+        State(refused_half_way, ["accepted"], "failed", "end"),
+        State(refused_then_held, ["accepted"], "failed", None),
+        State(refused_at_settling, ["accepted", "erased"], "failed", "end"),
+        State(locked, ["accepted", "partially-erased"], "partially-erased", None, make_caller),
+        State(erased, ["accepted", "erased"], "erased", None),
+    )
+}
+
+DONE = {"cancel": ("cancelled", "cancelled"), "end": ("settled", "partially-erased")}
+"""What a batch and its person become by a verb that ends them: state, and the last statement's event."""
+
+
+# The two ways --------------------------------------------------------------------------------------------------------
+
+Way = Callable[[str, Batch], str]
+"""Do a verb; answers `done`, or `nobody` where it was refused because it would be nobody's end."""
+
+
+@contextmanager
+def typed(
+    calltrack: CompanyStack, home: Path, fork_server: subprocess.Popen[str]
+) -> Iterator[tuple[Installation, Way]]:
+    with open_api(calltrack, home) as api:
+        cli = CliRunner(home, calltrack.environment(api.installation.home), fork_server)
+
+        def do(verb: str, batch: Batch) -> str:
+            confirm = ["--confirm", batch.plan_digest] if verb == "end" else []
+            answer = cli.run(verb, batch.uid, *confirm, "--json")
+            assert answer.code in {0, 11}, answer
+            return {0: "done", 11: "nobody"}[answer.code]
+
+        yield api.installation, do
+
+
+@contextmanager
+def called(calltrack: CompanyStack, home: Path, _: subprocess.Popen[str]) -> Iterator[tuple[Installation, Way]]:
+    with open_api(calltrack, home) as api:
+        operator = api.key(Role.OPERATOR)
+
+        def do(verb: str, batch: Batch) -> str:
+            confirm = {"json": {"confirm": batch.plan_digest}} if verb == "end" else {}
+            answer = api.client.post(f"/v1/batches/{batch.uid}/{verb}", headers=operator, **confirm)  # type: ignore[arg-type]
+            if answer.status_code == 409:
+                assert answer.json()["type"].endswith("/waits-for-somebody"), answer.text
+                return "nobody"
+            assert answer.status_code == 200, answer.text
+            api.work()
+            return "done"
+
+        yield api.installation, do
+
+
+# The matrix ----------------------------------------------------------------------------------------------------------
+
+
+def left(person: SeededPerson, inspector: StoreInspector) -> dict[str, int]:
+    return {name: number for name, number in person.left(inspector).items() if number}
+
+
+def entries(installation: Installation, batch: Batch) -> int:
+    """How many suppression entries the batch has: who has any is erased again after a restore."""
+    with reading(installation.workspace.ledger) as connection:
+        known = sa.select(sa.func.count()).select_from(tables.suppression).join(tables.item)
+        return connection.scalar(known.where(tables.item.c.batch_id == batch.id)) or 0
+
+
+@pytest.mark.parametrize("way", [typed, called])
+@pytest.mark.parametrize("verb", ["cancel", "end"])
+@pytest.mark.parametrize("name", STATES)
+def test_stores_keys_and_statements_are_what_the_rule_says(  # noqa: PLR0917 - fixtures
+    calltrack: CompanyStack,
+    inspector: StoreInspector,
+    tmp_path: Path,
+    fork_server: subprocess.Popen[str],
+    name: str,
+    verb: str,
+    way: Callable[..., AbstractContextManager[tuple[Installation, Way]]],
+) -> None:
+    state = STATES[name]
+    person = state.made(inspector)
+    with way(calltrack, tmp_path, fork_server) as (installation, do):
+        with state.prepare(installation, inspector, person) as batch:
+            was, had, known = inspector.contents(), left(person, inspector), entries(installation, batch)
+            assert installation.events(batch) == ([state.events] if state.events else [])
+            answer = do(verb, batch)
+            assert changed(was, inspector.contents()) == {}, "neither erases anything"
+            told = batch_view(installation.workspace, installation.again(batch))
+            if verb != state.verb:
+                assert (answer, told["state"]) == ("nobody", state.state)
+                assert installation.events(batch) == ([state.events] if state.events else [])
+                assert (keys_left(installation, batch), residual(installation)) == (1, [])
+                return
+            ended, event = DONE[verb]
+            assert (answer, told["state"], told["outcomes"]) == ("done", ended, {event: 1})
+            assert installation.events(batch) == [[*(state.events or ["accepted"]), event]]
+            assert keys_left(installation, batch) == 0
+            (said,) = statements_of(installation, batch, event)[-1:]
+            assert said.body["outcome"] == event
+            assert_chain_intact(installation, batch)
+            if verb == "cancel":
+                assert (said.final, said.open.items, "stores" in said.body) == (True, 0, False)
+                assert (entries(installation, batch), residual(installation), told["left"]) == (0, [], {})
+            else:
+                assert_ended(installation, batch, had, told)
+                assert entries(installation, batch) == known
+            assert do(verb, batch) == ("done" if verb == "cancel" else "nobody"), "again"
+        later = installation.plan(person.csv)
+        assert installation.erase(later).state is BatchState.ERASED, installation.failures(later)
+        assert left(person, inspector) == {}
+        assert residual(installation) == []
+
+
+def assert_ended(installation: Installation, batch: Batch, had: Mapping[str, int], told: Mapping[str, object]) -> None:
+    """Every place is named, what is due is left, and what leads there is kept."""
+    said = statements_of(installation, batch, "partially-erased")[-1]
+    lines = lines_of(said.body)
+    named = {name for name, (outcome, _, due) in lines.items() if outcome == "left" and due}
+    settling = "erased" in installation.events(batch)[0]
+    shared = {"main.addresses"} if "main.user_addresses" in had else set()  # kept for the person's own row that is left
+    assert named == had.keys() - shared
+    assert lines.keys() >= had.keys()
+    assert all(
+        outcome in {"erased", "tombstoned", "retained", "not-found"} for outcome, _, due in lines.values() if not due
+    )
+    assert said.body["identifiersDestroyed"] is False
+    assert "Ended by the operator" in str(said.body["reason"])
+    kept = [f"{store}.{name}" for one in residual(installation) for store, name in one]
+    assert sorted(kept) == sorted(named)
+    assert told["left"] == {name: {"people": 1, "records": lines[name][2]} for name in named}
+    copies = statements_of(installation, batch, "erased")[0].open.items if settling else said.open.items - len(named)
+    assert (said.final, said.open.items) == (False, copies + len(named))
+
+
+# Who is who ----------------------------------------------------------------------------------------------------------
+
+
+def test_of_several_each_by_their_own_state(installation: Installation, inspector: StoreInspector) -> None:
+    """One is erased, one held, one refused: each verb does its own, and everybody else is as without it."""
+    crowd = make_crowd(inspector, 4)
+    hold = place(installation, [key("user_id", crowd.ids[1])])
+    batch = installation.plan(crowd.csv)
+    with poisoned(inspector, [crowd.ids[2]]):
+        assert installation.erase(batch).state is BatchState.FAILED
+        assert end(installation, batch).state is BatchState.ON_HOLD
+        assert installation.outcomes(batch) == {"erased": 2, "on-hold": 1, "partially-erased": 1}
+        assert batch_control.cancel(installation.workspace.ledger, batch, "ops")
+        assert installation.again(batch).state is BatchState.CANCELLING
+        installation.settle()
+    told = batch_view(installation.workspace, installation.again(batch))
+    assert (told["state"], told["settled"], told["leftInPart"]) == ("settled", 2, 1)
+    settled = ["accepted", "erased", "settled"]
+    assert installation.events(batch) == [
+        settled,
+        ["accepted", "on-hold", "cancelled"],
+        ["accepted", "partially-erased"],
+        settled,
+    ]
+    assert crowd.messages(inspector) == crowd.ids[1:3]
+    assert_chain_intact(installation, batch)
+    lift(installation, hold)
+
+
+def test_a_place_that_cannot_be_looked_at_is_not_ended(installation: Installation, inspector: StoreInspector) -> None:
+    """The end fails and names the store; `retry` of it erases again."""
+    ann = make_holder(inspector)
+    with refused_half_way(installation, inspector, ann) as batch:
+        had = left(ann, inspector)
+        blind = FaultyConnector(installation.workspace.stores["cache"], verify=refused)
+        assert end(installation, batch, installation.with_stores({"cache": blind})).state is BatchState.FAILED  # type: ignore[dict-item]
+        assert "verify:cache" in installation.failures(batch)
+        assert installation.events(batch) == [["accepted"]]
+        assert (keys_left(installation, batch), residual(installation)) == (1, [])
+        assert left(ann, inspector) == had
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert left(ann, inspector) == {}
+
+
+@pytest.mark.parametrize("state", [refused_half_way, refused_at_settling])
+def test_who_has_nothing_due_left_ends_as_anybody(
+    installation: Installation,
+    inspector: StoreInspector,
+    state: Callable[[Installation, StoreInspector, SeededPerson], AbstractContextManager[Batch]],
+) -> None:
+    """What was refused went by itself before the end looked."""
+    ann = make_holder(inspector)
+    with state(installation, inspector, ann) as batch:
+        settling = "erased" in installation.events(batch)[0]
+    with nullcontext() if settling else inspector.redis() as client:
+        if client is None:
+            inspector.sql("DELETE FROM messages WHERE user_id = %s", ann.id)
+        else:
+            client.delete(*(name for name, member in ann.keys.values() if member is None))
+            client.zrem("online", str(ann.id))
+    assert end(installation, batch).state is (BatchState.SETTLED if settling else BatchState.ERASED)
+    assert residual(installation) == []
+    installation.settle()
+    assert installation.events(batch) == [["accepted", "erased", *(["re-erased"] if settling else []), "settled"]]
+    assert keys_left(installation, batch) == 0
+
+
+def test_a_hold_that_comes_while_the_end_looks_parks_the_person(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """Lifted, the person is erased from again: the end was for what a store refused."""
+    ann = make_holder(inspector)
+    placed = []
+    with refused_half_way(installation, inspector, ann) as batch:
+        hold = lambda: placed.append(place(installation, [key("user_id", ann.id)]))  # noqa: E731
+        looking = before_call(installation.workspace.stores["main"], "verify", hold)
+        assert end(installation, batch, installation.with_stores({"main": looking})).state is BatchState.ON_HOLD  # type: ignore[dict-item]
+    assert installation.events(batch) == [["accepted", "on-hold"]]
+    lift(installation, placed[0])
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert left(ann, inspector) == {}
+
+
+def test_an_end_that_is_paused_goes_on_as_an_end(installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    ledger = installation.workspace.ledger
+    with refused_half_way(installation, inspector, ann) as batch:
+        stop = lambda: batch_control.pause(ledger, batch, "ops")  # noqa: E731
+        looking = before_call(installation.workspace.stores["main"], "verify", stop)
+        assert end(installation, batch, installation.with_stores({"main": looking})).state is BatchState.PAUSED  # type: ignore[dict-item]
+    had = left(ann, inspector)
+    assert had, "the store would not refuse any more"
+    resumed = batch_control.resume(ledger, batch, "ops")
+    assert installation.erase(resumed).state is BatchState.SETTLED, installation.failures(batch)
+    assert left(ann, inspector) == had
+    assert installation.events(batch) == [["accepted", "partially-erased"]]
+
+
+# The command ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_shows_what_is_left_and_asks(
+    installation: Installation, inspector: StoreInspector, fork_server: subprocess.Popen[str]
+) -> None:
+    crowd = make_crowd(inspector, 2)
+    hold = place(installation, [key("user_id", crowd.ids[1])])
+    batch = installation.plan(crowd.csv)
+    environment = {**installation.calltrack.environment(installation.home), "EXPUNGE_ACTOR": "ann"}
+    cli = CliRunner(installation.home, environment, fork_server)
+    with poisoned(inspector, crowd.ids[:1]):
+        failed = cli.run("erase", batch.uid, "--confirm", batch.plan_digest)
+        assert f"expunge end {batch.uid}" in failed.output
+        asked = cli.run("end", batch.uid)
+        assert asked.code == 7
+        assert "main.messages" in asked.output
+        assert f"--confirm {batch.plan_digest}" in asked.output
+        assert cli.run("end", batch.uid, "--confirm", "0" * 64).code == 7
+        assert installation.events(batch)[0] == ["accepted"]
+        done = cli.run("end", batch.uid, "--confirm", batch.plan_digest, "--json")
+        assert done.code == 0, done
+        told = json.loads(done.out)
+        assert (told["state"], told["leftInPart"]) == ("on-hold", 1)
+        assert "main.messages" in cli.run("status", batch.uid).output
+    with reading(installation.workspace.ledger) as connection:
+        assert connection.scalar(sa.select(tables.batch.c.changed_by)) == "ann"
+    lift(installation, hold)
+    rest = cli.run("erase", batch.uid)
+    assert (rest.code, "1 person ended in part" in rest.output) == (1, True), rest
+
+
+def test_an_end_over_the_api_is_confirmed(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path) -> None:
+    ann = make_holder(inspector)
+    with open_api(calltrack, tmp_path) as api, refused_at_the_first_call(api.installation, inspector, ann) as batch:
+        at, operator = f"/v1/batches/{batch.uid}/end", api.key(Role.OPERATOR)
+        assert api.client.post(at, headers=operator).status_code == 422
+        refused_ = api.client.post(at, json={"confirm": "0" * 64}, headers=operator)
+        assert (refused_.status_code, refused_.json()["type"].rsplit("/", 1)[1]) == (409, "not-confirmed")
+        requester = api.key(Role.REQUESTER)
+        assert api.client.post(at, json={"confirm": batch.plan_digest}, headers=requester).status_code == 403
+        assert api.installation.events(batch) == [["accepted"]]
