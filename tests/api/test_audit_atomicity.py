@@ -15,7 +15,7 @@ from tests.support.cancellation import failed_half_way
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.installation import CompanyStack
 from tests.support.people import make_caller, make_holder
-from tests.support.replanning import ask, plan_only, planned_under_another_map, plans_of
+from tests.support.plan_replacement import ask, plan_only, planned_under_another_map, plans_of
 from tests.support.store_inspector import StoreInspector, inspector
 
 from expunge_connectors.errors import TerminalError, TransientError

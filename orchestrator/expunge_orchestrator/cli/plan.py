@@ -15,7 +15,7 @@ from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.requests.replanning import ReplanReason
+from expunge_orchestrator.requests.plan_replacement import ReplanReason
 from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people

@@ -16,8 +16,8 @@ from expunge_orchestrator.execution import batch_states, beginning, hold_enforce
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.requests import replanning, repository, scheduler
-from expunge_orchestrator.requests.replanning import ConflictError, ReplanReason
+from expunge_orchestrator.requests import plan_replacement, repository, scheduler
+from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
 from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.workspace import Workspace
 
@@ -85,7 +85,7 @@ def retry_batch(
     elif (
         batch.state in NOT_BEGUN
         and wanted is not None
-        and (wanted.failure is not None or replanning.void(workspace, batch) is not None)
+        and (wanted.failure is not None or plan_replacement.void(workspace, batch) is not None)
     ):
         start_deferred(workspace, wanted, batch, actor, at, also)
     else:
@@ -107,7 +107,7 @@ def start_deferred(  # noqa: PLR0913, PLR0917 - who takes up what, and what is w
         UsageError: It was withdrawn at this moment.
         ExpungeError: It cannot be begun now.
     """
-    because = ReplanReason.DRIFT if drifted(workspace, wanted) else replanning.void(workspace, batch)
+    because = ReplanReason.DRIFT if drifted(workspace, wanted) else plan_replacement.void(workspace, batch)
     if because is not None:
         batch = _renewed(workspace, wanted, because, at, actor)
     try:
@@ -125,7 +125,7 @@ def _renewed(workspace: Workspace, wanted: Request, because: ReplanReason, at: d
         UsageError: The old plan was withdrawn, or begun, at this moment.
     """
     try:
-        return replanning.replan(workspace, wanted, because, at, by=actor)
+        return plan_replacement.replan(workspace, wanted, because, at, by=actor)
     except ConflictError:
         with reading(workspace.ledger) as connection:
             counts = batch_by_uid(connection, str(repository.by_uid(connection, wanted.uid).batch_uid))
@@ -136,7 +136,7 @@ def _renewed(workspace: Workspace, wanted: Request, because: ReplanReason, at: d
 
 def drifted(workspace: Workspace, wanted: Request) -> bool:
     """Whether its batch stopped before anything was deleted, because clearly more was there than was planned."""
-    return wanted.uid in {one.uid for one in replanning.drifted(workspace)}
+    return wanted.uid in {one.uid for one in plan_replacement.drifted(workspace)}
 
 
 def _take_up(

@@ -20,8 +20,8 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.requests import replanning, repository
-from expunge_orchestrator.requests.replanning import ConflictError, ReplanReason
+from expunge_orchestrator.requests import plan_replacement, repository
+from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
 from expunge_orchestrator.requests.repository import Request, RequestState
 from expunge_orchestrator.requests.response_deadlines import ANSWER_BY
 from expunge_orchestrator.requests.withdrawal import close, deny_unplannable
@@ -52,7 +52,7 @@ def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = 
     others stay due.
     """
     lock_due(workspace, at)
-    for one in takewhile(lambda _: not stopped(), replanning.drifted(workspace, at)):
+    for one in takewhile(lambda _: not stopped(), plan_replacement.drifted(workspace, at)):
         _attempt(workspace, one, at, _plan_after_drift)
     to_start = takewhile(lambda _: not stopped(), _to_start(workspace, at))
     return sum(_attempt(workspace, one, at, _start) for one in to_start)
@@ -86,7 +86,7 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
                         request.c.state == RequestState.STARTED.value,
                         sa.or_(
                             tables.batch.c.state == BatchState.PLANNED.value,
-                            replanning.is_void(workspace),
+                            plan_replacement.is_void(workspace),
                         ),
                     ),
                 ),
@@ -125,16 +125,16 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
     uid = wanted.batch_uid or _plan(workspace, wanted, at)
     with reading(workspace.ledger) as connection:
         batch = batch_by_uid(connection, uid)
-    because = replanning.void(workspace, batch)
+    because = plan_replacement.void(workspace, batch)
     if because is not None:
-        batch = replanning.replan(workspace, wanted, because, at)
+        batch = plan_replacement.replan(workspace, wanted, because, at)
     if batch.state is not BatchState.PLANNED:
         return False
     return batch_states.start(workspace, batch)
 
 
 def _plan_after_drift(workspace: Workspace, wanted: Request, at: datetime) -> bool:
-    replanning.replan(workspace, wanted, ReplanReason.DRIFT, at, pause=_pause(workspace, wanted))
+    plan_replacement.replan(workspace, wanted, ReplanReason.DRIFT, at, pause=_pause(workspace, wanted))
     return True
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import yaml
 from tests.support.api import ApiHarness, once, open_api
 from tests.support.people import make_holder
-from tests.support.replanning import ask, plan_only, planned_under_another_map, plans_of
+from tests.support.plan_replacement import ask, plan_only, planned_under_another_map, plans_of
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
