@@ -1,1 +1,12 @@
-"""Settings, the data map and the packaged examples."""
+"""Settings, the data map, and the packaged example. Knows no store, no ledger and no connector.
+
+datamap/        the data map: models, loading with line numbers, digest
+settings        where things are and how to reach them: environment, settings file, secrets directory
+settings_file   the settings file and the secrets directory, checked before they are read
+api_settings    settings of the HTTP API
+normalisers     the one spelling under which an identifier is compared, versioned
+periods         ISO 8601 periods
+calendars       public holidays and time zones
+errors          ExpungeError and kin: message, remedy, exit code
+examples/       Calltrack, an invented company: schema, data map, people and records
+"""

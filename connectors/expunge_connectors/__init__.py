@@ -1,1 +1,15 @@
-"""Connectors: the contract and the stores."""
+"""Connectors: the contract that every store and backup place fulfils, and the stores themselves.
+
+contract      StoreConnector, BackupConnector, and the data passed to and fro
+registry      installed connectors, by entry point
+errors        the only errors that leave a connector
+retry         bounded retries with backoff
+draft         what a connector proposes for a data map
+keyspace/     rules shared by stores whose records are named (Redis, S3)
+postgres/     tables, rows, foreign keys
+redis/        Redis and Valkey
+s3/           S3 and what speaks its protocol
+s3_backups/   backup copies in S3
+memory/       the reference connector, in memory
+testing/      the contract as a test suite, for authors of connectors
+"""

@@ -1,1 +1,29 @@
-"""Orchestrator: ledger, planning, execution, verification and the command line."""
+"""The orchestrator: from a request to a signed receipt, over the command line and HTTP.
+
+rules/               pure decisions
+deadlines/           by when a request is answered (pure)
+ledger/              tables, queries and secrets at rest
+holds/               legal holds
+subjects/            who is meant
+planning/            what would happen, frozen and approved
+execution/           the steps of a batch and what runs them
+receipts/            statements signed into the log, and their export
+requests/            requests before and around their batch
+notifications/       webhooks and e-mail files
+auth/                who calls, and what they may do
+api/                 HTTP
+cli/                 the command line
+workspace            settings, map, stores, ledger and keys, opened for one command
+data_map_check       the inspection of all stores, whose errors block
+data_type_closure    data types that can be erased while others stay
+locate               what is held of a person, and where
+backup_copies        backup copies, from the first sight until they are gone
+map_draft            the connectors' drafts as one data map
+installation_setup   make keys, log and trust file
+json_views           plans, batches and locations as JSON
+store_calls          read calls on several stores at once
+gc_tuning            fewer passes of the garbage collector
+clock                timestamps in UTC
+errors               errors with exit codes
+demo/, dev_servers/  the demonstration and the servers it runs on
+"""

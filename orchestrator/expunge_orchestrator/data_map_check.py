@@ -1,4 +1,4 @@
-"""Inspection over the whole map: what blocks, and what one should know."""
+"""The check of the whole data map: what blocks, and what one should know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Founding an installation: keys, the empty log, and the trust file that auditors pin."""
+"""Setup of an installation: keys, the empty log, and the trust file that auditors pin."""
 
 from __future__ import annotations
 

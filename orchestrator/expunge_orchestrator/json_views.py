@@ -1,4 +1,4 @@
-"""Plans, batches and locations as machines are told them, over the API and with `--json`."""
+"""Plans, batches and locations as JSON, over the API and with `--json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking several stores at once: calls that only read, of which none waits for another's answer."""
+"""Calls to several stores at once: those that only read, of which none waits for another's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""The data map: models, loading with line numbers, digest."""
+"""The data map: which data there is, where, whose, and what is to happen to it.
+
+models         the map's models: controllers, identities, data types, stores, limits
+base           the base model, names and texts
+key_flow       which keys lead to a collection, and which lead on from it
+deadlines      by when requests are answered
+self_service   what a signed-in person may ask for
+loader         read and check a map: every problem with file, line and remedy
+yaml_reader    the part of YAML that a map is written in, with line numbers
+digest         one digest for all maps that decide the same
+"""
 
 from expunge_config.datamap.base import Model, Name, Text
 from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute

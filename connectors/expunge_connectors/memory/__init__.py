@@ -1,4 +1,10 @@
-"""A store in memory, for tests and for authors of connectors."""
+"""A store in memory: the whole contract without a server, for tests and for authors of connectors.
+
+connector   the contract's verbs
+database    records, and switches for what can be wrong with a store
+selection   which records belong to whom (pure)
+spec        what the data map says
+"""
 
 from expunge_connectors.memory.connector import MemoryStore
 from expunge_connectors.memory.database import MemoryDatabase, MemoryRecord

@@ -22,12 +22,13 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import count, draft, inspection, resolve, store_identity
+from expunge_connectors.postgres import count, inspection, resolve, store_identity
 from expunge_connectors.postgres.catalog import row_estimates, schema_fingerprint
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
 from expunge_connectors.postgres.connection import Connection, Connections
+from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
@@ -96,7 +97,7 @@ class PostgresStore:
 
         def leased() -> StoreDraft:
             with translated(name), connections.lease() as leased_connection:
-                return draft.draft(leased_connection, name, rows)
+                return store_draft.draft(leased_connection, name, rows)
 
         try:
             return with_retries(backoff())(leased)

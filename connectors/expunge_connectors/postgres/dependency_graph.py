@@ -1,4 +1,4 @@
-"""Orders: links lead from keys to rows, foreign keys say which rows must go first. Pure functions over names."""
+"""Dependency graph: links lead from keys to rows, foreign keys say which rows must go first. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phrases: statements put together once for each state that a search can be in, and afterwards only filled in.
+"""Statement cache: statements put together once for each state that a search can be in, and afterwards only filled in.
 
 Putting the pieces together takes longer than the server needs to answer for one person. What a statement looks like
 depends on the map, the catalogue, the scope, and on which keys and rows there are; not on whose they are. Two values

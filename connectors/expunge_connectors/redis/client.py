@@ -1,4 +1,4 @@
-"""Talking to the server: bounded pipelines, repeated when the server cannot answer, with errors translated.
+"""The client: bounded pipelines, repeated when the server cannot answer, with errors translated.
 
 Every command that a connector sends is safe to repeat: reads, and removals of exactly named keys, members and fields.
 """

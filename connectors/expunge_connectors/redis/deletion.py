@@ -1,4 +1,4 @@
-"""Removing: exactly named keys, members, fields, elements and entries, and nothing else."""
+"""Deletion: exactly named keys, members, fields, elements and entries, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading: which records there are (before), and which are left (after, by other commands)."""
+"""Lookup: which records there are (before), and which are left (after, by other commands)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removing versions, delete markers and unfinished uploads: up to 1,000 at a time, each by its own version."""
+"""Deletion of versions, delete markers and unfinished uploads: up to 1,000 at a time, each by its own version."""
 
 from __future__ import annotations
 

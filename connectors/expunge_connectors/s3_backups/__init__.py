@@ -1,4 +1,12 @@
-"""Backup copies in S3."""
+"""Backup copies in S3: every version below a prefix, when it ends, and what stands in its way. Reads only.
+
+connector         the contract of backup places
+spec              what the data map says
+bucket_reader     bucket settings and versions
+lifecycle_rules   lifecycle rules parsed (pure)
+expiry_forecast   when S3 removes a version (pure)
+inspection        `check`
+"""
 
 from expunge_connectors.s3_backups.connector import S3Backups
 from expunge_connectors.s3_backups.spec import S3BackupsConnection, S3BackupsSpec

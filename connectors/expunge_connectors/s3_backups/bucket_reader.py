@@ -1,4 +1,4 @@
-"""Looking at a place: bucket state, versions below a prefix, and what keeps each. Reads only.
+"""The bucket reader: bucket state, versions below a prefix, and what keeps each. Reads only.
 
 What may not be read is unknown (None), which is not the same as absent.
 """

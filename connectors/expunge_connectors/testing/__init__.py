@@ -5,15 +5,18 @@
         def harness(self, my_server) -> StoreHarness:
             return MyHarness(my_server)
 
-`StoreContract` is for every store. `ResolutionContract` is for stores that yield keys, `CutoffContract` for those that
-know when a record was created, `MemberContract` for those with a controller of many members, `LogContract` for those in
-which logs can be declared, `BackupContract` for backup places. docs/connectors.md explains how to write a harness.
-This package is the only one of Expunge that needs pytest.
+stores     StoreContract, for every store
+optional   ResolutionContract for stores that yield keys, CutoffContract for those that know when a record was created,
+           MemberContract for those with a controller of many members, LogContract for those with logs
+backups    BackupContract, for backup places
+harness    what an author supplies
+
+docs/connectors.md explains how to write a harness. This package is the only one of Expunge that needs pytest.
 """
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.backups", f"{__name__}.stores", f"{__name__}.variants")
+pytest.register_assert_rewrite(f"{__name__}.backups", f"{__name__}.stores", f"{__name__}.optional")
 
 from expunge_connectors.testing.backups import BackupContract, BackupHarness  # noqa: E402 - after the registration
 from expunge_connectors.testing.harness import (  # noqa: E402 - as above

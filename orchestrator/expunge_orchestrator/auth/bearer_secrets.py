@@ -1,4 +1,4 @@
-"""Handouts: secrets that are given out and kept as a hash, `<prefix>_<id>_<secret>`."""
+"""Bearer secrets: secrets that are given out and kept as a hash, `<prefix>_<id>_<secret>`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actors: who is at the keyboard, as far as the machine can tell. This binds honest people, not the machine's owner."""
+"""The local actor: who is at the keyboard. This binds honest people, not the owner of the machine."""
 
 from __future__ import annotations
 

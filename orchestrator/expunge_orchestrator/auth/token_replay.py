@@ -1,4 +1,4 @@
-"""Replays: a person's token is used for one operation. The same call again is a repeat; any other is refused."""
+"""Token replay: a person's token is used for one operation. The same call again is a repeat; any other is refused."""
 
 from __future__ import annotations
 

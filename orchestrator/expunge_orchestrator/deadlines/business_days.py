@@ -1,4 +1,4 @@
-"""Days: business days of a calendar, a law's working days, and when a day of a zone ends."""
+"""Business days of a calendar, a law's working days, and when a day of a zone ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request's clocks say, as plain values. `starting`, `extending` and `standing` compute them."""
+"""The deadlines of a request, as plain values. `calculation` and `status` compute with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a request stands between its clocks at some instant."""
+"""The status of a request's deadlines at some instant: what ends first, and how much is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statutory clocks: when each ends, and what its one extension gives. docs/deadlines.md quotes the sources."""
+"""Statutory deadlines: when each ends, and what its one extension gives. docs/deadlines.md quotes the sources."""
 
 from __future__ import annotations
 

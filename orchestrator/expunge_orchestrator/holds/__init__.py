@@ -1,1 +1,6 @@
-"""Legal holds: place and lift them, and match people against them."""
+"""Legal holds: what must not be erased for now, and whom it concerns (ADR 6).
+
+legal_holds      place, lift, list; which people of a batch are on hold
+hold_tags        by what a hold knows its people again
+unmapped_holds   holds that name what the data map no longer has
+"""

@@ -1,1 +1,15 @@
-"""The ledger: its tables, its migrations, and what reads and writes them."""
+"""The ledger: the truth about every request, on SQLite or Postgres. Tables, queries and secrets at rest; no use case.
+
+database                open and migrate; reading and serialised transactions
+tables                  batches, chunks, items, statements, holds, backup copies
+request_tables          requests, access, audit, notifications
+migrations/             Alembic revisions
+runner_lock             one process at a time runs batches
+batches                 Batch, its states and queries
+items                   the people of a chunk
+cutoffs                 the cutoff of a batch in each store
+batch_status            progress, outcomes, the state that is shown
+identifier_encryption   identifiers and keys, encrypted under a key for each item
+suppression_tags        keyed hashes of who was erased
+audit_log               the append-only audit trail of API calls
+"""

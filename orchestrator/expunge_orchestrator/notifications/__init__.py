@@ -1,13 +1,13 @@
-"""Notices: webhooks to the controller's systems and letters to people, of what became of requests.
+"""Notifications: webhooks to the controller's systems and e-mail files to people, of what became of requests.
 
-What is to be told is the difference between a request's state and what it was last told (`request.told`): both are
-durable in the ledger, so that nothing is forgotten whatever is killed when. Differences are written down (`noting`) and
-delivered outside of any transaction, at least once, in order per request (`delivering`).
+What is due is the difference between a request's state and what was notified last (`request.told`): both are durable in
+the ledger, so that nothing is forgotten whatever is killed when. Differences are written to an outbox and delivered
+outside of any transaction, at least once, in order per request.
 
-events      what is to be told; pure
-noting      differences become rows of `notice`
-delivering  rows are delivered, or tried again later, or given up, visibly
-webhooks    a POST, signed (Standard Webhooks)
-letters     a file for the operator's mail system
-words       what letters say
+events           which notifications a request owes (pure)
+outbox           differences become rows of `notice`
+delivery         rows are delivered, tried again later, or given up, visibly
+webhook_sender   a POST, signed (Standard Webhooks)
+email_files      files for the operator's mail system
+email_text       what they say
 """

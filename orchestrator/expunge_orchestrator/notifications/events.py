@@ -1,4 +1,4 @@
-"""What is to be told of a request, from what it was told last and how it stands now. Pure."""
+"""Which notifications a request owes, from the last one and how it stands now. Pure."""
 
 from __future__ import annotations
 

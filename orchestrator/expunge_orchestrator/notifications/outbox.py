@@ -1,4 +1,4 @@
-"""Noting: what a request was not told yet becomes rows of `notice`, one for every channel. Idempotent."""
+"""The outbox: what a request was not notified of yet becomes rows of `notice`, one for every channel. Idempotent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Approving: a second pair of eyes on exactly one plan."""
+"""Approval: a second pair of eyes on exactly one plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planning: what would happen, counted before anything is touched, frozen under a digest.
+"""The planner: what would happen, counted before anything is touched, frozen under a digest.
 
 A plan is a batch in state `planned`. It holds, as plain data:
 

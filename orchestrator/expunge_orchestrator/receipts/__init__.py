@@ -1,1 +1,9 @@
-"""Statements of requests: their bodies, their signing into the log, and their export."""
+"""Statements of requests: their bodies, their signing into the log, and the receipts made of them.
+
+statement_bodies   bodies as plain data, free of identifiers
+outcome_bodies     bodies of erased, partially-erased and not-found
+request_facts      when and how the request was received
+statement_issuer   sign once into the ledger, then append to the log
+receipt_export     self-contained receipts
+openings           what binds a receipt to its person
+"""

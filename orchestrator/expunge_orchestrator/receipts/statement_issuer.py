@@ -1,4 +1,4 @@
-"""Issuing: statements are signed into the ledger exactly once, then appended to the log by its one writer."""
+"""The statement issuer: signs statements into the ledger exactly once, then appends them to the log, as one writer."""
 
 from __future__ import annotations
 

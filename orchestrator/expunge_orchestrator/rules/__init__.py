@@ -1,1 +1,11 @@
-"""Pure decisions over the data map and over counts. Of connectors only the contract's types; nothing of the ledger."""
+"""Pure decisions over the data map and over counts. Of connectors only the contract's types; nothing of the ledger.
+
+scope                   which collections a request touches, and what it does there
+identity_resolution     from identifiers to the keys of one person, or why not (law 2)
+outcomes                what may be said of a collection and of a person (law 1)
+chunking                a batch cut into chunks
+pipeline                the steps of a chunk
+plan_limits_and_drift   what needs approval; what is clearly more than was planned
+reachability            can a request ever lead to a collection
+retention_grounds       why something is kept, in words
+"""

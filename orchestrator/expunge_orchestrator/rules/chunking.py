@@ -1,4 +1,4 @@
-"""Cutting a batch into chunks: parts of one size, so that all workers have their hands full until the end."""
+"""Chunking: a batch in parts of one size, so that all workers have their hands full until the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits and drift: pure rules on counts. What exceeds a limit needs a second pair of eyes; what drifted, a new one."""
+"""Plan limits and drift: pure rules on counts. Beyond a limit somebody must approve; drift needs a new plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grounds: why something is kept, in words that may be told."""
+"""Retention grounds: why something is kept, in words for people."""
 
 from __future__ import annotations
 

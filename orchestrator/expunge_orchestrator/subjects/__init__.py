@@ -1,1 +1,7 @@
-"""Who is meant: people from CSV, their keys over all stores, and what a controller may claim of them."""
+"""Who is meant: people from CSV, their keys over all stores, and what a controller may claim of them.
+
+csv_input       people from CSV, normalised and checked
+lookup          resolve and count people, read-only
+member_proof    which keys a controller's member has proven (law 2)
+residual_keys   sealed keys to what a cancelled request left (ADR 8)
+"""

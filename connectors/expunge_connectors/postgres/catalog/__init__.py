@@ -1,8 +1,8 @@
 """What the live database is.
 
-reader          tables, columns, keys from pg_catalog
-cache           the catalogue kept, with a cheap check that it still holds
-fingerprint     what changed in the schema between inspection and erasure
-key_types       the types under which keys are compared
-row_estimates   the planner's estimates
+reader               tables, columns and keys from pg_catalog
+cache                the catalogue kept, with a cheap check that it still holds
+schema_fingerprint   what changed in the schema between inspection and erasure
+key_types            the types under which keys are compared
+row_estimates        the planner's estimates
 """

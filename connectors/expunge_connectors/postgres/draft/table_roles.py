@@ -1,4 +1,4 @@
-"""The database as a draft sees it: who the persons are, what hangs on them, what is shared, whose it may be. Pure."""
+"""Roles of tables in a draft: who the persons are, what hangs on them, what is shared, whose it may be. Pure."""
 
 from __future__ import annotations
 

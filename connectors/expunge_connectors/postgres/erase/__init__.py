@@ -1,6 +1,6 @@
 """Deleting and tombstoning rows.
 
-eraser               order, transactions, limits
+deletion             order, transactions, limits
 delete_statements    DELETE and UPDATE that check once more what was found
 found_rows           the rows found, with what matched
 deferred_rows        rows that wait for keys which are not resolved yet

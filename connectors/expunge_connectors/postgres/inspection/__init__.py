@@ -1,4 +1,31 @@
-"""Inspect: the data map held against the live database. Reads only; every finding says what to do."""
+"""`check`: the data map held against the live database. Reads only; every finding says what to do.
+
+Each module but the first three gives the findings of its subject.
+
+context                 what an inspection works on
+table_sampling          bounded samples, searched by the server: counts, never values
+tombstone_dry_run       a tombstone tried on sample rows, by reading
+columns                 tables, columns and types exist and fit
+found_by                links lead to the person's own rows, and to nobody else's
+owner_columns           each member has one spelling
+internal_identities     a value belongs to one person
+unnormalised_values     values in another than the normalised form
+collations              the columns that are compared
+timestamps              times without a zone
+foreign_keys            who points to what will be deleted
+inheritance             partitions and children
+tombstone_expressions   can they be computed from the key
+tombstone_constraints   do CHECK, UNIQUE and foreign keys allow them
+triggers                what the database does by itself when rows are written
+accepted_triggers       may the role do what accepted triggers do
+privileges              GRANTs: too few, too many
+server_settings         version, encoding, what the server records
+derived_copies          materialised views, publications, replication slots, foreign tables
+indexes                 missing indexes
+unmapped_columns        columns that look like a person's id
+declared_unmapped       places that the map calls free of personal data
+sample_findings         identifiers in samples of unmapped places (`check --sample`)
+"""
 
 from __future__ import annotations
 

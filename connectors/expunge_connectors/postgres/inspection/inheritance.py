@@ -1,4 +1,4 @@
-"""Trees of partitions and children: a table that is a part of two collections has rows of both."""
+"""Inheritance, partitions included: a table that is a part of two collections has rows of both."""
 
 from __future__ import annotations
 

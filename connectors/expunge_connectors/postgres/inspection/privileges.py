@@ -1,4 +1,4 @@
-"""Rights: enough for the map's decisions, and no more; row-level security that hides rows."""
+"""Privileges: enough for the map's decisions, and no more; row-level security that hides rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sweep: samples of tables and columns that the map does not name, searched for what looks like an identifier."""
+"""Sample findings: samples of unmapped tables and columns, searched for what looks like an identifier."""
 
 from __future__ import annotations
 

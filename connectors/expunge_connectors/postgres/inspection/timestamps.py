@@ -1,4 +1,4 @@
-"""Times without a zone: read as UTC, whatever the zone of the sessions that fill them."""
+"""Timestamps without a zone: read as UTC, whatever the zone of the sessions that fill them."""
 
 from __future__ import annotations
 

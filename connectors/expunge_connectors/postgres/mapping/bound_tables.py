@@ -1,4 +1,4 @@
-"""Map and catalogue in one picture: which column is compared with which keys, and what is to happen to a row."""
+"""Tables of the map bound to the catalogue: which column is compared with which keys, what happens to a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be erased, and in which order."""
+"""Erasure order: what may be erased, children before parents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaning: which rows must stay because rows that refer to them stay. Pure, over live foreign keys and shared rows."""
+"""Retention dependencies: rows that stay because rows that refer to them stay. Pure, over live foreign keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bundle: the searches of a few keys, and what is asked of the rows found, in one statement.
+"""A combined query: the searches of a few keys, and what is asked of the rows found, in one statement.
 
 To make a table of found rows takes the server longer than to find the rows of one person. So for few keys such a table
 is a common table expression, those that lead first, and what is asked of each collection follows: read it from the top.

@@ -1,4 +1,4 @@
-"""Comparing: rows with rows, and what stands in them with keys, in SQL."""
+"""Comparison of rows with rows, and what stands in them with keys, in SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known: whether the keys that a row gives are among those that were resolved, in SQL."""
+"""Known keys: whether the keys that a row gives are among those that were resolved, in SQL."""
 
 from __future__ import annotations
 

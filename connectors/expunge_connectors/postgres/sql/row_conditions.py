@@ -1,4 +1,4 @@
-"""Belonging: what a row must be to be a record of the request, and not kept, in SQL."""
+"""Row conditions: what a row must be to be a record of the request, and not kept, in SQL."""
 
 from __future__ import annotations
 

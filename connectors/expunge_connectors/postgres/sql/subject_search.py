@@ -1,4 +1,4 @@
-"""Searching: which rows the keys of a chunk lead to, in SQL. The side that resolves, counts and erases.
+"""Subject search: which rows the keys of a chunk lead to, in SQL. The side that resolves, counts and erases.
 
 The vocabulary of the statements: `k` is where a link comes from (a staged key, or a row found before), `t` a row of the
 table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.

@@ -1,0 +1,285 @@
+"""A draft of the map for a live database: tables linked to a person, likely personal columns, open questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, StoreDraft
+from expunge_connectors.postgres.catalog import reader
+from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.draft import excluded_tables
+from expunge_connectors.postgres.draft.column_classifier import Kind, Seen, contacts, describe, look
+from expunge_connectors.postgres.draft.table_roles import TableRoles, kept_like, log_like, picture, singular
+from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
+from expunge_connectors.postgres.inspection import table_sampling
+
+_CREATED = ("created_at", "created", "created_on", "inserted_at", "date_created", "creation_date", "createdat")
+_REUSABLE: dict[Kind, tuple[str, Mapping[str, object]]] = {
+    Kind.EMAIL: ("email", {"kind": "reusable", "normaliser": "email/2"}),
+    Kind.PHONE: ("phone", {"kind": "reusable", "normaliser": "e164/1"}),
+}
+_ADDRESS: tuple[str, Mapping[str, object]] = (
+    "postal_address",
+    {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
+)
+
+
+def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
+    """Look at every table, and propose.
+
+    Args:
+        connection: In autocommit mode and outside a transaction.
+        store: The store's name in the map to be.
+        rows: Of one table that are sampled, at most.
+    """
+    sampled = {table.text: table for table in table_sampling.tables(connection)}
+    live = reader.read(connection, sampled)
+    tables = {
+        text: live.tables[text]
+        for text, one in sampled.items()
+        if one.root == text and text in live.tables and live.tables[text].kind in "rp"
+    }
+    seen = {text: look(connection, sampled[text], rows) for text in tables}
+    found = {text: one.kinds for text, one in seen.items()}
+    return _Drafter(store, live, tables, seen, picture(tables, live.foreign_keys, found)).draft()
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafter:
+    store: str
+    live: Catalogue
+    tables: Mapping[str, Table]
+    seen: Mapping[str, Seen]
+    picture: TableRoles
+
+    def draft(self) -> StoreDraft:
+        identities: dict[str, Mapping[str, object]] = {
+            self._identity(person): {"kind": "person", "normaliser": _normaliser(self._key(person))}
+            for person in self.picture.persons
+        }
+        collections = (
+            *(self._person(person) for person in self.picture.persons),
+            *(self._linked(table, keys) for table, keys in self.picture.linked.items()),
+            *(self._shared(table, keys) for table, keys in self.picture.shared.items()),
+            *(self._loose(table) for table in self.picture.loose),
+        )
+        used = {
+            str(link["identity"])
+            for one in collections
+            for link in _links(one.entries)
+            if link.get("identity") is not None
+        }
+        yielded = {name for one in collections for name in _mapping(one.entries.get("yields"))}
+        there = used | yielded
+        identities |= {name: definition for name, definition in (*_REUSABLE.values(), _ADDRESS) if name in there}
+        identities |= {name: {"kind": "internal"} for name in sorted(yielded - identities.keys())}
+        members = {
+            singular(table): f"told apart by {table}; as {singular(table)}:<id>" for table in self.picture.members
+        }
+        return StoreDraft(
+            self.store,
+            "postgres",
+            identities,
+            collections,
+            members,
+            tuple(excluded_tables.notes(self.picture, self.seen)),
+            tuple(excluded_tables.questions(self.picture, self.seen)),
+        )
+
+    def _person(self, table: str) -> DraftCollection:
+        identity, key = self._identity(table), self._key(table).name
+        links: list[dict[str, object]] = [{"column": key, "identity": identity}, *self._reusable(table)]
+        entries = {**self._head(table), "person": identity, "found_by": links, **self._created(table)}
+        entries["yields"] = {identity: key, **{str(link["identity"]): _source(link) for link in links[1:]}}
+        questions = self._questions(table)
+        staying = [
+            child
+            for child, keys in self.picture.linked.items()
+            if (log_like(child) or kept_like(child)) and any(one.parent == table for one in keys)
+        ]
+        others = [
+            lead for lead in self.live.foreign_keys if lead.child == table and lead.parent in self.picture.persons
+        ]
+        notes = [
+            f"{', '.join(lead.columns)} points to {'another row here' if lead.parent == table else lead.parent}:"
+            " another person, who cannot be deleted while somebody else's row points there."
+            for lead in others
+        ]
+        staying += [f"other people's rows ({', '.join(lead.columns)})" for lead in others if lead.parent == table]
+        later: tuple[str, ...] = ()
+        if staying:
+            entries["data_type"] = None
+            questions["data_type"] = (
+                f"{PERSONAL} (the row is deleted), or {ANCHOR} (it is overwritten) if {_listed(staying)} must stay:"
+                " what stays points to it"
+            )
+            leading = [lead for leads in self.picture.shared.values() for lead in leads if lead.child == table]
+            expressions = tombstone(self.tables[table], self.seen[table].kinds, leading)
+            later = (f"if {ANCHOR}:", "tombstone:", *expressions)
+        return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes), later)
+
+    def _linked(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
+        links = [self._of(key.columns, key.parent, key.parent_columns) for key in keys]
+        columns = self.tables[table].columns
+        if not any(all(columns[one].not_null for one in key.columns) for key in keys):
+            links += self._reusable(table)  # rows without a parent would not be found otherwise
+        entries = {**self._head(table), "found_by": links}
+        questions = self._questions(table)
+        questions |= _several(links)
+        if any("identity" in link for link in links):
+            entries |= self._created(table)
+        entries |= self._yields(table)
+        own = [key for key in self.live.foreign_keys if key.child == key.parent == table]
+        notes = [f"{', '.join(key.columns)} points to other rows of the table: answers of others?" for key in own]
+        return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes))
+
+    def _shared(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
+        links = [self._of(key.parent_columns, key.child, key.columns) for key in keys]
+        entries = {**self._head(table), "found_by": links, "sharing": "last_owner"}
+        questions = self._questions(table)
+        questions["sharing"] = (
+            "several people may share a row: does it go with the last of them? If it is nobody's, leave the table out"
+        )
+        return DraftCollection(self._name(table), entries, questions, self._seen(table))
+
+    def _loose(self, table: str) -> DraftCollection:
+        links = self._reusable(table)
+        for person in self.picture.persons:
+            column = self.tables[table].columns.get(f"{singular(person)}_id")
+            if column is not None and column.base == self._key(person).base:
+                links.insert(0, {"column": column.name, "identity": self._identity(person)})
+        entries = {
+            **self._head(table),
+            "data_type": None,
+            "found_by": links,
+            **self._created(table),
+            **self._yields(table),
+        }
+        questions = self._questions(table)
+        questions.setdefault("data_type", f"{PERSONAL}? No foreign key links it to a person")
+        questions |= _several(links)
+        if not links:
+            entries["found_by"], questions["found_by"] = None, "how does a row belong to a person?"
+        return DraftCollection(self._name(table), entries, questions, self._seen(table))
+
+    def _of(self, columns: Sequence[str], other: str, theirs: Sequence[str]) -> dict[str, object]:
+        """A link by a foreign key, from whichever of its ends."""
+        lead = self._name(other)
+        if len(columns) == 1:
+            return {"column": columns[0], "of": f"{lead}.{theirs[0]}"}
+        return {"columns": list(columns), "of": lead, "of_columns": list(theirs)}
+
+    def _head(self, table: str) -> dict[str, object]:
+        undecided = log_like(table) or kept_like(table)
+        return {
+            "table": table,
+            "data_type": None if undecided else PERSONAL,
+            "owner": {"controller": COMPANY},
+        }
+
+    def _questions(self, table: str) -> dict[str, str]:
+        questions: dict[str, str] = {}
+        if log_like(table):
+            questions["data_type"] = (
+                f"{PERSONAL}? It holds content or is keyed by a person, so it is not taken for a log; if it is one, put"
+                " `log: {purpose, ground, retention, approved_by}` in the place of data_type, owner and found_by"
+            )
+        elif kept_like(table):
+            starts = [name for name, column in self.tables[table].columns.items() if _dated(column)]
+            questions["data_type"] = (
+                f"{PERSONAL}, or a retained type with its ground, if a law says so; then also"
+                f" `start: {starts[0] if starts else '<a date>'}`"
+            )
+        members = {
+            singular(member): next(
+                (key.columns[0] for key in self.live.foreign_keys if key.child == table and key.parent == member), None
+            )
+            for member in self.picture.members
+        }
+        choices = [
+            f"{{controller: {member}, {'inherited: true' if column is None else f'column: {column}'}}}"
+            for member, column in members.items()
+        ]
+        if choices:
+            questions["owner"] = f"or {' or '.join(choices)}"
+        return questions
+
+    def _reusable(self, table: str) -> list[dict[str, object]]:
+        kinds = self.seen[table].kinds
+        # One identity, one link: of several places the first column; the others are told among what was noticed.
+        places = sorted(contacts(kinds).items(), key=lambda found: bool(found[0].path))
+        first: dict[str, dict[str, object]] = {}
+        for place, kind in places:
+            identity = _REUSABLE[kind][0]
+            first.setdefault(identity, {**place.source, "identity": identity})
+        address = [place.column for place, kind in kinds.items() if kind is Kind.ADDRESS and place.plain]
+        if first and address:
+            first[_ADDRESS[0]] = {"column": address[0], "identity": _ADDRESS[0]}
+        return list(first.values())
+
+    def _created(self, table: str) -> dict[str, object]:
+        columns = self.tables[table].columns
+        found = next((name for name in columns if name.lower() in _CREATED and _dated(columns[name])), None)
+        open_ = found is None or not columns[found].not_null  # a row without a time would count as newer for ever
+        return {**({} if found is None else {"created": found}), **({"undated": None} if open_ else {})}
+
+    def _yields(self, table: str) -> dict[str, object]:
+        seen = self.seen[table].kinds.items()
+        objects = [place.column for place, kind in seen if kind is Kind.OBJECT and place.plain]
+        return {"yields": {f"{singular(table)}_object": objects[0]}} if objects else {}
+
+    def _seen(self, table: str) -> tuple[str, ...]:
+        seen = self.seen[table]
+        return (*((f"Seems to hold: {describe(seen.kinds)}.",) if seen.kinds else ()), *seen.unknown)
+
+    def _identity(self, person: str) -> str:
+        return f"{singular(person)}_id"
+
+    def _key(self, person: str) -> Column:
+        table = self.tables[person]
+        return table.columns[table.primary_key[0]]
+
+    def _name(self, table: str) -> str:
+        """The name of the collection: the table's own, with its schema where two tables have the same."""
+        name = word(table.partition(".")[2])
+        same = [one for one in self.tables if word(one.partition(".")[2]) == name]
+        return name if len(same) == 1 else word(table)
+
+
+def _several(links: Sequence[Mapping[str, object]]) -> Mapping[str, str]:
+    """Links may lead to different people; but an e-mail address and a phone number alone are those of one contact."""
+    contact = {name for name, _ in (*_REUSABLE.values(), _ADDRESS)}
+    if len(links) > 1 and any(link.get("identity") not in contact for link in links):
+        return {"found_by": "rows of several people? Keep the links of the person whose record it is"}
+    return {}
+
+
+def _source(link: Mapping[str, object]) -> object:
+    """Where a link's identity stands, as `yields` says it."""
+    source = {key: value for key, value in link.items() if key != "identity"}
+    return source if len(source) > 1 else source["column"]
+
+
+def _normaliser(column: Column) -> str:
+    return {"uuid": "uuid/1", "smallint": "integer/2", "integer": "integer/2", "bigint": "integer/2"}.get(
+        column.base, "exact/1"
+    )
+
+
+def _dated(column: Column) -> bool:
+    return column.base.startswith(("timestamp", "date"))
+
+
+def _links(entries: Mapping[str, object]) -> list[Mapping[str, object]]:
+    links = entries.get("found_by")
+    return list(links) if isinstance(links, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(tables: list[str]) -> str:
+    return " or ".join(tables)
