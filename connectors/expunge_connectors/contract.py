@@ -142,7 +142,7 @@ Heartbeat = Callable[[], None]
 
 
 def no_beat() -> None:
-    """A `Beat` for callers that do not watch."""
+    """A `Heartbeat` for callers that do not watch."""
 
 
 @runtime_checkable

@@ -60,7 +60,7 @@ def require_closed(
     """Refuse a choice of data types that cannot be erased while the others stay.
 
     Raises:
-        OpenChoiceError: It is not closed; the message says why, the remedy what would be.
+        IncompleteSelectionError: It is not closed; the message says why, the remedy what would be.
         ConnectorError: A store cannot be asked for its foreign keys.
     """
     if chosen is None:

@@ -1,7 +1,7 @@
 """Traps that other tools fell into, each walked into with real stores.
 
-Others have tests where their subject is: a poison item (`test_poison.py`), a swapped or restored database
-(`test_broken_stores.py`), cascades and SET NULL into a log (`tests/integration/postgres/test_erasure.py`).
+Others have tests where their subject is: a poison item (`test_poison_isolation.py`), a swapped or restored
+database (`test_store_outages.py`), cascades and SET NULL into a log (`tests/integration/postgres/test_erase.py`).
 """
 
 from __future__ import annotations

@@ -242,7 +242,7 @@ MANY = 100
 
 
 def test_an_answer_that_nobody_takes_is_not_kept(server: ApiProcess) -> None:
-    """However much was asked for: what is not taken goes with the connection (more of it: test_readers.py)."""
+    """However much was asked for: what is not taken goes with the connection (more of it: test_slow_clients.py)."""
     with unread(server) as reader:
         deadline = time.monotonic() + SOON
         assert open_at(server, reader)

@@ -26,16 +26,21 @@ _SEPARATORS = {"|", "||", "&&", ";"}
 _ROW = re.compile(r"^\|(.+)\|\s*$", re.MULTILINE)
 
 
-def pages() -> list[Path]:
-    """Return the Markdown files of the work tree that git does not ignore."""
+def files(pattern: str = "*") -> list[Path]:
+    """Return the files of the work tree whose path matches a pattern and that git does not ignore."""
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
     return sorted(ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).exists())
+
+
+def pages() -> list[Path]:
+    """Return the Markdown files of the work tree."""
+    return files("*.md")
 
 
 def command_lines(text: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Run by test_log_crash.py in a process of its own: appends, and is killed with SIGKILL after a given step.
+"""Run by test_append_only_log.py in a process of its own: appends, and is killed with SIGKILL after a given step.
 
 One fork per step, because a fresh interpreter for each would take most of the test's time.
 """

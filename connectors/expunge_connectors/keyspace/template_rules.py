@@ -93,7 +93,7 @@ def require_unambiguous_names(store: str, name: str, templates: Iterable[Templat
     """Refuse a member whose keys could be another member's.
 
     Raises:
-        MisspelledMemberError: It holds the character that ends it in a template, or nothing does.
+        UnknownMemberError: It holds the character that ends it in a template, or nothing does.
     """
     if not all(template.distinguishes(scope.member or "") for template in templates):
         raise UnknownMemberError(

@@ -2,7 +2,7 @@
 
 Values are inserted literally. A template holds at most one `{namespace}`; `{controller}` stands for the member of the
 request's controller and may stand beside it. Where a store can be searched, `{*}` stands for one segment that nobody
-can name and `{**}`, at the end, for everything that follows (`patterns.py` says where a segment ends).
+can name and `{**}`, at the end, for everything that follows (`key_patterns.py` says where a segment ends).
 """
 
 from __future__ import annotations

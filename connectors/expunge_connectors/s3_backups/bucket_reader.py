@@ -92,8 +92,8 @@ def bucket_state(service: Service, bucket: str) -> BucketState:
 def listing(service: Service, bucket: str, prefix: str) -> list[Line]:
     """Every version and delete marker below the prefix.
 
-    SeaweedFS leaves names out where one page ends and the next begins (see `s3.stretches.uncertain`); its listing of
-    current objects does not. So where there are several pages, names that only that one shows are listed by themselves.
+    SeaweedFS leaves names out where one page ends and the next begins (see `s3.range_listing.uncertain`); its listing
+    of current objects does not. So where there are several pages, names that only that one shows are listed one by one.
     """
     pages = list(_versions(service, bucket, prefix))
     lines = [line for page in pages for line in _lines(page)]

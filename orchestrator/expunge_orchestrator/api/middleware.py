@@ -173,7 +173,7 @@ class Guard:
 
 
 async def _refuse(scope: Scope) -> None:
-    """Let be written what a refused call leaves behind (`calls.allowed`), before its caller hears of it."""
+    """Let be written what a refused call leaves behind (`call_context.requires`), before its caller hears of it."""
     leave: Callable[[], None] | None = scope.get("state", {}).get("refused")
     if leave is None:
         return

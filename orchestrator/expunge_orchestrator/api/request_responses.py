@@ -18,7 +18,7 @@ def create(
     """Receive a wish and note it in the audit trail; with the members of the answer.
 
     Raises:
-        OtherWishError: The Idempotency-Key was used for another wish.
+        KeyReusedError: The Idempotency-Key was used for another wish.
         AnotherOpenError: The person has a request open that is another wish.
     """
     received = submission.submit(connection, intake)

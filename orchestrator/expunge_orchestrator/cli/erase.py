@@ -99,7 +99,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
     """End with an error unless nothing due was left of anybody.
 
     Raises:
-        WaitingError: Somebody paused the batch.
+        BatchBlockedError: Somebody paused the batch.
         NotErasedError: It failed, was cancelled, or somebody in it is ambiguous.
     """
     uid, outcomes = view["batch"], view["outcomes"]

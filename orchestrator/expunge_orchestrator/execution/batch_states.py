@@ -71,8 +71,8 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
     Raises:
         PlanChangedError: The data map or a store is another one than at planning time.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
-        OpenChoiceError: What the request leaves out hangs on what it would erase by now.
-        WaitingError: It is paused, or waits for approval.
+        IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
+        BatchBlockedError: It is paused, or waits for approval.
         LedgerBehindError: The ledger is older than its log. Nothing was written.
     """
     if batch.state in ENDED:

@@ -24,7 +24,7 @@ def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> N
 
     Raises:
         UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
-        ExpungeError: As `states.begin`.
+        ExpungeError: As `batch_states.start`.
     """
     if batch_states.start(workspace, batch, begun):
         return

@@ -33,7 +33,7 @@ def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 
 UNDISCLOSED = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chunk.c.failure.is_(None))
-"""Chunks that wait for a hold that may not be told (`hold_enforcement.set_aside`)."""
+"""Chunks that wait for a hold that may not be told (`hold_enforcement.park`)."""
 
 
 def public_state(state: BatchState, results: Mapping[str, int] | None = None, *, undisclosed: bool) -> str:

@@ -177,7 +177,7 @@ hold = sa.Table(
     sa.Column("lifted_by", sa.String(200)),
     sa.Column("lifted_at", sa.String(32)),
 )
-# `weak`: not as it was placed and no person key, but something else that a held person had (see `tagging`).
+# `weak`: not as it was placed and no person key, but something else that a held person had (see `hold_tags`).
 hold_tag = sa.Table(
     "hold_tag",
     metadata,

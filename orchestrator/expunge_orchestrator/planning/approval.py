@@ -69,7 +69,7 @@ def require_approved(connection: sa.Connection, batch: Batch) -> None:
     """A plan beyond a limit is carried out only with an approval of exactly its digest.
 
     Raises:
-        WaitingError: There is none.
+        BatchBlockedError: There is none.
     """
     excess = batch.plan.get("exceeded") or []
     if not excess and batch.state is not BatchState.AWAITING_APPROVAL:

@@ -11,7 +11,7 @@ A plan is a batch in state `planned`. It holds, as plain data:
 
 `dataTypes` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
 the controller that hold nothing of these types and still are asked who it is. So is `replaces`, the batch and the
-reason, if this plan came instead of one that was void (`requests.renewing`).
+reason, if this plan came instead of one that was void (`requests.plan_replacement`).
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
 """
@@ -89,7 +89,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         frozen: What else belongs into the transaction that makes it last.
 
     Raises:
-        UsageError: The controller has no such data type; or (OpenChoiceError) others need what would go.
+        UsageError: The controller has no such data type; or (IncompleteSelectionError) others need what would go.
         FindingsError: `check` would show an error.
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
     """

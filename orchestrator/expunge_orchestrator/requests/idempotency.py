@@ -48,7 +48,7 @@ def existing(connection: sa.Connection, wanted: IdempotencyKey) -> str | None:
     """The id of what was made under it, or None.
 
     Raises:
-        OtherWishError: Something else was asked for under it.
+        KeyReusedError: Something else was asked for under it.
     """
     kept = connection.execute(_MADE, {"actor": wanted.actor, "key": wanted.key}).first()
     if kept is None:
@@ -68,7 +68,7 @@ def claim(connection: sa.Connection, wanted: IdempotencyKey, target: str, at: da
     """Keep what is made under it, in the transaction that makes it, unless something was: then the id of that.
 
     Raises:
-        OtherWishError: Something else was asked for under it.
+        KeyReusedError: Something else was asked for under it.
     """
     if insert_unless_there(connection, repeat, _row(wanted, target, at)):
         return None

@@ -67,7 +67,7 @@ _WORDS = {
 
 
 def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
-    """Why a plan that was not begun cannot be any more, by the rules of `states.begin`; None: nothing is known."""
+    """Why a plan can no longer be begun, by the rules of `batch_states.start`; None: no reason is known."""
     if batch.state not in _NOT_BEGUN:
         return None
     if batch.map_digest != workspace.map_digest:
@@ -150,7 +150,7 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
         pause: Not to be begun before it is over, and one attempt more: what drifts at once would drift for ever.
 
     Raises:
-        OvertakenError: Somebody begun, cancelled or replaced it meanwhile.
+        ConflictError: Somebody begun, cancelled or replaced it meanwhile.
         ExpungeError: It cannot be planned now; the old plan stays, void.
     """
     with reading(workspace.ledger) as connection:

@@ -79,7 +79,7 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
 
     Raises:
         AlreadyOverError: It is answered, or was taken back.
-        ExtensionRefusedError: The rules of `deadlines.extending` forbid it.
+        ExtensionRefusedError: `deadlines.calculation` says why not.
     """
     serialise_writers(connection)  # of two extensions the second sees the first
     now = repository.by_uid(connection, wanted.uid)
@@ -104,7 +104,7 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
 
 
 def due(moment: datetime) -> sa.ColumnElement[bool]:
-    """Requests that are to be answered by then and are not; in terms of `records.QUERY`, which joins their batch."""
+    """Requests that are to be answered by then and are not; in terms of `repository.QUERY`, which joins their batch."""
     waiting = sa.or_(
         request.c.state.in_([RequestState.SCHEDULED.value, RequestState.STARTING.value]),
         sa.and_(

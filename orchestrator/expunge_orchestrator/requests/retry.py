@@ -68,7 +68,7 @@ def retry_batch(
 
     Raises:
         UsageError: There is nothing to take up.
-        WaitingError: It waits for an approval, or for a hold that is still in force.
+        BatchBlockedError: It waits for an approval, or for a hold that is still in force.
         PlanChangedError, FindingsError, ConnectorError: It cannot be taken up now.
     """
     with reading(workspace.ledger) as connection:
@@ -103,7 +103,7 @@ def start_deferred(  # noqa: PLR0913, PLR0917 - who takes up what, and what is w
     """Begin a request's plan; one that is void is replaced, also where another store answers: somebody looked at it.
 
     Raises:
-        WaitingError: The plan waits for an approval.
+        BatchBlockedError: The plan waits for an approval.
         UsageError: It was withdrawn at this moment.
         ExpungeError: It cannot be begun now.
     """
@@ -146,7 +146,7 @@ def _take_up(
 
     Raises:
         UsageError: It was paused, withdrawn or taken up since it was read.
-        WaitingError: A hold is still in force.
+        BatchBlockedError: A hold is still in force.
     """
     with workspace.ledger.begin() as connection:
         taken_up = which(connection, batch)

@@ -125,7 +125,7 @@ def submit(connection: sa.Connection, intake: PreparedRequest) -> SubmissionResu
         intake: What is asked for.
 
     Raises:
-        OtherWishError: The key was used for another wish.
+        KeyReusedError: The key was used for another wish.
         AnotherOpenError: Another request of this person is open. Nothing is kept under the key.
     """
     found = _open_of(connection, intake.open_tags)

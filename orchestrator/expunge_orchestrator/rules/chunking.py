@@ -32,7 +32,7 @@ def chunk_sizes(people: int, at_most: int) -> list[int]:
 
 
 def chunks(listed: Iterable[T], people: int, at_most: int) -> Iterator[list[T]]:
-    """The chunks, in the order of the list; arguments as for `sizes`."""
+    """The chunks, in the order of the list; arguments as for `chunk_sizes`."""
     rest = iter(listed)
     for size in chunk_sizes(people, at_most):
         yield list(islice(rest, size))

@@ -35,7 +35,7 @@ class _Reached:
     Attributes:
         places: The collections found.
         known: Keys that stores with owner columns are told.
-        proven: Those that all others are told as well (`standing.py`); the same where there are no members.
+        proven: Those that all others are told as well (`member_proof.py`); the same where there are no members.
     """
 
     places: AbstractSet[Place]

@@ -213,7 +213,7 @@ class LogWriter:
         """Append leaves in order and return the index of the first.
 
         On return everything is on the disk under a new signed checkpoint. If it raises, or the process dies, the log
-        has either its old or its new size; look at `log.size` after opening it again, and append again what is
+        has either its old or its new size; look at `size` after opening it again, and append again what is
         missing: the same leaves give the same tiles. No leaves: nothing is written.
 
         Raises:

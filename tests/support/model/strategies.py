@@ -6,8 +6,8 @@ table, or whose foreign keys run in a circle; rows that stay, with their referen
 deletion that cascades into a log or an undeclared table; tokens in a column that is neither unique nor said never to be
 shared; a tombstone that writes a generated column, or leaves what one is computed from; SET NULL and SET DEFAULT of a
 generated column, and partitions by one; collations that take `a` and `A` for one; parts of two tables, and of a table
-and a log. Their refusals are tested in tests/integration/postgres (`test_inspection*.py`, `test_trees.py`) and where
-the map is read.
+and a log. Their refusals are tested in tests/integration/postgres (`test_inspection*.py`, `test_inheritance.py`) and
+where the map is read.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.connection import Connection
 
-# Everything that `catalogue.read` looks at. `pg_class` itself by its values: statistics are written into its rows.
+# Everything that `reader.read` looks at. `pg_class` itself by its values: statistics are written into its rows.
 _STAMP = """
 SELECT pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text COLLATE "C"))
   FROM (

@@ -66,7 +66,7 @@ CONTACTS = frozenset(_SHAPES)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a row something stands, as links say it (`expunge_connectors.postgres.spec.Source`).
+    """Where in a row something stands, as links say it (`expunge_connectors.postgres.table_spec.Source`).
 
     Attributes:
         inside: Somewhere in a document (JSON, XML, a row, bytes), no path can be told.

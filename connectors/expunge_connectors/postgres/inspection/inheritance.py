@@ -58,9 +58,7 @@ def _finding(inspection: InspectionContext, part: str, names: Sequence[str]) -> 
             f"{which} a part of {one}: rows of the log would be erased with the rows of {one}.",
             f"Take {part} out of {one} (NO INHERIT, or DETACH PARTITION), or declare no log that has rows of it.",
         )
-    elif part not in {
-        collections[name].table for name in data
-    }:  # else it is of the wrong kind, and `structure` says so
+    elif part not in {collections[name].table for name in data}:  # else it is of the wrong kind, and `columns` says so
         other = collections[data[1]].table
         yield inspection.error(
             "part-of-two",

@@ -2,7 +2,7 @@
 
 A function's source is read as text, so what it composes at run time (EXECUTE), or what a function that it calls does,
 is not seen: every trigger is reported, those whose source names a table besides. What happens all the same is seen in
-the transaction that erases (`rowwatch`): it is rolled back.
+the transaction that erases (`side_effect_guard`): it is rolled back.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def refuse_misspelled(store: str, collection: str, column: Column, member: str) 
     """Refuse a request for a member that cannot stand in the column as it is spelled.
 
     Raises:
-        MisspelledMemberError: It cannot.
+        UnknownMemberError: It cannot.
     """
     if column.labels is not None:
         near = member.casefold() in map(str.casefold, column.labels)

@@ -42,7 +42,7 @@ def check(store: str, collection: str, column: Column, member: str) -> None:
     """Look for nobody under a name that nothing can have.
 
     Raises:
-        MisspelledMemberError: The member is written otherwise.
+        UnknownMemberError: The member is written otherwise.
     """
     if not stands(column, member):
         raise UnknownMemberError(
