@@ -1,4 +1,4 @@
-"""Settings of the HTTP API: who signs the tokens that it believes, where it listens, what it allows."""
+"""HTTP API settings: trusted token issuers, limits of rate, size and time, webhooks, mail directory, OpenDSR."""
 
 from __future__ import annotations
 

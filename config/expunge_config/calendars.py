@@ -1,4 +1,4 @@
-"""Public holidays by country and year, computed from rules by the library `holidays`, and the names of time zones.
+"""Public holidays and time zones: holidays by country and year, computed from rules by the library `holidays`.
 
 This is the only place that knows the library.
 

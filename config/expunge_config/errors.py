@@ -1,4 +1,4 @@
-"""The error hierarchy: the docstring is the default message, the class carries the exit code."""
+"""Error hierarchy (`ExpungeError`): the class docstring is the default message, the class carries the exit code."""
 
 from __future__ import annotations
 

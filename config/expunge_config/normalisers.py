@@ -1,4 +1,4 @@
-"""Normalisers: the one spelling under which an identifier is compared, versioned so that old receipts stay readable.
+"""Normalisers: the canonical form in which an identifier is compared, versioned so that old receipts stay valid.
 
 A normaliser has two halves that must agree: `normalise` for values that arrive in a request, `sql` for values that
 stand in a database column. A change of either half is a new version (`email/2`), never an edit.

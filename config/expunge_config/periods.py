@@ -1,4 +1,4 @@
-"""Calendar periods (ISO 8601 durations of whole days, months and years), as deletion rules state them."""
+"""ISO 8601 calendar periods (whole days, months, years) of deletion rules, and date arithmetic with them."""
 
 from __future__ import annotations
 

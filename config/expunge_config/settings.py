@@ -1,4 +1,4 @@
-"""Settings: where things are and how to reach them; apart from the data map, which says what is to happen.
+"""Settings (pydantic-settings): store URLs, paths and secrets. The data map holds what is decided.
 
 Read from the environment (`EXPUNGE_…`, nested with two underscores), a file (`expunge.env` in the working directory, or
 the one named by `EXPUNGE_SETTINGS_FILE`; .env syntax) and a secrets directory (`EXPUNGE_SECRETS_DIR`: one file per

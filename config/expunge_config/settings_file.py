@@ -1,4 +1,4 @@
-"""The settings file and the secrets directory, looked at before they are believed.
+"""Validates the settings file (.env) and the secrets directory before pydantic-settings reads them.
 
 The library that reads them passes over what it cannot read: a line without `=`, a file that is not there. A setting
 that somebody wrote and that does not apply is worse than an error.

@@ -1,4 +1,4 @@
-"""Connectors: the contract that every store and backup place fulfils, and the stores themselves.
+"""Connectors: the contract that stores and backup places implement, and our implementations of it.
 
 contract      StoreConnector, BackupConnector, and the data passed to and fro
 registry      installed connectors, by entry point

@@ -1,4 +1,4 @@
-"""The connector contract: what every store and every backup place answers.
+"""Connector contract: the Protocols `StoreConnector` and `BackupConnector`, and the data passed to and fro.
 
 Protocols and frozen dataclasses; constructors do no I/O; only `ConnectorError` escapes. A connector is handed whole
 chunks of subjects and answers for all of them at once: its cost per person must fall with the size of the chunk.

@@ -1,4 +1,4 @@
-"""A first data map from what is there: what a connector proposes, for a person to correct and to decide.
+"""Data map drafts: what a connector proposes from a live store, for a person to correct and decide.
 
 Nothing in a draft is a decision. What cannot be derived is left open, each with a question, and a map with open
 questions is refused (`expunge_config.datamap.load`). No draft declares a log.

@@ -1,4 +1,4 @@
-"""The only errors that leave a connector. Their text names places, never values (law 5)."""
+"""Errors that may leave a connector: transient (retried) or terminal. Their text names places, never values (law 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installed connectors, found by entry point and loaded when a data map names them.
+"""Connector registry: installed connectors by entry point, imported when a data map names them.
 
 A broken plug-in that nobody uses must not stop the others, so nothing is imported before it is needed.
 """

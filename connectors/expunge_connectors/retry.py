@@ -1,4 +1,4 @@
-"""How connectors repeat a request that failed for a passing reason: bounded, with growing and scattered pauses."""
+"""Retry policy (tenacity) of transient errors: bounded attempts, exponential backoff with jitter."""
 
 from __future__ import annotations
 

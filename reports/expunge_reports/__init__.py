@@ -1,4 +1,4 @@
-"""Statements, signing, the transparency log and the offline verifier.
+"""Receipts: in-toto statements, DSSE signatures, transparency log, offline verifier, receipt page.
 
 The modules are the public API; nothing is imported here, so that the verifier starts fast. It needs `cryptography` and
 the standard library alone.

@@ -1,4 +1,4 @@
-"""Every error that leaves this package. No message holds a value that came from a person's record."""
+"""Errors of this package. No message holds a value that came from a person's record."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""The self-contained receipt: every statement of a series with its proof, and the documents the statements share."""
+"""Receipt export: a self-contained file with all statements of a series, their proofs and shared documents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

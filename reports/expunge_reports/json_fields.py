@@ -1,4 +1,4 @@
-"""Readers that check the shape of parsed JSON. Messages name the field, never what it held."""
+"""Typed readers of parsed JSON. Their errors name the field, never its value."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Openings: the small file that binds a receipt to a person, handed to that person and never stored by us.
+"""Openings: the small file that binds a receipt's subject digest to a person's identifier; never stored by us.
 
 Its SHA-256 is a subject digest of the statements. The nonce is an HMAC under a yearly key, so an opening can be made
 again on demand from the identifier, nobody can guess an identifier from a digest, and destroying the key unbinds the

@@ -1,4 +1,4 @@
-"""The trust file: what a verifier takes on faith. It is published by the operator and fetched apart from receipts."""
+"""Trust file: the public keys and log identity a verifier relies on, published apart from receipts."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The data map: which data there is, where, whose, and what is to happen to it.
+"""The data map (YAML): which personal data is where, whose it is, and what is done with it.
 
 models         the map's models: controllers, identities, data types, stores, limits
 base           the base model, names and texts

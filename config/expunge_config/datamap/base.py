@@ -1,4 +1,4 @@
-"""What every part of the map is made of."""
+"""Base pydantic model of the data map: frozen, unknown keys refused, checked names and texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By when a controller's requests are answered: what was promised, and the law beside it."""
+"""Deadline options of the data map: the promised response time and the statute that applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest of a data map: two maps that decide the same have the same digest, whatever their layout."""
+"""Digest of a data map: equal for all maps that decide the same, whatever their layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key flow: by which keys the records of a collection are found, and which keys go when they go.
+"""Key flow: which keys lead to the records of a collection, and which keys are lost with those records.
 
 A request for some data types only must leave the way to the others as it was. Each store's model says how its own
 collections hang together (`StoreSpec.key_flow`).

@@ -1,4 +1,4 @@
-"""Reading a data map: every complaint comes with file, line and what to do.
+"""Loads and validates a data map: every problem is reported with file, line and remedy.
 
 The registries of connector models are arguments: this package knows no connector.
 """

@@ -1,4 +1,4 @@
-"""The data map: which data there is, where it is, whose it is, and what is to happen to it.
+"""Data map models (pydantic): controllers, identities, data types, stores, collections, limits.
 
 What can be derived (keys, foreign keys, types) comes from the live stores; the map states decisions. Connectors extend
 `StoreSpec` and `CollectionSpec` with what their kind of store needs.

@@ -1,4 +1,4 @@
-"""Self-service: what a signed-in person may ask for, by the settings page of the company's application."""
+"""Self-service options of the data map: what a signed-in person may request, and after which grace period."""
 
 from __future__ import annotations
 

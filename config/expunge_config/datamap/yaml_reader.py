@@ -1,4 +1,4 @@
-"""The part of YAML that a data map is written in: mappings, lists and plain values, each on a line that is known.
+"""YAML reader for data maps: mappings, lists and plain scalars, each with its line number.
 
 Left out on purpose: anchors and aliases (a few lines of them unfold to gigabytes, or to themselves), tags (`!!python/…`
 and its kin name types, a map holds decisions), and guesses at types (YAML 1.1 reads `2026-01-01` as a date, `1:30` as

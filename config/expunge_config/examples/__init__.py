@@ -1,1 +1,1 @@
-"""Packaged examples: a company to work on."""
+"""Packaged example: an invented company."""

@@ -1,4 +1,4 @@
-"""Stores whose records are named by templates (Redis keys, S3 objects): the rules that both share.
+"""Template-named stores (Redis keys, S3 objects): the rules that both share.
 
 templates              `session:{token}` templates
 template_rules         which collection a name belongs to; where two overlap

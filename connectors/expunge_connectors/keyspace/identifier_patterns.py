@@ -1,4 +1,4 @@
-"""Identifier patterns: what identifiers look like, and names of keys without what may come from a person.
+"""Identifier patterns: what identifiers look like, and names of keys with values masked.
 
 A shape is printed, so it must not hold a value (law 5): a word stays only if it is in the technical vocabulary below or
 among the words given, and everything else becomes a placeholder: `{n}` for a number, `{uuid}`, `{email}`, `{phone}`,

@@ -1,4 +1,4 @@
-"""Samples of key names, of a keyspace or a bucket, held against the map: shapes that no template names."""
+"""Name samples: sampled keys of a keyspace or bucket compared with the map, to find shapes that no template names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drafts from the names of keys and objects: a template where exactly one identifier stands in a shape. Pure."""
+"""Template inference: proposes key templates from sampled names with exactly one identifier in them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules shared by stores whose records are named by a template: which collections are in scope, and what is due."""
+"""Template rules: which collections are in scope, which overlap, and which records are due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names made from an identifier, held against its one normalised spelling: what is spelt otherwise is never found.
+"""Unnormalised names: keys and objects that hold an identifier in another than its normalised form.
 
 Stores whose records are named (keys, members, objects) cannot normalise what stands there, as a database can: a name is
 made from the normalised value and asked for. Whether names are written so is known to the application alone, so a

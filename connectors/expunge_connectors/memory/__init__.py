@@ -1,4 +1,4 @@
-"""A store in memory: the whole contract without a server, for tests and for authors of connectors.
+"""In-memory store: the whole contract without a server, for tests and for authors of connectors.
 
 connector   the contract's verbs
 database    records, and switches for what can be wrong with a store

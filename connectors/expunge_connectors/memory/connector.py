@@ -1,4 +1,4 @@
-"""A store in memory: the whole contract without a server, for tests and for authors of connectors."""
+"""In-memory connector: the whole contract without a server, for tests and for authors of connectors."""
 
 from __future__ import annotations
 

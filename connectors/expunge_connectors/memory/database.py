@@ -1,4 +1,4 @@
-"""Records in memory, and what can be wrong with a store."""
+"""In-memory records, with switches that simulate faults of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records belong to which subject, and what is right for each: pure rules."""
+"""Selection: which records belong to which subject, and whether each is due, retained or newer. Pure."""
 
 from __future__ import annotations
 

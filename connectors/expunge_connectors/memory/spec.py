@@ -1,4 +1,4 @@
-"""What the data map says about a store in memory."""
+"""Data map options of the in-memory store."""
 
 from __future__ import annotations
 

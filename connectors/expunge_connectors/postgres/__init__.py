@@ -1,4 +1,4 @@
-"""Postgres: tables, their rows and the foreign keys between them.
+"""Postgres connector: tables, their rows and the foreign keys between them.
 
 connector         the contract's verbs, in transactions, with bounded retries
 spec, table_spec  what the data map says about the store and about one table

@@ -1,4 +1,4 @@
-"""Connections: one for each call at work, kept between calls."""
+"""Connection pool: one connection per running call, kept open between calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Postgres store: each verb of the contract, in transactions, with bounded retries."""
+"""Postgres connector: each verb of the contract, in transactions, with bounded retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Count: what is there of each subject, for the plan and for the record at the cutoff."""
+"""`count`: due, retained and newer rows per subject and collection, for the plan and at the cutoff."""
 
 from __future__ import annotations
 

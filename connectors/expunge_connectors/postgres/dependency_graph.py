@@ -1,4 +1,4 @@
-"""Dependency graph: links lead from keys to rows, foreign keys say which rows must go first. Pure."""
+"""Dependency graph: topological order, cycles and reachability of tables by foreign keys and links. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the driver's errors to ours: the SQLSTATE survives, the text does not (it quotes values)."""
+"""Error translation: driver errors to ours by SQLSTATE, without their text (it quotes values)."""
 
 from __future__ import annotations
 

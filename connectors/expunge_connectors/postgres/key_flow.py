@@ -1,4 +1,4 @@
-"""Key flow: by which keys a table's rows are found, and which keys are lost with them. Pure, over the map alone."""
+"""Key flow: which keys lead to a table's rows, and which are lost with them. Pure, over the map alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resolve: what the subjects' rows say about further keys."""
+"""`resolve`: further keys that the subjects' rows yield."""
 
 from __future__ import annotations
 

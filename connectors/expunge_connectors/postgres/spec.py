@@ -1,4 +1,4 @@
-"""What the data map says about a Postgres store."""
+"""Data map options of a Postgres store, and its connection settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statement cache: statements put together once for each state that a search can be in, and afterwards only filled in.
+"""Statement cache: SQL composed once per state of a search, then executed with placeholders filled in.
 
 Putting the pieces together takes longer than the server needs to answer for one person. What a statement looks like
 depends on the map, the catalogue, the scope, and on which keys and rows there are; not on whose they are. Two values

@@ -1,4 +1,4 @@
-"""What this database is, whatever address leads to it, and what time it has."""
+"""Store identity: which database this is, whatever address leads to it, and its clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table probe: a table that is missing, or may not be read, is not one that holds nothing (law 4)."""
+"""Table probe: a table that is missing or unreadable is an error, not an empty table (law 4)."""
 
 from __future__ import annotations
 

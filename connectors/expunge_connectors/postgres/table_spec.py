@@ -1,4 +1,4 @@
-"""What the data map says about one table: how its rows are found, what they yield, what a tombstone puts where."""
+"""Data map options of one table: how its rows are found, what they yield, what a tombstone writes."""
 
 from __future__ import annotations
 

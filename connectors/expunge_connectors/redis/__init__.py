@@ -1,4 +1,4 @@
-"""Redis and Valkey: exactly named keys and parts of keys; where keys cannot be named, one SCAN for a chunk.
+"""Redis and Valkey connector: keys and parts of keys by exact name; where names are unknown, one SCAN per chunk.
 
 connector         the contract's verbs
 spec              what the data map says

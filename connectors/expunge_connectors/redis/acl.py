@@ -1,4 +1,4 @@
-"""Which commands and keys the connector needs, by the data map, and what the user may do, by ACL DRYRUN."""
+"""ACL: which commands and keys the connector needs, and what the user may do (by ACL DRYRUN)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client: bounded pipelines, repeated when the server cannot answer, with errors translated.
+"""Redis client: bounded pipelines, a pinned connection for SCAN, retries, translated errors.
 
 Every command that a connector sends is safe to repeat: reads, and removals of exactly named keys, members and fields.
 """

@@ -1,4 +1,4 @@
-"""Redis and Valkey: exactly named keys and parts of keys; where keys cannot be named, one SCAN for a whole chunk."""
+"""Redis connector: keys and parts of keys by exact name; where names are unknown, one SCAN per chunk."""
 
 from __future__ import annotations
 

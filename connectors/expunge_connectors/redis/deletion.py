@@ -1,4 +1,4 @@
-"""Deletion: exactly named keys, members, fields, elements and entries, and nothing else."""
+"""Deletion: UNLINK of exactly named keys; removal of members, fields, list elements and stream entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A draft of the map for a live keyspace: shapes of names by SCAN, types by TYPE. No value is read.
+"""`map draft` of a live keyspace: shapes of names by SCAN, types by TYPE. No value is read.
 
 A user with the rights that `expunge check` prescribes may ask for the types of mapped keys alone: others stay open.
 """

@@ -1,4 +1,4 @@
-"""What an answer of Redis means for the run: try again, or somebody must change something. No message is passed on."""
+"""Error translation: Redis errors to transient or terminal ones, without their message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index cleanup: which members an index that is due may lose, so that nothing is left without a way to it (law 6)."""
+"""Index cleanup: which members may be removed from an index without losing the way to records (law 6)."""
 
 from __future__ import annotations
 

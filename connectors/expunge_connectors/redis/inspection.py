@@ -1,4 +1,4 @@
-"""What is noticed when the data map is held against a live Redis or Valkey server. Reads only."""
+"""`check`: compares the data map with a live Redis or Valkey server. Read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What indexes name: keys whose members, elements or fields are the names of further keys.
+"""Key indexes: sets, lists and hashes whose members or fields are the names of further keys.
 
 An empty member names nothing, and is taken out as any other: an index that kept it would be there for ever.
 """

@@ -1,4 +1,4 @@
-"""Templates with wildcards, held against key names: which value, if any, stands in the identity's place of a key?
+"""Key patterns: templates with wildcards matched against key names, to read the identity's value out of a key.
 
 A key may hold any bytes, and so may a value: nothing in it is ever a pattern, and a value is read to its full length
 (`user:1` is not found in `user:10`). The rules leave one reading of every key:

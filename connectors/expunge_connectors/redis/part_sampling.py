@@ -1,4 +1,4 @@
-"""A sample of what stands inside keys: members, fields, elements and entries in another spelling than is looked for."""
+"""Part sampling: sampled members, fields, elements and entries in another than the normalised form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which keys, members and fields belong to which subject: pure, from the data map and the subjects' keys."""
+"""Records: keys, members and fields of each subject, from the data map and the subjects' keys. Pure."""
 
 from __future__ import annotations
 

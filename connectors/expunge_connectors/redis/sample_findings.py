@@ -1,4 +1,4 @@
-"""A sample of the keyspace: names that no template of the map names, and names and parts in another spelling.
+"""Sample findings (`check --sample`): key names that no template explains, names and parts not normalised.
 
 SCAN, and of some keys the parts that belong to a person. Other values are not looked at.
 """

@@ -1,4 +1,4 @@
-"""One pass over the database for a whole chunk, where keys cannot be named: SCAN, never KEYS.
+"""SCAN: one pass over the database for a whole chunk, where keys cannot be named. Never KEYS.
 
 Every key is read against the templates here, byte by byte; the server is given at most the literal beginning that they
 share. SCAN returns every key that is there from the beginning of a pass to its end, some of them twice.

@@ -1,4 +1,4 @@
-"""What the data map says about a Redis or Valkey store."""
+"""Data map options of a Redis or Valkey store, and its connection settings."""
 
 from __future__ import annotations
 

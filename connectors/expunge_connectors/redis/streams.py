@@ -1,4 +1,4 @@
-"""Entries of streams that belong to somebody: found by the value of one field, page by page, from either end."""
+"""Streams: a person's entries, found by the value of one field, page by page from either end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S3 and services that speak its protocol: all versions, delete markers and unfinished uploads.
+"""S3 connector (and services that speak its protocol): all versions, delete markers and unfinished uploads.
 
 connector         the contract's verbs
 spec              what the data map says

@@ -1,4 +1,4 @@
-"""One S3 service: requests with retries and translated errors, many at a time, and the service's clock."""
+"""S3 client: requests with retries, translated errors and bounded concurrency, and the service's clock."""
 
 from __future__ import annotations
 

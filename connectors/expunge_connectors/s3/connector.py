@@ -1,4 +1,4 @@
-"""S3: all versions, delete markers and unfinished uploads of exactly named objects, or below a person's prefix."""
+"""S3 connector: versions, delete markers and unfinished uploads of named objects or below a person's prefix."""
 
 from __future__ import annotations
 

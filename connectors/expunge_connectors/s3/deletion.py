@@ -1,4 +1,4 @@
-"""Deletion of versions, delete markers and unfinished uploads: up to 1,000 at a time, each by its own version."""
+"""Deletion: DeleteObjects by version id, up to 1,000 at a time; delete markers; unfinished uploads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A draft of the map for the buckets of an account: shapes of names, as prefixes where a directory is a person's."""
+"""`map draft` of an account's buckets: shapes of names, as prefixes where a directory is a person's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer of S3 means for the run: try again, or somebody must change something. No message is passed on."""
+"""Error translation: S3 errors to transient or terminal ones, without their message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is noticed when the data map is held against live buckets. Reads only.
+"""`check`: compares the data map with live buckets. Read-only.
 
 Services that only resemble S3 answer NotImplemented to some questions: then the matter is unknown, never fine.
 """

@@ -1,4 +1,4 @@
-"""What is there, before: versions by stretches of names, unfinished uploads per collection, locks per version."""
+"""Listing before erasing: versions by range of names, unfinished uploads by collection, locks by version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storage locks: what S3 Object Lock keeps of a version (a retention date, a legal hold), asked of the service.
+"""S3 Object Lock: retention dates and legal holds of versions.
 
 GOVERNANCE is not bypassed: whoever locked the version decides.
 """

@@ -1,4 +1,4 @@
-"""Listing the versions of many names with few requests: names that lie close together share pages.
+"""Range listing: the versions of many names with few LIST requests; neighbouring names share pages.
 
 A request per name is dear when a batch has thousands of them; a page shows up to a thousand versions for the price of
 about a hundred such requests. So the names of a collection are sorted and cut into runs, and a run is listed page by

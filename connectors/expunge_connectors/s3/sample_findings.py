@@ -1,4 +1,4 @@
-"""A sample of every bucket: names that no template of the map names or that are spelt otherwise, unmapped buckets."""
+"""Sample findings (`check --sample`): object names that no template explains, unmapped buckets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data map says about an S3 store."""
+"""Data map options of an S3 store, and its connection settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which keys and prefixes belong to which subject: pure, from the data map and the subjects' keys."""
+"""Targets: keys and prefixes of each subject, from the data map and the subjects' keys. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service said a moment ago and may still be told: how a bucket is set up, never what is in it (ADR 14)."""
+"""TTL cache: bucket settings kept for a minute, never bucket contents (ADR 14)."""
 
 from __future__ import annotations
 

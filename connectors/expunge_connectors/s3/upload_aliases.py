@@ -1,4 +1,4 @@
-"""Whose an unfinished upload is, where a service lists it under another name than it was begun by.
+"""Upload aliases: unfinished uploads that a service lists under another name than they were started with.
 
 SeaweedFS keeps files by paths: it lists the uploads of `/a` and `a//b` as `a` and `a/b`, takes backslashes for slashes,
 and puts U+FFFD where XML has no character. To S3 these are different keys. So what is listed under the other form of a

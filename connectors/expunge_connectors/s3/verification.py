@@ -1,4 +1,4 @@
-"""Finding what is left, after: by other requests than before. A 404 counts only beside a listing of the same bucket.
+"""Verification: finds what is left, by other requests than erasing. A 404 counts only beside a listing of the bucket.
 
 Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through listings of versions, whose
 entries are looked at one by one again. Whatever any of these shows is there. A listing that several keys share is

@@ -1,4 +1,4 @@
-"""What is there below the names of a subject, and what is to become of each version: pure rules.
+"""Version rules: which versions below a subject's names are due, retained or newer. Pure.
 
 A *record* is a version that is not a delete marker, a delete marker with no version left below it, or an unfinished
 multipart upload (its parts are stored). Delete markers above versions are no records, but go with them.

@@ -1,4 +1,4 @@
-"""Backup copies in S3: every version below a prefix, when it ends, and what stands in its way. Reads only.
+"""Backup copies in S3: every version below a prefix, when it expires, and what prevents that. Read-only.
 
 connector         the contract of backup places
 spec              what the data map says

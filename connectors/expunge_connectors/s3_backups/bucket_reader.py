@@ -1,4 +1,4 @@
-"""The bucket reader: bucket state, versions below a prefix, and what keeps each. Reads only.
+"""Bucket reader: bucket settings, versions below a prefix, and their locks. Read-only.
 
 What may not be read is unknown (None), which is not the same as absent.
 """

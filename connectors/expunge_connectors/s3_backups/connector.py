@@ -1,4 +1,4 @@
-"""Backup copies in S3: every version below a prefix, with its end or what stands in its way. Reads only."""
+"""S3 backup connector: every version below a prefix, when it expires, and what prevents that. Read-only."""
 
 from __future__ import annotations
 

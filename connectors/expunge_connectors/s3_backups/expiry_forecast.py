@@ -1,4 +1,4 @@
-"""When S3 removes a version: pure rules.
+"""Expiry forecast: when S3 removes a version, by lifecycle rules, locks and replication. Pure.
 
 Sources: Amazon S3 User Guide, "Lifecycle configuration elements" and "Setting lifecycle configuration on a bucket"
 (rounding: "to the next day midnight UTC"; 2014-01-15 10:30 + 3 days -> 2014-01-19 00:00), "Conflicts in lifecycle

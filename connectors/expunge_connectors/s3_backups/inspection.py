@@ -1,4 +1,4 @@
-"""What is noticed when a declared backup place is held against the live bucket. Reads only."""
+"""`check`: compares a declared backup place with the live bucket. Read-only."""
 
 from __future__ import annotations
 

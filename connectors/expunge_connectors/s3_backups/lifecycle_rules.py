@@ -1,4 +1,4 @@
-"""Lifecycle rules as GetBucketLifecycleConfiguration answers them, and which objects they match. Pure."""
+"""Lifecycle rules, parsed from GetBucketLifecycleConfiguration, and which objects they match. Pure."""
 
 from __future__ import annotations
 

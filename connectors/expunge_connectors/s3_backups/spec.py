@@ -1,4 +1,4 @@
-"""What the data map says about a place in S3 where backup copies are kept."""
+"""Data map options of a backup place in S3."""
 
 from __future__ import annotations
 

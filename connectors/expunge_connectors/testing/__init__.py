@@ -1,4 +1,4 @@
-"""The contract as tests: subclass these classes, give them a fixture `harness`, and pytest shows what is missing.
+"""Contract test suite: subclass these classes and give them a fixture `harness`; pytest shows what is missing.
 
     class TestMyStore(StoreContract, CutoffContract):
         @pytest.fixture

@@ -1,4 +1,4 @@
-"""The contract of backup places, as tests."""
+"""Contract tests of backup connectors."""
 
 from __future__ import annotations
 

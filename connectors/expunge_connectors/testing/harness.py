@@ -1,4 +1,4 @@
-"""What an author supplies so that the contract suite can run on a connector."""
+"""Test harness: what an author supplies so that the contract suite can run on a connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Further tests, for stores that yield keys, know creation times, or hold logs."""
+"""Contract tests of optional abilities: yielding keys, creation times, members, logs."""
 
 from __future__ import annotations
 

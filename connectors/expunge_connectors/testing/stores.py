@@ -1,4 +1,4 @@
-"""The contract of every store, as tests."""
+"""Contract tests of every store connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The append-only transparency log of statements.
+"""Append-only transparency log of statements (Merkle tree, C2SP tiles, signed checkpoints).
 
 append_only_log   Log (read), LogWriter (append)
 merkle, tiles     RFC 6962 trees; C2SP tiles

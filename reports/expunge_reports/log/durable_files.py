@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written beside, renamed into place, flushed, and the directories flushed too.
+"""Durable files: written beside, fsynced, renamed into place, and the directories fsynced too.
 
 Many files are placed first and settled together: the file system then writes its journal once, and not for each.
 """

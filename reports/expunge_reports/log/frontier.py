@@ -1,4 +1,4 @@
-"""The growing right edge of a tiled log during one append."""
+"""Frontier: the right edge of the tiled Merkle tree while leaves are appended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

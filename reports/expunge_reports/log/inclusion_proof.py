@@ -1,4 +1,4 @@
-"""The C2SP `.tlog-proof` text format (c2sp.org/tlog-proof): one leaf's place in one checkpointed tree.
+"""Inclusion proofs in the C2SP `.tlog-proof` format (c2sp.org/tlog-proof): one leaf in one checkpointed tree.
 
     c2sp.org/tlog-proof@v1
     index 73894

@@ -1,4 +1,4 @@
-"""The bytes of one log leaf (ADR 1): which statement of which series, by digest alone.
+"""Log leaf (ADR 1): the bytes stored per statement: series, number and digest.
 
 The digest is over the DSSE pre-authentication encoding, so it needs no signature and survives signing again; the leaf
 holds no text, so a receipt can be deleted at the end of its own retention and the log stays whole.

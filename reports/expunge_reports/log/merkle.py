@@ -1,4 +1,4 @@
-"""Merkle trees of RFC 6962 section 2.1 / RFC 9162 section 2.1: roots, proofs and their verification, all pure.
+"""Merkle trees (RFC 6962 section 2.1, RFC 9162 section 2.1): roots, proofs and their verification. Pure.
 
 A tree is seen through `node(level, index)`: the hash of the perfect subtree over the leaves
 `index * 2**level .. (index + 1) * 2**level`. Who stores those hashes, and how, is the caller's business.

@@ -1,4 +1,4 @@
-"""C2SP signed notes and transparency-log checkpoints (c2sp.org/signed-note, /tlog-checkpoint, /tlog-cosignature).
+"""C2SP signed notes and checkpoints of the log (c2sp.org/signed-note, /tlog-checkpoint, /tlog-cosignature).
 
 A note is text, an empty line, and signature lines `— name base64(key id || signature)`. Two kinds of Ed25519 key are
 known: the log's own (type 0x01, signs the text) and a witness's (type 0x04, signs the text with a time before it).

@@ -1,4 +1,4 @@
-"""The C2SP tlog-tiles layout (c2sp.org/tlog-tiles): where hashes and leaves lie, and how to read a tree from there.
+"""C2SP tlog-tiles layout (c2sp.org/tlog-tiles): paths of hashes and leaves, and reading a tree from them.
 
 A tile holds up to 256 hashes of one level; each hash of level L covers 256**L leaves. Entry bundles hold the leaf bytes
 themselves, each behind its length in two bytes.

@@ -1,4 +1,4 @@
-"""A receipt as one plain HTML page: no script, no outside resource, readable by a screen reader and in print.
+"""Receipt page: a receipt as one plain HTML file without scripts or outside resources, accessible and printable.
 
 The modules are the public API; nothing is imported here, so that the glossary costs no template engine.
 

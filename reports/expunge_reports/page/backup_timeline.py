@@ -1,4 +1,4 @@
-"""When each backup copy ends, as a picture: where its bars and months stand. It shows nothing that the table does not.
+"""Backup timeline: geometry of the SVG that shows when each backup copy ends. The table beside it says the same.
 
 The template draws on a field 760 wide, 56 high above the first bar; times stand between 16 and 744.
 """

@@ -1,4 +1,4 @@
-"""Days, times and periods as a reader meets them, whatever the locale of the machine."""
+"""Date formatting: days, times and periods in words, independent of the machine's locale."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the codes of receipts mean to a reader who has never seen one. A code that is not listed stands for itself."""
+"""Glossary: codes of receipts in plain words. An unknown code is shown as it is."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Jinja2 as every page uses it: all text is escaped, a name that is not there is an error, and nothing is loaded.
+"""Jinja2 environment of every page: autoescaped, undefined names are errors, no outside resources.
 
 A page extends `base.html` and takes its parts from `macros.html`. A package with pages of its own has its templates in
 a folder `templates` and names itself to `render`; it finds the shared ones beside them.

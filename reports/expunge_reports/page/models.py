@@ -1,4 +1,4 @@
-"""The forms of bodies and shared documents. A field is the JSON member of its name in camelCase.
+"""Typed models of statement bodies and shared documents; a field is the JSON member of its name in camelCase.
 
 A receipt's signatures say who wrote a body, not that this version of the page knows its form. `read` gives None for
 another form than is declared here, and keeps members that are not declared as `further`: the page shows both

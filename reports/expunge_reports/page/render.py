@@ -1,4 +1,4 @@
-"""The receipt page."""
+"""Renders the receipt page from a verdict and the shared documents."""
 
 from collections.abc import Mapping
 

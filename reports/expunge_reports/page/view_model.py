@@ -1,4 +1,4 @@
-"""What the templates of a receipt show: its statements and the documents they cite, sorted and typed."""
+"""View model of the receipt page: statements and cited documents, sorted and typed for the templates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

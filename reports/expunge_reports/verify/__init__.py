@@ -1,4 +1,4 @@
-"""The offline verifier: a pure function from a receipt and a trust file to a verdict.
+"""Offline verifier: a pure function from a receipt and a trust file to a verdict.
 
 verifier       verify(export, trust, openings, now) -> Verdict
 verdict        Verdict, Reason

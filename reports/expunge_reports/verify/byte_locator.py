@@ -1,4 +1,4 @@
-"""Which part of an export a byte stands in, for bytes that cannot be read at all."""
+"""Byte locator: which part of a receipt export an unreadable byte stands in."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""The offline verifier's command line. It reads files, prints a verdict and opens no connection."""
+"""Command line of the offline verifier. Reads files, prints a verdict, opens no connection."""
 
 import argparse
 import json

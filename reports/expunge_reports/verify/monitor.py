@@ -1,4 +1,4 @@
-"""Reading the public log beside a receipt: was the receipt's history kept, and is a statement being withheld?
+"""Log monitor: checks a receipt against the public log for rewritten history and withheld statements.
 
 An export alone cannot show that its last statements are missing. The log can: each leaf names its series and number.
 What the log held at the export's own checkpoint and the export leaves out is withheld. What came after that checkpoint

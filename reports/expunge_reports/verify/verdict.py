@@ -1,4 +1,4 @@
-"""Verdicts: what the verifier found, with the one reason why an export is not accepted."""
+"""Verdicts: the verifier's result, with the one reason why an export is not accepted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

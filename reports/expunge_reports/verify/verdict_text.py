@@ -1,4 +1,4 @@
-"""A verdict in words and as plain data: what the verifier prints and what a page shows."""
+"""Verdict text: a verdict in words and as plain data, for the verifier's output and the receipt page."""
 
 import re
 from typing import Final

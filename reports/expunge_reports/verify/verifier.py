@@ -1,4 +1,4 @@
-"""The verifier: one pure function from an export, a trust file, openings and a time to a verdict with its reason.
+"""Receipt verifier: a pure function from export, trust file, openings and time to a verdict with its reason.
 
 What is checked, in this order, so that one altered byte is named after the place it stands in:
 

@@ -1,4 +1,4 @@
-"""Calltrack: schema, data map and a deterministic generator of people and records.
+"""Calltrack, an invented company: SQL schema, data map and a deterministic generator of people and records.
 
 company           the whole data set: table by table, key by key, object by object
 account_holders   Calltrack's own customers, with all that belongs to each

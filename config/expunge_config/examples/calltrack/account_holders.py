@@ -1,4 +1,4 @@
-"""Account holders: Calltrack's own customers, with everything that belongs to each of them."""
+"""Account holders: generates Calltrack's own customers with all their records."""
 
 from __future__ import annotations
 

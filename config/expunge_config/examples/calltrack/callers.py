@@ -1,4 +1,4 @@
-"""Callers: people who rang or wrote to a client; their records belong to that client."""
+"""Callers: generates people who called or wrote to a client; their records belong to that client."""
 
 from __future__ import annotations
 

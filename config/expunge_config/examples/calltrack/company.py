@@ -1,4 +1,4 @@
-"""The whole company: everybody, table by table, key by key, object by object, and who is worth showing."""
+"""The complete example data set: every row, Redis entry and S3 object, and people worth showing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a person is: name, e-mail, phone and postal address, computed from a number, so that anyone can be looked up."""
+"""Invented people: name, e-mail, phone and postal address, computed from a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random draws that depend on the seed and the person alone, never on who was drawn before."""
+"""Seeded random draws that depend on the seed and the person alone, not on earlier draws."""
 
 from __future__ import annotations
 

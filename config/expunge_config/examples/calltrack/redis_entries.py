@@ -1,4 +1,4 @@
-"""What Calltrack keeps in Redis: open sessions, caches, who is online, whom each client heard from last."""
+"""Redis entries of the example: sessions, caches, presence, and each client's latest callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row type per table of schema.sql; fields stand in the order of the columns."""
+"""Row types of the example, one per table of schema.sql, with fields in column order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Calltrack keeps in S3: recordings, exports of account holders, and the web server's log."""
+"""S3 objects of the example: recordings, exports of account holders, web server logs."""
 
 from __future__ import annotations
 

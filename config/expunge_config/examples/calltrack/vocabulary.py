@@ -1,4 +1,4 @@
-"""What Calltrack's invented people are called, where they live and what they write.
+"""Word lists of the example: names, clients, streets, towns and texts.
 
 Nobody real is meant. Domains end in `.example` (RFC 2606), addresses on the net come from the documentation ranges
 (RFC 5737, RFC 3849), and phone numbers begin with +49 10, which is never given to a subscriber (carrier selection).

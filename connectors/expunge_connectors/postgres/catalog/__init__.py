@@ -1,4 +1,4 @@
-"""What the live database is.
+"""System catalogue: what the live database says about its tables.
 
 reader               tables, columns and keys from pg_catalog
 cache                the catalogue kept, with a cheap check that it still holds

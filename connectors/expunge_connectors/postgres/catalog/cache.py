@@ -1,4 +1,4 @@
-"""The catalogue, read once and asked in one cheap query whether it is still the same.
+"""Catalogue cache: pg_catalog read once, then revalidated by one cheap query.
 
 Every call needs to know how the tables are built; reading that costs as much as erasing several people. Whether a row
 of the server's catalogue was written since is told by its `xmin`.

@@ -1,4 +1,4 @@
-"""Types under which keys are compared, so that indexes serve and no value is ever refused by the server."""
+"""Key types: the SQL types under which keys are compared, so that indexes are used and no cast fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the live database says about tables: read from pg_catalog, never guessed."""
+"""Catalogue reader: tables, columns, keys and constraints from pg_catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""About how many rows the mapped tables hold: the planner's estimates, partitions and children included."""
+"""Row estimates: the planner's row counts of the mapped tables, partitions and children included."""
 
 from __future__ import annotations
 

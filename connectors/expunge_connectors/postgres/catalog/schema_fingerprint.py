@@ -1,4 +1,4 @@
-"""How the mapped tables are built: taken when they are inspected, held against them before a step relies on it.
+"""Schema fingerprint: detects changes of the mapped tables between inspection and a step that relies on it.
 
 Between an inspection and the last chunk of a batch somebody may swap a table by renaming it, detach a partition, add a
 trigger or a foreign key, or let a policy hide rows. What a step does not meet by itself is met here (ADR 9).

@@ -1,4 +1,4 @@
-"""A draft of the map for a live database: tables linked to a person, likely personal columns, open questions.
+"""`map draft`: a data map proposed from a live database.
 
 store_draft           the draft of a whole database
 table_roles           persons, their dependants, shared tables (pure)

@@ -1,4 +1,4 @@
-"""Likely personal columns, by name and type and by what a sample looks like. Guesses, said as such."""
+"""Column classifier: likely personal columns, guessed from name, type and samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a draft leaves out of a database, and why: notes, and the questions that must be answered all the same. Pure."""
+"""Excluded tables: what a draft leaves out and why, with the questions that remain open. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places in JSON at which most values look like an identifier. A name in a document may itself be somebody's."""
+"""JSON paths whose values mostly look like identifiers; member names that may be a person's are left out."""
 
 from __future__ import annotations
 

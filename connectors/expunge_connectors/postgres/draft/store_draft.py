@@ -1,4 +1,4 @@
-"""A draft of the map for a live database: tables linked to a person, likely personal columns, open questions."""
+"""Store draft: tables linked to a person, likely personal columns, and open questions."""
 
 from __future__ import annotations
 

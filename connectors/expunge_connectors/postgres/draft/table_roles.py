@@ -1,4 +1,4 @@
-"""Roles of tables in a draft: who the persons are, what hangs on them, what is shared, whose it may be. Pure."""
+"""Table roles in a draft: persons and their dependants, shared, log-like and retained tables, controllers. Pure."""
 
 from __future__ import annotations
 

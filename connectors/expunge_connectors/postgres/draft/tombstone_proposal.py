@@ -1,4 +1,4 @@
-"""A tombstone for a person's row, as lines of the map. Pure."""
+"""Tombstone proposal: a tombstone for a person's row, as lines of the data map. Pure."""
 
 from __future__ import annotations
 

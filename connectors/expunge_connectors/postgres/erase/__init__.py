@@ -1,4 +1,4 @@
-"""Deleting and tombstoning rows.
+"""`erase`: deletes and tombstones rows.
 
 deletion             order, transactions, limits
 delete_statements    DELETE and UPDATE that check once more what was found

@@ -1,4 +1,4 @@
-"""Deletions and tombstones, as statements: what is chosen, and the same condition said again of the row as it is then.
+"""DELETE and tombstone UPDATE statements, which check again on the row what it was found by.
 
 The condition is named twice: once to choose at most so many rows, once as the condition of the deletion itself, which
 the server checks again on a row that changed in between.

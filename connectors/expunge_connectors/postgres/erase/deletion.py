@@ -1,4 +1,4 @@
-"""Erase: children before parents, persons last, in transactions of bounded size, from the keys alone."""
+"""Deletion: children before parents, persons last, in transactions of bounded size."""
 
 from __future__ import annotations
 

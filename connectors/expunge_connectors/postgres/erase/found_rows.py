@@ -1,4 +1,4 @@
-"""Found rows: by what each was found, kept beside it, so that the statement that erases it can say the same again.
+"""Found rows: a temporary table of rows with the values they matched, compared again when they are erased.
 
 The deletion compares the row, as it is when it is reached, with what stood in it when it was found. These are plain
 comparisons of two rows: the planner has no subquery to charge for at every look-up (it would read whole tables

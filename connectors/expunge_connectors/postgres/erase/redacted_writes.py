@@ -1,4 +1,4 @@
-"""Writing statements, so carried out that the server's log says nothing of a row if it refuses one (law 5).
+"""Redacted writes: statements whose errors put no value of a row into the server's log (law 5).
 
 A refusal quotes what it refuses: `Key (email)=(…) already exists`, `Failing row contains (…)`, and whatever a trigger
 raises. An error that PL/pgSQL catches is not logged; the one raised in its place has the same SQLSTATE and names

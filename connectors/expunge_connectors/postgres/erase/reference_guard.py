@@ -1,4 +1,4 @@
-"""Who points to rows that should go, in SQL."""
+"""Reference guard: SQL for rows that stay but reference rows about to be deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only the request's rows change (laws 2 and 3), by triggers, rules and foreign keys of the operator's as well.
+"""Side-effect guard: rolls back when triggers, rules or cascades change other rows (laws 2 and 3).
 
 What a trigger function does cannot be read off its source. So the server's own counters of the transaction are held
 against what our statements report: a row more, in whatever table, and the transaction is rolled back. It is no matter

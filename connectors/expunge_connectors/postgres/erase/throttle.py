@@ -1,4 +1,4 @@
-"""Throttle: make room for the database's own users, by smaller transactions and rests between them.
+"""Throttle (AIMD backpressure): smaller transactions and pauses while the database's own sessions are blocked.
 
 As senders in a crowded network do: much less at the first sign that others suffer, and back in smaller steps when there
 is none. It never comes to a stand, so that every erasure ends, and however bad it is nothing of it is left out.

@@ -1,4 +1,4 @@
-"""`check`: the data map held against the live database. Reads only; every finding says what to do.
+"""`check`: compares the data map with the live database. Read-only; every finding has a remedy.
 
 Each module but the first three gives the findings of its subject.
 

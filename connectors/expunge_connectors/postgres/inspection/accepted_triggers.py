@@ -1,4 +1,4 @@
-"""Accepted triggers (`triggers_ok`): whether the role may do what they do, where they run with its rights.
+"""Accepted triggers (`triggers_ok`): whether the role has the privileges that their functions need.
 
 What a function needs exactly cannot be known: which columns, what it reads, what a function that it calls does and with
 whose rights. Seen is a role that may not write at all what the map says is written.

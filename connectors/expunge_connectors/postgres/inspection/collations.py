@@ -1,4 +1,4 @@
-"""Collations: do the columns by which rows are found tell every text from every other, and can they be compared?"""
+"""Collations of compared columns: deterministic, and alike on both sides of a comparison."""
 
 from __future__ import annotations
 

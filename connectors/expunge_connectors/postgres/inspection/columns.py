@@ -1,4 +1,4 @@
-"""Tables, columns, keys and types: does what the map names exist, and does it fit."""
+"""Mapped tables, columns, keys and types: whether they exist and fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an inspection looks at."""
+"""Inspection context: map, catalogue and connection that every check works on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the map says to hold no personal data: is it there, and does the map say otherwise elsewhere?"""
+"""Declared unmapped places (`unmapped_ok`): whether they exist and the map does not name them elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of mapped rows that the database itself keeps or hands on, and data that no collection can reach."""
+"""Derived copies: materialised views, publications, replication slots, foreign tables, large objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign keys: who points to what will be deleted, and what the database would do to them by itself."""
+"""Foreign keys to rows that will be deleted, and what their CASCADE, SET NULL or SET DEFAULT would do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links: could they lead to a stranger's row, and do they lead to the person's own?"""
+"""Links (`found_by`): whether they could lead to a stranger's row, and do lead to the person's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Indexes: without them a request scans whole tables, and so does every deletion of a row that others may point to."""
+"""Missing indexes: without them a request, or each deletion of a referenced row, scans whole tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inheritance, partitions included: a table that is a part of two collections has rows of both."""
+"""Inheritance and partitions: a table that is part of two collections has rows of both."""
 
 from __future__ import annotations
 

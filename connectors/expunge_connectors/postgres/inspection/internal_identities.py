@@ -1,4 +1,4 @@
-"""Internal identities: does one value, a session's token or an object's key, belong to one person's rows only?
+"""Internal identities (session tokens, object keys): whether each value belongs to one person's rows only.
 
 What other stores hold under such a value goes with whoever's row yields it (law 2).
 """

@@ -1,4 +1,4 @@
-"""Owner columns: has each member one spelling there?"""
+"""Owner columns: whether each member has exactly one spelling there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Privileges: enough for the map's decisions, and no more; row-level security that hides rows."""
+"""Privileges (GRANTs): too few, too many, and row-level security that hides rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample findings: samples of unmapped tables and columns, searched for what looks like an identifier."""
+"""Sample findings (`check --sample`): likely identifiers in unmapped tables and columns."""
 
 from __future__ import annotations
 

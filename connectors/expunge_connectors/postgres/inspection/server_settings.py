@@ -1,4 +1,4 @@
-"""Settings of the server: can we work on it, and what does it record that no request can erase."""
+"""Server settings: version, encoding, read-only mode, and logging that would record values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of tables: a bounded number of rows, searched by the server. What comes back are numbers, never values."""
+"""Table sampling: a bounded number of rows, searched by the server. Returns counts, never values."""
 
 from __future__ import annotations
 

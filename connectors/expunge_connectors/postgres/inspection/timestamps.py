@@ -1,4 +1,4 @@
-"""Timestamps without a zone: read as UTC, whatever the zone of the sessions that fill them."""
+"""Timestamps without time zone: read as UTC, whatever the zone of the sessions that write them."""
 
 from __future__ import annotations
 

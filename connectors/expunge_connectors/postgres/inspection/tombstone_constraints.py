@@ -1,4 +1,4 @@
-"""Tombstones against the table's constraints: CHECK, UNIQUE, foreign keys, generated columns, and what they leave.
+"""Tombstones against constraints: CHECK, UNIQUE, foreign keys, generated columns.
 
 When a constraint refuses an UPDATE, the server quotes the row in its own log: so it is tried here first, by reading.
 """

@@ -1,4 +1,4 @@
-"""A tombstone tried by reading: on live rows, and on paper rows that nobody has. Only booleans come back."""
+"""Tombstone dry run: evaluates a tombstone by SELECT on live and on invented rows. Returns booleans only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tombstones: can they be computed from the primary key alone, again and again, and does the column take them."""
+"""Tombstone expressions: computable from the primary key alone, idempotent, and of the column's type."""
 
 from __future__ import annotations
 

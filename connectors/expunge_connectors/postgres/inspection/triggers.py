@@ -1,4 +1,4 @@
-"""What the database does by itself when rows are written: triggers, rules, event triggers.
+"""Triggers, rules and event triggers that run when rows are written.
 
 A function's source is read as text, so what it composes at run time (EXECUTE), or what a function that it calls does,
 is not seen: every trigger is reported, those whose source names a table besides. What happens all the same is seen in

@@ -1,4 +1,4 @@
-"""Columns that look like a person's id although no foreign key and no link says so. Names are evidence, not proof."""
+"""Unmapped columns that look like a person's id although no foreign key or link says so. Evidence, not proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unnormalised values: can a value stand in a column in another form than the one that is compared (ADR 16)?"""
+"""Unnormalised values: whether a column can hold a value in another form than the one compared (ADR 16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of the map bound to the catalogue: which column is compared with which keys, what happens to a row."""
+"""Bound tables: tables of the map with their live columns: which keys are compared, what happens to a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasure order: what may be erased, children before parents."""
+"""Erasure order: the allowed actions per table, children before parents."""
 
 from __future__ import annotations
 

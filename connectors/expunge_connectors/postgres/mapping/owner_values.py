@@ -1,4 +1,4 @@
-"""Owners: how a column spells the members of a controller, for the side that erases (`verify.owner_check` verifies).
+"""Owner values: how a column spells a controller's members, for erasing (`verify.owner_check` is for verifying).
 
 Members are compared as texts, everywhere: in receipts, in names of objects, in who may do what. A type with one text a
 value agrees with that, and of another spelling nothing would be found. What is no label of an enum, in whatever case,

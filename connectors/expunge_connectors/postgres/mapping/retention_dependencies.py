@@ -1,4 +1,4 @@
-"""Retention dependencies: rows that stay because rows that refer to them stay. Pure, over live foreign keys."""
+"""Retention dependencies: rows that stay because rows that reference them stay. Pure, over live foreign keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Building blocks of the statements of the erasing side. The verifying side (`verify`) imports none of them.
+"""SQL building blocks of resolving, counting and erasing. The verifying side (`verify`) imports none of them.
 
 key_staging      keys of a chunk in temporary tables
 subject_search   finding the rows of a chunk

@@ -1,8 +1,8 @@
-"""A combined query: the searches of a few keys, and what is asked of the rows found, in one statement.
+"""Combined query: for few keys, all searches and what is asked of the rows found, in one SQL statement.
 
 To make a table of found rows takes the server longer than to find the rows of one person. So for few keys such a table
 is a common table expression, those that lead first, and what is asked of each collection follows: read it from the top.
-Rows of many keys stand in tables of their own, for the planner must know how many there are (see `search`).
+Rows of many keys stand in tables of their own, for the planner must know how many there are (see `subject_search`).
 """
 
 from __future__ import annotations

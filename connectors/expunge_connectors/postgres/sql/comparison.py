@@ -1,4 +1,4 @@
-"""Comparison of rows with rows, and what stands in them with keys, in SQL."""
+"""Comparison in SQL: row identity, and columns compared with keys."""
 
 from __future__ import annotations
 

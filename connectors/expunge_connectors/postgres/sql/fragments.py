@@ -1,4 +1,4 @@
-"""Pieces of SQL that several statements are made of."""
+"""SQL fragments that several statements share."""
 
 from __future__ import annotations
 

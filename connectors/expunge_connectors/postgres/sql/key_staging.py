@@ -1,4 +1,4 @@
-"""The keys of a chunk, in temporary tables of one transaction.
+"""Key staging: the keys of a chunk in temporary tables of one transaction, loaded by COPY.
 
 Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. Each namespace has a
 table of its own, or, where there are few keys, columns of its own in one table, typed as what it is compared with. The

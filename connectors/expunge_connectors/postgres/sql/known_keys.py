@@ -1,4 +1,4 @@
-"""Known keys: whether the keys that a row gives are among those that were resolved, in SQL."""
+"""Known keys: SQL condition that the keys a row yields are already resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row conditions: what a row must be to be a record of the request, and not kept, in SQL."""
+"""Row conditions in SQL: in scope, requested, retained."""
 
 from __future__ import annotations
 

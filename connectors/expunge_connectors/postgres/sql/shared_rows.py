@@ -1,4 +1,4 @@
-"""Shared rows: who else points to one, in SQL. A shared row goes with the last row that points to it."""
+"""Shared rows in SQL: who else references one. A shared row goes with the last row that references it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are to be one person's: looked at all the same, before anything elsewhere goes by one (law 2).
+"""Shared values: checks that a value which must be one person's is, before other places go by it (law 2).
 
 Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
 column is unique for itself.

@@ -1,10 +1,10 @@
-"""Subject search: which rows the keys of a chunk lead to, in SQL. The side that resolves, counts and erases.
+"""Subject search: SQL from the keys of a chunk to its rows, for resolving, counting and erasing.
 
 The vocabulary of the statements: `k` is where a link comes from (a staged key, or a row found before), `t` a row of the
 table at work, `v` a value inside such a row, `f` a row found, `o` a row of a table that leads to a shared row.
 
 Rows that lead on, or are looked at more than once, are kept in a table of found rows (a temporary one, or a common
-table expression: see `bundle`), which has at least the columns
+table expression: see `combined_query`), which has at least the columns
 number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that lead on) and leads (they may be
 followed). Verification has statements of its own.
 """

@@ -1,4 +1,4 @@
-"""Tombstones in SQL: what a row is given instead of its values, and whether it has it already.
+"""Tombstones in SQL: the values that replace a row's own, and the test whether it has them already.
 
 For the side that counts and erases; verification has statements of its own.
 """

@@ -1,4 +1,4 @@
-"""Verification by statements of its own. Imports nothing of `sql`, `erase` or `mapping` (law 1).
+"""`verify`, by statements of its own. Imports nothing of `sql`, `erase` or `mapping` (law 1).
 
 verifier             `verify`
 verification_query   the independent counting statement

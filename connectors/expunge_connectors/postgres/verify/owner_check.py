@@ -1,4 +1,4 @@
-"""Whether the member of a request can stand in a column as it is given: for verification alone (law 1)."""
+"""Owner check of the verifying side (law 1): whether a member is a valid value of an owner column."""
 
 from __future__ import annotations
 

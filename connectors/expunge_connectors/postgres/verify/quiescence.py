@@ -1,4 +1,4 @@
-"""Quiescence: whoever began before the cutoff has ended, so that nothing older than the cutoff is yet to appear."""
+"""Quiescence: waits for transactions that began before the cutoff, prepared ones too, to end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declared replicas: hot standbys of the same server. Nothing is written to them; verification asks each as well.
+"""Declared replicas (hot standbys): read-only, each verified as well, after its replication lag.
 
 A standby takes no temporary table, so the keys cannot come by COPY. They are bound as parameters, in transactions that
 begin by making sure that the standby writes no parameters down (law 5).

@@ -1,4 +1,4 @@
-"""The verification query: one statement from keys as text to rows, sharing nothing with those that erased (law 1).
+"""Verification query: one counting statement from keys to rows, independent of those that erased (law 1).
 
 It has one common table expression a collection, from the keys to the rows: read it from the top. In the statement `a`
 is a key that was asked for, `p` a row that leads on, `r` a row of the table, `q` a row that leads to a shared one.

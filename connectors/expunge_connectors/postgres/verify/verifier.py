@@ -1,4 +1,4 @@
-"""Verify: count again by a statement that shares nothing with those that erased (see `verification_query`).
+"""`verify`: counts again by a statement independent of those that erased (see `verification_query`).
 
 The erasing side stages typed keys and goes from collection to collection. Here the keys stand as text in one table, as
 they were given, and one statement starts from there.
