@@ -33,7 +33,7 @@ from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping import retention_dependencies
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore, linked_namespaces, mapped_store, store_spec
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, bound_store, linked_namespaces, store_spec
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
@@ -77,7 +77,7 @@ class PostgresStore:
         self._settings = connection
         self._connections = Connections(name, connection)
         self._catalogue = CachedCatalog(table.table for table in self._map.collections.values())
-        self._last_mapped: tuple[Catalogue, Scope, MappedStore] | None = None
+        self._last_mapped: tuple[Catalogue, Scope, BoundStore] | None = None
         self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
         self._replicas = Replicas(name, connection)
         self._foreground = LoadMonitor(connection.busy_sessions)
@@ -267,11 +267,11 @@ class PostgresStore:
         ):
             raise schema_fingerprint.changed(self.name, differences)
 
-    def _mapped(self, connection: Connection, scope: Scope) -> MappedStore:
+    def _mapped(self, connection: Connection, scope: Scope) -> BoundStore:
         live = self._catalogue.read(connection)
         last = self._last_mapped
         if last is None or last[0] is not live or last[1] != scope:
-            last = self._last_mapped = live, scope, mapped_store(self.name, self._data_map, live, scope)
+            last = self._last_mapped = live, scope, bound_store(self.name, self._data_map, live, scope)
         return last[2]
 
     def _reading(self, work: Callable[[Connection], T]) -> T:

@@ -12,7 +12,7 @@ from psycopg import sql
 from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
@@ -32,14 +32,14 @@ from expunge_connectors.postgres.table_probe import probe
 
 
 def count(
-    connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
 ) -> Counts:
     """Tallies of every collection in the scope, zeros included."""
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
     nothing = dict.fromkeys(store.scoped, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
-    combined = answers(search, "count", partial(_bundled, search)) if search.staged.few and store.scoped else None
+    combined = answers(search, "count", partial(_combined, search)) if search.staged.few and store.scoped else None
     seen: dict[tuple[int, int, int, date | None, str | None], RecordCounts] = {}  # there are few different ones
     for name, number, due, retained, newer, until in _one_by_one(search) if combined is None else combined:
         shared = retained and store.scoped[name].spec.sharing is not None
@@ -50,14 +50,14 @@ def count(
     return tallies
 
 
-def _bundled(search: Search) -> sql.Composed:
-    bundle = CombinedQuery.of(search)
+def _combined(search: Search) -> sql.Composed:
+    combined = CombinedQuery.of(search)
     for mapped in search.store.scoped.values():
-        ways = search_paths(bundle.search, mapped.selecting)
-        if ways and mapped.leads:
-            bundle.keep(mapped, _found(bundle.search, mapped, ways))
-        bundle.add(_statement(bundle.search, mapped, ways))
-    return bundle.statement()
+        paths = search_paths(combined.search, mapped.selecting)
+        if paths and mapped.leads:
+            combined.keep(mapped, _found(combined.search, mapped, paths))
+        combined.add(_statement(combined.search, mapped, paths))
+    return combined.statement()
 
 
 def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
@@ -65,13 +65,13 @@ def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
     unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            ways = search_paths(search, mapped.selecting)
-            if not ways:
+            paths = search_paths(search, mapped.selecting)
+            if not paths:
                 unread[mapped.name] = mapped.table.identifier
                 continue
             if mapped.leads:
-                search.keep("count", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
-            statement = search.phrase(("count", mapped.name), partial(_statement, search, mapped, ways))
+                search.keep("count", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
+            statement = search.compiled(("count", mapped.name), partial(_statement, search, mapped, paths))
             yield from connection.execute(statement).fetchall()
     with translated(store.name):
         probe(connection, store.name, unread)
@@ -89,16 +89,16 @@ _STATEMENT = sql.SQL(
 _NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date FROM {} WHERE false")
 
 
-def _statement(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
+def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
-    if not ways:
+    if not paths:
         return _NOTHING.format(name, mapped.table.identifier)
     if mapped.leads:
         return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
-    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, ways)))
+    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, paths)))
 
 
-def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
+def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
     stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
@@ -113,10 +113,10 @@ def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sq
         )
 
     selects = []
-    for way in ways:
-        asked = _asked(search, mapped, way.link)
-        selects.append(joined(mapped, way, facts(asked, asked if way.link in mapped.erasing else FALSE)))
-    if len(selects) == 1 and not mapped.own and ways[0].once:
+    for path in paths:
+        asked = _asked(search, mapped, path.link)
+        selects.append(joined(mapped, path, facts(asked, asked if path.link in mapped.erasing else FALSE)))
+    if len(selects) == 1 and not mapped.own and paths[0].once:
         return selects[0]
     same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
     merged = sql.SQL(
@@ -133,7 +133,7 @@ def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sq
         sql.SQL(" UNION ").join(selects),
         facts(TRUE, TRUE),
         mapped.table.identifier,
-        or_(*(join_condition(way, "t") for way in below)),
+        or_(*(join_condition(path, "t") for path in below)),
         and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
         merged.format(same=same, found=sql.SQL("every")),
     )

@@ -15,7 +15,7 @@ from expunge_connectors.contract import DiscoveredKey, Scope, Subject, SubjectKe
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore, OutgoingKey
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable, OutgoingKey
 from expunge_connectors.postgres.sql import key_staging, shared_values
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import (
@@ -42,7 +42,7 @@ from expunge_connectors.postgres.table_probe import probe
 
 
 def resolve(
-    connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None
 ) -> list[DiscoveredKey]:
     """Declared yields, and the internal keys that are needed, of every row linked to these keys.
 
@@ -61,37 +61,37 @@ def resolve(
     known = _Keys()
     rows = None
     if search.staged.few and not any(map(shared_values.is_declared_unique, store.scoped.values())):
-        rows = answers(search, "resolve", partial(_bundled, search, reporting, leads_on))
+        rows = answers(search, "resolve", partial(_combined, search, reporting, leads_on))
     if rows is None:
         return list(_one_by_one(search, reporting, leads_on, known))
     made = {name: known.made(store.scoped[name]) for name in reporting}
     return [one for name, *row in rows for one in _yields(name, made[name], row, known)]
 
 
-def _bundled(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
+def _combined(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
     """Every collection's yields in one statement; a value in it is an array, as those with several values are."""
-    bundle = CombinedQuery.of(search)
+    combined = CombinedQuery.of(search)
     width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
     for mapped in search.store.scoped.values():
         name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
-        ways = search_paths(bundle.search, mapped.links) if mapped.name in reporting | leads_on else []
-        if ways and (mapped.name in leads_on or mapped.own):
-            bundle.keep(mapped, _found(bundle.search, mapped, ways))
-        if ways and mapped.name in reporting:
+        paths = search_paths(combined.search, mapped.links) if mapped.name in reporting | leads_on else []
+        if paths and (mapped.name in leads_on or mapped.own):
+            combined.keep(mapped, _found(combined.search, mapped, paths))
+        if paths and mapped.name in reporting:
             several = [source.several for source, _ in mapped.yields.values()] + [False] * len(_reported(mapped))
             values_ = [
                 sql.SQL("{}::text[]" if one else "ARRAY[{}]::text[]").format(value)
                 for one, value in zip(several, _wanted(mapped), strict=True)
             ]
             padding = [sql.SQL("NULL::text[]")] * (width - len(values_))
-            rows = _rows(bundle.search, mapped, ways)
-            bundle.add(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows))
+            rows = _rows(combined.search, mapped, paths)
+            combined.add(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows))
         else:
             # Of no row: a table that may not be read is not one that says nothing.
             nothing = [sql.SQL("NULL::text[]")] * width
             empty = sql.SQL("SELECT {}, NULL::integer, NULL::text, NULL::text, {} FROM {} WHERE false")
-            bundle.add(empty.format(name, comma_list(*nothing), mapped.table.identifier))
-    return bundle.statement()
+            combined.add(empty.format(name, comma_list(*nothing), mapped.table.identifier))
+    return combined.statement()
 
 
 def _one_by_one(
@@ -101,19 +101,19 @@ def _one_by_one(
     unread: dict[str, sql.Identifier] = {}
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
-            ways = search_paths(search, mapped.links)
-            if not ways or mapped.name not in reporting | leads_on:
+            paths = search_paths(search, mapped.links)
+            if not paths or mapped.name not in reporting | leads_on:
                 unread[mapped.name] = mapped.table.identifier
                 continue
             if mapped.name in leads_on or mapped.own or shared_values.is_declared_unique(mapped):
-                search.keep("resolve", mapped, partial(_found, search, mapped, ways), partial(_columns, mapped))
+                search.keep("resolve", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
             if mapped.name in reporting and search.found.get(mapped.name) != 0:
-                yield from _discovered(search, mapped, ways, known)
+                yield from _discovered(search, mapped, paths, known)
     with translated(store.name):
         probe(search.connection, store.name, unread)
 
 
-def _leading_to(store: MappedStore) -> dict[str, list[str]]:
+def _leading_to(store: BoundStore) -> dict[str, list[str]]:
     """Collection -> the collections that lead to it."""
     return {
         name: [link.of[0] for link in mapped.links if link.of is not None and link.of[0] in store.scoped]
@@ -140,16 +140,16 @@ def _columns(mapped: BoundTable) -> sql.Composed:
     return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
 
 
-def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
+def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """The rows found, with what they declare and the key that led there."""
     selects = [
         joined(
             mapped,
-            way,
-            _facts(mapped, *_origin(way), TRUE if way.link in mapped.erasing else FALSE, _nominated(way)),
-            requested(mapped, way.link, "t", search.cutoff),
+            path,
+            _facts(mapped, *_origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
+            requested(mapped, path.link, "t", search.cutoff),
         )
-        for way in ways
+        for path in paths
     ]
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
@@ -161,7 +161,7 @@ def _found(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sq
         sql.SQL(" UNION ").join(selects),
         _facts(mapped, *_origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
-        or_(*(join_condition(way, "t") for way in below)),
+        or_(*(join_condition(path, "t") for path in below)),
         and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
         sql.SQL("SELECT * FROM every"),
     )
@@ -181,19 +181,19 @@ def _facts(
     )
 
 
-def _origin(way: SearchPath) -> tuple[sql.Composable, sql.Composable]:
+def _origin(path: SearchPath) -> tuple[sql.Composable, sql.Composable]:
     """By and via: the namespace and the value of the last key on the way that is reported."""
-    values = [column("k", name) for name in way.columns]
-    if way.lead is None:
-        return sql.SQL("{}::text").format(sql.Literal(way.link.namespace)), _one_value(values)
-    feed = next(one for one in way.lead.feeds if one.namespace == way.link.namespace)
+    values = [column("k", name) for name in path.columns]
+    if path.lead is None:
+        return sql.SQL("{}::text").format(sql.Literal(path.link.namespace)), _one_value(values)
+    feed = next(one for one in path.lead.feeds if one.namespace == path.link.namespace)
     if feed.needed:
         return sql.SQL("{}::text").format(sql.Literal(feed.namespace)), _one_value(values)
     return sql.SQL("k.by"), sql.SQL("k.via")
 
 
-def _nominated(way: SearchPath) -> sql.Composable:
-    return FALSE if way.link.sure else TRUE
+def _nominated(path: SearchPath) -> sql.Composable:
+    return FALSE if path.link.sure else TRUE
 
 
 def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
@@ -206,9 +206,9 @@ def _one_value(values: Sequence[sql.Composable]) -> sql.Composed:
 
 
 def _discovered(
-    search: Search, mapped: BoundTable, ways: Sequence[SearchPath], known: _Keys
+    search: Search, mapped: BoundTable, paths: Sequence[SearchPath], known: _Keys
 ) -> Iterator[DiscoveredKey]:
-    statement = search.phrase(("told", mapped.name), partial(_statement, search, mapped, ways))
+    statement = search.compiled(("discovered", mapped.name), partial(_statement, search, mapped, paths))
     shared = shared_values.shared(search, mapped)
     made = known.made(mapped)
     for row in search.connection.execute(statement).fetchall():
@@ -233,19 +233,19 @@ def _yields(
                 yield DiscoveredKey(number, origin, name, key)
 
 
-def _statement(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composed:
+def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """What the rows found say: those kept, or those that the ways lead to."""
-    return _DISTINCT.format(comma_list(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, ways))
+    return _DISTINCT.format(comma_list(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, paths))
 
 
 _ORIGIN = (raw("f.number"), raw("f.by"), raw("f.via"))
 _DISTINCT = sql.SQL("SELECT DISTINCT {} FROM {} AS f")
 
 
-def _rows(search: Search, mapped: BoundTable, ways: Sequence[SearchPath]) -> sql.Composable:
+def _rows(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composable:
     if mapped.name in search.found:
         return search.table(mapped.name)
-    return sql.SQL("({})").format(_found(search, mapped, ways))
+    return sql.SQL("({})").format(_found(search, mapped, paths))
 
 
 def _wanted(mapped: BoundTable) -> Iterator[sql.Composable]:

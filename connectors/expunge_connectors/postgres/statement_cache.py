@@ -64,19 +64,19 @@ class CompiledStatement(sql.Composed):
 
 
 class StatementCache:
-    """The phrases of one map, catalogue and scope. Safe to use from several threads: at worst one is made twice."""
+    """The statements of one map, catalogue and scope. Safe to use from several threads: at worst one is made twice."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[_Part, ...]] = {}
 
-    def phrase(
+    def compiled(
         self,
         key: Hashable,
         compose: Callable[[], sql.Composable],
         given: Mapping[str, Value],
         context: AdaptContext,
     ) -> CompiledStatement:
-        """The phrase of that key.
+        """The statement of that key.
 
         Args:
             key: Everything that decides how it reads, but for the blanks.

@@ -21,28 +21,28 @@ def composed(cutoff: datetime, limit: int) -> sql.Composed:
     )
 
 
-def of(phrases: StatementCache, key: str, cutoff: datetime, limit: int, asked: list[str]) -> CompiledStatement:
+def of(statements: StatementCache, key: str, cutoff: datetime, limit: int, asked: list[str]) -> CompiledStatement:
     def compose() -> sql.Composed:
         asked.append(key)
         return composed(cutoff, limit)
 
-    return phrases.phrase(key, compose, {"cutoff": cutoff, "limit": limit}, None)  # type: ignore[arg-type]
+    return statements.compiled(key, compose, {"cutoff": cutoff, "limit": limit}, None)  # type: ignore[arg-type]
 
 
 def test_a_phrase_is_put_together_once_and_filled_in_anew() -> None:
-    phrases, asked = StatementCache(), list[str]()
+    statements, asked = StatementCache(), list[str]()
     for cutoff, limit in ((FIRST, 10), (SECOND, 7)):
-        assert of(phrases, "one", cutoff, limit, asked).as_string() == composed(cutoff, limit).as_string()
+        assert of(statements, "one", cutoff, limit, asked).as_string() == composed(cutoff, limit).as_string()
     assert asked == ["one"]
-    of(phrases, "other", FIRST, 10, asked)
+    of(statements, "other", FIRST, 10, asked)
     assert asked == ["one", "other"]
 
 
 def test_a_phrase_within_another_keeps_its_blanks() -> None:
-    phrases, asked = StatementCache(), list[str]()
+    statements, asked = StatementCache(), list[str]()
     for cutoff in (FIRST, SECOND):
-        piece = of(phrases, "piece", cutoff, 1, asked)
-        whole = phrases.phrase(
+        piece = of(statements, "piece", cutoff, 1, asked)
+        whole = statements.compiled(
             "whole",
             lambda piece=piece: sql.SQL("({}) AS x").format(piece),  # type: ignore[misc]
             {"cutoff": cutoff, "limit": 1},
@@ -52,9 +52,9 @@ def test_a_phrase_within_another_keeps_its_blanks() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    phrases, asked = StatementCache(), list[str]()
+    statements, asked = StatementCache(), list[str]()
     for number in range(1001):
-        of(phrases, str(number), FIRST, 1, asked)
-    of(phrases, "1000", FIRST, 1, asked)
-    of(phrases, "0", FIRST, 1, asked)
+        of(statements, str(number), FIRST, 1, asked)
+    of(statements, "1000", FIRST, 1, asked)
+    of(statements, "0", FIRST, 1, asked)
     assert len(asked) == 1002

@@ -19,7 +19,7 @@ from expunge_connectors.postgres.sql.subject_search import Search
 def look(search: Search, mapped: BoundTable) -> None:
     """See whether any row found waits."""
     if mapped.binding or any(feed.needed for feed in mapped.feeds):
-        statement = search.phrase(
+        statement = search.compiled(
             ("waits", mapped.name),
             lambda: sql.SQL("SELECT EXISTS (SELECT FROM {} AS f WHERE f.waits)").format(search.table(mapped.name)),
         )

@@ -26,22 +26,22 @@ from expunge_connectors.postgres.statement_cache import Placeholder
 def delete(
     search: Search,
     mapped: BoundTable,
-    ways: Sequence[SearchPath],
+    paths: Sequence[SearchPath],
     limit: int | None,
     only: sql.Composable = TRUE,
 ) -> sql.Composed:
     """DELETE what is due, at most `limit` rows of it, and of these only what the extra condition allows."""
-    chosen = _chosen(search, mapped, ways, limit, only)
+    chosen = _chosen(search, mapped, paths, limit, only)
     using = sql.SQL("") if chosen.found is None else sql.SQL(" USING {} AS f").format(chosen.found)
     return sql.SQL("DELETE FROM {} AS t{} WHERE {} AND {}").format(
-        mapped.table.identifier, using, chosen.condition, _still(search, mapped, ways, only)
+        mapped.table.identifier, using, chosen.condition, _still(search, mapped, paths, only)
     )
 
 
-def tombstone(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], limit: int | None) -> sql.Composed:
+def tombstone(search: Search, mapped: BoundTable, paths: Sequence[SearchPath], limit: int | None) -> sql.Composed:
     """UPDATE what is due and no tombstone yet."""
     only = sql.SQL("NOT ({})").format(is_tombstone(mapped, "t"))
-    chosen = _chosen(search, mapped, ways, limit, only)
+    chosen = _chosen(search, mapped, paths, limit, only)
     using = sql.SQL("") if chosen.found is None else sql.SQL(" FROM {} AS f").format(chosen.found)
     return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(
         mapped.table.identifier,
@@ -50,7 +50,7 @@ def tombstone(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], li
         ),
         using,
         chosen.condition,
-        _still(search, mapped, ways, only),
+        _still(search, mapped, paths, only),
     )
 
 
@@ -63,7 +63,7 @@ def nothing(mapped: BoundTable) -> sql.Composed:
 
 
 def _chosen(
-    search: Search, mapped: BoundTable, ways: Sequence[SearchPath], limit: int | None, only: sql.Composable
+    search: Search, mapped: BoundTable, paths: Sequence[SearchPath], limit: int | None, only: sql.Composable
 ) -> _Chosen:
     if mapped.name in search.found:
         rows: sql.Composable = search.table(mapped.name)
@@ -88,17 +88,17 @@ def _chosen(
     found = sql.SQL(" UNION ").join(
         joined(
             mapped,
-            way,
+            path,
             sql.SQL("DISTINCT t.ctid"),  # the limit counts rows, and two subjects may share one
-            requested(mapped, way.link, "t", search.cutoff),
+            requested(mapped, path.link, "t", search.cutoff),
             *conditions,
         )
-        for way in ways
+        for path in paths
     )
     return _Chosen(sql.SQL("t.ctid = ANY (ARRAY({}{}))").format(found, bound))
 
 
-def _still(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], only: sql.Composable) -> sql.Composed:
+def _still(search: Search, mapped: BoundTable, paths: Sequence[SearchPath], only: sql.Composable) -> sql.Composed:
     """The same condition, said of the row as it is when the statement reaches it."""
     rest = (
         in_scope(mapped, "t"),
@@ -107,7 +107,7 @@ def _still(search: Search, mapped: BoundTable, ways: Sequence[SearchPath], only:
     )
     if mapped.name in search.found:
         return and_(FoundRows.of(search, mapped).still(), *rest)
-    linked = or_(*(and_(reached(way, "t"), requested(mapped, way.link, "t", search.cutoff)) for way in ways))
+    linked = or_(*(and_(reached(path, "t"), requested(mapped, path.link, "t", search.cutoff)) for path in paths))
     return and_(linked, *rest)
 
 

@@ -24,7 +24,7 @@ from expunge_connectors.postgres.erase.reference_guard import changed_by, lock
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.errors import still_referenced, translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
 from expunge_connectors.postgres.sql import key_staging, shared_values
 from expunge_connectors.postgres.sql.fragments import and_
@@ -79,7 +79,7 @@ class Eraser:
         seconds: How long a transaction may take: after that it is full, whatever it touched.
     """
 
-    store: MappedStore
+    store: BoundStore
     actions: Mapping[str, Action]
     scope: Scope
     cutoff: datetime
@@ -134,7 +134,7 @@ class Eraser:
             with translated(self.store.name, mapped.name):
                 if self._kept_at_hand(mapped):
                     evidence = FoundRows.of(search, mapped)
-                    if evidence.ways:
+                    if evidence.paths:
                         self._keep(search, evidence)
         with translated(self.store.name):
             shared_values.refuse_common(search)
@@ -159,22 +159,22 @@ class Eraser:
         )
 
     def _collection(self, search: Search, mapped: BoundTable, limit: int | None) -> int:
-        ways = search_paths(search, mapped.erasing)
-        if not ways or search.found.get(mapped.name) == 0:
+        paths = search_paths(search, mapped.erasing)
+        if not paths or search.found.get(mapped.name) == 0:
             # A table that may not be written is not one that holds nothing.
-            return execute(search.connection, search.phrase(("nothing", mapped.name), partial(nothing, mapped)))
+            return execute(search.connection, search.compiled(("nothing", mapped.name), partial(nothing, mapped)))
         if mapped.action is Action.TOMBSTONE:
-            compose = partial(tombstone, search, mapped, ways, limit)
+            compose = partial(tombstone, search, mapped, paths, limit)
             return execute(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
         deferred_rows.defer_parents(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
             unowned = unreferenced(self.store, mapped, "t")
-            return execute(search.connection, delete(search, mapped, ways, None, unowned))
+            return execute(search.connection, delete(search, mapped, paths, None, unowned))
         own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
         if (own or mapped.own) and limit is not None and search.found[mapped.name] > limit:
-            return self._leaves_first(search, mapped, ways, own, limit)
-        compose = partial(delete, search, mapped, ways, limit)
+            return self._leaves_first(search, mapped, paths, own, limit)
+        compose = partial(delete, search, mapped, paths, limit)
         return execute(search.connection, _bounded(search, "delete", mapped, compose, limit))
 
     def _circle(self, search: Search, circle: Sequence[BoundTable]) -> int:
@@ -196,11 +196,11 @@ class Eraser:
     def _ask_before(self, search: Search, mapped: BoundTable, circle: Sequence[BoundTable]) -> None:
         cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
         if cascading or mapped.spec.sharing is not None:
-            search.connection.execute(search.phrase(("lock", mapped.name), partial(lock, search, mapped)))
+            search.connection.execute(search.compiled(("lock", mapped.name), partial(lock, search, mapped)))
         self._guard(search, mapped, circle)
 
     def _leaves_first(
-        self, search: Search, mapped: BoundTable, ways: Sequence[SearchPath], own: Sequence[ForeignKey], limit: int
+        self, search: Search, mapped: BoundTable, paths: Sequence[SearchPath], own: Sequence[ForeignKey], limit: int
     ) -> int:
         """Delete from a table that refers to itself, more than the limit allows at once: from the leaves inwards."""
         leaf = and_(
@@ -212,10 +212,10 @@ class Eraser:
         )
         touched = 0
         while touched < limit:
-            gone = execute(search.connection, delete(search, mapped, ways, limit - touched, leaf))
+            gone = execute(search.connection, delete(search, mapped, paths, limit - touched, leaf))
             touched += gone
             if gone == 0:  # they refer to each other in a circle: these go together
-                touched += execute(search.connection, delete(search, mapped, ways, None))
+                touched += execute(search.connection, delete(search, mapped, paths, None))
                 break
         return touched
 
@@ -237,7 +237,7 @@ class Eraser:
                 continue
             if not key.writes_child and (mapped.spec.sharing is not None or key.sound):
                 continue
-            statement = search.phrase(
+            statement = search.compiled(
                 ("changed by", mapped.name, key.name, key.child, tuple(one.name for one in circle)),
                 partial(changed_by, search, mapped, key, children[key.child], circle),
             )
@@ -259,4 +259,4 @@ def _bounded(
 ) -> CompiledStatement:
     """A statement that reads otherwise where more rows were found than the limit allows, or where there is none."""
     beyond = limit is not None and search.found.get(mapped.name, 0) > limit
-    return search.phrase((what, mapped.name, limit is None, beyond), compose, limit)
+    return search.compiled((what, mapped.name, limit is None, beyond), compose, limit)

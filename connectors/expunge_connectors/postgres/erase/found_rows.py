@@ -45,27 +45,27 @@ class FoundRows:
     """Writes the search for one collection's rows, and the condition that they are still what was found.
 
     Attributes:
-        ways: From staged keys, and from rows of other collections.
+        paths: From staged keys, and from rows of other collections.
         own: Within the collection, from a row to those below it.
     """
 
     search: Search
     mapped: BoundTable
-    ways: tuple[SearchPath, ...]
+    paths: tuple[SearchPath, ...]
     own: tuple[SearchPath, ...]
 
     @classmethod
     def of(cls, search: Search, mapped: BoundTable) -> FoundRows:
         """The evidence of a collection whose leads have been searched."""
-        ways = [way for way in search_paths(search, mapped.erasing) if way.lead is not mapped]
-        return cls(search, mapped, tuple(ways), tuple(from_rows(search, link) for link in mapped.own))
+        paths = [path for path in search_paths(search, mapped.erasing) if path.lead is not mapped]
+        return cls(search, mapped, tuple(paths), tuple(from_rows(search, link) for link in mapped.own))
 
     def columns(self) -> sql.Composed:
         """The columns of the table of found rows, for DDL."""
         ddl = [
             f"{name} {kind.ddl}"
-            for way, names in self._compared()
-            for name, kind in zip(names, way.link.types, strict=True)
+            for path, names in self._compared()
+            for name, kind in zip(names, path.link.types, strict=True)
         ]
         ddl += [f"{name} text" for name, _ in self._named()]
         leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
@@ -76,19 +76,19 @@ class FoundRows:
 
     def statement(self) -> sql.Composed:
         """The rows that the ways, and links within the collection from there, lead to."""
-        selects = [joined(self.mapped, way, self._facts(way)) for way in self.ways]
+        selects = [joined(self.mapped, path, self._facts(path)) for path in self.paths]
         if not self.own:
-            if len(selects) == 1 and self.ways[0].once:
+            if len(selects) == 1 and self.paths[0].once:
                 return selects[0]
             return self._once(sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects)))
-        below = [replace(way, table=sql.Identifier("every")) for way in self.own]
+        below = [replace(path, table=sql.Identifier("every")) for path in self.own]
         return sql.SQL(
             "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
         ).format(
             sql.SQL(" UNION ").join(selects),
             self._facts(None),
             self.mapped.table.identifier,
-            or_(*(join_condition(way, "t") for way in below)),
+            or_(*(join_condition(path, "t") for path in below)),
             and_(sql.SQL("k.leads"), in_scope(self.mapped, "t")),
             self._once(sql.SQL("every")),
         )
@@ -124,10 +124,10 @@ class FoundRows:
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
         linked = [
             and_(
-                sql.SQL("({}) IS TRUE").format(matches(way.link, "t", [column("f", name) for name in names])),
-                requested(self.mapped, way.link, "t", self.search.cutoff),
+                sql.SQL("({}) IS TRUE").format(matches(path.link, "t", [column("f", name) for name in names])),
+                requested(self.mapped, path.link, "t", self.search.cutoff),
             )
-            for way, names in self._compared()
+            for path, names in self._compared()
         ]
         same = [sql.SQL("{} IS NOT DISTINCT FROM {}").format(value, column("f", name)) for name, value in self._named()]
         leads = list(self.mapped.leads)
@@ -141,15 +141,15 @@ class FoundRows:
                 ]
         return and_(or_(*linked), *same, *self._inside())
 
-    def _facts(self, path: SearchPath | None) -> sql.Composed:
+    def _facts(self, chosen: SearchPath | None) -> sql.Composed:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
         mapped, search = self.mapped, self.search
         known = keys_known(search, mapped, "t", sql.SQL("k.number"))
-        asked = TRUE if path is None else requested(mapped, path.link, "t", search.cutoff)
+        asked = TRUE if chosen is None else requested(mapped, chosen.link, "t", search.cutoff)
         evidence = []
-        for way, names in self._compared():
-            here = way is path or (path is None and way in self.own)
-            for name, theirs, kind in zip(names, way.columns, way.link.types, strict=True):
+        for path, names in self._compared():
+            here = path is chosen or (chosen is None and path in self.own)
+            for name, theirs, kind in zip(names, path.columns, path.link.types, strict=True):
                 value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
                 evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
@@ -166,8 +166,8 @@ class FoundRows:
 
     def _compared(self) -> Iterator[tuple[SearchPath, Sequence[str]]]:
         """Each way with the names of the columns that hold what it compared."""
-        for at, way in enumerate((*self.ways, *self.own)):
-            yield way, [f"w{at}_{place}" for place in range(len(way.columns))]
+        for at, path in enumerate((*self.paths, *self.own)):
+            yield path, [f"w{at}_{place}" for place in range(len(path.columns))]
 
     def _named(self) -> Iterator[tuple[str, sql.Composed]]:
         """b0, b1, … with the identities that a row `t` names in a column of their own."""

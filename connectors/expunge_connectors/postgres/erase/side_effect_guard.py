@@ -18,7 +18,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase.redacted_writes import check_constraints
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundTable, MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 
 # One row a table that was written, and at least one row, so that the switch of the counters is always told.
 # `gone`: tables that this transaction can see no more and holds a lock on that shuts everybody out: it dropped them.
@@ -137,14 +137,14 @@ class SideEffectGuard:
     Kept and compared: the server's counters may still hold what the session did before (a pooler's other clients).
     """
 
-    store: MappedStore
+    store: BoundStore
     others: Callable[[], AbstractContextManager[Connection]]
     before: Mapping[int, _Table]
     ours: list[_Ours] = field(default_factory=list)
 
     @classmethod
     def begun(
-        cls, connection: Connection, store: MappedStore, others: Callable[[], AbstractContextManager[Connection]]
+        cls, connection: Connection, store: BoundStore, others: Callable[[], AbstractContextManager[Connection]]
     ) -> SideEffectGuard:
         """Look before the transaction writes anything. `others`: a session besides, for what this one sees no more."""
         return cls(store, others, _written(connection, store).tables)
@@ -270,7 +270,7 @@ class _Written(NamedTuple):
     tables: Mapping[int, _Table]
 
 
-def _written(connection: Connection, store: MappedStore) -> _Written:
+def _written(connection: Connection, store: BoundStore) -> _Written:
     with translated(store.name):
         found = connection.execute(_WRITTEN).fetchall()
     if not all(row[0] for row in found):

@@ -111,7 +111,7 @@ class BoundTable:
 
 
 @dataclass(frozen=True, slots=True)
-class MappedStore:
+class BoundStore:
     """The store's collections in link order: what leads to rows stands before what it leads to.
 
     Attributes:
@@ -119,7 +119,7 @@ class MappedStore:
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
-        phrases: The statements about it that were put together so far.
+        statements: The statements about it that were put together so far.
     """
 
     name: str
@@ -128,7 +128,7 @@ class MappedStore:
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
     common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
-    phrases: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
+    statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
 
     def place(self, name: str) -> int:
         """The collection's number, in link order: part of the names of its temporary tables."""
@@ -140,7 +140,7 @@ class MappedStore:
         return {name: mapped for name, mapped in self.collections.items() if mapped.in_scope}
 
 
-def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope) -> MappedStore:
+def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope) -> BoundStore:
     """Join map and catalogue for one scope.
 
     Raises:
@@ -171,7 +171,7 @@ def mapped_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scop
         if one.kind is IdentityKind.INTERNAL
         and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
     }
-    return MappedStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common)
+    return BoundStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common)
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.dependency_graph import ErasingOrder, erasing_order
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 
 
-def checked_actions(store: MappedStore, actions: Mapping[str, Action], logs: Mapping[str, object]) -> dict[str, Action]:
+def checked_actions(store: BoundStore, actions: Mapping[str, Action], logs: Mapping[str, object]) -> dict[str, Action]:
     """The actions of the collections in scope.
 
     Raises:
@@ -30,7 +30,7 @@ def checked_actions(store: MappedStore, actions: Mapping[str, Action], logs: Map
     return {name: action for name, action in actions.items() if store.collections[name].in_scope}
 
 
-def order(store: MappedStore) -> ErasingOrder:
+def order(store: BoundStore) -> ErasingOrder:
     """In which order the store's collections are emptied.
 
     Raises:

@@ -52,23 +52,23 @@ class CombinedQuery:
         together = sql.SQL("\nUNION ALL\n").join(self._selects)
         if self._found:
             together = sql.SQL("WITH {}\n{}").format(sql.SQL(",\n").join(self._found), together)
-        return sql.SQL("SAVEPOINT expunge_bundle;\n{}").format(together)
+        return sql.SQL("SAVEPOINT expunge_combined;\n{}").format(together)
 
 
 def answers(search: Search, what: str, compose: Callable[[], sql.Composed]) -> list[tuple[Any, ...]] | None:
-    """The rows of a bundle's statement; None where it was refused, and each collection has to be asked by itself.
+    """The rows of a combined query; None where it was refused, and each collection has to be asked by itself.
 
     Of one statement nobody could say which collection it was refused for.
 
     Raises:
         TransientError: The same call may succeed later.
     """
-    phrase = search.phrase((what, "bundle"), compose)
+    statement = search.compiled((what, "combined"), compose)
     try:
         with translated(search.store.name):
-            cursor = search.connection.execute(phrase)
+            cursor = search.connection.execute(statement)
             cursor.nextset()
             return cursor.fetchall()
     except TerminalError:
-        search.connection.execute("ROLLBACK TO SAVEPOINT expunge_bundle")
+        search.connection.execute("ROLLBACK TO SAVEPOINT expunge_combined")
         return None

@@ -18,7 +18,7 @@ from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.sql.fragments import raw
 
 REQUEST = sql.Identifier("pg_temp", "expunge_request")
@@ -90,7 +90,7 @@ class Staged:
         return None if place is None else place.rows
 
 
-def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
+def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
     """Make the tables and fill them; they vanish with the transaction.
 
     A value that is not the text form of its column's type is left out: it cannot stand there.
@@ -116,7 +116,7 @@ def stage(connection: Connection, store: MappedStore, subjects: Sequence[Subject
     places = _together(lines, width) if few else _apart(lines)
     member = scope.member is not None
     if places or member:
-        made = store.phrases.phrase(
+        made = store.statements.compiled(
             ("stage", few, member, tuple(shape), width),
             lambda: _made(places, width, few=few, member=member),
             {},

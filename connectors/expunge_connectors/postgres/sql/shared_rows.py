@@ -8,13 +8,13 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, same_row
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, or_
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
-def unreferenced(store: MappedStore, mapped: BoundTable, alias: str) -> sql.Composed:
+def unreferenced(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Composed:
     """No row of the tables that lead to this shared row points to it any more."""
     return and_(
         *(
@@ -46,7 +46,7 @@ def others_left(search: Search, mapped: BoundTable, alias: str) -> sql.Composabl
     )
 
 
-def _points(store: MappedStore, link: BoundLink, alias: str) -> sql.Composed:
+def _points(store: BoundStore, link: BoundLink, alias: str) -> sql.Composed:
     assert link.of is not None
     lead = store.collections[link.of[0]]
     return and_(

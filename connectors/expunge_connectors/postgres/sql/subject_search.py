@@ -18,7 +18,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, MappedStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
@@ -38,7 +38,7 @@ class Search:
     """
 
     connection: Connection
-    store: MappedStore
+    store: BoundStore
     staged: Staged
     cutoff: datetime | None
     found: dict[str, int] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Search:
         """The table of found rows of a collection."""
         return sql.Identifier(*self.schema, f"expunge_found_{self.store.place(name)}")
 
-    def phrase(
+    def compiled(
         self, what: Hashable, compose: Callable[[], sql.Composable], limit: int | None = None
     ) -> CompiledStatement:
         """A statement that is put together once for the state that this search is in.
@@ -67,7 +67,7 @@ class Search:
             frozenset(self.waiting),
         )
         given = {"cutoff": self.cutoff, "limit": limit}
-        return self.store.phrases.phrase((what, state), compose, given, self.connection)
+        return self.store.statements.compiled((what, state), compose, given, self.connection)
 
     def keep(
         self,
@@ -94,7 +94,7 @@ class Search:
             filled = sql.SQL("{}; INSERT INTO {} {}").format(made, table, statement())
             return sql.SQL("{}; ANALYZE {} (number)").format(filled, table) if few else filled
 
-        cursor = self.connection.execute(self.phrase((what, "keep", mapped.name, again), compose))
+        cursor = self.connection.execute(self.compiled((what, "keep", mapped.name, again), compose))
         cursor.nextset()
         self.found[mapped.name] = cursor.rowcount
         if cursor.rowcount and not few:
@@ -144,50 +144,50 @@ def from_rows(search: Search, link: BoundLink) -> SearchPath:
     return SearchPath(link, search.table(lead.name), tuple(f"l{names.index(one)}" for one in link.of[1]), lead)
 
 
-def join_condition(way: SearchPath, alias: str, value: sql.Composable | None = None) -> sql.Composed:
+def join_condition(path: SearchPath, alias: str, value: sql.Composable | None = None) -> sql.Composed:
     """`k` leads to the row `alias` (to its `value`, for a link into documents and arrays)."""
-    return equal(way.link, alias, [column("k", name) for name in way.columns], value)
+    return equal(path.link, alias, [column("k", name) for name in path.columns], value)
 
 
-def joined(mapped: BoundTable, way: SearchPath, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
+def joined(mapped: BoundTable, path: SearchPath, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
     """`SELECT wanted` of what one way joins, within the scope."""
-    source = way.link.source
+    source = path.link.source
     if source is not None and source.several:
         found = sql.SQL("{} AS t CROSS JOIN LATERAL {} AS v (value) JOIN {} AS k ON {}").format(
-            mapped.table.identifier, values(source, "t"), way.table, join_condition(way, "t", column("v", "value"))
+            mapped.table.identifier, values(source, "t"), path.table, join_condition(path, "t", column("v", "value"))
         )
     else:
         found = sql.SQL("{} AS k JOIN {} AS t ON {}").format(
-            way.table, mapped.table.identifier, join_condition(way, "t")
+            path.table, mapped.table.identifier, join_condition(path, "t")
         )
-    leading = TRUE if way.lead is None else sql.SQL("k.leads")
+    leading = TRUE if path.lead is None else sql.SQL("k.leads")
     return sql.SQL("SELECT {} FROM {} WHERE {}").format(
         wanted, found, and_(leading, in_scope(mapped, "t"), *conditions)
     )
 
 
-def reached(way: SearchPath, alias: str) -> sql.Composed:
+def reached(path: SearchPath, alias: str) -> sql.Composed:
     """The row, as it is now, is one that this way leads to.
 
     Said with IN, which the server answers from a hash table, also where it stands beside others; a type with an
     equality of its own needs EXISTS.
     """
-    leading = TRUE if way.lead is None else sql.SQL("k.leads")
-    link = way.link
+    leading = TRUE if path.lead is None else sql.SQL("k.leads")
+    link = path.link
     if link.source is not None and link.source.several:
         return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(
-            values(link.source, alias), way.table, join_condition(way, alias, column("v", "value"))
+            values(link.source, alias), path.table, join_condition(path, alias, column("v", "value"))
         )
     if any(kind.equality is not None for kind in link.types):
         return sql.SQL("EXISTS (SELECT FROM {} AS k WHERE {})").format(
-            way.table, and_(leading, join_condition(way, alias))
+            path.table, and_(leading, join_condition(path, alias))
         )
     ours: list[sql.Composable] = [
         compared(live, kind, alias) for live, kind in zip(link.columns, link.types, strict=True)
     ]
     if link.normaliser is not None:
         ours = [normalised(link.normaliser, column(alias, link.columns[0].name))]
-    theirs = comma_list(*(column("k", name) for name in way.columns))
+    theirs = comma_list(*(column("k", name) for name in path.columns))
     return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(
-        comma_list(*ours), theirs, way.table, and_(leading)
+        comma_list(*ours), theirs, path.table, and_(leading)
     )

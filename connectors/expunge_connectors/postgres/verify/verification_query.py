@@ -33,7 +33,7 @@ class VerificationQuery:
     """Writes the statements, from the map and the catalogue themselves.
 
     Attributes:
-        phrases: Those that it wrote before, of this map, catalogue and scope.
+        statements: Those that it wrote before, of this map, catalogue and scope.
         asked: Where the keys are that were asked for.
     """
 
@@ -43,7 +43,7 @@ class VerificationQuery:
     catalogue: Catalogue
     scope: Scope
     cutoff: datetime
-    phrases: StatementCache
+    statements: StatementCache
     asked: sql.Identifier = field(default_factory=lambda: ASKED)
 
     def names(self) -> list[str]:
@@ -92,7 +92,7 @@ class VerificationQuery:
             first: Common table expressions before all others.
         """
         key = (frozenset(namespaces), bool(first))
-        return self.phrases.phrase(
+        return self.statements.compiled(
             key, lambda: self._written(names, namespaces, first), {"cutoff": self.cutoff}, connection
         )
 
