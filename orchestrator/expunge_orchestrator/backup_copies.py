@@ -1,4 +1,4 @@
-"""Backup copies as the ledger knows them: seen, and at last not seen any more."""
+"""Backup copies: records in the ledger when each copy was seen, and when it was observed gone (law 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as the ledger and the receipts write them: UTC, ISO 8601."""
+"""Timestamps of ledger and receipts: UTC, ISO 8601."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the whole data map: what blocks, and what one should know."""
+"""Data map check: inspects all stores in parallel, lets errors block, and caches the result."""
 
 from __future__ import annotations
 

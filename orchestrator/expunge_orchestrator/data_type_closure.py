@@ -1,4 +1,4 @@
-"""Closure: which data types of a controller can be erased while its others stay (ADR 10).
+"""Data type closure: which data types of a controller can be erased while its others stay (ADR 10).
 
 What is left out must stay, and every way to it as well: whoever asks for the whole later finds it as before (law 1).
 """

@@ -1,4 +1,4 @@
-"""Errors of the orchestrator. Exit codes are documented in docs/exit-codes.md and tested."""
+"""Errors of the orchestrator with their exit codes (docs/exit-codes.md)."""
 
 from __future__ import annotations
 

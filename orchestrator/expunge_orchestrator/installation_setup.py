@@ -1,4 +1,4 @@
-"""Setup of an installation: keys, the empty log, and the trust file that auditors pin."""
+"""Installation setup: creates the keys, the empty log and the trust file that auditors pin; opens the log."""
 
 from __future__ import annotations
 

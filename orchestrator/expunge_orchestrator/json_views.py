@@ -1,4 +1,4 @@
-"""Plans, batches and locations as JSON, over the API and with `--json`."""
+"""JSON views of plans, batches and locations, for the API and for `--json`."""
 
 from __future__ import annotations
 

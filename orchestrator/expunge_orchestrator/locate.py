@@ -1,4 +1,4 @@
-"""Locate: what is held of a person, and where; counts, data types and grounds, never a value. Nothing is written.
+"""`locate`: what is held of a person, and where: counts, data types and grounds, never a value. Read-only.
 
 The base of an access request (GDPR Art. 15(1): purposes, categories, how long, and why). What was not looked into is
 said as such: logs, other controllers' records, and what is in backup copies. Whatever cannot be asked raises: "not

@@ -1,4 +1,4 @@
-"""Drafts of stores put together as one data map: YAML for a person to correct, with every open question in its line."""
+"""`map draft`: joins the connectors' drafts into one YAML data map with every open question in its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to several stores at once: those that only read, of which none waits for another's answer."""
+"""Parallel read calls on several stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workspace: everything one command works with, opened once and passed down."""
+"""Workspace: settings, data map, stores, ledger and keys, opened once per command and passed down."""
 
 from __future__ import annotations
 

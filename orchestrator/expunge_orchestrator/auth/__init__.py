@@ -1,4 +1,4 @@
-"""Who calls, and what they may do (ADR 12).
+"""Authentication and authorisation (ADR 12).
 
 principals       roles, and for which controllers somebody speaks
 permissions      the table: operation by role

@@ -1,4 +1,4 @@
-"""API keys: issued once, kept as a hash, revoked for good."""
+"""API keys: issued once, stored as a hash, listed, revoked, authenticated."""
 
 from __future__ import annotations
 

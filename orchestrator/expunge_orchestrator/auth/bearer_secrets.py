@@ -1,4 +1,4 @@
-"""Bearer secrets: secrets that are given out and kept as a hash, `<prefix>_<id>_<secret>`."""
+"""Bearer secrets (`<prefix>_<id>_<secret>`): generated, handed out once, stored as a hash, parsed and compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a credential is not accepted. The reason is for the caller; no value of the credential is in it."""
+"""Authentication errors: why a credential is refused, without any of its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An issuer's public keys (RFC 7517), from a file or an address; asked for again now and then, or for a new key.
+"""JWKS: an issuer's public keys (RFC 7517) from a file or URL, cached, and refetched for an unknown key id.
 
 joserfc reads a set and picks the key. Fetching is ours: joserfc has none, and PyJWT's client bounds no size, keeps a
 thread and a lock while it waits, and remembers no failure.

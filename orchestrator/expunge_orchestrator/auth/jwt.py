@@ -1,4 +1,4 @@
-"""Signed tokens (RFC 7519, checked as RFC 8725 asks): of a person's application, and of staff's identity provider."""
+"""JWT verification (RFC 7519, RFC 8725): tokens of a person's application and of the staff's identity provider."""
 
 from __future__ import annotations
 

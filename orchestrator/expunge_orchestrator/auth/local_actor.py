@@ -1,4 +1,4 @@
-"""The local actor: who is at the keyboard. This binds honest people, not the owner of the machine."""
+"""Local actor: the operating system's user who runs the CLI. It binds honest people, not the machine's owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one table of who may do what. The documentation and the matrix test read it."""
+"""Permissions: the one table of operations by role, read by the documentation and the matrix test."""
 
 from __future__ import annotations
 

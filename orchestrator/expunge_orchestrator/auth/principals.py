@@ -1,4 +1,4 @@
-"""Principals: who makes a call, in which roles, for which controllers."""
+"""Principals: the authenticated caller, its roles and the controllers it may act for."""
 
 from __future__ import annotations
 

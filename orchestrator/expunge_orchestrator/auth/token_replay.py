@@ -1,4 +1,4 @@
-"""Token replay: a person's token is used for one operation. The same call again is a repeat; any other is refused."""
+"""Token replay protection: a person's token is good for one operation; the same call again is a repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line. One module per verb; only the verb that was typed is imported."""
+"""Command line interface (typer). One module per verb; only the verb that was typed is imported."""
 
 from __future__ import annotations
 

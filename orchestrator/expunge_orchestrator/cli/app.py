@@ -1,4 +1,4 @@
-"""The whole command line: typer, and the one place where errors are printed and become exit codes."""
+"""CLI application (typer): the verbs, and the one place where errors are printed and become exit codes."""
 
 from __future__ import annotations
 

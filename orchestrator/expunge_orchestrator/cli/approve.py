@@ -1,4 +1,4 @@
-"""`expunge approve`: a second pair of eyes on a plan that exceeds a limit."""
+"""`expunge approve`: four-eyes approval of a plan that exceeds a limit."""
 
 from __future__ import annotations
 

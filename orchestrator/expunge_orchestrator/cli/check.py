@@ -1,4 +1,4 @@
-"""`expunge check`: hold the data map against the live stores."""
+"""`expunge check`: compare the data map with the live stores."""
 
 from __future__ import annotations
 

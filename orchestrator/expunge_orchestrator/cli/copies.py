@@ -1,4 +1,4 @@
-"""`expunge copies list`: every backup copy, when it is due, and why."""
+"""`expunge copies list`: list every backup copy with its due date and the ground for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expunge demo`: the whole promise on three real servers, judged by code that trusts nobody."""
+"""`expunge demo`: the whole demonstration on three real servers, checked by independent code."""
 
 from __future__ import annotations
 

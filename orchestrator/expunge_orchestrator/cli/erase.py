@@ -1,4 +1,4 @@
-"""`expunge erase`: carry out a plan, or take up an interrupted one."""
+"""`expunge erase`: run a plan, or resume an interrupted one."""
 
 from __future__ import annotations
 

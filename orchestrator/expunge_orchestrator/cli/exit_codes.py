@@ -1,4 +1,4 @@
-"""Exit codes of `expunge`: an error class carries its own (`exit_code`); what no error class stands for is here.
+"""Exit codes of `expunge` and their meanings. An error class carries its own (`exit_code`).
 
 docs/exit-codes.md explains each; a test holds it, the help and the classes together.
 """

@@ -1,4 +1,4 @@
-"""`expunge holds`: what must not be erased for now."""
+"""`expunge holds`: place, lift and list legal holds and exemptions."""
 
 from __future__ import annotations
 

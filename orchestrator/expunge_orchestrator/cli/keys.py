@@ -1,4 +1,4 @@
-"""`expunge keys init`: make the keys, the empty log and the trust file."""
+"""`expunge keys init`: create the keys, the empty log and the trust file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Printing: tables and progress for people on a terminal, JSON for machines. Results on stdout, all else on stderr."""
+"""CLI output: tables and progress for terminals, JSON for machines; results to stdout, all else to stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expunge pause`: let a batch rest after the step that is running."""
+"""`expunge pause`: pause a batch after the running step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expunge plan`: count what would happen, touch nothing."""
+"""`expunge plan`: count what a batch would erase, without touching anything."""
 
 from __future__ import annotations
 

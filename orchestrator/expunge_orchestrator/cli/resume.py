@@ -1,4 +1,4 @@
-"""`expunge resume`: let a paused batch go on."""
+"""`expunge resume`: resume a paused batch."""
 
 from __future__ import annotations
 

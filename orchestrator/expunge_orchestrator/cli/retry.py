@@ -1,4 +1,4 @@
-"""`expunge retry`: take up what failed, when its reason is mended."""
+"""`expunge retry`: retry what failed, once its cause is fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expunge run-due`: do what has come due. Idempotent; call it from cron."""
+"""`expunge run-due`: run all due work: requests, settling checks, notifications. Idempotent; for cron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expunge serve`: the HTTP API, and the worker that does what has come due."""
+"""`expunge serve`: run the HTTP API and its background worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expunge status`: how far batches are."""
+"""`expunge status`: progress and results of batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By when a request is answered: the promise in business days, and the statutory deadline beside it.
+"""Response deadlines: the promise in business days, and the statutory deadline beside it.
 
 Pure functions over what the data map says and instants with a zone: nothing here reads a clock, a file or a store.
 

@@ -1,4 +1,4 @@
-"""Business days of a calendar, a law's working days, and when a day of a zone ends."""
+"""Business days of a calendar, working days of a law, and the end of a day in a time zone."""
 
 from __future__ import annotations
 

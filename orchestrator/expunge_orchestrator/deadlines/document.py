@@ -1,4 +1,4 @@
-"""Deadlines as a document that statements cite, read from it again, and as text. No identifier in either."""
+"""Deadlines document: the JSON that statements cite, parsed back, and as text. No identifier in either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deadlines of a request, as plain values. `calculation` and `status` compute with them."""
+"""Deadline models: the deadlines of a request and their extensions, as plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status of a request's deadlines at some instant: what ends first, and how much is left."""
+"""Deadline status at an instant: what is due first, how much time is left, what is overdue."""
 
 from __future__ import annotations
 

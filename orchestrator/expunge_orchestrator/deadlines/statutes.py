@@ -1,4 +1,4 @@
-"""Statutory deadlines: when each ends, and what its one extension gives. docs/deadlines.md quotes the sources."""
+"""Statutory deadlines (GDPR, UK GDPR, CCPA): periods and their one extension; sources in docs/deadlines.md."""
 
 from __future__ import annotations
 

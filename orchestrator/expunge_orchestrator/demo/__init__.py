@@ -1,4 +1,4 @@
-"""`make demo`: an invented company in three real servers, erased from, and checked against the ground truth.
+"""`make demo`: an invented company in three real servers, erased from, then checked against the ground truth.
 
 scenario        the commands, in order
 loader          load all three stores

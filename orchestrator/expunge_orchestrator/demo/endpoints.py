@@ -1,4 +1,4 @@
-"""How the loader reaches the three servers, embedded or not."""
+"""Endpoints: URLs and credentials of the three servers, embedded or external."""
 
 from __future__ import annotations
 

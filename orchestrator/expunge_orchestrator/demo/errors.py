@@ -1,4 +1,4 @@
-"""What can go wrong before a demonstration begins."""
+"""Errors of the demonstration."""
 
 from __future__ import annotations
 

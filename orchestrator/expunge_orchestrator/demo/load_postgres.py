@@ -1,4 +1,4 @@
-"""Calltrack's database: schema, rows, and the one role that Expunge gets."""
+"""Loads Calltrack's database: schema, rows, and the one role that Expunge gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calltrack's Redis: keys, and the one user that Expunge gets."""
+"""Loads Calltrack's Redis: keys, and the one ACL user that Expunge gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calltrack's buckets: recordings, exports, web logs, and the backup copies of its database."""
+"""Loads Calltrack's buckets: recordings, exports, web logs, and backup copies of the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scenario: the commands that a person would type, on the example company."""
+"""Demo scenario: the commands that a person would type, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An application that runs beside the demo's API, and ends with it."""
+"""Sidecar: an example application (ASGI) that runs beside the demo's API and ends with it."""
 
 from __future__ import annotations
 

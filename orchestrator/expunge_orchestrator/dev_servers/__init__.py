@@ -1,4 +1,4 @@
-"""Three real servers from three wheels: PostgreSQL, Valkey and SeaweedFS, for the demonstration and for tests.
+"""Embedded PostgreSQL, Valkey and SeaweedFS from Python wheels, for the demonstration and for tests.
 
     with dev_servers.stack() as stack:
         psycopg.connect(stack.endpoints.postgres_url)

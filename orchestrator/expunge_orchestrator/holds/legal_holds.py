@@ -1,4 +1,4 @@
-"""Holds and exemptions in the ledger: what must not be erased for now, and whom it concerns (ADR 6).
+"""Legal holds and exemptions in the ledger: place, lift, list, and match people (ADR 6).
 
 People are known here by suppression tags alone, so a hold outlives the keys of every request. `persons` are everywhere
 the identities that prove who somebody is (`DataMap.person_identities`).

@@ -1,4 +1,4 @@
-"""Unmapped holds: those in force that name what the data map does not have (any more), and so hold nothing (ADR 6)."""
+"""Unmapped holds: holds in force that name what the data map no longer has, and so hold nothing (ADR 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail: who did what over the API, with what result. Appended to, and nothing else; opaque ids only."""
+"""Audit log (append-only) of API calls: who did what, with what result. Opaque ids only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far batches are: numbers for the command line and for machines."""
+"""Batch status: progress, outcomes and public state of batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the ledger's rows into plain records."""
+"""Batches: models, states and queries of batches and chunks."""
 
 from __future__ import annotations
 

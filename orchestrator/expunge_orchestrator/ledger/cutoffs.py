@@ -1,4 +1,4 @@
-"""The cutoff of a batch in each store: what came after it under a reusable identifier is not part of the request.
+"""Cutoffs: per batch and store, the time after which records under a reusable identifier are not in the request.
 
 Set once, when the batch starts, on the store's own clock.
 """

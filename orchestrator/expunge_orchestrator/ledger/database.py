@@ -1,4 +1,4 @@
-"""Opening the ledger: engine, schema version, transactions that read and transactions that come one by one."""
+"""Ledger database (SQLAlchemy on SQLite or Postgres): opening, migration, reading and serialised transactions."""
 
 from __future__ import annotations
 

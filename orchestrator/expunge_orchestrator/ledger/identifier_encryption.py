@@ -1,4 +1,4 @@
-"""Encryption of identifiers: they and resolved keys of one item, encrypted under a key of that item alone.
+"""Envelope encryption of identifiers and resolved keys, under one data key per item.
 
 The item's key is wrapped by the wrapping key, which lives outside the ledger and its backups. When the item is settled
 its wrapped key is destroyed, and what was sealed is gone wherever the ledger was copied to.

@@ -1,4 +1,4 @@
-"""The people of a chunk: reading their rows into plain records, and writing what a step found of them."""
+"""Items: the people of a chunk, read as plain records, and updated with what a step found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's tables for requests before their batch (ADR 11) and for who may do what (ADR 12).
+"""Ledger tables of requests (ADR 11), access control and audit (ADR 12), and notifications.
 
 As everywhere in the ledger: no value of a person's record, identifiers are sealed under a key of their request, tags
 and fingerprints are keyed hashes.

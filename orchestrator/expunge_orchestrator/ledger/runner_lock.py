@@ -1,4 +1,4 @@
-"""The runner lock: one process at a time runs the batches of a ledger."""
+"""Runner lock: one process at a time runs the batches of a ledger (flock or Postgres advisory lock)."""
 
 from __future__ import annotations
 

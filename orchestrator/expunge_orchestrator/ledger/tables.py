@@ -1,4 +1,4 @@
-"""The ledger's tables. The truth about every request stands here; an engine only delivers work.
+"""Ledger tables of batches, chunks, items, statements, holds, suppression entries and backup copies.
 
 Nothing in it is a value of a person's record: identifiers and resolved keys are sealed under a key of their item
 (`item.wrapped_key`), suppression tags are keyed hashes. Times are ISO 8601 UTC text, so that SQLite and Postgres agree.

@@ -1,4 +1,4 @@
-"""Delivery: at least once, in order per request and channel, tried again with pauses that double, given up visibly.
+"""Notification delivery: at least once, in order per request and channel, with backoff, given up visibly.
 
 What is told of accounts is in order per person: of who takes a deletion back and asks anew, the account stays frozen.
 

@@ -1,4 +1,4 @@
-"""E-mail files: one for each, in the form of e-mail (RFC 5322), in a directory from which the mail system sends.
+"""E-mail files: one RFC 5322 message per file, in a directory from which the mail system sends.
 
 The address is sealed in the ledger and stands nowhere else of ours. The directory is the mail system's: whoever reads
 it reads addresses; it is to be emptied by sending, and belongs into no backup.

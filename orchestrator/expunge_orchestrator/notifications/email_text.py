@@ -1,4 +1,4 @@
-"""What e-mails say, in plain words: no more than is known, nothing that names the person."""
+"""E-mail texts: plain words, no more than is known, nothing that names the person."""
 
 from __future__ import annotations
 

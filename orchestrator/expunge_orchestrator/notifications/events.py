@@ -1,4 +1,4 @@
-"""Which notifications a request owes, from the last one and how it stands now. Pure."""
+"""Notification events: which ones a request owes, from the last one and its state now. Pure."""
 
 from __future__ import annotations
 

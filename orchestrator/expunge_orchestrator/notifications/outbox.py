@@ -1,4 +1,4 @@
-"""The outbox: what a request was not notified of yet becomes rows of `notice`, one for every channel. Idempotent."""
+"""Outbox: changes of requests become rows of the table `notice`, one per channel. Idempotent."""
 
 from __future__ import annotations
 

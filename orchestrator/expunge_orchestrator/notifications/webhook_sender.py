@@ -1,4 +1,4 @@
-"""Webhooks: a signed POST (Standard Webhooks 1.0: https://www.standardwebhooks.com). Only 2xx counts.
+"""Webhook sender: a signed POST (Standard Webhooks 1.0: https://www.standardwebhooks.com). Only 2xx counts.
 
 The address comes from the operator's settings and from nowhere else: no caller can make this server call any address,
 which is why private ones are allowed.

@@ -1,4 +1,4 @@
-"""A plan: what is due of whom, held against limits, frozen under a digest, and approved by it.
+"""Planning: counts what is due, checks limits, freezes the plan under a digest, and has it approved.
 
 planner    count, check limits and freeze
 totals     the counts, chunk by chunk

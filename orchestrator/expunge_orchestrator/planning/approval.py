@@ -1,4 +1,4 @@
-"""Approval: a second pair of eyes on exactly one plan."""
+"""Four-eyes approval of exactly one plan, by its digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The planner: what would happen, counted before anything is touched, frozen under a digest.
+"""Planner: counts what would be erased, checks limits, and freezes the plan under a digest.
 
 A plan is a batch in state `planned`. It holds, as plain data:
 

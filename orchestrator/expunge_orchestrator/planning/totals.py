@@ -1,4 +1,4 @@
-"""The totals of a plan: who is found, how much is due of them, and what else concerns them, chunk by chunk."""
+"""Plan totals: who is found, how much is due, holds and other controllers, added up chunk by chunk."""
 
 from __future__ import annotations
 

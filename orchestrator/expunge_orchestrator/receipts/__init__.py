@@ -1,4 +1,4 @@
-"""Statements of requests: their bodies, their signing into the log, and the receipts made of them.
+"""Receipts: bodies of statements, signing them into the log, and their export.
 
 statement_bodies   bodies as plain data, free of identifiers
 outcome_bodies     bodies of erased, partially-erased and not-found

@@ -1,4 +1,4 @@
-"""Openings: what binds the digest on a receipt to an identifier of its person, made again whenever it is asked for."""
+"""Openings: what binds a receipt's digest to a person's identifier, computed again on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bodies that conclude a chunk, put together from parts: few collections of few people differ."""
+"""Outcome bodies: bodies of `erased`, `partially-erased` and `not-found` statements, encoded from shared parts."""
 
 from __future__ import annotations
 

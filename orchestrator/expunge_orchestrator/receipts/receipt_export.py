@@ -1,4 +1,4 @@
-"""Receipts out of the ledger: which series there are, and self-contained exports of one."""
+"""Receipt export: series in the ledger, and a self-contained receipt of one."""
 
 from __future__ import annotations
 

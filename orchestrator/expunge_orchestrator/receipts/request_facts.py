@@ -1,4 +1,4 @@
-"""What a batch owes to its request: when it was received, how the person was identified, by when it is to be answered.
+"""Request facts in a receipt: when it was received, how the person was identified, its deadlines.
 
 A request waits for its grace before it has a batch, and its clocks run.
 """

@@ -1,4 +1,4 @@
-"""The bodies of statements: plain data, free of identifiers, saying no more than was seen."""
+"""Statement bodies: plain data without identifiers, saying no more than was seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statement issuer: signs statements into the ledger exactly once, then appends them to the log, as one writer."""
+"""Statement issuer: signs statements into the ledger exactly once, then appends them to the log as its one writer."""
 
 from __future__ import annotations
 

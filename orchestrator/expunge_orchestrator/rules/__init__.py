@@ -1,4 +1,4 @@
-"""Pure decisions over the data map and over counts. Of connectors only the contract's types; nothing of the ledger.
+"""Pure rules over the data map and counts. They know the contract's types, and nothing of the ledger.
 
 scope                   which collections a request touches, and what it does there
 identity_resolution     from identifiers to the keys of one person, or why not (law 2)

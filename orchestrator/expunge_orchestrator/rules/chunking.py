@@ -1,4 +1,4 @@
-"""Chunking: a batch in parts of one size, so that all workers have their hands full until the end."""
+"""Chunking: splits a batch into chunks of one size, so that all workers are busy until the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identity resolution: from the identifiers of a request to the keys of one person, or to the reason why not.
+"""Identity resolution: from a request's identifiers to the keys of one person, or to the reason why not.
 
 Pure rules over the edges that connectors report (law 2). A person key is proof; a reusable key (e-mail, phone,
 address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A reusable

@@ -1,4 +1,4 @@
-"""Outcomes: pure rules from what was found and what verification saw to what may be said."""
+"""Outcomes per collection and results per person, from what was found and what verification saw. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline: the names of the steps a chunk goes through, frozen into its batch.
+"""Pipeline: the steps of a chunk by name, frozen into its batch.
 
     accept, resolve, recount, erase:<store>…, verify:<store>…, conclude        then it waits for the settling time
     review:<store>…, re-resolve, re-erase:<store>…, re-verify:<store>…, settle

@@ -1,4 +1,4 @@
-"""Plan limits and drift: pure rules on counts. Beyond a limit somebody must approve; drift needs a new plan."""
+"""Plan limits and drift: which counts need an approval, and which differ too much from the plan. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reachability: whether a request of its controller can ever lead to a collection, by the data map alone.
+"""Reachability: whether any request of its controller can lead to a collection, by the data map alone.
 
 A request names identifiers of the kinds `person` and `reusable`; all others are told by records that were found. What
 nothing leads to is never looked for, and a receipt would say `not-found` of what is there (law 1).

@@ -1,4 +1,4 @@
-"""Retention grounds: why something is kept, in words for people."""
+"""Retention grounds in words: why something is kept."""
 
 from __future__ import annotations
 

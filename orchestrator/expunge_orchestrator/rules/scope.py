@@ -1,4 +1,4 @@
-"""Which collections a request touches, and what it does there."""
+"""Scope of a request: which collections it covers, and which action each gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is meant: people from CSV, their keys over all stores, and what a controller may claim of them.
+"""Subjects: people from CSV, their keys in all stores, and which keys a member may use.
 
 csv_input       people from CSV, normalised and checked
 lookup          resolve and count people, read-only

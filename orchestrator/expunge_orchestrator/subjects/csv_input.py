@@ -1,4 +1,4 @@
-"""CSV input: the list of people, as CSV from a file or standard input.
+"""CSV input of people, from a file or standard input, normalised and validated.
 
 The header names identities of the data map; every further line is one person; empty fields are left out. Everything is
 checked before anything is done, complaints name lines and columns, never values.

@@ -1,4 +1,4 @@
-"""Subject lookup: who is meant by each request, and what is there of them now. Stores are only read.
+"""Subject lookup: resolves and counts people in all stores. Read-only.
 
 What a plan counts and what `expunge locate` tells is seen here, by the same eyes.
 """

@@ -1,4 +1,4 @@
-"""Member proof: what one member of a controller may name (law 2).
+"""Member proof (tenant isolation): which keys a controller's member has proven to be its own (law 2).
 
 A client's request may name any caller id, also another client's. A table with an owner column checks that by itself;
 a cache, a bucket or any other place that is `inherited` cannot. So a given key leads to such places only when a record

@@ -1,4 +1,4 @@
-"""Residual keys: what leads to records that a request left behind, sealed, for a later request (ADR 8).
+"""Residual keys: encrypted keys to records that an ended request left, for a later request (ADR 8).
 
 An operator ended the request because a store refused, or the storage itself keeps an object. What led there is gone,
 so these keys are the only way. They are sealed under a key of their own, are found by the request's suppression tags,

@@ -1,4 +1,4 @@
-"""The demonstration's independent check: did Calltrack lose what it had to lose, and nothing else?
+"""Ground truth (test oracle): did Calltrack lose what it had to lose, and nothing else?
 
     before = snapshot(endpoints)
     ...                                  # Expunge erases

@@ -1,4 +1,4 @@
-"""The laws, applied to two snapshots."""
+"""Checks: compares snapshots from before and after erasing with what the laws demand."""
 
 from __future__ import annotations
 

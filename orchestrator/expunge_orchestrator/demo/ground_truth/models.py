@@ -1,4 +1,4 @@
-"""What a snapshot holds: digests of records, whose they are, and where values of people stand."""
+"""Snapshot models: digests of records, whose they are, and where people's values occur."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calltrack's tables by heart: whose each row is, and how long it has to be kept.
+"""Ownership: hand-written queries for whose each Calltrack row is, and how long it must be kept.
 
 Every query gives: key, person, first day after the duty to keep, whole row as text. What `person` is the id of stands
 in the group: a user, a caller, or (for web forms, whose sender has to be found out) a lead.

@@ -1,4 +1,4 @@
-"""Reads Calltrack's database, in one transaction that sees one moment."""
+"""Reads Calltrack's database in one repeatable-read transaction."""
 
 from __future__ import annotations
 

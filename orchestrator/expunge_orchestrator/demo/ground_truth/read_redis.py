@@ -1,4 +1,4 @@
-"""Reads Calltrack's Redis by walking through all keys: the judge asks for nothing by name."""
+"""Reads Calltrack's Redis by SCAN over all keys; asks for no key by name."""
 
 from __future__ import annotations
 

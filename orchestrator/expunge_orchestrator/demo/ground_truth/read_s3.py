@@ -1,4 +1,4 @@
-"""Reads Calltrack's buckets by listing them whole: every version, every delete marker, every unfinished upload."""
+"""Reads Calltrack's buckets by listing every version, delete marker and unfinished upload."""
 
 from __future__ import annotations
 

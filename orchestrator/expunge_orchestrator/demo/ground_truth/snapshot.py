@@ -1,4 +1,4 @@
-"""Takes a snapshot of all three stores."""
+"""Snapshot of all three stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alembic environment: runs on the connection that `open_ledger` hands over."""
+"""Alembic environment, on the connection that `open_ledger` hands over."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The first revision: the tables as they are, and an audit trail that the database itself keeps append-only.
+"""First schema revision: all tables, and triggers that keep the audit log append-only.
 
 Nothing is released, so there is one revision, and it makes what `tables` and `request_tables` say. The release of 0.1.0
 freezes it: from then on a change of a table is a revision of its own.

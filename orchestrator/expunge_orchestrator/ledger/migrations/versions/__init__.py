@@ -1,1 +1,1 @@
-"""Revisions of the schema, in order."""
+"""Schema revisions, in order."""
