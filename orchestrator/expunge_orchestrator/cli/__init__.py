@@ -1,4 +1,14 @@
-"""Command line interface (typer). One module per verb; only the verb that was typed is imported."""
+"""Command line interface (typer). A module for each verb, by its name; only the one that was typed is imported.
+
+check, locate, plan, approve, erase, status         from the data map to a batch that is done
+pause, resume, retry, cancel, end                   what operators do to a batch
+holds, run_due, copies, receipts                    legal holds, what has come due, backup copies, receipts
+keys, access, adopt, map, serve, demo, serve_demo   installation, access, stores, the API, the demonstration
+
+app          typer, and the one place where errors are printed
+exit_codes   exit codes and their meanings
+output       tables, progress, JSON, prompts
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ MAX_REASON = 500
 
 
 def calculate(spec: DeadlineSpec, received_at: datetime, controller_received_at: datetime | None = None) -> Deadlines:
-    """Compute both clocks from when a request was received.
+    """Compute both deadlines from when a request was received.
 
     Args:
         spec: What the data map says of this controller (`Controller.deadline_of`).
@@ -89,11 +89,11 @@ def _business_days(days: BusinessCalendar, kind: Kind, received: datetime, count
     )
 
 
-def extend_statute(clocks: Deadlines, *, at: datetime, reason: str) -> Deadlines:
+def extend_statute(deadlines: Deadlines, *, at: datetime, reason: str) -> Deadlines:
     """Extend the statutory clock by what its law allows, counted from receipt.
 
     Args:
-        clocks: As they stand.
+        deadlines: As they stand.
         at: When the person was told, with the reasons: by then the first period must not be over. With a zone.
         reason: Why; it stands on the receipt and names no person.
 
@@ -103,22 +103,22 @@ def extend_statute(clocks: Deadlines, *, at: datetime, reason: str) -> Deadlines
         CalendarEndsError: The calendar does not hold the years in question.
         ValueError: An instant without a zone.
     """
-    deadline, statute = clocks.statute, clocks.spec.statute
+    deadline, statute = deadlines.statute, deadlines.spec.statute
     if deadline is None or statute is None:
         raise ExtensionRefusedError(
             "No statutory clock runs for this request.", remedy="The data map names it: `deadline: {statute: …}`."
         )
-    days = BusinessCalendar(clocks.spec)
+    days = BusinessCalendar(deadlines.spec)
     _may_be_extended(deadline, days, at, reason)
     last = RULES[statute].last_day(days.of(deadline.received_at), days, extended=True)
-    return replace(clocks, statute=_extended(deadline, days, at, reason, last))
+    return replace(deadlines, statute=_extended(deadline, days, at, reason, last))
 
 
-def extend_promise(clocks: Deadlines, *, to: date, at: datetime, reason: str) -> Deadlines:
+def extend_promise(deadlines: Deadlines, *, to: date, at: datetime, reason: str) -> Deadlines:
     """Move the promised end to a later day.
 
     Args:
-        clocks: As they stand.
+        deadlines: As they stand.
         to: The new last day, in the controller's zone.
         at: When the client was told. With a zone.
         reason: Why; it stands on the receipt and names no person.
@@ -129,14 +129,14 @@ def extend_promise(clocks: Deadlines, *, to: date, at: datetime, reason: str) ->
         CalendarEndsError: The calendar does not hold the years in question.
         ValueError: An instant without a zone.
     """
-    deadline = clocks.promise
+    deadline = deadlines.promise
     if deadline is None:
         raise ExtensionRefusedError(
             "Nothing was promised for this request.", remedy="The data map says it: `deadline: {business_days: …}`."
         )
-    days = BusinessCalendar(clocks.spec)
+    days = BusinessCalendar(deadlines.spec)
     _may_be_extended(deadline, days, at, reason)
-    latest = latest_promise(clocks)
+    latest = latest_promise(deadlines)
     if latest <= deadline.last_day:
         raise ExtensionRefusedError(
             f"The law's clock ends on {latest}, not after the promise: the promise cannot be extended.",
@@ -149,10 +149,10 @@ def extend_promise(clocks: Deadlines, *, to: date, at: datetime, reason: str) ->
         )
     if not days.is_business_day(to):
         raise ExtensionRefusedError("The new last day is no business day.", remedy="Name a business day.")
-    return replace(clocks, promise=_extended(deadline, days, at, reason, to))
+    return replace(deadlines, promise=_extended(deadline, days, at, reason, to))
 
 
-def latest_promise(clocks: Deadlines) -> date:
+def latest_promise(deadlines: Deadlines) -> date:
     """The last day to which the promise may be moved.
 
     That is the law's end as it stands; where the map names no law, as many business days again as were promised.
@@ -160,13 +160,13 @@ def latest_promise(clocks: Deadlines) -> date:
     Raises:
         ExtensionRefusedError: Nothing was promised.
     """
-    if clocks.statute is not None:
-        return clocks.statute.ends_on
-    if clocks.promise is None or clocks.spec.business_days is None:
+    if deadlines.statute is not None:
+        return deadlines.statute.ends_on
+    if deadlines.promise is None or deadlines.spec.business_days is None:
         raise ExtensionRefusedError(
             "Nothing was promised for this request.", remedy="The data map says it: `deadline: {business_days: …}`."
         )
-    return BusinessCalendar(clocks.spec).business_day_after(clocks.promise.last_day, clocks.spec.business_days)
+    return BusinessCalendar(deadlines.spec).business_day_after(deadlines.promise.last_day, deadlines.spec.business_days)
 
 
 def _may_be_extended(deadline: Deadline, days: BusinessCalendar, at: datetime, reason: str) -> None:

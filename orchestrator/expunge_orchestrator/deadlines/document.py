@@ -22,45 +22,47 @@ _NAMES = {
 }
 
 
-def document(clocks: Deadlines) -> dict[str, object]:
-    """The clocks as plain data: strings and integers, names of members in ASCII (docs/deadlines.md has its form).
+def document(deadlines: Deadlines) -> dict[str, object]:
+    """The deadlines as plain data: strings and integers, names of members in ASCII (docs/deadlines.md has its form).
 
     It names what was not counted, day by day, and what produced the calendar: it can be checked without either.
     """
-    calendar = clocks.spec.calendar
-    warned = warning(clocks)
+    calendar = deadlines.spec.calendar
+    warned = warning(deadlines)
     return {
         "kind": KIND,
-        "receivedAt": stamp(clocks.received_at),
-        **_given("controllerReceivedAt", clocks.controller_received_at),
-        "timeZone": clocks.spec.time_zone,
+        "receivedAt": stamp(deadlines.received_at),
+        **_given("controllerReceivedAt", deadlines.controller_received_at),
+        "timeZone": deadlines.spec.time_zone,
         "calendar": {
             "country": calendar.country,
             **_given("subdivision", calendar.subdivision),
             "source": calendars.source(),
         },
-        **_given("businessDays", clocks.spec.business_days),
-        **_given("statute", clocks.spec.statute),
-        "clocks": [_clock(clocks, one) for one in clocks.all],
-        "first": clocks.first.kind.value,
-        "answerBy": stamp(clocks.first.ends_at),
+        **_given("businessDays", deadlines.spec.business_days),
+        **_given("statute", deadlines.spec.statute),
+        "clocks": [_clock(deadlines, one) for one in deadlines.all],
+        "first": deadlines.first.kind.value,
+        "answerBy": stamp(deadlines.first.ends_at),
         **_given("warning", None if warned is None else str(warned)),
     }
 
 
-def as_text(clocks: Deadlines) -> list[str]:
-    """The clocks in words, one line each, what ends first marked; then the warning, if there is one."""
+def as_text(deadlines: Deadlines) -> list[str]:
+    """The deadlines in words, one line each, what ends first marked; then the warning, if there is one."""
     lines = []
-    for one in clocks.all:
+    for one in deadlines.all:
         moved = f" (moved from {one.fell_on})" if one.fell_on and one.extension is None else ""
         longer = f", extended from {one.last_day}: {one.extension.reason}" if one.extension else ""
-        first = "  <- first" if one is clocks.first and len(clocks.all) > 1 else ""
-        lines.append(f"{_NAMES[one.kind]}: {one.ends_on}{moved}{longer} ({clocks.spec.time_zone}). {one.ground}{first}")
-    warned = warning(clocks)
+        first = "  <- first" if one is deadlines.first and len(deadlines.all) > 1 else ""
+        lines.append(
+            f"{_NAMES[one.kind]}: {one.ends_on}{moved}{longer} ({deadlines.spec.time_zone}). {one.ground}{first}"
+        )
+    warned = warning(deadlines)
     return [*lines, *([] if warned is None else [str(warned)])]
 
 
-def _clock(clocks: Deadlines, one: Deadline) -> dict[str, object]:
+def _clock(deadlines: Deadlines, one: Deadline) -> dict[str, object]:
     return {
         "clock": one.kind.value,
         "ground": one.ground,
@@ -69,14 +71,14 @@ def _clock(clocks: Deadlines, one: Deadline) -> dict[str, object]:
         "dueAt": stamp(one.due_at),
         **_given("movedFrom", one.fell_on),
         **({"notCounted": [{"day": off.day.isoformat(), "name": off.name} for off in one.off]} if one.off else {}),
-        **_extension(clocks, one),
+        **_extension(deadlines, one),
     }
 
 
-def _extension(clocks: Deadlines, one: Deadline) -> dict[str, object]:
+def _extension(deadlines: Deadlines, one: Deadline) -> dict[str, object]:
     if one.extension is None or one.extended_to is None:
         return {}
-    statute = clocks.spec.statute
+    statute = deadlines.spec.statute
     ground = RULES[statute].extension_ground if one.kind is Kind.STATUTE and statute is not None else None
     return {
         "extendedTo": stamp(one.extended_to),
@@ -111,7 +113,7 @@ def restore(stated: Mapping[str, Any], closed: Iterable[str] = ()) -> Deadlines:
             would be left out.
         closed: The closing days of the controller as the data map has them now, for a promise that is moved.
     """
-    clocks = {Kind(one["clock"]): _deadline(one) for one in stated["clocks"]}
+    deadlines = {Kind(one["clock"]): _deadline(one) for one in stated["clocks"]}
     calendar = stated["calendar"]
     promised = stated.get("businessDays")
     earlier = stated.get("controllerReceivedAt")
@@ -127,9 +129,9 @@ def restore(stated: Mapping[str, Any], closed: Iterable[str] = ()) -> Deadlines:
         ),
         received_at=parse(stated["receivedAt"]),
         controller_received_at=None if earlier is None else parse(earlier),
-        promise=clocks.get(Kind.PROMISE),
-        statute=clocks.get(Kind.STATUTE),
-        confirmation=clocks.get(Kind.CONFIRMATION),
+        promise=deadlines.get(Kind.PROMISE),
+        statute=deadlines.get(Kind.STATUTE),
+        confirmation=deadlines.get(Kind.CONFIRMATION),
     )
 
 

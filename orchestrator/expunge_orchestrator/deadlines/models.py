@@ -38,7 +38,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """One clock.
+    """One deadline.
 
     Attributes:
         received_at: The instant that started it (UTC).
@@ -73,7 +73,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """All clocks of one request side by side.
+    """All deadlines of one request side by side.
 
     Attributes:
         spec: The map's decision that they follow.

@@ -51,17 +51,17 @@ class DeadlineStatus:
     overdue: bool
 
 
-def warning(clocks: Deadlines) -> Warned | None:
+def warning(deadlines: Deadlines) -> Warned | None:
     """Return the warning, or None where the promise ends with the law's clock or before it."""
-    if clocks.promise is None or clocks.statute is None or clocks.promise.ends_at <= clocks.statute.ends_at:
+    if deadlines.promise is None or deadlines.statute is None or deadlines.promise.ends_at <= deadlines.statute.ends_at:
         return None
-    law, promise = clocks.statute.ends_on, clocks.promise.ends_on
+    law, promise = deadlines.statute.ends_on, deadlines.promise.ends_on
     return Warned(law, promise, (promise - law).days)
 
 
-def standing(clocks: Deadlines, at: datetime) -> DeadlineStatus:
+def standing(deadlines: Deadlines, at: datetime) -> DeadlineStatus:
     """Return where the request stands at an instant, which carries its zone."""
-    days, first = BusinessCalendar(clocks.spec), clocks.first
+    days, first = BusinessCalendar(deadlines.spec), deadlines.first
     return DeadlineStatus(
         first=first.kind,
         ends_on=first.ends_on,

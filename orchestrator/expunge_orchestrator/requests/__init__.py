@@ -1,1 +1,12 @@
-"""Requests before and around their batch (ADR 11)."""
+"""Requests before and around their batch (ADR 11).
+
+submission           a submitted request becomes durable, once
+idempotency          what was made under an Idempotency-Key
+repository           Request, and reading requests from the ledger
+scheduler            plan and start what has come due
+plan_replacement     a plan that is void is replaced by a new one
+retry                go on with what failed or waits, on an operator's word
+withdrawal           cancel or deny before the start
+response_deadlines   deadlines of requests: set, extend, list what is due
+public_status        the status that people and machines are shown (pure)
+"""
