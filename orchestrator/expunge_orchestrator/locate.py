@@ -95,7 +95,7 @@ class PersonLocation:
         per_collection: Every collection of the scope, those that hold nothing too; empty where ambiguous.
         unfollowed: So many identifiers in the records lead to other people as well, and were not followed.
         unfinished: Batch -> places in which it left something: requests about perhaps the same person that began to
-            erase and are not done, or were cancelled half-way. What led to the rest may be gone.
+            erase and are not done, or were ended. What led to the rest may be gone.
     """
 
     number: int

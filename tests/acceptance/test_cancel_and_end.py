@@ -384,7 +384,7 @@ def test_an_end_that_is_paused_goes_on_as_an_end(installation: Installation, ins
         assert end(installation, batch, installation.with_stores({"main": looking})).state is BatchState.PAUSED  # type: ignore[dict-item]
     had = left(ann, inspector)
     assert had, "the store would not refuse any more"
-    resumed = batch_control.resume(ledger, batch, "ops")
+    resumed = batch_control.resume(installation.workspace, batch, "ops")
     assert installation.erase(resumed).state is BatchState.SETTLED, installation.failures(batch)
     assert left(ann, inspector) == had
     assert installation.events(batch) == [["accepted", "partially-erased"]]

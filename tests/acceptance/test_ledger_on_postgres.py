@@ -57,7 +57,7 @@ def test_holds_poison_cancel_and_end_are_the_same_there(elsewhere: Installation,
         assert elsewhere.outcomes(batch) == {"erased": 4, "failed": 1, "on-hold": 1}
         assert crowd.messages(inspector) == [crowd.ids[0], crowd.ids[3]]
         batch_control.pause(elsewhere.workspace.ledger, batch, "ops")
-        batch_control.resume(elsewhere.workspace.ledger, batch, "ops")
+        batch_control.resume(elsewhere.workspace, batch, "ops")
         assert cancel(elsewhere, batch).state is BatchState.FAILED
         assert elsewhere.outcomes(batch) == {"erased": 4, "failed": 1, "cancelled": 1}
         assert end(elsewhere, batch).state is BatchState.ERASED

@@ -133,6 +133,29 @@ def test_a_cancel_that_comes_when_the_store_was_asked_is_too_late(
     assert fleet.erase(batch).state is BatchState.ERASED
 
 
+def test_whoever_dies_before_the_call_has_called(fleet: Installation, inspector: StoreInspector) -> None:
+    """Between the mark and the call nobody can tell which of the two came to pass."""
+
+    class DiedError(BaseException):
+        """As a process that is killed."""
+
+    def dies(*_: object) -> int:
+        raise DiedError
+
+    ann = make_holder(inspector)
+    batch = fleet.plan(ann.csv)
+    until(fleet, batch, "erase:main")
+    dying: Any = FaultyConnector(fleet.workspace.stores["main"], erase=dies)
+    delivery = claim(fleet.with_stores({"main": dying}), chunk_of(fleet, batch).id, no_beat)
+    assert delivery is not None
+    with pytest.raises(DiedError):
+        run_step(delivery, RunObserver())
+    with pytest.raises(BatchBlockedError, match="can be withdrawn"):
+        batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+    assert fleet.erase(batch).state is BatchState.ERASED, fleet.failures(batch)
+    assert not any(ann.left(inspector).values())
+
+
 def test_an_overtaken_delivery_asks_no_store_to_erase(fleet: Installation, inspector: StoreInspector) -> None:
     """Another worker took the chunk: who was not touched yet is not touched by this one."""
     ann = make_holder(inspector)
@@ -162,7 +185,7 @@ def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Installatio
     with after_reading(ledger, "FROM chunk", then=pause), ledger.begin() as connection:
         batch_states.sync_state(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.PAUSED
-    batch_control.resume(ledger, batch, ACTOR)
+    batch_control.resume(fleet.workspace, batch, ACTOR)
     assert fleet.again(batch).state is BatchState.ERASED
 
 

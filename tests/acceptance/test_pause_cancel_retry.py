@@ -52,7 +52,7 @@ def test_a_pause_lets_the_running_step_end_and_no_other_begin(
         installation.erase(batch)
     installation.settle()
     assert installation.again(batch).state is BatchState.PAUSED
-    resumed = batch_control.resume(ledger, batch, ACTOR)
+    resumed = batch_control.resume(installation.workspace, batch, ACTOR)
     assert installation.erase(resumed).state is BatchState.ERASED
     assert not any(holder.left(inspector).values())
     assert installation.events(batch) == [["accepted", "erased"]]
@@ -65,7 +65,7 @@ def test_a_paused_batch_does_not_settle(installation: Installation, inspector: S
     installation.settle()
     assert installation.again(batch).state is BatchState.PAUSED
     assert secrets_left(installation, batch) == 1
-    resumed = batch_control.resume(installation.workspace.ledger, batch, ACTOR)
+    resumed = batch_control.resume(installation.workspace, batch, ACTOR)
     assert resumed.state is BatchState.ERASED
     installation.settle()
     assert installation.again(batch).state is BatchState.SETTLED
@@ -76,7 +76,7 @@ def test_what_is_not_begun_or_is_over_is_not_paused(installation: Installation, 
     with pytest.raises(UsageError, match="planned"):
         batch_control.pause(installation.workspace.ledger, batch, ACTOR)
     with pytest.raises(UsageError, match="not paused"):
-        batch_control.resume(installation.workspace.ledger, batch, ACTOR)
+        batch_control.resume(installation.workspace, batch, ACTOR)
     installation.erase(batch)
     installation.settle()
     with pytest.raises(UsageError, match="settled"):
@@ -188,7 +188,7 @@ def test_a_paused_batch_is_cancelled(inspector: StoreInspector, tmp_path: Path, 
             return
         assert ended.state is BatchState.PAUSED
         assert installation.events(batch) == [["accepted"], ["accepted", "cancelled"]]
-        resumed = batch_control.resume(ledger, batch, ACTOR)
+        resumed = batch_control.resume(installation.workspace, batch, ACTOR)
         assert installation.erase(resumed).state is BatchState.ERASED, installation.failures(batch)
         assert not any(first.left(inspector).values())
         assert all(second.left(inspector).values())

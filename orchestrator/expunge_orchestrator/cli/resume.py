@@ -11,7 +11,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
-from expunge_orchestrator.execution import beginning
+from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import opened
@@ -35,7 +35,7 @@ def resume(batch: Batch, as_json: output.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        resumed = beginning.resume(workspace, chosen, current_actor(settings))
+        resumed = batch_control.resume(workspace, chosen, current_actor(settings))
         erase_verb.carry_out(workspace, resumed)
         view = erase_verb.report(workspace, resumed, as_json=as_json)
     erase_verb.refuse_unfinished(view)

@@ -1,9 +1,11 @@
-"""Stopping a batch on somebody's word: pause and resume (ADR 6), cancel (ADR 8). Each is one ledger transaction.
+"""What people say of a batch: start, pause, resume (ADR 6), cancel (ADR 8). Each is one ledger transaction.
 
-A step that is running is let end: its writes count. Nothing here asks a store. `also` writes in that transaction.
+A step that is running is let end: its writes count. `also` writes in that transaction.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -14,10 +16,35 @@ from expunge_orchestrator.execution import batch_states, cancellation
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
-from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.database import reading, serialise_writers
+from expunge_orchestrator.workspace import Workspace
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
+_AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
+
+
+def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> None:
+    """Begin a batch. One that runs already stays as it is: an answer was lost, or somebody else was as quick.
+
+    Args:
+        workspace: What is worked with.
+        batch: As it was read; whoever says so has confirmed its plan.
+        begun: What is written with the beginning, if it is begun by this.
+
+    Raises:
+        UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
+        ExpungeError: As `batch_states.start`.
+    """
+    if batch_states.start(workspace, batch, begun):
+        return
+    with reading(workspace.ledger) as connection:
+        told = current_public_state(connection, batch_by_uid(connection, batch.uid))
+    if told not in _AT_WORK:
+        raise UsageError(
+            f"Nothing was started: this batch is {told}.",
+            remedy="What failed, and what a batch left, is taken up by `retry`; what is over is planned anew.",
+        )
 
 
 def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> None:
@@ -42,13 +69,20 @@ def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnComm
         also(connection)
 
 
-def resume(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> Batch:
+def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> Batch:
     """Let a paused batch go on from where its chunks are; what was verified before is stale and asked again.
+
+    It is checked as a beginning is; where that is refused the batch stays paused.
 
     Raises:
         UsageError: It is not paused.
+        PlanChangedError, FindingsError, LedgerBehindError, ConnectorError: It cannot go on now.
     """
-    with ledger.begin() as connection:
+    if batch.state is BatchState.PAUSED:
+        with reading(workspace.ledger) as connection:
+            going_on = replace(batch, state=batch_states.state_if_resumed(connection, batch))
+        batch_states.start(workspace, going_on)  # changes nothing: it was begun before
+    with workspace.ledger.begin() as connection:
         resumed = connection.execute(
             sa.update(tables.batch)
             .where(tables.batch.c.id == batch.id, tables.batch.c.state == BatchState.PAUSED.value)

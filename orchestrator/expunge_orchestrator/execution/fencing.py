@@ -1,20 +1,20 @@
-"""Deliveries: the next step of a chunk, handed out at least once, each time under a new epoch."""
+"""Fencing: the next step of a chunk is claimed under a new epoch, and only the latest claim can finish."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat
-from expunge_orchestrator.execution import cancellation
-from expunge_orchestrator.execution.step_context import Opened, StepContext
-from expunge_orchestrator.holds.legal_holds import held_in_chunk, learn
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation
+from expunge_orchestrator.execution.step_context import Opened, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import batches, tables
-from expunge_orchestrator.ledger.batches import RUNNABLE, Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.batches import RUNNABLE, Batch, ChunkState
 from expunge_orchestrator.ledger.cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import items_of_chunk
@@ -46,7 +46,6 @@ _OPEN = (
         tables.chunk.c.rounds,
         tables.chunk.c.repeats,
         tables.chunk.c.ending,
-        tables.batch.c.state,
         tables.batch.c.cancelled_at,
     )
     .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
@@ -57,6 +56,28 @@ _TAKE = (
     .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("seen"))
     .values(epoch=sa.bindparam("next_epoch"), state=sa.bindparam("next_state"))
 )
+
+# Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
+_OWNED = (
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
+    .values(
+        attempts=sa.case(
+            (sa.func.coalesce(tables.chunk.c.stuck_at, -1) > sa.bindparam("passed"), tables.chunk.c.attempts), else_=0
+        ),
+        not_before=None,
+        failure=None,
+    )
+    .returning(tables.chunk.c.bisection_id)
+)
+_LOGGED = sa.insert(tables.step_log)
+_MOVED = (
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("step", "rounds", "repeats", "state", "failure")})
+)
+_MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"))
+_LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
 def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat) -> ClaimedStep | None:
@@ -75,7 +96,7 @@ def claim_next(connection: sa.Connection, context: StepContext) -> ClaimedStep |
 
 
 class _Source(NamedTuple):
-    """What the steps of one drive share. Of a batch only its state and its cancelling change meanwhile."""
+    """What the steps of one drive share. `batch` is as it was when the drive began."""
 
     workspace: Workspace
     batch: Batch
@@ -91,7 +112,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
         seen = connection.execute(_OPEN, {"chunk": chunk_id}).first()
     if seen is None:
         return None
-    batch = replace(source.batch, state=BatchState(seen.state), cancelled=seen.cancelled_at is not None)
+    batch = source.batch
     withdrawing = seen.chunk_state == ChunkState.WITHDRAWING
     name = cancellation.WITHDRAW if withdrawing else str(batch.pipeline[seen.step])
     verb, store = pipeline.split(name)
@@ -107,8 +128,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
     if not moved:
         return None
     items = items_of_chunk(connection, chunk_id)
-    persons = source.workspace.data_map.person_identities
-    held = held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons)
+    erasing = verb in {pipeline.ERASE, pipeline.RE_ERASE} or any(item.touched for item in items)
     context = StepContext(
         workspace=source.workspace,
         batch=batch,
@@ -123,8 +143,41 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
         beat=source.beat,
         opened=source.opened,
         actions=batch.actions,
-        held=held,
+        held=hold_enforcement.holds_at_claim(connection, source.workspace, batch, chunk_id, items, erasing=erasing),
     )
-    if context.touched or verb in {pipeline.ERASE, pipeline.RE_ERASE}:
-        learn(connection, held, persons)
     return ClaimedStep(seen.step, name, context)
+
+
+def finish(connection: sa.Connection, delivery: ClaimedStep, write: StepWrite) -> Transition | None:
+    """Write what a step found, log the step, and move its chunk on: once, however often the step was delivered.
+
+    Returns:
+        Where the chunk goes. None: another delivery of it was faster, and nothing was written.
+    """
+    context, step = delivery.context, delivery.step
+    owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": context.epoch, "passed": step}).first()
+    if owned is None:
+        return None
+    onward = write(connection)
+    _move(connection, context, step, onward)
+    poison_isolation.passed(connection, context.chunk_id, owned.bisection_id, step)
+    logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
+    connection.execute(_LOGGED, logged | {"epoch": context.epoch, "at": stamp(now())})
+    return onward
+
+
+def _move(connection: sa.Connection, context: StepContext, step: int, onward: Transition) -> None:
+    back = onward.step is not None
+    values: dict[str, object] = {
+        "chunk": context.chunk_id,
+        "new_step": onward.step if back else step + 1 if onward.state not in _LAST else step,
+        "new_rounds": context.round + back,
+        "new_repeats": context.repeats + back,
+        "new_state": onward.state.value,
+        "new_failure": onward.failure,
+    }
+    if onward.state is ChunkState.WAITING:
+        settle_at = stamp(now() + context.workspace.settings.settling)
+        connection.execute(_MOVED_TO_WAIT, values | {"new_settle_at": settle_at})
+    else:
+        connection.execute(_MOVED, values)

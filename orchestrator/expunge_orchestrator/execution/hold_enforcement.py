@@ -16,12 +16,13 @@ from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, Batch, ChunkState
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import Open
 
 WAITS = Open(items=1)
@@ -35,6 +36,27 @@ class HeldPerson:
     item: Item
     held: EffectiveHold
     lines: Sequence[CollectionOutcome]
+
+
+def holds_at_claim(  # noqa: PLR0913 - the chunk and what it is for
+    connection: sa.Connection,
+    workspace: Workspace,
+    batch: Batch,
+    chunk_id: int,
+    items: Sequence[Item],
+    *,
+    erasing: bool,
+) -> dict[int, EffectiveHold]:
+    """Item -> what must not be erased of it, in the transaction in which a step is claimed.
+
+    Placing a hold takes the same lock: either the step knows the hold, or the hold names the running step. From the
+    first erasing on the holds learn by what else these people are known: that link is about to be erased.
+    """
+    persons = workspace.data_map.person_identities
+    held = legal_holds.held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons)
+    if erasing:
+        legal_holds.learn(connection, held, persons)
+    return held
 
 
 def groups_by_allowed_actions(

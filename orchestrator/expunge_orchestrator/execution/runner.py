@@ -13,31 +13,30 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Heartbeat, no_beat
-from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import is_ledger_failure
 from expunge_orchestrator.execution import (
     batch_states,
     cancellation,
+    conclude_step,
     poison_isolation,
     resolve_step,
     settling_steps,
+    step_retry,
     steps,
 )
-from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next
-from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next, finish
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import RUNNABLE, ChunkState
-from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers
+from expunge_orchestrator.ledger.database import checkpoint_wal, serialise_writers
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports.errors import ReportError
 from expunge_reports.log.append_only_log import LogWriter
 
 _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
@@ -46,7 +45,7 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.RECOUNT: steps.recount,
     pipeline.ERASE: steps.erase,
     pipeline.VERIFY: steps.verify,
-    pipeline.CONCLUDE: steps.conclude,
+    pipeline.CONCLUDE: conclude_step.conclude,
     pipeline.REVIEW: settling_steps.review,
     pipeline.RE_RESOLVE: settling_steps.re_resolve,
     pipeline.RE_ERASE: settling_steps.re_erase,
@@ -56,26 +55,6 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
 }
 
 
-# Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
-_OWNED = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
-    .values(
-        attempts=sa.case(
-            (sa.func.coalesce(tables.chunk.c.stuck_at, -1) > sa.bindparam("passed"), tables.chunk.c.attempts), else_=0
-        ),
-        not_before=None,
-        failure=None,
-    )
-    .returning(tables.chunk.c.bisection_id)
-)
-_LOGGED = sa.insert(tables.step_log)
-_MOVED = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"))
-    .values({name: sa.bindparam(f"new_{name}") for name in ("step", "rounds", "repeats", "state", "failure")})
-)
-_MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"))
 _OPEN_CHUNKS = (
     sa.select(
         tables.chunk.c.id,
@@ -92,8 +71,6 @@ _OPEN_CHUNKS = (
     .order_by(tables.batch.c.id, tables.chunk.c.id)
 )
 _OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(tables.batch.c.id == sa.bindparam("only"))
-
-_LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,107 +173,20 @@ def run_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:
 
     None: nothing more to do for now (done, waiting, failed, paused, overtaken, or told to stop).
     """
-    context, epoch, step = delivery.context, delivery.context.epoch, delivery.step
+    context = delivery.context
     try:
         write = _STEPS[pipeline.split(delivery.name)[0]](context)
     except Exception as error:
         if is_ledger_failure(error):
             raise  # it went away, and nobody of the chunk is to blame
-        _stop(context, epoch, step, error)
+        step_retry.failed(delivery, error)
         return None
     with context.workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds, for the step that is taken below
-        owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": epoch, "passed": step}).first()
-        if owned is None:
+        onward = finish(connection, delivery, write)
+        if onward is None:
             return None
-        onward = write(connection)
-        _move(connection, context, step, onward)
-        poison_isolation.passed(connection, context.chunk_id, owned.bisection_id, step)
-        logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
-        connection.execute(_LOGGED, logged | {"epoch": epoch, "at": stamp(now())})
         goes_on = onward.state is ChunkState.READY and not watch.told_to_stop()
         following = claim_next(connection, context) if goes_on else None
     watch.step_done(context.chunk_id, delivery.name)
     return following
-
-
-def _move(connection: sa.Connection, context: StepContext, step: int, onward: Transition) -> None:
-    back = onward.step is not None
-    values: dict[str, object] = {
-        "chunk": context.chunk_id,
-        "new_step": onward.step if back else step + 1 if onward.state not in _LAST else step,
-        "new_rounds": context.round + back,
-        "new_repeats": context.repeats + back,
-        "new_state": onward.state.value,
-        "new_failure": onward.failure,
-    }
-    if onward.state is ChunkState.WAITING:
-        settle_at = stamp(now() + context.workspace.settings.settling)
-        connection.execute(_MOVED_TO_WAIT, values | {"new_settle_at": settle_at})
-    else:
-        connection.execute(_MOVED, values)
-
-
-def _stop(context: StepContext, epoch: int, step: int, error: Exception) -> None:
-    """What a failure of a step means: a passing trouble, one of the whole installation, or perhaps of one person."""
-    name = context.batch.pipeline[step]
-    remedy = error.remedy if isinstance(error, ExpungeError) else None
-    why = f"{name}: {error} {remedy}" if remedy else f"{name}: {error}"  # who reads it later has nothing but this
-    match error:
-        case TransientError():
-            _schedule_retry(context.workspace, context, epoch, step, why)
-        case StillReferencedError() if _first_time(context, epoch):
-            _schedule_retry(context.workspace, context, epoch, step, why)
-        case TerminalError() if not isinstance(error, IdentityChangedError):
-            poison_isolation.isolate(context, epoch, step, why)
-        case ExpungeError() | ReportError():
-            _fail(context.workspace, context.chunk_id, epoch, why)
-        case _:
-            poison_isolation.isolate(context, epoch, step, f"{name}: internal error {type(error).__name__}")
-
-
-def _first_time(context: StepContext, epoch: int) -> bool:
-    """Nothing failed here since the last step that was passed, and another attempt is allowed."""
-    chunk = tables.chunk.c
-    with reading(context.workspace.ledger) as connection:
-        attempts = connection.scalar(
-            sa.select(chunk.attempts).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
-        )
-    return attempts == 0 and context.workspace.settings.max_attempts > 1
-
-
-def _schedule_retry(workspace: Workspace, context: StepContext, epoch: int, step: int, why: str) -> None:
-    """Try again after a pause that doubles, or give up visibly."""
-    chunk_id = context.chunk_id
-    again = pipeline.resume_step(context.batch.pipeline, step)
-    with workspace.ledger.begin() as connection:
-        attempts = connection.scalar(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
-            .values(
-                attempts=tables.chunk.c.attempts + 1,
-                stuck_at=sa.case((tables.chunk.c.stuck_at > step, tables.chunk.c.stuck_at), else_=step),
-                state=ChunkState.READY.value,
-                step=again,
-                rounds=tables.chunk.c.rounds + (again != step),
-                failure=why[:500],
-            )
-            .returning(tables.chunk.c.attempts)
-        )
-        if attempts is None:
-            return
-        values: dict[str, object] = {
-            "not_before": stamp(now() + workspace.settings.retry_pause * 2 ** min(attempts - 1, 8))
-        }
-        if attempts >= workspace.settings.max_attempts:
-            values = {"state": ChunkState.FAILED.value, "not_before": None}
-        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**values))
-
-
-def _fail(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
-    with workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
-            .values(state=ChunkState.FAILED.value, failure=why[:500])
-        )

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement, operator_end, poison_isolation, resolve_step
-from expunge_orchestrator.execution.sameness import require_planned_store
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.steps import record_counts
 from expunge_orchestrator.execution.store_erasure import erase_in_store
@@ -31,7 +30,7 @@ def review(context: StepContext) -> StepWrite:
     """
     if context.store not in context.actions:
         return lambda _connection: Transition()
-    require_planned_store(context)
+    context.require_planned_store()
     counts = context.workspace.stores[context.store].verify(
         context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
     )
@@ -64,7 +63,7 @@ def re_erase(context: StepContext) -> StepWrite:
     """
     again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
     if again and context.store in context.actions:
-        require_planned_store(context)
+        context.require_planned_store()
         erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
     return lambda _connection: Transition()
 
@@ -74,7 +73,7 @@ def re_verify(context: StepContext) -> StepWrite:
     again = [] if context.ending else with_residue(context)
     if not again or context.store not in context.actions:
         return lambda _connection: Transition()
-    require_planned_store(context)
+    context.require_planned_store()
     counts = context.workspace.stores[context.store].verify(
         context.subjects(again), context.batch.scope, context.cutoffs[context.store]
     )

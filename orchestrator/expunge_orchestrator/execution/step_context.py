@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat, Subject, SubjectKey
+from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch, ChunkState
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
@@ -83,6 +84,19 @@ class StepContext:
     def concluded(self) -> list[Item]:
         """People whose erasure is to be reviewed at settling time."""
         return [item for item in self.items if item.outcome in REVIEWED]
+
+    def require_planned_store(self) -> None:
+        """Make sure that the step's store is the one that was planned for (law 4).
+
+        Raises:
+            IdentityChangedError: It is another one.
+        """
+        planned = self.batch.plan["stores"][self.store]["identity"]
+        if self.workspace.stores[self.store].identity().digest != planned:
+            raise IdentityChangedError(
+                f"The store {self.store} is not the one that the plan was made for.",
+                remedy="Find out which store answers at its address; then make a new plan.",
+            )
 
     def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""

@@ -120,13 +120,6 @@ def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[
     return {row.series: (row.seq + 1, statements.payload_digest(dsse.payload_of(row.envelope))) for row in found}
 
 
-def ended(connection: sa.Connection, series: Sequence[str]) -> set[str]:
-    """Those of the series whose last statement is final: nothing can be stated on them any more."""
-    last = sa.select(sa.func.max(statement.c.id)).where(statement.c.series.in_(series)).group_by(statement.c.series)
-    found = connection.execute(sa.select(statement.c.series, statement.c.envelope).where(statement.c.id.in_(last)))
-    return {row.series for row in found if statements.parse(dsse.payload_of(row.envelope)).final}
-
-
 def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:
     """Hold a ledger against its log before anything is written.
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
-from expunge_orchestrator.execution import batch_states, beginning, hold_enforcement
+from expunge_orchestrator.execution import batch_control, batch_states, hold_enforcement
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -111,10 +111,10 @@ def start_deferred(  # noqa: PLR0913, PLR0917 - who takes up what, and what is w
     if because is not None:
         batch = _renewed(workspace, wanted, because, at, actor)
     try:
-        beginning.start(workspace, batch, also)
+        batch_control.start(workspace, batch, also)
     except StoreMismatchError:
         batch = _renewed(workspace, wanted, ReplanReason.STORE, at, actor)
-        beginning.start(workspace, batch, also)
+        batch_control.start(workspace, batch, also)
     return batch
 
 
@@ -155,7 +155,7 @@ def _take_up(
             raise BatchBlockedError(
                 "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
             )
-        if not taken_up or now.state is BatchState.PAUSED or (now.cancelled and not batch.cancelled):
+        if not taken_up or now.state is BatchState.PAUSED:
             raise _nothing_failed(current_public_state(connection, now))
         also(connection)
 

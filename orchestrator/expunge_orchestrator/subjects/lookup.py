@@ -25,8 +25,8 @@ class SubjectLookup:
     Attributes:
         cutoffs: Store of the scope -> its own clock when the look began.
         resolved: Number -> who is meant, or why nobody is.
-        left: Number -> what cancelled requests left of the same person, for those with any.
-        subjects: Everybody who is one person, with every key, those to what cancelled requests left too.
+        left: Number -> what ended requests left of the same person, for those with any.
+        subjects: Everybody who is one person, with every key, those to what ended requests left too.
     """
 
     workspace: Workspace = field(repr=False)
@@ -64,7 +64,7 @@ def look_up(
 
     Args:
         given: Number -> the identifiers of a request.
-        workspace: The stores, the map, and the ledger, which knows what cancelled requests left.
+        workspace: The stores, the map, and the ledger, which knows what ended requests left.
         scope: For whom the request speaks.
         clocks: What the stores' clocks told just now, of every store of the scope; None: they are asked.
 

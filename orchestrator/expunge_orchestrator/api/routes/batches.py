@@ -28,7 +28,7 @@ from expunge_orchestrator.api.schemas.batches import (
 )
 from expunge_orchestrator.api.schemas.common import NameText, problem, there_already
 from expunge_orchestrator.auth.permissions import Operation
-from expunge_orchestrator.execution import batch_control, beginning, operator_end
+from expunge_orchestrator.execution import batch_control, operator_end
 from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -160,7 +160,7 @@ def start(
         raise ProblemError(
             HTTPStatus.CONFLICT, "not-confirmed", "Nothing was touched: the digest given is not the plan's."
         )
-    beginning.start(call.office.workspace, found, call.noting(found.uid))
+    batch_control.start(call.office.workspace, found, call.noting(found.uid))
     call.office.wake()
     return _batch_view(call, found)
 
@@ -180,7 +180,7 @@ def resume(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME)
     """Let a paused batch go on; what was verified before is asked again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    beginning.resume(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
+    batch_control.resume(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
     return _batch_view(call, found)
 

@@ -1,0 +1,136 @@
+"""The step that concludes: for each person what was erased, or what to do next, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.execution import concurrent_requests, hold_enforcement, operator_end, poison_isolation
+from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ChunkState, counted_at, verified_at
+from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
+from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.subjects import residual_keys
+from expunge_reports.statement import NOTHING_OPEN
+
+
+def conclude(context: StepContext) -> StepWrite:
+    """Say for each person what happened; go back for another round while something due is left."""
+    actions = context.actions
+    others, left_before = concurrent_requests.unfinished(context, context.active)
+    judged = {
+        item.id: concurrent_requests.downgrade(
+            outcomes.lines(actions, item.found, item.verified), others.get(item.id, ())
+        )
+        for item in context.active
+    }
+    results = {number: outcomes.result(lines) for number, lines in judged.items()}
+    unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
+    kept = hold_enforcement.explained(context, judged, unfinished)
+    waiting = {one.item.id for one in kept}
+    failed = [item for item in unfinished if item.id not in waiting]
+    concurrent_requests.wait_for_running(others, failed)
+    left = operator_end.ended_people(context, judged, failed)
+    over = {one.item.id for one in left}
+    failed = [item for item in failed if item.id not in over]
+    if failed and context.repeats + 1 < MAX_ROUNDS and not context.ending:
+        again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
+        return lambda _connection: Transition(step=again)
+    at = now()
+    listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
+    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
+    owed = backup_copies.outstanding(held)
+    document = statement_bodies.copies_document(listings, held)
+    grounds = grounds_of(context.workspace.data_map)
+    normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
+
+    def write(connection: sa.Connection) -> Transition:
+        backup_copies.record(connection, listings)
+        cited = statement_issuer.store_document(connection, document)
+        verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
+        counted = counted_at(connection, context.chunk_id)
+        conclusions = OutcomeBodies(
+            context.batch,
+            cutoffs=context.cutoffs,
+            grounds=grounds,
+            map_digest=context.workspace.map_digest,
+            normalisers=normalisers,
+            counted=counted,
+            at=verified,
+            context=[cited, *_extended(connection, context)],
+        )
+        drafts, ended = [], []
+        denied = _denied_before(connection, context.chunk_id)
+        for item in context.items:
+            if item.outcome == Result.AMBIGUOUS and item.id not in denied:
+                drafts.append(_draft(item, "denied", statement_bodies.denied(context.batch, item.reason or "")))
+            elif item.id in results and results[item.id] is not Result.FAILED:
+                result = results[item.id]
+                still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
+                told = conclusions.body(judged[item.id], result)
+                drafts.append(
+                    statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)
+                )
+                ended.append({"id": item.id, "outcome": result.value, "reason": None})
+        done = [item for item in context.active if results[item.id] is not Result.FAILED]
+        residual_keys.end(connection, concurrent_requests.finished(context, done, left_before))
+        statement_issuer.issue(connection, context.workspace.keys, drafts, at)
+        operator_end.state_ended(connection, context, left, at=at, seen=verified, cited=cited, copies=owed)
+        why = {
+            item.id: f"{statement_bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
+            for item in failed
+            for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
+        }
+        ended += [
+            {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
+        ]
+        bulk_update(connection, ended)
+        aside = hold_enforcement.park(connection, context, kept, cited, at, verified)
+        if aside is not None:
+            return aside
+        ended_here = poison_isolation.split_off(
+            connection, context, [one.item for one in left], Transition(state=ChunkState.DONE)
+        )
+        return (
+            ended_here
+            or poison_isolation.split_failed(connection, context, failed, pipeline.RESOLVE, _said(context, why))
+            or Transition(state=ChunkState.WAITING)
+        )
+
+    return write
+
+
+def _extended(connection: sa.Connection, context: StepContext) -> list[str]:
+    """The deadlines once more, where they were extended: it may have been after they were stated."""
+    received = request_facts.request_facts(connection, context.batch)
+    if received.deadlines is None or not received.extended:
+        return []
+    return [statement_issuer.store_document(connection, dict(received.deadlines))]
+
+
+def _said(context: StepContext, why: Mapping[int, str]) -> str:
+    """What a chunk says of those who failed."""
+    return f"{len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
+
+
+def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
+    """The people of a chunk who were told already that they are ambiguous."""
+    return set(
+        connection.scalars(
+            sa.select(tables.statement.c.item_id)
+            .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
+            .where(tables.item.c.chunk_id == chunk_id, tables.statement.c.event == "denied")
+        )
+    )
+
+
+def _draft(item: Item, event: str, body: Mapping[str, object]) -> statement_issuer.StatementDraft:
+    return statement_issuer.StatementDraft(item.id, item.series, event, item.subjects, body)

@@ -1,0 +1,85 @@
+"""What follows when a step fails: another attempt, a search for the person to blame, or a failed chunk."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from expunge_config.errors import ExpungeError
+from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import poison_isolation
+from expunge_orchestrator.execution.fencing import ClaimedStep
+from expunge_orchestrator.execution.step_context import StepContext
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import ChunkState
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports.errors import ReportError
+
+
+def failed(delivery: ClaimedStep, error: Exception) -> None:
+    """What a failure of a step means: a passing trouble, one of the whole installation, or perhaps of one person."""
+    context, step = delivery.context, delivery.step
+    epoch = context.epoch
+    name = context.batch.pipeline[step]
+    remedy = error.remedy if isinstance(error, ExpungeError) else None
+    why = f"{name}: {error} {remedy}" if remedy else f"{name}: {error}"  # who reads it later has nothing but this
+    match error:
+        case TransientError():
+            _schedule_retry(context.workspace, context, epoch, step, why)
+        case StillReferencedError() if _first_time(context, epoch):
+            _schedule_retry(context.workspace, context, epoch, step, why)
+        case TerminalError() if not isinstance(error, IdentityChangedError):
+            poison_isolation.isolate(context, epoch, step, why)
+        case ExpungeError() | ReportError():
+            _fail(context.workspace, context.chunk_id, epoch, why)
+        case _:
+            poison_isolation.isolate(context, epoch, step, f"{name}: internal error {type(error).__name__}")
+
+
+def _first_time(context: StepContext, epoch: int) -> bool:
+    """Nothing failed here since the last step that was passed, and another attempt is allowed."""
+    chunk = tables.chunk.c
+    with reading(context.workspace.ledger) as connection:
+        attempts = connection.scalar(
+            sa.select(chunk.attempts).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
+        )
+    return attempts == 0 and context.workspace.settings.max_attempts > 1
+
+
+def _schedule_retry(workspace: Workspace, context: StepContext, epoch: int, step: int, why: str) -> None:
+    """Try again after a pause that doubles, or give up visibly."""
+    chunk_id = context.chunk_id
+    again = pipeline.resume_step(context.batch.pipeline, step)
+    with workspace.ledger.begin() as connection:
+        attempts = connection.scalar(
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
+            .values(
+                attempts=tables.chunk.c.attempts + 1,
+                stuck_at=sa.case((tables.chunk.c.stuck_at > step, tables.chunk.c.stuck_at), else_=step),
+                state=ChunkState.READY.value,
+                step=again,
+                rounds=tables.chunk.c.rounds + (again != step),
+                failure=why[:500],
+            )
+            .returning(tables.chunk.c.attempts)
+        )
+        if attempts is None:
+            return
+        values: dict[str, object] = {
+            "not_before": stamp(now() + workspace.settings.retry_pause * 2 ** min(attempts - 1, 8))
+        }
+        if attempts >= workspace.settings.max_attempts:
+            values = {"state": ChunkState.FAILED.value, "not_before": None}
+        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**values))
+
+
+def _fail(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
+    with workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
+            .values(state=ChunkState.FAILED.value, failure=why[:500])
+        )
