@@ -1,1 +1,19 @@
-"""Running batches: the steps of a chunk, the runner that delivers them, and what operators do to a batch."""
+"""Running batches: the steps of a chunk, the runner that carries them out, and what operators do to a batch.
+
+runner                threads over the ledger under the runner lock
+fencing               claim the next step of a chunk under a new epoch; only the latest claim can finish
+step_context          what a step is given, and what it gives back
+steps                 accept, recount, erase, verify
+resolve_step          every key of every person, durable before anything is erased
+conclude_step         outcomes, statements, what comes next
+settling_steps        the settling check: review, erase again, settle
+store_erasure         ask a store to erase, once the ledger knows for whom
+step_retry            another attempt, isolation, or a failed chunk
+poison_isolation      bisect a failing chunk to one person
+hold_enforcement      leave people on hold out of a step; release them later
+concurrent_requests   unfinished requests about the same people
+batch_states          start, derive, requeue, wake
+batch_control         start, pause, resume, cancel on an operator's command
+cancellation          withdraw people for whom no store was asked to erase
+operator_end          end people whom a store refuses for good
+"""

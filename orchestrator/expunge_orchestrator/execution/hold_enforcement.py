@@ -1,4 +1,4 @@
-"""Holding: what a hold takes out of a step, what it explains afterwards, and when people are taken up again (ADR 6)."""
+"""Hold enforcement: what a hold takes out of a step, what it explains, when people are taken up again (ADR 6)."""
 
 from __future__ import annotations
 
