@@ -8,7 +8,8 @@ records           keys, members and fields of a subject (pure)
 key_patterns      templates with wildcards held against key names
 key_indexes       sets, lists and hashes that name further keys
 index_cleanup     which members an index may lose
-lookup            which records exist; which are left, by other commands
+lookup            which records exist, before erasing
+verification      which records are left, by other commands
 scan              one SCAN pass for a whole chunk
 streams           stream entries of a person
 deletion          UNLINK, SREM, HDEL, LREM, XDEL

@@ -37,11 +37,12 @@ from expunge_connectors.redis.errors import translated
 from expunge_connectors.redis.index_cleanup import IndexCleanup, normalised, self_contained_identities
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.key_indexes import members_at_once, members_by_cursor
-from expunge_connectors.redis.lookup import gathered, present, remaining
+from expunge_connectors.redis.lookup import gathered, present
 from expunge_connectors.redis.records import SENTINEL, Names, Record, RecordKind, kinds
 from expunge_connectors.redis.scan import ScanPass
 from expunge_connectors.redis.spec import RedisConnection, RedisSpec
 from expunge_connectors.redis.streams import RAW
+from expunge_connectors.redis.verification import remaining
 from expunge_connectors.retry import backoff
 
 

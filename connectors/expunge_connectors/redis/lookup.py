@@ -1,4 +1,4 @@
-"""Lookup: which records there are (before), and which are left (after, by other commands)."""
+"""Lookup: which of the subjects' records exist, before erasing. Verification asks by other commands."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def present(conversation: PipelineClient, records: Sequence[Record]) -> list[Rec
         TerminalError: A key is of another type than declared.
     """
     whole = [record for record in records if record.part is None]
-    found = [record for record, kind in _types(conversation, whole) if kind != "none"]
+    found = [record for record, kind in checked_types(conversation, whole) if kind != "none"]
     groups = list(_groups(records))
     answers = conversation.ask(Command(group[0].kind.name, _many(group)) for group in groups)
     for group, answer in zip(groups, answers, strict=True):
         each = [answer] if group[0].kind.spec.type in _ONE_BY_ONE else answer
-        found.extend(record for record, one in zip(group, each, strict=True) if _there(record, one))
-    found += entries(conversation, [record for record in records if _in_stream(record)], backwards=False)
+        found.extend(record for record, one in zip(group, each, strict=True) if is_there(record, one))
+    found += entries(conversation, [record for record in records if record.in_stream], backwards=False)
     return found
 
 
@@ -70,15 +70,11 @@ def present(conversation: PipelineClient, records: Sequence[Record]) -> list[Rec
 _ONE_BY_ONE = frozenset({"hash", "list"})
 
 
-def _in_stream(record: Record) -> bool:
-    return record.part is not None and record.kind.spec.type == "stream"
-
-
 def _groups(records: Sequence[Record]) -> Iterable[list[Record]]:
     """Parts of one key, as many as one command takes."""
     by_key: dict[tuple[str, str | bytes], list[Record]] = defaultdict(list)
     for record in records:
-        if record.part is not None and not _in_stream(record):
+        if record.part is not None and not record.in_stream:
             by_key[record.kind.name, record.name].append(record)
     for group in by_key.values():
         size = 1 if group[0].kind.spec.type in _ONE_BY_ONE else BATCH
@@ -90,45 +86,22 @@ def _many(group: Sequence[Record]) -> tuple[str | bytes, ...]:
     return (command, group[0].name, *(record.wanted for record in group))
 
 
-def _there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; a score, a position, or nothing
+def is_there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; a score, a position, or nothing
+    """Whether the answer to a question for one record says that it exists."""
     # A score of 0 is a member too, and the element at position 0 is there.
     scored = record.part is not None and record.kind.spec.type in {"zset", "list"}
     return answer is not None if scored else bool(answer)
 
 
-def _types(conversation: PipelineClient, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
-    """Each whole key with its type, checked against the declaration; `none` where there is no key."""
+def checked_types(conversation: PipelineClient, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
+    """Each whole key with its type; `none` where there is no key.
+
+    Raises:
+        TerminalError: A key is of another type than declared.
+    """
     answers = conversation.ask(Command(record.kind.name, ("TYPE", record.name)) for record in whole)
     for record, answer in zip(whole, answers, strict=True):
         kind = answer.decode() if isinstance(answer, bytes) else str(answer)
         if kind not in {"none", record.kind.spec.type}:
             raise wrong_type(conversation.store, record.kind.name)
         yield record, kind
-
-
-def remaining(conversation: PipelineClient, records: Sequence[Record]) -> list[Record]:
-    """The records that exist, each asked for on its own. For verifying.
-
-    EXISTS, SISMEMBER, ZSCORE, HEXISTS; lists and streams are read from their ends.
-
-    Raises:
-        TerminalError: A key is of another type than declared.
-    """
-    alone = [record for record in records if not _in_stream(record)]
-    answers = conversation.ask(Command(record.kind.name, _single(record)) for record in alone)
-    found = [record for record, answer in zip(alone, answers, strict=True) if _there(record, answer)]
-    list(_types(conversation, [record for record in found if record.part is None]))
-    found += entries(conversation, [record for record in records if _in_stream(record)], backwards=True)
-    return found
-
-
-def _single(record: Record) -> tuple[str | bytes | int, ...]:
-    if record.part is None:
-        return ("EXISTS", record.name)
-    if record.kind.spec.type == "list":
-        return ("LPOS", record.name, record.wanted, "RANK", -1)
-    return (
-        {"set": "SISMEMBER", "zset": "ZSCORE", "hash": "HEXISTS"}[record.kind.spec.type],
-        record.name,
-        record.wanted,
-    )

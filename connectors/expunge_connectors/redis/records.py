@@ -73,6 +73,11 @@ class Record:
         """What stands for the subject inside the key, as the server has it."""
         return self.part.encode() if isinstance(self.part, str) else self.part or b""
 
+    @property
+    def in_stream(self) -> bool:
+        """Whether it is an entry of a stream, which is looked for by the value of a field."""
+        return self.part is not None and self.kind.spec.type == "stream"
+
 
 def kinds(store: str, data_map: DataMap, spec: RedisSpec, scope: Scope) -> tuple[RecordKind, ...]:
     """The collections in scope, in the order of erasure."""
