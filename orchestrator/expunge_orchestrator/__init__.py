@@ -20,7 +20,7 @@ locate               what is held of a person, and where
 backup_copies        backup copies, from the first sight until they are gone
 map_draft            the connectors' drafts as one data map
 installation_setup   make keys, log and trust file
-json_views           plans, batches and locations as JSON
+json_views           resources as JSON, for the API and `--json`
 store_calls          read calls on several stores at once
 gc_tuning            fewer passes of the garbage collector
 clock                timestamps in UTC

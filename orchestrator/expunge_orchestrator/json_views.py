@@ -1,13 +1,21 @@
-"""JSON views of plans, batches and locations, for the API and for `--json`."""
+"""Resources as JSON: the API and `--json` show the same members, in snake_case.
+
+Statements, receipts and openings are signed formats of their own and keep their camelCase; `snake_case` converts what
+of them is shown inside a resource.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
 
+from expunge_connectors.contract import Scope
 from expunge_orchestrator import backup_copies
+from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.clock import exact
+from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
     current_public_state,
@@ -17,21 +25,48 @@ from expunge_orchestrator.ledger.batch_status import (
     remaining_by_collection,
     settling_of,
 )
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.locate import Location, PersonLocation
+from expunge_orchestrator.requests import public_status, repository
+from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.workspace import Workspace
 
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def erasure_request_view(connection: sa.Connection, request: Request) -> dict[str, Any]:
+    """An erasure request as it stands now."""
+    batch = None if request.batch_uid is None else batch_by_uid(connection, request.batch_uid)
+    results = {} if batch is None else dict(outcomes_of(connection, batch))
+    return {
+        "id": request.uid,
+        "state": public_status.public_status(request, batch, results),
+        "controller": str(request.scope),
+        "scope": request.scope_name,
+        "data_types": request.data_types,
+        "received_at": request.received_at,
+        "controller_received_at": request.controller_received_at,
+        "starts_at": request.due_at,
+        "cancellable": public_status.cancellable(request),
+        "reason": request.reason,
+        "batch_id": request.batch_uid,
+        "receipt_id": None if batch is None else repository.series_of(connection, request),
+        "answer_by": None if request.deadlines is None else request.deadlines["answerBy"],
+        "deadlines": snake_case(request.deadlines),
+        "failure": request.failure,
+    }
+
 
 def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
-    """What it was planned to do."""
+    """What a batch was planned to do. `id` is the batch's."""
     return {
-        "batch": batch.uid,
+        "id": batch.uid,
         "controller": str(batch.scope),
         "state": current_public_state(connection, batch),
         "digest": batch.plan_digest,
-        "dataMap": batch.map_digest,
+        "data_map_digest": batch.map_digest,
         **batch.plan,
     }
 
@@ -43,19 +78,19 @@ def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
         to_settle, settled = settling_of(connection, batch)
         in_part, places = residual_keys.left_by(connection, batch)
         return {
-            "batch": batch.uid,
+            "id": batch.uid,
             "controller": str(batch.scope),
-            **({} if batch.data_types is None else {"dataTypes": sorted(batch.data_types)}),
+            **({} if batch.data_types is None else {"data_types": sorted(batch.data_types)}),
             "state": public_state(batch.state, results, undisclosed=batch.undisclosed),
             "digest": batch.plan_digest,
             "people": batch.plan["people"],
             "outcomes": results,
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
-            "settlesAt": batch.settle_at,
+            "settles_at": batch.settle_at,
             "settling": bool(to_settle) and batch.state is BatchState.ERASED,
             "settled": settled,
-            "leftInPart": in_part,
+            "left_in_part": in_part,
             "left": {
                 f"{store}.{name}": {"people": one.people, "records": one.records}
                 for (store, name), one in places.items()
@@ -64,28 +99,62 @@ def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
         }
 
 
+def legal_hold_view(hold: Hold) -> dict[str, Any]:
+    """A legal hold or exemption; who placed and lifted it is shown by the command line alone."""
+    return {
+        "id": hold.uid,
+        "kind": hold.kind,
+        "people": hold.people,
+        "data_type": hold.data_type,
+        "controller": None if hold.controller is None else str(Scope(hold.controller, hold.member)),
+        "ground": hold.ground,
+        "until": None if hold.until is None else hold.until.isoformat(),
+        "undisclosed": hold.undisclosed,
+        "placed_at": hold.placed_at,
+        "lifted_at": hold.lifted_at,
+    }
+
+
+def api_key_view(key: ApiKey) -> dict[str, Any]:
+    """An API key without its secret."""
+    return {
+        "id": key.uid,
+        "holder": key.actor,
+        "roles": [str(role) for role in key.roles],
+        "controllers": None if key.controllers is None else list(key.controllers),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
 def location_view(found: Location) -> dict[str, object]:
     """What is held of people, and what was not looked into."""
     return {
         "controller": str(found.scope),
         "operator": {"name": found.operator.name, "contact": found.operator.contact},
-        "lookedAt": {store: exact(at) for store, at in found.looked_at.items()},
+        "searched_at": {store: exact(at) for store, at in found.looked_at.items()},
         "people": [_located(one) for one in found.people],
         "collections": [
-            {"store": one.store, "collection": one.collection, "dataType": one.data_type, "foundBy": list(one.found_by)}
+            {
+                "store": one.store,
+                "collection": one.collection,
+                "data_type": one.data_type,
+                "found_by": list(one.found_by),
+            }
             for one in found.collections
         ],
-        "dataTypes": {
+        "data_types": {
             name: {
                 "purpose": one.purpose,
                 "categories": list(one.categories),
                 "kept": {"from": one.rule.start.value, "for": str(one.rule.period)},
-                "onRequest": one.on_request.value,
+                "on_request": one.on_request.value,
                 "ground": one.ground,
             }
             for name, one in found.data_types.items()
         },
-        "notLookedInto": {
+        "not_searched": {
             "logs": [
                 {
                     "store": one.store,
@@ -96,17 +165,17 @@ def location_view(found: Location) -> dict[str, object]:
                 }
                 for one in found.logs
             ],
-            "otherControllers": [
-                {"controller": one.controller, "name": one.name, "dataTypes": list(one.data_types)}
+            "other_controllers": [
+                {"controller": one.controller, "name": one.name, "data_types": list(one.data_types)}
                 for one in found.others
             ],
-            "backupCopies": backup_copies.as_statement(found.copies),
-            "copiesNotSeenNow": [
-                {"place": one.place, "store": one.store, "kind": one.kind, "id": one.id, "lastSeen": one.last_seen}
+            "backup_copies": snake_case(backup_copies.as_statement(found.copies)),
+            "missing_copies": [
+                {"place": one.place, "store": one.store, "kind": one.kind, "id": one.id, "last_seen": one.last_seen}
                 for one in found.unseen_copies
             ],
-            "placesWithoutControl": list(found.unproven_places),
-            "storesWithoutBackupPlace": list(found.without_backups),
+            "places_without_control": list(found.unproven_places),
+            "stores_without_backup_place": list(found.without_backups),
         },
     }
 
@@ -116,18 +185,18 @@ def _located(one: PersonLocation) -> dict[str, object]:
         "person": one.number,
         "answer": one.answer.value,
         "reason": one.ambiguity and one.ambiguity.value,
-        "identifiersNotFollowed": one.unfollowed,
+        "identifiers_not_followed": one.unfollowed,
         "unfinished": [
-            {"batch": batch, "places": [".".join(place) for place in sorted(places)]}
+            {"batch_id": batch, "places": [".".join(place) for place in sorted(places)]}
             for batch, places in sorted(one.unfinished.items())
         ],
         "held": [
             {
                 "store": held.info.store,
                 "collection": held.info.collection,
-                "dataType": held.info.data_type,
+                "data_type": held.info.data_type,
                 "records": held.records,
-                "keptOnErasure": held.kept,
+                "kept_on_erasure": held.kept,
                 "until": held.until and held.until.isoformat(),
                 "ground": held.ground,
                 "unsure": held.unsure,
@@ -135,3 +204,14 @@ def _located(one: PersonLocation) -> dict[str, object]:
             for held in one.per_collection
         ],
     }
+
+
+def snake_case(document: object) -> object:
+    """A statement's members as the API writes them. Values stay as they are."""
+    match document:
+        case dict():
+            return {_WORD_START.sub("_", name).lower(): snake_case(value) for name, value in document.items()}
+        case list() | tuple():
+            return [snake_case(value) for value in document]
+        case _:
+            return document

@@ -420,7 +420,7 @@ def walked(house: House) -> tuple[House, Flock]:
     )
     located(house, birds, csv)
     plan = json.loads(house.run("plan", "plan", "-", "-c", "house", "--json", stdin=csv).out)
-    batch = plan["batch"]
+    batch = plan["id"]
     confirmed = ("erase", batch, "--confirm", plan["digest"])
     house.run("erase, unconfirmed", "erase", batch, code=7)
     with failing(house, birds, "locked row"):
@@ -442,7 +442,7 @@ def walked(house: House) -> tuple[House, Flock]:
     house.run("status of all", "status", "--json")
     (receipt,) = json.loads(house.run("list", "receipts", "list", "--people", "-", "--json", stdin=csv).out)["receipts"]
     assert receipt["events"][-2:] == ["re-erased", "settled"]
-    series = receipt["series"]
+    series = receipt["id"]
     house.run("show", "receipts", "show", series)
     house.run("export", "receipts", "export", series, "-o", "receipt.json", "--page", "receipt.html")
     house.run("opening", "receipts", "opening", series, "-", "-o", "openings", stdin=csv)
@@ -492,10 +492,10 @@ def violated(house: House, birds: dict[str, Any]) -> None:
     house.plant(birds)
     plan = json.loads(house.run("plan", "plan", "-", "-c", "house", "--json", stdin=request_of(birds)).out)
     with failing(house, birds, "duplicate key"):
-        house.run("erase, duplicate key", "erase", plan["batch"], "--confirm", plan["digest"], code=1)
-        told = house.run("status", "status", plan["batch"])
+        house.run("erase, duplicate key", "erase", plan["id"], "--confirm", plan["digest"], code=1)
+        told = house.run("status", "status", plan["id"])
         assert "23505" in told.output
-    house.run("erase", "erase", plan["batch"])
+    house.run("erase", "erase", plan["id"])
     house.run("run-due", "run-due")
     assert house.left(birds) == 0
 

@@ -199,7 +199,7 @@ def called(calltrack: CompanyStack, home: Path, _: subprocess.Popen[str]) -> Ite
         operator = api.key(Role.OPERATOR)
 
         def do(verb: str, batch: Batch) -> str:
-            confirm = {"json": {"confirm": batch.plan_digest}} if verb == "end" else {}
+            confirm = {"json": {"digest": batch.plan_digest}} if verb == "end" else {}
             answer = api.client.post(f"/v1/batches/{batch.uid}/{verb}", headers=operator, **confirm)  # type: ignore[arg-type]
             if answer.status_code == 409:
                 assert answer.json()["type"].endswith("/waits-for-somebody"), answer.text
@@ -308,7 +308,7 @@ def test_of_several_each_by_their_own_state(installation: Installation, inspecto
         assert installation.again(batch).state is BatchState.CANCELLING
         installation.settle()
     told = batch_view(installation.workspace, installation.again(batch))
-    assert (told["state"], told["settled"], told["leftInPart"]) == ("settled", 2, 1)
+    assert (told["state"], told["settled"], told["left_in_part"]) == ("settled", 2, 1)
     settled = ["accepted", "erased", "settled"]
     assert installation.events(batch) == [
         settled,
@@ -413,7 +413,7 @@ def test_the_command_shows_what_is_left_and_asks(
         done = cli.run("end", batch.uid, "--confirm", batch.plan_digest, "--json")
         assert done.code == 0, done
         told = json.loads(done.out)
-        assert (told["state"], told["leftInPart"]) == ("on-hold", 1)
+        assert (told["state"], told["left_in_part"]) == ("on-hold", 1)
         assert "main.messages" in cli.run("status", batch.uid).output
     with reading(installation.workspace.ledger) as connection:
         assert connection.scalar(sa.select(tables.batch.c.changed_by)) == "ann"
@@ -427,8 +427,8 @@ def test_an_end_over_the_api_is_confirmed(calltrack: CompanyStack, inspector: St
     with open_api(calltrack, tmp_path) as api, refused_at_the_first_call(api.installation, inspector, ann) as batch:
         at, operator = f"/v1/batches/{batch.uid}/end", api.key(Role.OPERATOR)
         assert api.client.post(at, headers=operator).status_code == 422
-        refused_ = api.client.post(at, json={"confirm": "0" * 64}, headers=operator)
+        refused_ = api.client.post(at, json={"digest": "0" * 64}, headers=operator)
         assert (refused_.status_code, refused_.json()["type"].rsplit("/", 1)[1]) == (409, "not-confirmed")
         requester = api.key(Role.REQUESTER)
-        assert api.client.post(at, json={"confirm": batch.plan_digest}, headers=requester).status_code == 403
+        assert api.client.post(at, json={"digest": batch.plan_digest}, headers=requester).status_code == 403
         assert api.installation.events(batch) == [["accepted"]]

@@ -51,12 +51,12 @@ def test_both_end_and_what_both_say_is_true(
 def test_a_plan_says_who_is_at_work_on_the_same_people(installation: Installation, inspector: StoreInspector) -> None:
     crowd = make_crowd(inspector, 4)
     first = installation.plan(crowd.csv)
-    assert first.plan["alsoIn"] == {}
+    assert first.plan["concurrent_batches"] == {}
     with poisoned(inspector, [crowd.ids[1]]):
         assert installation.erase(first).state is BatchState.FAILED
-        assert installation.plan(crowd.csv).plan["alsoIn"] == {first.uid: 1}
+        assert installation.plan(crowd.csv).plan["concurrent_batches"] == {first.uid: 1}
     assert installation.erase(first).state is BatchState.ERASED
-    assert installation.plan(crowd.csv).plan["alsoIn"] == {}
+    assert installation.plan(crowd.csv).plan["concurrent_batches"] == {}
 
 
 def refused(*_: object) -> int:

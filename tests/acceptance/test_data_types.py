@@ -46,7 +46,7 @@ def test_nothing_else_changes_and_the_whole_is_still_found_later(
     first = installation.plan(csv, data_types=INFORMATION)
     planned = {name: one for store in first.plan["stores"].values() for name, one in store["collections"].items()}
     assert {name: one["due"] for name, one in planned.items()} == {"messages": 1, "exports": 1}
-    assert first.plan["dataTypes"] == sorted(INFORMATION)
+    assert first.plan["data_types"] == sorted(INFORMATION)
     assert set(first.plan["consulted"]) == {"cache"}
     assert installation.erase(first).state is BatchState.ERASED, installation.failures(first)
     assert changed(was, inspector.contents()) == {"table messages": (1, 0), "bucket calltrack-exports": (1, 0)}
@@ -58,7 +58,7 @@ def test_nothing_else_changes_and_the_whole_is_still_found_later(
     assert said.body["claim"] == statement_bodies.LIMITED_CLAIM
 
     whole = installation.plan(csv)
-    assert "dataTypes" not in whole.plan
+    assert "data_types" not in whole.plan
     assert installation.erase(whole).state is BatchState.ERASED, installation.failures(whole)
     assert not any(holder.left(inspector).values())
     assert installation.events(whole) == [["accepted", "erased"]]
@@ -80,7 +80,7 @@ def test_one_type_after_the_other(installation: Installation, inspector: StoreIn
         assert installation.events(batch) == [["accepted", "erased"]]
     assert gone(holder, inspector) == {"recordings.exports", "main.messages"}
     again = installation.plan(holder.csv, data_types=["messages"])
-    assert (again.plan["notFound"], again.plan["mostPerPerson"]) == (1, 0)
+    assert (again.plan["not_found"], again.plan["max_records_per_person"]) == (1, 0)
     installation.erase(again)
     assert installation.events(again) == [["accepted", "not-found"]]
     assert limits_of(installation, again)["not-found"] == ["messages"]
@@ -267,7 +267,7 @@ def test_a_hold_matters_where_it_meets_the_request(  # noqa: PLR0917 - the case 
     holder = make_holder(inspector)
     place(installation, [key("user_id", holder.id)], data_type=held)
     batch = installation.plan(holder.csv, data_types=INFORMATION)
-    assert batch.plan["onHold"] == number
+    assert batch.plan["on_hold"] == number
     assert installation.erase(batch).state is state, installation.failures(batch)
     assert {name.partition(".")[2] for name in gone(holder, inspector)} == left
 
@@ -319,12 +319,12 @@ def test_the_command_takes_data_types_and_says_them(
     shown = cli.run(*plan, stdin=csv)
     assert "only exports, messages" in shown.output, shown
     planned = told(cli.run(*plan, "--json", stdin=csv).out)
-    assert planned["dataTypes"] == ["exports", "messages"]
-    erased = cli.run("erase", planned["batch"], "--confirm", planned["digest"])
+    assert planned["data_types"] == ["exports", "messages"]
+    erased = cli.run("erase", planned["id"], "--confirm", planned["digest"])
     assert (erased.code, "only exports, messages: erased" in erased.output) == (0, True), erased
     assert gone(holder, inspector) == {"main.messages", "recordings.exports"}
-    assert told(cli.run("status", planned["batch"], "--json").out)["dataTypes"] == ["exports", "messages"]
-    series = told(cli.run("receipts", "list", "--batch", planned["batch"], "--json").out)["receipts"][0]["series"]
+    assert told(cli.run("status", planned["id"], "--json").out)["data_types"] == ["exports", "messages"]
+    series = told(cli.run("receipts", "list", "--batch", planned["id"], "--json").out)["receipts"][0]["id"]
     exported = cli.run("receipts", "export", series, "-o", "receipt.json", "--page", "receipt.html")
     assert exported.code == 0, exported
     trust = str(installation.settings.keys / "trust.json")

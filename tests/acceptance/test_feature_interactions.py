@@ -111,7 +111,7 @@ def test_a_server_and_run_due_at_once(calltrack: CompanyStack, inspector: StoreI
         operator = api.key(Role.OPERATOR)
 
         def settled() -> bool:
-            told = [api.client.get(f"/v1/requests/{uid}", headers=operator).json() for uid in asked]
+            told = [api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json() for uid in asked]
             return {one["state"] for one in told} == {"settled"}
 
         wait_until(settled, seconds=120)
@@ -130,6 +130,6 @@ def test_a_server_and_run_due_at_once(calltrack: CompanyStack, inspector: StoreI
 
 def _asked(api: ApiHarness, caller: int) -> str:
     wish = {"controller": "client:42", "identifiers": {"caller_id": str(caller)}}
-    made = api.client.post("/v1/requests", json=wish, headers=once(api.key(Role.REQUESTER)))
+    made = api.client.post("/v1/erasure_requests", json=wish, headers=once(api.key(Role.REQUESTER)))
     assert made.status_code == 201, made.text
     return str(made.json()["id"])

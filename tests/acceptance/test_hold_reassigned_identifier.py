@@ -34,7 +34,7 @@ def test_who_was_held_by_an_address_stays_held_until_the_hold_is_lifted(
         assert installation.erase(installation.plan(f"user_id\n{one.id}\n")).state is BatchState.ON_HOLD
         move(inspector, f"{secrets.token_hex(4)}@new.example", one)
         again = installation.plan(f"user_id\n{one.id}\n")
-        assert again.plan["onHold"] == 1
+        assert again.plan["on_hold"] == 1
         assert installation.erase(again).state is BatchState.ON_HOLD, installation.failures(again)
         assert due(one, inspector)["main.messages"] == 1
     lift(installation, placed)
@@ -49,10 +49,10 @@ def test_who_never_asked_is_held_while_they_have_the_address(
     place(installation, [key("email", ann.email)], data_type="messages")
     assert installation.erase(installation.plan(ann.csv)).state is BatchState.ON_HOLD
     move(inspector, ann.email, bob)
-    assert installation.plan(f"user_id\n{bob.id}\n").plan["onHold"] == 1
+    assert installation.plan(f"user_id\n{bob.id}\n").plan["on_hold"] == 1
     move(inspector, f"{secrets.token_hex(4)}@new.example", bob)
     later = installation.plan(f"user_id\n{bob.id}\n")
-    assert later.plan["onHold"] == 0
+    assert later.plan["on_hold"] == 0
     installation.erase(later)
     assert "main.messages" not in due(bob, inspector)
 
@@ -77,4 +77,4 @@ def test_two_who_share_the_address_at_first_are_both_followed(
 
     main = before_call(installation.workspace.stores["main"], "erase", hold)
     assert installation.erase(batch, installation.with_stores({"main": main})).state is BatchState.ON_HOLD  # type: ignore[dict-item]
-    assert installation.plan(ids).plan["onHold"] == 2
+    assert installation.plan(ids).plan["on_hold"] == 2

@@ -40,7 +40,7 @@ def test_held_by_mail_and_asked_again_by_id(
     kept = due(ann, inspector)
     assert len(kept) == 1
     again = installation.plan(ann.csv)
-    assert again.plan["onHold"] == (0 if undisclosed else 1)
+    assert again.plan["on_hold"] == (0 if undisclosed else 1)
     assert installation.erase(again).state is BatchState.ON_HOLD, installation.failures(again)
     assert due(ann, inspector) == kept
     assert installation.events(again) == [["accepted"] if undisclosed else ["accepted", "on-hold"]]
@@ -62,7 +62,7 @@ def test_held_by_id_and_asked_again_by_mail(
     kept = due(ann, inspector)
     assert kept == {"main.marketing_optouts": 1}
     again = installation.plan(f"email\n{ann.email}\n")
-    assert again.plan["onHold"] == (0 if undisclosed else 1)
+    assert again.plan["on_hold"] == (0 if undisclosed else 1)
     assert installation.erase(again).state is BatchState.ON_HOLD, installation.failures(again)
     assert due(ann, inspector) == kept
     if not undisclosed:
@@ -78,7 +78,7 @@ def test_a_hold_that_came_half_way_holds_the_next_request_too(
     kept = due(ann, inspector)
     assert kept
     again = installation.plan(ann.csv)
-    assert again.plan["onHold"] == 1
+    assert again.plan["on_hold"] == 1
     assert installation.erase(again).state is BatchState.ON_HOLD, installation.failures(again)
     assert due(ann, inspector) == kept
 
@@ -116,7 +116,7 @@ def test_a_hold_that_is_placed_after_the_account_went_holds_the_next_request(
             if one.uid != first.hold.uid:
                 legal_holds.lift(connection, one.uid, "counsel")
     again = installation.plan(ann.csv)
-    assert again.plan["onHold"] == 1
+    assert again.plan["on_hold"] == 1
     assert installation.erase(again).state is BatchState.ON_HOLD, installation.failures(again)
     assert due(ann, inspector) == kept
 
@@ -130,6 +130,6 @@ def test_a_hold_does_not_spread_to_who_has_the_address_now(
     assert installation.erase(installation.plan(ann.csv)).state is BatchState.ON_HOLD
     inspector.sql("UPDATE users SET email = %s WHERE id = %s", ann.email, bob.id)
     other = installation.plan(bob.csv)
-    assert other.plan["onHold"] == 0
+    assert other.plan["on_hold"] == 0
     assert installation.erase(other).state is BatchState.ERASED, installation.failures(other)
     assert due(ann, inspector) == {"main.messages": 1}

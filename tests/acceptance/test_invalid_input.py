@@ -61,7 +61,7 @@ def world(
     planned = cli.run("plan", "-", "-c", "calltrack", "--json", stdin=holder.csv.encode())
     assert planned.code == 0, planned
     document = json.loads(planned.out)
-    return World(cli, document["batch"], document["digest"], inspector.contents(), inspector)
+    return World(cli, document["id"], document["digest"], inspector.contents(), inspector)
 
 
 @pytest.fixture
@@ -135,8 +135,8 @@ def test_text_that_looks_like_code_is_only_text(world: World, people: str, contr
     assert planned.code == 0, planned
     plan = json.loads(planned.out)
     assert {one["due"] for store in plan["stores"].values() for one in store["collections"].values()} == {0}
-    assert plan["ambiguous"] + plan["notFound"] == 1
-    erased = world.cli.run("erase", plan["batch"], "--confirm", plan["digest"], "--json")
+    assert plan["ambiguous"] + plan["not_found"] == 1
+    erased = world.cli.run("erase", plan["id"], "--confirm", plan["digest"], "--json")
     assert erased.code in {0, 1}, erased
     assert json.loads(erased.out)["outcomes"].keys() <= {"ambiguous", "not-found"}
     assert SECRET not in planned.output + erased.output

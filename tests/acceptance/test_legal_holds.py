@@ -46,7 +46,7 @@ def test_a_held_person_is_not_touched_and_the_others_are(
     placed = place(installation, [key(identity, value)], until=now().date() + timedelta(days=30))
     had = due(ann, inspector)
     batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
-    assert batch.plan["onHold"] == 1
+    assert batch.plan["on_hold"] == 1
     assert installation.erase(batch).state is BatchState.ON_HOLD
     assert due(ann, inspector) == had
     assert due(bob, inspector) == {}
@@ -128,7 +128,7 @@ def test_an_undisclosed_hold_leaves_no_word(installation: Installation, inspecto
     assert installation.failures(batch) == ""
     assert told(installation, batch) == "executing"
     anew = installation.plan(ann.csv).plan
-    assert (anew["onHold"], anew["alsoIn"]) == (0, {batch.uid: 1})
+    assert (anew["on_hold"], anew["concurrent_batches"]) == (0, {batch.uid: 1})
     with reading(installation.workspace.ledger) as connection:
         assert plan_view(connection, installation.again(batch))["state"] == "executing"
     with installation.workspace.ledger.begin() as connection:
@@ -333,27 +333,27 @@ def test_the_commands_and_their_exit_codes(cli: CliRunner, inspector: StoreInspe
     ann = make_holder(inspector)
     placed = run_json(cli, "holds", "place", "-", "--ground", GROUND, stdin=f"email\n{ann.email}\n".encode())
     assert placed["people"] == 1
-    assert placed["placedBy"] == "counsel"
-    assert placed["tooLate"] == {}
+    assert placed["placed_by"] == "counsel"
+    assert placed["too_late"] == {}
     assert placed["unproven"] == 1
     shown = cli.run("holds", "list")
     assert GROUND in shown.output
     assert ann.email not in shown.output
     planned = run_json(cli, "plan", "-", "-c", "calltrack", stdin=ann.csv.encode())
-    assert "1 person on hold" in cli.run("status", planned["batch"]).output
+    assert "1 person on hold" in cli.run("status", planned["id"]).output
     was = inspector.contents()
-    held = cli.run("erase", planned["batch"], "--confirm", planned["digest"])
+    held = cli.run("erase", planned["id"], "--confirm", planned["digest"])
     assert held.code == 11
     assert "1 person on hold" in held.output
     assert changed(was, inspector.contents()) == {}
     assert cli.run("run-due").code == 0
-    assert run_json(cli, "holds", "lift", placed["hold"])["released"] == 1
+    assert run_json(cli, "holds", "lift", placed["id"])["released"] == 1
     assert cli.run("run-due").code == 0
-    assert run_json(cli, "status", planned["batch"])["state"] in {"erased", "settled"}
+    assert run_json(cli, "status", planned["id"])["state"] in {"erased", "settled"}
     assert due(ann, inspector) == {}
-    assert run_json(cli, "holds", "list")["holds"] == []
-    (lifted,) = run_json(cli, "holds", "list", "--all")["holds"]
-    assert lifted["liftedBy"] == "counsel"
+    assert run_json(cli, "holds", "list")["legal_holds"] == []
+    (lifted,) = run_json(cli, "holds", "list", "--all")["legal_holds"]
+    assert lifted["lifted_by"] == "counsel"
 
 
 @pytest.mark.parametrize(
@@ -374,4 +374,4 @@ def test_bad_holds_are_refused(cli: CliRunner, arguments: list[str], code: int) 
     answer = cli.run("holds", *arguments)
     assert answer.code == code, answer
     assert "zyqv" not in answer.output
-    assert run_json(cli, "holds", "list")["holds"] == []
+    assert run_json(cli, "holds", "list")["legal_holds"] == []

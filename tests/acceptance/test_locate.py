@@ -381,10 +381,10 @@ def test_the_command_writes_nothing_and_tells_no_value(
     (person,) = document["people"]
     assert person["answer"] == "held"
     assert {f"{one['store']}.{one['collection']}": one["records"] for one in person["held"]} == ann.left(inspector)
-    away = document["notLookedInto"]
-    assert [one["controller"] for one in away["otherControllers"]] == ["client:<id>"]
-    assert away["storesWithoutBackupPlace"] == ["cache", "recordings"]
-    assert away["backupCopies"]
+    away = document["not_searched"]
+    assert [one["controller"] for one in away["other_controllers"]] == ["client:<id>"]
+    assert away["stores_without_backup_place"] == ["cache", "recordings"]
+    assert away["backup_copies"]
     for words in (
         "Person 1 of the list",
         "main.messages",

@@ -19,7 +19,7 @@ def test_a_client_that_names_another_clients_caller_reaches_nothing(
     theirs = make_caller(inspector, client_id=43)
     was = inspector.contents()
     batch = module_installation.plan(theirs.csv, "client:42")
-    assert batch.plan["notFound"] == 1
+    assert batch.plan["not_found"] == 1
     assert not any(one["due"] for store in batch.plan["stores"].values() for one in store["collections"].values())
     module_installation.erase(batch)
     module_installation.settle()

@@ -251,7 +251,7 @@ def test_the_commands_and_their_exit_codes(
 ) -> None:
     crowd = make_crowd(inspector, 2)
     planned = json.loads(cli.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
-    uid, digest = planned["batch"], planned["digest"]
+    uid, digest = planned["id"], planned["digest"]
     assert cli.run("pause", uid).code == 2
     assert cli.run("resume", uid).code == 2
     assert cli.run("retry", uid).code == 2
@@ -273,10 +273,10 @@ def test_the_commands_and_their_exit_codes(
     assert "can be withdrawn" in too_late.output
     assert json.loads(cli.run("status", uid, "--json").out)["state"] == "erased"
     other = json.loads(cli.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode()).out)
-    cancelled = cli.run("cancel", other["batch"], "--json")
+    cancelled = cli.run("cancel", other["id"], "--json")
     assert cancelled.code == 0, cancelled
     assert json.loads(cancelled.out)["state"] == "cancelled"
-    assert cli.run("erase", other["batch"], "--confirm", other["digest"]).code == 2
-    assert told_of(module_installation, other["batch"]) == [["accepted", "cancelled"]] * 2
+    assert cli.run("erase", other["id"], "--confirm", other["digest"]).code == 2
+    assert told_of(module_installation, other["id"]) == [["accepted", "cancelled"]] * 2
     with reading(module_installation.workspace.ledger) as connection:
         assert "ann" in set(connection.scalars(sa.select(tables.batch.c.changed_by)))

@@ -168,7 +168,7 @@ def test_the_command_and_its_exit_codes(cli: CliRunner, inspector: StoreInspecto
     assert shown.code == 0
     assert "Somebody other than ann" in shown.output
     plan = json.loads(cli.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode(), settings=ann).out)
-    uid, digest = plan["batch"], plan["digest"]
+    uid, digest = plan["id"], plan["digest"]
     assert plan["state"] == "awaiting-approval"
     refused = cli.run("erase", uid, "--confirm", digest, settings=ann)
     assert refused.code == 11

@@ -47,7 +47,7 @@ def test_nor_somebody_who_was_not_there_when_it_was_planned(
     """The plan said that nobody is found; whoever is found now was not approved."""
     phone = fresh_phone()
     batch = installation.plan(f"phone\n{phone}\n")
-    assert batch.plan["notFound"] == 1
+    assert batch.plan["not_found"] == 1
     bob = make_holder(inspector)
     inspector.sql("UPDATE users SET phone = %s WHERE id = %s", phone, bob.id)
     assert_denied(installation, batch, inspector)
@@ -75,7 +75,7 @@ def test_a_limit_of_records_per_person_holds_when_it_is_carried_out(inspector: S
     ann = make_holder(inspector)
     with limited(inspector, tmp_path / "l", {"rows_per_person": 20}) as installation:
         batch = installation.plan(ann.csv)
-        room = 20 - batch.plan["mostPerPerson"]
+        room = 20 - batch.plan["max_records_per_person"]
         inspector.sql(
             "INSERT INTO messages (user_id, body) SELECT %s, 'more' FROM generate_series(1, %s)", ann.id, room + 1
         )

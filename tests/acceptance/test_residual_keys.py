@@ -52,7 +52,7 @@ def test_a_later_request_takes_over_the_keys_and_erases_what_was_left(
     assert residual(installation) == [left]
     second = installation.plan(ann.csv, ann.controller)
     planned = second.plan["stores"]["recordings"]["collections"]["recordings"]
-    assert (planned["due"], second.plan["notFound"]) == (2, 0)
+    assert (planned["due"], second.plan["not_found"]) == (2, 0)
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert not any(ann.left(inspector).values())
     (said,) = statements_of(installation, second, "erased")

@@ -70,9 +70,9 @@ def test_one_command_serves_and_ctrl_c_ends_it(tmp_path: Path) -> None:
             assert f"The account-settings page: {page}" in lines
             keys = {match[1]: match[3] for match in map(KEY.match, lines) if match}
             assert keys.keys() == ROLES
-            assert status(f"{api}/v1/requests", keys["auditor"]) == 200
-            assert status(f"{api}/v1/requests", keys["admin"]) == 403
-            assert status(f"{api}/v1/requests") == 401
+            assert status(f"{api}/v1/erasure_requests", keys["auditor"]) == 200
+            assert status(f"{api}/v1/erasure_requests", keys["admin"]) == 403
+            assert status(f"{api}/v1/erasure_requests") == 401
             wait_until(lambda: status(page) == 200, seconds=60)
             assert list(directory.iterdir()) != []
             os.killpg(started.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground is told

@@ -61,8 +61,8 @@ def test_a_hold_that_the_map_does_not_know_blocks(
         assert answer.code == FindingsError.exit_code, answer
         assert f"names {kind} that" in answer.output
     assert due(ann, inspector) == had
-    (listed,) = json.loads(cli.run("holds", "list", "--json").out)["holds"]
-    assert listed["notInMap"] == ["zyqv"]
+    (listed,) = json.loads(cli.run("holds", "list", "--json").out)["legal_holds"]
+    assert listed["not_in_map"] == ["zyqv"]
     assert "zyqv" in cli.run("holds", "list").output
     lift(module_installation, placed)
     assert cli.run("check").code == 0

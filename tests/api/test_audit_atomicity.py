@@ -88,7 +88,7 @@ def planned(api: ApiHarness, inspector: StoreInspector) -> tuple[str, str]:
     ann = make_caller(inspector)
     query, operator = {"controller": ann.controller}, api.key(Role.OPERATOR)
     made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
-    return f"/v1/batches/{made['batch']}", made["digest"]
+    return f"/v1/batches/{made['id']}", made["digest"]
 
 
 def fails(api: ApiHarness, at: str) -> None:
@@ -139,16 +139,16 @@ def test_what_failed_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> 
 
 def test_what_a_store_refused_is_ended(api: ApiHarness, inspector: StoreInspector) -> None:
     batch = failed_half_way(api.installation, make_caller(inspector))
-    together(api, f"/v1/batches/{batch.uid}/end", {"confirm": batch.plan_digest})
+    together(api, f"/v1/batches/{batch.uid}/end", {"digest": batch.plan_digest})
 
 
 def test_what_is_not_held_any_more_is_taken_up(api: ApiHarness, inspector: StoreInspector) -> None:
     ann, operator = make_caller(inspector), api.key(Role.OPERATOR)
     wish = {"people": [{"caller_id": str(ann.id)}], "ground": "4 C 17/26", "controller": ann.controller}
-    assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    assert api.client.post("/v1/legal_holds", json=wish, headers=operator).status_code == 201
     query = {"controller": ann.controller}
     made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
-    at = f"/v1/batches/{made['batch']}"
+    at = f"/v1/batches/{made['id']}"
     assert api.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
     api.work()
     assert api.client.get(at, headers=operator).json()["state"] == "on-hold"
@@ -164,7 +164,7 @@ def test_a_request_that_could_not_be_planned(
 ) -> None:
     ann = make_caller(inspector)
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
-    made = api.client.post("/v1/requests", json=wish, headers=once(api.key(Role.OPERATOR))).json()
+    made = api.client.post("/v1/erasure_requests", json=wish, headers=once(api.key(Role.OPERATOR))).json()
     with monkeypatch.context() as patched:
 
         def down(*_: object, **__: object) -> None:
@@ -172,7 +172,7 @@ def test_a_request_that_could_not_be_planned(
 
         patched.setattr("expunge_orchestrator.planning.planner.create_plan", down)
         scheduler.start_due(api.installation.workspace, api.at)
-    together(api, f"/v1/requests/{made['id']}/retry")
+    together(api, f"/v1/erasure_requests/{made['id']}/retry")
 
 
 def void(api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -187,7 +187,7 @@ def test_a_void_plan_is_replaced_and_begun(
     api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two notes: of the plan that was replaced, and of what was taken up."""
-    together(api, f"/v1/requests/{void(api, inspector, monkeypatch)}/retry", notes=2)
+    together(api, f"/v1/erasure_requests/{void(api, inspector, monkeypatch)}/retry", notes=2)
 
 
 def test_a_void_plan_is_replaced_and_cannot_be_begun(
@@ -195,9 +195,9 @@ def test_a_void_plan_is_replaced_and_cannot_be_begun(
 ) -> None:
     """Each of the two is there with its note, or not at all. The new plan is in force: the worker begins it, as any."""
     ledger, uid = api.installation.workspace.ledger, void(api, inspector, monkeypatch)
-    call, operator = f"/v1/requests/{uid}/retry", api.key(Role.OPERATOR)
+    call, operator = f"/v1/erasure_requests/{uid}/retry", api.key(Role.OPERATOR)
     noted = len(ledgers_state(ledger)[-1])
-    with no_notes(ledger, "request.retry"):
+    with no_notes(ledger, "erasure_request.retry"):
         assert api.client.post(call, headers=operator).status_code >= 500
         assert [state for _, state in plans_of(api)] == ["cancelled", "planned"]
         with reading(ledger) as connection:
@@ -216,4 +216,4 @@ def test_all_of_it_with_the_ledger_on_postgres(
         test_started_paused_resumed_cancelled(api, inspector)
         test_what_failed_is_taken_up(api, inspector)
         test_what_a_store_refused_is_ended(api, inspector)
-        together(api, f"/v1/requests/{void(api, inspector, monkeypatch)}/retry", notes=2)
+        together(api, f"/v1/erasure_requests/{void(api, inspector, monkeypatch)}/retry", notes=2)

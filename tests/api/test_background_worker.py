@@ -29,10 +29,10 @@ OFTEN = {"tick": timedelta(milliseconds=50)}
 def ask(api: ApiHarness, caller: int) -> Callable[[], str]:
     """Ask for a caller's erasure; how it stands, as often as one looks."""
     wish = {"controller": "client:42", "identifiers": {"caller_id": str(caller)}}
-    made = api.client.post("/v1/requests", json=wish, headers=once(api.key(Role.REQUESTER)))
+    made = api.client.post("/v1/erasure_requests", json=wish, headers=once(api.key(Role.REQUESTER)))
     assert made.status_code == 201, made.text
     auditor = api.key(Role.AUDITOR)
-    return lambda: str(api.client.get(f"/v1/requests/{made.json()['id']}", headers=auditor).json()["state"])
+    return lambda: str(api.client.get(f"/v1/erasure_requests/{made.json()['id']}", headers=auditor).json()["state"])
 
 
 def test_it_goes_on_after_rounds_that_failed(

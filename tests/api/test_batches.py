@@ -21,33 +21,33 @@ def test_planned_started_watched_told(api: ApiHarness) -> None:
     assert made.status_code == 201, made.text
     again = api.client.post(URL, params={"controller": controller}, content=text, headers=headers)
     assert (again.status_code, again.json()) == (200, made.json())
-    at, digest = f"{URL}/{made.json()['batch']}", made.json()["digest"]
+    at, digest = f"{URL}/{made.json()['id']}", made.json()["digest"]
     assert api.client.post(f"{at}/start", json={"digest": "0" * 64}, headers=operator).status_code == 409
     assert api.client.post(f"{at}/start", json={"digest": digest}, headers=operator).status_code == 202
     api.work()
     with api.client.stream("GET", f"{at}/events", headers=operator) as watched:
         assert "event: end" in watched.read().decode()
     told = api.client.get(f"{at}/results", params={"limit": 2}, headers=operator).json()
-    rest = api.client.get(f"{at}/results", params={"limit": 2, "cursor": told["next"]}, headers=operator).json()
+    rest = api.client.get(f"{at}/results", params={"limit": 2, "cursor": told["next_cursor"]}, headers=operator).json()
     assert [(one["line"], one["outcome"]) for one in told["items"] + rest["items"]] == [
         (n, "erased") for n in (1, 2, 3)
     ]
-    assert rest["next"] is None
+    assert rest["next_cursor"] is None
 
 
 def test_a_plan_names_no_batch_of_another_controller(api: ApiHarness, inspector: StoreInspector) -> None:
     """Whoever names an address in a plan of one client is not told that its owner deletes their account just now."""
     holder = make_holder(inspector)
     with poisoned(inspector, [holder.id]):
-        wish = {"scope": "account", "waiveGrace": True}
-        api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder.id)))
+        wish = {"scope": "account", "waive_grace": True}
+        api.client.post("/v1/me/erasure_requests", json=wish, headers=once(api.person(user_id=holder.id)))
         api.work()
     client, operator = api.key(Role.REQUESTER, controllers=("client:44",)), api.key(Role.OPERATOR)
 
     def also_in(headers: dict[str, str], controller: str, people: str) -> list[int]:
         query = {"controller": controller}
         answer = api.client.post("/v1/batches", params=query, content=people, headers=once(headers))
-        return list(answer.json()["alsoIn"].values())
+        return list(answer.json()["concurrent_batches"].values())
 
     ways = (f"email\n{holder.email}\n", f"phone\n{holder.phone}\n")
     assert [also_in(who, "client:44", one) for who in (client, operator) for one in ways] == [[]] * 4
@@ -57,13 +57,13 @@ def test_a_plan_names_no_batch_of_another_controller(api: ApiHarness, inspector:
 def test_a_data_type_that_was_made_up_is_not_repeated(api: ApiHarness) -> None:
     """It may be somebody's name or address. Which types there are stands in the remedy."""
     operator, controller = api.key(Role.OPERATOR), listed(api, 0, 1)[0]
-    wish = {"controller": controller, "identifiers": {"caller_id": "1"}, "dataTypes": ["calls", "ann_secret"]}
+    wish = {"controller": controller, "identifiers": {"caller_id": "1"}, "data_types": ["calls", "ann_secret"]}
 
     def planned(*types: str) -> Response:
         query = {"controller": controller, "data_type": list(types)}
         return api.client.post(URL, params=query, content="email\na@b.example\n", headers=once(operator))
 
-    by_name = planned("calls", "ann_secret"), api.client.post("/v1/requests", json=wish, headers=once(operator))
+    by_name = planned("calls", "ann_secret"), api.client.post("/v1/erasure_requests", json=wish, headers=once(operator))
     by_address = planned("calls", "ann.secret@mail.example")
     for refused, status in (*((one, 409) for one in by_name), (by_address, 422)):
         assert refused.status_code == status, refused.text
@@ -77,9 +77,9 @@ def test_whoever_asked_cannot_approve(api: ApiHarness) -> None:
     operator, approver = api.key(Role.OPERATOR), api.key(Role.APPROVER)
     controller, text = listed(api, 5, 1)
     made = api.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
-    refused = api.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=operator)
+    refused = api.client.post(f"{URL}/{made['id']}/approve", json={"digest": made["digest"]}, headers=operator)
     assert refused.status_code == 403
-    waits = api.client.post(f"{URL}/{made['batch']}/approve", json={"digest": made["digest"]}, headers=approver)
+    waits = api.client.post(f"{URL}/{made['id']}/approve", json={"digest": made["digest"]}, headers=approver)
     assert (waits.status_code, waits.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
 
 
@@ -87,14 +87,14 @@ def test_auditors_read_and_write_nothing(api: ApiHarness) -> None:
     auditor, operator = api.key(Role.AUDITOR), api.key(Role.OPERATOR)
     controller, text = listed(api, 6, 1)
     made = api.client.post(URL, params={"controller": controller}, content=text, headers=once(operator)).json()
-    assert api.client.get(f"{URL}/{made['batch']}/plan", headers=auditor).json()["digest"] == made["digest"]
-    assert api.client.post(f"{URL}/{made['batch']}/cancel", headers=auditor).status_code == 403
-    trail = api.client.get("/v1/audit", headers=auditor).json()["items"]
+    assert api.client.get(f"{URL}/{made['id']}/plan", headers=auditor).json()["digest"] == made["digest"]
+    assert api.client.post(f"{URL}/{made['id']}/cancel", headers=auditor).status_code == 403
+    trail = api.client.get("/v1/audit_log", headers=auditor).json()["items"]
     assert [(one["action"], one["result"]) for one in trail[-2:]] == [
         ("batch.create", "done"),
         ("batch.cancel", "role-missing"),
     ]
-    assert api.client.get("/v1/audit", headers=operator).status_code == 403
+    assert api.client.get("/v1/audit_log", headers=operator).status_code == 403
 
 
 def test_holds_and_what_is_held(api: ApiHarness) -> None:
@@ -102,15 +102,15 @@ def test_holds_and_what_is_held(api: ApiHarness) -> None:
     controller, _ = listed(api, 7, 1)
     caller = api.installation.calltrack.company.callers_of(int(controller.partition(":")[2]))[7]
     wish = {"people": [{"caller_id": str(caller)}], "ground": "Court order 4 C 17/26", "controller": controller}
-    placed = api.client.post("/v1/holds", json=wish, headers=operator)
+    placed = api.client.post("/v1/legal_holds", json=wish, headers=operator)
     assert placed.status_code == 201, placed.text
     asked = {"controller": controller, "identifiers": {"caller_id": str(caller)}}
-    made = api.client.post("/v1/requests", json=asked, headers=once(operator)).json()
+    made = api.client.post("/v1/erasure_requests", json=asked, headers=once(operator)).json()
     api.work()
-    assert api.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "on-hold"
-    assert api.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
+    assert api.client.get(f"/v1/erasure_requests/{made['id']}", headers=operator).json()["state"] == "on-hold"
+    assert api.client.post(f"/v1/legal_holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
     api.work()
-    assert api.client.get(f"/v1/requests/{made['id']}", headers=operator).json()["state"] == "erased"
+    assert api.client.get(f"/v1/erasure_requests/{made['id']}", headers=operator).json()["state"] == "erased"
 
 
 def test_a_hold_of_nobody_is_refused(api: ApiHarness) -> None:
@@ -119,10 +119,10 @@ def test_a_hold_of_nobody_is_refused(api: ApiHarness) -> None:
     somebody, nobody = {"caller_id": "1"}, dict[str, str]()
     for people in ([nobody], [somebody, nobody]):
         wish = {"people": people, "ground": "Court order 4 C 17/26"}
-        refused = api.client.post("/v1/holds", json=wish, headers=operator)
+        refused = api.client.post("/v1/legal_holds", json=wish, headers=operator)
         assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "call-unusable")
         assert refused.json()["errors"] == [{"at": f"body.people.{len(people) - 1}", "error": "too_short"}]
-    assert api.client.get("/v1/holds", headers=operator).json() == []
+    assert api.client.get("/v1/legal_holds", headers=operator).json() == []
 
 
 def test_located(api: ApiHarness) -> None:
@@ -146,10 +146,10 @@ def test_the_log_is_public(api: ApiHarness) -> None:
 
 def test_keys_by_an_administrator(api: ApiHarness) -> None:
     admin = api.key(Role.ADMIN)
-    issued = api.client.post("/v1/access/keys", json={"roles": ["auditor"], "controllers": ["client"]}, headers=admin)
+    issued = api.client.post("/v1/api_keys", json={"roles": ["auditor"], "controllers": ["client"]}, headers=admin)
     assert issued.status_code == 201, issued.text
     secret = {"Authorization": f"Bearer {issued.json()['secret']}"}
-    assert api.client.get("/v1/requests", headers=secret).status_code == 200
-    assert api.client.post(f"/v1/access/keys/{issued.json()['id']}/revoke", headers=admin).status_code == 200
-    assert api.client.get("/v1/requests", headers=secret).status_code == 401
-    assert api.client.get("/v1/requests", headers=admin).status_code == 403
+    assert api.client.get("/v1/erasure_requests", headers=secret).status_code == 200
+    assert api.client.post(f"/v1/api_keys/{issued.json()['id']}/revoke", headers=admin).status_code == 200
+    assert api.client.get("/v1/erasure_requests", headers=secret).status_code == 401
+    assert api.client.get("/v1/erasure_requests", headers=admin).status_code == 403

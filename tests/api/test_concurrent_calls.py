@@ -37,7 +37,7 @@ from expunge_orchestrator.requests import retry, scheduler
 from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.workspace import Workspace
 
-OWN = "/v1/me/erasure"
+OWN = "/v1/me/erasure_requests"
 ACCOUNT = {"scope": "account"}
 
 
@@ -85,7 +85,7 @@ def test_two_creates_of_a_person(api: ApiHarness, different: int) -> None:
     answers = at_once(*jobs)
     assert sorted(one.status_code for one in answers) == [200] * 5 + [201], [one.text for one in answers]
     assert len({one.json()["id"] for one in answers}) == 1
-    (told,) = {str(one.json()["followUp"]) for one in answers}
+    (told,) = {str(one.json()["follow_up_token"]) for one in answers}
     assert told.startswith("fu_")
     assert rows(api) == 1
 
@@ -110,7 +110,7 @@ def test_two_creates_of_a_controller(api: ApiHarness) -> None:
     caller = api.installation.calltrack.company.callers_of(client)[0]
     wish = {"controller": f"client:{client}", "identifiers": {"caller_id": str(caller)}}
     headers = once(api.key(Role.REQUESTER))
-    answers = at_once(*[posting(api, "/v1/requests", headers, wish)] * 6)
+    answers = at_once(*[posting(api, "/v1/erasure_requests", headers, wish)] * 6)
     assert sorted(one.status_code for one in answers) == [200] * 5 + [201], [one.text for one in answers]
     assert len({one.json()["id"] for one in answers}) == 1
     assert rows(api) == 1
@@ -125,7 +125,7 @@ def test_one_list_twice(api: ApiHarness) -> None:
     )
     answers = at_once(post, post, post)
     assert sorted(one.status_code for one in answers) == [200, 200, 201], [one.text for one in answers]
-    assert len({one.json()["batch"] for one in answers}) == 1
+    assert len({one.json()["id"] for one in answers}) == 1
     assert batches(api) == 1
 
 
@@ -144,7 +144,7 @@ def four_eyes(api: ApiHarness) -> Planned:
         headers={**once(operator), "Content-Type": "text/csv"},
     ).json()
     assert made["state"] == "awaiting-approval"
-    return Planned(f"/v1/batches/{made['batch']}", {"digest": made["digest"]}, operator)
+    return Planned(f"/v1/batches/{made['id']}", {"digest": made["digest"]}, operator)
 
 
 def approvals(api: ApiHarness) -> tuple[list[str], list[str]]:
@@ -207,7 +207,7 @@ def test_undone_while_it_begins(api: ApiHarness) -> None:
         assert isinstance(answer, Response)
         told = api.client.get(f"{OWN}/{uid}", headers=api.person(user_id=holder)).json()
         if answer.status_code == 200:
-            assert (told["state"], told["batch"]) == ("cancelled", None)
+            assert (told["state"], told["batch_id"]) == ("cancelled", None)
         else:
             assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (409, "too-late")
             assert told["state"] == "partially-erased"
@@ -220,13 +220,13 @@ def test_two_cancels_and_a_denial(api: ApiHarness) -> None:
     for number in range(3):
         caller = api.installation.calltrack.company.callers_of(client)[5 + number]
         wish = {"controller": f"client:{client}", "identifiers": {"caller_id": str(caller)}}
-        uid = api.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
+        uid = api.client.post("/v1/erasure_requests", json=wish, headers=once(operator)).json()["id"]
         answers = at_once(
-            posting(api, f"/v1/requests/{uid}/cancel", operator),
-            posting(api, f"/v1/requests/{uid}/cancel", operator),
-            posting(api, f"/v1/requests/{uid}/deny", operator, {"reason": "excessive"}),
+            posting(api, f"/v1/erasure_requests/{uid}/cancel", operator),
+            posting(api, f"/v1/erasure_requests/{uid}/cancel", operator),
+            posting(api, f"/v1/erasure_requests/{uid}/deny", operator, {"reason": "excessive"}),
         )
-        state = api.client.get(f"/v1/requests/{uid}", headers=operator).json()["state"]
+        state = api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json()["state"]
         expected = [200, 200, 409] if state == "cancelled" else [409, 409, 200]
         assert [one.status_code for one in answers] == expected, [one.text for one in answers]
 
@@ -235,7 +235,7 @@ def test_two_workers(api: ApiHarness) -> None:
     """Each request becomes one batch, and nothing is told as a failure."""
     holders = api.installation.calltrack.take_holders(3)
     for one in holders:
-        wish = {**ACCOUNT, "waiveGrace": True}
+        wish = {**ACCOUNT, "waive_grace": True}
         assert api.client.post(OWN, json=wish, headers=once(api.person(user_id=one))).status_code == 201
     begun = at_once(*[lambda: scheduler.start_due(api.installation.workspace, api.at)] * 2)
     assert sum(begun) == 3
@@ -254,8 +254,8 @@ def test_held_while_it_begins(api: ApiHarness, inspector: StoreInspector, moment
     """
     ann, operator, workspace = make_holder(inspector), api.key(Role.OPERATOR), api.installation.workspace
     had, due = ann.left(inspector), {"main.messages"}
-    wish = {"controller": ann.controller, "identifiers": {"user_id": str(ann.id)}, "dataTypes": ["messages"]}
-    made = api.client.post("/v1/requests", json=wish, headers=once(operator))
+    wish = {"controller": ann.controller, "identifiers": {"user_id": str(ann.id)}, "data_types": ["messages"]}
+    made = api.client.post("/v1/erasure_requests", json=wish, headers=once(operator))
     assert made.status_code == 201, made.text
     uid = made.json()["id"]
     hold = {"controller": ann.controller, "people": [{"user_id": str(ann.id)}], "ground": "4 C 17/26"}
@@ -275,7 +275,7 @@ def test_held_while_it_begins(api: ApiHarness, inspector: StoreInspector, moment
     def counsel() -> Response:
         assert now.wait(60)
         try:
-            return posting(api, "/v1/holds", operator, hold)()
+            return posting(api, "/v1/legal_holds", operator, hold)()
         finally:
             answered.set()
 
@@ -290,15 +290,15 @@ def test_held_while_it_begins(api: ApiHarness, inspector: StoreInspector, moment
     placed, _ = at_once(counsel, work)
     assert isinstance(placed, Response)
     assert placed.status_code == 201, placed.text
-    told = api.client.get(f"/v1/requests/{uid}", headers=operator).json()
+    told = api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json()
     left = ann.left(inspector)
-    outcome = (told["state"], placed.json()["tooLate"], {name for name in had if left[name] != had[name]})
-    assert outcome in [("on-hold", {}, set()), ("erased", {told["batch"]: 1}, due)]
+    outcome = (told["state"], placed.json()["too_late"], {name for name in had if left[name] != had[name]})
+    assert outcome in [("on-hold", {}, set()), ("erased", {told["batch_id"]: 1}, due)]
     if moment == "erase":
         assert outcome[0] == "erased"
-    assert api.client.post(f"/v1/holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
+    assert api.client.post(f"/v1/legal_holds/{placed.json()['id']}/lift", headers=operator).status_code == 200
     api.work()
-    assert api.client.get(f"/v1/requests/{uid}", headers=operator).json()["state"] == "erased"
+    assert api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json()["state"] == "erased"
     assert {name: number for name, number in ann.left(inspector).items() if number} == {
         name: number for name, number in had.items() if name not in due
     }
@@ -307,7 +307,7 @@ def test_held_while_it_begins(api: ApiHarness, inspector: StoreInspector, moment
 def test_killed_between_fence_and_plan_and_begin(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a death leaves between two transactions is taken up by the next start, once."""
     (holder,) = api.installation.calltrack.take_holders()
-    wish = {**ACCOUNT, "waiveGrace": True}
+    wish = {**ACCOUNT, "waive_grace": True}
     uid = api.client.post(OWN, json=wish, headers=once(api.person(user_id=holder))).json()["id"]
     workspace = api.installation.workspace
     assert scheduler.lock_due(workspace, api.at) == 1
@@ -339,7 +339,7 @@ def test_killed_between_fence_and_plan_and_begin(api: ApiHarness, monkeypatch: p
 def test_one_that_cannot_be_planned_keeps_nobody_waiting(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even one that runs into a defect."""
     first, second = api.installation.calltrack.take_holders(2)
-    wish = {**ACCOUNT, "waiveGrace": True}
+    wish = {**ACCOUNT, "waive_grace": True}
     made = [
         api.client.post(OWN, json=wish, headers=once(api.person(user_id=one))).json()["id"] for one in (first, second)
     ]
@@ -370,16 +370,19 @@ def test_a_plan_is_cancelled_while_it_is_retried(
     people = [make_caller(inspector) for _ in range(4)]
     had = [one.left(inspector) for one in people]
     wishes = [{"controller": one.controller, "identifiers": {"caller_id": str(one.id)}} for one in people]
-    made = [api.client.post("/v1/requests", json=one, headers=once(operator)).json()["id"] for one in wishes]
+    made = [api.client.post("/v1/erasure_requests", json=one, headers=once(operator)).json()["id"] for one in wishes]
     with monkeypatch.context() as patched:
         patched.setattr("expunge_orchestrator.requests.scheduler.batch_states.start", unreachable)
         scheduler.start_due(workspace, api.at)
-    plans = [api.client.get(f"/v1/requests/{uid}", headers=operator).json()["batch"] for uid in made]
+    plans = [api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json()["batch_id"] for uid in made]
     if void:
         with workspace.ledger.begin() as connection:
             connection.execute(sa.update(tables.batch).values(map_digest="0" * 64))
     jobs = [
-        (posting(api, f"/v1/requests/{uid}/retry", operator), posting(api, f"/v1/batches/{plan}/cancel", operator))
+        (
+            posting(api, f"/v1/erasure_requests/{uid}/retry", operator),
+            posting(api, f"/v1/batches/{plan}/cancel", operator),
+        )
         for uid, plan in zip(made, plans, strict=True)
     ]
     where, name = (planner, "create_plan") if void else (batch_states, "_ground")
@@ -387,15 +390,15 @@ def test_a_plan_is_cancelled_while_it_is_retried(
     answers.append([job() for job in jobs[-1]])
     api.work()
     for ann, uid, plan, was, (retried, withdrawn) in zip(people, made, plans, had, answers, strict=True):
-        told = api.client.get(f"/v1/requests/{uid}", headers=operator).json()
+        told = api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json()
         assert {retried.status_code, withdrawn.status_code} <= {200, 409}, (retried.text, withdrawn.text)
         if withdrawn.status_code == 200:
-            assert (told["state"], told["batch"], ann.left(inspector)) == ("cancelled", plan, was)
+            assert (told["state"], told["batch_id"], ann.left(inspector)) == ("cancelled", plan, was)
         else:
             assert (retried.status_code, told["state"]) == (200, "erased")
             assert not any(ann.left(inspector).values())
         begun = [(one["action"], one["target"]) for one in trail(api) if one["result"] == "done"]
-        assert begun.count(("request.retry", uid)) == (retried.status_code == 200)
+        assert begun.count(("erasure_request.retry", uid)) == (retried.status_code == 200)
         assert begun.count(("batch.cancel", plan)) == (withdrawn.status_code == 200)
     assert [one.status_code for one in answers[0]] == [409, 200]
     assert [one.status_code for one in answers[-1]] == [200, 409 if void else 200], "it is another plan that runs"
@@ -406,7 +409,7 @@ def unreachable(*_: object, **__: object) -> None:
 
 
 def trail(api: ApiHarness) -> list[dict[str, Any]]:
-    return list(api.client.get("/v1/audit", headers=api.key(Role.AUDITOR)).json()["items"])
+    return list(api.client.get("/v1/audit_log", headers=api.key(Role.AUDITOR)).json()["items"])
 
 
 def in_the_midst(
@@ -449,7 +452,7 @@ def test_a_request_is_planned_while_it_is_retried(
 ) -> None:
     ann, operator = make_caller(inspector), api.key(Role.OPERATOR)
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
-    uid = api.client.post("/v1/requests", json=wish, headers=once(operator)).json()["id"]
+    uid = api.client.post("/v1/erasure_requests", json=wish, headers=once(operator)).json()["id"]
     with monkeypatch.context() as patched:
         patched.setattr(planner, "create_plan", unreachable)
         scheduler.start_due(api.installation.workspace, api.at)
@@ -459,11 +462,11 @@ def test_a_request_is_planned_while_it_is_retried(
         monkeypatch,
         retry,
         "retry_request",
-        lambda: api.client.post(f"/v1/requests/{uid}/retry", headers=operator).status_code,
+        lambda: api.client.post(f"/v1/erasure_requests/{uid}/retry", headers=operator).status_code,
         lambda: scheduler.start_due(api.installation.workspace, api.at),
     )
     assert (late, begun) == (409, 1)
-    assert not [one for one in trail(api) if (one["action"], one["result"]) == ("request.retry", "done")]
+    assert not [one for one in trail(api) if (one["action"], one["result"]) == ("erasure_request.retry", "done")]
 
 
 def begun(api: ApiHarness, inspector: StoreInspector) -> str:
@@ -471,7 +474,7 @@ def begun(api: ApiHarness, inspector: StoreInspector) -> str:
     ann, operator = make_caller(inspector), api.key(Role.OPERATOR)
     query = {"controller": ann.controller}
     made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator)).json()
-    url = f"/v1/batches/{made['batch']}"
+    url = f"/v1/batches/{made['id']}"
     assert api.client.post(f"{url}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
     return url
 
@@ -501,7 +504,7 @@ def stand(api: ApiHarness, url: str, state: str, held: list[str] | None) -> None
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
 def test_the_trail_cannot_be_changed(api: ApiHarness, statement: str) -> None:
-    api.client.get("/v1/audit", headers=api.key(Role.OPERATOR))
+    api.client.get("/v1/audit_log", headers=api.key(Role.OPERATOR))
     with pytest.raises(DBAPIError), api.installation.workspace.ledger.begin() as connection:
         connection.execute(sa.text(statement))
     with reading(api.installation.workspace.ledger) as connection:

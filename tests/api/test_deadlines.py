@@ -10,8 +10,9 @@ from tests.support.api import ApiHarness, once
 
 from expunge_orchestrator import deadlines
 from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.json_views import snake_case
 
-URL = "/v1/requests"
+URL = "/v1/erasure_requests"
 _TAKEN = iter(range(40, 400))
 
 
@@ -27,30 +28,30 @@ def ask(api: ApiHarness, **members: object) -> dict[str, Any]:
 
 def test_both_clocks_stand_in_the_first_answer(api: ApiHarness) -> None:
     earlier = api.at - timedelta(days=20)
-    told = ask(api, controllerReceivedAt=earlier.isoformat())
+    told = ask(api, controller_received_at=earlier.isoformat())
     spec = api.installation.workspace.data_map.controllers["client"].deadline
     assert spec is not None
-    assert told["deadlines"] == deadlines.document(deadlines.calculate(spec, api.at, earlier))
-    assert (told["deadlines"]["first"], told["answerBy"]) == ("statute", told["deadlines"]["answerBy"])
+    assert told["deadlines"] == snake_case(deadlines.document(deadlines.calculate(spec, api.at, earlier)))
+    assert (told["deadlines"]["first"], told["answer_by"]) == ("statute", told["deadlines"]["answer_by"])
     assert told["deadlines"]["warning"].startswith("The statutory clock ends on ")
 
 
 def test_who_was_promised_nothing_has_none(api: ApiHarness) -> None:
     (holder,) = api.installation.calltrack.take_holders()
     wish = {"scope": "account"}
-    told = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder))).json()
-    assert (told["deadlines"], told["answerBy"]) == (None, None)
+    told = api.client.post("/v1/me/erasure_requests", json=wish, headers=once(api.person(user_id=holder))).json()
+    assert (told["deadlines"], told["answer_by"]) == (None, None)
 
 
 def test_extended_once_and_it_stands_on_the_receipt(api: ApiHarness) -> None:
-    told = ask(api, controllerReceivedAt=(api.at - timedelta(days=3)).isoformat())
+    told = ask(api, controller_received_at=(api.at - timedelta(days=3)).isoformat())
     at, operator = f"{URL}/{told['id']}", api.key(Role.OPERATOR)
     api.at += timedelta(days=2)
     longer = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
     assert longer.status_code == 200, longer.text
     law = next(one for one in longer.json()["deadlines"]["clocks"] if one["clock"] == "statute")
     assert law["extension"]["reason"] == "The complexity of the request"
-    assert law["extendedTo"] > law["dueAt"]
+    assert law["extended_to"] > law["due_at"]
     assert longer.json()["deadlines"]["first"] == "promise"
     again = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
     assert (again.status_code, slug(again)) == (409, "extension-refused")
@@ -59,8 +60,8 @@ def test_extended_once_and_it_stands_on_the_receipt(api: ApiHarness) -> None:
     assert "The complexity of the request" in page
     answered = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
     assert (answered.status_code, slug(answered)) == (409, "already-over")
-    trail = api.client.get("/v1/audit", headers=api.staff("auditor")).json()["items"]
-    assert [one["target"] for one in trail if one["action"] == "request.extend"] == [told["id"]]
+    trail = api.client.get("/v1/audit_log", headers=api.staff("auditor")).json()["items"]
+    assert [one["target"] for one in trail if one["action"] == "erasure_request.extend"] == [told["id"]]
 
 
 def test_a_promise_is_moved_to_a_business_day_and_not_beyond_the_law(api: ApiHarness) -> None:
@@ -78,7 +79,7 @@ def test_a_promise_is_moved_to_a_business_day_and_not_beyond_the_law(api: ApiHar
     assert slug(asked(clock="promise", until="2026-12-25")) == "extension-refused"
     moved = asked(clock="promise", until="2026-12-28")
     assert moved.status_code == 200, moved.text
-    assert moved.json()["deadlines"]["clocks"][0]["extension"]["lastDay"] == "2026-12-28"
+    assert moved.json()["deadlines"]["clocks"][0]["extension"]["last_day"] == "2026-12-28"
 
 
 def test_what_is_over_is_not_extended(api: ApiHarness) -> None:
@@ -100,7 +101,7 @@ def test_who_may_not_extend(api: ApiHarness) -> None:
 
 
 def test_what_must_be_answered_soon_is_found_and_counted(api: ApiHarness) -> None:
-    soon, late = ask(api, controllerReceivedAt=(api.at - timedelta(days=28)).isoformat()), ask(api)
+    soon, late = ask(api, controller_received_at=(api.at - timedelta(days=28)).isoformat()), ask(api)
     operator = api.key(Role.OPERATOR)
 
     def due(before: datetime) -> list[str]:
@@ -120,16 +121,16 @@ def test_what_must_be_answered_soon_is_found_and_counted(api: ApiHarness) -> Non
 
 
 def test_the_earliest_deadline_is_begun_first(api: ApiHarness) -> None:
-    late, soon = ask(api), ask(api, controllerReceivedAt=(api.at - timedelta(days=9)).isoformat())
+    late, soon = ask(api), ask(api, controller_received_at=(api.at - timedelta(days=9)).isoformat())
     api.work()
     batches = api.client.get("/v1/batches", headers=api.staff("operator")).json()["items"]  # the newest first
-    begun = {api.client.get(f"{URL}/{one['id']}", headers=api.staff("operator")).json()["batch"]: one["id"]
+    begun = {api.client.get(f"{URL}/{one['id']}", headers=api.staff("operator")).json()["batch_id"]: one["id"]
              for one in (late, soon)}  # fmt: skip
-    assert [begun[one["batch"]] for one in batches] == [late["id"], soon["id"]]
+    assert [begun[one["id"]] for one in batches] == [late["id"], soon["id"]]
 
 
 def test_how_the_person_was_identified_stands_on_the_receipt(api: ApiHarness) -> None:
-    evidence = {"kind": "callback", "checkedAt": "2026-11-20T10:00:00+01:00", "reference": "T-2026-118"}
+    evidence = {"kind": "callback", "checked_at": "2026-11-20T10:00:00+01:00", "reference": "T-2026-118"}
     told = ask(api, evidence=evidence)
     api.work()
     at, operator = f"{URL}/{told['id']}/receipt", api.staff("operator")
@@ -138,8 +139,8 @@ def test_how_the_person_was_identified_stands_on_the_receipt(api: ApiHarness) ->
     assert "2026-11-20 09:00:00 UTC" in page
     assert "T-2026-118" in page
     (holder,) = api.installation.calltrack.take_holders()
-    wish = {"scope": "account", "waiveGrace": True}
-    own = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder))).json()
+    wish = {"scope": "account", "waive_grace": True}
+    own = api.client.post("/v1/me/erasure_requests", json=wish, headers=once(api.person(user_id=holder))).json()
     api.work()
     page = api.client.get(f"{URL}/{own['id']}/receipt", headers={**operator, "Accept": "text/html"}).text
     assert "Signed in to the account" in page
@@ -148,7 +149,7 @@ def test_how_the_person_was_identified_stands_on_the_receipt(api: ApiHarness) ->
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "1999-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
 def test_instants_beyond_every_calendar_are_refused(api: ApiHarness, moment: str) -> None:
     client = api.installation.calltrack.company.clients[0].id
-    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}, "controllerReceivedAt": moment}
+    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}, "controller_received_at": moment}
     assert api.client.post(URL, json=wish, headers=once(api.key(Role.REQUESTER))).status_code == 422
 
 

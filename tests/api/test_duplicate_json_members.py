@@ -14,7 +14,7 @@ from expunge_orchestrator.api import call_context
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.auth.principals import Role
 
-URL = "/v1/requests"
+URL = "/v1/erasure_requests"
 
 READ = (
     "application/json",

@@ -56,7 +56,7 @@ def begun(api: ApiHarness, first: int) -> str:
     headers = {**once(operator), "Content-Type": "text/csv"}
     made = api.client.post("/v1/batches", params={"controller": controller}, content=text, headers=headers).json()
     with reading(api.installation.workspace.ledger) as connection:
-        batch = batch_by_uid(connection, made["batch"])
+        batch = batch_by_uid(connection, made["id"])
     batch_states.start(api.installation.workspace, batch)
     return batch.uid
 

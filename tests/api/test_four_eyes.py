@@ -55,14 +55,14 @@ def asked_as_list(api: ApiHarness, ann: SeededPerson, asks: Headers) -> str:
     made = api.client.post(
         "/v1/batches", params={"controller": ann.controller}, content=ann.csv, headers=once(asks)
     ).json()
-    return str(made["batch"])
+    return str(made["id"])
 
 
 def asked_as_request(api: ApiHarness, ann: SeededPerson, asks: Headers) -> str:
     wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
-    uid = api.client.post("/v1/requests", json=wish, headers=once(asks)).json()["id"]
+    uid = api.client.post("/v1/erasure_requests", json=wish, headers=once(asks)).json()["id"]
     api.work()
-    return str(api.client.get(f"/v1/requests/{uid}", headers=asks).json()["batch"])
+    return str(api.client.get(f"/v1/erasure_requests/{uid}", headers=asks).json()["batch_id"])
 
 
 def approvals(api: ApiHarness) -> tuple[int, int]:

@@ -244,15 +244,15 @@ class Fuzz:
         """A part of the address."""
         mine, other, nobody = self.cells.mine, self.cells.other, self.cells.nobody
         there = {
-            "request_id": (mine.request, mine.fresh_request, other.request, nobody.request),
+            "erasure_request_id": (mine.request, mine.fresh_request, other.request, nobody.request),
             "batch_id": (mine.batch, other.batch, self.stock.on_hold, self.stock.ended),
-            "hold_id": (mine.hold, other.hold),
-            "key_id": (mine.key, other.key),
+            "legal_hold_id": (mine.hold, other.hold),
+            "api_key_id": (mine.key, other.key),
             "subject_request_id": (mine.subject_request,),
             "tile": (self.cells.tile, f"tile/{CANARY}"),
         }
         if "/me/" in label:
-            there["request_id"] = (mine.own_request, other.own_request)
+            there["erasure_request_id"] = (mine.own_request, other.own_request)
         if label.endswith("/events"):  # it would go on as long as a batch that nobody runs here
             there["batch_id"] = (self.stock.ended, other.batch)
         if choice % 3:

@@ -133,11 +133,11 @@ def test_nothing_of_anybody_stands_anywhere(
     assert list((tmp_path / "letters").iterdir()), "the address was really there"
     server, flock = eaves.server, Flock(eaves.birds)
     for role, path in (
-        ("auditor", "/v1/audit?limit=1000"),
-        ("auditor", "/v1/requests"),
-        ("auditor", "/v1/holds?all=true"),
+        ("auditor", "/v1/audit_log?limit=1000"),
+        ("auditor", "/v1/erasure_requests"),
+        ("auditor", "/v1/legal_holds?include_ended=true"),
         ("auditor", "/v1/batches"),
-        ("admin", "/v1/access/keys"),
+        ("admin", "/v1/api_keys"),
     ):
         eaves.call(path, "GET", path, server.key(role), status=200)
     eaves.call("metrics", "GET", "/metrics", status=200)
@@ -157,18 +157,18 @@ def test_nothing_of_anybody_stands_anywhere(
 def own(eaves: Eaves, holder: SeededPerson, contact: str, stranger: str) -> str:
     """A person's own erasure, and whatever goes wrong with tokens on the way; the secret that follows it."""
     server = eaves.server
-    path, known = "/v1/me/erasure", {"user_id": holder.id, "email": holder.email, "phone": holder.phone}
+    path, known = "/v1/me/erasure_requests", {"user_id": holder.id, "email": holder.email, "phone": holder.phone}
     turn = iter(range(100))
 
     def token(**identifiers: object) -> dict[str, str]:
         return eaves.bearer(f"token {next(turn)}", server.person(contact, **identifiers))
 
     first = {**token(**known), "Idempotency-Key": holder.email}
-    made = eaves.call("own", "POST", path, first, status=201, hands_out=True, scope="account", waiveGrace=True)
-    follow = str(json.loads(made.body)["followUp"])
+    made = eaves.call("own", "POST", path, first, status=201, hands_out=True, scope="account", waive_grace=True)
+    follow = str(json.loads(made.body)["follow_up_token"])
     eaves.birds |= {"follow-up": follow, "what is secret in it": secret_part(follow)}
-    again = eaves.call("repeated", "POST", path, first, status=200, hands_out=True, scope="account", waiveGrace=True)
-    assert json.loads(again.body)["followUp"] == follow
+    again = eaves.call("repeated", "POST", path, first, status=200, hands_out=True, scope="account", waive_grace=True)
+    assert json.loads(again.body)["follow_up_token"] == follow
     eaves.call("replayed", "POST", path, first, status=401, scope="information")
     eaves.call("another wish", "POST", path, {**first, **token(**known)}, status=422, scope="information")
     uid = json.loads(made.body)["id"]
@@ -181,8 +181,10 @@ def own(eaves: Eaves, holder: SeededPerson, contact: str, stranger: str) -> str:
     eaves.call("no number", "GET", path, token(user_id=holder.email), status=401)
     broken = token(**known)["Authorization"]
     eaves.call("not signed", "GET", path, {"Authorization": broken[:-8] + "AAAAAAAA"}, status=401)
-    eaves.call("follow", "GET", "/v1/follow", {"Authorization": f"Bearer {follow}"}, status=200)
-    eaves.call("guessed", "GET", "/v1/follow", {"Authorization": f"Bearer {follow[:-4]}AAAA"}, status=401)
+    eaves.call("follow", "GET", "/v1/follow_up/erasure_request", {"Authorization": f"Bearer {follow}"}, status=200)
+    eaves.call(
+        "guessed", "GET", "/v1/follow_up/erasure_request", {"Authorization": f"Bearer {follow[:-4]}AAAA"}, status=401
+    )
     return follow
 
 
@@ -192,10 +194,10 @@ def clients(eaves: Eaves, caller: SeededPerson, stranger: str) -> None:
     key = {**operator, "Idempotency-Key": caller.email}
     people = {"email": caller.email, "phone": caller.phone}
     wish = {"controller": caller.controller, "identifiers": people}
-    eaves.call("asked", "POST", "/v1/requests", key, status=201, **wish)
-    eaves.call("asked again", "POST", "/v1/requests", key, status=200, **wish)
+    eaves.call("asked", "POST", "/v1/erasure_requests", key, status=201, **wish)
+    eaves.call("asked again", "POST", "/v1/erasure_requests", key, status=200, **wish)
     other = {**wish, "identifiers": {"caller_id": stranger}}
-    eaves.call("another under its key", "POST", "/v1/requests", key, status=422, **other)
+    eaves.call("another under its key", "POST", "/v1/erasure_requests", key, status=422, **other)
     csv = f"email,phone,caller_id\n{caller.email},{caller.phone},\n,,{stranger}\n".encode()
     listed = {**operator, "Content-Type": "text/csv"}
     where = f"/v1/batches?controller={caller.controller}"
@@ -205,7 +207,7 @@ def clients(eaves: Eaves, caller: SeededPerson, stranger: str) -> None:
     eaves.call(
         "held",
         "POST",
-        "/v1/holds",
+        "/v1/legal_holds",
         operator,
         status=201,
         controller=caller.controller,
@@ -214,10 +216,10 @@ def clients(eaves: Eaves, caller: SeededPerson, stranger: str) -> None:
     )
     eaves.call("located", "POST", "/v1/locate", operator, status=200, **wish)
     told = eaves.call(
-        "issued", "POST", "/v1/access/keys", server.key("admin"), status=201, hands_out=True, roles=["auditor"]
+        "issued", "POST", "/v1/api_keys", server.key("admin"), status=201, hands_out=True, roles=["auditor"]
     )
     issued = {"Authorization": f"Bearer {json.loads(told.body)['secret']}"}
-    eaves.call("with it", "GET", "/v1/audit", eaves.bearer("issued key", issued), status=200)
+    eaves.call("with it", "GET", "/v1/audit_log", eaves.bearer("issued key", issued), status=200)
     staff = eaves.bearer("staff", server.staff("requester"))
     eaves.call("not allowed", "POST", "/v1/locate", staff, status=403, **wish)
     dsr = {
@@ -242,18 +244,18 @@ def rubbish(eaves: Eaves, holder: SeededPerson, stranger: str) -> None:
         "a member": {"controller": "calltrack", "identifiers": {"email": mail}, mail: holder.phone},
         "a type": {"controller": "calltrack", "identifiers": [mail, holder.phone]},
     }.items():
-        for path in ("/v1/requests", "/v1/locate"):
+        for path in ("/v1/erasure_requests", "/v1/locate"):
             answer = eaves.server.call("POST", path, {**json_kind, "Idempotency-Key": mail}, json.dumps(body).encode())
             assert 400 <= answer.status < 500, (name, path)
             eaves.said[f"{len(eaves.said)} {name}"] = answer.body
     half = f'{{"controller": "calltrack", "identifiers": {{"email": "{mail}'.encode()
-    eaves.call("half", "POST", "/v1/requests", json_kind, half, status=422)
+    eaves.call("half", "POST", "/v1/erasure_requests", json_kind, half, status=422)
     for path in (
-        f"/v1/requests/{mail}",
-        f"/v1/requests?cursor={mail}",
+        f"/v1/erasure_requests/{mail}",
+        f"/v1/erasure_requests?cursor={mail}",
         f"/v1/batches?limit={mail}",
         f"/{mail}/{holder.phone}",
-        f"/v1/requests?state={mail}",
+        f"/v1/erasure_requests?state={mail}",
         f"/opendsr/v2/requests/{mail}",
         f"/v1/log/tile/{mail}",
     ):
@@ -261,25 +263,25 @@ def rubbish(eaves: Eaves, holder: SeededPerson, stranger: str) -> None:
         assert 400 <= answer.status < 500, path
         eaves.said[f"{len(eaves.said)} address"] = answer.body
     eaves.call("not HTTP", mail, "/", status=400)
-    eaves.call("no credential", "GET", "/v1/requests", {"Authorization": f"Bearer {mail}"}, status=401)
-    eaves.call("nor that", "GET", "/v1/requests", {"Authorization": f"Basic {mail}"}, status=401)
+    eaves.call("no credential", "GET", "/v1/erasure_requests", {"Authorization": f"Bearer {mail}"}, status=401)
+    eaves.call("nor that", "GET", "/v1/erasure_requests", {"Authorization": f"Basic {mail}"}, status=401)
 
 
 def settled(eaves: Eaves, follow: str) -> None:
     """Until everything is over, and the receipt is there."""
     server = eaves.server
     headers = {"Authorization": f"Bearer {follow}"}
-    until(lambda: json.loads(server.call("GET", "/v1/follow", headers).body)["state"] == "settled")
+    until(lambda: json.loads(server.call("GET", "/v1/follow_up/erasure_request", headers).body)["state"] == "settled")
     operator = server.key("operator")
     running = {"scheduled", "planning", "planned", "executing", "erased", "partially-erased", "not-found", "settling"}
     until(
         lambda: (
             not running
-            & {one["state"] for one in json.loads(server.call("GET", "/v1/requests", operator).body)["items"]}
+            & {one["state"] for one in json.loads(server.call("GET", "/v1/erasure_requests", operator).body)["items"]}
         )
     )
-    eaves.call("receipt", "GET", "/v1/follow/receipt", headers, status=200)
-    eaves.call("page", "GET", "/v1/follow/receipt", {**headers, "Accept": "text/html"}, status=200)
+    eaves.call("receipt", "GET", "/v1/follow_up/erasure_request/receipt", headers, status=200)
+    eaves.call("page", "GET", "/v1/follow_up/erasure_request/receipt", {**headers, "Accept": "text/html"}, status=200)
 
 
 def until(come: Callable[[], bool]) -> None:

@@ -65,7 +65,7 @@ def strict(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) ->
 def asked(server: ApiProcess, key: str = "") -> Answer:
     """An ordinary call, by somebody who has made none before."""
     headers = {**server.person(user_id=next(_NOBODY)), "Idempotency-Key": key or f"k{next(_NOBODY)}"}
-    return server.call("POST", "/v1/me/erasure", headers, scope="account")
+    return server.call("POST", "/v1/me/erasure_requests", headers, scope="account")
 
 
 def wish(**members: object) -> dict[str, object]:
@@ -74,7 +74,7 @@ def wish(**members: object) -> dict[str, object]:
 
 def create(server: ApiProcess, body: bytes, kind: str = "application/json") -> Answer:
     headers = {**server.key("requester"), "Idempotency-Key": f"k{next(_NOBODY)}", "Content-Type": kind}
-    return server.call("POST", "/v1/requests", headers, body)
+    return server.call("POST", "/v1/erasure_requests", headers, body)
 
 
 def chunked(size: int, piece: int = 4096) -> bytes:
@@ -88,7 +88,7 @@ def chunked(size: int, piece: int = 4096) -> bytes:
 def test_too_many_calls_are_told_when_to_come_again(strict: ApiProcess) -> None:
     """More than twice the limit, so that in one of two minutes there are too many."""
     for _ in range(2 * CALLS + 1):
-        answer = strict.call("GET", "/v1/audit", strict.key("auditor"))
+        answer = strict.call("GET", "/v1/audit_log", strict.key("auditor"))
         if answer.status == 429:
             break
     assert (answer.status, answer.slug) == (429, "too-many-calls")
@@ -114,14 +114,14 @@ def test_a_ledger_that_is_busy_is_said_with_when_to_come_again(server: ApiProces
     other = sqlite3.connect(server.home / LEDGER, isolation_level=None)
     try:
         other.execute("BEGIN IMMEDIATE")
-        answer = server.call("POST", "/v1/requests", headers, json.dumps(body).encode(), **body)
+        answer = server.call("POST", "/v1/erasure_requests", headers, json.dumps(body).encode(), **body)
         assert answer.status == 503
         assert int(answer.headers["retry-after"]) > 0
         assert answer.slug in {"took-too-long", "ledger-unavailable"}
     finally:
         other.execute("ROLLBACK")
         other.close()
-    again = [server.call("POST", "/v1/requests", headers, **body) for _ in range(2)]
+    again = [server.call("POST", "/v1/erasure_requests", headers, **body) for _ in range(2)]
     assert {one.status for one in again} <= {200, 201}
     assert len({json.loads(one.body)["id"] for one in again}) == 1
 
@@ -131,7 +131,11 @@ def test_a_ledger_that_is_busy_is_said_with_when_to_come_again(server: ApiProces
 
 @pytest.mark.parametrize(
     ("path", "size"),
-    [("/v1/requests", 100_000), ("/v1/batches?controller=client:42", 400_000), ("/opendsr/v2/requests", 100_000)],
+    [
+        ("/v1/erasure_requests", 100_000),
+        ("/v1/batches?controller=client:42", 400_000),
+        ("/opendsr/v2/requests", 100_000),
+    ],
 )
 def test_a_body_in_pieces_is_not_read_beyond_the_limit(server: ApiProcess, path: str, size: int) -> None:
     """No Content-Length says how much comes."""
@@ -152,14 +156,16 @@ def test_a_body_in_pieces_is_not_read_beyond_the_limit(server: ApiProcess, path:
 
 def test_a_declared_body_is_refused_before_it_comes(server: ApiProcess) -> None:
     with server.connected() as connection:
-        connection.sendall(b"POST /v1/requests HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n")
+        connection.sendall(
+            b"POST /v1/erasure_requests HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"
+        )
         answer = read(connection)
     assert (answer.status, answer.slug) == (413, "body-too-large")
 
 
 @pytest.mark.parametrize("length", ["-1", "1, 2", "0x10", "1e3", "٣"])
 def test_lengths_that_are_none(server: ApiProcess, length: str) -> None:
-    answer = server.raw(f"POST /v1/requests HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+    answer = server.raw(f"POST /v1/erasure_requests HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
     assert answer.status == 400
 
 
@@ -185,7 +191,7 @@ SOON = 20.0
 """Seconds after which a call of two is late, on however slow a machine."""
 
 
-@pytest.mark.parametrize("path", ["/v1/requests", "/v1/batches?controller=client:42", "/opendsr/v2/requests"])
+@pytest.mark.parametrize("path", ["/v1/erasure_requests", "/v1/batches?controller=client:42", "/opendsr/v2/requests"])
 def test_a_body_that_trickles_is_not_waited_for(server: ApiProcess, path: str) -> None:
     key = server.key("operator")["Authorization"]
     head = (
@@ -212,7 +218,9 @@ def test_a_body_is_not_waited_for_where_batches_are_watched(server: ApiProcess) 
 def test_many_that_trickle_keep_nobody_from_being_served(server: ApiProcess) -> None:
     """More than there are threads."""
     key = server.key("operator")["Authorization"]
-    head = f"POST /v1/requests HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 9\r\n\r\n".encode()
+    head = (
+        f"POST /v1/erasure_requests HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 9\r\n\r\n".encode()
+    )
     with ExitStack() as stack:
         slow = [stack.enter_context(server.connected()) for _ in range(120)]
         for one in slow:
@@ -307,34 +315,34 @@ def ended(connection: socket.socket) -> bool:
 # Odd -----------------------------------------------------------------------------------------------------------------
 
 ODD = (
-    b"//v1/requests",
+    b"//v1/erasure_requests",
     b"/v1//requests",
-    b"/v1/../v1/requests",
-    b"/v1/%2e%2e/v1/requests",
+    b"/v1/../v1/erasure_requests",
+    b"/v1/%2e%2e/v1/erasure_requests",
     b"/v1%2Frequests",
-    b"/v1/requests/",
-    b"/v1/requests/%2F",
-    b"/v1/requests/..%2f..%2fetc",
-    b"/v1/requests/%00",
-    b"/v1/requests%0A",
+    b"/v1/erasure_requests/",
+    b"/v1/erasure_requests/%2F",
+    b"/v1/erasure_requests/..%2f..%2fetc",
+    b"/v1/erasure_requests/%00",
+    b"/v1/erasure_requests%0A",
     b"/v1/batches/bt_0/events%0A",
-    b"/v1/requests?cursor=%00",
-    b"/v1/requests/%zz",
-    b"/v1/requests/%ff%fe",
-    b"/v1/requests/" + b"a" * 8000,
-    b"/v1/requests/" + b"a" * 200_000,
+    b"/v1/erasure_requests?cursor=%00",
+    b"/v1/erasure_requests/%zz",
+    b"/v1/erasure_requests/%ff%fe",
+    b"/v1/erasure_requests/" + b"a" * 8000,
+    b"/v1/erasure_requests/" + b"a" * 200_000,
     b"/" + b"../" * 2000 + b"etc/passwd",
     b"/v1/log/tile/../../keys/wrapping.key",
     b"/v1/log/tile/%2e%2e/%2e%2e/keys/wrapping.key",
     b"/V1/REQUESTS",
     b"*",
     b"requests",
-    b"http://elsewhere.example/v1/requests",
-    b"/v1/requests;x=1",
-    b"/v1/requests#frag",
-    b"/v1/requests?" + b"a=1&" * 10_000,
-    b"/v1/requests/\xc3\xa4",
-    b"/v1/requests/\x7f",
+    b"http://elsewhere.example/v1/erasure_requests",
+    b"/v1/erasure_requests;x=1",
+    b"/v1/erasure_requests#frag",
+    b"/v1/erasure_requests?" + b"a=1&" * 10_000,
+    b"/v1/erasure_requests/\xc3\xa4",
+    b"/v1/erasure_requests/\x7f",
     b"/opendsr/v2//requests",
     b"/opendsr/v2/requests/",
     b"/opendsr/v2/..%2f..%2fv1/audit",
@@ -359,7 +367,7 @@ def test_odd_paths_lead_nowhere(server: ApiProcess, path: bytes, method: bytes) 
 def test_what_may_be_done_there_is_said(server: ApiProcess) -> None:
     answer = server.call("OPTIONS", "/v1/locate")
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
-    assert server.call("HEAD", "/v1/requests", server.key("operator")).status == 405
+    assert server.call("HEAD", "/v1/erasure_requests", server.key("operator")).status == 405
     told = server.call("DELETE", "/opendsr/v2/discovery")
     assert (told.status, json.loads(told.body)["error"]["code"]) == (405, 405)
 
@@ -392,7 +400,7 @@ def test_odd_bodies_are_refused(server: ApiProcess, body: bytes) -> None:
     assert answer.slug in {"call-unusable", "people-unusable"}
 
 
-@pytest.mark.parametrize("where", ["/v1/locate", "/v1/holds", "/v1/access/keys", "/opendsr/v2/requests"])
+@pytest.mark.parametrize("where", ["/v1/locate", "/v1/legal_holds", "/v1/api_keys", "/opendsr/v2/requests"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_odd_bodies_are_refused_everywhere(server: ApiProcess, where: str, body: bytes) -> None:
     who = server.staff("operator", "admin")
@@ -520,9 +528,9 @@ def begun(server: ApiProcess, calltrack: CompanyStack) -> str:
     listed = f"caller_id\n{calltrack.company.callers_of(client)[0]}\n".encode()
     path = f"/v1/batches?controller=client:{client}"
     plan = json.loads(server.call("POST", path, {**headers, "Content-Type": "text/csv"}, listed).body)
-    started = server.call("POST", f"/v1/batches/{plan['batch']}/start", server.key("operator"), digest=plan["digest"])
+    started = server.call("POST", f"/v1/batches/{plan['id']}/start", server.key("operator"), digest=plan["digest"])
     assert started.status == 202, started.body
-    return str(plan["batch"])
+    return str(plan["id"])
 
 
 def until(connection: socket.socket, end: bytes) -> bytes:

@@ -34,10 +34,12 @@ def test_two_clients(api: ApiHarness) -> None:
         }
         for client in clients
     ]
-    made = [api.client.post("/v1/requests", json=wishes[at], headers={**keys[at], **KEY}) for at in (0, 1, 0, 1)]
+    made = [
+        api.client.post("/v1/erasure_requests", json=wishes[at], headers={**keys[at], **KEY}) for at in (0, 1, 0, 1)
+    ]
     assert [answer.status_code for answer in made] == [201, 201, 200, 200], [answer.text for answer in made]
     ids = [answer.json()["id"] for answer in made]
     assert ids[:2] == ids[2:]
     assert ids[0] != ids[1]
     for key, its in zip(keys, ids, strict=False):
-        assert [told["id"] for told in api.client.get("/v1/requests", headers=key).json()["items"]] == [its]
+        assert [told["id"] for told in api.client.get("/v1/erasure_requests", headers=key).json()["items"]] == [its]

@@ -21,17 +21,17 @@ def test_from_acceptance_to_closing(calltrack: CompanyStack, tmp_path: Path, dat
         wish = {
             "controller": f"client:{client}",
             "identifiers": {"caller_id": str(calltrack.company.callers_of(client)[9])},
-            "controllerReceivedAt": (api.at - timedelta(days=9)).isoformat(),
+            "controller_received_at": (api.at - timedelta(days=9)).isoformat(),
         }
-        made = api.client.post("/v1/requests", json=wish, headers=once(key))
+        made = api.client.post("/v1/erasure_requests", json=wish, headers=once(key))
         assert made.status_code == 201, made.text
-        at = f"/v1/requests/{made.json()['id']}"
+        at = f"/v1/erasure_requests/{made.json()['id']}"
         receiver.answers = [500]
         deliver(api)
         assert [one["failure"] for one in rows(api)] == ["answered 500"]
         assert api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=key).status_code == 200
         soon = {"due_before": (api.at + timedelta(days=60)).isoformat()}
-        listed = api.client.get("/v1/requests", params=soon, headers=key).json()["items"]
+        listed = api.client.get("/v1/erasure_requests", params=soon, headers=key).json()["items"]
         assert [one["id"] for one in listed] == [made.json()["id"]]
         numbers = api.client.get("/metrics").text
         assert "expunge_notices_waiting 1.0" in numbers
@@ -40,7 +40,12 @@ def test_from_acceptance_to_closing(calltrack: CompanyStack, tmp_path: Path, dat
         api.settle()
         api.at += timedelta(minutes=1)
         deliver(api)
-        assert receiver.told == ["request.accepted", "request.accepted", "request.erased", "request.closed"]
+        assert receiver.told == [
+            "erasure_request.accepted",
+            "erasure_request.accepted",
+            "erasure_request.erased",
+            "erasure_request.closed",
+        ]
         api.at += timedelta(days=2)
         deliver(api)
         assert rows(api) == []

@@ -26,6 +26,7 @@ from tests.support.notifications import KEY, SECRET, Receiver, deliver, hook, le
 from expunge_config.api_settings import ApiSettings, Webhook
 from expunge_connectors.registry import installed
 from expunge_orchestrator.api.background_worker import Worker
+from expunge_orchestrator.api.schemas.notifications import Notification
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.database import reading
@@ -33,7 +34,7 @@ from expunge_orchestrator.notifications import delivery, outbox, webhook_sender
 from expunge_orchestrator.requests import repository, response_deadlines, scheduler
 from expunge_orchestrator.workspace import opened
 
-URL = "/v1/me/erasure"
+URL = "/v1/me/erasure_requests"
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def test_from_acceptance_to_closing_signed_and_in_order(
     with told_to(calltrack, tmp_path, receiver) as api:
         (holder,) = calltrack.take_holders()
         person = api.person(user_id=holder, email=address_of(api, holder))
-        made = api.client.post(URL, json={"scope": "account", "waiveGrace": True}, headers=once(person))
+        made = api.client.post(URL, json={"scope": "account", "waive_grace": True}, headers=once(person))
         request = made.json()["id"]
         deliver(api)
         api.work()
@@ -70,12 +71,18 @@ def test_from_acceptance_to_closing_signed_and_in_order(
         api.settle()
         deliver(api)
         deliver(api)
-    assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
-    assert receiver.data(0) == {"request": request, "controller": "calltrack", "state": "scheduled", "receipt": None}
+    assert receiver.told == ["erasure_request.accepted", "erasure_request.erased", "erasure_request.closed"]
+    assert receiver.data(0) == {
+        "erasure_request_id": request,
+        "controller": "calltrack",
+        "state": "scheduled",
+        "receipt_id": None,
+    }
     assert (receiver.data(1)["outcome"], receiver.data(1)["state"]) == ("partially-erased", "partially-erased")
     assert (receiver.data(2)["outcome"], receiver.data(2)["state"]) == ("partially-erased", "settled")
-    assert receiver.data(2)["receipt"].startswith("er_")
+    assert receiver.data(2)["receipt_id"].startswith("er_")
     for headers, body in receiver.calls:
+        Notification.model_validate_json(body)
         # As https://www.standardwebhooks.com writes it, without a line of ours.
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         right = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
@@ -85,10 +92,10 @@ def test_from_acceptance_to_closing_signed_and_in_order(
 
 
 def test_a_receiver_verifies_a_webhook_with_the_standards_library(receiver: Receiver) -> None:
-    webhook_sender.post(hook(receiver.url), "msg_1", {"type": "request.erased", "data": {"name": "Zoë"}}, now())
+    webhook_sender.post(hook(receiver.url), "msg_1", {"type": "erasure_request.erased", "data": {"name": "Zoë"}}, now())
     ((headers, body),) = receiver.calls
     verifier = standardwebhooks.Webhook(SECRET)
-    assert verifier.verify(body, headers) == {"type": "request.erased", "data": {"name": "Zoë"}}
+    assert verifier.verify(body, headers) == {"type": "erasure_request.erased", "data": {"name": "Zoë"}}
     for changed_headers, changed_body in (
         (headers, body.replace(b"erased", b"closed")),
         ({**headers, "webhook-id": "msg_2"}, body),
@@ -116,12 +123,12 @@ def test_a_member_that_no_store_spells_so_is_refused(
             ),
         ):
             assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "people-unusable")
-        at = f"/v1/requests/{post('/v1/requests', json=wish, headers=once(operator)).json()['id']}"
+        at = f"/v1/erasure_requests/{post('/v1/erasure_requests', json=wish, headers=once(operator)).json()['id']}"
         deliver(api)
         api.work()
         deliver(api)
         told = api.client.get(at, headers=operator).json()
-        assert (told["state"], told["reason"], told["batch"]) == ("denied", "member-unusable", None)
+        assert (told["state"], told["reason"], told["batch_id"]) == ("denied", "member-unusable", None)
         assert "client_id" in told["failure"]
         assert str(client) not in told["failure"]
         with reading(api.installation.workspace.ledger) as connection:
@@ -130,11 +137,11 @@ def test_a_member_that_no_store_spells_so_is_refused(
             assert response_deadlines.how_many_due(connection, api.at + timedelta(days=400)) == 0
         for verb, slug in (("cancel", "already-over"), ("retry", "not-possible-now")):
             assert post(f"{at}/{verb}", headers=operator).json()["type"].endswith(f"/{slug}")
-        trail = api.client.get("/v1/audit", headers=api.key(Role.AUDITOR)).json()["items"]
-        assert ("worker", "request.deny", told["id"], "member-unusable") in [
+        trail = api.client.get("/v1/audit_log", headers=api.key(Role.AUDITOR)).json()["items"]
+        assert ("worker", "erasure_request.deny", told["id"], "member-unusable") in [
             (one["actor"], one["action"], one["target"], one["result"]) for one in trail
         ]
-    assert receiver.told == ["request.accepted", "request.denied"]
+    assert receiver.told == ["erasure_request.accepted", "erasure_request.denied"]
 
 
 def test_a_process_that_was_away_tells_all_of_it_in_order(
@@ -142,7 +149,7 @@ def test_a_process_that_was_away_tells_all_of_it_in_order(
 ) -> None:
     """Committed and not delivered, by a process that was killed then: another one, with this ledger, delivers."""
     with told_to(calltrack, tmp_path, receiver) as api:
-        ask(api, waiveGrace=True)
+        ask(api, waive_grace=True)
         api.work()
         api.settle()
         outbox.enqueue_changes(api.installation.workspace, api.at)
@@ -152,7 +159,7 @@ def test_a_process_that_was_away_tells_all_of_it_in_order(
             assert receiver.told == []
             later = api.at + delivery.CLAIM
             delivery.deliver_due(fresh, lambda: later)
-            assert receiver.told == ["request.accepted", "request.erased", "request.closed"]
+            assert receiver.told == ["erasure_request.accepted", "erasure_request.erased", "erasure_request.closed"]
             assert outbox.enqueue_changes(fresh, later) == 0
 
 
@@ -182,15 +189,15 @@ def test_tried_again_with_the_same_id_and_what_follows_waits(  # noqa: PLR0917 -
         undone = api.client.post(f"{URL}/{request}/cancel", headers=api.person(user_id=holder))
         assert undone.status_code == 200
         deliver(api)
-        assert receiver.told == ["request.accepted"]  # its pause is not over; nothing overtakes it
+        assert receiver.told == ["erasure_request.accepted"]  # its pause is not over; nothing overtakes it
         assert [one["failure"] for one in rows(api)] == [why, None]
         api.at += delivery.FIRST_PAUSE
         deliver(api)
-        assert receiver.told == ["request.accepted"] * 2
+        assert receiver.told == ["erasure_request.accepted"] * 2
         assert "expunge_notices_waiting 2.0" in api.client.get("/metrics").text
         api.at += delivery.FIRST_PAUSE * 2
         deliver(api)
-    assert receiver.told == [*["request.accepted"] * 3, "request.cancelled"]
+    assert receiver.told == [*["erasure_request.accepted"] * 3, "erasure_request.cancelled"]
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 2
     assert len({headers["webhook-signature"] for headers, _ in receiver.calls}) == 4
 
@@ -319,14 +326,14 @@ def test_frozen_at_acceptance_and_unfrozen_by_undo(calltrack: CompanyStack, tmp_
     with told_to(calltrack, tmp_path, receiver, freeze=True, origins=("controller",)) as api:
         holder, request = ask(api)
         deliver(api)
-        assert (receiver.told, receiver.data(0)["request"]) == (["account.freeze"], request)
+        assert (receiver.told, receiver.data(0)["erasure_request_id"]) == (["account.freeze"], request)
         api.client.post(f"{URL}/{request}/cancel", headers=api.person(user_id=holder))
         deliver(api)
         assert receiver.told == ["account.freeze", "account.unfreeze"]
         _, denied = ask(api)
         deliver(api)
         reason = {"reason": "fraud-suspected"}
-        api.client.post(f"/v1/requests/{denied}/deny", json=reason, headers=api.staff("operator"))
+        api.client.post(f"/v1/erasure_requests/{denied}/deny", json=reason, headers=api.staff("operator"))
         deliver(api)
     assert receiver.told[2:] == ["account.freeze", "account.unfreeze"]
 
@@ -355,11 +362,11 @@ def test_frozen_is_the_account_of_who_undoes_and_asks_anew(
         _, other = ask(api)
         deliver(api)
         assert receiver.told == ["account.freeze", "account.unfreeze", "account.freeze"]
-        assert receiver.data(2)["request"] == other
+        assert receiver.data(2)["erasure_request_id"] == other
         api.at += delivery.FIRST_PAUSE
         deliver(api)
     assert receiver.told[3:] == ["account.unfreeze", "account.freeze"]
-    assert [receiver.data(place)["request"] for place in (3, 4)] == [first, second]
+    assert [receiver.data(place)["erasure_request_id"] for place in (3, 4)] == [first, second]
 
 
 def test_frozen_is_the_account_also_where_the_undoing_was_given_up(
@@ -408,7 +415,7 @@ def test_only_whose_requests_it_is_told_of(calltrack: CompanyStack, tmp_path: Pa
         key = api.key(Role.REQUESTER)
         for client in (mine, other):
             wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}}
-            assert api.client.post("/v1/requests", json=wish, headers=once(key)).status_code == 201
+            assert api.client.post("/v1/erasure_requests", json=wish, headers=once(key)).status_code == 201
         deliver(api)
     assert [receiver.data(place)["controller"] for place in range(len(receiver.calls))] == [f"client:{mine}"]
 
@@ -420,22 +427,22 @@ def test_a_hold_that_may_not_be_told_is_not_told(calltrack: CompanyStack, tmp_pa
             (holder,) = calltrack.take_holders()
             people = [{"user_id": str(holder)}]
             hold = {"people": people, "ground": "A dispute", "undisclosed": undisclosed}
-            placed = api.client.post("/v1/holds", json=hold, headers=api.staff("operator"))
+            placed = api.client.post("/v1/legal_holds", json=hold, headers=api.staff("operator"))
             assert placed.status_code == 201, placed.text
-            wish = {"scope": "account", "waiveGrace": True}
+            wish = {"scope": "account", "waive_grace": True}
             api.client.post(URL, json=wish, headers=once(api.person(user_id=holder)))
             api.work()
             deliver(api)
             told[undisclosed] = receiver.told
             receiver.calls.clear()
-    assert told == {True: ["request.accepted"], False: ["request.accepted", "request.on-hold"]}
+    assert told == {True: ["erasure_request.accepted"], False: ["erasure_request.accepted", "erasure_request.on-hold"]}
 
 
 def test_the_worker_delivers(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> None:
     settings = {"webhooks": {"app": hook(receiver.url)}, "tick": timedelta(milliseconds=50)}
     with open_api(calltrack, tmp_path, worker=True, api=settings) as api:
         ask(api)
-        waited(lambda: receiver.told == ["request.accepted"])
+        waited(lambda: receiver.told == ["erasure_request.accepted"])
 
 
 def test_secrets_that_sign_nothing_are_refused() -> None:
@@ -465,7 +472,7 @@ def test_letters_in_plain_words_and_then_the_address_is_gone(
         api.settle()
         deliver(api)
         assert contacts(api) == [False]
-        series = api.client.get(f"{URL}/{made.json()['id']}", headers=api.person(user_id=holder)).json()["receipt"]
+        series = api.client.get(f"{URL}/{made.json()['id']}", headers=api.person(user_id=holder)).json()["receipt_id"]
         assert series
     accepted, erased, closed = letters_of(box)
     assert {one.stat().st_mode & 0o777 for one in box.iterdir()} == {0o600}

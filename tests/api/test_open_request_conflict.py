@@ -15,7 +15,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import repeat, request
 
 INFORMATION = {"scope": "information"}
-AT_ONCE = {**ACCOUNT, "waiveGrace": True}
+AT_ONCE = {**ACCOUNT, "waive_grace": True}
 
 
 def ask(api: ApiHarness, wish: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

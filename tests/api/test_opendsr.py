@@ -84,7 +84,7 @@ def test_taken_in_carried_out_told(api: ApiHarness) -> None:
     told = checked(api, api.client.get(at, headers=key))
     assert told["request_status"] == "completed"
     assert told["extensions"][DOMAIN]["state"] == "erased"  # type: ignore[index]
-    assert str(told["extensions"][DOMAIN]["receipt"]).startswith("er_")  # type: ignore[index]
+    assert str(told["extensions"][DOMAIN]["receipt_id"]).startswith("er_")  # type: ignore[index]
     late = api.client.delete(at, headers=key)
     assert (late.status_code, late.json()["error"]["errors"][0]["reason"]) == (409, "too-late")
 
@@ -95,7 +95,7 @@ def test_again_it_is_the_same_and_another_content_is_refused(api: ApiHarness) ->
     first = api.client.post(f"{BASE}/requests", json=asked, headers=key)
     again = api.client.post(f"{BASE}/requests", json=asked, headers=key)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert len(api.client.get("/v1/requests", headers=key).json()["items"]) == 1
+    assert len(api.client.get("/v1/erasure_requests", headers=key).json()["items"]) == 1
     other = {**asked, "subject_identities": wanted(api, client, 2)["subject_identities"]}
     refused = api.client.post(f"{BASE}/requests", json=other, headers=key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, 400)
@@ -111,7 +111,7 @@ def test_withdrawn(api: ApiHarness) -> None:
     checked(api, answer)
     assert checked(api, api.client.get(at, headers=key))["request_status"] == "cancelled"
     api.work()
-    assert api.client.get("/v1/requests", headers=key).json()["items"][0]["batch"] is None
+    assert api.client.get("/v1/erasure_requests", headers=key).json()["items"][0]["batch_id"] is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_is_refused_in_its_own_form(api: ApiHarness, changed: dict[str, obj
     assert refused.status_code in {400, 404}
     assert refused.json()["error"]["code"] == refused.status_code
     assert "secret" not in refused.text
-    assert api.client.get("/v1/requests", headers=key).json()["items"] == []
+    assert api.client.get("/v1/erasure_requests", headers=key).json()["items"] == []
 
 
 def test_nobody_without_a_credential_and_nobody_elses(api: ApiHarness) -> None:
@@ -191,7 +191,7 @@ def test_several_people_behind_it_is_an_end(api: ApiHarness, inspector: StoreIns
         told = checked(api, api.client.get(at, headers=key))
         more = told["extensions"][DOMAIN]  # type: ignore[index]
         assert (told["request_status"], more["state"], more["reason"]) == ("cancelled", "denied", "ambiguous")
-        assert more["receipt"].startswith("er_")
+        assert more["receipt_id"].startswith("er_")
         api.settle()
 
 

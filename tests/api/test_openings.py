@@ -13,7 +13,7 @@ from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import audit
 
-URL = "/v1/requests"
+URL = "/v1/erasure_requests"
 
 
 def finished(api: ApiHarness, client: int, number: int) -> tuple[str, dict[str, str]]:
@@ -67,20 +67,22 @@ def test_with_another_persons_identifiers_there_is_nothing(api: ApiHarness, how:
 def test_a_person_opens_what_their_own_identifiers_bind(api: ApiHarness) -> None:
     """With the follow-up code of one's own request and another person's identifiers; with a token that names both."""
     mine, other = api.installation.calltrack.take_holders(2)
-    wish = {"scope": "information", "waiveGrace": True}
-    made = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=mine))).json()
-    api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=other)))
+    wish = {"scope": "information", "waive_grace": True}
+    made = api.client.post("/v1/me/erasure_requests", json=wish, headers=once(api.person(user_id=mine))).json()
+    api.client.post("/v1/me/erasure_requests", json=wish, headers=once(api.person(user_id=other)))
     api.work()
 
     def followed(user: int) -> Response:
         given = {"identifiers": {"user_id": str(user)}}
-        return api.client.post("/v1/follow/openings", json=given, headers=bearer(made["followUp"]))
+        return api.client.post(
+            "/v1/follow_up/erasure_request/openings", json=given, headers=bearer(made["follow_up_token"])
+        )
 
     assert list(followed(mine).json()["openings"]) == ["user_id"]
     nobodys = followed(999999999)
     assert nobodys.status_code == 422
     assert followed(other).content == nobodys.content
-    at = f"/v1/me/erasure/{made['id']}/openings"
+    at = f"/v1/me/erasure_requests/{made['id']}/openings"
     assert api.client.post(at, headers=api.person(user_id=other)).status_code == 404
     both = api.person(user_id=mine, email="somebody@mail.example")
     assert list(api.client.post(at, headers=both).json()["openings"]) == ["user_id"]

@@ -37,9 +37,9 @@ def known_to_clients(inspector: StoreInspector, holder: SeededPerson) -> list[Se
 
 def status_of(api: ApiHarness, holder: SeededPerson, made: dict[str, Any]) -> list[dict[str, Any]]:
     """The request as it is told to the person, over every way to it."""
-    (listed,) = api.client.get("/v1/me/erasure", headers=api.person(user_id=holder.id)).json()
-    one = api.client.get(f"/v1/me/erasure/{made['id']}", headers=api.person(user_id=holder.id)).json()
-    followed = api.client.get("/v1/follow", headers=bearer(made["followUp"])).json()
+    (listed,) = api.client.get("/v1/me/erasure_requests", headers=api.person(user_id=holder.id)).json()
+    one = api.client.get(f"/v1/me/erasure_requests/{made['id']}", headers=api.person(user_id=holder.id)).json()
+    followed = api.client.get("/v1/follow_up/erasure_request", headers=bearer(made["follow_up_token"])).json()
     assert one["state"] in {"erased", "partially-erased"}, one
     return [listed, one, followed]
 
@@ -54,20 +54,20 @@ def test_the_clients_records_stay_and_everything_says_whom_to_ask(
         callers = known_to_clients(inspector, holder)
         before = inspector.contents()
         assert all(of_clients(before).values()), "there is something of clients everywhere"
-        wish = {"scope": scope, "waiveGrace": True}
+        wish = {"scope": scope, "waive_grace": True}
         who = api.claims(user_id=holder.id, email=holder.email, phone=holder.phone)
         token = bearer(api.app.sign({**who, "contact": holder.email}))
-        made = api.client.post("/v1/me/erasure", json=wish, headers=once(token)).json()
+        made = api.client.post("/v1/me/erasure_requests", json=wish, headers=once(token)).json()
         deliver(api)
         api.work()
         for answer in (made, *status_of(api, holder, made)):
-            assert ASK in answer["elsewhere"], answer["state"]
+            assert ASK in answer["not_covered"], answer["state"]
         after = inspector.contents()
         assert changed(of_clients(before), of_clients(after)) == {}
         assert all(all(caller.left(inspector).values()) for caller in callers)
         left = {place for place, number in holder.left(inspector).items() if number}
         assert not left if scope == "account" else "main.users" in left and "main.messages" not in left, left
-        receipt = api.client.get(f"/v1/me/erasure/{made['id']}/receipt", headers=api.person(user_id=holder.id))
+        receipt = api.client.get(f"/v1/me/erasure_requests/{made['id']}/receipt", headers=api.person(user_id=holder.id))
         assert receipt.status_code == 200
         assert holder.phone not in receipt.text
         assert not [one for one in TABLES if f'"{one}"' in receipt.text and one != "recordings"]  # a store's name, too

@@ -95,14 +95,20 @@ def test_anothers_is_as_nobodys(cells: Cells, role: str, how: str) -> None:
 def test_for_another_client_nothing_is_made_or_told(cells: Cells, role: str, how: str) -> None:
     """Calls that name a controller in their body, or list."""
     wrong = {}
-    for name in ("POST /v1/requests", "POST /v1/batches", "POST /v1/holds", "POST /v1/locate", "POST /v1/access/keys",
-                 "POST /opendsr/v2/requests"):  # fmt: skip
+    for name in ("POST /v1/erasure_requests", "POST /v1/batches", "POST /v1/legal_holds", "POST /v1/locate",
+                 "POST /v1/api_keys", "POST /opendsr/v2/requests"):  # fmt: skip
         answer = cells.call(name, cells.other, cells.credential(role, how))
         if answer.status_code != (404 if role in MAY[name].split() else 403):
             wrong[name] = (answer.status_code, answer.text)
     told = {cells.other.request, cells.other.batch, cells.other.hold, cells.other.key, cells.other.own_request}
     told |= {cells.other.fresh_request, cells.other.controller, cells.other.subject_request}
-    for name in ("GET /v1/requests", "GET /v1/batches", "GET /v1/holds", "GET /v1/access/keys", "GET /v1/audit"):
+    for name in (
+        "GET /v1/erasure_requests",
+        "GET /v1/batches",
+        "GET /v1/legal_holds",
+        "GET /v1/api_keys",
+        "GET /v1/audit_log",
+    ):
         answer = cells.call(name, cells.mine, cells.credential(role, how))
         if found := {one for one in told if f'"{one}"' in answer.text}:
             wrong[name] = (answer.status_code, str(len(found)))
@@ -112,7 +118,7 @@ def test_for_another_client_nothing_is_made_or_told(cells: Cells, role: str, how
 @pytest.mark.parametrize("how", ["key", "token"])
 def test_no_key_for_another_clients_holder(cells: Cells, how: str) -> None:
     """Nor for one who also speaks for others, and the answer is that of a holder who never was."""
-    url, admin, every = "/v1/access/keys", cells.credential("admin", how), cells.credential("admin", "key for all")
+    url, admin, every = "/v1/api_keys", cells.credential("admin", how), cells.credential("admin", "key for all")
     holders = {one["id"]: one["holder"] for one in cells.api.client.get(url, headers=every).json()}
 
     def issue(holder: str, headers: Mapping[str, str] = admin) -> Response:
@@ -134,7 +140,7 @@ def test_no_key_for_another_clients_holder(cells: Cells, how: str) -> None:
 def test_a_key_for_a_controller_that_the_map_has_lost_is_nobodys_but_theirs_who_speak_for_all(
     cells: Cells, how: str
 ) -> None:
-    url, admin, every = "/v1/access/keys", cells.credential("admin", how), cells.credential("admin", "key for all")
+    url, admin, every = "/v1/api_keys", cells.credential("admin", how), cells.credential("admin", "key for all")
     wish = {"roles": ["auditor"], "controllers": [cells.other.controller]}
     uid = cells.api.client.post(url, json=wish, headers=every).json()["id"]
     with cells.api.installation.workspace.ledger.begin() as connection:
@@ -159,11 +165,11 @@ def test_who_speaks_for_all_reaches_all(cells: Cells, role: str, how: str) -> No
 
 def test_two_roles_are_both(cells: Cells) -> None:
     both = cells.api.staff("approver", "auditor", controllers="*")
-    assert cells.api.client.get("/v1/audit", headers=both).status_code == 200
+    assert cells.api.client.get("/v1/audit_log", headers=both).status_code == 200
     assert slug(cells.call("POST /v1/batches/{batch_id}/approve", cells.mine, both)) != "role-missing"
     assert slug(cells.call("POST /v1/batches/{batch_id}/start", cells.mine, both)) == "role-missing"
     none = cells.api.staff("king", controllers="*")
-    assert slug(cells.api.client.get("/v1/requests", headers=none)) == "role-missing"
+    assert slug(cells.api.client.get("/v1/erasure_requests", headers=none)) == "role-missing"
 
 
 def slug(answer: Response) -> str:

@@ -36,7 +36,7 @@ def limited_door(inspector: StoreInspector, home: Path, limits: Mapping[str, int
 
 
 def told(api: ApiHarness, uid: str) -> dict[str, Any]:
-    return dict(api.client.get(f"/v1/requests/{uid}", headers=api.key(Role.OPERATOR)).json())
+    return dict(api.client.get(f"/v1/erasure_requests/{uid}", headers=api.key(Role.OPERATOR)).json())
 
 
 def test_the_map_changed_before_it_was_begun(
@@ -45,18 +45,18 @@ def test_the_map_changed_before_it_was_begun(
     ann = make_holder(inspector)
     uid = ask(api, ann.id)
     plan_only(api, monkeypatch)
-    first = told(api, uid)["batch"]
+    first = told(api, uid)["batch_id"]
     planned_under_another_map(api, uid)
     api.work()
     after = told(api, uid)
     assert (after["state"], after["failure"]) == ("erased", None)
-    assert after["batch"] != first
-    assert plans_of(api) == [(first, "cancelled"), (after["batch"], "erased")]
-    plan = api.client.get(f"/v1/requests/{uid}/plan", headers=api.key(Role.OPERATOR)).json()
-    assert plan["replaces"] == {"batch": first, "because": "map-changed"}
+    assert after["batch_id"] != first
+    assert plans_of(api) == [(first, "cancelled"), (after["batch_id"], "erased")]
+    plan = api.client.get(f"/v1/erasure_requests/{uid}/plan", headers=api.key(Role.OPERATOR)).json()
+    assert plan["replaces"] == {"batch_id": first, "reason": "map-changed"}
     old = api.client.get(f"/v1/batches/{first}", headers=api.key(Role.OPERATOR)).json()
     (reason,) = old["reasons"]
-    assert reason.startswith(f"Replaced by {after['batch']}: the data map changed")
+    assert reason.startswith(f"Replaced by {after['batch_id']}: the data map changed")
     with reading(api.installation.workspace.ledger) as connection:
         kept = connection.execute(
             sa.select(tables.item.c.wrapped_key, tables.item.c.sealed_identifiers)
@@ -64,7 +64,7 @@ def test_the_map_changed_before_it_was_begun(
             .where(tables.batch.c.uid == first)
         ).one()
     assert tuple(kept) == (None, None), "the identifiers are sealed once, in the plan in force"
-    trail = api.client.get("/v1/audit", headers=api.key(Role.AUDITOR)).json()["items"]
+    trail = api.client.get("/v1/audit_log", headers=api.key(Role.AUDITOR)).json()["items"]
     assert [(one["actor"], one["target"], one["result"]) for one in trail if one["action"] == "plan.replace"] == [
         ("worker", uid, "map-changed")
     ]
@@ -79,18 +79,18 @@ def test_one_that_waits_for_approval_is_replaced_and_approved_anew(inspector: St
         api.work()
         first = told(api, uid)
         assert first["state"] == "awaiting-approval"
-        old = api.client.get(f"/v1/batches/{first['batch']}/plan", headers=approver).json()
+        old = api.client.get(f"/v1/batches/{first['batch_id']}/plan", headers=approver).json()
         planned_under_another_map(api, uid)
         api.work()
         second = told(api, uid)
         assert (second["state"], second["failure"]) == ("awaiting-approval", None)
-        assert second["batch"] != first["batch"]
-        at = f"/v1/batches/{first['batch']}/approve"
+        assert second["batch_id"] != first["batch_id"]
+        at = f"/v1/batches/{first['batch_id']}/approve"
         late = api.client.post(at, json={"digest": old["digest"]}, headers=approver)
         assert (late.status_code, api.client.get(at[:-8], headers=approver).json()["state"]) == (409, "cancelled")
-        new = api.client.get(f"/v1/batches/{second['batch']}/plan", headers=approver).json()
-        assert new["replaces"] == {"batch": first["batch"], "because": "map-changed"}
-        at = f"/v1/batches/{second['batch']}/approve"
+        new = api.client.get(f"/v1/batches/{second['batch_id']}/plan", headers=approver).json()
+        assert new["replaces"] == {"batch_id": first["batch_id"], "reason": "map-changed"}
+        at = f"/v1/batches/{second['batch_id']}/approve"
         assert api.client.post(at, json={"digest": old["digest"]}, headers=approver).status_code == 409
         assert api.client.post(at, json={"digest": new["digest"]}, headers=approver).status_code == 200
         api.work()
@@ -103,15 +103,15 @@ def test_one_that_nobody_approved_in_time_is_counted_anew(inspector: StoreInspec
     with limited_door(inspector, tmp_path, {"people": 0}) as api:
         uid = ask(api, ann.id)
         api.work()
-        first = told(api, uid)["batch"]
+        first = told(api, uid)["batch_id"]
         made = stamp(now() - api.installation.settings.plan_lifetime - timedelta(minutes=1))
         with api.installation.workspace.ledger.begin() as connection:
             connection.execute(sa.update(tables.batch).values(created_at=made))
         api.work()
         second = told(api, uid)
-        assert (second["state"], second["batch"] != first) == ("awaiting-approval", True)
-        plan = api.client.get(f"/v1/requests/{uid}/plan", headers=api.key(Role.OPERATOR)).json()
-        assert plan["replaces"] == {"batch": first, "because": "too-old"}
+        assert (second["state"], second["batch_id"] != first) == ("awaiting-approval", True)
+        plan = api.client.get(f"/v1/erasure_requests/{uid}/plan", headers=api.key(Role.OPERATOR)).json()
+        assert plan["replaces"] == {"batch_id": first, "reason": "too-old"}
 
 
 def test_another_store_is_for_somebody_to_look_at(
@@ -120,7 +120,7 @@ def test_another_store_is_for_somebody_to_look_at(
     ann = make_holder(inspector)
     uid = ask(api, ann.id)
     plan_only(api, monkeypatch)
-    first = told(api, uid)["batch"]
+    first = told(api, uid)["batch_id"]
     with api.installation.workspace.ledger.begin() as connection:
         plan = connection.execute(sa.select(tables.batch.c.plan).where(tables.batch.c.uid == first)).scalar_one()
         plan["stores"]["main"]["identity"] = "0" * 64
@@ -129,18 +129,18 @@ def test_another_store_is_for_somebody_to_look_at(
         api.work()
         api.at += timedelta(hours=1)
     waiting = told(api, uid)
-    assert (waiting["state"], waiting["batch"]) == ("planned", first)
+    assert (waiting["state"], waiting["batch_id"]) == ("planned", first)
     assert waiting["failure"] == (
         "The store main is not the one that the plan was made for. Find out which store answers at its address."
         " If it is the right one, retry: it is then planned anew."
     )
     assert ann.left(inspector)["main.messages"] == 1
     operator = api.key(Role.OPERATOR)
-    taken = api.client.post(f"/v1/requests/{uid}/retry", headers=operator)
+    taken = api.client.post(f"/v1/erasure_requests/{uid}/retry", headers=operator)
     assert (taken.status_code, taken.json()["failure"]) == (200, None)
     api.work()
     assert told(api, uid)["state"] == "erased"
-    trail = api.client.get("/v1/audit", headers=api.key(Role.AUDITOR)).json()["items"]
+    trail = api.client.get("/v1/audit_log", headers=api.key(Role.AUDITOR)).json()["items"]
     assert [one["result"] for one in trail if one["action"] == "plan.replace"] == ["other-store"]
     assert [one["actor"] for one in trail if one["action"] == "plan.replace"] != ["worker"]
 
@@ -162,10 +162,10 @@ def test_more_was_there_than_was_planned(
     api.work()
     after = told(api, uid)
     assert (after["state"], after["failure"]) == ("erased", None)
-    assert plans_of(api) == [(stopped["batch"], "cancelled"), (after["batch"], "erased")]
+    assert plans_of(api) == [(stopped["batch_id"], "cancelled"), (after["batch_id"], "erased")]
     assert ann.left(inspector)["main.messages"] == 0
-    plan = api.client.get(f"/v1/requests/{uid}/plan", headers=api.key(Role.OPERATOR)).json()
-    assert plan["replaces"] == {"batch": stopped["batch"], "because": "drift"}
+    plan = api.client.get(f"/v1/erasure_requests/{uid}/plan", headers=api.key(Role.OPERATOR)).json()
+    assert plan["replaces"] == {"batch_id": stopped["batch_id"], "reason": "drift"}
     assert plan["stores"]["main"]["collections"]["messages"]["due"] == 41
     with reading(api.installation.workspace.ledger) as connection:
         said = [
@@ -186,7 +186,7 @@ def test_whose_address_passed_on_meanwhile_is_not_planned_for_somebody_else(
 ) -> None:
     ann, bob = make_holder(inspector), make_holder(inspector)
     asked = {"controller": "calltrack", "identifiers": {"email": ann.email}}
-    uid = api.client.post("/v1/requests", json=asked, headers=once(api.key(Role.REQUESTER))).json()["id"]
+    uid = api.client.post("/v1/erasure_requests", json=asked, headers=once(api.key(Role.REQUESTER))).json()["id"]
     plan_only(api, monkeypatch)
     planned_under_another_map(api, uid)
     inspector.sql("UPDATE users SET email = 'elsewhere-' || email WHERE id = %s", ann.id)

@@ -93,7 +93,7 @@ def test_what_is_public_is_limited_by_address(api: ApiHarness, path: str) -> Non
     for health in HEALTH:
         assert last_of(here, health, PUBLIC).status_code == 200
     operator = api.staff("operator")
-    assert here.get("/v1/requests", headers=operator).status_code == 200
+    assert here.get("/v1/erasure_requests", headers=operator).status_code == 200
 
 
 @pytest.mark.parametrize("path", [*OPEN, *HEALTH, "/openapi.json", "/opendsr/v2/openapi.json", "/v1/batches"])
@@ -111,12 +111,12 @@ def test_guesses_are_limited_by_kind_and_address(api: ApiHarness, kind: str) -> 
     place = list(GUESSES).index(kind)
     here, elsewhere = at(api, f"10.0.2.{place}"), at(api, "10.0.3.1")
     for _ in range(10 * UNKNOWN):
-        answer = last_of(here, "/v1/requests", UNKNOWN, GUESSES[kind])
+        answer = last_of(here, "/v1/erasure_requests", UNKNOWN, GUESSES[kind])
     assert_refused(answer)
     for good in (api.staff("operator"), api.key(Role.OPERATOR)):
-        assert here.get("/v1/requests", headers=good).status_code == 200
+        assert here.get("/v1/erasure_requests", headers=good).status_code == 200
     other = GUESSES[list(GUESSES)[place - 1]]
-    assert [one.get("/v1/requests", headers=other).status_code for one in (here, elsewhere)] == [401, 401]
+    assert [one.get("/v1/erasure_requests", headers=other).status_code for one in (here, elsewhere)] == [401, 401]
 
 
 @pytest.fixture

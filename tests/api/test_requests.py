@@ -11,7 +11,7 @@ from tests.support.installation import CompanyStack
 
 from expunge_orchestrator.auth.principals import Role
 
-URL = "/v1/requests"
+URL = "/v1/erasure_requests"
 
 
 def wish(api: ApiHarness, client: int, at: int = 0) -> dict[str, object]:
@@ -33,13 +33,13 @@ def test_from_request_to_receipt(api: ApiHarness) -> None:
     assert told["state"] == "erased", told
     receipt = api.client.get(f"{at}/receipt", headers=key)
     assert receipt.status_code == 200
-    assert told["receipt"] in receipt.text
+    assert told["receipt_id"] in receipt.text
     shown = api.client.get(f"{at}/receipt", headers={**key, "Accept": "text/html"})
     assert shown.text.startswith("<!doctype html>")
     assert "default-src 'none'" in shown.headers["content-security-policy"]
     openings = api.client.post(f"{at}/openings", json={"identifiers": wish(api, client)["identifiers"]}, headers=key)
     assert list(openings.json()["openings"]) == ["caller_id"]
-    batch = api.client.get(f"/v1/batches/{told['batch']}", headers=key).json()
+    batch = api.client.get(f"/v1/batches/{told['batch_id']}", headers=key).json()
     assert batch["outcomes"] == {"erased": 1}
 
 
@@ -74,7 +74,7 @@ def test_lists_go_on_where_they_stopped(api: ApiHarness) -> None:
     while True:
         page = api.client.get(URL, params={"limit": 2, **({"cursor": cursor} if cursor else {})}, headers=key).json()
         seen += [one["id"] for one in page["items"]]
-        cursor = page["next"]
+        cursor = page["next_cursor"]
         if cursor is None:
             break
     assert seen == made[::-1]
@@ -87,7 +87,7 @@ def test_denied(api: ApiHarness) -> None:
     denied = api.client.post(f"{URL}/{made['id']}/deny", json={"reason": "identity-not-proven"}, headers=operator)
     assert (denied.json()["state"], denied.json()["reason"]) == ("denied", "identity-not-proven")
     api.work()
-    assert api.client.get(f"{URL}/{made['id']}", headers=operator).json()["batch"] is None
+    assert api.client.get(f"{URL}/{made['id']}", headers=operator).json()["batch_id"] is None
     assert api.client.post(f"{URL}/{made['id']}/cancel", headers=operator).status_code == 409
 
 
@@ -117,7 +117,7 @@ def test_what_no_receipt_can_state_is_refused(calltrack: CompanyStack, tmp_path:
             answers = [api.client.post(one, content=asked, headers=once(operator)) for one in (URL, "/v1/locate")]
             claims = api.claims(user_id="1", email=value)
             token = signed_by_hand({"alg": "ES256", "kid": api.app.key.kid}, claims, api.app.key)
-            answers.append(api.client.get("/v1/me/erasure", headers=bearer(token)))
+            answers.append(api.client.get("/v1/me/erasure_requests", headers=bearer(token)))
             assert [one.status_code for one in answers] == [422, 422, 401], [one.text for one in answers]
             assert not [one for one in answers if "secre" in one.text]
         assert api.client.get(URL, headers=operator).json()["items"] == []
@@ -126,11 +126,11 @@ def test_what_no_receipt_can_state_is_refused(calltrack: CompanyStack, tmp_path:
 def test_some_data_types_only(api: ApiHarness) -> None:
     client = api.installation.calltrack.company.clients[1].id
     key = once(api.key(Role.REQUESTER))
-    unknown = api.client.post(URL, json={**wish(api, client, 20), "dataTypes": ["invoices"]}, headers=key)
+    unknown = api.client.post(URL, json={**wish(api, client, 20), "data_types": ["invoices"]}, headers=key)
     assert (unknown.status_code, unknown.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
-    made = api.client.post(URL, json={**wish(api, client, 20), "dataTypes": ["calls", "leads"]}, headers=key)
-    assert (made.status_code, made.json()["dataTypes"]) == (201, None), "all of them is no limit"
-    part = {**wish(api, client, 21), "dataTypes": ["leads"]}
+    made = api.client.post(URL, json={**wish(api, client, 20), "data_types": ["calls", "leads"]}, headers=key)
+    assert (made.status_code, made.json()["data_types"]) == (201, None), "all of them is no limit"
+    part = {**wish(api, client, 21), "data_types": ["leads"]}
     alone = api.client.post(URL, json=part, headers=once(api.key(Role.REQUESTER)))
     assert alone.status_code == 409
     assert "cannot be erased alone" in alone.json()["detail"]

@@ -23,8 +23,8 @@ def test_asked_waited_erased(api: ApiHarness) -> None:
     made = api.client.post(URL, json=ACCOUNT, headers=once(api.person(user_id=holder)))
     assert made.status_code == 201, made.text
     told = made.json()
-    assert (told["state"], told["cancellable"], told["batch"]) == ("scheduled", True, None)
-    assert told["startsAt"].startswith((api.at + GRACE).date().isoformat())
+    assert (told["state"], told["cancellable"], told["batch_id"]) == ("scheduled", True, None)
+    assert told["starts_at"].startswith((api.at + GRACE).date().isoformat())
     api.at += GRACE - timedelta(minutes=1)
     api.work()
     assert _state(api, holder, told["id"]) == "scheduled"
@@ -32,7 +32,7 @@ def test_asked_waited_erased(api: ApiHarness) -> None:
     api.work()
     assert _state(api, holder, told["id"]) == "partially-erased"
     followed = api.client.get(URL, headers=api.person(user_id=holder)).json()[0]
-    assert followed["receipt"].startswith("er_")
+    assert followed["receipt_id"].startswith("er_")
 
 
 def test_repeated_it_is_the_same_request(api: ApiHarness) -> None:
@@ -43,28 +43,34 @@ def test_repeated_it_is_the_same_request(api: ApiHarness) -> None:
     other_key = api.client.post(URL, json=ACCOUNT, headers=once(api.person(user_id=holder)))
     assert [one.status_code for one in (first, again, other_key)] == [201, 200, 200]
     assert len({one.json()["id"] for one in (first, again, other_key)}) == 1
-    told = {one.json()["followUp"] for one in (first, again, other_key)}
+    told = {one.json()["follow_up_token"] for one in (first, again, other_key)}
     assert len(told) == 1, "whoever could have made it and did not hear the answer is told again"
-    assert api.client.get("/v1/follow", headers=bearer(str(told.pop()))).json()["id"] == first.json()["id"]
+    assert (
+        api.client.get("/v1/follow_up/erasure_request", headers=bearer(str(told.pop()))).json()["id"]
+        == first.json()["id"]
+    )
 
 
 def test_an_answer_that_was_lost(api: ApiHarness) -> None:
     """Without grace it runs by the time of the repeat, and is over by the next; told it is to nobody else."""
     holder, other = api.installation.calltrack.take_holders(2)
-    key, wish = {"Idempotency-Key": "lost"}, {**ACCOUNT, "waiveGrace": True}
+    key, wish = {"Idempotency-Key": "lost"}, {**ACCOUNT, "waive_grace": True}
     lost = api.client.post(URL, json=wish, headers={**api.person(user_id=holder), **key}).json()
     api.work()
     running = api.client.post(URL, json=wish, headers={**api.person(user_id=holder), **key}).json()
     api.settle()
     over = api.client.post(URL, json=wish, headers={**api.person(user_id=holder), **key}).json()
     assert (over["id"], over["state"], running["id"]) == (lost["id"], "settled", lost["id"])
-    assert (running["followUp"], over["followUp"]) == (lost["followUp"], lost["followUp"])
-    assert api.client.get("/v1/follow/receipt", headers=bearer(over["followUp"])).status_code == 200
+    assert (running["follow_up_token"], over["follow_up_token"]) == (lost["follow_up_token"], lost["follow_up_token"])
+    assert (
+        api.client.get("/v1/follow_up/erasure_request/receipt", headers=bearer(over["follow_up_token"])).status_code
+        == 200
+    )
     own = api.client.post(URL, json=wish, headers={**api.person(user_id=other), **key}).json()
     assert own["id"] != lost["id"]
-    assert own["followUp"] != lost["followUp"]
-    looks = {URL: api.person(user_id=holder), "/v1/follow": bearer(lost["followUp"])}
-    looks |= {f"/v1/requests/{lost['id']}": api.key(Role.OPERATOR), "/v1/audit": api.key(Role.AUDITOR)}
+    assert own["follow_up_token"] != lost["follow_up_token"]
+    looks = {URL: api.person(user_id=holder), "/v1/follow_up/erasure_request": bearer(lost["follow_up_token"])}
+    looks |= {f"/v1/erasure_requests/{lost['id']}": api.key(Role.OPERATOR), "/v1/audit_log": api.key(Role.AUDITOR)}
     for path, headers in looks.items():
         looked = api.client.get(path, headers=headers)
         assert looked.status_code == 200
@@ -79,11 +85,11 @@ def test_a_secret_that_was_made_otherwise(api: ApiHarness) -> None:
     with api.installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).where(request.c.uid == made["id"]).values(follow_up=bytes(32)))
     again = api.client.post(URL, json=ACCOUNT, headers=once(api.person(user_id=holder)))
-    assert (again.status_code, again.json()["followUp"]) == (200, None)
+    assert (again.status_code, again.json()["follow_up_token"]) == (200, None)
 
 
 def secret_of(made: dict[str, Any]) -> str:
-    return str(made["followUp"]).split("_", 2)[2]
+    return str(made["follow_up_token"]).split("_", 2)[2]
 
 
 def kept(api: ApiHarness, uid: str) -> dict[str, Any]:
@@ -126,7 +132,7 @@ def test_somebody_elses_request_is_not_there(api: ApiHarness) -> None:
 
 def test_waived(api: ApiHarness) -> None:
     (holder,) = api.installation.calltrack.take_holders()
-    made = api.client.post(URL, json={**ACCOUNT, "waiveGrace": True}, headers=once(api.person(user_id=holder)))
+    made = api.client.post(URL, json={**ACCOUNT, "waive_grace": True}, headers=once(api.person(user_id=holder)))
     assert made.status_code == 201
     api.work()
     assert _state(api, holder, made.json()["id"]) == "partially-erased"
@@ -135,9 +141,9 @@ def test_waived(api: ApiHarness) -> None:
 def test_a_scope_takes_its_data_types_and_nothing_else(api: ApiHarness, inspector: StoreInspector) -> None:
     holder = make_holder(inspector)
     was = inspector.contents()
-    wish = {"scope": "information", "waiveGrace": True}
+    wish = {"scope": "information", "waive_grace": True}
     made = api.client.post(URL, json=wish, headers=once(api.person(user_id=holder.id)))
-    assert (made.status_code, made.json()["dataTypes"]) == (201, ["exports", "messages"])
+    assert (made.status_code, made.json()["data_types"]) == (201, ["exports", "messages"])
     api.work()
     assert _state(api, holder.id, made.json()["id"]) == "erased"
     assert changed(was, inspector.contents()) == {"table messages": (1, 0), "bucket calltrack-exports": (1, 0)}
@@ -145,13 +151,13 @@ def test_a_scope_takes_its_data_types_and_nothing_else(api: ApiHarness, inspecto
 
 def test_information_only_and_then_the_account(api: ApiHarness) -> None:
     (holder,) = api.installation.calltrack.take_holders()
-    wish = {"scope": "information", "waiveGrace": True}
+    wish = {"scope": "information", "waive_grace": True}
     made = api.client.post(URL, json=wish, headers=once(api.person(user_id=holder))).json()
-    assert made["dataTypes"] == ["exports", "messages"]
+    assert made["data_types"] == ["exports", "messages"]
     api.work()
     assert _state(api, holder, made["id"]) in {"erased", "not-found"}
     api.settle()
-    whole = api.client.post(URL, json={**ACCOUNT, "waiveGrace": True}, headers=once(api.person(user_id=holder)))
+    whole = api.client.post(URL, json={**ACCOUNT, "waive_grace": True}, headers=once(api.person(user_id=holder)))
     assert whole.status_code == 201, "the first one is over, the person can ask anew"
     api.work()
     assert _state(api, holder, whole.json()["id"]) == "partially-erased"
@@ -160,9 +166,9 @@ def test_information_only_and_then_the_account(api: ApiHarness) -> None:
 def test_a_person_can_do_nothing_else(api: ApiHarness) -> None:
     (holder,) = api.installation.calltrack.take_holders()
     wish = {"controller": "calltrack", "identifiers": {"user_id": str(holder)}}
-    refused = api.client.post("/v1/requests", json=wish, headers=once(api.person(user_id=holder)))
+    refused = api.client.post("/v1/erasure_requests", json=wish, headers=once(api.person(user_id=holder)))
     assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (403, "role-missing")
-    assert api.client.get("/v1/requests", headers=api.person(user_id=holder)).status_code == 403
+    assert api.client.get("/v1/erasure_requests", headers=api.person(user_id=holder)).status_code == 403
     smuggled = api.client.post(URL, json={**ACCOUNT, "user_id": 1}, headers=once(api.person(user_id=holder)))
     assert smuggled.status_code == 422
 
@@ -179,19 +185,19 @@ def _state(api: ApiHarness, holder: int, request: str) -> str:
 def test_undone_by_the_secret_of_the_first_answer(api: ApiHarness) -> None:
     (holder,) = api.installation.calltrack.take_holders()
     made = api.client.post(URL, json=ACCOUNT, headers=once(api.person(user_id=holder))).json()
-    follow = bearer(made["followUp"])
-    assert api.client.get("/v1/follow", headers=follow).json()["id"] == made["id"]
+    follow = bearer(made["follow_up_token"])
+    assert api.client.get("/v1/follow_up/erasure_request", headers=follow).json()["id"] == made["id"]
     assert api.client.get(URL, headers=follow).status_code == 403
-    assert api.client.post("/v1/follow/cancel", headers=follow).json()["state"] == "cancelled"
-    assert api.client.get("/v1/follow/receipt", headers=follow).status_code == 404
-    wrong = bearer(made["followUp"][:-1] + ("a" if made["followUp"][-1] != "a" else "b"))
-    assert api.client.get("/v1/follow", headers=wrong).status_code == 401
+    assert api.client.post("/v1/follow_up/erasure_request/cancel", headers=follow).json()["state"] == "cancelled"
+    assert api.client.get("/v1/follow_up/erasure_request/receipt", headers=follow).status_code == 404
+    wrong = bearer(made["follow_up_token"][:-1] + ("a" if made["follow_up_token"][-1] != "a" else "b"))
+    assert api.client.get("/v1/follow_up/erasure_request", headers=wrong).status_code == 401
 
 
 def test_a_request_that_waits_for_approval_never_runs_out(api: ApiHarness) -> None:
     """A plan that nobody carries out is forgotten; what somebody asked for is not."""
     (holder,) = api.installation.calltrack.take_holders()
-    wish = {**ACCOUNT, "waiveGrace": True}
+    wish = {**ACCOUNT, "waive_grace": True}
     made = api.client.post(URL, json=wish, headers=once(api.person(user_id=holder))).json()
     workspace = api.installation.workspace
     scheduler.lock_due(workspace, api.at)

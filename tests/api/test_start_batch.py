@@ -44,11 +44,11 @@ class Listed:
 
     def hold(self, *, undisclosed: bool) -> None:
         wish = {"people": [{"caller_id": str(self.ann.id)}], "ground": "4 C 17/26", "undisclosed": undisclosed}
-        assert self.api.client.post("/v1/holds", json=wish, headers=self.operator).status_code == 201
+        assert self.api.client.post("/v1/legal_holds", json=wish, headers=self.operator).status_code == 201
 
     def audited(self) -> int:
         """How often the trail says that it was started."""
-        trail = self.api.client.get("/v1/audit", headers=self.api.key(Role.AUDITOR)).json()["items"]
+        trail = self.api.client.get("/v1/audit_log", headers=self.api.key(Role.AUDITOR)).json()["items"]
         return sum((one["action"], one["result"]) == ("batch.start", "done") for one in trail)
 
 
@@ -58,7 +58,7 @@ def listed(api: ApiHarness, inspector: StoreInspector) -> Listed:
     query = {"controller": ann.controller}
     made = api.client.post("/v1/batches", params=query, content=ann.csv, headers=once(operator))
     assert made.status_code == 201, made.text
-    return Listed(api, ann, f"/v1/batches/{made.json()['batch']}", made.json()["digest"], operator)
+    return Listed(api, ann, f"/v1/batches/{made.json()['id']}", made.json()["digest"], operator)
 
 
 def refused(answer: Response) -> str:

@@ -14,8 +14,13 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any] | None, int]] = {
     "no such scope": ("POST", URL, {"scope": "nothing"}, 422),
     "a member that is not known": ("POST", URL, {**ACCOUNT, "user_id": 1}, 422),
     "not there": ("POST", f"{URL}/rq_{'0' * 24}/cancel", None, 404),
-    "not a person's": ("POST", "/v1/requests", {"controller": "calltrack", "identifiers": {"user_id": "1"}}, 403),
-    "not a person's to read": ("GET", "/v1/requests", None, 403),
+    "not a person's": (
+        "POST",
+        "/v1/erasure_requests",
+        {"controller": "calltrack", "identifiers": {"user_id": "1"}},
+        403,
+    ),
+    "not a person's to read": ("GET", "/v1/erasure_requests", None, 403),
 }
 
 

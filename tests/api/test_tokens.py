@@ -36,7 +36,7 @@ from expunge_orchestrator.auth import api_keys, jwks, token_replay
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger.request_tables import request
 
-URL = "/v1/me/erasure"
+URL = "/v1/me/erasure_requests"
 ACCOUNT = {"scope": "account"}
 Change = Callable[[dict[str, Any]], object]
 
@@ -243,7 +243,7 @@ def test_staff_is_no_person_and_a_person_no_staff(api: ApiHarness) -> None:
         answer = api.client.post(URL, json=ACCOUNT, headers=once(headers))
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (403, "role-missing")
     claims = {**api.claims(user_id="1"), "roles": ["admin", "operator"], "controllers": "*"}
-    answer = api.client.get("/v1/requests", headers=bearer(api.app.sign(claims)))
+    answer = api.client.get("/v1/erasure_requests", headers=bearer(api.app.sign(claims)))
     assert answer.status_code == 403
     moment = int(api.at.timestamp())
     smuggled = {"iss": api.idp.issuer, "aud": AUDIENCE, "iat": moment, "exp": moment + 60, "sub": "x"}
@@ -291,7 +291,7 @@ def test_keys_that_are_none(api: ApiHarness) -> None:
             at=api.at,
         )
     prefix, identifier, rest = secret.split("_", 2)
-    asked = lambda text: api.client.get("/v1/requests", headers=bearer(text))  # noqa: E731
+    asked = lambda text: api.client.get("/v1/erasure_requests", headers=bearer(text))  # noqa: E731
     assert asked(secret).status_code == 200
     wrong = [
         f"{prefix}_{identifier}_{secrets.token_urlsafe(32)}",
@@ -438,7 +438,7 @@ def test_a_person_and_somebody_elses_address(api: ApiHarness, inspector: StoreIn
     was = inspector.contents()
     for scope in ("account", "information"):
         token = api.person(user_id=one, email=holders[other].email)
-        answer = api.client.post(URL, json={"scope": scope, "waiveGrace": True}, headers=once(token))
+        answer = api.client.post(URL, json={"scope": scope, "waive_grace": True}, headers=once(token))
         assert answer.status_code == 201, answer.text
         api.work()
         told = api.client.get(f"{URL}/{answer.json()['id']}", headers=api.person(user_id=one)).json()

@@ -53,7 +53,7 @@ class Held:
 
     def send(self, label: str, role: str) -> Response:
         """A call about it, in a role."""
-        method, path = label.replace("erasure/{request_id}", "erasure/{own}").split()
+        method, path = label.replace("me/erasure_requests/{erasure_request_id}", "me/erasure_requests/{own}").split()
         headers = self.api.person(user_id=self.person) if role == "person" else self.headers[role]
         body = self.bodies.get(label)
         content = {"content": body} if isinstance(body, str) else {"json": body}
@@ -70,29 +70,31 @@ def held(api: ApiHarness, inspector: StoreInspector) -> Held:
     operator = api.key(Role.OPERATOR)
     for people in ({"caller_id": str(ann.id)}, {"user_id": str(bob.id)}):
         wish = {"people": [people], "ground": GROUND, "undisclosed": True}
-        assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+        assert api.client.post("/v1/legal_holds", json=wish, headers=operator).status_code == 201
     headers = {role: api.key(Role(role), controllers=CLIENT) for role in ("requester", "approver")}
     asked = {"controller": CLIENT[0], "identifiers": {"caller_id": str(ann.id)}}
-    client = api.client.post("/v1/requests", json=asked, headers=once(headers["requester"])).json()
+    client = api.client.post("/v1/erasure_requests", json=asked, headers=once(headers["requester"])).json()
     own = api.client.post(
-        "/v1/me/erasure", json={"scope": "account", "waiveGrace": True}, headers=once(api.person(user_id=bob.id))
+        "/v1/me/erasure_requests",
+        json={"scope": "account", "waive_grace": True},
+        headers=once(api.person(user_id=bob.id)),
     ).json()
     api.work()
-    told = api.client.get(f"/v1/requests/{client['id']}", headers=operator).json()
-    batch, uuid = told["batch"], str(uuid4())
+    told = api.client.get(f"/v1/erasure_requests/{client['id']}", headers=operator).json()
+    batch, uuid = told["batch_id"], str(uuid4())
     plan = api.client.get(f"/v1/batches/{batch}/plan", headers=operator).json()
     openings = {"identifiers": {"user_id": str(bob.id)}}
-    request, person = "/v1/requests/{request_id}", "/v1/me/erasure/{request_id}"
+    request, person = "/v1/erasure_requests/{erasure_request_id}", "/v1/me/erasure_requests/{erasure_request_id}"
     return Held(
         api,
         bob.id,
-        {**headers, "follower": bearer(own["followUp"])},
-        {"request_id": client["id"], "own": own["id"], "batch_id": batch, "subject_request_id": uuid},
+        {**headers, "follower": bearer(own["follow_up_token"])},
+        {"erasure_request_id": client["id"], "own": own["id"], "batch_id": batch, "subject_request_id": uuid},
         {
-            "POST /v1/me/erasure": {"scope": "account", "waiveGrace": True},
+            "POST /v1/me/erasure_requests": {"scope": "account", "waive_grace": True},
             f"POST {person}/openings": openings,
-            "POST /v1/follow/openings": openings,
-            "POST /v1/requests": asked,
+            "POST /v1/follow_up/erasure_request/openings": openings,
+            "POST /v1/erasure_requests": asked,
             f"POST {request}/openings": {"identifiers": asked["identifiers"]},
             f"POST {request}/extend": {"reason": "complexity"},
             "POST /v1/batches": ann.csv,
@@ -120,7 +122,7 @@ def words(answer: Response) -> str:
         said = [answer.text, *_enclosed(answer.json())]
     except ValueError:  # a page, or events
         said = [answer.text]
-    return "\n".join(said).replace('"onHold":0', "").replace("clients of this company hold", "").lower()
+    return "\n".join(said).replace('"on_hold":0', "").replace("clients of this company hold", "").lower()
 
 
 def _enclosed(value: object) -> Iterator[str]:
@@ -149,8 +151,8 @@ def test_no_answer_has_a_word_of_it(held: Held) -> None:
 def test_it_looks_like_work_in_hand(held: Held) -> None:
     """In the request and in its plan, in the batch and in its plan, and in the plan of who asks again for them."""
     for label in (
-        "requests/{request_id}",
-        "requests/{request_id}/plan",
+        "erasure_requests/{erasure_request_id}",
+        "erasure_requests/{erasure_request_id}/plan",
         "batches/{batch_id}",
         "batches/{batch_id}/plan",
     ):
@@ -158,7 +160,7 @@ def test_it_looks_like_work_in_hand(held: Held) -> None:
             assert held.send(f"GET /v1/{label}", role).json()["state"] == "executing", (label, role)
     refused = held.send("POST /v1/batches/{batch_id}/approve", "approver").json()
     assert refused["detail"] == "This batch is executing: it waits for no approval."
-    assert held.send("POST /v1/batches", "requester").json()["alsoIn"] == {held.paths["batch_id"]: 1}
+    assert held.send("POST /v1/batches", "requester").json()["concurrent_batches"] == {held.paths["batch_id"]: 1}
 
 
 def test_the_numbers_do_not_have_it(held: Held) -> None:
@@ -173,13 +175,14 @@ def test_what_came_back_and_is_held_is_answered_all_the_same(api: ApiHarness, in
     ann, client = make_caller(inspector), api.key(Role.REQUESTER, controllers=CLIENT)
     operator = api.key(Role.OPERATOR)
     asked = {"controller": CLIENT[0], "identifiers": {"caller_id": str(ann.id)}}
-    at = f"/v1/requests/{api.client.post('/v1/requests', json=asked, headers=once(client)).json()['id']}"
+    made = api.client.post("/v1/erasure_requests", json=asked, headers=once(client)).json()
+    at = f"/v1/erasure_requests/{made['id']}"
     api.work()
 
     def answers() -> tuple[int, list[tuple[int, str]]]:
         before = {"due_before": (api.at + timedelta(days=800)).isoformat()}
-        listed = api.client.get("/v1/requests", params=before, headers=client).json()["items"]
-        batch = api.client.get(at, headers=client).json()["batch"]
+        listed = api.client.get("/v1/erasure_requests", params=before, headers=client).json()["items"]
+        batch = api.client.get(at, headers=client).json()["batch_id"]
         refused = (
             api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=client),
             api.client.post(f"/v1/batches/{batch}/cancel", headers=api.key(Role.OPERATOR, controllers=CLIENT)),
@@ -189,7 +192,7 @@ def test_what_came_back_and_is_held_is_answered_all_the_same(api: ApiHarness, in
     without = (0, [(409, "already-over"), (409, "waits-for-somebody")])
     assert answers() == without
     wish = {"people": [asked["identifiers"]], "ground": GROUND, "undisclosed": True}
-    assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+    assert api.client.post("/v1/legal_holds", json=wish, headers=operator).status_code == 201
     with inspector.redis() as cache:
         cache.hset(f"cache:caller:{ann.id}", mapping={"phone": ann.phone})
     api.settle()
@@ -200,14 +203,14 @@ def test_what_came_back_and_is_held_is_answered_all_the_same(api: ApiHarness, in
 def test_whoever_stops_or_retries_it_is_told_the_same(held: Held) -> None:
     """An operator of some controllers does not see every hold that concerns them; one who does asks for the holds."""
     operator, batch = held.api.key(Role.OPERATOR, controllers=CLIENT), held.paths["batch_id"]
-    for path in (f"/v1/batches/{batch}", f"/v1/requests/{held.paths['request_id']}"):
+    for path in (f"/v1/batches/{batch}", f"/v1/erasure_requests/{held.paths['erasure_request_id']}"):
         retried = held.api.client.post(f"{path}/retry", headers=operator)
         assert (retried.status_code, retried.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
         assert retried.json()["detail"] == "This batch is executing: nothing of it failed."
     resumed = held.api.client.post(f"/v1/batches/{batch}/resume", headers=operator)
     assert (resumed.status_code, resumed.json()["detail"]) == (409, "This batch is executing, not paused.")
-    assert held.api.client.get("/v1/holds", headers=operator).json() == []
-    assert len(held.api.client.get("/v1/holds", headers=held.api.key(Role.OPERATOR)).json()) == 2
+    assert held.api.client.get("/v1/legal_holds", headers=operator).json() == []
+    assert len(held.api.client.get("/v1/legal_holds", headers=held.api.key(Role.OPERATOR)).json()) == 2
 
 
 def test_one_that_may_be_told_gives_no_other_away(api: ApiHarness, inspector: StoreInspector) -> None:
@@ -216,10 +219,10 @@ def test_one_that_may_be_told_gives_no_other_away(api: ApiHarness, inspector: St
     operator = api.key(Role.OPERATOR)
     for one, undisclosed in ((ann, True), (bob, False)):
         wish = {"people": [{"caller_id": str(one.id)}], "ground": GROUND, "undisclosed": undisclosed}
-        assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+        assert api.client.post("/v1/legal_holds", json=wish, headers=operator).status_code == 201
     text, query = f"{ann.csv}{bob.id}\n", {"controller": CLIENT[0]}
     made = api.client.post("/v1/batches", params=query, content=text, headers=once(operator)).json()
-    at = f"/v1/batches/{made['batch']}"
+    at = f"/v1/batches/{made['id']}"
     assert api.client.post(f"{at}/start", json={"digest": made["digest"]}, headers=operator).status_code == 202
     api.work()
     told = api.client.get(at, headers=api.key(Role.REQUESTER, controllers=CLIENT)).json()
@@ -237,10 +240,10 @@ def test_what_fails_beside_it_does_not_give_it_away(
     with open_api(calltrack, tmp_path, chunk_size=1) as api:
         operator, reader = api.key(Role.OPERATOR), api.key(Role.REQUESTER, controllers=("calltrack",))
         wish = {"people": [{"user_id": str(crowd.ids[0])}], "ground": GROUND, "undisclosed": True}
-        assert api.client.post("/v1/holds", json=wish, headers=operator).status_code == 201
+        assert api.client.post("/v1/legal_holds", json=wish, headers=operator).status_code == 201
         query = {"controller": "calltrack"}
         made = api.client.post("/v1/batches", params=query, content=crowd.csv, headers=once(operator)).json()
-        at = f"/v1/batches/{made['batch']}"
+        at = f"/v1/batches/{made['id']}"
 
         def told() -> tuple[str, dict[str, int], list[str]]:
             answer = api.client.get(at, headers=reader).json()
@@ -264,13 +267,13 @@ def test_what_fails_beside_it_does_not_give_it_away(
 def test_a_plan_never_says_plain_erased_of_what_was_not(api: ApiHarness, inspector: StoreInspector) -> None:
     """What the batch says of itself, its plan says too: here of somebody of whom something is retained."""
     (holder,) = api.installation.calltrack.take_holders()
-    wish = {"scope": "account", "waiveGrace": True}
-    made = api.client.post("/v1/me/erasure", json=wish, headers=once(api.person(user_id=holder))).json()
+    wish = {"scope": "account", "waive_grace": True}
+    made = api.client.post("/v1/me/erasure_requests", json=wish, headers=once(api.person(user_id=holder))).json()
     api.work()
     operator = api.key(Role.OPERATOR)
-    at = f"/v1/requests/{made['id']}"
+    at = f"/v1/erasure_requests/{made['id']}"
     told = api.client.get(at, headers=operator).json()
     assert told["state"] == "partially-erased"
     assert api.client.get(f"{at}/plan", headers=operator).json()["state"] == told["state"]
-    late = api.client.post(f"/v1/batches/{told['batch']}/retry", headers=operator)
+    late = api.client.post(f"/v1/batches/{told['batch_id']}/retry", headers=operator)
     assert late.json()["detail"] == "This batch is partially-erased: nothing of it failed."

@@ -92,7 +92,7 @@ class BareWish(BaseModel):
     """What the bare application reads."""
 
     scope: str
-    waiveGrace: bool = False  # noqa: N815 - as it stands in the body
+    waive_grace: bool = False
 
 
 def bare(home: str, port: int) -> None:
@@ -108,13 +108,13 @@ def bare(home: str, port: int) -> None:
     table.create(engine)
     app = FastAPI()
 
-    @app.post("/v1/me/erasure", status_code=201)
+    @app.post("/v1/me/erasure_requests", status_code=201)
     def create(request: Request, wish: BareWish) -> dict[str, Any]:
         at = datetime.now(UTC).isoformat()
         told = json.dumps([wish.model_dump(), request.headers.get("authorization")])
         with engine.begin() as connection:
             number = connection.execute(sa.insert(table).values(body=told, at=at).returning(table.c.id)).scalar_one()
-        return {"id": number, "state": "scheduled", "receivedAt": at}
+        return {"id": number, "state": "scheduled", "received_at": at}
 
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="error")
 
@@ -122,7 +122,7 @@ def bare(home: str, port: int) -> None:
 def prepared(app: TokenSigner, number: int) -> list[bytes]:
     """Whole calls, a person each."""
     moment = int(time.time())
-    body = b'{"scope":"account","waiveGrace":false}'
+    body = b'{"scope":"account","waive_grace":false}'
     calls = []
     for person in range(number):
         claims = {
@@ -135,7 +135,7 @@ def prepared(app: TokenSigner, number: int) -> list[bytes]:
             "identifiers": {"user_id": person + 1},
         }
         head = (
-            f"POST /v1/me/erasure HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {app.sign(claims)}\r\n"
+            f"POST /v1/me/erasure_requests HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {app.sign(claims)}\r\n"
             f"Idempotency-Key: {secrets.token_hex(8)}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )

@@ -142,19 +142,19 @@ def wishes(chaos: Chaos, source: random.Random) -> tuple[list[Wish], Erased]:
     made = [
         Wish(
             f"caller {one.row.id}",
-            "/v1/requests",
+            "/v1/erasure_requests",
             {"controller": f"client:{one.row.client_id}", "identifiers": {"caller_id": str(one.row.id)}},
         )
         for one in callers
     ]
-    own = {"scope": "account", "waiveGrace": True}
-    made += [Wish(f"holder {number}", "/v1/me/erasure", own, number) for number in HOLDERS]
+    own = {"scope": "account", "waive_grace": True}
+    made += [Wish(f"holder {number}", "/v1/me/erasure_requests", own, number) for number in HOLDERS]
     source.shuffle(made)
     return made, Erased(users=frozenset(HOLDERS), callers=frozenset(one.row.id for one in callers))
 
 
 def states(server: ApiProcess) -> dict[str, str]:
-    answer = server.call("GET", "/v1/requests?limit=200", server.key("operator"))
+    answer = server.call("GET", "/v1/erasure_requests?limit=200", server.key("operator"))
     assert answer.status == 200, answer.body
     return {one["id"]: one["state"] for one in json.loads(answer.body)["items"]}
 
@@ -200,7 +200,7 @@ def one_turn(server: ApiProcess, asked: list[Wish], source: random.Random, kills
         wrong.append(f"{len(answered - told.keys())} answered and lost, {len(told.keys() - answered)} there unanswered")
     if strange := Counter(told.values()) - Counter({"settled": len(asked)}):
         wrong.append(f"ended otherwise: {dict(strange)}")
-    noted = Counter(ledger_summary.targets(server.home, "request.create", "own.create"))
+    noted = Counter(ledger_summary.targets(server.home, "erasure_request.create", "self_service.create"))
     if noted != Counter(dict.fromkeys(answered, 1)):
         wrong.append("the audit trail has one twice, or not at all")
     lives = ledger_summary.lives(ledger_summary.of(server.home).told)

@@ -316,7 +316,7 @@ def test_what_another_site_sends_is_refused(site: Site, visit: Callable[[], Visi
 
 def state(site: Site, key: str) -> str:
     """Where the request is, as its key tells."""
-    answer = site.api.client.get("/v1/follow", headers={"Authorization": f"Bearer {key}"})
+    answer = site.api.client.get("/v1/follow_up/erasure_request", headers={"Authorization": f"Bearer {key}"})
     return str(answer.json()["state"])
 
 

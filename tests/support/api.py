@@ -183,7 +183,7 @@ def listed(api: ApiHarness, first: int, number: int) -> tuple[str, str]:
     return f"client:{client}", "caller_id\n" + "".join(f"{one}\n" for one in callers)
 
 
-URL = "/v1/me/erasure"
+URL = "/v1/me/erasure_requests"
 
 
 ACCOUNT = {"scope": "account"}

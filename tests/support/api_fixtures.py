@@ -98,8 +98,8 @@ class Stock:
         turn, at = next(self.turns), self.cells.api.at.isoformat()
         more: list[dict[str, Any]] = [
             {},
-            {"controllerReceivedAt": at},
-            {"evidence": {"kind": "callback", "checkedAt": at, "reference": f"T-{turn}"}},
+            {"controller_received_at": at},
+            {"evidence": {"kind": "callback", "checked_at": at, "reference": f"T-{turn}"}},
         ]
         return {**self.controller, "identifiers": {"caller_id": str(self.nobody())}, **more[turn % 3]}
 
@@ -109,7 +109,9 @@ class Stock:
 
     def request(self) -> str:
         """One that waits to begin."""
-        return str(self.told("POST /v1/requests", Recipe(once(self.credential("operator")), body=self.wish()))["id"])
+        return str(
+            self.told("POST /v1/erasure_requests", Recipe(once(self.credential("operator")), body=self.wish()))["id"]
+        )
 
     def batch(self, *people: str, begun: bool = False) -> dict[str, Any]:
         """A plan of nobody or of these people, begun or not."""
@@ -117,7 +119,7 @@ class Stock:
         asked = Recipe(once(self.credential("operator")), query=self.controller, body=text)
         made = self.told("POST /v1/batches", asked)
         if begun:
-            start = Recipe(self.credential("operator"), {"batch_id": made["batch"]}, body={"digest": made["digest"]})
+            start = Recipe(self.credential("operator"), {"batch_id": made["id"]}, body={"digest": made["digest"]})
             self.told("POST /v1/batches/{batch_id}/start", start)
         return made
 
@@ -126,15 +128,15 @@ class Stock:
         caller = make_caller(self._probe, client_id=int(self.cells.mine.controller.partition(":")[2]))
         wish = {**self.controller, "identifiers": {"caller_id": str(caller.id)}}
         hold = {**self.controller, "people": [wish["identifiers"]], "ground": "For a while"}
-        placed = self.told("POST /v1/holds", Recipe(self.credential("operator"), body=hold))["id"]
-        asked = self.told("POST /v1/requests", Recipe(once(self.credential("operator")), body=wish))["id"]
+        placed = self.told("POST /v1/legal_holds", Recipe(self.credential("operator"), body=hold))["id"]
+        asked = self.told("POST /v1/erasure_requests", Recipe(once(self.credential("operator")), body=wish))["id"]
         turns = 0
         while (told := self._request(asked))["state"] != "on-hold":
             assert (turns := turns + 1) < WORKED, told["state"]
             self.cells.api.work()
         with self.cells.api.installation.workspace.ledger.begin() as connection:
             legal_holds.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
-        return asked, told["batch"]
+        return asked, told["batch_id"]
 
     def refused(self) -> Batch:
         """A batch that failed because a store refused to erase."""
@@ -146,13 +148,16 @@ class Stock:
         return batch
 
     def _request(self, request: str) -> dict[str, Any]:
-        return self.told("GET /v1/requests/{request_id}", Recipe(self.credential("operator"), {"request_id": request}))
+        return self.told(
+            "GET /v1/erasure_requests/{erasure_request_id}",
+            Recipe(self.credential("operator"), {"erasure_request_id": request}),
+        )
 
     def own(self) -> tuple[int, str, str]:
         """The request of somebody with an account, which waits: who, its id, the secret that follows it."""
         holder = self.nobody()
-        told = self.told("POST /v1/me/erasure", Recipe(once(self.person(holder)), body={"scope": "account"}))
-        return holder, told["id"], told["followUp"]
+        told = self.told("POST /v1/me/erasure_requests", Recipe(once(self.person(holder)), body={"scope": "account"}))
+        return holder, told["id"], told["follow_up_token"]
 
     def subject(self, role: str) -> str:
         """The id of a request that this role made in OpenDSR's form, and that waits."""
@@ -187,13 +192,13 @@ class Stock:
         batch = self.batch(begun=True)
         self.cells.api.work()
         self.cells.api.settle()
-        return str(batch["batch"])
+        return str(batch["id"])
 
     def _kept(self) -> str:
         """A batch of somebody real whom a hold keeps."""
         caller = self.cells.caller(int(self.cells.mine.controller.partition(":")[2]))
         wish = {**self.controller, "people": [caller], "ground": "It stays"}
-        self.told("POST /v1/holds", Recipe(self.credential("operator"), body=wish))
+        self.told("POST /v1/legal_holds", Recipe(self.credential("operator"), body=wish))
         batch = self.batch(caller["caller_id"], begun=True)
         self.cells.api.work()
-        return str(batch["batch"])
+        return str(batch["id"])

@@ -25,26 +25,26 @@ WORKING = f"{R} {OP} {P} {A}"
 
 # Who may, in the words of ADR 12. Whoever adds a call adds its line here, by hand.
 MAY = {
-    "POST /v1/me/erasure": "person",
-    "GET /v1/me/erasure": "person",
-    "GET /v1/me/erasure/{request_id}": "person",
-    "POST /v1/me/erasure/{request_id}/cancel": "person",
-    "GET /v1/me/erasure/{request_id}/receipt": "person",
-    "POST /v1/me/erasure/{request_id}/openings": "person",
-    "GET /v1/follow": "follower",
-    "POST /v1/follow/cancel": "follower",
-    "GET /v1/follow/receipt": "follower",
-    "POST /v1/follow/openings": "follower",
-    "POST /v1/requests": f"{R} {OP}",
-    "GET /v1/requests": WORKING,
-    "GET /v1/requests/{request_id}": WORKING,
-    "GET /v1/requests/{request_id}/plan": WORKING,
-    "GET /v1/requests/{request_id}/receipt": WORKING,
-    "POST /v1/requests/{request_id}/cancel": f"{R} {OP}",
-    "POST /v1/requests/{request_id}/openings": f"{R} {OP}",
-    "POST /v1/requests/{request_id}/deny": OP,
-    "POST /v1/requests/{request_id}/retry": OP,
-    "POST /v1/requests/{request_id}/extend": f"{R} {OP}",
+    "POST /v1/me/erasure_requests": "person",
+    "GET /v1/me/erasure_requests": "person",
+    "GET /v1/me/erasure_requests/{erasure_request_id}": "person",
+    "POST /v1/me/erasure_requests/{erasure_request_id}/cancel": "person",
+    "GET /v1/me/erasure_requests/{erasure_request_id}/receipt": "person",
+    "POST /v1/me/erasure_requests/{erasure_request_id}/openings": "person",
+    "GET /v1/follow_up/erasure_request": "follower",
+    "POST /v1/follow_up/erasure_request/cancel": "follower",
+    "GET /v1/follow_up/erasure_request/receipt": "follower",
+    "POST /v1/follow_up/erasure_request/openings": "follower",
+    "POST /v1/erasure_requests": f"{R} {OP}",
+    "GET /v1/erasure_requests": WORKING,
+    "GET /v1/erasure_requests/{erasure_request_id}": WORKING,
+    "GET /v1/erasure_requests/{erasure_request_id}/plan": WORKING,
+    "GET /v1/erasure_requests/{erasure_request_id}/receipt": WORKING,
+    "POST /v1/erasure_requests/{erasure_request_id}/cancel": f"{R} {OP}",
+    "POST /v1/erasure_requests/{erasure_request_id}/openings": f"{R} {OP}",
+    "POST /v1/erasure_requests/{erasure_request_id}/deny": OP,
+    "POST /v1/erasure_requests/{erasure_request_id}/retry": OP,
+    "POST /v1/erasure_requests/{erasure_request_id}/extend": f"{R} {OP}",
     "POST /v1/batches": f"{R} {OP}",
     "GET /v1/batches": WORKING,
     "GET /v1/batches/{batch_id}": WORKING,
@@ -58,14 +58,14 @@ MAY = {
     "POST /v1/batches/{batch_id}/retry": OP,
     "POST /v1/batches/{batch_id}/cancel": OP,
     "POST /v1/batches/{batch_id}/end": OP,
-    "POST /v1/holds": OP,
-    "GET /v1/holds": f"{OP} {A}",
-    "POST /v1/holds/{hold_id}/lift": OP,
+    "POST /v1/legal_holds": OP,
+    "GET /v1/legal_holds": f"{OP} {A}",
+    "POST /v1/legal_holds/{legal_hold_id}/lift": OP,
     "POST /v1/locate": OP,
-    "GET /v1/audit": A,
-    "POST /v1/access/keys": ADMIN,
-    "GET /v1/access/keys": ADMIN,
-    "POST /v1/access/keys/{key_id}/revoke": ADMIN,
+    "GET /v1/audit_log": A,
+    "POST /v1/api_keys": ADMIN,
+    "GET /v1/api_keys": ADMIN,
+    "POST /v1/api_keys/{api_key_id}/revoke": ADMIN,
     "POST /opendsr/v2/requests": f"{R} {OP}",
     "GET /opendsr/v2/requests/{subject_request_id}": WORKING,
     "DELETE /opendsr/v2/requests/{subject_request_id}": f"{R} {OP}",
@@ -91,7 +91,7 @@ ROLES = ("nobody", "person", "follower", *STAFF)
 
 
 # What belongs to nobody in particular is for those who speak for every controller.
-WHOLE = {"GET /v1/audit"}
+WHOLE = {"GET /v1/audit_log"}
 
 
 @dataclass(slots=True)
@@ -150,19 +150,19 @@ class Cells:
     def _things(self, client: int, person: int) -> Things:
         api, controller = self.api, f"client:{client}"
         identifiers = self.caller(client)
-        made = self.made("/v1/requests", {"controller": controller, "identifiers": identifiers})
+        made = self.made("/v1/erasure_requests", {"controller": controller, "identifiers": identifiers})
         csv = f"caller_id\n{self.caller(client)['caller_id']}\n"
         headers = {**once(self.anything), "Content-Type": "text/csv"}
         batch = api.client.post("/v1/batches", params={"controller": controller}, content=csv, headers=headers).json()
-        account = {"scope": "information", "waiveGrace": True}
-        own = api.client.post("/v1/me/erasure", json=account, headers=once(api.person(user_id=person))).json()
-        self.follow[person] = own["followUp"]
+        account = {"scope": "information", "waive_grace": True}
+        own = api.client.post("/v1/me/erasure_requests", json=account, headers=once(api.person(user_id=person))).json()
+        self.follow[person] = own["follow_up_token"]
         things = Things(
             controller,
             identifiers,
             made["id"],
             self.request(controller),
-            batch["batch"],
+            batch["id"],
             "0" * 64,
             self.hold(controller),
             self.key(controller),
@@ -188,15 +188,15 @@ class Cells:
 
     def request(self, controller: str) -> str:
         identifiers = self.caller(int(controller.partition(":")[2]))
-        return str(self.made("/v1/requests", {"controller": controller, "identifiers": identifiers})["id"])
+        return str(self.made("/v1/erasure_requests", {"controller": controller, "identifiers": identifiers})["id"])
 
     def hold(self, controller: str) -> str:
-        wish = {"controller": controller, "dataType": "calls", "people": [{"caller_id": "1"}], "ground": "4 C 17/26"}
-        return str(self.made("/v1/holds", wish)["id"])
+        wish = {"controller": controller, "data_type": "calls", "people": [{"caller_id": "1"}], "ground": "4 C 17/26"}
+        return str(self.made("/v1/legal_holds", wish)["id"])
 
     def key(self, controller: str) -> str:
         admin = self.api.key(Role.ADMIN)
-        return str(self.made("/v1/access/keys", {"roles": ["auditor"], "controllers": [controller]}, admin)["id"])
+        return str(self.made("/v1/api_keys", {"roles": ["auditor"], "controllers": [controller]}, admin)["id"])
 
     def credential(self, role: str, how: str) -> dict[str, str]:
         """Headers of somebody of that role who speaks for `mine`."""
@@ -219,10 +219,10 @@ class Cells:
         method, path = name.split(" ")
         request = things.own_request if "/me/" in path else things.request
         for part, value in {
-            "{request_id}": request,
+            "{erasure_request_id}": request,
             "{batch_id}": things.batch,
-            "{hold_id}": things.hold,
-            "{key_id}": things.key,
+            "{legal_hold_id}": things.hold,
+            "{api_key_id}": things.key,
             "{subject_request_id}": things.subject_request,
             "{tile}": self.tile,
         }.items():
@@ -243,19 +243,19 @@ class Cells:
     def body(self, name: str, things: Things) -> dict[str, Any] | None:
         """Well-formed, about these things."""
         known: dict[str, dict[str, Any]] = {
-            "POST /v1/me/erasure": {"scope": "account"},
-            "POST /v1/follow/openings": {"identifiers": {"user_id": str(things.person)}},
-            "POST /v1/requests": {"controller": things.controller, "identifiers": things.identifiers},
-            "POST /v1/requests/{request_id}/openings": {"identifiers": things.identifiers},
-            "POST /v1/requests/{request_id}/deny": {"reason": "excessive"},
-            "POST /v1/requests/{request_id}/extend": {"reason": "complexity"},
+            "POST /v1/me/erasure_requests": {"scope": "account"},
+            "POST /v1/follow_up/erasure_request/openings": {"identifiers": {"user_id": str(things.person)}},
+            "POST /v1/erasure_requests": {"controller": things.controller, "identifiers": things.identifiers},
+            "POST /v1/erasure_requests/{erasure_request_id}/openings": {"identifiers": things.identifiers},
+            "POST /v1/erasure_requests/{erasure_request_id}/deny": {"reason": "excessive"},
+            "POST /v1/erasure_requests/{erasure_request_id}/extend": {"reason": "complexity"},
             "POST /v1/batches/{batch_id}/approve": {"digest": things.digest},
             "POST /v1/batches/{batch_id}/start": {"digest": things.digest},
-            "POST /v1/holds": {
-                "controller": things.controller, "people": [{"caller_id": "1"}], "dataType": "calls", "ground": "x",
+            "POST /v1/legal_holds": {
+                "controller": things.controller, "people": [{"caller_id": "1"}], "data_type": "calls", "ground": "x",
             },
             "POST /v1/locate": {"controller": things.controller, "identifiers": things.identifiers},
-            "POST /v1/access/keys": {"roles": ["auditor"], "controllers": [things.controller]},
+            "POST /v1/api_keys": {"roles": ["auditor"], "controllers": [things.controller]},
             "POST /opendsr/v2/requests": {
                 "regulation": "gdpr",
                 "subject_request_id": str(uuid4()),

@@ -12,7 +12,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import scheduler
 
-AT_ONCE = {**ACCOUNT, "waiveGrace": True}
+AT_ONCE = {**ACCOUNT, "waive_grace": True}
 
 
 def ask(api: ApiHarness, holder: int) -> str:

@@ -9,8 +9,8 @@ from tests.support.api import bearer, once
 from tests.support.api_fixtures import Recipe, Stock
 from tests.support.api_permissions import EVERYBODY, MAY, WHOLE
 
-OWN = "/v1/me/erasure/{request_id}"
-REQUEST, BATCH, DSR = "/v1/requests/{request_id}", "/v1/batches/{batch_id}", "/opendsr/v2/requests"
+OWN = "/v1/me/erasure_requests/{erasure_request_id}"
+REQUEST, BATCH, DSR = "/v1/erasure_requests/{erasure_request_id}", "/v1/batches/{batch_id}", "/opendsr/v2/requests"
 CREATORS = MAY[f"POST {DSR}"].split()
 
 
@@ -48,8 +48,8 @@ def _create_own(stock: Stock, _role: str) -> Recipe:
     holder = stock.nobody()
     if turn % 2:
         holder, request, _ = stock.own()
-        stock.told(f"POST {OWN}/cancel", Recipe(stock.person(holder), {"request_id": request}))
-    bodies = ({"scope": "account"}, {"scope": "information"}, {"scope": "account", "waiveGrace": True})
+        stock.told(f"POST {OWN}/cancel", Recipe(stock.person(holder), {"erasure_request_id": request}))
+    bodies = ({"scope": "account"}, {"scope": "information"}, {"scope": "account", "waive_grace": True})
     return Recipe(once(stock.person(holder)), body=bodies[turn // 2 % 3])
 
 
@@ -60,11 +60,11 @@ def _create_own_again(stock: Stock, _role: str) -> Recipe:
 
 def _own(stock: Stock, _role: str) -> Recipe:
     holder, request, _ = stock.own()
-    return Recipe(stock.person(holder), {"request_id": request})
+    return Recipe(stock.person(holder), {"erasure_request_id": request})
 
 
 def _own_done(stock: Stock, role: str) -> Recipe:
-    return Recipe(stock.credential(role), {"request_id": stock.cells.mine.own_request})
+    return Recipe(stock.credential(role), {"erasure_request_id": stock.cells.mine.own_request})
 
 
 def _follow_and_cancel(stock: Stock, _role: str) -> Recipe:
@@ -109,7 +109,7 @@ def _known(stock: Stock) -> str:
 
 
 def _openings(stock: Stock, role: str) -> Recipe:
-    return Recipe(stock.credential(role), {"request_id": _known(stock)}, body=_identified(stock))
+    return Recipe(stock.credential(role), {"erasure_request_id": _known(stock)}, body=_identified(stock))
 
 
 def _identified(stock: Stock) -> dict[str, Any]:
@@ -121,18 +121,18 @@ def _with_digest(people: int) -> Callable[[Stock, str], Recipe]:
 
     def made(stock: Stock, role: str) -> Recipe:
         batch = stock.batch(*(str(stock.nobody()) for _ in range(people)))
-        return Recipe(stock.credential(role), {"batch_id": batch["batch"]}, body={"digest": batch["digest"]})
+        return Recipe(stock.credential(role), {"batch_id": batch["id"]}, body={"digest": batch["digest"]})
 
     return made
 
 
 def _end(stock: Stock, role: str) -> Recipe:
     batch = stock.refused()
-    return Recipe(stock.credential(role), {"batch_id": batch.uid}, body={"confirm": batch.plan_digest})
+    return Recipe(stock.credential(role), {"batch_id": batch.uid}, body={"digest": batch.plan_digest})
 
 
 def _begun(stock: Stock) -> str:
-    return str(stock.batch(begun=True)["batch"])
+    return str(stock.batch(begun=True)["id"])
 
 
 def _paused(stock: Stock) -> str:
@@ -150,7 +150,7 @@ def _watched_to_the_end(stock: Stock, role: str) -> Recipe:
 
 def _hold(stock: Stock, role: str) -> Recipe:
     turn = next(stock.turns)
-    more: tuple[dict[str, Any], ...] = ({"dataType": "calls"}, {"kind": "exemption", "undisclosed": True})
+    more: tuple[dict[str, Any], ...] = ({"data_type": "calls"}, {"kind": "exemption", "undisclosed": True})
     people = [{"caller_id": str(stock.nobody())}]
     return Recipe(
         stock.credential(role), body={**stock.controller, "people": people, "ground": f"No. {turn}", **more[turn % 2]}
@@ -178,24 +178,24 @@ def _dsr_of_its_own(stock: Stock, role: str) -> Recipe | None:
 
 
 CALLS: dict[str, Callable[[Stock, str], Recipe | None]] = {
-    "POST /v1/me/erasure": _create_own,
+    "POST /v1/me/erasure_requests": _create_own,
     f"GET {OWN}": _own,
     f"POST {OWN}/cancel": _own,
     f"GET {OWN}/receipt": _own_done,
     f"POST {OWN}/openings": _own_done,
-    "POST /v1/follow/cancel": _follow_and_cancel,
-    "POST /v1/follow/openings": lambda stock, role: Recipe(
+    "POST /v1/follow_up/erasure_request/cancel": _follow_and_cancel,
+    "POST /v1/follow_up/erasure_request/openings": lambda stock, role: Recipe(
         stock.credential(role), body={"identifiers": {"user_id": str(stock.cells.mine.person)}}
     ),
-    "POST /v1/requests": _create,
-    f"GET {REQUEST}": _of("request_id", _known),
-    f"GET {REQUEST}/plan": _of("request_id", _known),
-    f"GET {REQUEST}/receipt": _of("request_id", _known),
+    "POST /v1/erasure_requests": _create,
+    f"GET {REQUEST}": _of("erasure_request_id", _known),
+    f"GET {REQUEST}/plan": _of("erasure_request_id", _known),
+    f"GET {REQUEST}/receipt": _of("erasure_request_id", _known),
     f"POST {REQUEST}/openings": _openings,
-    f"POST {REQUEST}/cancel": _of("request_id", Stock.request),
-    f"POST {REQUEST}/deny": _of("request_id", Stock.request, {"reason": "excessive"}),
-    f"POST {REQUEST}/retry": _of("request_id", lambda stock: stock.waiting()[0]),
-    f"POST {REQUEST}/extend": _of("request_id", Stock.request, {"reason": "complexity"}),
+    f"POST {REQUEST}/cancel": _of("erasure_request_id", Stock.request),
+    f"POST {REQUEST}/deny": _of("erasure_request_id", Stock.request, {"reason": "excessive"}),
+    f"POST {REQUEST}/retry": _of("erasure_request_id", lambda stock: stock.waiting()[0]),
+    f"POST {REQUEST}/extend": _of("erasure_request_id", Stock.request, {"reason": "complexity"}),
     "POST /v1/batches": _plan,
     f"GET {BATCH}": _of("batch_id", lambda stock: stock.ended),
     f"GET {BATCH}/plan": _of("batch_id", lambda stock: stock.ended),
@@ -208,11 +208,15 @@ CALLS: dict[str, Callable[[Stock, str], Recipe | None]] = {
     f"POST {BATCH}/retry": _of("batch_id", lambda stock: stock.waiting()[1]),
     f"POST {BATCH}/cancel": _of("batch_id", _begun),
     f"POST {BATCH}/end": _end,
-    "POST /v1/holds": _hold,
-    "POST /v1/holds/{hold_id}/lift": _of("hold_id", lambda stock: stock.cells.hold(stock.cells.mine.controller)),
+    "POST /v1/legal_holds": _hold,
+    "POST /v1/legal_holds/{legal_hold_id}/lift": _of(
+        "legal_hold_id", lambda stock: stock.cells.hold(stock.cells.mine.controller)
+    ),
     "POST /v1/locate": _locate,
-    "POST /v1/access/keys": _issue,
-    "POST /v1/access/keys/{key_id}/revoke": _of("key_id", lambda stock: stock.cells.key(stock.cells.mine.controller)),
+    "POST /v1/api_keys": _issue,
+    "POST /v1/api_keys/{api_key_id}/revoke": _of(
+        "api_key_id", lambda stock: stock.cells.key(stock.cells.mine.controller)
+    ),
     f"POST {DSR}": _dsr,
     f"GET {DSR}/{{subject_request_id}}": _dsr_of_its_own,
     f"DELETE {DSR}/{{subject_request_id}}": _dsr_of_its_own,
@@ -220,8 +224,8 @@ CALLS: dict[str, Callable[[Stock, str], Recipe | None]] = {
 }
 
 AGAIN: dict[tuple[str, int | None], Callable[[Stock, str], Recipe]] = {
-    ("POST /v1/me/erasure", 200): _create_own_again,
-    ("POST /v1/requests", 200): _again(_create, "POST /v1/requests"),
+    ("POST /v1/me/erasure_requests", 200): _create_own_again,
+    ("POST /v1/erasure_requests", 200): _again(_create, "POST /v1/erasure_requests"),
     ("POST /v1/batches", 200): _again(_plan, "POST /v1/batches"),
     (f"GET {BATCH}/events", 204): _watched_to_the_end,
 }

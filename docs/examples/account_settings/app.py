@@ -92,18 +92,18 @@ def ask(known: Known, scope: str = "", when: str = "") -> Response:
 
 @app.post("/delete")
 def delete(known: Known, sent: Sent) -> Response:
-    wish = {"scope": sent["scope"], "waiveGrace": sent["when"] == "now"}
+    wish = {"scope": sent["scope"], "waive_grace": sent["when"] == "now"}
     # A second click on the same page is the same request.
-    made = call("POST", "/v1/me/erasure", token(known), wish, **{"idempotency-key": sent["once"]}).json()
-    return keep(known | {"key": made["followUp"] or known["key"]}, RedirectResponse("/status", 303))
+    made = call("POST", "/v1/me/erasure_requests", token(known), wish, **{"idempotency-key": sent["once"]}).json()
+    return keep(known | {"key": made["follow_up_token"] or known["key"]}, RedirectResponse("/status", 303))
 
 
 @app.get("/status")
 def status(known: Known) -> Response:
-    own = call("GET", "/v1/me/erasure", token(known)).json() if accounts(known["user"]) else []
-    found = own[:1] or ([call("GET", "/v1/follow", known["key"]).json()] if known["key"] else [])
+    own = call("GET", "/v1/me/erasure_requests", token(known)).json() if accounts(known["user"]) else []
+    found = own[:1] or ([call("GET", "/v1/follow_up/erasure_request", known["key"]).json()] if known["key"] else [])
     for one in found:
-        begins = f"{datetime.fromisoformat(one['startsAt']):%-d %B %Y at %H:%M} UTC"
+        begins = f"{datetime.fromisoformat(one['starts_at']):%-d %B %Y at %H:%M} UTC"
         key = fill("key.html" if known["key"] else "no-key.html", key=known["key"], csrf=known["csrf"])
         told = {"id": one["id"], "begins": begins, "what": WHAT[one["scope"]], "html_key": key}
         return show(known, PAGES.get(one["state"], "working"), **told)
@@ -112,14 +112,14 @@ def status(known: Known) -> Response:
 
 @app.post("/status")
 def follow(known: Known, sent: Sent) -> Response:
-    call("GET", "/v1/follow", sent["key"].strip())
+    call("GET", "/v1/follow_up/erasure_request", sent["key"].strip())
     return keep(known | {"key": sent["key"].strip()}, RedirectResponse("/status", 303))
 
 
 @app.post("/undo")
 def undo(known: Known, _sent: Sent) -> Response:
-    newest = call("GET", "/v1/me/erasure", token(known)).json()[0]["id"]
-    call("POST", f"/v1/me/erasure/{newest}/cancel", token(known))
+    newest = call("GET", "/v1/me/erasure_requests", token(known)).json()[0]["id"]
+    call("POST", f"/v1/me/erasure_requests/{newest}/cancel", token(known))
     return RedirectResponse("/status", 303)
 
 
@@ -130,17 +130,17 @@ def key_file(known: Known) -> Response:
 
 @app.get("/receipt")
 def receipt_page(known: Known) -> Response:
-    answer = call("GET", "/v1/follow/receipt", known["key"], accept="text/html")
+    answer = call("GET", "/v1/follow_up/erasure_request/receipt", known["key"], accept="text/html")
     return HTMLResponse(answer.text, headers=GUARDS | {CSP: answer.headers[CSP]})  # its style stands in the page
 
 
 @app.get("/receipt.json")
 def receipt_file(known: Known) -> Response:
-    return file(call("GET", "/v1/follow/receipt", known["key"]).content, "receipt.json")
+    return file(call("GET", "/v1/follow_up/erasure_request/receipt", known["key"]).content, "receipt.json")
 
 
 @app.post("/opening.json")
 def opening_file(known: Known, sent: Sent) -> Response:
     given = {"identifiers": {"email": sent["email"]}}
-    made = call("POST", "/v1/follow/openings", known["key"], given).json()["openings"]["email"]
+    made = call("POST", "/v1/follow_up/erasure_request/openings", known["key"], given).json()["openings"]["email"]
     return file(json.dumps(made, sort_keys=True, separators=(",", ":"), ensure_ascii=False), "opening.json")

@@ -10,13 +10,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from expunge_connectors.contract import Scope
+from expunge_orchestrator.api import idempotency_key
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
@@ -33,7 +35,7 @@ from expunge_orchestrator.requests.submission import FOLLOW_UP
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_KEY_LENGTH = (1, 200)
+_BEARER = HTTPBearer(scheme_name="bearer", auto_error=False, description="A token, an API key or a follow-up token.")
 
 _SHORT = 64 * 1024
 """Bytes of a body that are looked through faster than they are handed to another thread."""
@@ -45,7 +47,6 @@ class CallContext:
 
     Attributes:
         at: When it came in.
-        key: Its Idempotency-Key.
         digest: Of what it asks for: method, path, key, body. A person's token is good for one of these.
     """
 
@@ -53,7 +54,6 @@ class CallContext:
     principal: Principal
     operation: Operation
     at: datetime
-    key: str | None = field(repr=False)
     digest: bytes = field(repr=False)
 
     @contextmanager
@@ -93,21 +93,6 @@ class CallContext:
         """The same, for what has a transaction of its own: it is called in it."""
         return lambda connection: self.note(connection, target)
 
-    def needs_key(self) -> str:
-        """The Idempotency-Key, where one is needed.
-
-        Raises:
-            ProblemError: There is none.
-        """
-        if self.key is None:
-            raise ProblemError(
-                HTTPStatus.BAD_REQUEST,
-                "idempotency-key-missing",
-                "This call needs the header Idempotency-Key.",
-                remedy="Send a fresh random key with every request, and the same one when you repeat it.",
-            )
-        return self.key
-
     def own(self, scope: Scope) -> None:
         """Refuse what is another controller's as if it were not there.
 
@@ -118,21 +103,16 @@ class CallContext:
             raise not_there()
 
 
-def requires(operation: Operation) -> Callable[[Request], Awaitable[CallContext]]:
+def requires(operation: Operation) -> Callable[..., Awaitable[CallContext]]:
     """A dependency: the call, if it may be made."""
 
-    async def dependency(request: Request) -> CallContext:
-        """Bearer credential."""
+    async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> CallContext:
+        """The call of whoever the bearer credential names."""
         office: AppState = request.app.state.office
         limiter: RateLimiter = request.app.state.limiter
         address = request.client.host if request.client is not None else ""
         credential = request.headers.get("authorization")
         at = office.clock()
-        key = request.headers.get("idempotency-key")
-        if key is not None and (not _KEY_LENGTH[0] <= len(key) <= _KEY_LENGTH[1] or not key.isprintable()):
-            raise ProblemError(
-                HTTPStatus.BAD_REQUEST, "idempotency-key-unusable", "Idempotency-Key: 1 to 200 printable characters."
-            )
         try:
             principal = await _principal(office, credential, at)
         except NotAuthenticatedError:
@@ -140,7 +120,7 @@ def requires(operation: Operation) -> Callable[[Request], Awaitable[CallContext]
             raise
         request.state.actor = principal.actor
         await limiter.count_call(_counted(principal))
-        request.state.refused = _spending(office, principal, _digest(request, key, b""))
+        request.state.refused = _spending(office, principal, _digest(request, b""))
         if not is_allowed(principal, operation):
             await run_in_threadpool(_refused, office, principal, operation, at)
             raise ProblemError(
@@ -148,12 +128,12 @@ def requires(operation: Operation) -> Callable[[Request], Awaitable[CallContext]
             )
         # Only now: a list may be large, and strangers are not listened to for long.
         body = await request.body()
-        digest = await _aside(body, _digest, request, key, body)
+        digest = await _aside(body, _digest, request, body)
         request.state.refused = _spending(office, principal, digest)
         if request.scope["route"].body_field is not None:  # a list is no JSON, and large
             # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
             await _aside(body, reject_duplicate_members, body)
-        return CallContext(office, principal, operation, at, key, digest)
+        return CallContext(office, principal, operation, at, digest)
 
     return dependency
 
@@ -203,9 +183,10 @@ def reject_duplicate_members(body: bytes) -> None:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body is nested too deeply.") from None
 
 
-def _digest(request: Request, key: str | None, body: bytes) -> bytes:
+def _digest(request: Request, body: bytes) -> bytes:
     """Of what a call asks for."""
     digest = hashlib.sha256()
+    key = request.headers.get(idempotency_key.HEADER)
     for part in (request.method, request.scope["path"], request.scope["query_string"], key, body):
         told = part.encode() if isinstance(part, str) else part or b""
         digest.update(len(told).to_bytes(8) + told)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from expunge_orchestrator.api.schemas.batches import BatchView
+from expunge_orchestrator.api.schemas.batches import Batch
 from expunge_orchestrator.ledger.batches import RUNNING
 
 EVERY = 0.5
@@ -37,14 +37,14 @@ class BatchEventStream:
     seconds: float
     last: str | None = None
 
-    def told_the_end(self, now: BatchView) -> bool:
+    def told_the_end(self, now: Batch) -> bool:
         """Whether the caller has everything, and there is no more to come."""
         return now.state not in _RUNS and self.last == _named(_text(now))
 
     async def events(
         self,
-        first: BatchView,
-        look: Callable[[], Awaitable[BatchView]],
+        first: Batch,
+        look: Callable[[], Awaitable[Batch]],
         gone: Callable[[], Awaitable[bool]],
     ) -> AsyncIterator[str]:
         """What is sent. An event has the id of what it tells: whoever has it is not told it again.
@@ -74,8 +74,8 @@ class BatchEventStream:
             told = await look()
 
 
-def _text(told: BatchView) -> str:
-    return told.model_dump_json(by_alias=True)
+def _text(told: Batch) -> str:
+    return told.model_dump_json()
 
 
 def _named(text: str) -> str:

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
 from expunge_connectors.errors import ConnectorError, UnknownMemberError
-from expunge_orchestrator.api.schemas.common import PROBLEM
+from expunge_orchestrator.api import idempotency_key
+from expunge_orchestrator.api.openapi import PROBLEM_MEDIA_TYPE, declared_names
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.errors import (
     BatchBlockedError,
@@ -34,7 +35,6 @@ from expunge_orchestrator.requests.submission import AnotherOpenError
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError, TooLateError
 from expunge_reports.errors import ReportError
 
-MEDIA_TYPE = PROBLEM
 AGAIN_AFTER = 10
 """Seconds after which a call may be repeated that the installation could not answer."""
 _TYPE = "https://expunge.dev/problems/"
@@ -137,7 +137,7 @@ def answer(problem: ProblemError) -> JSONResponse:
         **({} if problem.remedy is None else {"remedy": problem.remedy}),
         **problem.members,
     }
-    return JSONResponse(content, problem.status.value, headers_of(problem), MEDIA_TYPE)
+    return JSONResponse(content, problem.status.value, headers_of(problem), PROBLEM_MEDIA_TYPE)
 
 
 def headers_of(problem: ProblemError) -> dict[str, str]:
@@ -171,8 +171,12 @@ async def _other(_request: Request, error: Exception) -> JSONResponse:
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    known = request.app.state.field_names
-    members = {"errors": [{"at": _place(one["loc"], known), "error": one["type"]} for one in error.errors()]}
+    known, errors = declared_names(request.app), error.errors()
+    for one in errors:
+        if one["loc"] == ("header", idempotency_key.HEADER):
+            slug, message, remedy = idempotency_key.refusal(missing=one["type"] == "missing")
+            return answer(ProblemError(HTTPStatus.BAD_REQUEST, slug, message, remedy=remedy))
+    members = {"errors": [{"at": _place(one["loc"], known), "error": one["type"]} for one in errors]}
     return answer(
         ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -1,27 +1,35 @@
-"""Taking in: what the calls that create requests do in the ledger."""
+"""Erasure requests: what the calls that create them do in the ledger, and how they are answered."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import sqlalchemy as sa
+from fastapi import Response
 
 from expunge_orchestrator.api.call_context import CallContext
-from expunge_orchestrator.api.telling import request_fields
+from expunge_orchestrator.api.schemas.common import Schema
+from expunge_orchestrator.json_views import erasure_request_view
 from expunge_orchestrator.requests import submission
 from expunge_orchestrator.requests.submission import PreparedRequest, SubmissionResult
 
 
-def create(
-    call: CallContext, connection: sa.Connection, intake: PreparedRequest
+def submit(
+    call: CallContext, connection: sa.Connection, prepared: PreparedRequest
 ) -> tuple[SubmissionResult, dict[str, Any]]:
-    """Receive a wish and note it in the audit trail; with the members of the answer.
+    """Submit a request and note it in the audit log; with its view.
 
     Raises:
-        KeyReusedError: The Idempotency-Key was used for another wish.
-        AnotherOpenError: The person has a request open that is another wish.
+        KeyReusedError: The Idempotency-Key was used for another request.
+        AnotherOpenError: The person has an open request that asks for something else.
     """
-    received = submission.submit(connection, intake)
+    received = submission.submit(connection, prepared)
     if received.created:
         call.note(connection, received.request.uid)
-    return received, request_fields(connection, received.request)
+    return received, erasure_request_view(connection, received.request)
+
+
+def response(body: Schema, status: HTTPStatus) -> Response:
+    """A body as the response, serialised once: the framework would validate and serialise it again."""
+    return Response(body.model_dump_json(), status.value, media_type="application/json")

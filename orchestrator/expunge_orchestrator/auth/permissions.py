@@ -14,19 +14,19 @@ _R, _O, _P, _A, _ADMIN = Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDI
 class Operation(StrEnum):
     """What a call does. One operation may have several routes."""
 
-    OWN_CREATE = "own.create"
-    OWN_READ = "own.read"
-    OWN_CANCEL = "own.cancel"
-    OWN_RECEIPT = "own.receipt"
-    FOLLOW_READ = "follow.read"
-    FOLLOW_RECEIPT = "follow.receipt"
-    FOLLOW_CANCEL = "follow.cancel"
-    REQUEST_CREATE = "request.create"
-    REQUEST_READ = "request.read"
-    REQUEST_CANCEL = "request.cancel"
-    REQUEST_EXTEND = "request.extend"
-    REQUEST_DENY = "request.deny"
-    REQUEST_RETRY = "request.retry"
+    OWN_CREATE = "self_service.create"
+    OWN_READ = "self_service.read"
+    OWN_CANCEL = "self_service.cancel"
+    OWN_RECEIPT = "self_service.receipt"
+    FOLLOW_READ = "follow_up.read"
+    FOLLOW_RECEIPT = "follow_up.receipt"
+    FOLLOW_CANCEL = "follow_up.cancel"
+    REQUEST_CREATE = "erasure_request.create"
+    REQUEST_READ = "erasure_request.read"
+    REQUEST_CANCEL = "erasure_request.cancel"
+    REQUEST_EXTEND = "erasure_request.extend"
+    REQUEST_DENY = "erasure_request.deny"
+    REQUEST_RETRY = "erasure_request.retry"
     BATCH_CREATE = "batch.create"
     BATCH_READ = "batch.read"
     BATCH_START = "batch.start"
@@ -36,14 +36,14 @@ class Operation(StrEnum):
     BATCH_CANCEL = "batch.cancel"
     BATCH_END = "batch.end"
     BATCH_APPROVE = "batch.approve"
-    HOLD_PLACE = "hold.place"
-    HOLD_READ = "hold.read"
-    HOLD_LIFT = "hold.lift"
+    HOLD_PLACE = "legal_hold.place"
+    HOLD_READ = "legal_hold.read"
+    HOLD_LIFT = "legal_hold.lift"
     RECEIPT_READ = "receipt.read"
     OPENING_MAKE = "opening.make"
     LOCATE = "locate"
     AUDIT_READ = "audit.read"
-    ACCESS_MANAGE = "access.manage"
+    API_KEY_MANAGE = "api_key.manage"
 
 
 ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
@@ -77,7 +77,7 @@ ALLOWED: Mapping[Operation, frozenset[Role]] = MappingProxyType(
         Operation.OPENING_MAKE: frozenset({_R, _O}),
         Operation.LOCATE: frozenset({_O}),
         Operation.AUDIT_READ: frozenset({_A}),
-        Operation.ACCESS_MANAGE: frozenset({_ADMIN}),
+        Operation.API_KEY_MANAGE: frozenset({_ADMIN}),
     }
 )
 """Operation -> the roles of which one is enough."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,11 @@ from expunge_config.errors import UsageError
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth import api_keys
-from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.auth.local_actor import current_actor
-from expunge_orchestrator.auth.principals import GIVEN, Role
+from expunge_orchestrator.auth.principals import GIVEN
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.json_views import api_key_view
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import opened
@@ -67,9 +67,9 @@ def add(
                 by=by,
                 at=at,
             )
-            audit_log.append(connection, at, "command line", "access.add", key.uid)
+            audit_log.append(connection, at, "command line", "api_key.issue", key.uid)
     if as_json:
-        output.emit({"key": secret, **described(key)})
+        output.emit({**api_key_view(key), "secret": secret})
         return
     out = output.console()
     out.print(f"{secret}", soft_wrap=True)
@@ -86,7 +86,7 @@ def list_keys(as_json: output.Json = False) -> None:
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = api_keys.list_keys(connection)
     if as_json:
-        output.emit({"keys": [described(one) for one in found]})
+        output.emit({"api_keys": [api_key_view(one) for one in found]})
         return
     rows = [
         (
@@ -113,18 +113,5 @@ def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge acce
         at = now()
         with workspace.ledger.begin() as connection:
             ended = api_keys.revoke(connection, key, at)
-            audit_log.append(connection, at, "command line", "access.revoke", ended.uid)
+            audit_log.append(connection, at, "command line", "api_key.revoke", ended.uid)
     output.console().print(f"Key {ended.uid} is revoked since {ended.revoked_at}.")
-
-
-def described(key: ApiKey) -> dict[str, Any]:
-    """A key for machines, without its secret."""
-    return {
-        "id": key.uid,
-        "holder": key.actor,
-        "roles": [Role(one).value for one in key.roles],
-        "controllers": None if key.controllers is None else list(key.controllers),
-        "issuedAt": key.created_at,
-        "endsAt": key.expires_at,
-        "revokedAt": key.revoked_at,
-    }

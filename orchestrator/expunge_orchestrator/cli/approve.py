@@ -42,6 +42,6 @@ def approve(
             approved = batch_by_uid(connection, batch)
             view = plan_view(connection, approved)
     if as_json:
-        output.emit({**view, "approvedBy": current_actor(settings)})
+        output.emit({**view, "approved_by": current_actor(settings)})
     else:
         output.console().print(f"Approved by {current_actor(settings)}. To carry it out: expunge erase {approved.uid}")

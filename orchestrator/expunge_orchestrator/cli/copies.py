@@ -9,6 +9,7 @@ from expunge_connectors.contract import BackupCopy
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.json_views import snake_case
 from expunge_orchestrator.workspace import connected, load_map
 
 
@@ -34,7 +35,7 @@ def list_copies(as_json: output.Json = False) -> None:
     found = [copy for listing in listings for copy in listing.copies]
     if as_json:
         controls = {listing.place: listing.control for listing in listings}
-        output.emit({"copies": backup_copies.as_statement(found), "controls": controls})
+        output.emit({"copies": snake_case(backup_copies.as_statement(found)), "controls": controls})
         return
     if not listings:
         output.console().print("The data map declares no backup place: nothing is known of copies.")

@@ -102,7 +102,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
         BatchBlockedError: Somebody paused the batch.
         NotErasedError: It failed, was cancelled, or somebody in it is ambiguous.
     """
-    uid, outcomes = view["batch"], view["outcomes"]
+    uid, outcomes = view["id"], view["outcomes"]
     if view["state"] == BatchState.PAUSED:
         raise BatchBlockedError(f"Batch {uid} is paused.", remedy=f"To go on: expunge resume {uid}")
     if view["state"] == BatchState.ON_HOLD:
@@ -194,7 +194,7 @@ def _confirm(batch: Batch, confirm: str | None) -> None:
             )
         return
     plan_verb.show(batch)
-    touched = batch.plan["people"] - batch.plan["ambiguous"] - batch.plan["notFound"]
+    touched = batch.plan["people"] - batch.plan["ambiguous"] - batch.plan["not_found"]
     question = f"This cannot be undone. Type the number of people whose records go ({touched}) to go on"
     if not output.ask(question, str(touched)):
         raise NotConfirmedError(

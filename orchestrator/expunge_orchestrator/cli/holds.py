@@ -11,6 +11,7 @@ from rich.markup import escape
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_config.settings import load_settings
+from expunge_connectors.contract import Scope
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.local_actor import current_actor
@@ -19,6 +20,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
+from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.subjects.csv_input import read_people
@@ -89,7 +91,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 workspace.data_map.person_identities,
             )
     if as_json:
-        output.emit({**_described(placed.hold), "tooLate": dict(placed.running), "unproven": placed.unproven})
+        output.emit({**_view(placed.hold), "too_late": dict(placed.running), "unproven": placed.unproven})
         return
     out = output.console()
     out.print(f"{placed.hold.uid} is in force since {placed.hold.placed_at}.")
@@ -114,7 +116,7 @@ def list_holds(
         found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
         unknown = {one.id: unmapped_holds.names(connection, one, workspace.data_map) for one in found}
     if as_json:
-        output.emit({"holds": [{**_described(one), "notInMap": unknown[one.id]} for one in found]})
+        output.emit({"legal_holds": [{**_view(one), "not_in_map": unknown[one.id]} for one in found]})
         return
     if not found:
         output.console().print("No holds.")
@@ -152,40 +154,23 @@ def lift(
         lifted = legal_holds.lift(connection, hold, current_actor(settings))
         released = hold_enforcement.release(connection)
     if as_json:
-        output.emit({**_described(lifted), "released": released})
+        output.emit({**_view(lifted), "released": released})
     else:
         output.console().print(f"{lifted.uid} is lifted; {output.people(released)} to go on with: expunge run-due")
 
 
-def _described(one: Hold) -> dict[str, object]:
-    return {
-        "hold": one.uid,
-        "kind": one.kind,
-        "people": one.people,
-        "dataType": one.data_type,
-        "controller": _controller_text(one),
-        "ground": one.ground,
-        "until": one.until and one.until.isoformat(),
-        "undisclosed": one.undisclosed,
-        "placedBy": one.placed_by,
-        "placedAt": one.placed_at,
-        "liftedBy": one.lifted_by,
-        "liftedAt": one.lifted_at,
-        "inForce": one.holds_on(now().date()),
-    }
+def _view(hold: Hold) -> dict[str, object]:
+    people = {"placed_by": hold.placed_by, "lifted_by": hold.lifted_by}
+    return {**legal_hold_view(hold), **people, "in_force": hold.holds_on(now().date())}
 
 
 def _what(one: Hold) -> str:
     parts = [
         output.people(one.people) if one.people else None,
         f"data type {one.data_type}" if one.data_type else None,
-        f"requests of {_controller_text(one)}" if one.controller else None,
+        f"requests of {Scope(one.controller, one.member)}" if one.controller else None,
     ]
     return ", ".join(escape(part) for part in parts if part)
-
-
-def _controller_text(one: Hold) -> str | None:
-    return one.controller if one.member is None else f"{one.controller}:{one.member}"
 
 
 def _controller(text: str | None, data_map: DataMap) -> tuple[str | None, str | None]:

@@ -70,7 +70,7 @@ def make(workspace: Workspace, source: str, controller: str, data_types: Sequenc
 
 def limit(view: Mapping[str, Any]) -> str:
     """What a request is limited to, to be put after its title; nothing if it is not."""
-    return f", only {', '.join(view['dataTypes'])}" if view.get("dataTypes") else ""
+    return f", only {', '.join(view['data_types'])}" if view.get("data_types") else ""
 
 
 def show(batch: Batch) -> None:
@@ -87,17 +87,17 @@ def show(batch: Batch) -> None:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
         )
-    if batch.plan.get("onHold"):
-        out.print(f"{output.people(batch.plan['onHold'])} on hold: what is held of theirs will not be touched.")
-    for uid, number in (batch.plan.get("alsoIn") or {}).items():
+    if batch.plan.get("on_hold"):
+        out.print(f"{output.people(batch.plan['on_hold'])} on hold: what is held of theirs will not be touched.")
+    for uid, number in (batch.plan.get("concurrent_batches") or {}).items():
         out.print(f"{output.people(number)} also in {uid}, which is at work: whichever comes second finds the rest.")
-    if batch.plan["notFound"]:
+    if batch.plan["not_found"]:
         where = "in any store" if batch.data_types is None else "with data of these types"
-        out.print(f"{batch.plan['notFound']} not found {where}.")
+        out.print(f"{batch.plan['not_found']} not found {where}.")
     for excess in batch.plan.get("exceeded") or []:
         out.print(f"[bold red]limit[/]  {escape(plan_limits_and_drift.describe(excess))}")
     if before := batch.plan.get("replaces"):
-        out.print(f"It came instead of {before['batch']}: {ReplanReason(before['because']).words}.")
+        out.print(f"It came instead of {before['batch_id']}: {ReplanReason(before['reason']).words}.")
     out.print(f"digest {batch.plan_digest}")
     if batch.state is BatchState.AWAITING_APPROVAL:
         out.print(

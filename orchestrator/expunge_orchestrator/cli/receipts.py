@@ -58,7 +58,7 @@ def list_receipts(
             found = receipt_export.series_of(connection, batch, wanted, Tagger(workspace.keys.suppression))
     if as_json:
         output.emit(
-            {"receipts": [{"series": o.series, "batch": o.batch, "line": o.line, "events": o.events} for o in found]}
+            {"receipts": [{"id": o.series, "batch_id": o.batch, "line": o.line, "events": o.events} for o in found]}
         )
         return
     rows = [(one.series, one.batch, one.line, ", ".join(one.events)) for one in found]

@@ -57,14 +57,14 @@ def run_due(as_json: output.Json = False) -> None:
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
             put_off = {one.uid: one.failure for one in scheduler.deferred(connection)}
     report = {
-        "requestsBegun": begun,
-        "settlingChecks": woken,
-        "stalePlansForgotten": forgotten,
-        "heldPeopleTakenUp": released,
-        "noticesWaiting": notices.waiting,
-        "noticesGivenUp": notices.given_up,
-        "requestsPutOff": put_off,
-        "failedBatches": failed,
+        "erasure_requests_started": begun,
+        "settling_checks": woken,
+        "stale_plans_discarded": forgotten,
+        "people_released_from_hold": released,
+        "notices_waiting": notices.waiting,
+        "notices_given_up": notices.given_up,
+        "deferred_erasure_requests": put_off,
+        "failed_batches": failed,
     }
     if as_json:
         output.emit(report)

@@ -74,7 +74,7 @@ def serve_demo(
         shell.ask("keys", "init")
         shell.ask("adopt", "cache")
         rows = [
-            (role, " ".join(more[1:]) or "all", str(shell.ask("access", "add", "--role", role, *more)["key"]))
+            (role, " ".join(more[1:]) or "all", str(shell.ask("access", "add", "--role", role, *more)["secret"]))
             for role, more in KEYS
         ]
         if application is not None:

@@ -50,27 +50,27 @@ def status(
         with reading(workspace.ledger) as connection:
             listed: list[dict[str, Any]] = [
                 {
-                    "batch": one.uid,
+                    "id": one.uid,
                     "controller": str(one.scope),
-                    **({} if one.data_types is None else {"dataTypes": sorted(one.data_types)}),
+                    **({} if one.data_types is None else {"data_types": sorted(one.data_types)}),
                     "state": public_state(one.state, results, undisclosed=one.undisclosed),
                     "people": one.plan["people"],
-                    "created": one.created_at,
-                    "settlesAt": one.settle_at,
+                    "created_at": one.created_at,
+                    "settles_at": one.settle_at,
                     "outcomes": results,
                 }
                 for one in batches(connection)
                 for results in [outcomes_of(connection, one)]
             ]
             put_off = [
-                {"request": one.uid, "batch": one.batch_uid, "failure": one.failure}
+                {"id": one.uid, "batch_id": one.batch_uid, "failure": one.failure}
                 for one in scheduler.deferred(connection)
             ]
     if as_json:
-        output.emit({"batches": listed, "requestsPutOff": put_off})
+        output.emit({"batches": listed, "deferred_erasure_requests": put_off})
         return
     for waiting in put_off:
-        text = f"[red]{waiting['request']}[/] could not be begun: {escape(str(waiting['failure']))}"
+        text = f"[red]{waiting['id']}[/] could not be begun: {escape(str(waiting['failure']))}"
         output.console().print(text, soft_wrap=True)
     if not listed:
         output.console().print("No batches yet: expunge plan PEOPLE.csv --controller …")
@@ -78,13 +78,13 @@ def status(
     columns = ("batch", "controller", "state", "people", "outcomes", "created", "settles at")
     rows = [
         (
-            one["batch"],
+            one["id"],
             f"{one['controller']}{plan_verb.limit(one)}",
             one["state"],
             one["people"],
             ", ".join(f"{number} {name}" for name, number in sorted(dict(results).items())),
-            one["created"],
-            one["settlesAt"],
+            one["created_at"],
+            one["settles_at"],
         )
         for one, results in ((one, one["outcomes"]) for one in listed)
     ]
@@ -98,7 +98,7 @@ def show(report: dict[str, Any]) -> None:
         (name, one["found"], *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer")))
         for name, one in report["collections"].items()
     ]
-    title = f"Batch {report['batch']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
+    title = f"Batch {report['id']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
     if rows:
         out.print(output.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
         if any("?" in row for row in rows):
@@ -111,8 +111,8 @@ def show(report: dict[str, Any]) -> None:
         out.print(f"  {number}: {escape(reason)}")
     for chunk in report["chunks"]:
         if chunk["failure"]:
-            out.print(f"[red]chunk {chunk['chunk']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
-    if number := report["leftInPart"]:
+            out.print(f"[red]chunk {chunk['id']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
+    if number := report["left_in_part"]:
         out.print(
             f"{output.people(number)} {'is' if number == 1 else 'are'} left in part: something of theirs is erased,"
             " and perhaps the way to the rest with it. So what leads to the rest is kept, sealed, until a later request"
@@ -122,4 +122,4 @@ def show(report: dict[str, Any]) -> None:
         rows = [(name, one["people"], one["records"]) for name, one in report["left"].items()]
         out.print(output.table("Left", ("collection", "people", "records when last seen"), rows))
     if report["settling"]:
-        out.print(f"The settling check is due at {report['settlesAt']}: expunge run-due")
+        out.print(f"The settling check is due at {report['settles_at']}: expunge run-due")

@@ -124,7 +124,7 @@ def erase(shell: Shell, people: Path, controller: str) -> str:
 def verify_receipt(shell: Shell, batch: str, people: Path) -> None:
     """Export the receipt of a batch of one, make its opening, and verify both offline."""
     (receipt,) = shell.ask("receipts", "list", "--batch", batch)["receipts"]
-    series = str(receipt["series"])
+    series = str(receipt["id"])
     shell.run("receipts", "show", series)
     shell.run("receipts", "export", series, "-o", "receipt.json", "--page", "receipt.html")
     shell.run("receipts", "opening", series, people.name, "-o", "openings")

@@ -150,7 +150,7 @@ def _too_late(batch: Batch) -> BatchBlockedError:
 
 def _replaced(connection: sa.Connection, batch: Batch) -> bool:
     """Whether another plan of the same request counts instead (ADR 11)."""
-    former = tables.batch.c.plan["replaces", "batch"].as_string()
+    former = tables.batch.c.plan["replaces", "batch_id"].as_string()
     return connection.execute(sa.select(tables.batch.c.id).where(former == batch.uid).limit(1)).first() is not None
 
 

@@ -92,7 +92,7 @@ def recount(context: StepContext) -> StepWrite:
         more = plan_limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
         most = max((outcomes.all_due(record) for record in found.values()), default=0)
         more += plan_limits_and_drift.exceeds_approved(
-            context.workspace.data_map.limits, context.batch.plan.get("mostPerPerson", most), most
+            context.workspace.data_map.limits, context.batch.plan.get("max_records_per_person", most), most
         )
         if not more:
             return _ON

@@ -85,7 +85,7 @@ def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, obje
     )
     return [
         {
-            "chunk": row.id,
+            "id": row.id,
             # A hold that may not be told shows as a chunk whose turn has not come (see `public_state`).
             "state": "ready" if row.state == ChunkState.HELD and row.failure is None else row.state,
             "next": batch.pipeline[row.step] if row.step < len(batch.pipeline) else None,

@@ -91,7 +91,7 @@ class Batch:
     @property
     def data_types(self) -> frozenset[str] | None:
         """What the request is limited to; None: everything of the controller."""
-        named = self.plan.get("dataTypes")
+        named = self.plan.get("data_types")
         return None if named is None else frozenset(named)
 
     @property

@@ -14,13 +14,13 @@ from expunge_orchestrator.rules.outcomes import Result, summary
 class Event(StrEnum):
     """What happened. Those of requests go to every webhook and into letters, those of accounts to one webhook."""
 
-    ACCEPTED = "request.accepted"
-    ERASED = "request.erased"
-    ON_HOLD = "request.on-hold"
-    FAILED = "request.failed"
-    CANCELLED = "request.cancelled"
-    DENIED = "request.denied"
-    CLOSED = "request.closed"
+    ACCEPTED = "erasure_request.accepted"
+    ERASED = "erasure_request.erased"
+    ON_HOLD = "erasure_request.on-hold"
+    FAILED = "erasure_request.failed"
+    CANCELLED = "erasure_request.cancelled"
+    DENIED = "erasure_request.denied"
+    CLOSED = "erasure_request.closed"
     FREEZE = "account.freeze"
     UNFREEZE = "account.unfreeze"
 

@@ -109,10 +109,10 @@ def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
         if not moved:
             return False  # another process noted it at this moment
         common = {
-            "request": wanted.uid,
+            "erasure_request_id": wanted.uid,
             "controller": str(wanted.scope),
             "state": public_status.public_status(wanted, batch, results),
-            "receipt": repository.series_of(connection, wanted),
+            "receipt_id": repository.series_of(connection, wanted),
         }
         rows = [
             {

@@ -2,14 +2,15 @@
 
 A plan is a batch in state `planned`. It holds, as plain data:
 
-    {"dataTypes": ["account", "messages"],
-     "people": 500, "ambiguous": 2, "notFound": 1, "onHold": 3, "alsoIn": {}, "mostPerPerson": 40, "exceeded": [],
+    {"data_types": ["account", "messages"],
+     "people": 500, "ambiguous": 2, "not_found": 1, "on_hold": 3, "concurrent_batches": {},
+     "max_records_per_person": 40, "exceeded": [],
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}},
      "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}}}
 
-`dataTypes` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
+`data_types` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
 the controller that hold nothing of these types and still are asked who it is. So is `replaces`, the batch and the
 reason, if this plan came instead of one that was void (`requests.plan_replacement`).
 
@@ -116,10 +117,10 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     plan: dict[str, Any] = {
         "people": len(people),
         "ambiguous": totals.ambiguous,
-        "notFound": totals.not_found,
-        "onHold": totals.on_hold,
-        "alsoIn": dict(sorted(totals.also_in.items())),
-        "mostPerPerson": totals.most_per_person,
+        "not_found": totals.not_found,
+        "on_hold": totals.on_hold,
+        "concurrent_batches": dict(sorted(totals.also_in.items())),
+        "max_records_per_person": totals.most_per_person,
         "exceeded": plan_limits_and_drift.exceeded(
             workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), sizes(workspace, actions)
         ),
@@ -133,12 +134,12 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         },
     }
     if chosen is not None:
-        plan["dataTypes"] = sorted(chosen)
+        plan["data_types"] = sorted(chosen)
         plan["consulted"] = {
             name: {"identity": one.digest, "kind": one.kind} for name, one in identities.items() if name not in actions
         }
     if replaces is not None:
-        plan["replaces"] = {"batch": replaces[0], "because": replaces[1]}
+        plan["replaces"] = {"batch_id": replaces[0], "reason": replaces[1]}
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
@@ -149,7 +150,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
 
 
 def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:
-    covered = {"dataMap": map_digest, "controller": str(scope), "plan": dict(plan), "series": sorted(series)}
+    covered = {"data_map": map_digest, "controller": str(scope), "plan": dict(plan), "series": sorted(series)}
     return hashlib.sha256(canonical.encode(covered)).hexdigest()
 
 

@@ -123,7 +123,7 @@ def _more_than_planned(connection: sa.Connection, workspace: Workspace, uid: str
                 due[store].update({name: counts[0] for name, counts in collections.items()})
             most = max(most, outcomes.all_due(item.found))
         more = plan_limits_and_drift.drifted(row.planned or due, due, rules.drift_percent)
-        if more + plan_limits_and_drift.exceeds_approved(rules, batch.plan.get("mostPerPerson", most), most):
+        if more + plan_limits_and_drift.exceeds_approved(rules, batch.plan.get("max_records_per_person", most), most):
             return True
     return False
 

@@ -27,7 +27,7 @@ class Origin(StrEnum):
 
 
 class RequestState(StrEnum):
-    """States of its own; once STARTED, a request is as its batch is. STARTING is the fence: no undo from here on."""
+    """A request until its batch takes over: `starting` can no longer be cancelled, `started` has a batch."""
 
     SCHEDULED = "scheduled"
     STARTING = "starting"

@@ -19,7 +19,7 @@ from expunge_orchestrator.requests.repository import Request, RequestState
 WORKER = "worker"
 """Who did it, where nobody said it."""
 
-DENIED = "request.deny"
+DENIED = "erasure_request.deny"
 """In the audit trail, as when somebody denies it."""
 
 

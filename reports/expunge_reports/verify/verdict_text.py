@@ -99,27 +99,27 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "reason": None if verdict.reason is None else verdict.reason.value,
         "statement": verdict.seq,
         "part": verdict.part,
-        "overdueSince": None if overdue is None else overdue.isoformat(),
+        "overdue_since": None if overdue is None else overdue.isoformat(),
         "openings": verdict.openings,
-        "searchedLeaves": verdict.searched,
-        "statedSince": verdict.later,
-        "asOf": None
+        "searched_leaves": verdict.searched,
+        "stated_since": verdict.later,
+        "as_of": None
         if found is None
         else {
             "origin": found.origin,
             "size": found.size,
             "root": found.root,
-            "witnessedAt": None if found.witnessed_at is None else found.witnessed_at.isoformat(),
+            "witnessed_at": None if found.witnessed_at is None else found.witnessed_at.isoformat(),
         },
         "statements": [
             {
                 "series": current.series,
                 "seq": current.seq,
                 "event": current.event,
-                "issuedAt": current.issued_at.isoformat(),
+                "issued_at": current.issued_at.isoformat(),
                 "final": current.final,
                 "open": current.open.items,
-                **({} if (limited := limited_to(current)) is None else {"dataTypes": list(limited)}),
+                **({} if (limited := limited_to(current)) is None else {"data_types": list(limited)}),
             }
             for current in verdict.statements
         ],

@@ -38,7 +38,7 @@ def test_an_old_receipt_is_as_true_as_it_was_and_not_complete(finished, edit):
     assert (judged.authentic, judged.complete, judged.status, judged.later) == (True, False, "incomplete", 2)
     assert len(judged.statements) == 3
     assert verdict_text.completeness(judged) == "the log of 307 leaves holds 2 further of this series, stated since"
-    assert verdict_text.to_object(judged)["statedSince"] == 2
+    assert verdict_text.to_object(judged)["stated_since"] == 2
     judged = monitor.judge(finished.verify(short), finished.writer.log)
     assert (judged.reason, judged.later, judged.statements) == (Reason.STATEMENT_WITHHELD, 0, ())
 

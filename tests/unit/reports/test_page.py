@@ -186,7 +186,7 @@ def test_a_limited_request_is_never_read_as_the_whole(make_operator):
     said = verdict_text.lines(verdict)
     assert "limited to data of these types: exports, messages; of all other data nothing is said" in said
     assert "erased, of the data types asked for (0 open)" in said[-1]
-    assert [one["dataTypes"] for one in verdict_text.to_object(verdict)["statements"]] == [limit, limit]
+    assert [one["data_types"] for one in verdict_text.to_object(verdict)["statements"]] == [limit, limit]
 
 
 def test_a_whole_request_says_nothing_of_a_limit(whole):

@@ -49,7 +49,7 @@ def test_json_carries_the_same(files, capsys):
         False,
         True,
     )
-    assert found["asOf"]["size"] == 303
+    assert found["as_of"]["size"] == 303
     assert [item["event"] for item in found["statements"]] == ["accepted", "partially-erased", "closed"]
 
 

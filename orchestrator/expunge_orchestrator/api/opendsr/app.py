@@ -24,6 +24,7 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import problems
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
+from expunge_orchestrator.api.openapi import PROBLEM_MEDIA_TYPE, operation_id
 from expunge_orchestrator.api.opendsr.schemas import (
     Accepted,
     Discovery,
@@ -36,10 +37,11 @@ from expunge_orchestrator.api.opendsr.schemas import (
 from expunge_orchestrator.api.opendsr.signing import Processor
 from expunge_orchestrator.api.opendsr.statuses import more_of, status_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.request_responses import create as taken_in
-from expunge_orchestrator.api.telling import request_fields
+from expunge_orchestrator.api.query_parameters import refuse_unknown
+from expunge_orchestrator.api.request_responses import submit
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import parse, stamp
+from expunge_orchestrator.json_views import erasure_request_view
 from expunge_orchestrator.requests import idempotency, repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
 from expunge_orchestrator.rules.scope import parse_scope
@@ -53,7 +55,7 @@ CERTIFICATE = "application/x-pem-file"
 
 _LOG = logging.getLogger("expunge.api")
 
-_PROBLEM = {problems.MEDIA_TYPE: {"schema": {"type": "object", "required": ["type", "title", "status", "detail"]}}}
+_PROBLEM = {PROBLEM_MEDIA_TYPE: {"schema": {"type": "object", "required": ["type", "title", "status", "detail"]}}}
 
 _REFUSED: tuple[tuple[int, str, bool], ...] = (
     (400, "Not of the specified form, or not supported", False),
@@ -84,7 +86,14 @@ def build(settings: OpenDsr) -> FastAPI:
     """
     processor = Processor.load(settings)
     app = FastAPI(
-        title="OpenDSR", version="2.0", docs_url=None, redoc_url=None, redirect_slashes=False, responses=REFUSED
+        title="OpenDSR",
+        version="2.0",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=REFUSED,
+        dependencies=[Depends(refuse_unknown)],
+        generate_unique_id_function=operation_id,
     )
     app.add_exception_handler(ExpungeError, _refused)
     for kind in (ReportError, SQLAlchemyError, HTTPException):
@@ -93,7 +102,7 @@ def build(settings: OpenDsr) -> FastAPI:
     app.add_exception_handler(Exception, _defect)
 
     @app.get("/discovery", response_model=Discovery)
-    def discovery() -> Response:
+    def get_discovery() -> Response:
         """What is supported, and where the certificate is."""
         identities = tuple(Supported(identity_type=name) for name in sorted(settings.identities))
         certificate = f"https://{processor.domain}{PATH}/certificate.pem"
@@ -102,12 +111,12 @@ def build(settings: OpenDsr) -> FastAPI:
     @app.get(
         "/certificate.pem", response_class=Response, responses={200: {"content": {CERTIFICATE: {}}, "description": ""}}
     )
-    def certificate() -> Response:
+    def get_certificate() -> Response:
         """The certificate that answers are signed with."""
         return Response(processor.certificate, media_type=CERTIFICATE)
 
     @app.post("/requests", status_code=HTTPStatus.CREATED, response_model=Accepted)
-    async def create(
+    async def create_request(
         call: Annotated[CallContext, Depends(requires(Operation.REQUEST_CREATE))],
         wanted: SubjectRequest,
         asked: Request,
@@ -117,14 +126,14 @@ def build(settings: OpenDsr) -> FastAPI:
         return await run_in_threadpool(_create, call, settings, processor, wanted, body)
 
     @app.get("/requests/{subject_request_id}", response_model=StatusResponse)
-    def status(
+    def get_request(
         call: Annotated[CallContext, Depends(requires(Operation.REQUEST_READ))], subject_request_id: UUID
     ) -> Response:
         """How far it is."""
         return _signed(processor, _status(call, processor, subject_request_id))
 
     @app.delete("/requests/{subject_request_id}", status_code=HTTPStatus.ACCEPTED, response_model=Withdrawn)
-    def withdraw(
+    def cancel_request(
         call: Annotated[CallContext, Depends(requires(Operation.REQUEST_CANCEL))], subject_request_id: UUID
     ) -> Response:
         """Take it back while it is pending."""
@@ -173,7 +182,7 @@ def _create(
         deadlines=response_deadlines.clocks_of(scope, workspace.data_map, call.at, wanted.submitted_time),
     )
     intake = submission.prepare(asked, _key(wanted.subject_request_id), workspace.keys, workspace.data_map)
-    received, _ = call.write(lambda connection: taken_in(call, connection, intake)).result()
+    received, _ = call.write(lambda connection: submit(call, connection, intake)).result()
     if received.created:
         call.office.wake()
     told = Accepted(
@@ -213,9 +222,13 @@ def _found(call: CallContext, connection: sa.Connection, subject_request_id: UUI
 def _status(call: CallContext, processor: Processor, subject_request_id: UUID) -> StatusResponse:
     with call.reading() as connection:
         wanted = _found(call, connection, subject_request_id)
-        members = request_fields(connection, wanted)
+        members = erasure_request_view(connection, wanted)
     # The receipt is where it is proved.
-    more = {"request": wanted.uid, "receipt": members["receipt"], **more_of(members["state"], wanted.reason)}
+    more = {
+        "erasure_request_id": wanted.uid,
+        "receipt_id": members["receipt_id"],
+        **more_of(members["state"], wanted.reason),
+    }
     return StatusResponse(
         controller_id=str(wanted.scope),
         expected_completion_time=_expected(wanted),

@@ -1,16 +1,16 @@
-"""The routes, a module for each kind of thing."""
+"""The routes, a module for each resource."""
 
 from fastapi import APIRouter
 
 from expunge_orchestrator.api.routes import (
     api_keys,
-    audit,
+    audit_log,
     batches,
+    erasure_requests,
     follow_up,
     health,
-    holds,
+    legal_holds,
     locate,
-    requests,
     self_service,
     transparency_log,
 )
@@ -18,11 +18,11 @@ from expunge_orchestrator.api.routes import (
 ROUTERS: tuple[APIRouter, ...] = (
     self_service.router,
     follow_up.router,
-    requests.router,
+    erasure_requests.router,
     batches.router,
-    holds.router,
+    legal_holds.router,
     locate.router,
-    audit.router,
+    audit_log.router,
     api_keys.router,
     transparency_log.router,
     health.router,

@@ -1,30 +1,31 @@
-"""API keys, for administrators: issue, list, revoke."""
+"""API keys, for administrators: create, list, revoke. `auth.api_keys` keeps a hash of each."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.schemas.api_keys import ApiKeyView, CreateApiKey, IssuedKey
+from expunge_orchestrator.api.schemas.api_keys import ApiKey, CreateApiKey, IssuedApiKey
 from expunge_orchestrator.auth import api_keys
-from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.clock import parse
+from expunge_orchestrator.json_views import api_key_view
 
-router = APIRouter(prefix="/v1/access/keys", tags=["access"])
+router = APIRouter(prefix="/v1/api_keys", tags=["API keys"])
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=IssuedKey)
-def issue(call: Annotated[CallContext, Depends(requires(Operation.ACCESS_MANAGE))], wish: CreateApiKey) -> IssuedKey:
-    """Issue a key. The secret stands in this answer and nowhere else.
+@router.post("", status_code=HTTPStatus.CREATED, response_model=IssuedApiKey)
+def create_api_key(
+    call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))], wish: CreateApiKey
+) -> IssuedApiKey:
+    """Issue an API key. The secret is in this response and nowhere else.
 
-    A further key for somebody (`holder`) can be issued by whoever may know all of theirs.
+    A further key for an existing `holder` needs an administrator of all controllers of their keys.
     """
     data_map = call.office.workspace.data_map
     reaches = (
@@ -42,30 +43,32 @@ def issue(call: Annotated[CallContext, Depends(requires(Operation.ACCESS_MANAGE)
             roles=[Role(one) for one in wish.roles],
             controllers=reaches,
             holder=wish.holder,
-            expires_at=wish.ends_at,
+            expires_at=wish.expires_at,
             by=call.principal.actor,
             at=call.at,
         )
         call.note(connection, made.uid)
-    return IssuedKey(**_members(made), secret=secret)
+    return IssuedApiKey(**api_key_view(made), secret=secret)
 
 
-@router.get("", response_model=list[ApiKeyView])
-def listed(call: Annotated[CallContext, Depends(requires(Operation.ACCESS_MANAGE))]) -> list[ApiKeyView]:
-    """Every key there ever was that speaks for your controllers, without its secret."""
+@router.get("", response_model=list[ApiKey])
+def list_api_keys(call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))]) -> list[ApiKey]:
+    """All API keys for your controllers, expired and revoked ones included, without their secrets."""
     with call.reading() as connection:
-        return [ApiKeyView(**_members(one)) for one in _within_reach(call, connection)]
+        return [ApiKey(**api_key_view(one)) for one in _within_reach(call, connection)]
 
 
-@router.post("/{key_id}/revoke", response_model=ApiKeyView)
-def revoke(call: Annotated[CallContext, Depends(requires(Operation.ACCESS_MANAGE))], key_id: str) -> ApiKeyView:
-    """End a key at once and for good."""
+@router.post("/{api_key_id}/revoke", response_model=ApiKey)
+def revoke_api_key(
+    call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))], api_key_id: str
+) -> ApiKey:
+    """Revoke an API key, at once and for good."""
     with call.writing() as connection:
-        if all(one.uid != key_id for one in _within_reach(call, connection)):
+        if all(one.uid != api_key_id for one in _within_reach(call, connection)):
             raise not_there()
-        ended = api_keys.revoke(connection, key_id, call.at)
+        ended = api_keys.revoke(connection, api_key_id, call.at)
         call.note(connection, ended.uid)
-    return ApiKeyView(**_members(ended))
+    return ApiKey(**api_key_view(ended))
 
 
 def _own_holder(call: CallContext, connection: sa.Connection, holder: str) -> None:
@@ -81,11 +84,11 @@ def _own_holder(call: CallContext, connection: sa.Connection, holder: str) -> No
         raise api_keys.no_such_holder()
 
 
-def _within_reach(call: CallContext, connection: sa.Connection) -> list[ApiKey]:
+def _within_reach(call: CallContext, connection: sa.Connection) -> list[api_keys.ApiKey]:
     return [one for one in api_keys.list_keys(connection) if _reached(call, one)]
 
 
-def _reached(call: CallContext, key: ApiKey) -> bool:
+def _reached(call: CallContext, key: api_keys.ApiKey) -> bool:
     """Whether a key speaks for the caller's controllers and for no other.
 
     One that speaks for a controller that the map does not know any more is reached by whoever speaks for all.
@@ -93,15 +96,3 @@ def _reached(call: CallContext, key: ApiKey) -> bool:
     reaches = api_keys.scopes_of(key, call.office.workspace.data_map)
     unknown = reaches is not None and key.controllers is not None and len(reaches) < len(set(key.controllers))
     return call.principal.speaks_for_all_of(None if unknown else reaches)
-
-
-def _members(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.uid,
-        "holder": key.actor,
-        "roles": tuple(key.roles),
-        "controllers": key.controllers,
-        "issued_at": parse(key.created_at),
-        "ends_at": None if key.expires_at is None else parse(key.expires_at),
-        "revoked_at": None if key.revoked_at is None else parse(key.revoked_at),
-    }

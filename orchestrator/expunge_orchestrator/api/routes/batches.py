@@ -1,4 +1,4 @@
-"""Batches: lists of people, planned, approved, carried out. What a single request becomes is a batch of one."""
+"""Batches: lists of people, planned, approved and carried out. A single erasure request becomes a batch of one."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from starlette.concurrency import run_in_threadpool
 from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.call_context import CallContext, requires
+from expunge_orchestrator.api.idempotency_key import IdempotencyKeyHeader
+from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.schemas.batches import (
+    Batch,
     BatchPage,
-    BatchView,
-    Confirmation,
-    Digest,
-    ItemResult,
-    PlanView,
-    ResultPage,
+    BatchResult,
+    BatchResultPage,
+    Plan,
+    PlanDigest,
 )
-from expunge_orchestrator.api.schemas.common import NameText, problem, there_already
+from expunge_orchestrator.api.schemas.common import NameText
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.execution import batch_control, operator_end
 from expunge_orchestrator.ledger import batches, tables
-from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import approval, planner
 from expunge_orchestrator.requests import idempotency
@@ -42,31 +43,34 @@ from expunge_orchestrator.subjects.csv_input import checked_people
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=PlanView, responses=there_already(PlanView),
+@router.post("", status_code=HTTPStatus.CREATED, response_model=Plan, responses=repeated(Plan),
              openapi_extra={
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"},
                     "example": "email\nann@mail.example\n"}}}})  # fmt: skip
-async def create(
+async def create_batch(  # noqa: PLR0913, PLR0917 - the parameters of the operation
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_CREATE))],
+    idempotency_key: IdempotencyKeyHeader,
     asked: Request,
     answer: Response,
     controller: Annotated[str, Query(min_length=1, max_length=264)],
-    data_type: Annotated[list[NameText] | None, Query(max_length=100, description="Nothing else is touched.")] = None,
-) -> PlanView:
-    """Plan a list (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
+    data_type: Annotated[
+        list[NameText] | None, Query(max_length=100, description="Only data of these types; default: everything.")
+    ] = None,
+) -> Plan:
+    """Plan a list of people (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
 
-    Answers when it is planned. With the same Idempotency-Key again: the plan that was made (200).
+    Returns when it is planned. With the same Idempotency-Key: the same plan (200).
     """
-    return await run_in_threadpool(_create, call, await asked.body(), answer, controller, data_type)
+    return await run_in_threadpool(_create, call, idempotency_key, await asked.body(), answer, controller, data_type)
 
 
-def _create(
-    call: CallContext, body: bytes, answer: Response, controller: str, data_types: list[str] | None
-) -> PlanView:
+def _create(  # noqa: PLR0913, PLR0917 - as create_batch
+    call: CallContext, key: str, body: bytes, answer: Response, controller: str, data_types: list[str] | None
+) -> Plan:
     workspace = call.office.workspace
     scope = parse_scope(controller, workspace.data_map)
     call.own(scope)
-    wish = idempotency.IdempotencyKey.of(call.principal.actor, call.needs_key(), call.digest, workspace.keys)
+    wish = idempotency.IdempotencyKey.of(call.principal.actor, key, call.digest, workspace.keys)
     with reading(workspace.ledger) as connection:
         made = idempotency.existing(connection, wish)
     if made is None:
@@ -94,19 +98,19 @@ def _create(
                 raise
         else:
             with reading(workspace.ledger) as connection:
-                return PlanView.model_validate(json_views.plan_view(connection, batch))
+                return Plan.model_validate(json_views.plan_view(connection, batch))
     answer.status_code = HTTPStatus.OK
     with reading(workspace.ledger) as connection:
-        return PlanView.model_validate(json_views.plan_view(connection, batch_by_uid(connection, made)))
+        return Plan.model_validate(json_views.plan_view(connection, batch_by_uid(connection, made)))
 
 
 @router.get("", response_model=BatchPage)
-def listed(
+def list_batches(
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> BatchPage:
-    """The batches of your controllers, the newest first."""
+    """List the batches of your controllers, newest first."""
     controllers = call.principal.controllers
     with call.reading() as connection:
         mine = (
@@ -115,30 +119,30 @@ def listed(
             else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
         )
         found = batches.list_page(connection, mine, after(cursor_), limit + 1)
-    items = tuple(BatchView.model_validate(json_views.batch_view(call.office.workspace, one)) for one in found[:limit])
-    return BatchPage(items=items, next=cursor(found[limit - 1].id) if len(found) > limit else None)
+    items = tuple(Batch.model_validate(json_views.batch_view(call.office.workspace, one)) for one in found[:limit])
+    return BatchPage(items=items, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
-@router.get("/{batch_id}", response_model=BatchView)
-def one(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> BatchView:
-    """How far it is, what was found and what is left."""
+@router.get("/{batch_id}", response_model=Batch)
+def get_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> Batch:
+    """Get a batch: its progress, what was found and what is left."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     return _batch_view(call, found)
 
 
-@router.get("/{batch_id}/plan", response_model=PlanView)
-def plan(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> PlanView:
-    """What it was planned to do, counted before anything was touched."""
+@router.get("/{batch_id}/plan", response_model=Plan)
+def get_batch_plan(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> Plan:
+    """Get its plan, counted before anything was touched."""
     with call.reading() as connection:
-        return PlanView.model_validate(json_views.plan_view(connection, _found(call, connection, batch_id)))
+        return Plan.model_validate(json_views.plan_view(connection, _found(call, connection, batch_id)))
 
 
-@router.post("/{batch_id}/approve", response_model=BatchView)
-def approve(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_APPROVE))], batch_id: str, given: Digest
-) -> BatchView:
-    """Approve exactly this plan. Whoever asked for it cannot; of several one approves it, the others are told 409."""
+@router.post("/{batch_id}/approve", response_model=Batch)
+def approve_batch(
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_APPROVE))], batch_id: str, given: PlanDigest
+) -> Batch:
+    """Approve exactly this plan. Its requester cannot, and one approval is enough: a second approver gets 409."""
     with call.writing() as connection:
         found = _found(call, connection, batch_id)
         if approval.approve(connection, found, given.digest, call.principal.actor):
@@ -147,13 +151,13 @@ def approve(
     return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/start", response_model=BatchView, status_code=HTTPStatus.ACCEPTED, responses={
-    409: problem("Nothing was started: it is not this plan, the plan is void or waits for approval, or the batch is "
-                 "paused, on hold, failed, withdrawn or over")})  # fmt: skip
-def start(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_START))], batch_id: str, given: Digest
-) -> BatchView:
-    """Begin to carry out exactly this plan. This cannot be undone. While it runs, the same call is answered again."""
+@router.post("/{batch_id}/start", response_model=Batch, status_code=HTTPStatus.ACCEPTED, responses={
+    409: problem("Nothing was started: the digest is not the plan's, the plan is void or awaits approval, or the batch "
+                 "is paused, on hold, failed, cancelled or finished")})  # fmt: skip
+def start_batch(
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_START))], batch_id: str, given: PlanDigest
+) -> Batch:
+    """Start to carry out exactly this plan. This cannot be undone. The call may be repeated while it runs."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     if given.digest != found.plan_digest:
@@ -165,9 +169,9 @@ def start(
     return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/pause", response_model=BatchView)
-def pause(call: Annotated[CallContext, Depends(requires(Operation.BATCH_PAUSE))], batch_id: str) -> BatchView:
-    """Let no further step begin."""
+@router.post("/{batch_id}/pause", response_model=Batch)
+def pause_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_PAUSE))], batch_id: str) -> Batch:
+    """Pause a batch: no further step starts."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     batch_control.pause(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
@@ -175,9 +179,9 @@ def pause(call: Annotated[CallContext, Depends(requires(Operation.BATCH_PAUSE))]
     return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/resume", response_model=BatchView)
-def resume(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME))], batch_id: str) -> BatchView:
-    """Let a paused batch go on; what was verified before is asked again."""
+@router.post("/{batch_id}/resume", response_model=Batch)
+def resume_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME))], batch_id: str) -> Batch:
+    """Resume a paused batch; what was verified before is verified again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     batch_control.resume(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
@@ -185,8 +189,8 @@ def resume(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME)
     return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/retry", response_model=BatchView)
-def retry(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))], batch_id: str) -> BatchView:
+@router.post("/{batch_id}/retry", response_model=Batch)
+def retry_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))], batch_id: str) -> Batch:
     """Take up what failed, and people whose hold is over. 409: nothing was."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
@@ -196,8 +200,8 @@ def retry(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))]
     return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/cancel", response_model=BatchView)
-def cancel(call: Annotated[CallContext, Depends(requires(Operation.BATCH_CANCEL))], batch_id: str) -> BatchView:
+@router.post("/{batch_id}/cancel", response_model=Batch)
+def cancel_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_CANCEL))], batch_id: str) -> Batch:
     """Withdraw the people for whom no store was asked to erase. Everybody else is finished. 409: there are none."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
@@ -206,11 +210,11 @@ def cancel(call: Annotated[CallContext, Depends(requires(Operation.BATCH_CANCEL)
     return _batch_view(call, found)
 
 
-@router.post("/{batch_id}/end", response_model=BatchView, responses={
+@router.post("/{batch_id}/end", response_model=Batch, responses={
     409: problem("Nobody was ended: not this plan's digest, or nobody failed after erasing had begun")})  # fmt: skip
-def end(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_END))], batch_id: str, given: Confirmation
-) -> BatchView:
+def end_batch(
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_END))], batch_id: str, given: PlanDigest
+) -> Batch:
     """End people whom a store refuses for good: every place is looked at once more, and what is left is named.
 
     Nothing more of them is erased. What leads to the rest is kept, sealed, for a later request of the same person.
@@ -218,21 +222,21 @@ def end(
     """
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    if given.confirm != found.plan_digest:
+    if given.digest != found.plan_digest:
         raise ProblemError(HTTPStatus.CONFLICT, "not-confirmed", "Nobody was ended: the digest is not the plan's.")
     operator_end.end(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
     call.office.wake()
     return _batch_view(call, found)
 
 
-@router.get("/{batch_id}/results", response_model=ResultPage)
-def results(
+@router.get("/{batch_id}/results", response_model=BatchResultPage)
+def list_batch_results(
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     batch_id: str,
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> ResultPage:
-    """One outcome per line of the list, in its order, with the series of the receipt. No identifier is told again."""
+) -> BatchResultPage:
+    """List one outcome per line of the list, in its order, with the id of the receipt. No identifier is repeated."""
     item = tables.item.c
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
@@ -243,27 +247,28 @@ def results(
             .limit(limit + 1)
         ).all()
     items = tuple(
-        ItemResult(line=row.line, outcome=row.outcome, reason=row.reason, receipt=row.series) for row in rows[:limit]
+        BatchResult(line=row.line, outcome=row.outcome, reason=row.reason, receipt_id=row.series)
+        for row in rows[:limit]
     )
-    return ResultPage(items=items, next=cursor(items[-1].line) if len(rows) > limit else None)
+    return BatchResultPage(items=items, next_cursor=cursor(items[-1].line) if len(rows) > limit else None)
 
 
 @router.get("/{batch_id}/events", response_class=StreamingResponse, responses={
     200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}},
-    204: {"description": "Nothing follows: the caller has the `end` already"}})  # fmt: skip
-async def events(
+    204: {"description": "Nothing follows: the caller has had the `end`"}})  # fmt: skip
+async def stream_batch_events(
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     batch_id: str,
     asked: Request,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
 ) -> Response:
-    """Progress as server-sent events, until the batch rests. The data of each is what `GET /v1/batches/{id}` says.
+    """Stream progress as server-sent events until the batch rests. The data of each is that of `GET /v1/batches/{id}`.
 
-    It ends after a while also where the batch does not: come again with the id of the last event.
+    The stream ends after a while even if the batch does not: call again with the id of the last event.
     """
     first = await run_in_threadpool(_look, call, batch_id)
 
-    async def look() -> BatchView:
+    async def look() -> Batch:
         """What there is to tell now."""
         return await run_in_threadpool(_look, call, batch_id)
 
@@ -277,21 +282,21 @@ async def events(
     return StreamingResponse(watch.events(first, look, over), media_type="text/event-stream")
 
 
-def _look(call: CallContext, batch_id: str) -> BatchView:
+def _look(call: CallContext, batch_id: str) -> Batch:
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     return _batch_view(call, found)
 
 
-def _batch_view(call: CallContext, batch: Batch) -> BatchView:
+def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
     workspace = call.office.workspace
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
     told: dict[str, Any] = json_views.batch_view(workspace, again)
-    return BatchView.model_validate(told)
+    return Batch.model_validate(told)
 
 
-def _found(call: CallContext, connection: sa.Connection, uid: str) -> Batch:
+def _found(call: CallContext, connection: sa.Connection, uid: str) -> batches.Batch:
     found = batch_by_uid(connection, uid)
     call.own(found.scope)
     return found

@@ -1,4 +1,4 @@
-"""Health, readiness, numbers. They need no credential and tell nothing of anybody; a proxy keeps them inside."""
+"""Liveness, readiness, metrics. They need no credential and say nothing about people; a proxy keeps them inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from expunge_orchestrator.api.metrics import Metrics
-from expunge_orchestrator.api.schemas.common import problem
+from expunge_orchestrator.api.openapi import problem
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.ledger.database import reading
 
@@ -17,14 +17,14 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
-def alive() -> str:
-    """The process answers."""
+def get_health() -> str:
+    """Whether the process answers."""
     return "ok\n"
 
 
 @router.get("/readyz", response_class=PlainTextResponse)
-def ready(request: Request) -> str:
-    """The ledger answers, so that requests can be taken in."""
+def get_readiness(request: Request) -> str:
+    """Whether the ledger answers, so that requests can be accepted."""
     office: AppState = request.app.state.office
     with reading(office.workspace.ledger) as connection:
         connection.execute(sa.select(sa.literal(1)))
@@ -36,8 +36,8 @@ def ready(request: Request) -> str:
     response_class=PlainTextResponse,
     responses={HTTPStatus.TOO_MANY_REQUESTS.value: problem("Too many calls")},
 )
-def metrics(request: Request) -> Response:
-    """Numbers for Prometheus."""
+def get_metrics(request: Request) -> Response:
+    """Metrics for Prometheus."""
     office: AppState = request.app.state.office
     found: Metrics = request.app.state.metrics
     with reading(office.workspace.ledger) as connection:

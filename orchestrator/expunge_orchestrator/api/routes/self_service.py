@@ -1,4 +1,4 @@
-"""A person's own deletion, by way of the application that signed them in. Who it is stands in the token alone."""
+"""A person's own erasure requests, sent by the application that signed them in. The token alone says who it is."""
 
 from __future__ import annotations
 
@@ -13,47 +13,51 @@ from fastapi import APIRouter, Depends, Request, Response
 from expunge_config.datamap import SelfService
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.call_context import CallContext, requires
+from expunge_orchestrator.api.idempotency_key import IdempotencyKeyHeader
+from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
-from expunge_orchestrator.api.request_responses import create as taken_in
-from expunge_orchestrator.api.schemas.common import problem, there_already
-from expunge_orchestrator.api.schemas.requests import (
-    CreateSelfServiceRequest,
+from expunge_orchestrator.api.request_responses import response, submit
+from expunge_orchestrator.api.schemas.erasure_requests import (
+    AcceptedSelfServiceErasureRequest,
+    CreateSelfServiceErasureRequest,
     Openings,
-    PersonalRequestView,
-    SelfServiceView,
+    SelfServiceErasureRequest,
 )
-from expunge_orchestrator.api.telling import answered, request_fields, series_of
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.json_views import erasure_request_view
 from expunge_orchestrator.notifications import email_files
 from expunge_orchestrator.requests import repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
 
-router = APIRouter(prefix="/v1/me", tags=["self-service"])
+router = APIRouter(prefix="/v1/me/erasure_requests", tags=["self-service"])
 
 
 _CREATED = {
-    **there_already(SelfServiceView),
-    HTTPStatus.CONFLICT.value: problem("`another-request-open`: a request of this person is open that asks otherwise"),
+    **repeated(AcceptedSelfServiceErasureRequest),
+    HTTPStatus.CONFLICT.value: problem(
+        "`another-request-open`: the person has an open request that asks for something else"
+    ),
 }
 
 
-@router.post("/erasure", status_code=HTTPStatus.CREATED, response_model=SelfServiceView, responses=_CREATED)
-async def create(
-    call: Annotated[CallContext, Depends(requires(Operation.OWN_CREATE))], wish: CreateSelfServiceRequest
+@router.post("", status_code=HTTPStatus.CREATED, response_model=AcceptedSelfServiceErasureRequest, responses=_CREATED)
+async def create_self_service_erasure_request(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_CREATE))],
+    idempotency_key: IdempotencyKeyHeader,
+    wish: CreateSelfServiceErasureRequest,
 ) -> Response:
-    """Ask for the deletion of the signed-in person's data. Asked once more, the answer is the same request (200).
+    """Ask for the erasure of the signed-in person's data. Repeated, it returns the same request (200).
 
-    `followUp` stands in the repeated answer, too: the first one may have been lost.
-
-    Asked otherwise while that one is open, it is refused (409 `another-request-open`).
+    The repeated response has the `follow_up_token` too: the first response may have been lost. A different request
+    while that one is open is refused (409 `another-request-open`).
     """
     own = _self_service(call)
     chosen = own.scopes.get(wish.scope)
     if chosen is None:
         raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "scope-unknown", "The map's self-service has no such scope."
+            HTTPStatus.UNPROCESSABLE_ENTITY, "scope-unknown", "The data map's self-service has no such scope."
         )
     if wish.waive_grace and not own.grace_waivable:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "grace-not-waivable", "The grace period cannot be waived.")
@@ -72,56 +76,63 @@ async def create(
         evidence=_evidence(call),
         contact=_contact(call),
     )
-    intake = submission.prepare(asked, call.needs_key(), workspace.keys, workspace.data_map)
-    received, members = await wrap_future(call.write(lambda connection: taken_in(call, connection, intake)))
+    intake = submission.prepare(asked, idempotency_key, workspace.keys, workspace.data_map)
+    received, members = await wrap_future(call.write(lambda connection: submit(call, connection, intake)))
     if received.created and wish.waive_grace:
         call.office.wake()
     status = HTTPStatus.CREATED if received.created else HTTPStatus.OK
-    follow_up = submission.follow_up(received.request, workspace.keys)
-    return answered(SelfServiceView(**members, follow_up=follow_up), status)
+    token = submission.follow_up(received.request, workspace.keys)
+    return response(AcceptedSelfServiceErasureRequest(**members, follow_up_token=token), status)
 
 
-@router.get("/erasure", response_model=list[PersonalRequestView])
-def mine(call: Annotated[CallContext, Depends(requires(Operation.OWN_READ))]) -> list[PersonalRequestView]:
-    """The signed-in person's requests, the newest first."""
+@router.get("", response_model=list[SelfServiceErasureRequest])
+def list_self_service_erasure_requests(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_READ))],
+) -> list[SelfServiceErasureRequest]:
+    """List the signed-in person's erasure requests, newest first."""
     with call.reading() as connection:
-        return [PersonalRequestView(**request_fields(connection, one)) for one in _found(call, connection)]
+        return [SelfServiceErasureRequest(**erasure_request_view(connection, one)) for one in _found(call, connection)]
 
 
-@router.get("/erasure/{request_id}", response_model=PersonalRequestView)
-def one(call: Annotated[CallContext, Depends(requires(Operation.OWN_READ))], request_id: str) -> PersonalRequestView:
-    """One of the signed-in person's requests."""
+@router.get("/{erasure_request_id}", response_model=SelfServiceErasureRequest)
+def get_self_service_erasure_request(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_READ))], erasure_request_id: str
+) -> SelfServiceErasureRequest:
+    """Get one of the signed-in person's erasure requests."""
     with call.reading() as connection:
-        return PersonalRequestView(**request_fields(connection, _own(call, connection, request_id)))
+        wanted = _own(call, connection, erasure_request_id)
+        return SelfServiceErasureRequest(**erasure_request_view(connection, wanted))
 
 
-@router.post("/erasure/{request_id}/cancel", response_model=PersonalRequestView)
-def cancel(
-    call: Annotated[CallContext, Depends(requires(Operation.OWN_CANCEL))], request_id: str
-) -> PersonalRequestView:
-    """Take it back, as long as it has not begun (409 `too-late` afterwards)."""
+@router.post("/{erasure_request_id}/cancel", response_model=SelfServiceErasureRequest)
+def cancel_self_service_erasure_request(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_CANCEL))], erasure_request_id: str
+) -> SelfServiceErasureRequest:
+    """Cancel it before it starts (409 `too-late` afterwards)."""
     with call.writing() as connection:
-        wanted = _own(call, connection, request_id)
+        wanted = _own(call, connection, erasure_request_id)
         done = withdrawal.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
-        return PersonalRequestView(**request_fields(connection, done))
+        return SelfServiceErasureRequest(**erasure_request_view(connection, done))
 
 
-@router.get("/erasure/{request_id}/receipt", responses=RECEIPT)
-def receipt_of(
-    call: Annotated[CallContext, Depends(requires(Operation.OWN_RECEIPT))], request_id: str, asked: Request
+@router.get("/{erasure_request_id}/receipt", responses=RECEIPT)
+def get_self_service_receipt(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_RECEIPT))], erasure_request_id: str, asked: Request
 ) -> Response:
-    """Its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
+    """Get its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     with call.reading() as connection:
-        series = series_of(connection, _own(call, connection, request_id))
+        series = repository.series_of(connection, _own(call, connection, erasure_request_id))
     return receipt(call.office.workspace, series, asked, call.at)
 
 
-@router.post("/erasure/{request_id}/openings", response_model=Openings)
-def openings_of(call: Annotated[CallContext, Depends(requires(Operation.OWN_RECEIPT))], request_id: str) -> Openings:
-    """What binds its receipt to the person, made from the identifiers in the token, and kept nowhere."""
+@router.post("/{erasure_request_id}/openings", response_model=Openings)
+def create_self_service_openings(
+    call: Annotated[CallContext, Depends(requires(Operation.OWN_RECEIPT))], erasure_request_id: str
+) -> Openings:
+    """Make the openings that bind its receipt to the person, from the identifiers in the token. Nothing is stored."""
     with call.reading() as connection:
-        series = series_of(connection, _own(call, connection, request_id))
+        series = repository.series_of(connection, _own(call, connection, erasure_request_id))
     return Openings(openings=openings(call.office.workspace, series, call.principal.identifiers))
 
 
@@ -159,7 +170,7 @@ def _contact(call: CallContext) -> str | None:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "contact-unusable",
-            "The token's `contact` is no e-mail address.",
+            "The token's `contact` is not an e-mail address.",
             remedy="Send one address, without a name, or none.",
         )
     return contact

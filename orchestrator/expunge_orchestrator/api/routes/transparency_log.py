@@ -1,4 +1,4 @@
-"""The transparency log and the trust file: public, so that whoever has a receipt can check it (C2SP tlog-tiles)."""
+"""The transparency log and the trust file: public, so that anyone with a receipt can verify it (C2SP tlog-tiles)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[
 
 
 @router.get("/trust", response_class=Response)
-def trust(request: Request) -> Response:
-    """What an auditor pins: the operator's keys."""
+def get_trust_file(request: Request) -> Response:
+    """The operator's public keys, which an auditor pins."""
     office: AppState = request.app.state.office
     return Response(receipt_export.trust_file(office.workspace), media_type="application/json")
 
 
 @router.get("/log/checkpoint", response_class=Response)
-def checkpoint(request: Request) -> Response:
-    """The log's signed head."""
+def get_checkpoint(request: Request) -> Response:
+    """The signed head of the log."""
     return _file(request, "checkpoint", "text/plain; charset=utf-8")
 
 
 @router.get("/log/{tile:path}", response_class=Response)
-def tile(request: Request, tile: Annotated[str, Path(pattern="^tile/", max_length=80)]) -> Response:
+def get_tile(request: Request, tile: Annotated[str, Path(pattern="^tile/", max_length=80)]) -> Response:
     """A tile or an entry bundle."""
     if not _TILE.fullmatch(tile):
         raise not_there()

@@ -1,4 +1,4 @@
-"""API keys, and the audit trail."""
+"""API keys, and the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from expunge_orchestrator.api.schemas.examples import shown
 
 
 class AuditEntry(Schema):
-    """An entry of the audit trail."""
+    """An entry of the audit log."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.ENTRY))
 
@@ -26,30 +26,30 @@ class AuditEntry(Schema):
     result: str
 
 
-class AuditPage(Schema):
-    """One page of the audit trail."""
+class AuditEntryPage(Schema):
+    """One page of the audit log."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.TRAIL))
 
     items: tuple[AuditEntry, ...]
-    next: str | None
+    next_cursor: str | None = Field(description="Where the next page begins; it stays usable for entries to come.")
 
 
 class CreateApiKey(Schema):
-    """A key to be issued."""
+    """An API key to be issued."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.KEY_WISH))
 
     roles: tuple[RoleName, ...] = Field(min_length=1, max_length=5)
     controllers: tuple[Annotated[str, StringConstraints(min_length=1, max_length=264)], ...] | None = Field(
-        default=None, min_length=1, max_length=1000, description="Whom it may speak for; absent: all."
+        default=None, min_length=1, max_length=1000, description="The controllers that it may act for; absent: all."
     )
     holder: Annotated[str, StringConstraints(pattern=r"^ak_[0-9a-f]{12}$")] | None = None
-    ends_at: Moment | None = None
+    expires_at: Moment | None = None
 
 
-class ApiKeyView(Schema):
-    """An API key."""
+class ApiKey(Schema):
+    """An API key without its secret."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.KEY))
 
@@ -57,13 +57,13 @@ class ApiKeyView(Schema):
     holder: str
     roles: tuple[str, ...]
     controllers: tuple[str, ...] | None
-    issued_at: datetime
-    ends_at: datetime | None
+    created_at: datetime
+    expires_at: datetime | None
     revoked_at: datetime | None
 
 
-class IssuedKey(ApiKeyView):
-    """A key and its secret, which is nowhere else."""
+class IssuedApiKey(ApiKey):
+    """An API key with its secret, which no later response repeats."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.ISSUED))
 

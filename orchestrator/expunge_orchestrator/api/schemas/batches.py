@@ -1,4 +1,4 @@
-"""Batches: their plans, how far they are, what became of each line."""
+"""Batches, their plans, and the outcome of each line."""
 
 from __future__ import annotations
 
@@ -12,67 +12,58 @@ from expunge_orchestrator.api.schemas.common import Schema
 from expunge_orchestrator.api.schemas.examples import shown
 
 
-class Digest(Schema):
-    """Exactly one plan."""
+class PlanDigest(Schema):
+    """The digest of the plan that is approved or started, so that no other plan is."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.DIGEST))
 
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Confirmation(Schema):
-    """An operator's word that people are ended although something of theirs is left."""
-
-    model_config = ConfigDict(json_schema_extra=shown(examples.CONFIRMATION))
-
-    confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
-        description="The digest of the batch's plan, by an operator who saw what is left (`collections`, `due`)."
-    )
-
-
-class PlanView(Schema):
+class Plan(Schema):
     """What a batch was planned to do, counted before anything was touched."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.PLAN))
 
-    batch: str
+    id: str = Field(description="The batch's id.")
     controller: str
     state: str
     digest: str
-    data_map: str
+    data_map_digest: str
     data_types: tuple[str, ...] | None = None
     replaces: dict[str, str] | None = Field(
-        default=None, description="The batch whose plan this one came instead of, and why: that one was void."
+        default=None,
+        description="`batch_id` of the void plan that this one replaces, and the `reason` why it was void.",
     )
     people: int
     ambiguous: int
     not_found: int
     on_hold: int
-    also_in: dict[str, int] = Field(
-        description="The same controller's batches that are at work on some of these people now, and on how many."
+    concurrent_batches: dict[str, int] = Field(
+        description="Batches of the same controller that are executing for some of these people: id -> people."
     )
-    most_per_person: int
+    max_records_per_person: int
     exceeded: tuple[dict[str, Any], ...]
     stores: dict[str, dict[str, Any]]
 
 
-class CollectionView(Schema):
+class CollectionCounts(Schema):
     """What was found in one collection, and what is there now, of all people of a batch."""
 
     found: int
     due: int | None = Field(
-        description="Null, as `retained` and `newer`: somebody of whom this was found has not been verified."
+        description="Null, as are `retained` and `newer`, while a person with records here has not been verified."
     )
     retained: int | None
     newer: int | None
 
 
-class BatchView(Schema):
-    """How far a batch is, what was found and what is left."""
+class Batch(Schema):
+    """The progress of a batch, what was found and what is left."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.BATCH))
 
-    batch: str
+    id: str
     controller: str
     data_types: tuple[str, ...] | None = None
     state: str
@@ -80,7 +71,7 @@ class BatchView(Schema):
     people: int
     outcomes: dict[str, int]
     reasons: dict[str, int]
-    collections: dict[str, CollectionView]
+    collections: dict[str, CollectionCounts]
     settles_at: datetime | None
     settling: bool
     settled: int
@@ -96,25 +87,25 @@ class BatchPage(Schema):
 
     model_config = ConfigDict(json_schema_extra=shown(examples.BATCHES))
 
-    items: tuple[BatchView, ...]
-    next: str | None
+    items: tuple[Batch, ...]
+    next_cursor: str | None = Field(description="Where the next page begins; null: this is the last one.")
 
 
-class ItemResult(Schema):
-    """The outcome of one line of a list; null while it is open."""
+class BatchResult(Schema):
+    """The outcome of one line of the list; null while it is open."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.RESULT))
 
     line: int
     outcome: str | None
     reason: str | None
-    receipt: str
+    receipt_id: str
 
 
-class ResultPage(Schema):
+class BatchResultPage(Schema):
     """One page of outcomes."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.RESULTS))
 
-    items: tuple[ItemResult, ...]
-    next: str | None
+    items: tuple[BatchResult, ...]
+    next_cursor: str | None = Field(description="Where the next page begins; null: this is the last one.")

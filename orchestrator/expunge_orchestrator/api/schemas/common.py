@@ -1,12 +1,11 @@
-"""What the shapes of every subject are made of."""
+"""What the schemas of all resources are made of."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
 
 from expunge_orchestrator.api.schemas import examples
 from expunge_orchestrator.api.schemas.examples import shown
@@ -28,27 +27,23 @@ Moment = Annotated[AwareDatetime, AfterValidator(_within)]
 
 
 class Schema(BaseModel):
-    """Members are written in camelCase."""
+    """A JSON object of the API: unknown members are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-def there_already(told: type[Schema]) -> dict[int | str, dict[str, Any]]:
-    """For the OpenAPI document: what a repeated call is answered with, instead of 201."""
-    return {200: {"model": told, "description": "It was asked for before: as it stands now"}}
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-PROBLEM = "application/problem+json"
-"""Media type of an error (RFC 9457)."""
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field(description="A URI that ends in one of the words of docs/api.md, Problems.")
+    title: str
+    status: int
+    detail: str
+    remedy: str | None = Field(default=None, description="What the caller can do.")
 
 
-def problem(told: str) -> dict[str, Any]:
-    """For the OpenAPI document: an error, and when it is answered."""
-    return {"description": told, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-
-
-class IdentifiedRequest(Schema):
-    """Identifiers of one person."""
+class PersonIdentifiers(Schema):
+    """The identifiers of one person."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.IDENTIFIERS))
 

@@ -1,4 +1,4 @@
-"""Examples of shapes, for the OpenAPI document. Everybody in them is made up."""
+"""Examples for the OpenAPI document. All people in them are made up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from expunge_orchestrator.notifications.email_text import CLIENTS_DATA
 
-REST = (
+NOT_COVERED = (
     f"{CLIENTS_DATA} Log files are not affected. Copies may remain in back-up storage for some time; the receipt says "
     "until when."
 )
@@ -21,14 +21,13 @@ _PEOPLE: dict[str, Any] = {"caller_id": "17", "phone": "+49 30 1234567"}
 
 
 def shown(example: dict[str, Any]) -> JsonDict:
-    """The `json_schema_extra` of a shape that looks like this."""
+    """The `json_schema_extra` of a schema with this example."""
     return {"examples": [example]}
 
 
 IDENTIFIERS: dict[str, Any] = {"identifiers": _PEOPLE}
 SOUGHT: dict[str, Any] = {"controller": "client:42", **IDENTIFIERS}
 DIGEST: dict[str, Any] = {"digest": _DIGEST}
-CONFIRMATION: dict[str, Any] = {"confirm": _DIGEST}
 DENIAL: dict[str, Any] = {"reason": "identity-not-proven"}
 
 REQUEST: dict[str, Any] = {
@@ -36,54 +35,54 @@ REQUEST: dict[str, Any] = {
     "state": "erased",
     "controller": "client:42",
     "scope": None,
-    "dataTypes": None,
-    "receivedAt": "2026-11-25T11:17:47Z",
-    "controllerReceivedAt": "2026-11-20T08:30:00Z",
-    "startsAt": "2026-11-25T11:17:47Z",
+    "data_types": None,
+    "received_at": "2026-11-25T11:17:47Z",
+    "controller_received_at": "2026-11-20T08:30:00Z",
+    "starts_at": "2026-11-25T11:17:47Z",
     "cancellable": False,
     "reason": None,
-    "batch": _BATCH,
-    "receipt": _SERIES,
-    "answerBy": "2026-12-21T23:00:00Z",
+    "batch_id": _BATCH,
+    "receipt_id": _SERIES,
+    "answer_by": "2026-12-21T23:00:00Z",
     "deadlines": {
         "kind": "deadlines",
-        "receivedAt": "2026-11-20T08:30:00Z",
-        "timeZone": "Europe/Berlin",
+        "received_at": "2026-11-20T08:30:00Z",
+        "time_zone": "Europe/Berlin",
         "statute": "gdpr",
         "clocks": [
             {
                 "clock": "statute",
                 "ground": "One month from receipt (GDPR Art. 12(3); Regulation (EEC, Euratom) 1182/71 Art. 3)",
-                "receivedAt": "2026-11-20T08:30:00Z",
-                "lastDay": "2026-12-21",
-                "dueAt": "2026-12-21T23:00:00Z",
-                "movedFrom": "2026-12-20",
+                "received_at": "2026-11-20T08:30:00Z",
+                "last_day": "2026-12-21",
+                "due_at": "2026-12-21T23:00:00Z",
+                "moved_from": "2026-12-20",
             }
         ],
         "first": "statute",
-        "answerBy": "2026-12-21T23:00:00Z",
+        "answer_by": "2026-12-21T23:00:00Z",
     },
     "failure": None,
 }
-REQUESTS: dict[str, Any] = {"items": [REQUEST], "next": None}
+REQUESTS: dict[str, Any] = {"items": [REQUEST], "next_cursor": None}
 PERSON: dict[str, Any] = {
     **REQUEST,
     "state": "scheduled",
     "controller": "calltrack",
     "scope": "account",
-    "dataTypes": ["account", "messages"],
-    "controllerReceivedAt": None,
-    "startsAt": "2026-12-09T11:17:47Z",
+    "data_types": ["account", "messages"],
+    "controller_received_at": None,
+    "starts_at": "2026-12-09T11:17:47Z",
     "cancellable": True,
-    "batch": None,
-    "receipt": None,
-    "answerBy": None,
+    "batch_id": None,
+    "receipt_id": None,
+    "answer_by": None,
     "deadlines": None,
-    "elsewhere": REST,
+    "not_covered": NOT_COVERED,
 }
 OWN: dict[str, Any] = {
     **PERSON,
-    "followUp": "fu_1f0c3a5b7d9e1f0c3a5b7d9e_this-is-no-secret-and-opens-nothing-at-all-00",
+    "follow_up_token": "fu_1f0c3a5b7d9e1f0c3a5b7d9e_this-is-no-secret-and-opens-nothing-at-all-00",
 }
 OPENINGS: dict[str, Any] = {
     "openings": {
@@ -97,19 +96,19 @@ OPENINGS: dict[str, Any] = {
 }
 
 PLAN: dict[str, Any] = {
-    "batch": _BATCH,
+    "id": _BATCH,
     "controller": "client:42",
     "state": "planned",
     "digest": _DIGEST,
-    "dataMap": "b0af579b6a3650871d1fe87b820051e1973d5f26ff583ca952cc00cce70657eb",
-    "dataTypes": None,
+    "data_map_digest": "b0af579b6a3650871d1fe87b820051e1973d5f26ff583ca952cc00cce70657eb",
+    "data_types": None,
     "replaces": None,
     "people": 1,
     "ambiguous": 0,
-    "notFound": 0,
-    "onHold": 0,
-    "alsoIn": {},
-    "mostPerPerson": 3,
+    "not_found": 0,
+    "on_hold": 0,
+    "concurrent_batches": {},
+    "max_records_per_person": 3,
     "exceeded": [],
     "stores": {
         "main": {
@@ -123,9 +122,9 @@ PLAN: dict[str, Any] = {
     },
 }
 BATCH: dict[str, Any] = {
-    "batch": _BATCH,
+    "id": _BATCH,
     "controller": "client:42",
-    "dataTypes": None,
+    "data_types": None,
     "state": "erased",
     "digest": _DIGEST,
     "people": 1,
@@ -135,16 +134,16 @@ BATCH: dict[str, Any] = {
         "main.callers": {"found": 1, "due": 0, "retained": 0, "newer": 0},
         "main.calls": {"found": 2, "due": 0, "retained": 0, "newer": 0},
     },
-    "settlesAt": "2026-11-25T12:17:48Z",
+    "settles_at": "2026-11-25T12:17:48Z",
     "settling": True,
     "settled": 0,
-    "leftInPart": 0,
+    "left_in_part": 0,
     "left": {},
-    "chunks": [{"chunk": 1, "state": "waiting", "next": "review:main", "attempts": 0, "failure": None}],
+    "chunks": [{"id": 1, "state": "waiting", "next": "review:main", "attempts": 0, "failure": None}],
 }
-BATCHES: dict[str, Any] = {"items": [BATCH], "next": None}
-RESULT: dict[str, Any] = {"line": 1, "outcome": "erased", "reason": None, "receipt": _SERIES}
-RESULTS: dict[str, Any] = {"items": [RESULT], "next": None}
+BATCHES: dict[str, Any] = {"items": [BATCH], "next_cursor": None}
+RESULT: dict[str, Any] = {"line": 1, "outcome": "erased", "reason": None, "receipt_id": _SERIES}
+RESULTS: dict[str, Any] = {"items": [RESULT], "next_cursor": None}
 
 HOLD_WISH: dict[str, Any] = {
     "people": [{"caller_id": "17"}],
@@ -156,33 +155,33 @@ HOLD: dict[str, Any] = {
     "id": "hd_3344ddf091b8",
     "kind": "hold",
     "people": 1,
-    "dataType": None,
+    "data_type": None,
     "controller": "client:42",
     "ground": "4 C 17/26",
     "until": "2027-06-30",
     "undisclosed": False,
-    "placedAt": "2026-11-25T11:17:47Z",
-    "liftedAt": None,
+    "placed_at": "2026-11-25T11:17:47Z",
+    "lifted_at": None,
 }
-PLACED: dict[str, Any] = {**HOLD, "tooLate": {}, "unproven": 0}
+PLACED: dict[str, Any] = {**HOLD, "too_late": {}, "unproven": 0}
 LOCATION: dict[str, Any] = {
     "controller": "client:42",
     "operator": {"name": "Calltrack Ltd", "contact": "privacy@calltrack.example"},
-    "lookedAt": {"main": "2026-11-25T11:17:47.755052+00:00"},
+    "searched_at": {"main": "2026-11-25T11:17:47.755052+00:00"},
     "people": [
         {
             "person": 1,
             "answer": "held",
             "reason": None,
-            "identifiersNotFollowed": 0,
+            "identifiers_not_followed": 0,
             "unfinished": [],
             "held": [
                 {
                     "store": "main",
                     "collection": "callers",
-                    "dataType": "calls",
+                    "data_type": "calls",
                     "records": 1,
-                    "keptOnErasure": 0,
+                    "kept_on_erasure": 0,
                     "until": None,
                     "ground": None,
                     "unsure": 0,
@@ -194,30 +193,30 @@ LOCATION: dict[str, Any] = {
         {
             "store": "main",
             "collection": "callers",
-            "dataType": "calls",
-            "foundBy": ["public.callers.id is caller_id", "public.callers.phone is phone"],
+            "data_type": "calls",
+            "found_by": ["public.callers.id is caller_id", "public.callers.phone is phone"],
         }
     ],
-    "dataTypes": {},
-    "notLookedInto": {
+    "data_types": {},
+    "not_searched": {
         "logs": [],
-        "otherControllers": [],
-        "backupCopies": [],
-        "copiesNotSeenNow": [],
-        "placesWithoutControl": [],
-        "storesWithoutBackupPlace": [],
+        "other_controllers": [],
+        "backup_copies": [],
+        "missing_copies": [],
+        "places_without_control": [],
+        "stores_without_backup_place": [],
     },
 }
 
-KEY_WISH: dict[str, Any] = {"roles": ["requester"], "controllers": ["client:42"], "endsAt": "2027-11-25T00:00:00Z"}
+KEY_WISH: dict[str, Any] = {"roles": ["requester"], "controllers": ["client:42"], "expires_at": "2027-11-25T00:00:00Z"}
 KEY: dict[str, Any] = {
     "id": "3add26ba85921b16",
     "holder": "ak_b017512f0894",
     "roles": ["requester"],
     "controllers": ["client:42"],
-    "issuedAt": "2026-11-25T11:17:47Z",
-    "endsAt": "2027-11-25T00:00:00Z",
-    "revokedAt": None,
+    "created_at": "2026-11-25T11:17:47Z",
+    "expires_at": "2027-11-25T00:00:00Z",
+    "revoked_at": None,
 }
 ISSUED: dict[str, Any] = {**KEY, "secret": "xk_3add26ba85921b16_this-is-no-secret-and-opens-nothing-at-all-00"}
 ENTRY: dict[str, Any] = {
@@ -228,4 +227,16 @@ ENTRY: dict[str, Any] = {
     "target": _BATCH,
     "result": "done",
 }
-TRAIL: dict[str, Any] = {"items": [ENTRY], "next": None}
+TRAIL: dict[str, Any] = {"items": [ENTRY], "next_cursor": None}
+
+NOTIFICATION: dict[str, Any] = {
+    "type": "erasure_request.erased",
+    "timestamp": "2026-11-25T11:17:50Z",
+    "data": {
+        "erasure_request_id": REQUEST["id"],
+        "controller": "client:42",
+        "state": "erased",
+        "receipt_id": _SERIES,
+        "outcome": "erased",
+    },
+}

@@ -1,9 +1,9 @@
-"""Holds and exemptions: what must not be erased for now."""
+"""Legal holds and exemptions: what must not be erased for now."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
@@ -11,30 +11,34 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.schemas.holds import CreateHold, HoldView, PlacedHold
+from expunge_orchestrator.api.schemas.legal_holds import CreateLegalHold, LegalHold, PlacedLegalHold
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Principal
-from expunge_orchestrator.clock import parse
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger.suppression_tags import Tagger
 from expunge_orchestrator.rules.scope import types_of
 
-router = APIRouter(prefix="/v1/holds", tags=["holds"])
+router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"])
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=PlacedHold)
-def place(call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))], wish: CreateHold) -> PlacedHold:
-    """Put a hold in force: no erasing step begins any more that it forbids; what it came too late for is named."""
+@router.post("", status_code=HTTPStatus.CREATED, response_model=PlacedLegalHold)
+def create_legal_hold(
+    call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))], wish: CreateLegalHold
+) -> PlacedLegalHold:
+    """Place a legal hold: no erasing step that it forbids starts any more; steps that run already are reported."""
     workspace = call.office.workspace
     scope = None if wish.controller is None else controller_scope(wish.controller, workspace.data_map)
     if scope is not None:
         call.own(scope)
     elif call.principal.controllers is not None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "Name the controller whose requests it holds.")
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN, "controllers-missing", "Name the controller whose requests the hold applies to."
+        )
     if wish.data_type is not None and wish.data_type not in workspace.data_map.data_types:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "data-type-unknown", "The map has no such data type.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "data-type-unknown", "The data map has no such data type.")
     if wish.data_type is not None and scope is not None and wish.data_type not in types_of(scope, workspace.data_map):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -42,7 +46,7 @@ def place(call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))],
             "The controller has no records of this data type: the hold would hold nothing.",
         )
     if wish.until is not None and wish.until < call.at.date():
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "until-is-over", "The hold's last day is over already.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "until-is-over", "`until` is in the past.")
     if not (wish.people or wish.data_type or wish.controller):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "hold-names-nothing", "A hold names people, a data type or a controller."
@@ -61,50 +65,39 @@ def place(call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))],
         tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, persons)
         call.note(connection, placed.hold.uid)
-    return PlacedHold(**_members(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
+    return PlacedLegalHold(**legal_hold_view(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
 
 
-@router.get("", response_model=list[HoldView])
-def listed(
+@router.get("", response_model=list[LegalHold])
+def list_legal_holds(
     call: Annotated[CallContext, Depends(requires(Operation.HOLD_READ))],
-    everything: Annotated[bool, Query(alias="all", description="Also those that are over.")] = False,  # noqa: FBT002
-) -> list[HoldView]:
-    """The holds of your controllers, those that may not be told included: mind who reads this."""
+    include_ended: Annotated[bool, Query(description="Also those that were lifted or have run out.")] = False,  # noqa: FBT002
+) -> list[LegalHold]:
+    """List the legal holds for your controllers, undisclosed ones included: mind who reads this."""
     with call.reading() as connection:
-        found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
-    return [HoldView(**_members(one)) for one in found if _sees(call.principal, one)]
+        found = legal_holds.listed(connection) if include_ended else legal_holds.in_force(connection)
+    return [LegalHold(**legal_hold_view(one)) for one in found if _sees(call.principal, one)]
 
 
-@router.post("/{hold_id}/lift", response_model=HoldView)
-def lift(call: Annotated[CallContext, Depends(requires(Operation.HOLD_LIFT))], hold_id: str) -> HoldView:
-    """End a hold. People who waited for nothing else go on."""
+@router.post("/{legal_hold_id}/lift", response_model=LegalHold)
+def lift_legal_hold(
+    call: Annotated[CallContext, Depends(requires(Operation.HOLD_LIFT))], legal_hold_id: str
+) -> LegalHold:
+    """Lift a legal hold. The erasure of people whom no other hold covers continues."""
     with call.writing() as connection:
-        mine = [one for one in legal_holds.listed(connection) if one.uid == hold_id and _sees(call.principal, one)]
+        mine = [
+            one for one in legal_holds.listed(connection) if one.uid == legal_hold_id and _sees(call.principal, one)
+        ]
         if not mine:
             raise not_there()
-        lifted = legal_holds.lift(connection, hold_id, call.principal.actor)
+        lifted = legal_holds.lift(connection, legal_hold_id, call.principal.actor)
         hold_enforcement.release(connection)
         call.note(connection, lifted.uid)
     call.office.wake()
-    return HoldView(**_members(lifted))
+    return LegalHold(**legal_hold_view(lifted))
 
 
 def _sees(principal: Principal, hold: legal_holds.Hold) -> bool:
     if principal.controllers is None:
         return True
     return hold.controller is not None and principal.speaks_for(Scope(hold.controller, hold.member))
-
-
-def _members(hold: legal_holds.Hold) -> dict[str, Any]:
-    return {
-        "id": hold.uid,
-        "kind": hold.kind,
-        "people": hold.people,
-        "data_type": hold.data_type,
-        "controller": None if hold.controller is None else str(Scope(hold.controller, hold.member)),
-        "ground": hold.ground,
-        "until": hold.until,
-        "undisclosed": hold.undisclosed,
-        "placed_at": parse(hold.placed_at),
-        "lifted_at": None if hold.lifted_at is None else parse(hold.lifted_at),
-    }

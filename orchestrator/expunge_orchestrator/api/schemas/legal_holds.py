@@ -1,4 +1,4 @@
-"""Holds, and what is looked for of one person."""
+"""Legal holds and exemptions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import IdentifiedRequest, Identifier, NameText, Schema
+from expunge_orchestrator.api.schemas.common import Identifier, NameText, Schema
 from expunge_orchestrator.api.schemas.examples import shown
 
 
-class CreateHold(Schema):
-    """A hold to be placed: all that is named must agree."""
+class CreateLegalHold(Schema):
+    """A hold to be placed. It holds what matches all of the given people, data type and controller."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
 
@@ -29,8 +29,8 @@ class CreateHold(Schema):
     undisclosed: bool = False
 
 
-class HoldView(Schema):
-    """A hold. `people`: how many it was placed for."""
+class LegalHold(Schema):
+    """A legal hold or exemption. `people` is the number of people that it was placed for."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD))
 
@@ -46,22 +46,15 @@ class HoldView(Schema):
     lifted_at: datetime | None
 
 
-class PlacedHold(HoldView):
-    """A hold that is in force now, and, per batch, for how many people it came too late to stop a running step.
-
-    `unproven`: how many people are named by an e-mail, a number or the like alone. Where an account gets another one,
-    the hold does not follow: name people by an id where there is one.
-    """
+class PlacedLegalHold(LegalHold):
+    """A hold that has just been placed."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.PLACED))
 
-    too_late: dict[str, int]
-    unproven: int
-
-
-class LocateRequest(IdentifiedRequest):
-    """One person, and for whom the request speaks."""
-
-    model_config = ConfigDict(json_schema_extra=shown(examples.SOUGHT))
-
-    controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]
+    too_late: dict[str, int] = Field(
+        description="Batch id -> number of people whose erasing step was running already and was not stopped."
+    )
+    unproven: int = Field(
+        description="Number of people given by an e-mail address, a phone number or the like alone: the hold does not "
+        "follow when it changes. Give an id that is never reused where there is one."
+    )

@@ -1,4 +1,4 @@
-"""The audit trail, for auditors."""
+"""The audit log, for auditors."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from fastapi import APIRouter, Depends, Query
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.api.schemas.api_keys import AuditEntry, AuditPage
+from expunge_orchestrator.api.schemas.api_keys import AuditEntry, AuditEntryPage
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.ledger import audit_log
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"])
+router = APIRouter(prefix="/v1/audit_log", tags=["audit log"])
 
 
-@router.get("", response_model=AuditPage)
-def listed(
+@router.get("", response_model=AuditEntryPage)
+def list_audit_entries(
     call: Annotated[CallContext, Depends(requires(Operation.AUDIT_READ))],
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> AuditPage:
-    """Who did what, the oldest first. Actors are opaque. `next` is there to go on with later, too.
+) -> AuditEntryPage:
+    """List who did what, oldest first, for auditors of all controllers. Actors are opaque.
 
-    It tells of every controller, so it is for auditors who speak for all of them.
+    `next_cursor` is there on the last page too: call again with it later.
     """
     if call.principal.controllers is not None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "controllers-missing", "The trail tells of every controller.")
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "controllers-missing",
+            "The audit log covers every controller: it is for auditors of all of them.",
+        )
     with call.reading() as connection:
         found = audit_log.page(connection, after(cursor_), limit)
     last = cursor(found[-1].id) if found else cursor_
-    return AuditPage(items=tuple(AuditEntry(**asdict(one)) for one in found), next=last)
+    return AuditEntryPage(items=tuple(AuditEntry(**asdict(one)) for one in found), next_cursor=last)
