@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
+from tests.support.data_map_text import document_of, write_document
 from tests.support.holds import due, key, lift, place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import SeededPerson, make_holder
@@ -25,14 +25,14 @@ def _of(data_type: str) -> dict[str, Any]:
 def overlapping(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A map in which a prefix and an object below it, and a hash and a field of it, are of different types."""
     home = tmp_path_factory.mktemp("overlap")
-    document = yaml.safe_load(calltrack.settings(home).data_map.read_text())
+    document = document_of(calltrack.settings(home).data_map)
     recordings, cache = (document["stores"][name]["collections"] for name in ("recordings", "cache"))
     recordings["avatars"] = {"bucket": "calltrack-exports", "key": "users/{user_id}/avatar.jpg", **_of("messages")}
     profile = {"key": "profile:{user_id}", "type": "hash"}
     cache["profile"] = {**profile, **_of("account")}
     cache["profile_draft"] = {**profile, "hash_field": "draft", **_of("messages")}
     path = home / "map.yaml"
-    path.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False))
+    write_document(path, json.loads(json.dumps(document)))
     with fresh_installation(calltrack, home / "expunge", data_map=path) as installation:
         yield installation
 

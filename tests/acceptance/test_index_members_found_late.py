@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import make_holder
@@ -35,13 +35,13 @@ PUT: dict[str, Callable[[Any, int, str], object]] = {
 def indexed(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The company with files in a bucket of which nothing but Redis knows."""
     home = tmp_path_factory.mktemp("indexed") / "expunge"
-    document = yaml.safe_load(calltrack.settings(home).data_map.read_text(encoding="utf-8"))
+    document = document_of(calltrack.settings(home).data_map)
     document["identities"]["upload"] = {"kind": "internal"}
     document["stores"]["cache"]["collections"] |= CACHE
     files = {"bucket": "calltrack-exports", "key": "{upload}", **OWN}
     document["stores"]["recordings"]["collections"]["uploaded"] = files
     path: Path = home.parent / "indexed.yaml"
-    path.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False), encoding="utf-8")
+    write_document(path, json.loads(json.dumps(document)))
     with fresh_installation(calltrack, home, data_map=path) as made:
         yield made
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 from tests.support.cancellation import ended_half_way, filled_in
+from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import CLIENT, SeededPerson, fresh_phone, make_caller
@@ -52,10 +52,10 @@ def uploading(
 ) -> Iterator[Installation]:
     """The company with one more table: files that came by telephone number alone, and name an object."""
     home = tmp_path_factory.mktemp("uploads") / "expunge"
-    document = yaml.safe_load(calltrack.settings(home).data_map.read_text(encoding="utf-8"))
+    document = document_of(calltrack.settings(home).data_map)
     document["stores"]["main"]["collections"]["uploads"] = copy.deepcopy(COLLECTION)
     path: Path = home.parent / "uploads.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    write_document(path, document)
     inspector.sql(TABLE)
     try:
         with fresh_installation(calltrack, home, data_map=path) as made:

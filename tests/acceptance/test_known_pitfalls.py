@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import before_call
 from tests.support.installation import Installation, fresh_installation
 from tests.support.people import CLIENT, make_caller, make_holder
@@ -145,7 +144,7 @@ def test_a_store_that_is_not_configured_is_not_done(
 
 def test_a_key_that_no_request_ever_leads_to_is_not_called_not_found(inspector: StoreInspector, tmp_path: Path) -> None:
     """Nobody yields the cart's id: it would never be looked for, and the receipt would say that it is not there."""
-    document = yaml.safe_load((files("expunge_config.examples.calltrack") / "datamap.yaml").read_text())
+    document = document_of()
     document["identities"]["cart_id"] = {"kind": "internal"}
     sessions = document["stores"]["cache"]["collections"]["sessions"]
     document["stores"]["cache"]["collections"]["carts"] = {
@@ -154,7 +153,7 @@ def test_a_key_that_no_request_ever_leads_to_is_not_called_not_found(inspector: 
         "owner": {**sessions["owner"]},
     }
     path = tmp_path / "datamap.yaml"
-    path.write_text(yaml.safe_dump(document))
+    write_document(path, document)
     holder = make_holder(inspector)
     with inspector.redis() as client:
         client.hset(f"cart:{holder.id}", "line", "x")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.support.cancellation import (
     cancel,
     end,
@@ -22,6 +21,7 @@ from tests.support.cancellation import (
     release,
     residual,
 )
+from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import FaultyConnector, before_call, skip_collection
 from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
@@ -250,9 +250,7 @@ def mailroom(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path)
     )
     inspector.sql("CREATE INDEX ON voicemails (email)")
     inspector.sql("GRANT SELECT, DELETE ON voicemails TO expunge_app")
-    document: dict[str, Any] = yaml.safe_load(
-        calltrack.settings(tmp_path / "expunge").data_map.read_text(encoding="utf-8")
-    )
+    document: dict[str, Any] = document_of(calltrack.settings(tmp_path / "expunge").data_map)
     document["stores"]["main"]["collections"]["voicemails"] = {
         "table": "public.voicemails",
         "data_type": "calls",
@@ -262,7 +260,7 @@ def mailroom(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path)
         "yields": {"recording_object": "object_key"},
     }
     path = tmp_path / "datamap.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    write_document(path, document)
     try:
         with fresh_installation(calltrack, tmp_path / "expunge", data_map=path) as installation:
             yield installation

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import yaml
 from tests.support.api import ApiHarness, once, open_api
+from tests.support.data_map_text import document_of, write_document
 from tests.support.people import make_holder
 from tests.support.plan_replacement import ask, plan_only, planned_under_another_map, plans_of
 from tests.support.store_inspector import StoreInspector
@@ -28,9 +28,9 @@ from expunge_orchestrator.requests import scheduler
 
 @contextmanager
 def limited_door(inspector: StoreInspector, home: Path, limits: Mapping[str, int]) -> Iterator[ApiHarness]:
-    document = yaml.safe_load(inspector.calltrack.settings(home).data_map.read_text(encoding="utf-8"))
+    document = document_of(inspector.calltrack.settings(home).data_map)
     path = home / "limited.yaml"
-    path.write_text(yaml.safe_dump({**document, "limits": dict(limits)}, sort_keys=False), encoding="utf-8")
+    write_document(path, {**document, "limits": dict(limits)})
     with open_api(inspector.calltrack, home / "api", data_map=path) as api:
         yield api
 

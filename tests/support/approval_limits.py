@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support.data_map_text import document_of, write_document
 from tests.support.installation import fresh_installation
 from tests.support.store_inspector import StoreInspector
 
 
 def limited(inspector: StoreInspector, home: Path, limits: Mapping[str, int]) -> Any:
     """An installation whose map has these limits."""
-    document = yaml.safe_load(inspector.calltrack.settings(home).data_map.read_text(encoding="utf-8"))
+    document = document_of(inspector.calltrack.settings(home).data_map)
     home.mkdir(parents=True)
     path = home / "limited.yaml"
-    path.write_text(yaml.safe_dump({**document, "limits": dict(limits)}, sort_keys=False), encoding="utf-8")
+    write_document(path, {**document, "limits": dict(limits)})
     return fresh_installation(inspector.calltrack, home / "expunge", data_map=path, actor="ann")

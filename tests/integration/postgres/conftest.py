@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.support.postgres.company import populate
+from tests.support.postgres.company import company, company_template, other_company
 
-
-@pytest.fixture
-def company(database: str) -> str:
-    """The URL of a database with Calltrack's schema and a handful of people."""
-    populate(database)
-    return database
+__all__ = ["company", "company_template", "other_company"]

@@ -13,7 +13,6 @@ from tests.support.postgres.company import (
     CLIENT_1,
     CUTOFF,
     actions,
-    another,
     data_map,
     due,
     dump,
@@ -169,36 +168,35 @@ class CrashError(Exception):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_killed_after_any_transaction_and_started_again_it_ends_the_same(servers, company, monkeypatch, rows):
+def test_killed_after_any_transaction_and_started_again_it_ends_the_same(company, other_company, monkeypatch, rows):
     keys = [subject(1, email="ada@mail.example"), subject(2, user_id="2")]
     with opened(company) as store:
         people = resolved(store, keys, ACCOUNT)
         store.erase(people, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
     undisturbed = dump(company)
     smaller(monkeypatch, rows, keys=4)
-    with another(servers.postgres_url) as url:
-        crashes = 0
-        beats = 0
+    crashes = 0
+    beats = 0
 
-        def fail():
-            nonlocal beats
-            beats += 1
-            if beats > crashes:
-                raise CrashError
+    def fail():
+        nonlocal beats
+        beats += 1
+        if beats > crashes:
+            raise CrashError
 
-        with opened(url) as store:
-            people = resolved(store, keys, ACCOUNT)
-            while True:
-                beats = 0
-                try:
-                    store.erase(people, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, fail)
-                except CrashError:
-                    crashes += 1
-                    continue
-                break
-            assert due(store.verify(people, ACCOUNT, CUTOFF)) == {}
-        assert crashes >= 2
-        assert dump(url) == undisturbed
+    with opened(other_company) as store:
+        people = resolved(store, keys, ACCOUNT)
+        while True:
+            beats = 0
+            try:
+                store.erase(people, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, fail)
+            except CrashError:
+                crashes += 1
+                continue
+            break
+        assert due(store.verify(people, ACCOUNT, CUTOFF)) == {}
+    assert crashes >= 2
+    assert dump(other_company) == undisturbed
 
 
 def test_no_crash_falls_between_a_link_that_nobody_sealed_and_what_it_leads_to(company, monkeypatch):

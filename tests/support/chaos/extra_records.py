@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
-import yaml
+from tests.support.data_map_text import document_of, write_document
 
 from expunge_config.examples.calltrack.s3_objects import EXPORTS
 
@@ -68,10 +67,10 @@ def consent(caller: int | str) -> str:
 
 def write_map(path: Path) -> None:
     """Write the example's data map with these collections."""
-    loaded = yaml.safe_load((files("expunge_config.examples.calltrack") / "datamap.yaml").read_text())
+    loaded = document_of()
     for store, collections in COLLECTIONS.items():
         loaded["stores"][store]["collections"] |= {name: deepcopy(one) for name, one in collections.items()}
-    path.write_text(yaml.safe_dump(loaded, sort_keys=False, allow_unicode=True))
+    write_document(path, loaded)
 
 
 def load(client: redis.Redis, s3: S3Client) -> None:

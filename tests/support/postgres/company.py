@@ -6,8 +6,6 @@ Caller 1 rings client 1, caller 2 rings client 2 from the same phone.
 
 from __future__ import annotations
 
-import copy
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,13 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-import yaml
+import pytest
 from psycopg import sql
 from tenacity import wait_none
+from tests.support.data_map_text import document_of
+from tests.support.servers import fresh_database
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
+from expunge_orchestrator.dev_servers import Endpoints
 
 ACCOUNT = Scope("calltrack")
 CLIENT_1 = Scope("client", "1")
@@ -69,7 +70,7 @@ INSERT INTO lead_answers (lead_id, question, answer, created_at) SELECT id, 'q',
 
 def data_map(change: Callable[[dict[str, Any]], None] | None = None) -> DataMap:
     """The example's map with its Postgres store alone; `change` edits the raw document first."""
-    document = copy.deepcopy(yaml.safe_load(_EXAMPLE.joinpath("datamap.yaml").read_text("utf-8")))
+    document = document_of()
     document["stores"] = {"main": document["stores"]["main"]}
     document["backups"] = {}
     if change is not None:
@@ -92,6 +93,28 @@ def populate(url: str) -> None:
     execute(url, _PEOPLE)
 
 
+@pytest.fixture(scope="session")
+def company_template(servers: Endpoints) -> Iterator[str]:
+    """The name of a database with schema and people, to be copied."""
+    with fresh_database(servers.postgres_url) as url:
+        populate(url)
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def company(servers: Endpoints, company_template: str) -> Iterator[str]:
+    """The URL of a database with Calltrack's schema and a handful of people."""
+    with fresh_database(servers.postgres_url, company_template) as url:
+        yield url
+
+
+@pytest.fixture
+def other_company(servers: Endpoints, company_template: str) -> Iterator[str]:
+    """One more of them."""
+    with fresh_database(servers.postgres_url, company_template) as url:
+        yield url
+
+
 def execute(url: str, statements: str) -> list[tuple[Any, ...]]:
     """Run statements, committed, and return the last one's rows."""
     with psycopg.connect(url) as connection:
@@ -109,21 +132,6 @@ def opened(url: str, loaded: DataMap | None = None, **settings: Any) -> Iterator
         yield store
     finally:
         store.close()
-
-
-@contextmanager
-def another(url: str) -> Iterator[str]:
-    """One more populated database beside the test's own."""
-    name = f"test_{secrets.token_hex(8)}"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    there = urlsplit(url)._replace(path=f"/{name}").geturl()
-    try:
-        populate(there)
-        yield there
-    finally:
-        with psycopg.connect(url, autocommit=True) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def subject(number: int, **keys: str) -> Subject:

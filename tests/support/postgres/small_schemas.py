@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
+from tests.support.data_map_text import parsed
 from tests.support.postgres.company import CUTOFF, actions, checked, due, dump, execute, opened, resolved, subject
 
 from expunge_config.datamap import DataMap
@@ -30,10 +30,10 @@ stores: {}
 
 def shape(collections: str, **normalisers: str) -> DataMap:
     """A map of one store with these collections (YAML), all of one owner; `gone` unless they say otherwise."""
-    document = yaml.safe_load(_MAP)
+    document = parsed(_MAP)
     for identity, normaliser in normalisers.items():
         document["identities"][identity]["normaliser"] = normaliser
-    found: dict[str, Any] = yaml.safe_load(collections)
+    found: dict[str, Any] = parsed(collections)
     for collection in found.values():
         if "log" not in collection:
             collection.setdefault("owner", {"controller": "acme"})

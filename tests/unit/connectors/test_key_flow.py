@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.support.contract_maps import COMPANY, data_map
+from tests.support.data_map_text import document_of, write_document
 
 from expunge_config.datamap import DataMap, KeyFlow, load
 from expunge_connectors.memory import MemorySpec
@@ -26,11 +26,11 @@ PLAIN = {"data_type": "account", "owner": COMPANY}
 
 def calltrack(tmp_path: Path, **changes: dict[str, Any]) -> DataMap:
     """The example, with members of collections of `main` replaced."""
-    document = yaml.safe_load(EXAMPLE.read_text())
+    document = document_of()
     for name, members in changes.items():
         document["stores"]["main"]["collections"][name] |= members
     path = tmp_path / "map.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    write_document(path, document)
     return load(path, REGISTRY.store_specs, REGISTRY.backup_specs)
 
 
