@@ -6,7 +6,6 @@ import base64
 import json
 import secrets
 import sqlite3
-import subprocess
 import sys
 import traceback
 import uuid
@@ -24,7 +23,8 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.traceback import Traceback
 from tests.support.canary_values import Flock, files_below, forms, word
-from tests.support.cli import CliResult, CliRunner, start_fork_server
+from tests.support.cli import CliResult, CliRunner
+from tests.support.fork_server import start_fork_server
 from tests.support.servers import s3_client
 
 from expunge_config.datamap import load
@@ -390,14 +390,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 # A defect: a connector whose text and whose local variables hold values.
 DEFECT = """
-import sys
 from expunge_connectors.redis import RedisStore
 def broken(self, subjects, *rest):
     values = [key.value for subject in subjects for key in subject.keys]
     raise RuntimeError(f"cannot work on {values}")
 RedisStore.{verb} = broken
-from expunge_orchestrator.cli import run
-sys.exit(run(sys.argv[1:]))
 """
 
 
@@ -501,15 +498,7 @@ def violated(house: House, birds: dict[str, Any]) -> None:
 
 
 def defective(house: House, verb: str, title: str, *arguments: str, stdin: str = "", code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DEFECT.replace("{verb}", verb), *arguments],
-        cwd=house.cli.directory,
-        env=dict(house.cli.environment),
-        input=stdin.encode(),
-        capture_output=True,
-        check=False,
-    )
-    answer = CliResult(done.returncode, done.stdout.decode(), done.stderr.decode())
+    answer = house.cli.run(*arguments, stdin=stdin.encode(), code=DEFECT.replace("{verb}", verb))
     house.heard(title, answer, code)
     assert "RuntimeError" in answer.output
 

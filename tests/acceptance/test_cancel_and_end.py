@@ -7,7 +7,6 @@ in the middle: `tests/chaos`, of which `test_kill_sample` kills a sample.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from tests.support.bulk_people import POISON, make_crowd, poisoned
 from tests.support.cancellation import end, keys_left, lock, refused, release, residual
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation
 from tests.support.people import SeededPerson, make_caller, make_holder
@@ -178,9 +178,7 @@ Way = Callable[[str, Batch], str]
 
 
 @contextmanager
-def typed(
-    calltrack: CompanyStack, home: Path, fork_server: subprocess.Popen[str]
-) -> Iterator[tuple[Installation, Way]]:
+def typed(calltrack: CompanyStack, home: Path, fork_server: ForkServer) -> Iterator[tuple[Installation, Way]]:
     with open_api(calltrack, home) as api:
         cli = CliRunner(home, calltrack.environment(api.installation.home), fork_server)
 
@@ -194,7 +192,7 @@ def typed(
 
 
 @contextmanager
-def called(calltrack: CompanyStack, home: Path, _: subprocess.Popen[str]) -> Iterator[tuple[Installation, Way]]:
+def called(calltrack: CompanyStack, home: Path, _: ForkServer) -> Iterator[tuple[Installation, Way]]:
     with open_api(calltrack, home) as api:
         operator = api.key(Role.OPERATOR)
 
@@ -232,7 +230,7 @@ def test_stores_keys_and_statements_are_what_the_rule_says(  # noqa: PLR0917 - f
     calltrack: CompanyStack,
     inspector: StoreInspector,
     tmp_path: Path,
-    fork_server: subprocess.Popen[str],
+    fork_server: ForkServer,
     name: str,
     verb: str,
     way: Callable[..., AbstractContextManager[tuple[Installation, Way]]],
@@ -394,7 +392,7 @@ def test_an_end_that_is_paused_goes_on_as_an_end(installation: Installation, ins
 
 
 def test_the_command_shows_what_is_left_and_asks(
-    installation: Installation, inspector: StoreInspector, fork_server: subprocess.Popen[str]
+    installation: Installation, inspector: StoreInspector, fork_server: ForkServer
 ) -> None:
     crowd = make_crowd(inspector, 2)
     hold = place(installation, [key("user_id", crowd.ids[1])])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.support.cli import CliRunner
 from tests.support.contract_maps import data_map
+from tests.support.data_map_text import document_of, write_document
+from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute, populate
 from tests.support.redis.keyspace import DATA
 from tests.support.servers import Keyspace
@@ -29,16 +29,16 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def cli(database: str, tmp_path: Path) -> CliRunner:
+def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """The example company's database with a table that the map does not name."""
     populate(database)
     execute(database, "CREATE TABLE strays (body text); INSERT INTO strays VALUES ('ann@mail.example'), ('x')")
-    document = yaml.safe_load(files("expunge_config.examples.calltrack").joinpath("datamap.yaml").read_text("utf-8"))
+    document = document_of()
     document["stores"] = {"main": document["stores"]["main"]}
     document["backups"] = {}
     del document["self_service"]  # it names data types of the stores that are left out
-    (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    return CliRunner(tmp_path, environment() | {"EXPUNGE_STORES__MAIN__URL": database})
+    write_document(tmp_path / "datamap.yaml", document)
+    return CliRunner(tmp_path, environment() | {"EXPUNGE_STORES__MAIN__URL": database}, fork_server)
 
 
 def test_samples_are_looked_at_only_when_asked_for(cli: CliRunner) -> None:
@@ -68,13 +68,13 @@ def test_a_connector_that_cannot_search_leaves_it_unknown() -> None:
 
 
 def test_names_as_they_were_typed_are_an_error_of_the_sample_that_blocks_nothing(
-    keyspace: Keyspace, tmp_path: Path
+    keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer
 ) -> None:
     mail = {"key": "mail:{email}", "type": "string", "undated": "erase", **DATA}
     spec = RedisSpec.model_validate({"connector": "redis", "collections": {"mail": mail}})
     written = data_map({"cache": spec}).model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    (tmp_path / "datamap.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
-    cli = CliRunner(tmp_path, environment() | {"EXPUNGE_STORES__CACHE__URL": keyspace.url})
+    write_document(tmp_path / "datamap.yaml", written)
+    cli = CliRunner(tmp_path, environment() | {"EXPUNGE_STORES__CACHE__URL": keyspace.url}, fork_server)
     cli.run("adopt", "cache")
     keyspace.client.set("mail:Ada@X.example", "x")
     answer = cli.run("check")

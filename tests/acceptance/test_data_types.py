@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from tests.support.cancellation import cancel, end, refused, residual
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.fork_server import ForkServer
 from tests.support.holds import key, place
 from tests.support.installation import Installation
 from tests.support.people import SeededPerson, make_caller, make_holder
@@ -298,7 +298,7 @@ def test_check_names_a_scope_that_is_not_closed(installation: Installation) -> N
 
 
 @pytest.fixture
-def cli(installation: Installation, fork_server: subprocess.Popen[str]) -> CliRunner:
+def cli(installation: Installation, fork_server: ForkServer) -> CliRunner:
     installation.home.parent.mkdir(exist_ok=True)
     return CliRunner(installation.home.parent, installation.calltrack.environment(installation.home), fork_server)
 

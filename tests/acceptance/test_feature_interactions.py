@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.support.api import ApiHarness, once, open_api
 from tests.support.cancellation import release, residual
 from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack, Installation, build_company_stack, fresh_installation
 from tests.support.locate import located, records, the_one
 from tests.support.people import make_caller, make_holder
@@ -96,12 +97,14 @@ def test_an_object_that_the_storage_kept_of_a_limited_request(vault: tuple[Insta
     assert not any(ann.left(inspector).values())
 
 
-def test_a_server_and_run_due_at_once(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path) -> None:
+def test_a_server_and_run_due_at_once(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path, fork_server: ForkServer
+) -> None:
     """Both look for what is due in one ledger: one plan, one end and one statement of each, whoever did it."""
     callers = [make_caller(inspector) for _ in range(6)]
     with open_api(calltrack, tmp_path, worker=True, clock_runs=True) as api:
         settings = {"EXPUNGE_SETTLING": "PT0S", "EXPUNGE_DATA_MAP": str(api.installation.settings.data_map)}
-        cli = CliRunner(tmp_path, {**calltrack.environment(api.installation.home), **settings})
+        cli = CliRunner(tmp_path, {**calltrack.environment(api.installation.home), **settings}, fork_server)
         with ThreadPoolExecutor(3) as hands:
             runs = [hands.submit(cli.run, "run-due") for _ in range(3)]
             asked = [_asked(api, one.id) for one in callers]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cli import CliResult, CliRunner
+from tests.support.fork_server import ForkServer
 from tests.support.installation import Installation
 from tests.support.people import make_holder
 from tests.support.store_inspector import Contents, StoreInspector, changed
@@ -50,7 +50,7 @@ def world(
     module_installation: Installation,
     inspector: StoreInspector,
     tmp_path_factory: pytest.TempPathFactory,
-    fork_server: subprocess.Popen[str],
+    fork_server: ForkServer,
 ) -> World:
     holder = make_holder(inspector)
     cli = CliRunner(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 from datetime import timedelta
 from typing import Any
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from tests.support.bulk_people import make_crowd
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import before_call
+from tests.support.fork_server import ForkServer
 from tests.support.holds import GROUND, due, key, lift, place
 from tests.support.installation import Installation
 from tests.support.people import make_caller, make_holder
@@ -317,7 +317,7 @@ def test_a_cancelled_batch_lets_held_people_go(installation: Installation, inspe
 
 @pytest.fixture(scope="module")
 def cli(
-    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: subprocess.Popen[str]
+    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer
 ) -> CliRunner:
     environment = {**module_installation.calltrack.environment(module_installation.home), "EXPUNGE_ACTOR": "counsel"}
     return CliRunner(tmp_path_factory.mktemp("cli"), environment, fork_server)

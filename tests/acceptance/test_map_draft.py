@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import populate
 from tests.support.servers import Keyspace
 
 
 @pytest.fixture
-def cli(database: str, keyspace: Keyspace, tmp_path: Path) -> CliRunner:
+def cli(database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """Settings for a database and a keyspace with people in them; there is no map."""
     populate(database)
     for user in (1, 2):
@@ -25,7 +26,7 @@ def cli(database: str, keyspace: Keyspace, tmp_path: Path) -> CliRunner:
         "EXPUNGE_STORES__MAIN__URL": database,
         "EXPUNGE_STORES__CACHE__URL": keyspace.url,
     }
-    return CliRunner(tmp_path, environment)
+    return CliRunner(tmp_path, environment, fork_server)
 
 
 def test_a_draft_is_written_once_and_refused_until_it_is_decided(cli: CliRunner) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tests.support.bulk_people import make_crowd, poisoned
 from tests.support.cancellation import ACTOR, cancel, secrets_left
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
 from tests.support.installation import Installation, fresh_installation
 from tests.support.people import make_holder
@@ -235,7 +235,7 @@ def test_a_batch_whose_people_are_erased_is_not_cancelled(
 
 @pytest.fixture(scope="module")
 def cli(
-    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: subprocess.Popen[str]
+    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer
 ) -> CliRunner:
     environment = {**module_installation.calltrack.environment(module_installation.home), "EXPUNGE_ACTOR": "ann"}
     return CliRunner(tmp_path_factory.mktemp("cli"), environment, fork_server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tests.support.approval_limits import limited
 from tests.support.bulk_people import make_crowd
 from tests.support.cancellation import cancel
 from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
 from tests.support.installation import Installation, fresh_installation
 from tests.support.people import make_holder
 from tests.support.store_inspector import StoreInspector, changed
@@ -152,7 +152,7 @@ def test_a_chunk_that_drifted_stops_before_anything_is_deleted(inspector: StoreI
 
 
 @pytest.fixture
-def cli(inspector: StoreInspector, tmp_path: Path, fork_server: subprocess.Popen[str]) -> Iterator[CliRunner]:
+def cli(inspector: StoreInspector, tmp_path: Path, fork_server: ForkServer) -> Iterator[CliRunner]:
     with limited(inspector, tmp_path / "l", {"people": 0}) as installation:
         environment = {
             **inspector.calltrack.environment(installation.home),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.support.bulk_people import POISON, counted, make_crowd, poisoned
+from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.fork_server import ForkServer
 from tests.support.installation import Installation, fresh_installation
 from tests.support.servers import wait_until
 from tests.support.statements import chunks
@@ -135,24 +134,26 @@ def dying(inner: StoreConnector, call: int) -> FaultyConnector:
 
 
 @pytest.mark.parametrize("failures", [1, 4])
-def test_killed_while_searching(installation: Installation, inspector: StoreInspector, failures: int) -> None:
+def test_killed_while_searching(
+    installation: Installation, inspector: StoreInspector, fork_server: ForkServer, tmp_path: Path, failures: int
+) -> None:
     """The real command, killed by SIGKILL in the middle of a search, and typed again."""
     crowd = make_crowd(inspector, 200)
     batch = installation.plan(crowd.csv)
-    command = [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid, "--confirm", batch.plan_digest]
-    environment = {**os.environ, **installation.calltrack.environment(installation.home)}
+    cli = CliRunner(tmp_path, installation.calltrack.environment(installation.home), fork_server)
+    command = ["erase", batch.uid, "--confirm", batch.plan_digest]
 
     def so_far() -> bool:
         with reading(installation.workspace.ledger) as connection:
             return (connection.scalar(sa.select(sa.func.max(tables.bisection.c.failures))) or 0) >= failures
 
     with poisoned(inspector, [crowd.ids[77]]):
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-            wait_until(so_far, 60)
-            first.kill()
-        assert first.returncode == -signal.SIGKILL
-        again = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
-        assert again.returncode == 1, again.stderr.decode()
+        first = cli.start(*command)
+        wait_until(so_far)
+        first.kill()
+        assert first.wait() == -signal.SIGKILL
+        again = cli.run(*command)
+        assert again.code == 1, again.output
         assert installation.outcomes(batch) == {"erased": 199, "failed": 1}
         assert crowd.messages(inspector) == [crowd.ids[77]]
         assert sorted(map(tuple, installation.events(batch))) == [("accepted",), *[("accepted", "erased")] * 199]

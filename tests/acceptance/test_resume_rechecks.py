@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import yaml
+from tests.support.cli import CliRunner
+from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import FaultyConnector
+from tests.support.fork_server import ForkServer
 from tests.support.installation import Installation
 from tests.support.people import make_holder
 from tests.support.store_inspector import StoreInspector
@@ -43,10 +43,10 @@ def without_backups(installation: Installation) -> Workspace:
 
 
 def changed_map(installation: Installation, change: Callable[[dict[str, Any]], None]) -> Settings:
-    document = yaml.safe_load(installation.settings.data_map.read_text(encoding="utf-8"))
+    document = document_of(installation.settings.data_map)
     change(document)
     path = installation.home / "changed.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    write_document(path, document)
     return installation.settings.model_copy(update={"data_map": path})
 
 
@@ -111,20 +111,17 @@ def test_an_old_plan_is_not_carried_out(installation: Installation, inspector: S
     assert ann.left(inspector) == had
 
 
-def test_a_cancelled_batch_ends_with_a_complaint(installation: Installation, inspector: StoreInspector) -> None:
+def test_a_cancelled_batch_ends_with_a_complaint(
+    installation: Installation, inspector: StoreInspector, fork_server: ForkServer, tmp_path: Path
+) -> None:
     batch = installation.plan(make_holder(inspector).csv)
     with installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(created_at="2020-01-01T00:00:00Z"))
     assert batch_states.forget_stale_plans(installation.workspace) == 1
-    done = subprocess.run(
-        [sys.executable, "-m", "expunge_orchestrator.cli", "erase", batch.uid],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **installation.calltrack.environment(installation.home)},
-    )
-    assert done.returncode == 2
-    assert "cancelled" in done.stderr
+    cli = CliRunner(tmp_path, installation.calltrack.environment(installation.home), fork_server)
+    done = cli.run("erase", batch.uid)
+    assert done.code == 2
+    assert "cancelled" in done.err
 
 
 def test_a_map_that_points_elsewhere_makes_no_copy_gone(installation: Installation) -> None:

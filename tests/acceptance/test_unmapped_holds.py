@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
 from tests.support.holds import GROUND, due, key, lift, place
 from tests.support.installation import Installation
 from tests.support.people import make_holder
@@ -24,7 +24,7 @@ from expunge_orchestrator.errors import FindingsError
 
 @pytest.fixture(scope="module")
 def cli(
-    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: subprocess.Popen[str]
+    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer
 ) -> CliRunner:
     environment = {**module_installation.calltrack.environment(module_installation.home), "EXPUNGE_ACTOR": "counsel"}
     return CliRunner(tmp_path_factory.mktemp("cli"), environment, fork_server)

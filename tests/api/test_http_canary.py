@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.support.api_process import Answer, ApiProcess, served
 from tests.support.canary_values import Flock, files_below
+from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 from tests.support.notifications import Receiver
 from tests.support.opendsr import DOMAIN, certificate_in
@@ -83,7 +84,7 @@ def _children(pid: int) -> Iterator[int]:
 
 
 @pytest.fixture
-def eaves(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> Iterator[Eaves]:
+def eaves(calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path, receiver: Receiver) -> Iterator[Eaves]:
     """A server with everything that it can have: webhooks, letters, OpenDSR."""
     secret = secrets.token_bytes(24)
     opendsr = certificate_in(tmp_path)
@@ -91,6 +92,7 @@ def eaves(calltrack: CompanyStack, tmp_path: Path, receiver: Receiver) -> Iterat
     letters.mkdir()
     with served(
         calltrack,
+        fork_server,
         tmp_path / "home",
         TICK="PT0.1S",
         LETTERS=str(letters),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.support.api_process import PATIENT, Answer, ApiProcess, read, served
 from tests.support.chaos.ledger_backends import FILE as LEDGER
+from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 
@@ -28,11 +29,14 @@ _NOBODY = count(10**8)
 
 
 @contextmanager
-def opened(calltrack: CompanyStack, home: Path, calls: int, unknown: int) -> Iterator[ApiProcess]:
+def opened(
+    calltrack: CompanyStack, fork_server: ForkServer, home: Path, calls: int, unknown: int
+) -> Iterator[ApiProcess]:
     """A server with these limits of calls in a minute."""
     opendsr = certificate_in(home)
     with served(
         calltrack,
+        fork_server,
         home,
         CALLS_PER_MINUTE=str(calls),
         CALLS_PER_MINUTE_UNKNOWN=str(unknown),
@@ -50,15 +54,19 @@ def opened(calltrack: CompanyStack, home: Path, calls: int, unknown: int) -> Ite
 
 
 @pytest.fixture(scope="module")
-def server(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
-    with opened(calltrack, tmp_path_factory.mktemp("served"), ENOUGH, ENOUGH) as made:
+def server(
+    calltrack: CompanyStack, fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiProcess]:
+    with opened(calltrack, fork_server, tmp_path_factory.mktemp("served"), ENOUGH, ENOUGH) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def strict(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+def strict(
+    calltrack: CompanyStack, fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiProcess]:
     """One of its own: a limit that was met holds for a minute, for whatever comes from here."""
-    with opened(calltrack, tmp_path_factory.mktemp("strict"), CALLS, UNKNOWN) as made:
+    with opened(calltrack, fork_server, tmp_path_factory.mktemp("strict"), CALLS, UNKNOWN) as made:
         yield made
 
 
@@ -472,17 +480,19 @@ def test_odd_headers(server: ApiProcess) -> None:
         assert answer.status in {400, 401, 422}, name
 
 
-def test_it_ends_when_it_is_told_to(server: ApiProcess, calltrack: CompanyStack, tmp_path: Path) -> None:
+def test_it_ends_when_it_is_told_to(
+    server: ApiProcess, calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Also while somebody trickles."""
-    with served(calltrack, tmp_path, CALL_TIMEOUT="PT2S") as made, made.connected() as connection:
+    with served(calltrack, fork_server, tmp_path, CALL_TIMEOUT="PT2S") as made, made.connected() as connection:
         connection.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         assert made.call("GET", "/readyz").status == 200
         assert made.end() == 0
 
 
-def test_it_ends_while_a_batch_is_watched(calltrack: CompanyStack, tmp_path: Path) -> None:
+def test_it_ends_while_a_batch_is_watched(calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path) -> None:
     """Nobody works on the batch: it would be watched for five minutes. Two watch, and one of them does not read."""
-    with served(calltrack, tmp_path, "--no-worker") as made:
+    with served(calltrack, fork_server, tmp_path, "--no-worker") as made:
         operator, uid = made.key("operator"), begun(made, calltrack)
         with made.connected() as reads, made.connected() as silent:
             for one in (reads, silent):
@@ -497,13 +507,15 @@ def test_it_ends_while_a_batch_is_watched(calltrack: CompanyStack, tmp_path: Pat
         assert "Traceback" not in made.log.read_text()
 
 
-def test_it_ends_while_a_call_takes_longer_than_it_waits(calltrack: CompanyStack, tmp_path: Path) -> None:
+def test_it_ends_while_a_call_takes_longer_than_it_waits(
+    calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """A call may take a minute here; who is in the middle of one is told to come again, and nothing is logged of it.
 
     Two others read nothing of what they asked for.
     """
     with (
-        served(calltrack, tmp_path, CALL_TIMEOUT="PT60S") as made,
+        served(calltrack, fork_server, tmp_path, CALL_TIMEOUT="PT60S") as made,
         made.connected() as connection,
         unread(made),
         unread(made, "Connection: close\r\n"),

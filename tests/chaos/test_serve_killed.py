@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -22,6 +20,7 @@ from tests.support.api_process import ApiProcess, api_environment
 from tests.support.chaos import ledger_summary
 from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import KILLED, Chaos
+from tests.support.fork_server import ForkServer
 
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
@@ -113,7 +112,7 @@ class Axe:
             self.fall()
 
 
-def founded(chaos: Chaos, home: Path) -> ApiProcess:
+def founded(chaos: Chaos, fork_server: ForkServer, home: Path) -> ApiProcess:
     """An installation in the world as it was, and its server, which is not started."""
     settings = chaos.world.settings(home)
     initialise(settings, load_map(settings, installed()).operator, now())
@@ -130,10 +129,9 @@ def founded(chaos: Chaos, home: Path) -> ApiProcess:
         **chaos.world.environment(home),
         **api_environment(home, app, idp),
         "EXPUNGE_API__TICK": "PT0.1S",
-        "PYTHONPATH": os.pathsep.join(sys.path),
     }
     (port,) = free_ports(1)
-    return ApiProcess(home, environment, port, home / "serve.log", app, idp, {"operator": secret})
+    return ApiProcess(home, environment, port, home / "serve.log", app, idp, fork_server, {"operator": secret})
 
 
 def wishes(chaos: Chaos, source: random.Random) -> tuple[list[Wish], Erased]:
@@ -217,13 +215,13 @@ def callers_again(server: ApiProcess, wish: Wish, callers: Callers) -> str | Non
     return None
 
 
-def test_killed_server_keeps_what_it_answered(chaos: Chaos, choice: Choice) -> None:
+def test_killed_server_keeps_what_it_answered(chaos: Chaos, choice: Choice, fork_server: ForkServer) -> None:
     wrong: list[str] = []
     for turn in range(3 if choice.sample is None else 1):
         source = random.Random(f"{choice.seed} {turn}")
         chaos.fresh(chaos.scenes[0].start)
         before = chaos.world.snapshot()
-        server = founded(chaos, chaos.new_home())
+        server = founded(chaos, fork_server, chaos.new_home())
         asked, erased = wishes(chaos, source)
         found = one_turn(server, asked, source, 4 if choice.sample is None else 2)
         found += map(str, check(before, chaos.world.snapshot(), erased))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.api import APP, AUDIENCE, STAFF, TokenSigner, bearer
+from tests.support.fork_server import APPEND, IN, ForkedCommand, ForkServer
 from tests.support.installation import CompanyStack, fresh_installation
 
 from expunge_orchestrator.auth import api_keys
@@ -58,21 +56,19 @@ class ApiProcess:
     log: Path
     app: TokenSigner
     idp: TokenSigner
+    fork_server: ForkServer
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkedCommand | None = None
     options: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "expunge_orchestrator.cli", "serve", "--port", str(self.port), *self.options],
-                env=dict(self.environment),
-                cwd=self.home.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.process = self.fork_server.start(
+            ["serve", "--port", str(self.port), *self.options],
+            directory=self.home.parent,
+            environment=self.environment,
+            streams=[("/dev/null", IN), (self.log, APPEND), (self.log, APPEND)],
+        )
         deadline = time.monotonic() + PATIENT
         while True:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
@@ -169,7 +165,9 @@ def api_environment(home: Path, app: TokenSigner, idp: TokenSigner) -> dict[str,
 
 
 @contextmanager
-def served(calltrack: CompanyStack, directory: Path, *options: str, **settings: str) -> Iterator[ApiProcess]:
+def served(
+    calltrack: CompanyStack, fork_server: ForkServer, directory: Path, *options: str, **settings: str
+) -> Iterator[ApiProcess]:
     """A fresh installation and its server; `settings` are names of `EXPUNGE_API__…` and values."""
     directory.mkdir(parents=True, exist_ok=True)
     app, idp = TokenSigner(APP), TokenSigner(STAFF)
@@ -186,10 +184,9 @@ def served(calltrack: CompanyStack, directory: Path, *options: str, **settings: 
         **api_environment(directory, app, idp),
         **{f"EXPUNGE_API__{name}": value for name, value in settings.items()},
         "EXPUNGE_SETTLING": "PT0S",
-        "PYTHONPATH": os.pathsep.join(sys.path),
     }
     (port,) = free_ports(1)
-    made = ApiProcess(home, environment, port, directory / "serve.log", app, idp, keys, options=options)
+    made = ApiProcess(home, environment, port, directory / "serve.log", app, idp, fork_server, keys, options=options)
     made.start()
     try:
         yield made

@@ -1,48 +1,202 @@
 """A process that has everything imported and forks one for each command: importing takes longer than a command.
 
-Reads one job a line: {"arguments": [...], "environment": {...}, "directory": "...", "files": [stdin, stdout, stderr]};
-answers with one exit code a line. Every command has its own process, streams, environment and working directory.
+`ForkServer` is a test's end of it. Run as a program, this file is the other end: it reads one job a line from standard
+input and forks a supervisor for it, which forks the command and writes two lines to the job's FIFO: the command's
+process id, and its exit code. Every command has its own process, streams, environment and working directory.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import signal
+import subprocess
 import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from select import select
 from typing import Any, NoReturn
 
-from expunge_config.datamap import load
-from expunge_connectors.registry import installed
-from expunge_orchestrator.cli import run
-from expunge_orchestrator.cli.app import VERBS, build
+import pytest
 
-EXAMPLE = files("expunge_config.examples.calltrack") / "datamap.yaml"
+IN, OUT, APPEND = os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
-def main() -> None:
+@dataclass(slots=True)
+class ForkedCommand:
+    """A command that runs, or ran, in a process of its own.
+
+    Attributes:
+        returncode: As of `subprocess.Popen`; None while it was not waited for, or runs.
+    """
+
+    pid: int
+    _answers: int
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        if self.returncode is None and select([self._answers], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float = 120) -> int:
+        """Wait for its end; its exit code, negative for a signal.
+
+        Raises:
+            TimeoutError: It runs longer than so many seconds.
+        """
+        if self.returncode is None:
+            if not select([self._answers], [], [], timeout)[0]:
+                raise TimeoutError(f"the command runs longer than {timeout} s")
+            self.returncode = int(os.read(self._answers, 64))
+            os.close(self._answers)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Signal it; a no-op for one that has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class ForkServer:
+    """Starts commands of Expunge. Safe for any number of threads."""
+
+    process: subprocess.Popen[str]
+    directory: Path
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _started: int = 0
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        streams: Sequence[tuple[Path | str, int]],
+        code: str = "",
+    ) -> ForkedCommand:
+        """Start one command.
+
+        Args:
+            arguments: Of `expunge`.
+            directory: It works in.
+            environment: All of it.
+            streams: Its three standard streams: a file, and `IN`, `OUT` or `APPEND`.
+            code: Python that runs in the process before the command, to break something on purpose.
+        """
+        assert self.process.stdin is not None
+        with self._lock:
+            self._started += 1
+            fifo = self.directory / f"answers-{self._started}"
+            os.mkfifo(fifo)
+            job = {
+                "arguments": list(arguments),
+                "directory": str(directory),
+                "environment": dict(environment),
+                "streams": [(str(path), mode) for path, mode in streams],
+                "code": code,
+                "answers": str(fifo),
+            }
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+            answers = os.open(fifo, os.O_RDONLY)  # as soon as the supervisor is there
+        fifo.unlink()
+        return ForkedCommand(int(_line(answers)), answers)
+
+
+@contextmanager
+def start_fork_server(options: Mapping[str, str] | None = None) -> Iterator[ForkServer]:
+    """Run one for the `with` block; options are variables that Python reads when it starts."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(options or {})}
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fork-server-")))
+        process = stack.enter_context(
+            subprocess.Popen([sys.executable, __file__], env=environment, stdin=subprocess.PIPE, text=True)
+        )
+        yield ForkServer(process, directory)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """What commands are forked from: it knows no installation, so that one serves all."""
+    with start_fork_server() as made:
+        yield made
+
+
+def _line(descriptor: int) -> bytes:
+    """One line, read by single bytes: what follows is read when it is waited for."""
+    read = b""
+    while not read.endswith(b"\n"):
+        one = os.read(descriptor, 1)
+        assert one, "the supervisor of a command ended"
+        read += one
+    return read
+
+
+def serve() -> None:
+    """Import everything, then fork for every line."""
+    import boto3.s3.inject  # noqa: F401, PLC0415 - it comes with the first client
+
+    from expunge_config.datamap import load  # noqa: PLC0415 - the tests' end of this module imports none of it
+    from expunge_connectors.registry import installed  # noqa: PLC0415
+    from expunge_orchestrator.cli.app import VERBS, build  # noqa: PLC0415
+
     build([verb for verb in VERBS if verb != "demo"])
     registry = installed()
     # A map brings what commands import only when they need it: its connectors, and the calendars of all countries.
-    load(Path(str(EXAMPLE)), registry.store_specs, registry.backup_specs)
+    example = files("expunge_config.examples.calltrack") / "datamap.yaml"
+    load(Path(str(example)), registry.store_specs, registry.backup_specs)
+
+    gc.collect()
+    gc.freeze()  # or a collection in a child copies every page of this process
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are nobody's to wait for
     for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            become(json.loads(line))
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
-        sys.stdout.flush()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            supervise(json.loads(line))
+
+
+def supervise(job: dict[str, Any]) -> NoReturn:
+    """Fork the command, and say what it is and how it ended."""
+    answers = os.open(job["answers"], os.O_WRONLY)
+    child = os.fork()
+    if child == 0:
+        os.close(answers)
+        become(job)
+    os.write(answers, f"{child}\n".encode())
+    os.write(answers, f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n".encode())
+    os._exit(0)
 
 
 def become(job: dict[str, Any]) -> NoReturn:
-    for number, (path, mode) in enumerate(zip(job["files"], (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY), strict=True)):
-        os.dup2(os.open(path, mode), number)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the old one read jobs
-    os.chdir(job["directory"])
-    os.environ.clear()
-    os.environ.update(job["environment"])
+    """Be the command."""
     code = 1  # what Python itself would end with
     try:
+        for number, (path, mode) in enumerate(job["streams"]):
+            os.dup2(os.open(path, mode, 0o600), number)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the old one read jobs
+        os.chdir(job["directory"])
+        os.environ.clear()
+        os.environ.update(job["environment"])
+        time.tzset()
+        exec(job["code"])
+        from expunge_orchestrator.cli import run  # noqa: PLC0415 - as above
+
         code = run(job["arguments"])
     finally:
         sys.stdout.flush()
@@ -50,4 +204,5 @@ def become(job: dict[str, Any]) -> NoReturn:
         os._exit(code)
 
 
-main()
+if __name__ == "__main__":
+    serve()
