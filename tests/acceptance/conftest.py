@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.support.cli import start_fork_server
-from tests.support.installation import CompanyStack, Installation, calltrack, fresh_installation, installation
+from tests.support.installation import (
+    CompanyStack,
+    Installation,
+    calltrack,
+    fresh_inspections,
+    fresh_installation,
+    installation,
+    ledger_template,
+    postgres_ledger,
+)
 from tests.support.store_inspector import inspector
 
-__all__ = ["calltrack", "inspector", "installation", "module_installation"]
-
-
-@pytest.fixture(scope="session")
-def fork_server() -> Iterator[subprocess.Popen[str]]:
-    """What the command line is forked from: it knows no installation, so that one serves all."""
-    with start_fork_server() as made:
-        yield made
+__all__ = [
+    "calltrack",
+    "fresh_inspections",
+    "inspector",
+    "installation",
+    "ledger_template",
+    "module_installation",
+    "postgres_ledger",
+]
 
 
 @pytest.fixture(scope="module")

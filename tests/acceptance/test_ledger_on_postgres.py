@@ -30,10 +30,9 @@ from expunge_orchestrator.ledger.runner_lock import runner_lock
 
 
 @pytest.fixture
-def elsewhere(calltrack: CompanyStack, database: str, tmp_path: Path) -> Iterator[Installation]:
-    url = database.replace("postgresql://", "postgresql+psycopg://", 1)
+def elsewhere(calltrack: CompanyStack, postgres_ledger: SecretStr, tmp_path: Path) -> Iterator[Installation]:
     installation = Installation(
-        calltrack, tmp_path / "expunge", calltrack.settings(tmp_path / "expunge", ledger_url=SecretStr(url))
+        calltrack, tmp_path / "expunge", calltrack.settings(tmp_path / "expunge", ledger_url=postgres_ledger)
     )
     installation.found()
     yield installation

@@ -31,10 +31,9 @@ from expunge_orchestrator.ledger.database import reading
 
 
 @pytest.fixture
-def fleet(calltrack: CompanyStack, database: str, tmp_path: Path) -> Iterator[Installation]:
+def fleet(calltrack: CompanyStack, postgres_ledger: SecretStr, tmp_path: Path) -> Iterator[Installation]:
     """An installation whose ledger is on Postgres: two transactions can be open there at once."""
-    url = database.replace("postgresql://", "postgresql+psycopg://", 1)
-    with fresh_installation(calltrack, tmp_path / "expunge", ledger_url=SecretStr(url)) as installation:
+    with fresh_installation(calltrack, tmp_path / "expunge", ledger_url=postgres_ledger) as installation:
         yield installation
 
 

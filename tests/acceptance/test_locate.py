@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from tests.support.canary_values import Flock
 from tests.support.cancellation import ended_half_way
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.fork_server import ForkServer
 from tests.support.installation import Installation
 from tests.support.locate import located, records, the_one
 from tests.support.outages import SERVERS, rename, server_of
@@ -313,6 +313,7 @@ def test_a_store_that_says_nothing_of_a_collection_is_an_error(
         located(module_installation, ann.csv, ann.controller, silent)
 
 
+@pytest.mark.usefixtures("fresh_inspections")
 def test_findings_block(module_installation: Installation, inspector: StoreInspector) -> None:
     rename(inspector, "messages", "messages_away")
     try:
@@ -335,7 +336,7 @@ def test_a_list_that_is_too_long(module_installation: Installation) -> None:
 
 @pytest.fixture(scope="module")
 def cli(
-    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: subprocess.Popen[str]
+    module_installation: Installation, tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer
 ) -> CliRunner:
     assert module_installation.workspace
     return CliRunner(

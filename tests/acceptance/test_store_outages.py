@@ -30,6 +30,7 @@ from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
 from expunge_orchestrator.ledger.batches import Batch, BatchState
 
+pytestmark = pytest.mark.usefixtures("fresh_inspections")
 DONE = {"erased", "partially-erased"}
 
 

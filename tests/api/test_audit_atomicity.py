@@ -209,10 +209,13 @@ def test_a_void_plan_is_replaced_and_cannot_be_begun(
 
 
 def test_all_of_it_with_the_ledger_on_postgres(
-    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    calltrack: CompanyStack,
+    inspector: StoreInspector,
+    tmp_path: Path,
+    postgres_ledger: SecretStr,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url = SecretStr(database.replace("postgresql://", "postgresql+psycopg://", 1))
-    with open_api(calltrack, tmp_path, ledger_url=url) as api:
+    with open_api(calltrack, tmp_path, ledger_url=postgres_ledger) as api:
         test_started_paused_resumed_cancelled(api, inspector)
         test_what_failed_is_taken_up(api, inspector)
         test_what_a_store_refused_is_ended(api, inspector)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
-from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 from tests.support.api import GRACE, ApiHarness, once, open_api
 from tests.support.concurrent_calls import T, at_once, posting
@@ -24,7 +23,6 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.execution import batch_states
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
@@ -54,16 +52,9 @@ class Planned:
 def api(request: pytest.FixtureRequest, calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
     more: dict[str, Any] = {}
     if request.param == "postgres":
-        url = str(request.getfixturevalue("database"))
-        more = {"ledger_url": SecretStr(url.replace("postgresql://", "postgresql+psycopg://", 1))}
+        more = {"ledger_url": request.getfixturevalue("postgres_ledger")}
     with open_api(calltrack, tmp_path, **more) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def servers(calltrack: CompanyStack) -> Endpoints:
-    """The company's Postgres holds the ledger too: one set of servers is enough."""
-    return calltrack.stack.endpoints
 
 
 def rows(api: ApiHarness, *where: sa.ColumnElement[bool]) -> int:

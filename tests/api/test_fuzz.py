@@ -21,24 +21,21 @@ from typing import Any
 
 import pytest
 import schemathesis
-import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
-from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 from tests.support.api import open_api
 from tests.support.api_fixtures import CANARY, Recipe, Stock
 from tests.support.api_permissions import EVERYBODY, MAY, ROLES, Cells
+from tests.support.data_map_text import document_of, write_document
 from tests.support.installation import CompanyStack
 from tests.support.leak_detector import PHONE, Watch
 from tests.support.opendsr import certificate_in
 from tests.support.store_inspector import StoreInspector
 from tests.support.valid_calls import ready
-
-from expunge_orchestrator.dev_servers import Endpoints
 
 CALLS = int(os.environ.get("EXPUNGE_FUZZ_CALLS", "500"))
 SEED = int(os.environ.get("EXPUNGE_FUZZ_SEED", "1"))
@@ -82,12 +79,6 @@ def kept() -> Iterator[Kept]:
     ours.setLevel(before)
 
 
-@pytest.fixture(scope="session")
-def servers(calltrack: CompanyStack) -> Endpoints:
-    """The company's Postgres holds the ledger too."""
-    return calltrack.stack.endpoints
-
-
 @pytest.fixture(params=["key on SQLite", "token on Postgres"])
 def kind(request: pytest.FixtureRequest) -> str:
     """How staff and controllers show who they are, and what keeps the ledger."""
@@ -100,11 +91,10 @@ def cells(kind: str, request: pytest.FixtureRequest, calltrack: CompanyStack, tm
     limits = {f"calls_per_minute{of}": 10**7 for of in ("", "_unknown", "_public")}
     more: dict[str, Any] = {"api": {"opendsr": certificate_in(tmp_path), **limits}}
     if "Postgres" in kind:
-        url = str(request.getfixturevalue("database"))
-        more["ledger_url"] = SecretStr(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    document = yaml.safe_load(calltrack.settings(tmp_path).data_map.read_text(encoding="utf-8"))
+        more["ledger_url"] = request.getfixturevalue("postgres_ledger")
+    document = document_of(calltrack.settings(tmp_path).data_map)
     limited = tmp_path / "limited.yaml"
-    limited.write_text(yaml.safe_dump({**document, "limits": {"people": 1}}, sort_keys=False), encoding="utf-8")
+    write_document(limited, {**document, "limits": {"people": 1}})
     with open_api(calltrack, tmp_path, data_map=limited, **more) as api:
         yield Cells(api)
 

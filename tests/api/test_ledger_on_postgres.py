@@ -13,10 +13,11 @@ from tests.support.notifications import Receiver, deliver, hook, rows
 from expunge_orchestrator.auth.principals import Role
 
 
-def test_from_acceptance_to_closing(calltrack: CompanyStack, tmp_path: Path, database: str, receiver: Receiver) -> None:
-    url = SecretStr(database.replace("postgresql://", "postgresql+psycopg://", 1))
+def test_from_acceptance_to_closing(
+    calltrack: CompanyStack, tmp_path: Path, postgres_ledger: SecretStr, receiver: Receiver
+) -> None:
     settings = {"webhooks": {"app": hook(receiver.url)}}
-    with open_api(calltrack, tmp_path, api=settings, ledger_url=url) as api:
+    with open_api(calltrack, tmp_path, api=settings, ledger_url=postgres_ledger) as api:
         client, key = calltrack.company.clients[0].id, api.key(Role.OPERATOR)
         wish = {
             "controller": f"client:{client}",

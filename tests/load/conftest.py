@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.installation import calltrack
+from tests.support.installation import calltrack, fresh_inspections
 from tests.support.store_inspector import inspector
 
-__all__ = ["calltrack", "inspector"]
+__all__ = ["calltrack", "fresh_inspections", "inspector"]

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from tests.support.host_state import in_memory
+from tests.support.inspections import HOLDS, SharedInspectionCache, SharedInspections
+from tests.support.servers import fresh_database
 
 from expunge_config.examples.calltrack import Company
 from expunge_config.settings import Settings
@@ -46,6 +49,7 @@ class CompanyStack:
     company: Company
     loaded: loader.Loaded
     registry: Registry = field(default_factory=installed)
+    inspections: SharedInspections = field(default_factory=SharedInspections)
     _taken: int = 0
     _blank_ledger: bytes = b""
 
@@ -67,7 +71,7 @@ class CompanyStack:
             "data_map": Path(values["DATA_MAP"]),
             "stores": stores,
             "settling": timedelta(0),
-            "inspection_holds": timedelta(0),
+            "inspection_holds": HOLDS,
             "retry_pause": timedelta(milliseconds=20),
             "max_attempts": 3,
         }
@@ -98,10 +102,39 @@ class CompanyStack:
 
 
 @pytest.fixture(scope="session")
-def calltrack() -> Iterator[CompanyStack]:
+def calltrack(pytestconfig: pytest.Config) -> Iterator[CompanyStack]:
     """One loaded company for the session."""
     with build_company_stack(people=600) as made:
+        made.inspections.fresh = pytestconfig.getoption("--fresh-inspections")
         yield made
+
+
+@pytest.fixture(scope="session")
+def ledger_template(calltrack: CompanyStack) -> Iterator[str]:
+    """The name of a database with an empty ledger, to be copied: migrating one takes longer than most tests."""
+    with fresh_database(calltrack.stack.endpoints.postgres_url) as url:
+        open_ledger(for_sqlalchemy(url)).dispose()
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def postgres_ledger(calltrack: CompanyStack, ledger_template: str) -> Iterator[SecretStr]:
+    """The setting `ledger_url` of a fresh ledger on Postgres."""
+    with fresh_database(calltrack.stack.endpoints.postgres_url, ledger_template) as url:
+        yield SecretStr(for_sqlalchemy(url))
+
+
+def for_sqlalchemy(url: str) -> str:
+    """A database's URL as SQLAlchemy wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@pytest.fixture
+def fresh_inspections(calltrack: CompanyStack) -> Iterator[None]:
+    """Every step of this test that inspects the stores looks, instead of taking over what an earlier test saw."""
+    before, calltrack.inspections.fresh = calltrack.inspections.fresh, True
+    yield
+    calltrack.inspections.fresh = before
 
 
 @contextmanager
@@ -126,7 +159,12 @@ class Installation:
     def workspace(self) -> Workspace:
         """The open workspace."""
         if self._workspace is None:
-            self._workspace = self._stack.enter_context(opened(self.settings, self.calltrack.registry))
+            fresh = self._stack.enter_context(opened(self.settings, self.calltrack.registry))
+            stores = {name: frozenset(options.items()) for name, options in self.settings.stores.items()}
+            shared = SharedInspectionCache(
+                shared=self.calltrack.inspections, key=(fresh.map_digest, frozenset(stores.items()))
+            )
+            self._workspace = replace(fresh, inspection=shared)
         return self._workspace
 
     def found(self) -> None:

@@ -1,0 +1,103 @@
+"""Inspections shared by the installations of a session: one takes as long as erasing a person.
+
+Most tests change nothing that an inspection looks at. Those that do ask for the fixture `fresh_inspections`;
+`pytest --fresh-inspections` makes every test look each time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tests.support.faulty_connector import FaultyConnector
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupConnector, StoreConnector
+from expunge_connectors.postgres import PostgresStore
+from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
+from expunge_orchestrator.data_map_check import InspectionCache
+
+HOLDS = timedelta(hours=1)
+LOOKED_AT = ("inspect", "needed_by")
+
+
+@dataclass(slots=True)
+class Inspected:
+    """An inspection that found no error, and how the tables of each Postgres store were built then."""
+
+    at: float
+    tables: Mapping[str, Fingerprint]
+
+
+@dataclass(slots=True)
+class SharedInspections:
+    """What was inspected in this session.
+
+    Attributes:
+        fresh: Share nothing: look each time.
+        last: By data map and connection settings.
+    """
+
+    fresh: bool = False
+    last: dict[Hashable, Inspected] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SharedInspectionCache(InspectionCache):
+    """The cache of one workspace, which takes over what another workspace of the session saw.
+
+    What a connector notes of an inspection comes along, and is held against the database first: a test that altered
+    tables and built them again leaves others than those that were looked at.
+    """
+
+    shared: SharedInspections = field(default_factory=SharedInspections)
+    key: Hashable = None
+
+    def refuse_errors(
+        self,
+        data_map: DataMap,
+        stores: Mapping[str, StoreConnector],
+        backups: Mapping[str, BackupConnector],
+        holds: timedelta,
+        at_once: int,
+    ) -> None:
+        """As its base class; a connector of which a test replaced other verbs is looked at as the one behind it."""
+        behind = {name: _behind(one) for name, one in stores.items()}
+        plain = all(not isinstance(one, FaultyConnector) for one in behind.values())
+        if self.shared.fresh:
+            holds = timedelta(0)
+        elif plain and not self._of:
+            self._take_over(data_map, behind, backups, holds)
+        before = self._at
+        InspectionCache.refuse_errors(self, data_map, behind, backups, holds, at_once)
+        if plain and self._at != before:
+            self.shared.last[self.key] = Inspected(self._at, {one.name: seen for one, seen in _noted(behind)})
+
+    def _take_over(
+        self,
+        data_map: DataMap,
+        stores: Mapping[str, StoreConnector],
+        backups: Mapping[str, BackupConnector],
+        holds: timedelta,
+    ) -> None:
+        known = self.shared.last.get(self.key)
+        if known is None or time.monotonic() - known.at >= holds.total_seconds():
+            return
+        found = [(one, known.tables[one.name]) for one in stores.values() if isinstance(one, PostgresStore)]
+        if any(one._call(tables.differences) for one, tables in found):
+            return
+        for one, tables in found:
+            one._inspected = tables
+        self._of, self._at = (data_map, *stores.values(), *backups.values()), known.at
+
+
+def _noted(stores: Mapping[str, StoreConnector]) -> list[tuple[PostgresStore, Fingerprint]]:
+    return [(one, one._inspected) for one in stores.values() if isinstance(one, PostgresStore) and one._inspected]
+
+
+def _behind(store: StoreConnector) -> StoreConnector:
+    while isinstance(store, FaultyConnector) and store._verbs.keys().isdisjoint(LOOKED_AT):
+        store = store._inner
+    return store
