@@ -117,7 +117,7 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCom
             )
             .values(cancelled_at=stamp(now()), changed_by=actor)
         ).rowcount
-        if marked and not cancellation.any_withdrawable(connection, batch.id):
+        if marked and not cancellation.any_withdrawable(connection, tables.chunk.c.batch_id == batch.id):
             raise _too_late(batch)
         if not marked and _replaced(connection, batch):
             raise UsageError(

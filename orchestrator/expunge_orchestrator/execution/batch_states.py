@@ -207,8 +207,7 @@ def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
     for batch_id in batch_ids:
         batch = connection.execute(_BATCH, {"of": batch_id}).one()
         if batch.cancelled_at is not None:
-            stopped = tables.chunk.c.state != ChunkState.RUNNING.value
-            cancellation.set_apart(connection, sa.and_(tables.chunk.c.batch_id == batch_id, stopped))
+            cancellation.set_batch_apart(connection, batch_id)
         elif batch.state in NOT_RUNNABLE:
             continue
         chunks, withdrawing = _chunks(connection, batch)
@@ -219,8 +218,8 @@ def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
         undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, chunks)
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
-        if batch.cancelled_at is not None and not withdrawing and not cancellation.any_withdrawn(connection, batch_id):
-            # It came for nobody.
+        withdrawn = withdrawing or ChunkState.CANCELLED in {one for one, _ in chunks}
+        if batch.cancelled_at is not None and not withdrawn:  # it came for nobody
             connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(cancelled_at=None))
         if undisclosed != batch.undisclosed or (next_clock is not None and next_clock != batch.settle_at):
             changed = {"undisclosed": undisclosed, "settle_at": next_clock or batch.settle_at}
@@ -231,8 +230,12 @@ def _chunks(connection: sa.Connection, batch: sa.Row[*tuple[Any, ...]]) -> tuple
     """What `derived` asks of a batch: its chunks, and whether people are still to be withdrawn."""
     concluding = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
     rows = connection.execute(_CHUNK_STATES, {"of": batch.id, "concluding": concluding})
-    withdrawing = batch.cancelled_at is not None and cancellation.any_withdrawable(connection, batch.id)
-    return {(ChunkState(row.state), bool(row.erasing)) for row in rows}, withdrawing
+    chunks = {(ChunkState(row.state), bool(row.erasing)) for row in rows}
+    if batch.cancelled_at is None:
+        return chunks, False
+    running = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state == ChunkState.RUNNING.value)
+    withdrawing = ChunkState.WITHDRAWING in {state for state, _ in chunks}
+    return chunks, withdrawing or cancellation.any_withdrawable(connection, running)
 
 
 def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collection[tuple[ChunkState, bool]]) -> bool:

@@ -27,18 +27,19 @@ WITHDRAWABLE = sa.and_(
 """People for whom no store was asked to erase, and of whom no end was stated."""
 
 
-def any_withdrawable(connection: sa.Connection, batch_id: int) -> bool:
-    """Whether a batch has people who can be withdrawn, or are being withdrawn."""
-    found = sa.select(tables.item.c.id).where(tables.item.c.batch_id == batch_id, WITHDRAWABLE)
-    return connection.execute(found.limit(1)).first() is not None
+_NOT_APART = [state.value for state in (ChunkState.PLANNED, ChunkState.READY, ChunkState.HELD, ChunkState.FAILED)]
+"""States of chunks in which withdrawable people may be, and no step runs."""
 
 
-def any_withdrawn(connection: sa.Connection, batch_id: int) -> bool:
-    """Whether somebody of a batch was withdrawn."""
-    found = sa.select(tables.item.c.id).where(
-        tables.item.c.batch_id == batch_id, tables.item.c.outcome == Result.CANCELLED.value
-    )
-    return connection.execute(found.limit(1)).first() is not None
+def any_withdrawable(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
+    """Whether these chunks have people who can be withdrawn."""
+    found = sa.select(tables.item.c.id).join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
+    return connection.execute(found.where(which, WITHDRAWABLE).limit(1)).first() is not None
+
+
+def set_batch_apart(connection: sa.Connection, batch_id: int) -> None:
+    """Let the withdrawable people of a cancelled batch be withdrawn, but for those in whose chunk a step is running."""
+    set_apart(connection, sa.and_(tables.chunk.c.batch_id == batch_id, tables.chunk.c.state.in_(_NOT_APART)))
 
 
 def set_apart(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
@@ -46,7 +47,7 @@ def set_apart(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
 
     Args:
         connection: In a transaction that writes.
-        which: A condition on chunks of cancelled batches. A step of another worker must not be running in them.
+        which: A condition on chunks of a cancelled batch. A step of another worker must not be running in them.
     """
     theirs = sa.select(tables.item.c.id).where(tables.item.c.chunk_id == tables.chunk.c.id, WITHDRAWABLE)
     rows = connection.execute(

@@ -60,7 +60,7 @@ class FailedPeople:
         """What becomes of the other failed people, in words."""
         told = []
         if number := _number(self.withdrawable):
-            told.append(f"Nothing was erased of {number}: `expunge cancel` withdraws them.")
+            told.append(f"Nothing was erased of {number}: `expunge retry` tries again, `expunge cancel` withdraws.")
         if number := _number(self.held):
             told.append(f"A hold is in force of {number}: lift it first (`expunge holds list`).")
         return told
