@@ -1,1 +1,24 @@
-"""The HTTP API: `expunge serve`. Who may do what: ADR 12; what a request is: ADR 11; how it is called: docs/api.md."""
+"""The HTTP API: `expunge serve`. Who may do what: ADR 12; what a request is: ADR 11; how it is called: docs/api.md.
+
+app                    build the FastAPI application
+state                  what every call works with
+routes/                a router for each resource
+schemas/               request and response bodies
+opendsr/               OpenDSR 2.0
+call_context           authenticate, authorise, open transactions for one call
+request_responses      create erasure requests and answer them
+receipt_responses      receipts and openings as responses
+identifiers            identifiers in bodies, normalised
+idempotency_key        the header Idempotency-Key
+query_parameters       unknown query parameters are refused
+pagination             opaque cursors of lists
+problems               RFC 9457 problem details
+rate_limit             limits per actor, address and kind of guess
+middleware             size, time and access log around every call
+slow_client_protocol   close connections that neither send nor read
+write_queue            group commit: calls share one ledger transaction
+event_stream           server-sent events of a batch
+background_worker      what comes due, beside the calls
+openapi                the OpenAPI document
+metrics                Prometheus
+"""

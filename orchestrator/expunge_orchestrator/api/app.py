@@ -17,8 +17,8 @@ from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.state import AppState
 
 
-def build(office: AppState) -> FastAPI:
-    """The application of an office. Nothing is contacted."""
+def build(state: AppState) -> FastAPI:
+    """The application over this state. Nothing is contacted."""
     app = FastAPI(
         title="Expunge",
         version=version("expunge"),
@@ -33,17 +33,17 @@ def build(office: AppState) -> FastAPI:
         redirect_slashes=False,  # to an address that the caller's Host header names, query included
     )
     metrics = Metrics()
-    settings = office.workspace.settings.api
-    app.state.office = office
+    settings = state.workspace.settings.api
+    app.state.shared = state
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
-    app.state.limiter = limiter = RateLimiter(settings, office.workspace.keys.lookup)
+    app.state.limiter = limiter = RateLimiter(settings, state.workspace.keys.lookup)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=openapi.PROBLEMS if router.prefix else None)
     if settings.opendsr is not None:
         controllers = opendsr.build(settings.opendsr)
-        controllers.state.office, controllers.state.limiter = office, limiter
+        controllers.state.shared, controllers.state.limiter = state, limiter
         app.mount(opendsr.PATH, controllers)
     app.add_middleware(Guard, settings=settings, metrics=metrics, limiter=limiter)
     openapi.describe(app)

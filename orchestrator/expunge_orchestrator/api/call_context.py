@@ -1,4 +1,4 @@
-"""Calls: who makes one, whether they may, and the transactions in which it reads and writes."""
+"""Call context: who makes a call, whether they may, and the transactions in which it reads and writes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CallContext:
         digest: Of what it asks for: method, path, key, body. A person's token is good for one of these.
     """
 
-    office: AppState
+    state: AppState
     principal: Principal
     operation: Operation
     at: datetime
@@ -59,7 +59,7 @@ class CallContext:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes; the token is used up in it. Refused, it is used up before that is told."""
-        with self.office.writer.transaction() as connection:
+        with self.state.writer.transaction() as connection:
             self._use(connection)
             yield connection
 
@@ -70,15 +70,15 @@ class CallContext:
             self._use(connection)
             return job(connection)
 
-        return self.office.writer.write(done)
+        return self.state.writer.write(done)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads. A token is used up before, in one of its own."""
         if self.principal.token is not None:
-            with self.office.writer.transaction() as connection:
+            with self.state.writer.transaction() as connection:
                 self._use(connection)
-        with reading(self.office.workspace.ledger) as connection:
+        with reading(self.state.workspace.ledger) as connection:
             yield connection
 
     def _use(self, connection: sa.Connection) -> None:
@@ -108,37 +108,37 @@ def requires(operation: Operation) -> Callable[..., Awaitable[CallContext]]:
 
     async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> CallContext:
         """The call of whoever the bearer credential names."""
-        office: AppState = request.app.state.office
+        state: AppState = request.app.state.shared
         limiter: RateLimiter = request.app.state.limiter
         address = request.client.host if request.client is not None else ""
         credential = request.headers.get("authorization")
-        at = office.clock()
+        at = state.clock()
         try:
-            principal = await _principal(office, credential, at)
+            principal = await _principal(state, credential, at)
         except NotAuthenticatedError:
             await limiter.count_guess(_kind_of(credential), address)
             raise
         request.state.actor = principal.actor
         await limiter.count_call(_counted(principal))
-        request.state.refused = _spending(office, principal, _digest(request, b""))
+        request.state.refused = _spending(state, principal, _digest(request, b""))
         if not is_allowed(principal, operation):
-            await run_in_threadpool(_refused, office, principal, operation, at)
+            await run_in_threadpool(_refused, state, principal, operation, at)
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
         # Only now: a list may be large, and strangers are not listened to for long.
         body = await request.body()
         digest = await _aside(body, _digest, request, body)
-        request.state.refused = _spending(office, principal, digest)
+        request.state.refused = _spending(state, principal, digest)
         if request.scope["route"].body_field is not None:  # a list is no JSON, and large
             # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
             await _aside(body, reject_duplicate_members, body)
-        return CallContext(office, principal, operation, at, digest)
+        return CallContext(state, principal, operation, at, digest)
 
     return dependency
 
 
-def _spending(office: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:
+def _spending(state: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:
     """What is done before a call is answered with a refusal: its token is used up, as by a call that is granted.
 
     What the call wrote was rolled back, and the use of its token with it.
@@ -148,7 +148,7 @@ def _spending(office: AppState, principal: Principal, digest: bytes) -> Callable
         if principal.token is not None:
             with (
                 suppress(NotAuthenticatedError),
-                office.writer.transaction() as connection,
+                state.writer.transaction() as connection,
             ):  # used up by another call before
                 token_replay.consume(connection, principal.token, digest)
 
@@ -207,12 +207,12 @@ def _counted(principal: Principal) -> str:
     return json.dumps([principal.actor, identifiers, principal.request])
 
 
-def _refused(office: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
-    with office.workspace.ledger.begin() as connection:
+def _refused(state: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
+    with state.workspace.ledger.begin() as connection:
         audit_log.append(connection, at, principal.actor, operation.value, None, "role-missing")
 
 
-async def _principal(office: AppState, header: str | None, at: datetime) -> Principal:
+async def _principal(state: AppState, header: str | None, at: datetime) -> Principal:
     """Who brings the credential.
 
     Raises:
@@ -223,15 +223,15 @@ async def _principal(office: AppState, header: str | None, at: datetime) -> Prin
         raise no_credential()
     given = bearer_secrets.parse(text)
     if given is not None:
-        return await run_in_threadpool(_handed_out, office, given, at)
+        return await run_in_threadpool(_handed_out, state, given, at)
     # Here: to check a signature takes less time than to hand it to another thread.
-    return await office.issuers.principal_of(text, office.workspace.data_map, at)
+    return await state.issuers.principal_of(text, state.workspace.data_map, at)
 
 
-def _handed_out(office: AppState, given: bearer_secrets.PresentedSecret, at: datetime) -> Principal:
-    with reading(office.workspace.ledger) as connection:
+def _handed_out(state: AppState, given: bearer_secrets.PresentedSecret, at: datetime) -> Principal:
+    with reading(state.workspace.ledger) as connection:
         if given.prefix == api_keys.PREFIX:
-            return api_keys.principal_of(connection, given, office.workspace.data_map, at)
+            return api_keys.principal_of(connection, given, state.workspace.data_map, at)
         if given.prefix != FOLLOW_UP:
             raise not_accepted()
         row = connection.execute(

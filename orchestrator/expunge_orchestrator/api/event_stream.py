@@ -1,4 +1,4 @@
-"""Watching a batch: server-sent events (WHATWG HTML, 9.2) that end, and that are taken up again where they ended."""
+"""Event stream of a batch: server-sent events (WHATWG HTML, 9.2) that end, and that are resumed where they ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handing out receipts and openings: to the person, to who follows a request, to staff and clients."""
+"""Receipts and openings as responses: to the person, to who follows a request, to staff and clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patience with connections: whoever opens one and does not say what they want, or does not listen, does not keep it.
+"""Slow clients: connections that send no request head, or read no response, within CALL_TIMEOUT are closed.
 
 uvicorn bounds how long a connection may be idle between two calls, but neither before the first one nor in the middle
 of a call's head; each such connection holds a file descriptor. Bodies are bounded by the `Guard`. An answer that is not

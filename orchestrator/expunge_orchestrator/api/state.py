@@ -1,4 +1,4 @@
-"""The office: what every call works with, built once when the server starts."""
+"""Application state: what every call works with, built once when the server starts."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ class AppState:
 
 
 def build_state(workspace: Workspace, clock: Clock = now, wake: Callable[[], None] = _nothing) -> AppState:
-    """The office of an installation."""
+    """The application state of an installation."""
     issuers = TokenVerifier.of(workspace.settings.api.issuers, workspace.keys.lookup)
     return AppState(workspace, issuers, GroupCommitWriter(workspace.ledger), clock, wake)

@@ -154,7 +154,7 @@ def build(settings: OpenDsr) -> FastAPI:
 def _create(
     call: CallContext, settings: OpenDsr, processor: Processor, wanted: SubjectRequest, body: bytes
 ) -> Response:
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     scope = _scope(call, processor, wanted)
     if wanted.subject_request_type != "erasure":
         raise _bad("only erasure is supported here; `expunge locate` is the base of an access request")
@@ -184,7 +184,7 @@ def _create(
     intake = submission.prepare(asked, _key(wanted.subject_request_id), workspace.keys, workspace.data_map)
     received, _ = call.write(lambda connection: submit(call, connection, intake)).result()
     if received.created:
-        call.office.wake()
+        call.state.wake()
     told = Accepted(
         controller_id=str(scope),
         expected_completion_time=_expected(received.request),
@@ -201,17 +201,17 @@ def _scope(call: CallContext, processor: Processor, wanted: SubjectRequest) -> S
     if not isinstance(own, dict) or not isinstance(own.get("controller", ""), str):
         raise _bad("your extension is an object, and its controller a text: {domain: {controller: client:42}}")
     if "controller" in own:
-        scope = parse_scope(own["controller"], call.office.workspace.data_map)
+        scope = parse_scope(own["controller"], call.state.workspace.data_map)
         call.own(scope)
         return scope
     reaches = list(call.principal.controllers or ())
     if len(reaches) != 1:
         raise _bad("name the controller in your extension: {domain: {controller: client:42}}")
-    return parse_scope(str(reaches[0]), call.office.workspace.data_map)
+    return parse_scope(str(reaches[0]), call.state.workspace.data_map)
 
 
 def _found(call: CallContext, connection: sa.Connection, subject_request_id: UUID) -> repository.Request:
-    uid = idempotency.target(connection, call.principal.actor, _key(subject_request_id), call.office.workspace.keys)
+    uid = idempotency.target(connection, call.principal.actor, _key(subject_request_id), call.state.workspace.keys)
     if uid is None:
         raise not_there()
     wanted = repository.by_uid(connection, uid)

@@ -1,4 +1,4 @@
-"""Our words in OpenDSR's four. Pure."""
+"""Our states in OpenDSR's four. Pure."""
 
 from __future__ import annotations
 

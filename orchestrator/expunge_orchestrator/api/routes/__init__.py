@@ -1,4 +1,16 @@
-"""The routes, a module for each resource."""
+"""The routes: a router for each resource.
+
+erasure_requests   of controllers, for one person each; and all of them, for staff
+self_service       a person's own, sent by the application that signed them in
+follow_up          one request, by its follow-up token
+batches            lists of people: planned, approved, carried out
+legal_holds        what must not be erased for now
+locate             what is held of a person
+api_keys           create, list, revoke
+audit_log          who did what
+transparency_log   the published log and the trust file
+health             liveness, readiness, metrics
+"""
 
 from fastapi import APIRouter
 

@@ -27,7 +27,7 @@ def create_api_key(
 
     A further key for an existing `holder` needs an administrator of all controllers of their keys.
     """
-    data_map = call.office.workspace.data_map
+    data_map = call.state.workspace.data_map
     reaches = (
         None if wish.controllers is None else [api_keys.controller_scope(one, data_map) for one in wish.controllers]
     )
@@ -93,6 +93,6 @@ def _reached(call: CallContext, key: api_keys.ApiKey) -> bool:
 
     One that speaks for a controller that the map does not know any more is reached by whoever speaks for all.
     """
-    reaches = api_keys.scopes_of(key, call.office.workspace.data_map)
+    reaches = api_keys.scopes_of(key, call.state.workspace.data_map)
     unknown = reaches is not None and key.controllers is not None and len(reaches) < len(set(key.controllers))
     return call.principal.speaks_for_all_of(None if unknown else reaches)

@@ -34,8 +34,7 @@ from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import approval, planner
-from expunge_orchestrator.requests import idempotency
-from expunge_orchestrator.requests import retry as retrying
+from expunge_orchestrator.requests import idempotency, retry
 from expunge_orchestrator.requests.repository import within
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
@@ -67,7 +66,7 @@ async def create_batch(  # noqa: PLR0913, PLR0917 - the parameters of the operat
 def _create(  # noqa: PLR0913, PLR0917 - as create_batch
     call: CallContext, key: str, body: bytes, answer: Response, controller: str, data_types: list[str] | None
 ) -> Plan:
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     scope = parse_scope(controller, workspace.data_map)
     call.own(scope)
     wish = idempotency.IdempotencyKey.of(call.principal.actor, key, call.digest, workspace.keys)
@@ -119,7 +118,7 @@ def list_batches(
             else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
         )
         found = batches.list_page(connection, mine, after(cursor_), limit + 1)
-    items = tuple(Batch.model_validate(json_views.batch_view(call.office.workspace, one)) for one in found[:limit])
+    items = tuple(Batch.model_validate(json_views.batch_view(call.state.workspace, one)) for one in found[:limit])
     return BatchPage(items=items, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
@@ -147,7 +146,7 @@ def approve_batch(
         found = _found(call, connection, batch_id)
         if approval.approve(connection, found, given.digest, call.principal.actor):
             call.note(connection, found.uid)
-    call.office.wake()
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -164,8 +163,8 @@ def start_batch(
         raise ProblemError(
             HTTPStatus.CONFLICT, "not-confirmed", "Nothing was touched: the digest given is not the plan's."
         )
-    batch_control.start(call.office.workspace, found, call.noting(found.uid))
-    call.office.wake()
+    batch_control.start(call.state.workspace, found, call.noting(found.uid))
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -174,8 +173,8 @@ def pause_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_PA
     """Pause a batch: no further step starts."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    batch_control.pause(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
-    call.office.wake()
+    batch_control.pause(call.state.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -184,8 +183,8 @@ def resume_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_R
     """Resume a paused batch; what was verified before is verified again."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    batch_control.resume(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
-    call.office.wake()
+    batch_control.resume(call.state.workspace, found, call.principal.actor, call.noting(found.uid))
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -195,8 +194,8 @@ def retry_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RE
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     note = call.noting(found.uid)
-    retrying.retry_batch(call.office.workspace, found, call.principal.actor, call.at, note)
-    call.office.wake()
+    retry.retry_batch(call.state.workspace, found, call.principal.actor, call.at, note)
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -205,8 +204,8 @@ def cancel_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_C
     """Withdraw the people for whom no store was asked to erase. Everybody else is finished. 409: there are none."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    batch_control.cancel(call.office.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
-    call.office.wake()
+    batch_control.cancel(call.state.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -224,8 +223,8 @@ def end_batch(
         found = _found(call, connection, batch_id)
     if given.digest != found.plan_digest:
         raise ProblemError(HTTPStatus.CONFLICT, "not-confirmed", "Nobody was ended: the digest is not the plan's.")
-    operator_end.end(call.office.workspace, found, call.principal.actor, call.noting(found.uid))
-    call.office.wake()
+    operator_end.end(call.state.workspace, found, call.principal.actor, call.noting(found.uid))
+    call.state.wake()
     return _batch_view(call, found)
 
 
@@ -276,7 +275,7 @@ async def stream_batch_events(
         """Nobody listens any more, or the server ends."""
         return bool(asked.app.state.ending()) or await asked.is_disconnected()
 
-    watch = event_stream.BatchEventStream(call.office.workspace.settings.api.events_for.total_seconds(), last)
+    watch = event_stream.BatchEventStream(call.state.workspace.settings.api.events_for.total_seconds(), last)
     if watch.told_the_end(first):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
     return StreamingResponse(watch.events(first, look, over), media_type="text/event-stream")
@@ -289,7 +288,7 @@ def _look(call: CallContext, batch_id: str) -> Batch:
 
 
 def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, batch.uid)
     told: dict[str, Any] = json_views.batch_view(workspace, again)

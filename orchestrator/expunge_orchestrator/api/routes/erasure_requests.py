@@ -33,8 +33,7 @@ from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, plan_view
 from expunge_orchestrator.ledger.batches import batch_by_uid
-from expunge_orchestrator.requests import repository, response_deadlines, submission, withdrawal
-from expunge_orchestrator.requests import retry as retrying
+from expunge_orchestrator.requests import repository, response_deadlines, retry, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin, RequestState
 from expunge_orchestrator.rules.scope import parse_scope
 
@@ -48,7 +47,7 @@ def create_erasure_request(
     wish: CreateErasureRequest,
 ) -> Response:
     """Ask for one person's erasure, for one controller. With the same Idempotency-Key: the same request (200)."""
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     scope = parse_scope(wish.controller, workspace.data_map)
     call.own(scope)
     chosen = data_type_closure.validate_selection(scope, workspace.data_map, wish.data_types)
@@ -69,7 +68,7 @@ def create_erasure_request(
     intake = submission.prepare(asked, idempotency_key, workspace.keys, workspace.data_map)
     received, members = call.write(lambda connection: submit(call, connection, intake)).result()
     if received.created:
-        call.office.wake()
+        call.state.wake()
     return response(ErasureRequest(**members), HTTPStatus.CREATED if received.created else HTTPStatus.OK)
 
 
@@ -129,14 +128,14 @@ def retry_erasure_request(
     call: Annotated[CallContext, Depends(requires(Operation.REQUEST_RETRY))], erasure_request_id: str
 ) -> ErasureRequest:
     """Try again at once what could not be begun, or do what `retry` of its batch does. 409: there was nothing to do."""
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     with call.reading() as connection:
         wanted = found(call, connection, erasure_request_id)
     note = call.noting(wanted.uid)
-    retrying.retry_request(workspace, wanted, call.principal.actor, call.at, note)
+    retry.retry_request(workspace, wanted, call.principal.actor, call.at, note)
     with call.reading() as connection:
         told = ErasureRequest(**erasure_request_view(connection, repository.by_uid(connection, wanted.uid)))
-    call.office.wake()
+    call.state.wake()
     return told
 
 
@@ -182,7 +181,7 @@ def extend_erasure_request(
             reason=given.reason,
             until=given.until,
             at=call.at,
-            data_map=call.office.workspace.data_map,
+            data_map=call.state.workspace.data_map,
         )
         call.note(connection, wanted.uid)
         return ErasureRequest(**erasure_request_view(connection, done))
@@ -195,7 +194,7 @@ def get_erasure_request_receipt(
     """Get its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     with call.reading() as connection:
         series = repository.series_of(connection, found(call, connection, erasure_request_id))
-    return receipt(call.office.workspace, series, asked, call.at)
+    return receipt(call.state.workspace, series, asked, call.at)
 
 
 @router.post("/{erasure_request_id}/openings", response_model=Openings)
@@ -205,7 +204,7 @@ def create_erasure_request_openings(
     given: PersonIdentifiers,
 ) -> Openings:
     """Make the openings that bind its receipt to the person, from the identifiers given. Nothing is stored."""
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     with call.writing() as connection:
         wanted = found(call, connection, erasure_request_id)
         keys = identifiers_of(given.identifiers, workspace.data_map)

@@ -45,7 +45,7 @@ def get_followed_receipt(
     call: Annotated[CallContext, Depends(requires(Operation.FOLLOW_RECEIPT))], asked: Request
 ) -> Response:
     """Get its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
-    return receipt(call.office.workspace, _series(call), asked, call.at)
+    return receipt(call.state.workspace, _series(call), asked, call.at)
 
 
 @router.post("/openings", response_model=Openings)
@@ -53,8 +53,8 @@ def create_followed_openings(
     call: Annotated[CallContext, Depends(requires(Operation.FOLLOW_RECEIPT))], given: PersonIdentifiers
 ) -> Openings:
     """Make the openings that bind its receipt to the person, from the identifiers given. Nothing is stored."""
-    keys = identifiers_of(given.identifiers, call.office.workspace.data_map)
-    return Openings(openings=openings(call.office.workspace, _series(call), keys))
+    keys = identifiers_of(given.identifiers, call.state.workspace.data_map)
+    return Openings(openings=openings(call.state.workspace, _series(call), keys))
 
 
 def _series(call: CallContext) -> str | None:

@@ -25,8 +25,8 @@ def get_health() -> str:
 @router.get("/readyz", response_class=PlainTextResponse)
 def get_readiness(request: Request) -> str:
     """Whether the ledger answers, so that requests can be accepted."""
-    office: AppState = request.app.state.office
-    with reading(office.workspace.ledger) as connection:
+    state: AppState = request.app.state.shared
+    with reading(state.workspace.ledger) as connection:
         connection.execute(sa.select(sa.literal(1)))
     return "ready\n"
 
@@ -38,7 +38,7 @@ def get_readiness(request: Request) -> str:
 )
 def get_metrics(request: Request) -> Response:
     """Metrics for Prometheus."""
-    office: AppState = request.app.state.office
+    state: AppState = request.app.state.shared
     found: Metrics = request.app.state.metrics
-    with reading(office.workspace.ledger) as connection:
-        return Response(found.text(connection, office.clock()), media_type="text/plain; version=0.0.4; charset=utf-8")
+    with reading(state.workspace.ledger) as connection:
+        return Response(found.text(connection, state.clock()), media_type="text/plain; version=0.0.4; charset=utf-8")

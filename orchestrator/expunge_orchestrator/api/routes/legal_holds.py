@@ -29,7 +29,7 @@ def create_legal_hold(
     call: Annotated[CallContext, Depends(requires(Operation.HOLD_PLACE))], wish: CreateLegalHold
 ) -> PlacedLegalHold:
     """Place a legal hold: no erasing step that it forbids starts any more; steps that run already are reported."""
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     scope = None if wish.controller is None else controller_scope(wish.controller, workspace.data_map)
     if scope is not None:
         call.own(scope)
@@ -93,7 +93,7 @@ def lift_legal_hold(
         lifted = legal_holds.lift(connection, legal_hold_id, call.principal.actor)
         hold_enforcement.release(connection)
         call.note(connection, lifted.uid)
-    call.office.wake()
+    call.state.wake()
     return LegalHold(**legal_hold_view(lifted))
 
 

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/locate", tags=["access requests"])
 @router.post("", response_model=Location)
 def locate_person(call: Annotated[CallContext, Depends(requires(Operation.LOCATE))], sought: LocatePerson) -> Location:
     """Count what is held of one person, for one controller, as `expunge locate --json` does. Stores are only read."""
-    workspace = call.office.workspace
+    workspace = call.state.workspace
     scope = parse_scope(sought.controller, workspace.data_map)
     call.own(scope)
     found = locate(workspace, [identifiers_of(sought.identifiers, workspace.data_map)], scope)

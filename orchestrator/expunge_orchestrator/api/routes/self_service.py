@@ -61,7 +61,7 @@ async def create_self_service_erasure_request(
         )
     if wish.waive_grace and not own.grace_waivable:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "grace-not-waivable", "The grace period cannot be waived.")
-    workspace, scope = call.office.workspace, Scope(own.controller)
+    workspace, scope = call.state.workspace, Scope(own.controller)
     asked = submission.RequestSubmission(
         origin=Origin.PERSON,
         scope=scope,
@@ -79,7 +79,7 @@ async def create_self_service_erasure_request(
     intake = submission.prepare(asked, idempotency_key, workspace.keys, workspace.data_map)
     received, members = await wrap_future(call.write(lambda connection: submit(call, connection, intake)))
     if received.created and wish.waive_grace:
-        call.office.wake()
+        call.state.wake()
     status = HTTPStatus.CREATED if received.created else HTTPStatus.OK
     token = submission.follow_up(received.request, workspace.keys)
     return response(AcceptedSelfServiceErasureRequest(**members, follow_up_token=token), status)
@@ -123,7 +123,7 @@ def get_self_service_receipt(
     """Get its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     with call.reading() as connection:
         series = repository.series_of(connection, _own(call, connection, erasure_request_id))
-    return receipt(call.office.workspace, series, asked, call.at)
+    return receipt(call.state.workspace, series, asked, call.at)
 
 
 @router.post("/{erasure_request_id}/openings", response_model=Openings)
@@ -133,18 +133,18 @@ def create_self_service_openings(
     """Make the openings that bind its receipt to the person, from the identifiers in the token. Nothing is stored."""
     with call.reading() as connection:
         series = repository.series_of(connection, _own(call, connection, erasure_request_id))
-    return Openings(openings=openings(call.office.workspace, series, call.principal.identifiers))
+    return Openings(openings=openings(call.state.workspace, series, call.principal.identifiers))
 
 
 def _self_service(call: CallContext) -> SelfService:
-    own = call.office.workspace.data_map.self_service
+    own = call.state.workspace.data_map.self_service
     assert own is not None  # no token of a person is accepted without it
     return own
 
 
 def _found(call: CallContext, connection: sa.Connection) -> list[repository.Request]:
     scope = Scope(_self_service(call).controller)
-    keys, data_map = call.office.workspace.keys, call.office.workspace.data_map
+    keys, data_map = call.state.workspace.keys, call.state.workspace.data_map
     # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
     proven = submission.proving(call.principal.identifiers, data_map)
     return [one for one in submission.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
@@ -164,7 +164,7 @@ def _contact(call: CallContext) -> str | None:
         ProblemError: It is no e-mail address; it is not repeated.
     """
     contact = call.principal.contact
-    if contact is None or call.office.workspace.settings.api.letters is None:
+    if contact is None or call.state.workspace.settings.api.letters is None:
         return None
     if not email_files.usable(contact):
         raise ProblemError(

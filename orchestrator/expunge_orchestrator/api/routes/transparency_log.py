@@ -21,8 +21,8 @@ _TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[
 @router.get("/trust", response_class=Response)
 def get_trust_file(request: Request) -> Response:
     """The operator's public keys, which an auditor pins."""
-    office: AppState = request.app.state.office
-    return Response(receipt_export.trust_file(office.workspace), media_type="application/json")
+    state: AppState = request.app.state.shared
+    return Response(receipt_export.trust_file(state.workspace), media_type="application/json")
 
 
 @router.get("/log/checkpoint", response_class=Response)
@@ -40,9 +40,9 @@ def get_tile(request: Request, tile: Annotated[str, Path(pattern="^tile/", max_l
 
 
 def _file(request: Request, name: str, media_type: str) -> Response:
-    office: AppState = request.app.state.office
+    state: AppState = request.app.state.shared
     try:
-        data = (office.workspace.settings.log / name).read_bytes()
+        data = (state.workspace.settings.log / name).read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise not_there() from None
     return Response(data, media_type=media_type)
