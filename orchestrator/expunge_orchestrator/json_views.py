@@ -1,4 +1,4 @@
-"""Resources as JSON: the API and `--json` show the same members, in snake_case.
+"""JSON views of the resources, for the API and for `--json`: the same members, in snake_case.
 
 Statements, receipts and openings are signed formats of their own and keep their camelCase; `snake_case` converts what
 of them is shown inside a resource.
