@@ -24,11 +24,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 from rich.console import Console
-from tests.bench import api, baseline, batches, keys, objects, signing, startup
+from tests.bench import api, baseline, batches, redis_scan, s3_deletion, signing, startup
 from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
-from tests.bench.measuring import Stages, machine, median, ruled, spread
+from tests.bench.measurements import Stages, machine, median, ruled, spread
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_config.examples.calltrack import Company
@@ -104,8 +104,8 @@ def bench_company(out: Console, options: argparse.Namespace) -> None:
 SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
     "crowd": bench_crowd,
     "company": bench_company,
-    "objects": objects.bench,
-    "keys": keys.bench,
+    "objects": s3_deletion.bench,
+    "keys": redis_scan.bench,
     "api": api.bench,
 }
 

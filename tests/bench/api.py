@@ -26,7 +26,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, SecretStr
 from rich.console import Console
-from tests.bench.measuring import ruled
+from tests.bench.measurements import ruled
 from tests.support.api import APP, AUDIENCE, TokenSigner
 
 from expunge_config.api_settings import ApiSettings, Issuer

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import redis
-from tests.bench.measuring import Stages
+from tests.bench.measurements import Stages
 from tests.support.servers import s3_client
 
 from expunge_orchestrator.dev_servers import Endpoints

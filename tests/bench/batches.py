@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from tests.bench.baseline import Script
-from tests.bench.measuring import Stages, Timed, elapsed, peak_memory
+from tests.bench.measurements import Stages, Timed, elapsed, peak_memory
 from tests.support.installation import Installation
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat

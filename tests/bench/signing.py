@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from tests.bench.measuring import Stages, peak_memory
+from tests.bench.measurements import Stages, peak_memory
 from tests.support.installation import Installation
 
 from expunge_orchestrator.ledger import tables

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
-from tests.bench.measuring import elapsed
+from tests.bench.measurements import elapsed
 from tests.support.installation import Installation
 
 from expunge_orchestrator.installation_setup import TRUST_FILE

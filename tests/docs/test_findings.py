@@ -101,7 +101,7 @@ def test_findings_are_documented_and_documented_ones_exist() -> None:
 
 @pytest.mark.parametrize("code", sorted(in_page()))
 def test_severities_are_as_documented(code: str) -> None:
-    assert in_source().get(code, set()) <= in_page()[code]
+    assert in_source().get(code) in (set(), in_page()[code])
 
 
 def test_every_kind_of_making_a_finding_is_seen(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from tests.bench.crowd.database import CLIENT, number_of
 from tests.bench.crowd.server import processor_seconds
-from tests.bench.measuring import Stages
+from tests.bench.measurements import Stages
 
 _STAGE = f"""
 CREATE TEMP TABLE the_callers ON COMMIT DROP AS

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from tests.bench.crowd.database import CLIENT, data_map
 from tests.bench.crowd.server import processor_seconds
-from tests.bench.measuring import Stages, Timed, resident_megabytes
+from tests.bench.measurements import Stages, Timed, resident_megabytes
 
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from tests.bench.crowd.erasure import ByExpunge
 from tests.bench.crowd.rounds import Found
-from tests.bench.measuring import median, ruled, spread
+from tests.bench.measurements import median, ruled, spread
 
 WANTED_WITHOUT, WANTED_WITH, WANTED_MEMORY = 1.3, 2.0, 250
 _SHOWN = 6

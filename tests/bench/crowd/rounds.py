@@ -14,7 +14,7 @@ from tests.bench.crowd import baseline, erasure
 from tests.bench.crowd.baseline import ByHand
 from tests.bench.crowd.database import Crowd
 from tests.bench.crowd.erasure import ByExpunge
-from tests.bench.measuring import median
+from tests.bench.measurements import median
 
 T = TypeVar("T")
 

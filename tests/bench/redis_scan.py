@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import redis
 from rich.console import Console
-from tests.bench.measuring import elapsed, median, ruled, spread
+from tests.bench.measurements import elapsed, median, ruled, spread
 from tests.support.contract_maps import COMPANY, data_map
 
 from expunge_config.datamap import Action

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from tests.bench.measuring import elapsed, median, ruled, spread
+from tests.bench.measurements import elapsed, median, ruled, spread
 from tests.support.contract_maps import COMPANY, data_map
 from tests.support.servers import s3_client
 
