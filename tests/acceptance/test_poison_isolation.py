@@ -20,7 +20,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import StillReferencedError, TerminalError
-from expunge_orchestrator.api.schemas.batches import BatchView
+from expunge_orchestrator.api.schemas import batches as batch_schemas
 from expunge_orchestrator.cli.erase import report
 from expunge_orchestrator.execution import batch_states, poison_isolation
 from expunge_orchestrator.ledger import tables
@@ -69,7 +69,7 @@ def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
         installation.erase(batch)
         told = report(installation.workspace, batch, as_json=False)
     assert told["collections"]["main.messages"] == {"found": 2, "due": None, "retained": None, "newer": None}
-    assert BatchView.model_validate(told).collections["main.messages"].due is None
+    assert batch_schemas.Batch.model_validate(told).collections["main.messages"].due is None
     said = " ".join(capsys.readouterr().out.split())
     assert "│ main.messages │ 2 │ ? │ ? │ ? │" in said
     assert "?: not known, since somebody of whom this was found has not been verified" in said

@@ -114,6 +114,7 @@ def test_started_paused_resumed_cancelled(api: ApiHarness, inspector: StoreInspe
     assert noted == ["batch.start", "batch.pause", "batch.resume", "batch.cancel"]
 
 
+@pytest.mark.usefixtures("fresh_inspections")
 def test_what_cannot_be_resumed_stays_paused(api: ApiHarness, inspector: StoreInspector) -> None:
     """A table that the map does not know came in the meantime: nothing is changed, and nothing is noted as done."""
     at, digest = planned(api, inspector)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support.api_process import ApiProcess, served
+from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
 PACKAGE = "generated_expunge_client"
@@ -23,8 +24,10 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def server(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
-    with served(calltrack, tmp_path_factory.mktemp("served")) as made:
+def server(
+    calltrack: CompanyStack, fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiProcess]:
+    with served(calltrack, fork_server, tmp_path_factory.mktemp("served")) as made:
         yield made
 
 

@@ -251,6 +251,7 @@ class Cells:
             "POST /v1/erasure_requests/{erasure_request_id}/extend": {"reason": "complexity"},
             "POST /v1/batches/{batch_id}/approve": {"digest": things.digest},
             "POST /v1/batches/{batch_id}/start": {"digest": things.digest},
+            "POST /v1/batches/{batch_id}/end": {"digest": things.digest},
             "POST /v1/legal_holds": {
                 "controller": things.controller, "people": [{"caller_id": "1"}], "data_type": "calls", "ground": "x",
             },
