@@ -26,4 +26,4 @@ def locate_person(call: Annotated[CallContext, Depends(requires(Operation.LOCATE
     found = locate(workspace, [identifiers_of(sought.identifiers, workspace.data_map)], scope)
     with call.writing() as connection:
         call.note(connection, None)
-    return Location(**location_view(found))
+    return Location.model_validate(location_view(found))
