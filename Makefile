@@ -1,4 +1,5 @@
 # Every target sets up what it needs, on a machine with only python3 (3.11 or newer) and make.
+#   make setup       everything that a developer needs (a minute)
 #   make demo        see it work: three real servers, made-up people, a receipt
 #   make serve-demo  the same as a service: the API, and an account-settings page in front of it
 #   make test        all tests but those below
@@ -34,10 +35,13 @@ installed = for tool in $(1); do \
   apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
 done
 
-.PHONY: help demo serve-demo test check format chaos fuzz bench interop docker lock clean
+.PHONY: help setup demo serve-demo test check format chaos fuzz bench interop docker lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(VENV)/.dev ## Everything that tests and checks need: the virtual environment, and curl, cosign and chromium
+	@$(call installed,curl cosign chromium)
 
 demo: $(VENV)/.demo ## Erase made-up people from three real servers and verify the receipt
 	$(BIN)/expunge demo
