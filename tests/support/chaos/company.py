@@ -223,7 +223,8 @@ class World:
         """Write to somebody whose erasure was stated, in all three stores."""
         with psycopg.connect(self.endpoints.postgres_url) as connection:
             connection.execute(
-                "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900002, %s, 'late')",
+                "INSERT INTO messages (id, user_id, body, created_at) OVERRIDING SYSTEM VALUE"
+                " VALUES (900002, %s, 'late', '2026-01-02T00:00:00Z')",
                 (holder,),
             )
         self.client.set(f"cache:user:{holder}", "late")

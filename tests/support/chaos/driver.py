@@ -85,8 +85,9 @@ class Latecomer:
             # A server that is down takes no messages either.
             with suppress(psycopg.OperationalError), psycopg.connect(self.postgres_url) as connection:
                 connection.execute(
-                    "INSERT INTO messages (id, user_id, body) OVERRIDING SYSTEM VALUE VALUES (900001, %s, 'between')"
-                    " ON CONFLICT (id) DO NOTHING",
+                    # A time of its own: where it stays, the states of two runs are compared with each other.
+                    "INSERT INTO messages (id, user_id, body, created_at) OVERRIDING SYSTEM VALUE"
+                    " VALUES (900001, %s, 'between', '2026-01-02T00:00:00Z') ON CONFLICT (id) DO NOTHING",
                     (self.holder,),
                 )
 
