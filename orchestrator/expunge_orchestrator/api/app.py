@@ -1,4 +1,4 @@
-"""The application: routes, problems, guards, put together."""
+"""FastAPI application: routers, middleware, problem details and guards, put together."""
 
 from __future__ import annotations
 

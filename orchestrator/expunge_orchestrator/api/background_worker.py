@@ -1,4 +1,4 @@
-"""The worker of a server: does what has come due, beside the calls, until it is told to stop."""
+"""Background worker of a server: runs due work beside the calls, until it is stopped."""
 
 from __future__ import annotations
 

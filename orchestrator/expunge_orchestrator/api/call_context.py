@@ -1,4 +1,4 @@
-"""Call context: who makes a call, whether they may, and the transactions in which it reads and writes."""
+"""Call context: authenticates and authorises a call, and opens the transactions in which it reads and writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identifiers in a body: normalised by the map, or refused without being repeated."""
+"""Identifiers in request bodies: normalised by the data map, or refused without being repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: calls by route and status, requests and batches by state. No label is a caller's text."""
+"""Prometheus metrics: calls by route and status, requests and batches by state. No label is a caller's text."""
 
 from __future__ import annotations
 

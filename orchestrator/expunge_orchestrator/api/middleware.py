@@ -1,4 +1,4 @@
-"""Around every call: its size, its time, its line in the access log. Plain ASGI."""
+"""ASGI middleware: limits on a call's size and time, and the access log."""
 
 from __future__ import annotations
 

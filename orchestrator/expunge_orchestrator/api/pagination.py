@@ -1,4 +1,4 @@
-"""Cursors of lists: opaque to callers, so that what is in them may change."""
+"""Pagination: list cursors, opaque to callers so that their content may change."""
 
 from __future__ import annotations
 

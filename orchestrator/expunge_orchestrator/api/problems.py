@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): what went wrong, as machines are told. Never a value of the call."""
+"""Problem details (RFC 9457): errors as JSON, without any value of the call."""
 
 from __future__ import annotations
 

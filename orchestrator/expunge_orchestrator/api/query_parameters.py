@@ -1,4 +1,4 @@
-"""Unknown query parameters are refused: with a misspelled filter a list would silently hold everything."""
+"""Query parameters: unknown ones are refused, because a misspelled filter would silently list everything."""
 
 from __future__ import annotations
 

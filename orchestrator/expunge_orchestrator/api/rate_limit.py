@@ -1,4 +1,4 @@
-"""Limits on calls, so many a minute: per actor, per address of what is public, and of guesses per kind and address.
+"""Rate limits per minute: per actor, per address of public routes, and of guesses per kind and address.
 
 Counted by throttled-py, in this process or in a Redis that several processes share. The better known `limits` (5.8)
 goes through all its counters in memory at every hit: 0.9 ms with 10,000 of them, 5 ms with 50,000. This takes 0.01 ms.

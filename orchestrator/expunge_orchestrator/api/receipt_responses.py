@@ -1,4 +1,4 @@
-"""Receipts and openings as responses: to the person, to who follows a request, to staff and clients."""
+"""Receipt responses: receipts and openings for the person, for holders of a follow-up token, staff and clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasure requests: what the calls that create them do in the ledger, and how they are answered."""
+"""Erasure request responses: what the calls that create requests write, and how they are answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slow clients: connections that send no request head, or read no response, within CALL_TIMEOUT are closed.
+"""Slow clients: closes connections that send no request head, or read no response, within CALL_TIMEOUT.
 
 uvicorn bounds how long a connection may be idle between two calls, but neither before the first one nor in the middle
 of a call's head; each such connection holds a file descriptor. Bodies are bounded by the `Guard`. An answer that is not

@@ -1,4 +1,4 @@
-"""Application state: what every call works with, built once when the server starts."""
+"""Application state shared by all calls, built once when the server starts."""
 
 from __future__ import annotations
 

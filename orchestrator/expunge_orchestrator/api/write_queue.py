@@ -1,4 +1,4 @@
-"""Group commit (ADR 15): one thread writes for calls; those that come while it writes share the next transaction."""
+"""Group commit (ADR 15): one writer thread runs queued writes in one ledger transaction, each in a savepoint."""
 
 from __future__ import annotations
 

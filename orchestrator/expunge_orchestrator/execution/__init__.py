@@ -1,4 +1,4 @@
-"""Running batches: the steps of a chunk, the runner that carries them out, and what operators do to a batch.
+"""Execution of batches: the steps of a chunk, the runner that carries them out, and operators' commands.
 
 runner                threads over the ledger under the runner lock
 fencing               claim the next step of a chunk under a new epoch; only the latest claim can finish

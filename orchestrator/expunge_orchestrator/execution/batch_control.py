@@ -1,4 +1,4 @@
-"""What people say of a batch: start, pause, resume (ADR 6), cancel (ADR 8). Each is one ledger transaction.
+"""Batch control by operators: start, pause, resume (ADR 6), cancel (ADR 8), each in one ledger transaction.
 
 A step that is running is let end: its writes count. `also` writes in that transaction.
 """

@@ -1,4 +1,4 @@
-"""States of a batch: begun, followed from its chunks, brought back, due for settling."""
+"""Batch states: start a batch, derive its state from its chunks, requeue them, wake due settling checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling: people for whom no store was asked to erase are withdrawn, and nobody else (ADR 8)."""
+"""Cancellation: withdraws people for whom no store was asked to erase, and nobody else (ADR 8)."""
 
 from __future__ import annotations
 

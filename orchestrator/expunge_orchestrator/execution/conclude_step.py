@@ -1,4 +1,4 @@
-"""The step that concludes: for each person what was erased, or what to do next, in one statement."""
+"""Conclude step: states each person's outcome in one statement, or decides what comes next."""
 
 from __future__ import annotations
 

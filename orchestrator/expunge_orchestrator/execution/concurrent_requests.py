@@ -1,4 +1,4 @@
-"""Concurrent requests: others about the same people that are not finished, so that nobody is told too much (law 1).
+"""Concurrent requests: no outcome beyond what an unfinished request about the same person allows (law 1).
 
 A request that erased a person's rows and stopped before the objects took the way to these with it: whoever asks again
 finds nothing there, and "not found" would be untrue. So a collection in which another request found something, and has

@@ -1,4 +1,4 @@
-"""Hold enforcement: what a hold takes out of a step, what it explains, when people are taken up again (ADR 6)."""
+"""Hold enforcement: leaves people on hold out of a step, explains it, and releases them later (ADR 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ending people whom a store refuses for good, on an operator's word (ADR 8).
+"""Operator end: ends people whom a store refuses for good, on an operator's word (ADR 8).
 
 Nothing more is erased of them. Every place is looked at once more; who has something due left ends `partially-erased`,
 each place named, and the keys that lead there are kept with the places. Who has nothing due left ends as anybody.

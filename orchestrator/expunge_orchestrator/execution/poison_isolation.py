@@ -1,4 +1,4 @@
-"""Poison isolation: a step that fails on a chunk of many is tried on its halves, until the person it fails on is alone.
+"""Poison isolation: bisects a failing chunk until the one person it fails on is alone.
 
 The search is bounded (ADR 6): where nobody passes, the store is the reason and not a person, and the search ends.
 Everything it does is one fenced ledger transaction at a time: a kill leaves either the whole chunk or its two halves.

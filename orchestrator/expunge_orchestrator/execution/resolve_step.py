@@ -1,4 +1,4 @@
-"""The resolve step: every key of every person, durable before anything is erased by it; also those that came up later.
+"""Resolve step: every key of every person, durable before anything is erased; late keys too.
 
 A further round resolves again, because a record that arrived late may lead on. What was found once is kept: the row
 that led there may be gone by now. Who was meant is decided once, by the first round: an identifier that leads to

@@ -1,4 +1,4 @@
-"""The embedded runner: a thread pool over the ledger under one lock.
+"""Embedded runner: a thread pool that drives chunks over the ledger, under the runner lock.
 
 The ledger is the truth; the runner only delivers "run the next step of chunk N", at least once. Every delivery takes a
 new epoch, every later write carries it, so a delivery that was overtaken cannot write.

@@ -1,4 +1,4 @@
-"""The steps of the settling check: look again later, erase again if need be, then destroy the item's key."""
+"""Settling steps: review after the settling time, erase again if needed, then destroy the item's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step is given, and what it gives back."""
+"""Step context: the input of a step, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows when a step fails: another attempt, a search for the person to blame, or a failed chunk."""
+"""Step retry: after a failure, another attempt with backoff, poison isolation, or a failed chunk."""
 
 from __future__ import annotations
 

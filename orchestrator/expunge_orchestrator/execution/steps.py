@@ -1,4 +1,4 @@
-"""The steps that erase: each calls stores first, then hands back what to write in one fenced transaction.
+"""Erasure steps (accept, recount, erase, verify): each calls stores, then returns one fenced ledger write.
 
 Every step is harmless when it runs twice: stores answer the same, and the ledger takes each step's writes once.
 """

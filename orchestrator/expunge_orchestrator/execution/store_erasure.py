@@ -1,4 +1,4 @@
-"""Asking a store to erase: the ledger knows for whom before the store does (ADR 8).
+"""Store erasure: the ledger records for whom a store is asked to erase before it is asked (ADR 8).
 
 Who was handed to a store once is finished, whatever anybody cancels; who was not can still be withdrawn. A process that
 is killed between the two has called, as far as anybody knows.

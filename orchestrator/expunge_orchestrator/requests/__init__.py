@@ -1,4 +1,4 @@
-"""Requests before and around their batch (ADR 11).
+"""Erasure requests before and around their batch (ADR 11).
 
 submission           a submitted request becomes durable, once
 idempotency          what was made under an Idempotency-Key

@@ -1,4 +1,4 @@
-"""Repeats: what was made under an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), kept as keyed hashes."""
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): keys and what was created, as keyed hashes."""
 
 from __future__ import annotations
 

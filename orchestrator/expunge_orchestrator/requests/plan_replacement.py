@@ -1,4 +1,4 @@
-"""Plan replacement: a request's plan that is void is replaced by a new one, by itself (ADR 11, "A plan that is void").
+"""Plan replacement: a request's void plan is replaced automatically (ADR 11, "A plan that is void").
 
 Plans are void by a change of the data map (an upgrade of Expunge may be one), by age, and by drift: clearly more was
 there at the count before erasing than was planned. Nothing was touched under them. One transaction freezes the new

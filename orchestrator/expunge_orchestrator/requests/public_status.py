@@ -1,4 +1,4 @@
-"""A request's life as people and machines are told it (DESIGN, A request's life). Pure."""
+"""Public status of a request, from its own state and its batch's (DESIGN, A request's life). Pure."""
 
 from __future__ import annotations
 

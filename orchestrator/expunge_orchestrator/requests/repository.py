@@ -1,4 +1,4 @@
-"""Reading requests out of the ledger."""
+"""Request repository: the model `Request`, and queries that read requests from the ledger."""
 
 from __future__ import annotations
 

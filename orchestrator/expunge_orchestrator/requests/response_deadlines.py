@@ -1,4 +1,4 @@
-"""By when a request is to be answered: its clocks, set at intake, extended once, looked for by who answers."""
+"""Response deadlines of requests: set at intake, extended once, and listed when due."""
 
 from __future__ import annotations
 

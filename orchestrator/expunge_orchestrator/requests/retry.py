@@ -1,4 +1,4 @@
-"""Taking up again on somebody's word: what failed, what a hold kept, what could not be begun.
+"""Retry of a request or batch on an operator's command: what failed, was on hold, or could not start.
 
 Whoever asks is told truthfully: either something was taken up, or an error says why nothing was.
 """

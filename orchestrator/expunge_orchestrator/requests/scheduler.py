@@ -1,4 +1,4 @@
-"""Starting: what has come due is planned as a batch of one, and begun. Idempotent; killed anywhere, called again."""
+"""Request scheduler: plans each due request as a batch of one and starts it. Idempotent and crash-safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receiving: a wish becomes a durable request, once. Nothing but the ledger is asked."""
+"""Request submission: a submitted request becomes durable exactly once. Asks nothing but the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking back: cancelled before it starts, or denied; what can never be planned is denied later.
+"""Request withdrawal: cancelled or denied before its batch starts; denied later if it can never be planned.
 
 Each is one conditional UPDATE, so that of a race one side wins.
 """

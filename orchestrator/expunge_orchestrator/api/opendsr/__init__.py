@@ -1,4 +1,4 @@
-"""OpenDSR 2.0, as a processor: controllers that speak it send requests here and take back a signed answer.
+"""OpenDSR 2.0 as a processor: controllers that speak it send requests here and get signed answers.
 
 The specification is dormant (github.com/opengdpr/OpenDSR); its four statuses cannot say held, partly retained or
 denied, so `extensions` say it. What is signed there is that a request was taken in and how far it is, not what was

@@ -1,4 +1,4 @@
-"""The endpoints of OpenDSR: discovery, requests. Callers are authenticated as everywhere (ADR 12)."""
+"""OpenDSR endpoints: discovery and requests. Callers are authenticated as everywhere (ADR 12)."""
 
 from __future__ import annotations
 

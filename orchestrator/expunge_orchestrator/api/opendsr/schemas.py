@@ -1,4 +1,4 @@
-"""Shapes of OpenDSR: snake_case, as its specification has them. What it does not name is ignored, as it wants it."""
+"""OpenDSR bodies, in snake_case as its specification has them; unknown members are ignored, as it demands."""
 
 from __future__ import annotations
 

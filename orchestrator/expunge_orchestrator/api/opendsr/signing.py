@@ -1,4 +1,4 @@
-"""Signing answers: SHA-256 of the body by the processor's certificate's key (OpenDSR 7.3, 8.3; FIPS 186)."""
+"""OpenDSR response signatures: SHA-256 of the body by the key of the processor's certificate (7.3, 8.3; FIPS 186)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our states in OpenDSR's four. Pure."""
+"""OpenDSR statuses: our states in its four. Pure."""
 
 from __future__ import annotations
 
