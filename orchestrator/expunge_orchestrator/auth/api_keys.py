@@ -96,7 +96,7 @@ def issue(  # noqa: PLR0913 - what a key says
 
 def no_such_holder() -> UsageError:
     """No key was ever issued to them; or none that whoever asks may know of: the same answer."""
-    return UsageError("No key was ever issued to that holder.", remedy="`expunge access list` names the holders.")
+    return UsageError("No key was ever issued to that holder.", remedy="`expunge api-keys list` names the holders.")
 
 
 def list_keys(connection: sa.Connection) -> list[ApiKey]:
@@ -115,7 +115,7 @@ def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:
     )
     row = connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).first()
     if row is None:
-        raise UsageError("There is no key of that id.", remedy="`expunge access list` lists them.")
+        raise UsageError("There is no key of that id.", remedy="`expunge api-keys list` lists them.")
     return _key(row)
 
 

@@ -31,7 +31,7 @@ VERBS = (
     "holds",
     "run-due",
     "serve",
-    "access",
+    "api-keys",
     "copies",
     "receipts",
     "keys",

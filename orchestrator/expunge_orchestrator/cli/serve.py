@@ -40,7 +40,7 @@ def serve(
 ) -> None:
     """Serve the HTTP API, and do what has come due beside it.
 
-    Who may call what: docs/api.md. Keys for systems and staff: `expunge access add`. It stops on SIGTERM when the
+    Who may call what: docs/api.md. Keys for systems and staff: `expunge api-keys add`. It stops on SIGTERM when the
     running steps have ended, calls within ten seconds; the next start or `expunge run-due` takes up what is left.
 
     Example: expunge serve --port 8080

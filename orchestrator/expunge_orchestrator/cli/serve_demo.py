@@ -27,7 +27,7 @@ KEYS = (
     ("auditor", ()),
     ("admin", ()),
 )
-"""Role and further arguments of `expunge access add`."""
+"""Role and further arguments of `expunge api-keys add`."""
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +74,7 @@ def serve_demo(
         shell.ask("keys", "init")
         shell.ask("adopt", "cache")
         rows = [
-            (role, " ".join(more[1:]) or "all", str(shell.ask("access", "add", "--role", role, *more)["secret"]))
+            (role, " ".join(more[1:]) or "all", str(shell.ask("api-keys", "add", "--role", role, *more)["secret"]))
             for role, more in KEYS
         ]
         if application is not None:

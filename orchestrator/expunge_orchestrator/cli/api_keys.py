@@ -1,4 +1,4 @@
-"""`expunge access`: API keys: add, list, revoke."""
+"""`expunge api-keys`: API keys: add, list, revoke."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("add")(add)
     group.command("list")(list_keys)
     group.command("revoke")(revoke)
-    app.add_typer(group, name="access")
+    app.add_typer(group, name="api-keys")
 
 
 def add(
@@ -48,7 +48,7 @@ def add(
 ) -> None:
     """Issue an API key. The secret is shown once and is nowhere else; the ledger keeps a hash.
 
-    Example: expunge access add --role requester --controller client:42
+    Example: expunge api-keys add --role requester --controller client:42
     """
     known = {one.value: one for one in GIVEN}
     strange = [one for one in role if one not in known]
@@ -74,14 +74,14 @@ def add(
     out = output.console()
     out.print(f"{secret}", soft_wrap=True)
     output.stderr_console().print(
-        f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge access revoke {key.uid}"
+        f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge api-keys revoke {key.uid}"
     )
 
 
 def list_keys(as_json: output.Json = False) -> None:
     """List API keys, without their secrets.
 
-    Example: expunge access list
+    Example: expunge api-keys list
     """
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = api_keys.list_keys(connection)
@@ -104,10 +104,10 @@ def list_keys(as_json: output.Json = False) -> None:
     output.console().print(output.table("API keys", columns, rows))
 
 
-def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge access list` shows it.")]) -> None:
+def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge api-keys list` shows it.")]) -> None:
     """End an API key at once and for good.
 
-    Example: expunge access revoke 4f0c3a5b7d9e1f0c
+    Example: expunge api-keys revoke 4f0c3a5b7d9e1f0c
     """
     with opened(load_settings(), installed()) as workspace:
         at = now()
