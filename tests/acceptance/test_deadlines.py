@@ -17,7 +17,7 @@ from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import receipt_export
 from expunge_reports import export, trust
 from expunge_reports.log import signed_note

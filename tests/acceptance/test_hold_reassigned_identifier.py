@@ -14,7 +14,7 @@ from tests.support.store_inspector import StoreInspector
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import BatchState
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 
 
 def move(inspector: StoreInspector, address: str, holder: SeededPerson) -> None:

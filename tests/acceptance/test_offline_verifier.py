@@ -11,7 +11,7 @@ from tests.support.installation import Installation
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import openings, receipt_export
 from expunge_reports.log import signed_note
 from expunge_reports.log.append_only_log import Log

@@ -13,7 +13,7 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import HoldRequest, PlacementResult
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 
 GROUND = "Court order 4 C 17/26"
 

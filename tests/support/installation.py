@@ -33,7 +33,7 @@ from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import open_ledger, reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.rules.scope import parse_scope

@@ -13,7 +13,7 @@ from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import receipt_export
 from expunge_reports import dsse, trust
 from expunge_reports import statement as statements

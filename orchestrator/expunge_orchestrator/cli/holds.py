@@ -22,7 +22,7 @@ from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 

@@ -16,7 +16,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.receipts.openings import openings_of
 from expunge_orchestrator.subjects.csv_input import read_people

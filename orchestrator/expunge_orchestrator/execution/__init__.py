@@ -3,7 +3,7 @@
 runner                threads over the ledger under the runner lock
 fencing               claim the next step of a chunk under a new epoch; only the latest claim can finish
 step_context          what a step is given, and what it gives back
-steps                 accept, recount, erase, verify
+erasure_steps         accept, recount, erase, verify
 resolve_step          every key of every person, durable before anything is erased
 conclude_step         outcomes, statements, what comes next
 settling_steps        the settling check: review, erase again, settle

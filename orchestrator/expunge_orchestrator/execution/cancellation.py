@@ -9,6 +9,7 @@ from expunge_orchestrator.execution.poison_isolation import split_chunk
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
+from expunge_orchestrator.ledger.suppression_list import remove_entries
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.rules.outcomes import Result
 
@@ -106,7 +107,7 @@ def withdraw(context: StepContext) -> StepWrite:
                 outcome=Result.CANCELLED.value, reason=None, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
             )
         )
-        connection.execute(sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_(people)))
+        remove_entries(connection, people)
         return Transition(state=ChunkState.CANCELLED)
 
     return write

@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import RUNNING, ChunkState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
 from expunge_orchestrator.subjects import member_proof, residual_keys

@@ -17,16 +17,11 @@ from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.items import Item, update_items
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
-
-# Built once, for one person's step does it as well.
-_ENTERED = sa.insert(tables.suppression)
-_FORGOTTEN = sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -77,16 +72,14 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             }
         )
         entries += [
-            {"tag": tagger.tag(key), "item_id": item.id, "namespace": key.namespace, "entered_at": entered}
+            tagger.entry(item.id, key, entered)
             for key in set(map(member_proof.unmark, keys))
             if key.namespace in context.workspace.data_map.identities
         ]
 
     def write(connection: sa.Connection) -> Transition:
         update_items(connection, sealed)
-        connection.execute(_FORGOTTEN, {"of": [item["id"] for item in sealed]})
-        if entries:
-            connection.execute(_ENTERED, entries)
+        replace_entries(connection, [item["id"] for item in sealed], entries)
         return Transition()
 
     return write

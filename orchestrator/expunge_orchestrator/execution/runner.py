@@ -20,11 +20,11 @@ from expunge_orchestrator.execution import (
     batch_states,
     cancellation,
     conclude_step,
+    erasure_steps,
     poison_isolation,
     resolve_step,
     settling_steps,
     step_retry,
-    steps,
 )
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next, finish
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
@@ -40,11 +40,11 @@ from expunge_orchestrator.workspace import Workspace
 from expunge_reports.log.append_only_log import LogWriter
 
 _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
-    pipeline.ACCEPT: steps.accept,
+    pipeline.ACCEPT: erasure_steps.accept,
     pipeline.RESOLVE: resolve_step.resolve,
-    pipeline.RECOUNT: steps.recount,
-    pipeline.ERASE: steps.erase,
-    pipeline.VERIFY: steps.verify,
+    pipeline.RECOUNT: erasure_steps.recount,
+    pipeline.ERASE: erasure_steps.erase,
+    pipeline.VERIFY: erasure_steps.verify,
     pipeline.CONCLUDE: conclude_step.conclude,
     pipeline.REVIEW: settling_steps.review,
     pipeline.RE_RESOLVE: settling_steps.re_resolve,

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement, operator_end, poison_isolation, resolve_step
+from expunge_orchestrator.execution.erasure_steps import record_counts
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.execution.steps import record_counts
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState, verified_at

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 
 _AT_ONCE = 500
 

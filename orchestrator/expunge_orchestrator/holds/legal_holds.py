@@ -22,7 +22,7 @@ from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.database import serialise_writers
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
 
 

@@ -10,6 +10,6 @@ items                   the people of a chunk
 cutoffs                 the cutoff of a batch in each store
 batch_status            progress, outcomes, the state that is shown
 identifier_encryption   identifiers and keys, encrypted under a key for each item
-suppression_tags        keyed hashes of who was erased
+suppression_list        keyed hashes of whom the ledger erased
 audit_log               the append-only audit trail of API calls
 """

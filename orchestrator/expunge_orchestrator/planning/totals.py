@@ -14,7 +14,7 @@ from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import RUNNING, BatchState
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions, restrict_to, types_of

@@ -13,7 +13,7 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.installation_setup import TRUST_FILE, read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, dsse, export, trust
 from expunge_reports import statement as statements

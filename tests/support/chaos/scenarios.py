@@ -30,7 +30,7 @@ from expunge_orchestrator.holds.legal_holds import HoldRequest
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import Batch, BatchState, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.workspace import Workspace
 
 KILLED = -signal.SIGKILL

@@ -7,7 +7,7 @@ import pytest
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 
 KEYS = frozenset({SubjectKey("email", "ann@mail.example"), SubjectKey("user_id", "7")})
 

@@ -18,7 +18,7 @@ from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.json_views import legal_hold_view
-from expunge_orchestrator.ledger.suppression_tags import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.scope import types_of
 
 router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"])
