@@ -25,8 +25,9 @@ from expunge_orchestrator.ledger.batch_status import (
     remaining_by_collection,
     settling_of,
 )
-from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.locate import Location, PersonLocation
 from expunge_orchestrator.requests import public_status, repository
 from expunge_orchestrator.requests.repository import Request

@@ -6,7 +6,7 @@ from typing import Final
 
 from expunge_reports import canonical, dsse, json_fields, statement
 from expunge_reports.errors import MalformedError
-from expunge_reports.log import inclusion_proof
+from expunge_reports.log import proof_file
 
 FORMAT: Final = "expunge-export/1"
 
@@ -66,7 +66,7 @@ def build(series: str, statements: Sequence[tuple[bytes, str]], documents: Seque
         if (found.series, found.seq) != (series, seq):
             raise MalformedError("the statements are not those of the series in order")
         cited.update(found.context)
-        checkpoints.add(inclusion_proof.parse(proof_text).checkpoint)
+        checkpoints.add(proof_file.parse(proof_text).checkpoint)
         rows.append({"envelope": parsed.to_object(), "proof": proof_text})
     if len(checkpoints) != 1:
         raise MalformedError("the proofs do not all lead to one checkpoint")

@@ -10,8 +10,9 @@ from tests.support.ambiguous_identifiers import CASES, Case, as_csv
 from tests.support.installation import Installation
 from tests.support.store_inspector import StoreInspector, changed
 
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger.tables import item, statement
 from expunge_reports import dsse
 from expunge_reports.statement import parse

@@ -30,8 +30,9 @@ from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 
 # The states ----------------------------------------------------------------------------------------------------------
 

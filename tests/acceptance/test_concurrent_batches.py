@@ -12,8 +12,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.execution import batch_states
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.ledger.states import BatchState
 
 
 @pytest.mark.parametrize("chunk_size", [7, 1000])
@@ -26,7 +26,7 @@ def test_both_end_and_what_both_say_is_true(
     backwards = "user_id\n" + "".join(f"{one}\n" for one in reversed(crowd.ids[10:]))
     second = installation.plan(backwards)
     for batch in (first, second):
-        batch_states.start(installation.workspace, batch)
+        batch_lifecycle.start(installation.workspace, batch)
     attach(installation.workspace, first)
     assert installation.again(first).state is installation.again(second).state is BatchState.ERASED
     assert crowd.messages(inspector) == []

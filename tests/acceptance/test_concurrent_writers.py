@@ -21,8 +21,9 @@ from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.ledger.batch_status import remaining_by_collection
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 
 Statement = tuple[str, tuple[object, ...]]
 DONE = {"erased", "partially-erased"}

@@ -23,8 +23,9 @@ from expunge_config.errors import UsageError
 from expunge_orchestrator import data_type_closure
 from expunge_orchestrator.errors import IncompleteSelectionError
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.receipts import statement_bodies
 
 INFORMATION = ("messages", "exports")

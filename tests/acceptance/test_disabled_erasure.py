@@ -13,7 +13,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_config.datamap import DataMap, load
 from expunge_connectors.registry import installed
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 CONCLUSIONS = {"erased", "partially-erased", "not-found"}
 DONE = {"erased", "partially-erased"}

@@ -21,8 +21,8 @@ from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 
 BUCKET = "calltrack-exports"
 

@@ -14,7 +14,7 @@ from tests.support.people import SeededPerson, make_holder
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 
 
 def _of(data_type: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 
 

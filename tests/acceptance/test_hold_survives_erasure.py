@@ -13,7 +13,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import PlacementResult
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 
 def half_way(

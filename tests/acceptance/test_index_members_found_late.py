@@ -16,7 +16,7 @@ from tests.support.people import make_holder
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 
 OWN: dict[str, Any] = {"data_type": "messages", "owner": {"controller": "calltrack", "inherited": True}}
 CACHE = {

@@ -20,7 +20,7 @@ from tests.support.people import CLIENT, SeededPerson, fresh_phone, make_caller
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 
 TABLE = """
 CREATE TABLE uploads (

@@ -21,7 +21,7 @@ from tests.support.store_inspector import StoreInspector, changed
 from expunge_config.errors import ExpungeError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.workspace import opened
 
 EXPORTS = "calltrack-exports"

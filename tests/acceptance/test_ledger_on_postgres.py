@@ -24,9 +24,9 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import LedgerBusyError, is_ledger_failure
 from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger import batch_status
-from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.ledger.runner_lock import runner_lock
+from expunge_orchestrator.ledger.states import BatchState
 
 
 @pytest.fixture

@@ -22,12 +22,13 @@ from tests.support.store_inspector import StoreInspector, changed
 from expunge_connectors.contract import no_beat
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_control, batch_states, operator_end
+from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_end
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run_step
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def step(installation: Installation, batch: Batch) -> bool:
 
 def until(installation: Installation, batch: Batch, name: str) -> None:
     """Carry the batch out up to a step."""
-    batch_states.start(installation.workspace, batch)
+    batch_lifecycle.start(installation.workspace, batch)
     while batch.pipeline[chunk_of(installation, batch).step] != name:
         assert step(installation, batch), installation.failures(batch)
 
@@ -114,7 +115,7 @@ def test_a_cancel_is_met_before_the_store_is_asked(fleet: Installation, inspecto
     assert following is not None
     assert following.name == "withdraw"
     assert run_step(following, RunObserver()) is None
-    batch_states.refresh(fleet.workspace)
+    batch_lifecycle.refresh(fleet.workspace)
     assert changed(was, inspector.contents()) == {}
     assert fleet.again(batch).state is BatchState.CANCELLED
     assert fleet.events(batch) == [["accepted", "cancelled"]]
@@ -182,7 +183,7 @@ def test_a_pause_is_not_overwritten_by_who_follows_the_chunks(fleet: Installatio
     step(fleet, batch)  # the chunk is done, the batch is not followed yet
     pause = lambda: batch_control.pause(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=pause), ledger.begin() as connection:
-        batch_states.sync_state(connection, [batch.id])
+        batch_lifecycle.sync_state(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.PAUSED
     batch_control.resume(fleet.workspace, batch, ACTOR)
     assert fleet.again(batch).state is BatchState.ERASED
@@ -198,7 +199,7 @@ def test_a_cancel_is_not_overwritten_either(fleet: Installation, inspector: Stor
     assert run_step(delivery, RunObserver()) is None  # the chunk has failed, the batch is not followed yet
     cancel = lambda: batch_control.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=cancel), ledger.begin() as connection:
-        batch_states.sync_state(connection, [batch.id])
+        batch_lifecycle.sync_state(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.CANCELLING
     assert fleet.again(batch).cancelled
 
@@ -212,9 +213,9 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Installation, ins
     )
     with fleet.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(created_at=stamp(now() - timedelta(hours=2))))
-    begin = lambda: batch_states.start(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
+    begin = lambda: batch_lifecycle.start(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
     with after_reading(fleet.workspace.ledger, "batch.created_at <", then=begin):
-        assert batch_states.forget_stale_plans(impatient) == 1  # it was looked at
+        assert batch_lifecycle.forget_stale_plans(impatient) == 1  # it was looked at
     assert fleet.again(batch).state is BatchState.EXECUTING
     assert fleet.erase(batch).state is BatchState.ERASED
     assert not any(ann.left(inspector).values())

@@ -26,8 +26,9 @@ from expunge_orchestrator.holds.legal_holds import PlacementResult
 from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import public_state
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_reports import dsse
 
 

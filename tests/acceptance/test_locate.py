@@ -26,7 +26,7 @@ from expunge_config.errors import InputError
 from expunge_connectors.contract import StoreConnector, SubjectKey
 from expunge_connectors.errors import ConnectorError, TerminalError
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_orchestrator.locate import MAX_PEOPLE, LocateResult, locate
 from expunge_orchestrator.rules.scope import parse_scope

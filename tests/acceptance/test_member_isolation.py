@@ -9,7 +9,7 @@ from tests.support.people import make_caller
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 
 
 def test_a_client_that_names_another_clients_caller_reaches_nothing(

@@ -23,13 +23,14 @@ from tests.support.store_inspector import StoreInspector, changed
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_control, batch_states
+from expunge_orchestrator.execution import batch_control, batch_lifecycle
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 
 # Pause ---------------------------------------------------------------------------------------------------------------
 
@@ -177,7 +178,7 @@ def test_a_paused_batch_is_cancelled(inspector: StoreInspector, tmp_path: Path, 
             installation.workspace.stores["main"], verb, lambda: batch_control.pause(ledger, batch, ACTOR)
         )
         workspace = installation.with_stores({"main": main})  # type: ignore[dict-item]
-        batch_states.start(workspace, batch)
+        batch_lifecycle.start(workspace, batch)
         with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
             run(workspace, writer, RunObserver(), workers=1)
         assert installation.again(batch).state is BatchState.PAUSED

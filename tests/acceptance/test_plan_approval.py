@@ -20,7 +20,8 @@ from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.planning import approval
 
 WRITES = {"set", "del", "unlink", "srem", "zrem", "hdel", "expire", "sadd", "zadd", "hset", "getdel", "lrem", "xdel"}

@@ -12,7 +12,8 @@ from tests.support.reassigned_identifiers import lead
 from tests.support.statements import statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 OTHERWISE = "an identifier leads to another person than when the plan was made"
 

@@ -17,7 +17,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 LEAD = (
     "INSERT INTO leads (client_id, caller_id, name, postal_address, email, created_at)"

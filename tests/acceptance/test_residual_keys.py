@@ -30,7 +30,8 @@ from tests.support.statements import assert_chain_intact, lines_of, statements_o
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 BUCKET = "calltrack-recordings"
 

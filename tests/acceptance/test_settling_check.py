@@ -19,7 +19,8 @@ from tests.support.statements import assert_chain_intact, chunks, lines_of, stat
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 
 def taken_over(installation: Installation, inspector: StoreInspector) -> tuple[Batch, SeededPerson, int]:

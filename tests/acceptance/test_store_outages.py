@@ -28,7 +28,8 @@ from expunge_connectors.postgres.spec import PostgresConnection
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 pytestmark = pytest.mark.usefixtures("fresh_inspections")
 DONE = {"erased", "partially-erased"}

@@ -19,7 +19,7 @@ from tests.support.store_inspector import StoreInspector
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace
 
@@ -40,7 +40,7 @@ def test_it_goes_on_after_rounds_that_failed(
 ) -> None:
     """Of the starter and of the runner, whether it was foreseen or not. What failed is told by its kind alone."""
     failures = [RuntimeError("ann.secret@mail.example"), TransientError("ann.secret@mail.example")]
-    start, wake = scheduler.start_due, batch_states.start_due_settling
+    start, wake = scheduler.start_due, batch_lifecycle.start_due_settling
     starter, runner = list(failures), list(failures)
 
     def starts(*given: Any) -> int:
@@ -54,7 +54,7 @@ def test_it_goes_on_after_rounds_that_failed(
         return wake(workspace)
 
     monkeypatch.setattr(scheduler, "start_due", starts)
-    monkeypatch.setattr(batch_states, "start_due_settling", wakes)
+    monkeypatch.setattr(batch_lifecycle, "start_due_settling", wakes)
     with caplog.at_level(logging.INFO, "expunge.worker"), open_api(inspector.calltrack, tmp_path, api=OFTEN) as api:
         state = ask(api, make_caller(inspector).id)
         worker = Worker(api.installation.workspace, api.clock)

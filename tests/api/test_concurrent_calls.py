@@ -23,7 +23,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import tables
@@ -312,7 +312,7 @@ def test_killed_between_fence_and_plan_and_begin(api: ApiHarness, monkeypatch: p
     late = api.client.post(f"{OWN}/{uid}/cancel", headers=api.person(user_id=holder))
     assert late.status_code == 409
     with monkeypatch.context() as patched:
-        patched.setattr("expunge_orchestrator.requests.scheduler.batch_states.start", dies)
+        patched.setattr("expunge_orchestrator.requests.scheduler.batch_lifecycle.start", dies)
         with pytest.raises(DeathError):
             scheduler.start_due(workspace, api.at)
     assert (batches(api), rows(api, request.c.state == "started")) == (1, 1)
@@ -363,7 +363,7 @@ def test_a_plan_is_cancelled_while_it_is_retried(
     wishes = [{"controller": one.controller, "identifiers": {"caller_id": str(one.id)}} for one in people]
     made = [api.client.post("/v1/erasure_requests", json=one, headers=once(operator)).json()["id"] for one in wishes]
     with monkeypatch.context() as patched:
-        patched.setattr("expunge_orchestrator.requests.scheduler.batch_states.start", unreachable)
+        patched.setattr("expunge_orchestrator.requests.scheduler.batch_lifecycle.start", unreachable)
         scheduler.start_due(workspace, api.at)
     plans = [api.client.get(f"/v1/erasure_requests/{uid}", headers=operator).json()["batch_id"] for uid in made]
     if void:
@@ -376,7 +376,7 @@ def test_a_plan_is_cancelled_while_it_is_retried(
         )
         for uid, plan in zip(made, plans, strict=True)
     ]
-    where, name = (planner, "create_plan") if void else (batch_states, "_ground")
+    where, name = (planner, "create_plan") if void else (batch_lifecycle, "_ground")
     answers = [[*in_the_midst(monkeypatch, where, name, *jobs[0])], *(at_once(*one) for one in jobs[1:-1])]
     answers.append([job() for job in jobs[-1]])
     api.work()
@@ -430,7 +430,7 @@ def test_what_is_held_or_failed_is_stopped_while_it_is_retried(
     before = len(trail(api))
     for url, (held, verb) in zip(batches, cases, strict=True):
         jobs = [posting(api, f"{url}/{one}", api.key(Role.OPERATOR)) for one in ("retry", verb)]
-        lost, won = in_the_midst(monkeypatch, batch_states, "start", *jobs)
+        lost, won = in_the_midst(monkeypatch, batch_lifecycle, "start", *jobs)
         assert (lost.status_code, won.status_code) == (409, 200), (held, verb, lost.text, won.text)
         if verb == "retry":
             assert won.json()["state"] == "executing"
@@ -490,7 +490,7 @@ def stand(api: ApiHarness, url: str, state: str, held: list[str] | None) -> None
         number = batch_by_uid(connection, url.rpartition("/")[2]).id
         connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == number).values(state=state))
         connection.execute(sa.update(tables.item).where(tables.item.c.batch_id == number).values(held=held))
-        batch_states.sync_state(connection, [number])
+        batch_lifecycle.sync_state(connection, [number])
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

@@ -20,7 +20,7 @@ from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 
@@ -57,7 +57,7 @@ def begun(api: ApiHarness, first: int) -> str:
     made = api.client.post("/v1/batches", params={"controller": controller}, content=text, headers=headers).json()
     with reading(api.installation.workspace.ledger) as connection:
         batch = batch_by_uid(connection, made["id"])
-    batch_states.start(api.installation.workspace, batch)
+    batch_lifecycle.start(api.installation.workspace, batch)
     return batch.uid
 
 

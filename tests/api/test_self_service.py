@@ -11,7 +11,7 @@ from tests.support.people import make_holder
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
@@ -209,4 +209,4 @@ def test_a_request_that_waits_for_approval_never_runs_out(api: ApiHarness) -> No
         connection.execute(
             sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(created_at="2020-01-01T00:00:00Z")
         )
-    assert batch_states.forget_stale_plans(workspace) == 0
+    assert batch_lifecycle.forget_stale_plans(workspace) == 0

@@ -14,7 +14,7 @@ from tests.support.installation import Installation
 
 from expunge_connectors.contract import Scope, SubjectKey, no_beat
 from expunge_orchestrator.data_map_check import InspectionCache
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run, run_step
 from expunge_orchestrator.installation_setup import open_log
@@ -140,7 +140,7 @@ def erase(workspace: Workspace, share: Share, stages: Stages) -> Batch:
     with stages.time("plan"):
         batch = planner.create_plan(workspace, people, Scope("client", str(share.client)), lambda _done: None)
     with stages.time("begin"):
-        batch_states.start(workspace, batch)
+        batch_lifecycle.start(workspace, batch)
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
         lap = Lap(stages)
         run(workspace, writer, RunObserver(lap.step_done), workers=1)
@@ -177,7 +177,7 @@ def erase_here(workspace: Workspace, share: Share) -> None:
     """The same step by step in this thread, for a profiler."""
     people = [frozenset({SubjectKey("caller_id", str(caller))}) for caller in share.expunge]
     batch = planner.create_plan(workspace, people, Scope("client", str(share.client)), lambda _done: None)
-    batch_states.start(workspace, batch)
+    batch_lifecycle.start(workspace, batch)
     with reading(workspace.ledger) as connection:
         chunks = list(connection.scalars(sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id)))
     with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
@@ -186,7 +186,7 @@ def erase_here(workspace: Workspace, share: Share) -> None:
             while delivery is not None:
                 delivery = run_step(delivery, RunObserver())
         publish(workspace.ledger, writer)
-    batch_states.refresh(workspace)
+    batch_lifecycle.refresh(workspace)
 
 
 class Lap:

@@ -20,7 +20,7 @@ from tests.support.chaos.scenarios import KILLED, Chaos, Scenario
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator.errors import LedgerBehindError, LedgerBusyError
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run, run_step
 from expunge_orchestrator.installation_setup import open_log
@@ -72,7 +72,7 @@ def begun(chaos: Chaos, scenario: Scenario) -> Iterator[tuple[Path, Workspace, i
     with chaos.world.workspace(home) as workspace:
         with reading(workspace.ledger) as connection:
             (batch,) = batches(connection)
-        batch_states.start(workspace, batch)
+        batch_lifecycle.start(workspace, batch)
         with reading(workspace.ledger) as connection:
             (chunk,) = connection.scalars(sa.select(tables.chunk.c.id))
         yield home, workspace, chunk

@@ -230,10 +230,10 @@ def test_an_unknown_file_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("batches.BatchState", True),
-        ("ledger.batches.BatchState", True),
+        ("states.BatchState", True),
+        ("ledger.states.BatchState", True),
         ("ledger.batches", True),
-        ("batches.BatchState.CANCELLED", True),
+        ("states.BatchState.CANCELLED", True),
         ("batches.Gone", False),
         ("ledger.records", False),
         ("ledger.records.BatchState", False),

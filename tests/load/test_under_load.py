@@ -25,7 +25,8 @@ from tests.support.installation import CompanyStack, Installation, fresh_install
 from tests.support.servers import wait_until
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.rules.outcomes import Result
 
 PEOPLE = int(os.environ.get("EXPUNGE_LOAD_PEOPLE", "3000"))

@@ -14,8 +14,9 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.execution import batch_control, operator_end
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.workspace import Workspace
 
 ACTOR = "ops"

@@ -27,7 +27,7 @@ from expunge_orchestrator import dev_servers
 from expunge_orchestrator.cli.erase import carry_out
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.demo import loader, scenario
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status
@@ -201,7 +201,7 @@ class Installation:
     def settle(self, workspace: Workspace | None = None) -> None:
         """Do the settling checks that are due."""
         chosen = workspace or self.workspace
-        batch_states.start_due_settling(chosen)
+        batch_lifecycle.start_due_settling(chosen)
         with open_log(chosen.settings, chosen.data_map.operator, chosen.keys) as writer:
             run(chosen, writer, RunObserver())
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from tests.support.api import ACCOUNT, URL, ApiHarness, once
 
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
@@ -38,7 +38,7 @@ def planned_under_another_map(api: ApiHarness, uid: str) -> None:
 def plan_only(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between plan and beginning."""
     with monkeypatch.context() as patched:
-        patched.setattr(batch_states, "start", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(batch_lifecycle, "start", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         try:
             scheduler.start_due(api.installation.workspace, api.at)
         except KeyboardInterrupt:

@@ -1,23 +1,23 @@
 """Postgres connector: tables, their rows and the foreign keys between them.
 
-connector         the contract's verbs, in transactions, with bounded retries
+connector          the contract's verbs, in transactions, with bounded retries
 spec, table_spec  what the data map says about the store and about one table
-key_flow          which keys lead to a table's rows, and which are lost with them (pure)
-resolve           `resolve`: what the rows say about further keys
-count             `count`
-erase/            `erase`
-verify/           `verify`, by statements of its own (law 1)
-inspection/       `check`
-draft/            `map draft`
-mapping/          the data map bound to the live catalogue
-catalog/          what the live database says about itself
-sql/              building blocks of the statements that resolve, count and erase
-statement_cache   statements compiled once, then filled in
-dependency_graph  topological order, cycles (pure)
-connection        pooled connections
-store_identity    which database this is; its clock
-table_probe       is a table readable at all
-errors            SQLSTATEs to our errors
+key_flow           which keys lead to a table's rows, and which are lost with them (pure)
+resolve            `resolve`: what the rows say about further keys
+count              `count`
+erase/             `erase`
+verify/            `verify`, by statements of its own (law 1)
+inspection/        `check`
+draft/             `map draft`
+mapping/           the data map bound to the live catalogue
+catalog/           what the live database says about itself
+sql/               building blocks of the statements that resolve, count and erase
+statement_cache    statements compiled once, then filled in
+dependency_graph   topological order, cycles (pure)
+connection         pooled connections
+store_identity     which database this is; its clock
+table_probe        is a table readable at all
+errors             SQLSTATEs to our errors
 """
 
 from expunge_connectors.postgres.connector import PostgresStore

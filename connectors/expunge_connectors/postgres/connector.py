@@ -37,7 +37,7 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundStore, bound_s
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
-from expunge_connectors.postgres.verify import verifier
+from expunge_connectors.postgres.verify import verification
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
@@ -206,7 +206,7 @@ class PostgresStore:
                 last = self._last_verified = live, scope, StatementCache()
             return VerificationQuery(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
 
-        found = self._reading(lambda connection: verifier.verify(connection, query(connection), subjects))
+        found = self._reading(lambda connection: verification.verify(connection, query(connection), subjects))
         found = self._call(lambda connection: self._replicas.verify(connection, query, subjects, found))
         # Once more: a swap that waited for a lock may have come between, and what was read is the table that took the
         # name.

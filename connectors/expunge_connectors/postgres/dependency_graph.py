@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 Edge = tuple[str, str]
 """(earlier, later)"""
@@ -47,55 +46,6 @@ def topological_order(names: Iterable[str], edges: Iterable[Edge], last: Collect
         waiting.remove(name)
         done.append(name)
     return tuple(done)
-
-
-@dataclass(frozen=True, slots=True)
-class ErasingOrder:
-    """In which order collections are emptied.
-
-    Attributes:
-        groups: The order. Collections whose rows refer to each other in a circle are one group.
-        together: Collections between (and with) one whose rows lead to another and that other, where foreign keys
-            force the leading row to go first: no commit may fall between them, or a crash would lose the way. And the
-            collections of a circle.
-    """
-
-    groups: tuple[tuple[str, ...], ...]
-    together: frozenset[str]
-
-
-def erasing_order(
-    names: Iterable[str], references: Iterable[Edge], links: Iterable[Edge], persons: Collection[str]
-) -> ErasingOrder:
-    """Children before parents; where foreign keys leave a choice, rows before those that lead to them; persons last.
-
-    Args:
-        names: The collections.
-        references: (child, parent) for every foreign key between them whose parent's rows are to be deleted.
-        links: (leading collection, collection reached) for every link.
-        persons: Collections whose rows are the persons themselves.
-    """
-    waiting = tuple(names)
-    group = {name: one for one in strongly_connected(waiting, references) for name in one}
-    groups = tuple(dict.fromkeys(group[name] for name in waiting))
-    # Groups are known by their first name.
-    edges = [(group[child][0], group[parent][0]) for child, parent in references if group[child] != group[parent]]
-    against: list[Edge] = []
-    for leading, reached in ((group[one][0], group[other][0]) for one, other in links):
-        if leading == reached:
-            continue
-        if has_path(edges, leading, reached):
-            against.append((leading, reached))
-        else:
-            edges.append((reached, leading))
-    last = {group[name][0] for name in persons}
-    order = topological_order([one[0] for one in groups], edges, last)
-    sequence = tuple(group[name] for name in order)
-    together = {name for one in groups if len(one) > 1 for name in one}
-    for leading, reached in against:
-        for one in sequence[order.index(leading) : order.index(reached) + 1]:
-            together.update(one)
-    return ErasingOrder(sequence, frozenset(together))
 
 
 def strongly_connected(names: Sequence[str], edges: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:

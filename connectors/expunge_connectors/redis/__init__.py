@@ -1,23 +1,23 @@
 """Redis and Valkey connector: keys and parts of keys by exact name; where names are unknown, one SCAN per chunk.
 
-connector         the contract's verbs
-spec              what the data map says
-client            bounded pipelines, a pinned connection, retries
-errors            answers of the server to our errors
-records           keys, members and fields of a subject (pure)
-key_patterns      templates with wildcards held against key names
-key_indexes       sets, lists and hashes that name further keys
-index_cleanup     which members an index may lose
-lookup            which records exist, before erasing
-verification      which records are left, by other commands
-scan              one SCAN pass for a whole chunk
-streams           stream entries of a person
-deletion          UNLINK, SREM, HDEL, LREM, XDEL
-inspection        `check`
-acl               the ACL that is needed, and that is granted
-part_sampling     sampled members and fields
-sample_findings   names that no template explains (`check --sample`)
-draft             `map draft`
+connector              the contract's verbs
+spec                   what the data map says
+client                 bounded pipelines, a pinned connection, retries
+errors                 answers of the server to our errors
+records                keys, members and fields of a subject (pure)
+key_patterns           templates with wildcards held against key names
+key_indexes            sets, lists and hashes that name further keys
+index_cleanup          which members an index may lose
+lookup                 which records exist, before erasing
+verification           which records are left, by other commands
+scan                   one SCAN pass for a whole chunk
+streams                stream entries of a person
+deletion               UNLINK, SREM, HDEL, LREM, XDEL
+inspection             `check`
+acl                    the ACL that is needed, and that is granted
+part_sampling          sampled members and fields
+unmapped_identifiers   names that no template explains (`check --sample`)
+draft                  `map draft`
 """
 
 from expunge_connectors.redis.connector import RedisStore

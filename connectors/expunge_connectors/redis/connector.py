@@ -30,7 +30,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.redis import draft, sample_findings
+from expunge_connectors.redis import draft, unmapped_identifiers
 from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.deletion import remove, removed
 from expunge_connectors.redis.errors import translated
@@ -92,7 +92,7 @@ class RedisStore:
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Hold the names of a sample of keys against the map's templates."""
-        return list(sample_findings.findings(self._conversation(), self._map, self._spec, rows))
+        return list(unmapped_identifiers.findings(self._conversation(), self._map, self._spec, rows))
 
     def identity(self) -> StoreIdentity:
         """The sentinel that `adopt` planted, and the number of the database.

@@ -21,7 +21,7 @@ from expunge_connectors.keyspace.template_inference import (
 from expunge_connectors.redis import acl
 from expunge_connectors.redis.client import Command, PipelineClient
 from expunge_connectors.redis.records import SENTINEL
-from expunge_connectors.redis.sample_findings import sample
+from expunge_connectors.redis.unmapped_identifiers import sample
 
 
 def draft(conversation: PipelineClient, names: int, known: Sequence[StoreDraft]) -> StoreDraft:

@@ -1,21 +1,21 @@
 """S3 connector (and services that speak its protocol): all versions, delete markers and unfinished uploads.
 
-connector         the contract's verbs
-spec              what the data map says
-client            requests, retries, concurrency, the service's clock
-errors            answers of the service to our errors
-ttl_cache         settings of buckets, kept for a minute
-targets           keys and prefixes of a subject (pure)
-version_rules     which versions go, stay or are newer (pure)
-listing           what is there, before erasing
-range_listing     many names with few LIST requests
-upload_aliases    unfinished uploads that a service lists under another name
-object_lock       storage locks: retention dates and legal holds
-deletion          DeleteObjects, delete markers, uploads; the ETag check without versioning
-verification      what is left, by other requests
-inspection        `check`
-sample_findings   names that no template explains (`check --sample`)
-draft             `map draft`
+connector              the contract's verbs
+spec                   what the data map says
+client                 requests, retries, concurrency, the service's clock
+errors                 answers of the service to our errors
+ttl_cache              settings of buckets, kept for a minute
+targets                keys and prefixes of a subject (pure)
+version_rules          which versions go, stay or are newer (pure)
+listing                what is there, before erasing
+range_listing          many names with few LIST requests
+upload_aliases         unfinished uploads that a service lists under another name
+object_lock            storage locks: retention dates and legal holds
+deletion               DeleteObjects, delete markers, uploads; the ETag check without versioning
+verification           what is left, by other requests
+inspection             `check`
+unmapped_identifiers   names that no template explains (`check --sample`)
+draft                  `map draft`
 """
 
 from expunge_connectors.s3.connector import S3Store

@@ -22,7 +22,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.s3 import draft, sample_findings
+from expunge_connectors.s3 import draft, unmapped_identifiers
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.inspection import findings
@@ -80,7 +80,7 @@ class S3Store:
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Hold the names of a sample of objects against the map's templates."""
-        return list(sample_findings.findings(self._service, self._map, self._spec, rows))
+        return list(unmapped_identifiers.findings(self._service, self._map, self._spec, rows))
 
     def identity(self) -> StoreIdentity:
         """The account, and the buckets with their creation dates; independent of the endpoint."""

@@ -16,7 +16,7 @@ from expunge_connectors.keyspace.template_inference import (
     why_not_a_template,
 )
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.sample_findings import sample
+from expunge_connectors.s3.unmapped_identifiers import sample
 
 _DIRECTORY = re.compile(r"^((?:[^/{}]+/)*\{[a-z]+\}/).+$", re.DOTALL)
 

@@ -9,7 +9,7 @@ call_context           authenticate, authorise, open transactions for one call
 request_responses      create erasure requests and answer them
 receipt_responses      receipts and openings as responses
 identifiers            identifiers in bodies, normalised
-idempotency_key        the header Idempotency-Key
+idempotency_header     the header Idempotency-Key
 query_parameters       unknown query parameters are refused
 pagination             opaque cursors of lists
 problems               RFC 9457 problem details

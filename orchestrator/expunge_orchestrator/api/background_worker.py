@@ -15,7 +15,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError
-from expunge_orchestrator.execution import batch_states, hold_enforcement
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.notifications import delivery, outbox
@@ -94,8 +94,8 @@ class Worker:
 
     def _run(self) -> None:
         workspace = self._workspace
-        batch_states.start_due_settling(workspace)
-        batch_states.forget_stale_plans(workspace)
+        batch_lifecycle.start_due_settling(workspace)
+        batch_lifecycle.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             hold_enforcement.release(connection)
         with (

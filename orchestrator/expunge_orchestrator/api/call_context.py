@@ -18,7 +18,7 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.api import idempotency_key
+from expunge_orchestrator.api import idempotency_header
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
@@ -186,7 +186,7 @@ def reject_duplicate_members(body: bytes) -> None:
 def _digest(request: Request, body: bytes) -> bytes:
     """Of what a call asks for."""
     digest = hashlib.sha256()
-    key = request.headers.get(idempotency_key.HEADER)
+    key = request.headers.get(idempotency_header.HEADER)
     for part in (request.method, request.scope["path"], request.scope["query_string"], key, body):
         told = part.encode() if isinstance(part, str) else part or b""
         digest.update(len(told).to_bytes(8) + told)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import anyio
 
 from expunge_orchestrator.api.schemas.batches import Batch
-from expunge_orchestrator.ledger.batches import RUNNING
+from expunge_orchestrator.ledger.states import RUNNING
 
 EVERY = 0.5
 """Seconds between two looks."""

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import public_state
-from expunge_orchestrator.ledger.batches import BatchState
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import delivery
 from expunge_orchestrator.requests import response_deadlines
 

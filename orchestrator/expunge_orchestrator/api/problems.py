@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
 from expunge_connectors.errors import ConnectorError, UnknownMemberError
-from expunge_orchestrator.api import idempotency_key
+from expunge_orchestrator.api import idempotency_header
 from expunge_orchestrator.api.openapi import PROBLEM_MEDIA_TYPE, declared_names
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.errors import (
@@ -173,8 +173,8 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     known, errors = declared_names(request.app), error.errors()
     for one in errors:
-        if one["loc"] == ("header", idempotency_key.HEADER):
-            slug, message, remedy = idempotency_key.refusal(missing=one["type"] == "missing")
+        if one["loc"] == ("header", idempotency_header.HEADER):
+            slug, message, remedy = idempotency_header.refusal(missing=one["type"] == "missing")
             return answer(ProblemError(HTTPStatus.BAD_REQUEST, slug, message, remedy=remedy))
     members = {"errors": [{"at": _place(one["loc"], known), "error": one["type"]} for one in errors]}
     return answer(

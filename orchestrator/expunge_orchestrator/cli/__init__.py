@@ -1,9 +1,9 @@
 """Command line interface (typer). A module for each verb, by its name; only the one that was typed is imported.
 
-check, locate, plan, approve, erase, status         from the data map to a batch that is done
-pause, resume, retry, cancel, end                   what operators do to a batch
-holds, run_due, copies, receipts                    legal holds, what has come due, backup copies, receipts
-keys, access, adopt, map, serve, demo, serve_demo   installation, access, stores, the API, the demonstration
+check, locate, plan, approve, erase, status           from the data map to a batch that is done
+pause, resume, retry, cancel, end                     what operators do to a batch
+holds, run_due, copies, receipts                      legal holds, what has come due, backup copies, receipts
+keys, api_keys, adopt, map, serve, demo, serve_demo   installation, API keys, stores, the API, the demonstration
 
 app          typer, and the one place where errors are printed
 exit_codes   exit codes and their meanings

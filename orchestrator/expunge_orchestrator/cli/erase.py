@@ -16,13 +16,14 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.errors import BatchBlockedError, LedgerBusyError, NotConfirmedError, NotErasedError
-from expunge_orchestrator.execution import batch_states, hold_enforcement
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger.batch_status import chunks_of
-from expunge_orchestrator.ledger.batches import RUNNING, Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
 from expunge_orchestrator.receipts.statement_bodies import ENDED
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
@@ -146,9 +147,9 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
 
     Where another process is running this ledger it does the work, and this one waits for the batch to end.
     """
-    batch_states.start(workspace, batch)
+    batch_lifecycle.start(workspace, batch)
     if batch.state is BatchState.FAILED:
-        batch_states.retry(workspace, batch)
+        batch_lifecycle.retry(workspace, batch)
     with workspace.ledger.begin() as connection:
         hold_enforcement.release(connection)
     attach(workspace, batch)

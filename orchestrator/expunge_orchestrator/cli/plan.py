@@ -12,8 +12,9 @@ from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.json_views import plan_view
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests.plan_replacement import ReplanReason
 from expunge_orchestrator.rules import plan_limits_and_drift

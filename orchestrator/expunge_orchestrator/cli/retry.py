@@ -13,8 +13,9 @@ from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.retry import NOT_BEGUN, drifted, start_deferred
 from expunge_orchestrator.workspace import opened

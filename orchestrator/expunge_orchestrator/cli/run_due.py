@@ -11,11 +11,12 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
-from expunge_orchestrator.execution import batch_states, hold_enforcement
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
-from expunge_orchestrator.ledger.batches import BatchState, batches
+from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
@@ -36,8 +37,8 @@ def run_due(as_json: output.Json = False) -> None:
     with opened(load_settings(), installed()) as workspace:
         workspace.refuse_unmapped_holds()
         begun = scheduler.start_due(workspace, now())
-        woken = batch_states.start_due_settling(workspace)
-        forgotten = batch_states.forget_stale_plans(workspace)
+        woken = batch_lifecycle.start_due_settling(workspace)
+        forgotten = batch_lifecycle.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             released = hold_enforcement.release(connection)
         try:

@@ -13,8 +13,9 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.json_views import batch_view, plan_view
 from expunge_orchestrator.ledger.batch_status import outcomes_of, public_state
-from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid, batches
+from expunge_orchestrator.ledger.batches import batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
 

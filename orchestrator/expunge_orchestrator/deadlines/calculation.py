@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from expunge_config.datamap import DeadlineSpec, Statute
 from expunge_orchestrator.deadlines.business_days import BusinessCalendar
 from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension, Kind
-from expunge_orchestrator.deadlines.statutes import RULES
+from expunge_orchestrator.deadlines.statutes import RULES, Rule
 from expunge_orchestrator.errors import DeadlineError, ExtensionRefusedError
 
 MAX_REASON = 500
@@ -56,7 +56,8 @@ def _promise(days: BusinessCalendar, received: datetime, count: int) -> Deadline
 
 def _statute(days: BusinessCalendar, received: datetime, statute: Statute) -> Deadline:
     rule, day = RULES[statute], days.of(received)
-    fell_on, last = rule.falls_on(day), rule.last_day(day, days)
+    fell_on = rule.answer.after(day)
+    last = _last_day(rule, fell_on, days)
     return Deadline(
         kind=Kind.STATUTE,
         received_at=received,
@@ -65,6 +66,11 @@ def _statute(days: BusinessCalendar, received: datetime, statute: Statute) -> De
         ground=rule.ground,
         fell_on=None if fell_on == last else fell_on,
     )
+
+
+def _last_day(rule: Rule, falls_on: date, days: BusinessCalendar) -> date:
+    """The last day in time, when a period ends on a day that may be no working day."""
+    return days.working_day_from(falls_on) if rule.moves else falls_on
 
 
 def _confirmation(days: BusinessCalendar, received: datetime, statute: Statute) -> Deadline | None:
@@ -110,7 +116,8 @@ def extend_statute(deadlines: Deadlines, *, at: datetime, reason: str) -> Deadli
         )
     days = BusinessCalendar(deadlines.spec)
     _may_be_extended(deadline, days, at, reason)
-    last = RULES[statute].last_day(days.of(deadline.received_at), days, extended=True)
+    rule = RULES[statute]
+    last = _last_day(rule, rule.extended.after(days.of(deadline.received_at)), days)
     return replace(deadlines, statute=_extended(deadline, days, at, reason, last))
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from expunge_config.datamap import Statute
 from expunge_config.periods import Period
-from expunge_orchestrator.deadlines.business_days import BusinessCalendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +27,6 @@ class Rule:
     extension_ground: str
     confirm: int | None = None
     confirm_ground: str = ""
-
-    def falls_on(self, received: date, *, extended: bool = False) -> date:
-        """The day on which the period ends, before anything moves it.
-
-        A month ends on the same date, or on the last day of a month that lacks it (Regulation 1182/71 Art. 3(2)(c)).
-        """
-        return (self.extended if extended else self.answer).after(received)
-
-    def last_day(self, received: date, days: BusinessCalendar, *, extended: bool = False) -> date:
-        """The last day in time."""
-        day = self.falls_on(received, extended=extended)
-        return days.working_day_from(day) if self.moves else day
 
 
 RULES: Mapping[Statute, Rule] = {

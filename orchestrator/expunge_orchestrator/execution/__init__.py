@@ -3,7 +3,8 @@
 runner                threads over the ledger under the runner lock
 fencing               claim the next step of a chunk under a new epoch; only the latest claim can finish
 step_context          what a step is given, and what it gives back
-erasure_steps         accept, recount, erase, verify
+erasure_steps         accept, recount, erase
+verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
 conclude_step         outcomes, statements, what comes next
 settling_steps        the settling check: review, erase again, settle
@@ -12,7 +13,7 @@ step_retry            another attempt, isolation, or a failed chunk
 poison_isolation      bisect a failing chunk to one person
 hold_enforcement      leave people on hold out of a step; release them later
 concurrent_requests   unfinished requests about the same people
-batch_states          start, derive, requeue, wake
+batch_lifecycle       start, derive, requeue, wake
 batch_control         start, pause, resume, cancel on an operator's command
 cancellation          withdraw people for whom no store was asked to erase
 operator_end          end people whom a store refuses for good

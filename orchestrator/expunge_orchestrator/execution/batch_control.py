@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_states, cancellation
+from expunge_orchestrator.execution import batch_lifecycle, cancellation
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading, serialise_writers
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.workspace import Workspace
 
 _NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
@@ -24,7 +25,7 @@ _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
 _AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
 
 
-def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> None:
+def start(workspace: Workspace, batch: Batch, begun: batch_lifecycle.OnCommit) -> None:
     """Begin a batch. One that runs already stays as it is: an answer was lost, or somebody else was as quick.
 
     Args:
@@ -34,9 +35,9 @@ def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> N
 
     Raises:
         UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
-        ExpungeError: As `batch_states.start`.
+        ExpungeError: As `batch_lifecycle.start`.
     """
-    if batch_states.start(workspace, batch, begun):
+    if batch_lifecycle.start(workspace, batch, begun):
         return
     with reading(workspace.ledger) as connection:
         told = current_public_state(connection, batch_by_uid(connection, batch.uid))
@@ -47,7 +48,9 @@ def start(workspace: Workspace, batch: Batch, begun: batch_states.OnCommit) -> N
         )
 
 
-def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> None:
+def pause(
+    ledger: sa.Engine, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
+) -> None:
     """Let no further step of a batch begin, settling checks included. A paused batch stays as it is.
 
     Raises:
@@ -69,7 +72,9 @@ def pause(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnComm
         also(connection)
 
 
-def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> Batch:
+def resume(
+    workspace: Workspace, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
+) -> Batch:
     """Let a paused batch go on from where its chunks are; what was verified before is stale and asked again.
 
     It is checked as a beginning is; where that is refused the batch stays paused.
@@ -80,8 +85,8 @@ def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.On
     """
     if batch.state is BatchState.PAUSED:
         with reading(workspace.ledger) as connection:
-            going_on = replace(batch, state=batch_states.state_if_resumed(connection, batch))
-        batch_states.start(workspace, going_on)  # changes nothing: it was begun before
+            going_on = replace(batch, state=batch_lifecycle.state_if_resumed(connection, batch))
+        batch_lifecycle.start(workspace, going_on)  # changes nothing: it was begun before
     with workspace.ledger.begin() as connection:
         resumed = connection.execute(
             sa.update(tables.batch)
@@ -90,13 +95,15 @@ def resume(workspace: Workspace, batch: Batch, actor: str, also: batch_states.On
         ).rowcount
         if not resumed:
             raise UsageError(f"This batch is {_told(connection, batch)}, not paused.", remedy=_look(batch))
-        batch_states.requeue(connection, batch, (ChunkState.READY,))
-        batch_states.sync_state(connection, [batch.id])
+        batch_lifecycle.requeue(connection, batch, (ChunkState.READY,))
+        batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
         return batch_by_uid(connection, batch.uid)
 
 
-def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> bool:
+def cancel(
+    ledger: sa.Engine, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
+) -> bool:
     """Withdraw the people of a batch for whom no store was asked to erase (ADR 8). False: it was cancelled before.
 
     The runner states it, person by person. Everybody else goes on as if there had been no cancel; of a paused batch,
@@ -125,7 +132,7 @@ def cancel(ledger: sa.Engine, batch: Batch, actor: str, also: batch_states.OnCom
                 remedy="Look which batch the request has now (`batch`), and cancel that.",
             )
         if marked:
-            batch_states.sync_state(connection, [batch.id])
+            batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
     return bool(marked)
 

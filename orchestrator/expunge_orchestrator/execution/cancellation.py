@@ -8,7 +8,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution.poison_isolation import split_chunk
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.rules.outcomes import Result

@@ -11,8 +11,9 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import concurrent_requests, hold_enforcement, operator_end, poison_isolation
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState, counted_at, verified_at
+from expunge_orchestrator.ledger.batches import counted_at, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, pipeline

@@ -18,9 +18,9 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import RUNNING, ChunkState
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.states import RUNNING, ChunkState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result

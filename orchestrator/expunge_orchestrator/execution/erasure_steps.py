@@ -1,4 +1,4 @@
-"""Erasure steps (accept, recount, erase, verify): each calls stores, then returns one fenced ledger write.
+"""Erasure steps (accept, recount, erase): each calls stores, then returns one fenced ledger write.
 
 Every step is harmless when it runs twice: stores answer the same, and the ledger takes each step's writes once.
 """
@@ -6,24 +6,23 @@ Every step is harmless when it runs twice: stores answer the same, and the ledge
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts, RecordCounts
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState, verified_since_count
+from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.items import Item, bulk_update, update_items
+from expunge_orchestrator.ledger.items import Item, update_items
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
-from expunge_orchestrator.rules.outcomes import CountRecord
 from expunge_orchestrator.rules.scope import restrict_to
 
 _ON = Transition()
@@ -124,31 +123,3 @@ def erase(context: StepContext) -> StepWrite:
     groups = hold_enforcement.groups_by_allowed_actions(context, context.active)
     erase_in_store(context, ((names, [item for item in people if due(item, names)]) for names, people in groups))
     return lambda _connection: _ON
-
-
-def verify(context: StepContext) -> StepWrite:
-    """Ask one store again, by other statements: what is still there?"""
-    if context.store not in context.actions:
-        return lambda _connection: _ON
-    context.require_planned_store()
-    counts = context.workspace.stores[context.store].verify(
-        context.subjects(context.active), context.batch.scope, context.cutoffs[context.store]
-    )
-    return record_counts(context, context.active, counts, "verified")
-
-
-def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:
-    """Add one store's counts to a count record of each item: those of the collections that the chunk is for."""
-    names = context.actions[context.store]
-
-    def recorded(before: CountRecord, seen: Mapping[str, RecordCounts]) -> dict[str, Any]:
-        return {**before, context.store: outcomes.pack(seen, names)}
-
-    about = restrict_to(counts, context.batch.actions[context.store])
-    rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]
-
-    def write(connection: sa.Connection) -> Transition:
-        bulk_update(connection, rows)
-        return _ON
-
-    return write

@@ -14,10 +14,11 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation
 from expunge_orchestrator.execution.step_context import Opened, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import batches, tables
-from expunge_orchestrator.ledger.batches import RUNNABLE, Batch, ChunkState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import items_of_chunk
+from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
 

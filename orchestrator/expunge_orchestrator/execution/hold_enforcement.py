@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import KnowsDependencies, RecordCounts
-from expunge_orchestrator.execution import batch_states, poison_isolation
+from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import NOT_RUNNABLE, Batch, ChunkState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -239,5 +240,5 @@ def let_go(connection: sa.Connection) -> Counter[int]:
             .where(tables.item.c.id.in_(people), tables.item.c.outcome == Result.ON_HOLD.value)
             .values(outcome=None, reason=None)
         )
-    batch_states.sync_state(connection, list(freed))
+    batch_lifecycle.sync_state(connection, list(freed))
     return freed

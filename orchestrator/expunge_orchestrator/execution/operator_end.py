@@ -15,15 +15,16 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_states, poison_isolation
+from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
 from expunge_orchestrator.execution.cancellation import WITHDRAWABLE
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -116,7 +117,9 @@ def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch)
     return FailedPeople(endable, held, withdrawable, places)
 
 
-def end(workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCommit = batch_states.nothing) -> None:
+def end(
+    workspace: Workspace, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
+) -> None:
     """Let the failed people of a batch who can be ended end where they are. The runner looks at them and concludes.
 
     The other failed people stay failed, in chunks of their own. The check of map and stores is not asked: a right that
@@ -150,9 +153,9 @@ def end(workspace: Workspace, batch: Batch, actor: str, also: batch_states.OnCom
                 poison_isolation.split_chunk(connection, row, others, stays)
             erasing = row.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
             step = pipeline.first(batch.pipeline, pipeline.VERIFY if erasing else pipeline.REVIEW)
-            batch_states.take_up(connection, {chunk_id: step}, ending=True)
+            batch_lifecycle.take_up(connection, {chunk_id: step}, ending=True)
         connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(changed_by=actor))
-        batch_states.sync_state(connection, [batch.id])
+        batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
 
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 

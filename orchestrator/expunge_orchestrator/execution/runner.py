@@ -17,7 +17,7 @@ from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import is_ledger_failure
 from expunge_orchestrator.execution import (
-    batch_states,
+    batch_lifecycle,
     cancellation,
     conclude_step,
     erasure_steps,
@@ -25,14 +25,15 @@ from expunge_orchestrator.execution import (
     resolve_step,
     settling_steps,
     step_retry,
+    verify_step,
 )
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next, finish
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import RUNNABLE, ChunkState
 from expunge_orchestrator.ledger.database import checkpoint_wal, serialise_writers
 from expunge_orchestrator.ledger.runner_lock import runner_lock
+from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
@@ -44,7 +45,7 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.RESOLVE: resolve_step.resolve,
     pipeline.RECOUNT: erasure_steps.recount,
     pipeline.ERASE: erasure_steps.erase,
-    pipeline.VERIFY: erasure_steps.verify,
+    pipeline.VERIFY: verify_step.verify,
     pipeline.CONCLUDE: conclude_step.conclude,
     pipeline.REVIEW: settling_steps.review,
     pipeline.RE_RESOLVE: settling_steps.re_resolve,
@@ -135,7 +136,7 @@ def run(
 def _publish(workspace: Workspace, writer: LogWriter) -> None:
     """Bring the log and the batches' states up to date with the chunks."""
     publish(workspace.ledger, writer)
-    batch_states.refresh(workspace)
+    batch_lifecycle.refresh(workspace)
 
 
 def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tuple[list[int], float | None]:

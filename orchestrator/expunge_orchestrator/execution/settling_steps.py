@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement, operator_end, poison_isolation, resolve_step
-from expunge_orchestrator.execution.erasure_steps import record_counts
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
+from expunge_orchestrator.execution.verify_step import record_counts
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState, verified_at
+from expunge_orchestrator.ledger.batches import verified_at
 from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result

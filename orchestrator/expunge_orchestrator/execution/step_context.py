@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Heartbeat, Subject, SubjectKey
 from expunge_connectors.errors import IdentityChangedError
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
-from expunge_orchestrator.ledger.batches import Batch, ChunkState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import member_proof

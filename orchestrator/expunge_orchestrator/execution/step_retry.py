@@ -11,8 +11,8 @@ from expunge_orchestrator.execution import poison_isolation
 from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError

@@ -20,8 +20,8 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import ChunkState
 from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
 

@@ -5,7 +5,8 @@ tables                  batches, chunks, items, statements, holds, backup copies
 request_tables          requests, access, audit, notifications
 migrations/             Alembic revisions
 runner_lock             one process at a time runs batches
-batches                 Batch, its states and queries
+states                  states of batches and chunks; which chunks may run
+batches                 Batch, and queries
 items                   the people of a chunk
 cutoffs                 the cutoff of a batch in each store
 batch_status            progress, outcomes, the state that is shown

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.rules.outcomes import Result, summary
 
 

@@ -15,13 +15,15 @@ from expunge_config.errors import InputError
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import outcomes_of
-from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import notice, request, request_tag
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import events
 from expunge_orchestrator.notifications.events import FINAL, IN_LETTERS, Event, NotifiedState
 from expunge_orchestrator.requests import public_status, repository
-from expunge_orchestrator.requests.repository import Origin, Request, RequestState
+from expunge_orchestrator.requests.repository import Origin, Request
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.workspace import Workspace
 

@@ -10,7 +10,8 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
-from expunge_orchestrator.ledger.batches import Batch, BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.rules import plan_limits_and_drift
 
 

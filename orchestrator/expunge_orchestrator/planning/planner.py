@@ -34,8 +34,9 @@ from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import plan_limits_and_drift

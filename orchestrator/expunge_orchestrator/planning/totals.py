@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from expunge_connectors.contract import EstimatesSize, Scope, Subject, SubjectKey
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import RUNNING, BatchState
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import RUNNING, BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import Result

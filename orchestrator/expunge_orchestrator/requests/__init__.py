@@ -2,6 +2,7 @@
 
 submission           a submitted request becomes durable, once
 idempotency          what was made under an Idempotency-Key
+request_states       states of a request, until its batch takes over
 repository           Request, and reading requests from the ledger
 scheduler            plan and start what has come due
 plan_replacement     a plan that is void is replaced by a new one

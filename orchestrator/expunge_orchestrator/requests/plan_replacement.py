@@ -16,16 +16,18 @@ import sqlalchemy as sa
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import audit_log, tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.requests.withdrawal import WORKER
 from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.outcomes import Result
@@ -67,7 +69,7 @@ _WORDS = {
 
 
 def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
-    """Why a plan can no longer be begun, by the rules of `batch_states.start`; None: no reason is known."""
+    """Why a plan can no longer be begun, by the rules of `batch_lifecycle.start`; None: no reason is known."""
     if batch.state not in _NOT_BEGUN:
         return None
     if batch.map_digest != workspace.map_digest:
@@ -225,7 +227,7 @@ def _ended(connection: sa.Connection, old: Batch, successor: str, because: Repla
         )
         .values(cancelled_at=stamp(now()))
     ).rowcount
-    batch_states.sync_state(connection, [old.id])
+    batch_lifecycle.sync_state(connection, [old.id])
     connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(failure=said))
     return bool(ended)
 

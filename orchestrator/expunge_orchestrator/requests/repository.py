@@ -13,6 +13,7 @@ from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.requests.request_states import RequestState
 
 
 class UnknownRequestError(UsageError):
@@ -24,16 +25,6 @@ class Origin(StrEnum):
 
     PERSON = "person"
     CONTROLLER = "controller"
-
-
-class RequestState(StrEnum):
-    """A request until its batch takes over: `starting` can no longer be cancelled, `started` has a batch."""
-
-    SCHEDULED = "scheduled"
-    STARTING = "starting"
-    STARTED = "started"
-    CANCELLED = "cancelled"
-    DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError
 from expunge_orchestrator.rules.outcomes import Result
 

@@ -12,13 +12,15 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
-from expunge_orchestrator.execution import batch_control, batch_states, hold_enforcement
+from expunge_orchestrator.execution import batch_control, batch_lifecycle, hold_enforcement
 from expunge_orchestrator.ledger.batch_status import current_public_state
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.requests import plan_replacement, repository, scheduler
 from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
-from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.workspace import Workspace
 
 NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
@@ -29,7 +31,7 @@ def retry_request(
     wanted: Request,
     actor: str,
     at: datetime,
-    also: batch_states.OnCommit = batch_states.nothing,
+    also: batch_lifecycle.OnCommit = batch_lifecycle.nothing,
 ) -> None:
     """Take up a request: what could not be planned is tried again at once, the rest is its batch's.
 
@@ -55,7 +57,7 @@ def retry_batch(
     batch: Batch,
     actor: str,
     at: datetime,
-    also: batch_states.OnCommit = batch_states.nothing,
+    also: batch_lifecycle.OnCommit = batch_lifecycle.nothing,
 ) -> None:
     """Take up what can be taken up of a batch. What then runs is the runner's.
 
@@ -77,10 +79,10 @@ def retry_batch(
         if wanted is not None and drifted(workspace, wanted):
             start_deferred(workspace, wanted, batch, actor, at, also)
             return
-        batch_states.start(workspace, batch)
+        batch_lifecycle.start(workspace, batch)
         _take_up(workspace, batch, _failed, also)
     elif batch.state is BatchState.ON_HOLD:
-        batch_states.start(workspace, batch)
+        batch_lifecycle.start(workspace, batch)
         _take_up(workspace, batch, _held, also)
     elif (
         batch.state in NOT_BEGUN
@@ -98,7 +100,7 @@ def start_deferred(  # noqa: PLR0913, PLR0917 - who takes up what, and what is w
     batch: Batch,
     actor: str,
     at: datetime,
-    also: batch_states.OnCommit = batch_states.nothing,
+    also: batch_lifecycle.OnCommit = batch_lifecycle.nothing,
 ) -> Batch:
     """Begin a request's plan; one that is void is replaced, also where another store answers: somebody looked at it.
 
@@ -140,7 +142,7 @@ def drifted(workspace: Workspace, wanted: Request) -> bool:
 
 
 def _take_up(
-    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: batch_states.OnCommit
+    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: batch_lifecycle.OnCommit
 ) -> None:
     """Let these of a batch run again and write it down; or write nothing, because somebody else was first.
 
@@ -161,7 +163,7 @@ def _take_up(
 
 
 def _failed(connection: sa.Connection, batch: Batch) -> int:
-    return batch_states.requeue(connection, batch, (ChunkState.FAILED,))
+    return batch_lifecycle.requeue(connection, batch, (ChunkState.FAILED,))
 
 
 def _held(connection: sa.Connection, batch: Batch) -> int:

@@ -13,16 +13,18 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import UnknownMemberError
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import BatchState, batch_by_uid
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import plan_replacement, repository
 from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
-from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.requests.response_deadlines import ANSWER_BY
 from expunge_orchestrator.requests.withdrawal import close, deny_unplannable
 from expunge_orchestrator.workspace import Workspace
@@ -130,7 +132,7 @@ def _start(workspace: Workspace, wanted: Request, at: datetime) -> bool:
         batch = plan_replacement.replan(workspace, wanted, because, at)
     if batch.state is not BatchState.PLANNED:
         return False
-    return batch_states.start(workspace, batch)
+    return batch_lifecycle.start(workspace, batch)
 
 
 def _plan_after_drift(workspace: Workspace, wanted: Request, at: datetime) -> bool:

@@ -20,7 +20,8 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 from expunge_orchestrator.requests import idempotency, repository
 from expunge_orchestrator.requests.idempotency import IdempotencyKey
-from expunge_orchestrator.requests.repository import Origin, Request, RequestState
+from expunge_orchestrator.requests.repository import Origin, Request
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_reports import canonical
 from expunge_reports.keys import KeyRing
 

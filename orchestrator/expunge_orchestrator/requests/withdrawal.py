@@ -14,7 +14,8 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.request_tables import request, request_open
 from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.request_states import RequestState
 
 WORKER = "worker"
 """Who did it, where nobody said it."""

@@ -5,6 +5,6 @@ merkle, tiles     RFC 6962 trees; C2SP tiles
 frontier          the right edge of the tree while it grows
 leaf              what the log stores of a statement
 signed_note       C2SP notes and checkpoints
-inclusion_proof   .tlog-proof
+proof_file        .tlog-proof
 durable_files     files written once, and synced
 """

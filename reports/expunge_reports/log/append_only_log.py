@@ -18,7 +18,7 @@ from expunge_reports.errors import LogCorruptError, LogError, NoteError, ProofEr
 from expunge_reports.log import merkle, signed_note, tiles
 from expunge_reports.log.durable_files import DurableDirectory
 from expunge_reports.log.frontier import GrowingEdge
-from expunge_reports.log.inclusion_proof import TlogProof
+from expunge_reports.log.proof_file import TlogProof
 
 CHECKPOINT: Final = "checkpoint"
 

@@ -24,7 +24,7 @@ from expunge_reports.errors import (
     SignatureError,
     UnknownNoteKeyError,
 )
-from expunge_reports.log import inclusion_proof, leaf, merkle, signed_note
+from expunge_reports.log import leaf, merkle, proof_file, signed_note
 from expunge_reports.statement import Statement
 from expunge_reports.trust import Trust
 from expunge_reports.verify import byte_locator
@@ -91,7 +91,7 @@ def _one_checkpoint(parsed: export.Export) -> str:
     notes: list[str] = []
     for seq, row in enumerate(parsed.statements):
         try:
-            notes.append(inclusion_proof.parse(row.proof).checkpoint)
+            notes.append(proof_file.parse(row.proof).checkpoint)
         except ProofError:
             raise _RejectedError(Reason.PROOF_INVALID, seq) from None
         # Two heads in one document could be two histories; which one a statement is in must not be left open.
@@ -129,7 +129,7 @@ def _statements(parsed: export.Export, trust: Trust, head: signed_note.Checkpoin
     previous: str | None = None
     for seq, row in enumerate(parsed.statements):
         envelope = _envelope(row.envelope, seq)
-        place = inclusion_proof.parse(row.proof)
+        place = proof_file.parse(row.proof)
         claimed = leaf.of_payload(parsed.series, seq, envelope.payload)
         current = _signed_statement(envelope, trust, seq, is_logged=_is_logged(claimed, place, head))
         own = leaf.of_payload(current.series, current.seq, envelope.payload)
@@ -172,7 +172,7 @@ def _signed_statement(envelope: dsse.Envelope, trust: Trust, seq: int, *, is_log
     return found
 
 
-def _is_logged(found: leaf.Leaf, place: inclusion_proof.TlogProof, head: signed_note.Checkpoint) -> bool:
+def _is_logged(found: leaf.Leaf, place: proof_file.TlogProof, head: signed_note.Checkpoint) -> bool:
     hashed = merkle.leaf_hash(found.to_bytes())
     try:
         merkle.verify_inclusion(hashed, place.index, head.size, place.hashes, head.root)

@@ -25,7 +25,7 @@ from tests.bench.measurements import Stages, Timed, resident_megabytes
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import batch_states, runner
+from expunge_orchestrator.execution import batch_lifecycle, runner
 from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.execution.runner import RunObserver
 from expunge_orchestrator.installation_setup import initialise, open_log
@@ -129,7 +129,7 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
         assert outcomes == {"erased": len(callers) - 1}, f"not everybody was erased: {outcomes}"
         started = time.perf_counter()
         if receipts:
-            batch_states.start_due_settling(workspace)
+            batch_lifecycle.start_due_settling(workspace)
             _run(workspace)
         settled = time.perf_counter() - started
         memory.append(resident_megabytes())
@@ -157,7 +157,7 @@ def _plan(workspace: Workspace, callers: Sequence[int]) -> Batch:
 
 def _carry_out(workspace: Workspace, batch: Batch, steps: Stages | None = None) -> None:
     with (steps or Stages()).time("begin"):
-        batch_states.start(workspace, batch)
+        batch_lifecycle.start(workspace, batch)
     _run(workspace)
     with reading(workspace.ledger) as connection:
         assert batch_by_uid(connection, batch.uid).state.value == "erased"

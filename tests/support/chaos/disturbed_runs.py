@@ -14,7 +14,7 @@ from tests.support.chaos.scenarios import REPORT, Chaos, Scenario, check_kept, r
 from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.servers import wait_until
 
-from expunge_orchestrator.ledger.batches import ChunkState
+from expunge_orchestrator.ledger.states import ChunkState
 
 SECONDS = 60.0
 PATIENT = {"EXPUNGE_MAX_ATTEMPTS": "100", "EXPUNGE_RETRY_PAUSE": "PT0S"}

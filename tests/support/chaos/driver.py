@@ -43,11 +43,12 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError, is_ledger_failure
-from expunge_orchestrator.execution import batch_control, batch_states, operator_end
+from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_end
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, BatchState, ChunkState, batches
+from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import read_people
@@ -137,7 +138,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
         workspace = _fatal(plain, fuse, Latecomer(plain.ledger, order["postgres_url"], order["in_between"]))
         if half == "erase":
             for batch in _meant(workspace, order["batch"]):
-                batch_states.start(workspace, batch)
+                batch_lifecycle.start(workspace, batch)
                 _bring_back(workspace, batch)
         elif half == "cancel":
             for batch in _meant(workspace, order["batch"]):
@@ -146,8 +147,8 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
             for batch in _meant(workspace, order["batch"]):
                 _end(workspace, batch)
         else:
-            batch_states.start_due_settling(workspace)
-            batch_states.forget_stale_plans(workspace)
+            batch_lifecycle.start_due_settling(workspace)
+            batch_lifecycle.forget_stale_plans(workspace)
             for batch in _meant(workspace, order["batch"]):
                 _bring_back(workspace, batch)
         _run(workspace, fuse, order["workers"])
@@ -182,7 +183,7 @@ def _meant(workspace: Workspace, uid: str | None) -> list[Batch]:
 def _bring_back(workspace: Workspace, batch: Batch) -> None:
     """What `expunge erase BATCH` does with a failed batch, and `expunge retry BATCH`."""
     if batch.state is BatchState.FAILED:
-        batch_states.retry(workspace, batch)
+        batch_lifecycle.retry(workspace, batch)
 
 
 def _end(workspace: Workspace, batch: Batch) -> None:

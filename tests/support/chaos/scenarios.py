@@ -23,13 +23,14 @@ from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.faulty_connector import FaultyConnector
 
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.execution import batch_states
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import HoldRequest
 from expunge_orchestrator.installation_setup import open_log
-from expunge_orchestrator.ledger.batches import Batch, BatchState, batches
+from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.workspace import Workspace
 
@@ -306,7 +307,7 @@ class Chaos:
 def stopped_half_way(workspace: Workspace) -> None:
     """Stop the ledger's batch when the first chunk's people were handed to the first store; the others were not."""
     done: list[str] = []
-    batch_states.start(workspace, _batch(workspace))
+    batch_lifecycle.start(workspace, _batch(workspace))
     watch = RunObserver(lambda _, step: done.append(step), told_to_stop=lambda: "erase:main" in done)
     _run(workspace, watch)
     assert _batch(workspace).state is BatchState.EXECUTING
@@ -321,14 +322,14 @@ def refused_half_way(workspace: Workspace) -> None:
     )
     with workspace.ledger.begin() as connection:
         legal_holds.place(connection, wanted, tagger, "counsel", persons)
-    batch_states.start(workspace, batch)
+    batch_lifecycle.start(workspace, batch)
     _run(_refusing(workspace, "recordings"), RunObserver())
     assert _batch(workspace).state is BatchState.FAILED
 
 
 def refused_at_settling(workspace: Workspace) -> None:
     """Let the database refuse at the settling check to erase what arrived late."""
-    batch_states.start_due_settling(workspace)
+    batch_lifecycle.start_due_settling(workspace)
     _run(_refusing(workspace, "main"), RunObserver())
     assert _batch(workspace).state is BatchState.FAILED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expunge_orchestrator.ledger.batch_status import public_state
-from expunge_orchestrator.ledger.batches import BatchState
+from expunge_orchestrator.ledger.states import BatchState
 
 RESULTS = (
     {},

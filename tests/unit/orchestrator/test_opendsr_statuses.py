@@ -9,11 +9,13 @@ import pytest
 
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.opendsr.statuses import more_of, status_of
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import events
 from expunge_orchestrator.notifications.events import Event
 from expunge_orchestrator.requests import public_status, repository
-from expunge_orchestrator.requests.repository import Request, RequestState
+from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.requests.request_states import RequestState
 
 AT = "2026-11-25T12:00:00Z"
 WAITING = repository.new(

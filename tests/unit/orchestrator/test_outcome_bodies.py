@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.ledger.batches import Batch, BatchState
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.receipts import statement_bodies
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support import log_crash_driver
 
 from expunge_reports.errors import LogBusyError, LogCorruptError, LogError, NoteError
-from expunge_reports.log import inclusion_proof, merkle, signed_note, tiles
+from expunge_reports.log import merkle, proof_file, signed_note, tiles
 from expunge_reports.log.append_only_log import Log, LogWriter
 from expunge_reports.log.durable_files import DurableDirectory
 
@@ -53,7 +53,7 @@ def writer(directory):
 
 def check_proofs(log: Log, indexes: range | list[int]) -> None:
     for index in indexes:
-        found = inclusion_proof.parse(log.proof(index))
+        found = proof_file.parse(log.proof(index))
         head = signed_note.verify_checkpoint(found.checkpoint, VERIFIER)
         hashed = merkle.leaf_hash(b"leaf %d" % index)
         assert log.leaf(index) == b"leaf %d" % index
@@ -112,7 +112,7 @@ def test_an_older_view_stays_valid_while_the_log_grows(writer, directory):
 
 def test_several_proofs_share_one_checkpoint(writer):
     writer.append(leaves(0, 10))
-    found = {inclusion_proof.parse(text).checkpoint for text in writer.log.proofs([1, 5, 9])}
+    found = {proof_file.parse(text).checkpoint for text in writer.log.proofs([1, 5, 9])}
     assert found == {writer.log.checkpoint}
 
 

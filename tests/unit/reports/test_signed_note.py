@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_reports.errors import NoteError, ProofError
-from expunge_reports.log import inclusion_proof, merkle, signed_note
+from expunge_reports.log import merkle, proof_file, signed_note
 
 # The example of c2sp.org/signed-note.
 EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -133,8 +133,8 @@ def test_what_could_not_be_read_back_is_not_signed(text):
 
 @given(st.integers(0, 2**50), st.lists(st.binary(min_size=32, max_size=32), max_size=63))
 def test_a_proof_file_is_read_back(index, hashes):
-    written = inclusion_proof.TlogProof(index, tuple(hashes), signed_note.sign_checkpoint(HEAD, KEY))
-    assert inclusion_proof.parse(written.to_text()) == written
+    written = proof_file.TlogProof(index, tuple(hashes), signed_note.sign_checkpoint(HEAD, KEY))
+    assert proof_file.parse(written.to_text()) == written
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,9 @@ def test_a_proof_file_is_read_back(index, hashes):
 )
 def test_a_malformed_proof_file_is_refused(text):
     with pytest.raises(ProofError):
-        inclusion_proof.parse(text)
+        proof_file.parse(text)
 
 
 def test_a_proof_of_one_leaf_has_no_hashes():
-    found = inclusion_proof.parse(inclusion_proof.TlogProof(0, (), signed_note.sign_checkpoint(HEAD, KEY)).to_text())
+    found = proof_file.parse(proof_file.TlogProof(0, (), signed_note.sign_checkpoint(HEAD, KEY)).to_text())
     merkle.verify_inclusion(merkle.leaf_hash(b"x"), found.index, 1, found.hashes, merkle.leaf_hash(b"x"))

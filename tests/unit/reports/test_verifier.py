@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import MalformedError
-from expunge_reports.log import inclusion_proof, leaf, signed_note
+from expunge_reports.log import leaf, proof_file, signed_note
 from expunge_reports.trust import ReceiptKey
 from expunge_reports.verify import verdict_text
 from expunge_reports.verify.verdict import Reason
@@ -370,7 +370,7 @@ def _witnessed(operator, *times: int, quorum: int):
         quorum=quorum,
     )
     proofs = [
-        replace(inclusion_proof.parse(text), checkpoint=signed) for text in operator.writer.log.proofs(operator.indexes)
+        replace(proof_file.parse(text), checkpoint=signed) for text in operator.writer.log.proofs(operator.indexes)
     ]
     rows = [(envelope, found.to_text()) for envelope, found in zip(operator.envelopes, proofs, strict=True)]
     return export.build(operator.series, rows, operator.documents)

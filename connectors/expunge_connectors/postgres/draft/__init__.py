@@ -1,9 +1,9 @@
 """`map draft`: a data map proposed from a live database.
 
-store_draft           the draft of a whole database
-table_roles           persons, their dependants, shared tables (pure)
-column_classifier     likely personal columns, by name, type and sample
-json_paths            places in JSON that look like an identifier
-tombstone_proposal    a tombstone for a person's row (pure)
-excluded_tables       what is left out, and why (pure)
+store_draft          the draft of a whole database
+table_roles          persons, their dependants, shared tables (pure)
+column_classifier    likely personal columns, by name, type and sample
+json_paths           places in JSON that look like an identifier
+tombstone_proposal   a tombstone for a person's row (pure)
+excluded_tables      what is left out, and why (pure)
 """

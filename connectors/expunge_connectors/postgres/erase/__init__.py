@@ -1,11 +1,11 @@
 """`erase`: deletes and tombstones rows.
 
-deletion             order, transactions, limits
-delete_statements    DELETE and UPDATE that check once more what was found
-found_rows           the rows found, with what matched
-deferred_rows        rows that wait for keys which are not resolved yet
-reference_guard      rows that stay but point to rows that go
-side_effect_guard    roll back when triggers or cascades change other rows
-redacted_writes      writes whose errors quote no values
-throttle             give way to the database's own users
+deletion            order, transactions, limits
+delete_statements   DELETE and UPDATE that check once more what was found
+found_rows          the rows found, with what matched
+deferred_rows       rows that wait for keys which are not resolved yet
+reference_guard     rows that stay but point to rows that go
+side_effect_guard   roll back when triggers or cascades change other rows
+redacted_writes     writes whose errors quote no values
+throttle            give way to the database's own users
 """

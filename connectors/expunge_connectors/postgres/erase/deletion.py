@@ -75,7 +75,7 @@ class Eraser:
     Attributes:
         actions: Collection -> action, as approved and checked.
         others: Lends a session besides the transaction's, to see what everybody else sees.
-        limit: Rows a transaction may touch. Rows that must go together (see `ErasingOrder.together`) are not split.
+        limit: Rows a transaction may touch. Rows that must go together (see `ErasureOrder.together`) are not split.
         seconds: How long a transaction may take: after that it is full, whatever it touched.
     """
 

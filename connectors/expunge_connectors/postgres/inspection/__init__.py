@@ -22,9 +22,9 @@ privileges              GRANTs: too few, too many
 server_settings         version, encoding, what the server records
 derived_copies          materialised views, publications, replication slots, foreign tables
 indexes                 missing indexes
-unmapped_columns        columns that look like a person's id
+untied_columns          columns that look like a person's id
 declared_unmapped       places that the map calls free of personal data
-sample_findings         identifiers in samples of unmapped places (`check --sample`)
+unmapped_identifiers    identifiers in samples of unmapped places (`check --sample`)
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from expunge_connectors.postgres.inspection import (
     internal_identities,
     owner_columns,
     privileges,
-    sample_findings,
     server_settings,
     timestamps,
     tombstone_constraints,
     tombstone_expressions,
     triggers,
-    unmapped_columns,
+    unmapped_identifiers,
     unnormalised_values,
+    untied_columns,
 )
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.mapping.bound_tables import store_spec
@@ -86,7 +86,7 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *triggers.findings(connection, inspection),
         *derived_copies.findings(connection, inspection),
         *declared_unmapped.findings(connection, inspection),
-        *unmapped_columns.findings(connection, inspection),
+        *untied_columns.findings(connection, inspection),
         *indexes.findings(connection, inspection),
     ]
     rank = {"error": 0, "warning": 1, "info": 2}
@@ -102,7 +102,7 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
         data_map: The whole map.
         rows: Of one table, at most.
     """
-    return list(sample_findings.findings(connection, _inspection(connection, store, data_map), rows))
+    return list(unmapped_identifiers.findings(connection, _inspection(connection, store, data_map), rows))
 
 
 def _inspection(connection: Connection, store: str, data_map: DataMap) -> InspectionContext:

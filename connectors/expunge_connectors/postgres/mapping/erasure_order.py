@@ -1,13 +1,63 @@
-"""Erasure order: the allowed actions per table, children before parents."""
+"""Erasure order: in which order tables are emptied, and which may be: children before parents, persons last."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.dependency_graph import ErasingOrder, erasing_order
+from expunge_connectors.postgres.dependency_graph import Edge, has_path, strongly_connected, topological_order
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureOrder:
+    """In which order collections are emptied.
+
+    Attributes:
+        groups: The order. Collections whose rows refer to each other in a circle are one group.
+        together: Collections between (and with) one whose rows lead to another and that other, where foreign keys
+            force the leading row to go first: no commit may fall between them, or a crash would lose the way. And the
+            collections of a circle.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    together: frozenset[str]
+
+
+def children_first(
+    names: Iterable[str], references: Iterable[Edge], links: Iterable[Edge], persons: Collection[str]
+) -> ErasureOrder:
+    """Children before parents; where foreign keys leave a choice, rows before those that lead to them; persons last.
+
+    Args:
+        names: The collections.
+        references: (child, parent) for every foreign key between them whose parent's rows are to be deleted.
+        links: (leading collection, collection reached) for every link.
+        persons: Collections whose rows are the persons themselves.
+    """
+    waiting = tuple(names)
+    group = {name: one for one in strongly_connected(waiting, references) for name in one}
+    groups = tuple(dict.fromkeys(group[name] for name in waiting))
+    # Groups are known by their first name.
+    edges = [(group[child][0], group[parent][0]) for child, parent in references if group[child] != group[parent]]
+    against: list[Edge] = []
+    for leading, reached in ((group[one][0], group[other][0]) for one, other in links):
+        if leading == reached:
+            continue
+        if has_path(edges, leading, reached):
+            against.append((leading, reached))
+        else:
+            edges.append((reached, leading))
+    last = {group[name][0] for name in persons}
+    order = topological_order([one[0] for one in groups], edges, last)
+    sequence = tuple(group[name] for name in order)
+    together = {name for one in groups if len(one) > 1 for name in one}
+    for leading, reached in against:
+        for one in sequence[order.index(leading) : order.index(reached) + 1]:
+            together.update(one)
+    return ErasureOrder(sequence, frozenset(together))
 
 
 def checked_actions(store: BoundStore, actions: Mapping[str, Action], logs: Mapping[str, object]) -> dict[str, Action]:
@@ -30,7 +80,7 @@ def checked_actions(store: BoundStore, actions: Mapping[str, Action], logs: Mapp
     return {name: action for name, action in actions.items() if store.collections[name].in_scope}
 
 
-def order(store: BoundStore) -> ErasingOrder:
+def order(store: BoundStore) -> ErasureOrder:
     """In which order the store's collections are emptied.
 
     Raises:
@@ -52,7 +102,7 @@ def order(store: BoundStore) -> ErasingOrder:
     ]
     links = [(link.of[0], mapped.name) for mapped in store.collections.values() for link in mapped.links if link.of]
     persons = [mapped.name for mapped in store.collections.values() if mapped.spec.person is not None]
-    sequence = erasing_order(store.collections, references, links, persons)
+    sequence = children_first(store.collections, references, links, persons)
     for group in sequence.groups:
         for name in group:
             if len(group) > 1 and store.collections[name].spec.sharing is not None:

@@ -1,6 +1,6 @@
 """`verify`, by statements of its own. Imports nothing of `sql`, `erase` or `mapping` (law 1).
 
-verifier             `verify`
+verification         `verify`
 verification_query   the independent counting statement
 expressions          SQL expressions of the verifying side
 owner_check          the owner check of the verifying side

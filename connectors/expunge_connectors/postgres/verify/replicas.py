@@ -21,8 +21,8 @@ from expunge_connectors.postgres import store_identity
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
+from expunge_connectors.postgres.verify.verification import asked_rows, tallied
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
-from expunge_connectors.postgres.verify.verifier import asked_rows, tallied
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.call_context import CallContext, requires
-from expunge_orchestrator.api.idempotency_key import IdempotencyKeyHeader
+from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.pagination import after, cursor
 from expunge_orchestrator.api.problems import ProblemError

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from expunge_orchestrator import data_type_closure
 from expunge_orchestrator.api.call_context import CallContext, requires
-from expunge_orchestrator.api.idempotency_key import IdempotencyKeyHeader
+from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.openapi import repeated
 from expunge_orchestrator.api.pagination import after, cursor
@@ -34,7 +34,8 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, plan_view
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.requests import repository, response_deadlines, retry, submission, withdrawal
-from expunge_orchestrator.requests.repository import Origin, RequestState
+from expunge_orchestrator.requests.repository import Origin
+from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules.scope import parse_scope
 
 router = APIRouter(prefix="/v1/erasure_requests", tags=["erasure requests"])

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from expunge_config.datamap import SelfService
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.call_context import CallContext, requires
-from expunge_orchestrator.api.idempotency_key import IdempotencyKeyHeader
+from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt

@@ -15,10 +15,11 @@ from expunge_orchestrator.execution import cancellation
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
-from expunge_orchestrator.ledger.batches import ENDED, NOT_RUNNABLE, RUNNING, Batch, BatchState, ChunkState, batches
+from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.ledger.states import ENDED, NOT_RUNNABLE, RUNNING, BatchState, ChunkState
 from expunge_orchestrator.planning import approval
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules import pipeline

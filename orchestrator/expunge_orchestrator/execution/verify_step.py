@@ -1,0 +1,43 @@
+"""Verify step: ask a store again, by other statements, what is still there of each person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Counts, RecordCounts
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.outcomes import CountRecord
+from expunge_orchestrator.rules.scope import restrict_to
+
+
+def verify(context: StepContext) -> StepWrite:
+    """Ask one store again, by other statements: what is still there?"""
+    if context.store not in context.actions:
+        return lambda _connection: Transition()
+    context.require_planned_store()
+    counts = context.workspace.stores[context.store].verify(
+        context.subjects(context.active), context.batch.scope, context.cutoffs[context.store]
+    )
+    return record_counts(context, context.active, counts, "verified")
+
+
+def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:
+    """Add one store's counts to a count record of each item: those of the collections that the chunk is for."""
+    names = context.actions[context.store]
+
+    def recorded(before: CountRecord, seen: Mapping[str, RecordCounts]) -> dict[str, Any]:
+        return {**before, context.store: outcomes.pack(seen, names)}
+
+    about = restrict_to(counts, context.batch.actions[context.store])
+    rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]
+
+    def write(connection: sa.Connection) -> Transition:
+        bulk_update(connection, rows)
+        return Transition()
+
+    return write

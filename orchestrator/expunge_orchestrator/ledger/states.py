@@ -1,0 +1,62 @@
+"""States of batches and chunks, and in which of them a chunk may run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.ledger import tables
+
+
+class BatchState(StrEnum):
+    """States of a batch (DESIGN, A request's life). Partially retained is told by the items' outcomes."""
+
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting-approval"
+    EXECUTING = "executing"
+    PAUSED = "paused"
+    ON_HOLD = "on-hold"
+    ERASED = "erased"
+    SETTLING = "settling"
+    SETTLED = "settled"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
+"""Some chunk of it can run now."""
+
+NOT_RUNNABLE = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
+"""No chunk of it may run, whatever the chunk's own state is, but for those whose people are withdrawn."""
+
+ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
+
+
+class ChunkState(StrEnum):
+    """States of a chunk.
+
+    WAITING: erased, until the settling check is due. HELD: until a hold is lifted or runs out. WITHDRAWING: of people
+    whom a cancel withdraws, whatever the state of the batch is.
+    """
+
+    PLANNED = "planned"
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    DONE = "done"
+    FAILED = "failed"
+    WITHDRAWING = "withdrawing"
+    CANCELLED = "cancelled"
+
+
+RUNNABLE = sa.or_(
+    tables.chunk.c.state == ChunkState.WITHDRAWING.value,
+    sa.and_(
+        tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
+        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
+    ),
+)
+"""Chunks (with their batches) whose next step can be taken."""
