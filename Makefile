@@ -51,7 +51,7 @@ serve-demo: $(VENV)/.demo ## Serve the API and an account-settings page on made-
 
 test: $(VENV)/.dev ## Unit, contract, integration and acceptance tests, on embedded servers
 	@$(call installed,curl)
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(foreach folder,$(TEST_FOLDERS),$(wildcard $(folder)))
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cases=sample $(TEST_FOLDERS)
 
 check: $(VENV)/.dev ## Format, lint, types, import arrows, docstrings, documentation
 	$(BIN)/ruff format --check .
@@ -69,6 +69,7 @@ format: $(VENV)/.dev ## Put the code into the house's form
 # Work is stolen, so that what a file prepares is mostly prepared once, and nobody idles at the end.
 chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
 	$(PYTEST) -n $(WORKERS) --dist worksteal tests/chaos
+	$(PYTEST) -n $(WORKERS) --dist loadfile --cases=others $(TEST_FOLDERS)
 	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-3000} $(PYTEST) tests/load
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-300} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.support.faster_runs import shared_s3_clients
 from tests.support.installation import (
     CompanyStack,
     Installation,
@@ -25,6 +26,7 @@ __all__ = [
     "ledger_template",
     "module_installation",
     "postgres_ledger",
+    "shared_s3_clients",
 ]
 
 

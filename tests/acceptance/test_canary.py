@@ -570,6 +570,7 @@ def test_the_servers_logs_are_as_talkative_as_they_can_be(walked: tuple[House, F
         assert words in log, words
 
 
+@pytest.mark.heavy
 def test_tracebacks_with_local_variables_do_not_tell_either(house: House, walked: tuple[House, Flock]) -> None:
     del walked
     birds = person()

@@ -16,6 +16,7 @@ from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger.states import BatchState
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("chunk_size", [7, 1000])
 def test_both_end_and_what_both_say_is_true(
     installation: Installation, inspector: StoreInspector, chunk_size: int

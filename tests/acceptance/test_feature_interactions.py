@@ -97,6 +97,7 @@ def test_an_object_that_the_storage_kept_of_a_limited_request(vault: tuple[Insta
     assert not any(ann.left(inspector).values())
 
 
+@pytest.mark.heavy
 def test_a_server_and_run_due_at_once(
     calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path, fork_server: ForkServer
 ) -> None:

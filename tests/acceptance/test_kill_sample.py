@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.chaos.disturbed_runs import share
 from tests.support.chaos.fixtures import chaos
 from tests.support.chaos.sampling import chosen
@@ -14,6 +15,7 @@ POINTS = 8
 OUTAGES = 4
 
 
+@pytest.mark.heavy
 def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
     seed = chosen().seed
     wrong: list[str] = []
@@ -22,6 +24,7 @@ def test_killed_at_a_sample_of_points(chaos: Chaos) -> None:
     assert not wrong, "\n".join([f"EXPUNGE_CHAOS_SEED={seed}", *wrong])
 
 
+@pytest.mark.heavy
 def test_servers_that_go_away_at_a_sample_of_steps(chaos: Chaos) -> None:
     seed = chosen().seed
     wrong: list[str] = []

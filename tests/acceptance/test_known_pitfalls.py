@@ -103,6 +103,7 @@ def test_an_email_of_glob_and_like_characters(installation: Installation, inspec
     assert inspector.one("SELECT count(*) FROM marketing_optouts WHERE email = %s", mails[0]) == 0
 
 
+@pytest.mark.heavy
 def test_retry_when_the_row_that_identified_somebody_is_gone(
     installation: Installation, inspector: StoreInspector
 ) -> None:

@@ -28,6 +28,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 
 
+@pytest.mark.heavy
 def test_one_poison_item_among_a_thousand(installation: Installation, inspector: StoreInspector) -> None:
     crowd = make_crowd(inspector, 1000)
     batch = installation.plan(crowd.csv)
@@ -79,6 +80,7 @@ def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
     assert "?" not in capsys.readouterr().out
 
 
+@pytest.mark.heavy
 def test_several_poison_items_are_all_found(installation: Installation, inspector: StoreInspector) -> None:
     crowd = make_crowd(inspector, 60)
     batch = installation.plan(crowd.csv)
@@ -89,6 +91,7 @@ def test_several_poison_items_are_all_found(installation: Installation, inspecto
         assert crowd.messages(inspector) == bad
 
 
+@pytest.mark.heavy
 def test_a_trouble_of_the_whole_store_is_not_searched_for_a_person(
     installation: Installation, inspector: StoreInspector
 ) -> None:
@@ -133,6 +136,7 @@ def dying(inner: StoreConnector, call: int) -> FaultyConnector:
     return FaultyConnector(inner, erase=erase)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("failures", [1, 4])
 def test_killed_while_searching(
     installation: Installation, inspector: StoreInspector, fork_server: ForkServer, tmp_path: Path, failures: int
@@ -226,6 +230,7 @@ def test_a_record_in_the_way_is_waited_for_once_and_is_poison_then(
     assert installation.outcomes(batch) == {"erased": 16}
 
 
+@pytest.mark.heavy
 def test_poison_at_settling_time(installation: Installation, inspector: StoreInspector) -> None:
     """Who was erased stays erased in what was said; the chunk says that one of them could not be looked at again."""
     crowd = make_crowd(inspector, 8)

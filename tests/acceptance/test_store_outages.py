@@ -81,6 +81,7 @@ def assert_ends_well(installation: Installation, inspector: StoreInspector, hold
 # Stopped -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("store", SERVERS)
 def test_a_store_that_stops_while_it_is_erased(
     installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, store: str
@@ -95,6 +96,7 @@ def test_a_store_that_stops_while_it_is_erased(
     assert_ends_well(installation, inspector, holder, batch)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("store", SERVERS)
 def test_a_store_that_is_stopped_from_the_start(
     installation: Installation, inspector: StoreInspector, holder: SeededPerson, batch: Batch, store: str

@@ -37,7 +37,7 @@ from tests.support.opendsr import certificate_in
 from tests.support.store_inspector import StoreInspector
 from tests.support.valid_calls import ready
 
-CALLS = int(os.environ.get("EXPUNGE_FUZZ_CALLS", "500"))
+CALLS = int(os.environ.get("EXPUNGE_FUZZ_CALLS", "120"))
 SEED = int(os.environ.get("EXPUNGE_FUZZ_SEED", "1"))
 ALLOWED, REFUSED = 6, 1  # how often a call is drawn
 DOCUMENTS = ("", "/opendsr/v2")
@@ -320,6 +320,7 @@ def operations_of(app: Any) -> list[Operation]:
     ]
 
 
+@pytest.mark.heavy
 def test_the_document_holds(
     request: pytest.FixtureRequest,
     cells: Cells,

@@ -507,6 +507,7 @@ def test_it_ends_while_a_batch_is_watched(calltrack: CompanyStack, fork_server: 
         assert "Traceback" not in made.log.read_text()
 
 
+@pytest.mark.heavy
 def test_it_ends_while_a_call_takes_longer_than_it_waits(
     calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path
 ) -> None:

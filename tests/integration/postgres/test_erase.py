@@ -199,6 +199,7 @@ def test_killed_after_any_transaction_and_started_again_it_ends_the_same(company
     assert dump(other_company) == undisturbed
 
 
+@pytest.mark.heavy
 def test_no_crash_falls_between_a_link_that_nobody_sealed_and_what_it_leads_to(company, monkeypatch):
     def crash():
         raise CrashError

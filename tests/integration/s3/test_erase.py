@@ -118,6 +118,7 @@ def test_unfinished_uploads_are_records(plain: World) -> None:
     assert [upload["Key"] for upload in left] == ["users/10/big"]
 
 
+@pytest.mark.heavy
 def test_more_than_a_page_goes_in_batches(versioned: World) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: versioned.put(f"users/1/{number}"), range(1100)))

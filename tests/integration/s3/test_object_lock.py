@@ -75,6 +75,7 @@ def test_counting_may_know_whether_a_bucket_locks_and_erasing_and_verifying_ask(
     assert len(sent) == 5
 
 
+@pytest.mark.heavy
 def test_a_locked_version_is_retained_until_its_day_and_goes_afterwards(locking: World) -> None:
     locked = locking.put(KEY)
     until = lock(locking, locked)
@@ -99,6 +100,7 @@ def test_a_legal_hold_has_no_day(locking: World) -> None:
     assert tally(locking).due == 1
 
 
+@pytest.mark.heavy
 def test_what_lies_above_a_locked_version_goes_without_showing_it(locking: World) -> None:
     locked = locking.put(KEY, b"old")
     lock(locking, locked)

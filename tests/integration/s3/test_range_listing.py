@@ -49,6 +49,7 @@ def listings(sent: Sequence[tuple[str, dict[str, Any]]]) -> int:
     return sum(name == "ListObjectVersions" for name, _ in sent)
 
 
+@pytest.mark.heavy
 def test_names_that_lie_together_share_pages(versioned: World) -> None:
     keys = [f"rec/{number:04}.ogg" for number in range(400)]
     fill(versioned, [*keys, *(key + "2" for key in keys)])
@@ -63,6 +64,7 @@ def test_names_that_lie_together_share_pages(versioned: World) -> None:
     assert versioned.keys() == [key + "2" for key in keys]
 
 
+@pytest.mark.heavy
 def test_names_far_apart_are_not_listed_through(versioned: World) -> None:
     """One in fifty is ours: the pages would be full of others'."""
     keys = [f"rec/{number:04}.ogg" for number in range(1000)]
@@ -156,6 +158,7 @@ def test_verifying_believes_a_shared_listing_only_if_it_is_whole(versioned: Worl
     assert sum(name == "HeadObject" for name, _ in sent) == len(keys)
 
 
+@pytest.mark.heavy
 def test_a_listing_that_shows_any_part_is_what_listing_each_shows(
     versioned: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -398,6 +398,7 @@ def test_more_copies_than_a_page_holds(place: Place) -> None:
 MANY = [f"pg/a-{n:04}" for n in range(600)] + [f"pg/a/{n:04}" for n in range(600)] + ["pg/b"]
 
 
+@pytest.mark.heavy
 def test_no_copy_is_hidden_where_a_listing_has_several_pages(place: Place) -> None:
     """SeaweedFS leaves out names beside a folder at which a page ends; its listing of current objects does not."""
     with ThreadPoolExecutor(8) as pool:

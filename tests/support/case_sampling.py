@@ -1,0 +1,56 @@
+"""Case sampling: which cases of the slow tests one run takes. `--cases=sample`, `--cases=others`; without: all.
+
+Of a parametrised test that needs servers a sample takes a seeded quarter of the cases, at least one; of all tests that
+are marked `heavy` together, an eighth. Everything else always runs. `make test` takes the sample, `make chaos` the
+others: together they take every case. The seed is EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+SHARE, HEAVY_SHARE = 4, 8
+WITHOUT_SERVERS = ("tests/unit/", "tests/docs/")
+OWN_SAMPLES = ("tests/chaos/", "tests/load/", "tests/model/", "tests/bench/", "tests/interop/")
+
+
+def seed() -> str:
+    """The seed of this run, the same in every worker."""
+    drawn = os.environ.get("EXPUNGE_CHAOS_SEED") or datetime.now(UTC).strftime("%Y%m%d")
+    return os.environ.setdefault("PYTEST_CASES_SEED", drawn)
+
+
+def split(items: Sequence[pytest.Item], of: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """(sampled, others). Each in the order in which it was collected.
+
+    Args:
+        items: What was collected.
+        of: The seed.
+    """
+    families: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if not item.nodeid.startswith(WITHOUT_SERVERS + OWN_SAMPLES):
+            families["heavy" if item.get_closest_marker("heavy") else item.nodeid.partition("[")[0]].append(item)
+    left_out: set[str] = set()
+    for name, cases in families.items():
+        ranked = sorted(cases, key=lambda case: _rank(of, case.nodeid))
+        share = HEAVY_SHARE if name == "heavy" else SHARE
+        left_out.update(case.nodeid for case in ranked[-(-len(cases) // share) :])
+    sampled = [item for item in items if item.nodeid not in left_out]
+    return sampled, [item for item in items if item.nodeid in left_out]
+
+
+def some(items: Sequence[pytest.Item], number: int, of: str) -> list[pytest.Item]:
+    """At most so many of them, in their order."""
+    names = sorted((item.nodeid for item in items), key=lambda name: _rank(of, name))[:number]
+    return [item for item in items if item.nodeid in set(names)]
+
+
+def _rank(of: str, nodeid: str) -> bytes:
+    return hashlib.sha256(f"{of} {nodeid}".encode()).digest()
