@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cases",
         choices=("all", "sample", "others"),
         default="all",
-        help="all; a seeded quarter of the cases of slow tests (make test); or the others (make chaos)",
+        help="all; a seeded fifth of the cases of slow tests (make test); or the others (make chaos)",
     )
     parser.addoption(
         "--fresh-inspections",
@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and draw the seed once for all workers."""
-    config.addinivalue_line("markers", "heavy: takes many seconds; a sample of cases takes an eighth of these tests")
+    config.addinivalue_line("markers", "heavy: takes many seconds; not in `make test`, but in `make chaos`")
     case_sampling.seed()
 
 

@@ -320,7 +320,6 @@ def operations_of(app: Any) -> list[Operation]:
     ]
 
 
-@pytest.mark.heavy
 def test_the_document_holds(
     request: pytest.FixtureRequest,
     cells: Cells,

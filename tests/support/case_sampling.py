@@ -1,8 +1,8 @@
 """Case sampling: which cases of the slow tests one run takes. `--cases=sample`, `--cases=others`; without: all.
 
-Of a parametrised test that needs servers a sample takes a seeded quarter of the cases, at least one; of all tests that
-are marked `heavy` together, an eighth. Everything else always runs. `make test` takes the sample, `make chaos` the
-others: together they take every case. The seed is EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
+Of a parametrised test that needs servers a sample takes a seeded fifth of the cases, at least one, and it leaves out
+tests that are marked `heavy`. Everything else always runs. `make test` takes the sample, `make chaos` the others:
+together they take every case. The seed is EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-SHARE, HEAVY_SHARE = 4, 8
+SHARE = 5
 WITHOUT_SERVERS = ("tests/unit/", "tests/docs/")
 OWN_SAMPLES = ("tests/chaos/", "tests/load/", "tests/model/", "tests/bench/", "tests/interop/")
 
@@ -34,14 +34,15 @@ def split(items: Sequence[pytest.Item], of: str) -> tuple[list[pytest.Item], lis
         of: The seed.
     """
     families: dict[str, list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if not item.nodeid.startswith(WITHOUT_SERVERS + OWN_SAMPLES):
-            families["heavy" if item.get_closest_marker("heavy") else item.nodeid.partition("[")[0]].append(item)
     left_out: set[str] = set()
-    for name, cases in families.items():
+    for item in items:
+        if item.get_closest_marker("heavy"):
+            left_out.add(item.nodeid)
+        elif not item.nodeid.startswith(WITHOUT_SERVERS + OWN_SAMPLES):
+            families[item.nodeid.partition("[")[0]].append(item)
+    for cases in families.values():
         ranked = sorted(cases, key=lambda case: _rank(of, case.nodeid))
-        share = HEAVY_SHARE if name == "heavy" else SHARE
-        left_out.update(case.nodeid for case in ranked[-(-len(cases) // share) :])
+        left_out.update(case.nodeid for case in ranked[-(-len(cases) // SHARE) :])
     sampled = [item for item in items if item.nodeid not in left_out]
     return sampled, [item for item in items if item.nodeid in left_out]
 
