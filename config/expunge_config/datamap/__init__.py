@@ -1,7 +1,8 @@
 """The data map (YAML): which personal data is where, whose it is, and what is done with it.
 
-models         the map's models: controllers, identities, data types, stores, limits
-base           the base model, names and texts
+models         the map's models: controllers, data types, stores, limits
+identities     namespaces of keys: what a value proves, and where two collections share one
+base           the base model, names and texts, assurances
 key_flow       which keys lead to a collection, and which lead on from it
 deadlines      by when requests are answered
 self_service   what a signed-in person may ask for
@@ -10,9 +11,10 @@ yaml_reader    the part of YAML that a map is written in, with line numbers
 digest         one digest for all maps that decide the same
 """
 
-from expunge_config.datamap.base import Model, Name, Text
+from expunge_config.datamap.base import Assurance, Model, Name, Text
 from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute
 from expunge_config.datamap.digest import digest
+from expunge_config.datamap.identities import Identity, IdentityKind
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.loader import Problem, load
 from expunge_config.datamap.models import (
@@ -23,8 +25,6 @@ from expunge_config.datamap.models import (
     DataMap,
     DataType,
     DeletionRule,
-    Identity,
-    IdentityKind,
     Limits,
     LogDeclaration,
     Operator,
@@ -37,6 +37,7 @@ from expunge_config.datamap.self_service import SelfService, SelfServiceScope
 
 __all__ = [
     "Action",
+    "Assurance",
     "BackupSpec",
     "Calendar",
     "CollectionSpec",

@@ -1,4 +1,4 @@
-"""Base pydantic model of the data map: frozen, unknown keys refused, checked names and texts."""
+"""Base pydantic model of the data map: frozen, unknown keys refused, checked names and texts; assurances."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ class Model(BaseModel):
     """Base of everything in the map: unknown keys are refused, nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Assurance(Model):
+    """What nothing in a store makes sure of, and who says so."""
+
+    reason: Text
+    approved_by: Text

@@ -10,20 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    SerializeAsAny,
-    StrictBool,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SerializeAsAny, StrictBool, StringConstraints, field_validator, model_validator
 
 from expunge_config.datamap.base import IsoPeriod, Model, Name, Text
 from expunge_config.datamap.deadlines import DeadlineSpec
+from expunge_config.datamap.identities import Identity, IdentityKind, same_person_complaints
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.self_service import SelfService
-from expunge_config.normalisers import Normaliser, builtin
 
 
 class StartEvent(StrEnum):
@@ -65,50 +58,6 @@ class DataType(Model):
                 "`ground` is given exactly when `on_request` is `retain`: it names the law or reason to keep"
             )
         return self
-
-
-class IdentityKind(StrEnum):
-    """What a value of this identity proves.
-
-    PERSON: a never re-used internal id; one value is one person. REUSABLE: e-mail, phone, address: it may be
-    re-used and shared, so it only nominates. INTERNAL: a never re-used id of a thing that belongs to a person; never
-    accepted from outside.
-    """
-
-    PERSON = "person"
-    REUSABLE = "reusable"
-    INTERNAL = "internal"
-
-
-class Identity(Model):
-    """A namespace of subject keys.
-
-    Attributes:
-        shareable: Several people normally share one value (a postal address): it helps to agree, it never
-            selects a row.
-    """
-
-    kind: IdentityKind
-    normaliser: str = "exact/1"
-    shareable: StrictBool = False
-
-    @field_validator("normaliser")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in builtin():
-            raise ValueError(f"unknown normaliser; known are {', '.join(sorted(builtin()))}")
-        return name
-
-    @model_validator(mode="after")
-    def _only_reusable_is_shared(self) -> Identity:
-        if self.shareable and self.kind is not IdentityKind.REUSABLE:
-            raise ValueError("only a reusable identity can be shareable")
-        return self
-
-    @property
-    def rule(self) -> Normaliser:
-        """The normaliser itself."""
-        return builtin()[self.normaliser]
 
 
 class Owner(Model):
@@ -164,6 +113,11 @@ class CollectionSpec(Model):
         say.
         """
         return ()
+
+    @property
+    def person_identity(self) -> str | None:
+        """The identity that names the person whom a record is; None: a record is no person. Connectors' models know."""
+        return None
 
 
 class UnmappedPlace(Model):
@@ -314,7 +268,14 @@ class DataMap(Model):
                 yield store_name, collection_name, collection
 
     def complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """What is wrong between the parts of the map that are no stores: (path, message)."""
+        """What is wrong between the stores, and between the parts of the map that are none: (path, message)."""
+        persons: dict[str, list[str]] = {name: [] for name in self.identities}
+        for store, collection, spec in self.collections():
+            persons.get(spec.person_identity or "", []).append(f"{store}.{collection}")
+        yield from same_person_complaints(self.identities, persons)
+        yield from self._self_service_complaints()
+
+    def _self_service_complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
         own = self.self_service
         if own is None:
             return

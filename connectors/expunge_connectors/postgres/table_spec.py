@@ -9,19 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import CollectionSpec, Model, Text
+from expunge_config.datamap import Assurance, CollectionSpec, Model, Text
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
 Path = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
 _TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
-
-
-class Assurance(Model):
-    """What nothing in the database makes sure of, and who says so."""
-
-    reason: Text
-    approved_by: Text
 
 
 class Source(Model):
@@ -181,6 +174,11 @@ class TableSpec(CollectionSpec):
     def found_by_text(self) -> Sequence[str]:
         """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
         return [f"{self.table}.{link.text}" for link in self.found_by]
+
+    @property
+    def person_identity(self) -> str | None:
+        """The identity that names the person whom a row is."""
+        return self.person
 
 
 def internal_namespace(store: str, collection: str, columns: Sequence[str]) -> str:

@@ -79,11 +79,12 @@ def data_map(change: Callable[[dict[str, Any]], None] | None = None) -> DataMap:
 
 
 def checked(document: dict[str, Any]) -> DataMap:
-    """A map from a raw document; its Postgres store must have no complaints."""
+    """A map from a raw document; neither its Postgres stores nor its identities may have complaints."""
     document["stores"] = {name: PostgresSpec.model_validate(raw) for name, raw in document["stores"].items()}
     loaded = DataMap.model_validate(document)
     for store in loaded.stores.values():
         assert list(store.complaints(loaded)) == []
+    assert [one for one in loaded.complaints() if one[0][0] == "identities"] == []
     return loaded
 
 
