@@ -109,6 +109,9 @@ stores:
           - {column: id, identity: person_id}
           - {column: email, identity: email}
           - {column: phone, identity: phone}
+          - {column: code, identity: code}
+          - {column: member_no, identity: member_no}
+          - {column: handle, identity: handle}
         created: created_at
         yields: {person_id: id, email: email, phone: phone, code: code, member_no: member_no, handle: handle}
         tombstone:

@@ -111,6 +111,22 @@ def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
         or table.person not in table.yields
     ):
         yield ("person",), "names no identity of kind person that this table also `yields`"
+    elif table.person is not None:
+        yield from _unsought(table, data_map)
+
+
+def _unsought(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
+    """Identities that a person's row tells and by which no request reaches it."""
+    for identity, source in table.yields.items():
+        known = data_map.identities.get(identity)
+        if known is None or known.kind is IdentityKind.INTERNAL or known.shareable:
+            continue  # no request names the one, and the other selects no record
+        if not any(link.identity == identity and link.source.same_place(source) for link in table.found_by):
+            message = (
+                f"a row is a person and yields `{identity}`, but is not found by it there: a request that names it"
+                f" never reaches the row. Add `{{{source.text}, identity: {identity}}}` to `found_by`"
+            )
+            yield ("yields", identity), message
 
 
 def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:

@@ -43,6 +43,16 @@ class Source(Model):
         """One row may hold several values, or none."""
         return self.each or self.path is not None
 
+    @property
+    def text(self) -> str:
+        """As `found_by` writes it, after the identity: `column: doc, path: [contact, mail]`."""
+        path = "" if self.path is None else f", path: [{', '.join(self.path)}]"
+        return f"column: {self.column}{path}{', each: true' if self.each else ''}"
+
+    def same_place(self, other: Source) -> bool:
+        """The two stand at one place of a row."""
+        return (self.column, self.path, self.each) == (other.column, other.path, other.each)
+
 
 class Link(Model):
     """How a row belongs to a subject: it holds an identity, or equals columns of a linked row.
@@ -101,6 +111,11 @@ class Link(Model):
     def several(self) -> bool:
         """One row may hold several values, or none."""
         return self.each or self.path is not None
+
+    @property
+    def source(self) -> Source:
+        """Where in the row the identity stands; of links without `of`."""
+        return Source(column=self.names[0], path=self.path, each=self.each)
 
     @property
     def text(self) -> str:

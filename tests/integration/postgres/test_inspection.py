@@ -80,7 +80,11 @@ ERRORS = [
         "value-type",
         "users",
         NOTHING,
-        edit("users", yields={"user_id": "id", "email": {"column": "email", "each": True}}),
+        edit(
+            "users",
+            found_by=[{"column": "id", "identity": "user_id"}, {"column": "email", "each": True, "identity": "email"}],
+            yields={"user_id": "id", "email": {"column": "email", "each": True}},
+        ),
     ),
     (
         "tie-type",

@@ -40,11 +40,6 @@ def inherited(document):
     leads["owner"] = {"controller": "client", "inherited": True}
 
 
-def nominated(document):
-    users = document["stores"]["main"]["collections"]["users"]
-    users["found_by"] = users["found_by"][1:]
-
-
 def tombstoned(**expressions):
     def change(document):
         document["stores"]["main"]["collections"]["users"]["tombstone"].update(expressions)
@@ -68,7 +63,6 @@ ERRORS = [
     # The root's primary key does not hold for the table below it.
     ("tie-not-unique", "call_notes", "CREATE TABLE more_calls () INHERITS (calls)", None),
     ("inherited-identity", "leads", NOTHING, inherited),
-    ("person-unreachable", "users", NOTHING, nominated),
     ("tombstone-incomplete", "users", NOTHING, left("phone")),
     ("tombstone-incomplete", "users", NOTHING, left("email")),
     (

@@ -15,7 +15,8 @@ USERS = """
 users:
   table: public.users
   person: user_id
-  found_by: [{column: id, identity: user_id}]
+  created: created_at
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]
   yields: {user_id: id, email: email}
 """
 LEADS = """
@@ -37,14 +38,15 @@ def crowd(database: str) -> str:
     address = builtin()["email/1"].sql.replace("{column}", "email")
     execute(
         database,
-        "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL);"
+        "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL,"
+        " created_at timestamptz NOT NULL DEFAULT '2025-01-01 UTC');"
         "CREATE TABLE leads (id int PRIMARY KEY, user_id int REFERENCES users, email text, created_at timestamptz);"
         "CREATE TABLE visits (id int PRIMARY KEY, user_id int REFERENCES users);"
         f"INSERT INTO users SELECT n, 'u' || n || '@mail.example' FROM generate_series(1, {PEOPLE}) AS n;"
         f"INSERT INTO leads SELECT n, greatest(1, n - {OFTEN}), 'u' || greatest(1, n - {OFTEN}) || '@mail.example',"
         f" '2025-01-01 UTC' FROM generate_series(1, {PEOPLE}) AS n;"
         "INSERT INTO visits SELECT id, user_id FROM leads; CREATE INDEX ON visits (user_id);"
-        f"CREATE INDEX ON leads (user_id); CREATE INDEX ON leads (({address}));"
+        f"CREATE INDEX ON leads (user_id); CREATE INDEX ON leads (({address})); CREATE INDEX ON users (({address}));"
         "ANALYZE",
     )
     return database

@@ -286,7 +286,7 @@ class Workshop:
         column.computed = lambda cells: None if (of := cells[source.name]) is None else of.replace("+tag", "")
         part.found_by.append({"column": column.name, "identity": "email"})
         if yielded and "email" not in part.yields:
-            part.yields["email"] = self._dice.pick([column.name, source.name])
+            part.yields["email"] = self._dice.pick([column.name] if part.person else [column.name, source.name])
 
     def inside(self, table: Table, fills: str, kind: str) -> dict[str, Any]:
         """A JSON column or an array with keys of persons or of things, and the place as the map writes it."""

@@ -139,4 +139,4 @@ def _inside_types(inspection: InspectionContext, name: str, spec: TableSpec, tab
 
 
 def _inside(spec: TableSpec) -> Iterator[Source]:
-    return (Source(column=link.names[0], path=link.path, each=link.each) for link in spec.found_by if link.several)
+    return (link.source for link in spec.found_by if link.several)

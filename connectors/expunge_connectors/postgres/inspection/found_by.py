@@ -26,20 +26,12 @@ Uniques = Mapping[str, tuple[frozenset[str], ...]]
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
-    """Links that are not precise, and persons that none of their links selects."""
+    """Links that are not precise."""
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
-        if spec.person is not None and not any(_sure(inspection, link) for link in spec.found_by):
-            yield inspection.error(
-                "person-unreachable",
-                name,
-                f"A row of {spec.table} is one person, but every link is by a reusable identifier, and such a link"
-                " never erases a person.",
-                f"Add a link by the identity `{spec.person}`: its column is the one that is yielded.",
-            )
         for link in spec.found_by:
             if link.lead is not None and not _precise(inspection, unique, spec, link):
                 yield inspection.error(

@@ -100,11 +100,7 @@ def _between_rows(inspection: InspectionContext, name: str, spec: TableSpec) -> 
 
 def _sources(spec: TableSpec) -> Iterator[tuple[str, Source]]:
     """Identity and where it stands, for links and yields, each place once."""
-    links = (
-        (link.identity, Source(column=link.names[0], path=link.path, each=link.each))
-        for link in spec.found_by
-        if link.identity is not None
-    )
+    links = ((link.identity, link.source) for link in spec.found_by if link.identity is not None)
     seen: set[tuple[str, str, tuple[str, ...] | None, bool]] = set()
     for identity, source in (*links, *spec.yields.items()):
         key = (identity, source.column, source.path, bool(source.each))

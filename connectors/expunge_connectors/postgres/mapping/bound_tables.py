@@ -294,7 +294,7 @@ class _Builder:
             return BoundLink(columns, namespace, types, of=link.lead, below=lead == name)
         identity = self.data_map.identities[link.identity or ""]
         sure = identity.kind is not IdentityKind.REUSABLE
-        source = self._source(name, Source(column=columns[0].name, path=link.path, each=link.each))
+        source = self._source(name, link.source)
         if sure and not source.several and as_it_is(identity.rule, columns[0]):
             kind, normaliser = key_type(columns[0]), None
         else:
