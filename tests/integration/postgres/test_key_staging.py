@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
+from psycopg import sql
 from tests.support.postgres.company import (
     ACCOUNT,
     CLIENT_1,
@@ -86,3 +89,22 @@ def test_a_table_of_short_keys_has_no_second_one(company: str, length: int, piec
             "SELECT count(*) FROM pg_class WHERE oid = 'pg_temp.expunge_request'::regclass AND reltoastrelid <> 0"
         ).fetchall()
     assert found == pieces
+
+
+def test_a_copy_that_is_cancelled_tells_no_key(database: str) -> None:
+    """The server logs what it tells its client as the error's context: of a text COPY the line at work."""
+    with psycopg.connect(database) as connection, psycopg.connect(database, autocommit=True) as other:
+        connection.execute("CREATE TEMPORARY TABLE staged (number integer, c0 text)")
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            for number in range(1_000_000):
+                yield number, "canary@mail.example"
+                if number == 1_000:
+                    other.execute("SELECT pg_cancel_backend(%s)", (connection.info.backend_pid,))
+
+        table, columns = sql.Identifier("pg_temp", "staged"), {"number": "integer", "c0": "text"}
+        with pytest.raises(psycopg.errors.QueryCanceled) as cancelled:
+            key_staging._copy(connection, table, columns, rows())
+        context = str(cancelled.value.diag.context)
+        assert "COPY staged, line" in context
+        assert "canary" not in context + str(cancelled.value)

@@ -1,9 +1,10 @@
-"""Key staging: the keys of a chunk in temporary tables of one transaction, loaded by COPY.
+"""Key staging: the keys of a chunk in temporary tables of one transaction, loaded by binary COPY.
 
-Keys travel by COPY, whose rows the server does not log; a bound parameter may end in its log. Each namespace has a
-table of its own, or, where there are few keys, columns of its own in one table, typed as what it is compared with. The
-planner is told how many rows there are (one that knows nothing takes the wrong road for a chunk), by statistics of the
-subject's number alone: of values none are made, which would stand in pg_statistic and in the log of changes for good.
+A bound parameter may end in the server's log, and so does the line at work of a text COPY that is cancelled; of a
+binary one only the number of the row does. Each namespace has a table of its own, or, where there are few keys, columns
+of its own in one table, typed as what it is compared with. The planner is told how many rows there are (one that knows
+nothing takes the wrong road for a chunk), by statistics of the subject's number alone: of values none are made, which
+would stand in pg_statistic and in the log of changes for good.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NO
 """The controller's member for whom the request speaks."""
 Wanted = tuple[str, tuple[KeyType, ...]]
 """(namespace, a type for each of its values)"""
+Row = tuple[object, ...]
+"""A subject's number, then the values of one key."""
 # From so many rows on the planner's guess from the table's size is good enough.
 _GUESSED_WELL = 3_000
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
 # must know how many there are of each namespace.
 _FEW = 100
-_NULL = r"\N"
 # A table whose rows may be longer than some 2,000 bytes gets a TOAST table with an index, which takes the server twice
 # as long as making the table itself (https://www.postgresql.org/docs/current/storage-toast.html). The keys of one
 # person are nearly always short: their texts are as wide as fits without one.
@@ -104,16 +106,16 @@ def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
         for key in subject.keys:
             if (known := by_namespace.get(key.namespace)) is not None:
                 known.append((subject.number, key.value))
-    lines: dict[Wanted, list[str]] = {}
+    rows: dict[Wanted, list[Row]] = {}
     shape: list[int] = []
     for at, one in enumerate(wanted):
-        found = _lines(by_namespace[one[0]], one[1])
+        found = _rows(by_namespace[one[0]], one[1])
         if found or one in bound:
-            lines[one] = found
+            rows[one] = found
             shape.append(at)
-    few = sum(map(len, lines.values())) <= _FEW
-    width = _shared_width(lines, scope.member) if few else None
-    places = _together(lines, width) if few else _apart(lines)
+    few = sum(map(len, rows.values())) <= _FEW
+    width = _shared_width(rows, scope.member) if few else None
+    places = _together(rows, width) if few else _apart(rows)
     member = scope.member is not None
     if places or member:
         made = store.statements.compiled(
@@ -124,13 +126,13 @@ def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
         )
         connection.execute(made)
     if few:
-        _fill_together(connection, places, lines, scope.member)
+        _fill_together(connection, places, rows, scope.member)
     else:
         for one, place in places.items():
-            _fill(connection, place, lines[one])
+            _fill(connection, place, one[1], rows[one])
         if scope.member is not None:
-            _copy(connection, REQUEST, ("number", "member"), [_row(_NULL, _escaped(scope.member))])
-        count_rows(connection, [(place.table, len(lines[one])) for one, place in places.items()])
+            _copy(connection, REQUEST, {"number": "integer", "member": "text"}, [(None, _member(scope.member))])
+        count_rows(connection, [(place.table, len(rows[one])) for one, place in places.items()])
     return Staged(places, (int(few), int(member), *shape), few)
 
 
@@ -141,11 +143,15 @@ def yielded(identity: str) -> Wanted:
 
 def add(connection: Connection, place: StagingTable, keys: Iterable[tuple[int, str]]) -> None:
     """More keys to those that are plain texts: of rows, so any length."""
-    lines = _lines(keys, (TEXT,))
-    if place.width is not None and place.columns is not None and any(len(line) > place.width for line in lines):
+    rows = _rows(keys, (TEXT,))
+    if (
+        place.width is not None
+        and place.columns is not None
+        and any(len(str(value)) > place.width for _, value in rows)
+    ):
         widened = [sql.SQL("ALTER COLUMN {} TYPE text").format(sql.Identifier(name)) for name in place.columns]
         connection.execute(sql.SQL("ALTER TABLE {} {}").format(place.table, sql.SQL(", ").join(widened)))
-    _fill(connection, place, lines)
+    _fill(connection, place, (TEXT,), rows)
 
 
 def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, int]]) -> None:
@@ -155,19 +161,19 @@ def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, in
         connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(unguessed)))
 
 
-def _lines(keys: Iterable[tuple[int, str]], types: tuple[KeyType, ...]) -> list[str]:
+def _rows(keys: Iterable[tuple[int, str]], types: tuple[KeyType, ...]) -> list[Row]:
     if len(types) == 1:
-        copied = types[0].copied()
-        return [f"{number}\t{text}\n" for number, value in keys if (text := copied(value)) is not None]
-    return [line for number, value in keys if (line := _line(number, _parts(value), types)) is not None]
+        read = types[0].read()
+        return [(number, found) for number, value in keys if (found := read(value)) is not None]
+    return [row for number, value in keys if (row := _row(number, _parts(value), types)) is not None]
 
 
-def _line(number: int, values: Sequence[str], types: tuple[KeyType, ...]) -> str | None:
+def _row(number: int, values: Sequence[str], types: tuple[KeyType, ...]) -> Row | None:
     """One key of several values; None if it is no such key."""
     if len(values) != len(types):
         return None
-    texts = [text for kind, value in zip(types, values, strict=True) if (text := kind.copied()(value)) is not None]
-    return "\t".join((str(number), *texts)) + "\n" if len(texts) == len(types) else None
+    found = [kind.read()(value) for kind, value in zip(types, values, strict=True)]
+    return None if None in found else (number, *found)
 
 
 def _parts(value: str) -> list[str]:
@@ -194,14 +200,11 @@ def _together(wanted: Iterable[Wanted], width: int | None) -> dict[Wanted, Stagi
     }
 
 
-def _shared_width(lines: Mapping[Wanted, Sequence[str]], member: str | None) -> int | None:
-    """How many characters fit into each text of the one table; None: more than one of them would need.
-
-    A line is no shorter than what stands in it.
-    """
-    kinds = [kind for _, types in lines for kind in types]
+def _shared_width(rows: Mapping[Wanted, Sequence[Row]], member: str | None) -> int | None:
+    """How many characters fit into each text of the one table; None: more than one of them would need."""
+    kinds = [kind for _, types in rows for kind in types]
     texts = sum(kind.ddl == TEXT.ddl for kind in kinds)
-    longest = max((len(line) for some in lines.values() for line in some), default=0)
+    longest = max((len(str(value)) for some in rows.values() for row in some for value in row[1:]), default=0)
     return text_width(max(longest, len(member or "")), texts + 1, len(kinds) - texts + 1)
 
 
@@ -246,46 +249,43 @@ def _table(name: sql.Identifier, columns: Iterable[str]) -> sql.Composed:
 def _fill_together(
     connection: Connection,
     places: Mapping[Wanted, StagingTable],
-    lines: Mapping[Wanted, Sequence[str]],
+    rows: Mapping[Wanted, Sequence[Row]],
     member: str | None,
 ) -> None:
     """Fill the one table: a row for each key, with nothing in the columns of the other namespaces."""
-    names = [name for place in places.values() for name in place.columns or ()]
-    rows = [] if member is None else [_row(_NULL, _escaped(member), *[_NULL] * len(names))]
+    columns = {"number": "integer", "member": "text"}
+    for (_, types), place in places.items():
+        columns.update(zip(place.columns or (), (kind.sent_as for kind in types), strict=True))
+    filled: list[Row] = [] if member is None else [(None, _member(member), *[None] * (len(columns) - 2))]
     before = 0
     for one, place in places.items():
         width = len(place.columns or ())
-        for line in lines[one]:
-            number, *values = line.removesuffix("\n").split("\t")
-            after = len(names) - before - width
-            rows.append(_row(number, _NULL, *[_NULL] * before, *values, *[_NULL] * after))
+        after = len(columns) - 2 - before - width
+        filled += [(number, None, *[None] * before, *values, *[None] * after) for number, *values in rows[one]]
         before += width
-    if rows:
-        _copy(connection, REQUEST, ("number", "member", *names), rows)
-        count_rows(connection, [(REQUEST, len(rows))])
+    if filled:
+        _copy(connection, REQUEST, columns, filled)
+        count_rows(connection, [(REQUEST, len(filled))])
 
 
-def _row(*fields: str) -> str:
-    return "\t".join(fields) + "\n"
-
-
-def _escaped(text: str) -> str:
-    found = TEXT.copied()(text)
+def _member(text: str) -> object:
+    found = TEXT.read()(text)
     if found is None:
         raise TerminalError("The member of the request is no text that can stand in a database.")
     return found
 
 
-def _fill(connection: Connection, place: StagingTable, lines: Sequence[str]) -> None:
-    if not lines:
-        return
-    if place.columns is None:
-        _copy(connection, place.table, (), lines)
-    else:
-        _copy(connection, place.table, ("number", *place.columns), lines)
+def _fill(connection: Connection, place: StagingTable, types: tuple[KeyType, ...], rows: Sequence[Row]) -> None:
+    if rows:
+        names = place.columns or tuple(f"c{at}" for at in range(len(types)))
+        sent = dict(zip(names, (kind.sent_as for kind in types), strict=True))
+        _copy(connection, place.table, {"number": "integer", **sent}, rows)
 
 
-def _copy(connection: Connection, table: sql.Identifier, names: Sequence[str], lines: Sequence[str]) -> None:
-    columns = raw(f" ({', '.join(names)})" if names else "")
-    with connection.cursor().copy(sql.SQL("COPY {}{} FROM STDIN").format(table, columns)) as copy:
-        copy.write("".join(lines))
+def _copy(connection: Connection, table: sql.Identifier, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
+    """Fill columns (name -> the type as which its values are sent)."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, raw(", ".join(columns)))
+    with connection.cursor().copy(statement) as copy:
+        copy.set_types(list(columns.values()))
+        for row in rows:
+            copy.write_row(row)
