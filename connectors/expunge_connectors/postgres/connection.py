@@ -1,14 +1,22 @@
-"""Connection pool: one connection per running call, kept open between calls."""
+"""Connection pool, and the settings that every transaction of ours pins.
+
+Texts of values, the meaning of names and what a row-level policy shows follow from settings that a role, a database, an
+earlier client of a pooled connection or an administrator may change between two of our commands. So each transaction
+says them itself, with SET LOCAL: what was compared while planning is compared in the same way months later, and nothing
+of ours stays in a session that a pooler hands on to others.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.errors import translated
@@ -19,12 +27,56 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_TIMEOUT_SECONDS = 10
 APPLICATION = "expunge"
 
+PINNED = {
+    # Keys are looked up through indexes; the default of 4 makes the planner scan whole tables for a chunk.
+    "random_page_cost": "1.1",
+    "jit": "off",
+    # Nothing is found by an unqualified name, whoever owns the other schemas.
+    "search_path": "",
+    # Where a policy hides rows, a statement fails instead of finding nothing: hidden is not gone.
+    "row_security": "off",
+    # Names of types are compared as the server spells them.
+    "quote_all_identifiers": "off",
+    # An index of documents or arrays may otherwise answer with a random sample of its rows.
+    "gin_fuzzy_search_limit": "0",
+    # `x = NULL` is no row.
+    "transform_null_equals": "off",
+    # One text for each value: https://www.postgresql.org/docs/current/runtime-config-client.html. Days are UTC days.
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "xmlbinary": "base64",
+    "lc_monetary": "C",
+}
+"""Settings on which the meaning of our statements depends."""
+
+
+class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose transactions begin by saying their settings."""
+
+    settings: sql.Composed = sql.Composed([])
+
+    @contextmanager
+    def transaction(
+        self,
+        savepoint_name: str | None = None,
+        force_rollback: bool = False,  # noqa: FBT001, FBT002 - psycopg's signature
+    ) -> Iterator[psycopg.Transaction]:
+        """As of psycopg; an outermost one says the settings first, before it takes a snapshot."""
+        outermost = self.info.transaction_status is TransactionStatus.IDLE
+        with super().transaction(savepoint_name, force_rollback) as begun:
+            if outermost:
+                self.execute(self.settings)
+            yield begun
+
 
 class Connections:
     """A stack of idle connections; a call takes one or opens one. Safe for any number of threads.
 
     Connections are in autocommit mode, so that a transaction is always a visible `with` block, and never prepare
-    statements. A pooler in between must pool sessions, not transactions: what `_open` sets is of the session.
+    statements. Outside of a transaction nothing is said of the settings: whatever compares values is inside of one.
 
     Args:
         store: Name of the store, for messages.
@@ -90,29 +142,22 @@ class Connections:
                 client_encoding="utf8",
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
             )
-            connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
-            try:
-                for name, value in self._session().items():
-                    connection.execute("SELECT set_config(%s, %s, false)", (name, value))
-            except BaseException:
-                connection.close()
-                raise
+            connection = PinnedConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+            connection.settings = _set_local(self._pinned())
             return connection
 
-    def _session(self) -> dict[str, str]:
-        return {
+    def _pinned(self) -> dict[str, str]:
+        return PINNED | {
             "lock_timeout": self._settings.lock_timeout,
             "statement_timeout": self._settings.statement_timeout,
             "idle_in_transaction_session_timeout": "1min",
-            # Keys are looked up through indexes; the default of 4 makes the planner scan whole tables for a chunk.
-            "random_page_cost": "1.1",
-            "jit": "off",
-            # Nothing is found by an unqualified name, whoever owns the other schemas.
-            "search_path": "",
-            # Where a policy hides rows, a statement fails instead of finding nothing: hidden is not gone.
-            "row_security": "off",
-            # Names of types are compared as the server spells them.
-            "quote_all_identifiers": "off",
-            # Days are UTC days, whatever the server's zone.
-            "TimeZone": "UTC",
         }
+
+
+def _set_local(settings: Mapping[str, str]) -> sql.Composed:
+    """One message; a statement with parameters would take several."""
+    said = [
+        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
+        for name, value in settings.items()
+    ]
+    return sql.SQL("; ").join(said)

@@ -96,7 +96,11 @@ class PostgresStore:
         connections = Connections(name, connection)
 
         def leased() -> StoreDraft:
-            with translated(name), connections.lease() as leased_connection:
+            with (
+                translated(name),
+                connections.lease() as leased_connection,
+                leased_connection.transaction(force_rollback=True),
+            ):
                 return store_draft.draft(leased_connection, name, rows)
 
         try:
@@ -109,7 +113,8 @@ class PostgresStore:
 
         def inspected(connection: Connection) -> Sequence[Finding]:
             tables = [table.table for table in self._map.collections.values()]
-            before = Fingerprint.taken(connection, tables)
+            with connection.transaction(force_rollback=True):
+                before = Fingerprint.taken(connection, tables)
             found = [
                 *inspection.findings(connection, self.name, self._data_map),
                 *self._replicas.findings(connection),
@@ -122,7 +127,7 @@ class PostgresStore:
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Search samples of unmapped tables and columns for what looks like an identifier."""
-        return self._call(lambda connection: inspection.swept(connection, self.name, self._data_map, rows))
+        return self._looking(lambda connection: inspection.swept(connection, self.name, self._data_map, rows))
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
@@ -261,7 +266,7 @@ class PostgresStore:
     def _check_structure(self) -> None:
         """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""
         inspected = self._inspected
-        differences = [] if inspected is None else self._call(inspected.differences)
+        differences = [] if inspected is None else self._looking(inspected.differences)
         if differences and (
             not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect())
         ):
@@ -273,6 +278,15 @@ class PostgresStore:
         if last is None or last[0] is not live or last[1] != scope:
             last = self._last_mapped = live, scope, bound_store(self.name, self._data_map, live, scope)
         return last[2]
+
+    def _looking(self, work: Callable[[Connection], T]) -> T:
+        """Run one transaction that sees what is committed meanwhile, and roll it back."""
+
+        def rolled_back(connection: Connection) -> T:
+            with connection.transaction(force_rollback=True):
+                return work(connection)
+
+        return self._call(rolled_back)
 
     def _reading(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction on one snapshot and roll it back: whatever it did, it wrote nothing."""

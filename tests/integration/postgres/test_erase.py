@@ -28,6 +28,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres import connector
+from expunge_connectors.postgres.connection import PinnedConnection
 from expunge_connectors.postgres.erase.deletion import Eraser, slices
 
 ACCOUNT_ACTIONS = actions(data_map(), "calltrack")
@@ -577,7 +578,7 @@ def test_no_key_stands_in_a_statement(company, tmp_path, monkeypatch):
     secret = "Secret-7f3a@mail.example"
     execute(company, f"UPDATE users SET email = '{secret}', phone = '+49309876543' WHERE id = 1")
     path = tmp_path / "trace"
-    connect = psycopg.connect
+    connect = PinnedConnection.connect
     with path.open("w") as trace:
 
         def traced(*args, **kwargs):
@@ -585,7 +586,7 @@ def test_no_key_stands_in_a_statement(company, tmp_path, monkeypatch):
             connection.pgconn.trace(trace.fileno())
             return connection
 
-        monkeypatch.setattr("expunge_connectors.postgres.connection.psycopg.connect", traced)
+        monkeypatch.setattr(PinnedConnection, "connect", traced)
         with opened(company) as store:
             ada = resolved(store, [subject(1, email=secret.lower())], ACCOUNT)
             store.count(ada, ACCOUNT, CUTOFF)
@@ -714,7 +715,7 @@ def test_what_is_no_identifier_lets_no_row_wait(company):
 def test_only_erasing_commits(company, tmp_path, monkeypatch):
     """Whatever a reading transaction did, it is rolled back."""
     path = tmp_path / "trace"
-    connect = psycopg.connect
+    connect = PinnedConnection.connect
     with path.open("w") as trace:
 
         def traced(*args, **kwargs):
@@ -722,7 +723,7 @@ def test_only_erasing_commits(company, tmp_path, monkeypatch):
             connection.pgconn.trace(trace.fileno())
             return connection
 
-        monkeypatch.setattr("expunge_connectors.postgres.connection.psycopg.connect", traced)
+        monkeypatch.setattr(PinnedConnection, "connect", traced)
         with opened(company) as store:
             ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
             store.now()

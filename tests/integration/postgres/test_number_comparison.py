@@ -168,4 +168,4 @@ def test_rows_are_not_led_from_by_a_type_in_which_one_value_has_several_texts(da
 users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
 things: {table: public.things, found_by: [{column: n, of: users.n}]}
 """)
-    assert complaints(database, loaded) == {("value-type", "users"), ("value-type", "things")}
+    assert complaints(database, loaded) == {("tie-type", "things")}

@@ -355,8 +355,6 @@ KEYS = {
     "domain": ("public.code", "a1", "a2"),
     "domain of a domain": ("public.small_code", "a1", "a2"),
     "domain of a domain of a domain": ("public.number", "1.50", "1.5000000001"),
-    "date": ("date", "2025-01-01", "2025-01-02"),
-    "inet": ("inet", "10.0.0.1/32", "10.0.0.10/32"),
 }
 
 

@@ -68,8 +68,16 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         store: Its name in the data map.
         data_map: The whole map.
     """
-    inspection = _inspection(connection, store, data_map)
-    found = [
+    with connection.transaction(force_rollback=True):
+        inspection = _inspection(connection, store, data_map)
+        found = _findings(connection, inspection)
+    found += tombstone_expressions.unstable(connection, inspection)
+    rank = {"error": 0, "warning": 1, "info": 2}
+    return sorted(found, key=lambda one: rank[one.severity])
+
+
+def _findings(connection: Connection, inspection: InspectionContext) -> list[Finding]:
+    return [
         *server_settings.findings(connection, inspection),
         *columns.findings(inspection),
         *inheritance.findings(connection, inspection),
@@ -89,15 +97,13 @@ def findings(connection: Connection, store: str, data_map: DataMap) -> list[Find
         *untied_columns.findings(connection, inspection),
         *indexes.findings(connection, inspection),
     ]
-    rank = {"error": 0, "warning": 1, "info": 2}
-    return sorted(found, key=lambda one: rank[one.severity])
 
 
 def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> list[Finding]:
     """What a search of samples of unmapped places finds.
 
     Args:
-        connection: In autocommit mode and outside a transaction.
+        connection: In a transaction.
         store: Its name in the data map.
         data_map: The whole map.
         rows: Of one table, at most.

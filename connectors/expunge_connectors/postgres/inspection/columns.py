@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.key_types import key_type
+from expunge_connectors.postgres.catalog.key_types import comparable, names_people
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.mapping.bound_tables import outgoing_columns
@@ -71,15 +71,16 @@ def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
                 table.columns.get(column),
                 None if lead_table is None else lead_table.columns.get(lead_column),
             )
-            if ours is not None and theirs is not None and key_type(ours).ddl != key_type(theirs).ddl:
+            if ours is not None and theirs is not None and not comparable(ours, theirs):
+                alike = " and equal values have several texts there" if ours.base == theirs.base else ""
                 yield inspection.error(
                     "tie-type",
                     name,
-                    f"{table.text}.{ours.name} is {ours.type}, but {lead}.{theirs.name} is {theirs.type}: they are"
-                    " never compared.",
-                    "Correct the link, or make the types agree.",
+                    f"{table.text}.{ours.name} is {ours.type}, and {lead}.{theirs.name} is {theirs.type}{alike}: they"
+                    " cannot be compared exactly, and rows would be missed.",
+                    "Link by another column, or make both columns of one type (docs/data-map.md lists them).",
                 )
-    yield from _inside_types(inspection, name, spec, table)
+    yield from _value_types(inspection, name, spec, table)
     yield from _dates(inspection, name, spec, table)
 
 
@@ -114,12 +115,23 @@ def _by_reusable(inspection: InspectionContext, spec: TableSpec) -> bool:
     return any(one.kind is IdentityKind.REUSABLE and not one.shareable for one in found)
 
 
-def _inside_types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    for source in (*spec.yields.values(), *_inside(spec)):
+def _value_types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    for source in (*spec.yields.values(), *_sources(spec)):
         live = table.columns.get(source.column)
-        if live is None or not source.several:
+        if live is None:
             continue
-        if not (live.base.endswith("[]") if source.each else live.base in {"json", "jsonb"}):
+        if not names_people(live, inside=source.several):
+            yield inspection.error(
+                "value-type",
+                name,
+                f"{table.text}.{live.name} is {live.type}, where an identifier may be spelled otherwise than in a"
+                " request: it would not be found, and be called gone.",
+                "Name a column of texts, whole numbers, numeric or UUIDs, or an array of texts or whole numbers; give"
+                " `path` for JSON. A generated column can hold the text.",
+            )
+        elif not source.several:
+            continue
+        elif not (live.base.endswith("[]") if source.each else live.base in {"json", "jsonb"}):
             yield inspection.error(
                 "value-type",
                 name,
@@ -138,5 +150,5 @@ def _inside_types(inspection: InspectionContext, name: str, spec: TableSpec, tab
             )
 
 
-def _inside(spec: TableSpec) -> Iterator[Source]:
-    return (link.source for link in spec.found_by if link.several)
+def _sources(spec: TableSpec) -> Iterator[Source]:
+    return (link.source for link in spec.found_by if link.identity)

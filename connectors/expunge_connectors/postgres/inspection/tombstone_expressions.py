@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -80,10 +80,8 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
                 "Give an expression.",
             )
         return
-    statement = _trial(wanted, table, column)
     try:
-        # Two statements, two transactions: what depends on the time or on chance differs.
-        first, second = (_value(connection, statement) for _ in range(2))
+        value = _value(connection, _trial(wanted, table, column))
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
@@ -103,15 +101,52 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
             "Write an SQL expression over the primary key's columns, without a sub-select.",
         )
         return
-    if first != second:
-        yield inspection.error(
-            "tombstone-unstable", name, f"{where} is not the same twice.", "Use nothing that depends on time or chance."
-        )
     examples = all(table.columns[key].base in EXAMPLES for key in table.primary_key)
-    if first is None and examples and live.not_null:
+    if value is None and examples and live.not_null:
         yield inspection.error(
             "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
         )
+
+
+def unstable(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+    """Expressions that depend on the time or on chance: they have another value in another transaction.
+
+    Args:
+        connection: Outside a transaction.
+        inspection: What is inspected.
+    """
+    trials = {
+        (name, f"{table.text}.{column}"): _trial(wanted, table, column)
+        for name, spec, table in inspection.live_data()
+        if inspection.action(spec) is Action.TOMBSTONE and table.primary_key
+        for column, wanted in spec.tombstone.items()
+        if column in table.columns and not isinstance(wanted, Removal)
+    }
+    first, second = (_values(connection, trials) for _ in range(2))
+    for name, place in trials:
+        if first[name, place] != second[name, place]:
+            yield inspection.error(
+                "tombstone-unstable",
+                name,
+                f"The tombstone of {place} is not the same twice.",
+                "Use nothing that depends on time or chance.",
+            )
+
+
+def _values(
+    connection: Connection, trials: Mapping[tuple[str, str], sql.Composed]
+) -> Mapping[tuple[str, str], Any | None]:
+    """What each expression says, in one transaction; None where it cannot be computed, which is another finding."""
+    found: dict[tuple[str, str], Any | None] = {}
+    with connection.transaction(force_rollback=True):
+        for place, statement in trials.items():
+            try:
+                found[place] = _value(connection, statement)
+            except psycopg.Error as error:
+                if error.sqlstate is None:
+                    raise
+                found[place] = None
+    return found
 
 
 def _trial(expression: str, table: Table, column: str) -> sql.Composed:
@@ -154,5 +189,6 @@ def _reads_rows(connection: Connection, expression: str, table: Table, column: s
 
 
 def _value(connection: Connection, statement: sql.Composed) -> Any:  # noqa: ANN401 - only compared
-    row = connection.execute(statement).fetchone()
+    with connection.transaction(force_rollback=True):
+        row = connection.execute(statement).fetchone()
     return None if row is None else row[0]

@@ -6,23 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, key_type
+from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, fraction, key_type
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.table_spec import Source, TableSpec
-
-# Their text depends on settings of the session, or two texts are one value.
-_LOOSE = frozenset({"real", "double precision", "money", "interval", "json", "jsonb"})
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Columns that hold one value in several forms, of which not all would be found."""
     for name, spec, table in inspection.live_data():
-        found = [
-            _loose(inspection, name, table, table.columns[column])
-            for column in sorted(_between_rows(inspection, name, spec) & table.columns.keys())
-            if table.columns[column].base in _LOOSE
-        ]
+        found: list[Finding] = []
         for identity, source in _sources(spec):
             live = table.columns.get(source.column)
             if live is not None:
@@ -35,9 +28,7 @@ def _identity(  # noqa: PLR0913, PLR0917 - where, and what is held against what
     inspection: InspectionContext, name: str, table: Table, live: Column, identity: str, source: Source
 ) -> Iterator[Finding]:
     rule = inspection.data_map.identities[identity].rule
-    if source.path is None and (live.base.removesuffix("[]") in _LOOSE or (source.each and _fraction(live))):
-        yield _loose(inspection, name, table, live)
-    elif rule.counts and rule.plain and (source.several or key_type(live) not in {INTEGER, NUMERIC}):
+    if rule.counts and rule.plain and (source.several or key_type(live) not in {INTEGER, NUMERIC}):
         yield inspection.error(
             "spelling",
             name,
@@ -45,17 +36,6 @@ def _identity(  # noqa: PLR0913, PLR0917 - where, and what is held against what
             f" {rule.name} does not find ` 7`.",
             f"`normaliser: integer/2` for `{identity}`.",
         )
-
-
-def _loose(inspection: InspectionContext, name: str, table: Table, live: Column) -> Finding:
-    return inspection.error(
-        "value-type",
-        name,
-        f"{table.text}.{live.name} is {live.type}: one value has several texts there, and keys are compared as texts:"
-        " rows could be missed.",
-        "Give `path` for an identifier inside JSONB, or make the column bigint, numeric, text or an array of bigint or"
-        " text.",
-    )
 
 
 def _exact_fractions(inspection: InspectionContext) -> Iterator[Finding]:
@@ -70,7 +50,7 @@ def _exact_fractions(inspection: InspectionContext) -> Iterator[Finding]:
         if rule.counts or len({live.base for _, _, live in found}) == 1:
             continue
         for name, table, live in found:
-            if _fraction(live) and not live.base.endswith("[]"):
+            if fraction(live) and not live.base.endswith("[]"):
                 yield inspection.error(
                     "spelling",
                     name,
@@ -78,24 +58,6 @@ def _exact_fractions(inspection: InspectionContext) -> Iterator[Finding]:
                     f" {rule.name} does not take 7.00 for 7.",
                     f"`normaliser: integer/2` for `{identity}`, or one type for all these columns.",
                 )
-
-
-def _fraction(live: Column) -> bool:
-    """Numbers whose text may end in zeros behind a point."""
-    return live.base in {"numeric", "numeric[]"} and ",0)" not in live.type
-
-
-def _between_rows(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
-    """The columns by which rows of this collection lead to others, or are led to."""
-    columns = {column for link in spec.found_by if link.lead is not None for column in link.names}
-    for _, other in inspection.data():
-        columns |= {
-            column
-            for link in other.found_by
-            if link.lead is not None and link.lead[0] == name
-            for column in link.lead[1]
-        }
-    return columns
 
 
 def _sources(spec: TableSpec) -> Iterator[tuple[str, Source]]:

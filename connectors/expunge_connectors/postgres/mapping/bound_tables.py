@@ -9,7 +9,15 @@ from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, as_it_is, key_type, spelling
+from expunge_connectors.postgres.catalog.key_types import (
+    TEXT,
+    KeyType,
+    as_it_is,
+    comparable,
+    key_type,
+    names_people,
+    spelling,
+)
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
@@ -272,7 +280,13 @@ class _Builder:
         return found
 
     def _source(self, name: str, source: Source) -> Source:
-        base = self._column(name, source.column).base
+        live = self._column(name, source.column)
+        base = live.base
+        if not names_people(live, inside=source.several):
+            raise TerminalError(
+                f"store {self.store}, collection {name}: identifiers cannot be told in the column {source.column},"
+                f" which is {live.type}."
+            )
         if source.path is not None and base not in {"json", "jsonb"}:
             raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no JSON.")
         if source.each and not base.endswith("[]"):
@@ -284,11 +298,11 @@ class _Builder:
         if link.lead is not None:
             lead, lead_columns = link.lead
             types = tuple(map(key_type, columns))
-            theirs = [key_type(self._column(lead, column)) for column in lead_columns]
-            if [one.ddl for one in types] != [one.ddl for one in theirs]:
+            theirs = [self._column(lead, column) for column in lead_columns]
+            if not all(map(comparable, columns, theirs)):
                 raise TerminalError(
                     f"store {self.store}, collection {name}: {', '.join(link.names)} and {lead}"
-                    f" ({', '.join(lead_columns)}) differ in type."
+                    f" ({', '.join(lead_columns)}) have types that cannot be compared exactly."
                 )
             namespace = internal_namespace(self.store, lead, lead_columns)
             return BoundLink(columns, namespace, types, of=link.lead, below=lead == name)

@@ -1,0 +1,212 @@
+"""Every type against every type: a link finds the rows that the database calls equal, or it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import psycopg
+import pytest
+from tests.support.postgres.company import CUTOFF, due, execute, opened, resolved, subject
+from tests.support.postgres.small_schemas import ACME, shape
+from tests.support.servers import fresh_database
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator.dev_servers import Endpoints
+
+# Of each type values of which some are equal to others, of this type or another, though they are written otherwise.
+VALUES: Mapping[str, Sequence[str]] = {
+    "smallint": ("0", "7", "-7"),
+    "integer": ("0", "7", "-7", "70000"),
+    "bigint": ("0", "7", "-7", "9223372036854775807"),
+    "numeric": ("0", "7", "7.00", "7.5", "7.50", "-7", "1e3"),
+    "numeric(10,2)": ("0", "7", "7.5", "-7"),
+    "real": ("0", "-0", "7", "7.5", "0.1"),
+    "double precision": ("0", "-0", "7", "7.5", "0.1"),
+    "money": ("0", "7", "7.50"),
+    "text": ("", "7", "7.00", "a", "a ", "A", "10.0.0.1", "10.0.0.1/32", "2026-01-01", "true", "$7.00", "\\x61"),
+    "character varying(20)": ("", "7", "a", "a ", "A", "10.0.0.1/32"),
+    "character(3)": ("7", "a", "a ", "A"),
+    "name": ("7", "a", "A"),
+    '"char"': ("7", "a", "A"),
+    "public.citext": ("7", "a", "A"),
+    "public.mood": ("7", "a", "A"),
+    "uuid": ("0a0b0c0d-0000-0000-0000-00000000000a", "{0A0B0C0D-0000-0000-0000-00000000000A}"),
+    "boolean": ("true", "t", "false"),
+    "bytea": ("\\x61", "a", "\\x"),
+    "date": ("2026-01-01", "Jan 1 2026", "infinity", "0001-01-01 BC"),
+    "timestamp": ("2026-01-01 00:00:00", "2026-01-01 12:00:00", "infinity"),
+    "timestamp(0)": ("2026-01-01 00:00:00", "2026-01-01 12:00:00"),
+    "timestamptz": ("2026-01-01 00:00:00+00", "2026-01-01 01:00:00+01", "2026-01-01 13:00:00+01"),
+    "time": ("12:00", "12:00:00", "24:00"),
+    "timetz": ("12:00+00", "13:00+01"),
+    "interval": ("1 day", "24 hours", "30 days", "1 month"),
+    "inet": ("10.0.0.1", "10.0.0.1/32", "10.0.0.0/8", "::1"),
+    "cidr": ("10.0.0.0/8", "10.0.0.1", "10.0.0.1/32"),
+    "macaddr": ("08:00:2b:01:02:03", "08002b010203"),
+    "macaddr8": ("08:00:2b:ff:fe:01:02:03", "08:00:2b:01:02:03:04:05"),
+    "oid": ("0", "7"),
+    "xid8": ("0", "7"),
+    "pg_lsn": ("0/7", "16/B374D848"),
+    "bit(3)": ("101", "111"),
+    "bit varying(3)": ("101", "1"),
+    "int4range": ("[1,3)", "[1,2]", "(0,3)"),
+    "numrange": ("[1,2)", "[1.0,2.00)"),
+    "tstzrange": ("[2026-01-01 00:00+00,2026-01-02 00:00+00)", "[2026-01-01 01:00+01,2026-01-02 00:00+00)"),
+    "integer[]": ("{1,2}", "{7}"),
+    "numeric[]": ("{1}", "{1.0}"),
+    "text[]": ("{a}", "{a,b}"),
+    "jsonb": ("1", "1.0", '"a"', '{"a": 1}'),
+    "tsvector": ("a b", "b a"),
+    "oidvector": ("7", "7 8"),
+    "public.pair": ("(1,a)", "(1,A)"),
+}
+DDL = (
+    "CREATE EXTENSION citext SCHEMA public; CREATE TYPE public.mood AS ENUM ('7', 'a', 'A');"
+    "CREATE TYPE public.pair AS (one int, other text)"
+)
+
+
+@pytest.fixture(scope="module")
+def typed(servers: Endpoints) -> Iterator[str]:
+    """A table of parents and one of children for each type, with every value."""
+    with fresh_database(servers.postgres_url) as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(DDL)
+        connection.execute("CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2)")
+        for at, (kind, values) in enumerate(VALUES.items()):
+            connection.execute(
+                f"CREATE TABLE parent_{at} (id int PRIMARY KEY, user_id int REFERENCES users, k {kind});"
+                f"CREATE TABLE child_{at} (id int PRIMARY KEY, k {kind})"
+            )
+            for number, value in enumerate(values):
+                # The first half is Ada's.
+                given = (number, 1 + (number > len(values) // 2), value)
+                connection.execute(f"INSERT INTO parent_{at} SELECT %s, %s, %s::{kind}", given)
+                connection.execute(f"INSERT INTO child_{at} SELECT %s, %s::{kind}", (number, value))
+        yield url
+
+
+def between(parent: int, child: int) -> DataMap:
+    """A map of these tables."""
+    return shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        f"parents: {{table: public.parent_{parent}, found_by: [{{column: user_id, of: users.id}}]}}\n"
+        f"children: {{table: public.child_{child}, found_by: [{{column: k, of: parents.k}}]}}"
+    )
+
+
+@pytest.mark.parametrize("ours", VALUES)
+def test_a_link_finds_what_the_database_calls_equal_or_is_refused(typed: str, ours: str) -> None:
+    names = list(VALUES)
+    at, wrong, found = names.index(ours), [], set()
+    for other, theirs in enumerate(names):
+        loaded = between(at, other)
+        with opened(typed, loaded) as store:
+            try:
+                [one] = resolved(store, [subject(1, user_id="1")], ACME)
+            except TerminalError as error:
+                if "exactly" not in str(error):
+                    wrong.append(f"{theirs}: {error}")
+                continue
+            counted, verified = store.count([one], ACME, CUTOFF), store.verify([one], ACME, CUTOFF)
+        found.add(theirs)
+        if counted != verified:
+            wrong.append(f"{theirs}: verifying differs")
+        rows, expected = due(counted).get("children", 0), equal_rows(typed, at, other)
+        if rows != expected:
+            wrong.append(f"{theirs}: {rows} rows instead of {expected}")
+    assert wrong == []
+    assert ours in found or ours not in PLAIN
+
+
+@pytest.mark.parametrize(
+    ("parent", "child"), [("date", "timestamp"), ("interval", "interval"), ("inet", "text"), ("text", "integer")]
+)
+def test_check_says_what_is_refused(typed: str, parent: str, child: str) -> None:
+    names = list(VALUES)
+    with opened(typed, between(names.index(parent), names.index(child))) as store:
+        assert [one.collection for one in store.inspect() if one.code == "tie-type"] == ["children"]
+
+
+@pytest.mark.parametrize("kind", ["inet", "date", "bytea", "double precision", "jsonb", "integer[]"])
+def test_an_identifier_cannot_be_told_in_such_a_column(typed: str, kind: str) -> None:
+    at = list(VALUES).index(kind)
+    loaded = shape(f"things: {{table: public.child_{at}, found_by: [{{column: k, identity: user_id}}]}}")
+    with opened(typed, loaded) as store:
+        assert [one.collection for one in store.inspect() if one.code == "value-type"] == ["things"]
+        with pytest.raises(TerminalError, match="cannot be told"):
+            store.count([subject(1, user_id="1")], ACME, CUTOFF)
+
+
+PLAIN = frozenset({"integer", "bigint", "numeric", "text", "uuid", "date", "timestamptz", "inet", "bytea", "boolean"})
+"""Types that people use for keys: refusing these would be no answer."""
+
+
+def equal_rows(url: str, parent: int, child: int) -> int | str:
+    """How many children the database calls equal to one of Ada's parents."""
+    try:
+        [(number,)] = execute(
+            url,
+            f"SELECT count(DISTINCT c.id) FROM parent_{parent} p JOIN child_{child} c ON c.k = p.k WHERE p.user_id = 1",
+        )
+    except psycopg.errors.UndefinedFunction:
+        return "no such comparison"
+    return int(number)
+
+
+SETTINGS = (
+    "datestyle = 'SQL, DMY'",
+    "intervalstyle = 'iso_8601'",
+    "bytea_output = 'escape'",
+    "timezone = 'America/New_York'",
+    "extra_float_digits = -5",
+    "search_path = 'elsewhere'",
+    "quote_all_identifiers = on",
+    "transform_null_equals = on",
+)
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamptz", "bytea", "inet"])
+def test_settings_that_change_between_two_commands_change_nothing(database: str, kind: str) -> None:
+    """What was found while planning is found at settling, months after somebody set the database's defaults."""
+    value = VALUES[kind][0]
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
+        f"CREATE TABLE parents (id int PRIMARY KEY, user_id int REFERENCES users, k {kind} UNIQUE);"
+        f"CREATE TABLE children (id int PRIMARY KEY, k {kind});"
+        f"INSERT INTO parents VALUES (1, 1, '{value}'); INSERT INTO children VALUES (1, '{value}')",
+    )
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        "parents: {table: public.parents, found_by: [{column: user_id, of: users.id}]}\n"
+        "children: {table: public.children, found_by: [{column: k, of: parents.k}]}"
+    )
+    with opened(database, loaded) as store:
+        [one] = resolved(store, [subject(1, user_id="1")], ACME)
+        before = store.count([one], ACME, CUTOFF)
+    execute(database, "".join(f'ALTER DATABASE "{database.rpartition("/")[2]}" SET {one};' for one in SETTINGS))
+    execute(database, "DELETE FROM public.parents")  # the sealed keys lead on
+    with opened(database, loaded) as store:
+        assert due(store.count([one], ACME, CUTOFF)) == {"users": 1, "children": 1}
+        assert due(store.verify([one], ACME, CUTOFF)) == {"users": 1, "children": 1}
+    assert due(before) == {"users": 1, "parents": 1, "children": 1}
+
+
+def test_nothing_of_ours_stays_in_a_session(database: str) -> None:
+    """A pooler hands sessions on to others."""
+    execute(database, "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)")
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}"
+    )
+    with opened(database, loaded) as store:
+        [one] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.inspect()
+        store.count([one], ACME, CUTOFF)
+        store.verify([one], ACME, CUTOFF)
+        with store._connections.lease() as session, psycopg.connect(database) as fresh:
+            said = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
+            assert session.execute(said).fetchall() == fresh.execute(said).fetchall()
