@@ -27,7 +27,7 @@ from tests.support.statements import assert_chain_intact, lines_of, statements_o
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.execution import batch_control, operator_cancel
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -303,7 +303,7 @@ def test_of_several_each_by_their_own_state(installation: Installation, inspecto
         assert installation.erase(batch).state is BatchState.FAILED
         assert end(installation, batch).state is BatchState.ON_HOLD
         assert installation.outcomes(batch) == {"erased": 2, "on-hold": 1, "partially-erased": 1}
-        assert batch_control.cancel(installation.workspace.ledger, batch, "ops")
+        assert operator_cancel.cancel(installation.workspace.ledger, batch, "ops")
         assert installation.again(batch).state is BatchState.CANCELLING
         installation.settle()
     told = batch_view(installation.workspace, installation.again(batch))

@@ -12,7 +12,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator import clock, deadlines
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.execution import operator_cancel
 from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
@@ -58,7 +58,7 @@ def test_a_clients_receipt_holds_both_clocks(module_installation: Installation, 
 def test_a_request_that_was_cancelled_says_so_too(module_installation: Installation, inspector: StoreInspector) -> None:
     caller = make_caller(inspector)
     batch = module_installation.plan(caller.csv, caller.controller)
-    batch_control.cancel(module_installation.workspace.ledger, batch, "ops")
+    operator_cancel.cancel(module_installation.workspace.ledger, batch, "ops")
     attach(module_installation.workspace, batch, only=batch.id)
     (_, stated), _ = receipt(module_installation, batch)
     assert stated["kind"] == "deadlines"

@@ -22,7 +22,7 @@ from tests.support.store_inspector import StoreInspector, changed
 from expunge_connectors.contract import no_beat
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_end
+from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_cancel, operator_end
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run_step
 from expunge_orchestrator.ledger import tables
@@ -110,7 +110,7 @@ def test_a_cancel_is_met_before_the_store_is_asked(fleet: Installation, inspecto
     delivery = claim(fleet.workspace, chunk_of(fleet, batch).id, no_beat)
     assert delivery is not None
     was = inspector.contents()
-    assert batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+    assert operator_cancel.cancel(fleet.workspace.ledger, batch, ACTOR)
     following = run_step(delivery, RunObserver())
     assert following is not None
     assert following.name == "withdraw"
@@ -128,7 +128,7 @@ def test_a_cancel_that_comes_when_the_store_was_asked_is_too_late(
     batch = fleet.plan(ann.csv)
     until(fleet, batch, "erase:recordings")
     with pytest.raises(BatchBlockedError):
-        batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+        operator_cancel.cancel(fleet.workspace.ledger, batch, ACTOR)
     assert fleet.again(batch).state is BatchState.EXECUTING
     assert fleet.erase(batch).state is BatchState.ERASED
 
@@ -151,7 +151,7 @@ def test_whoever_dies_before_the_call_has_called(fleet: Installation, inspector:
     with pytest.raises(DiedError):
         run_step(delivery, RunObserver())
     with pytest.raises(BatchBlockedError, match="can be withdrawn"):
-        batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+        operator_cancel.cancel(fleet.workspace.ledger, batch, ACTOR)
     assert fleet.erase(batch).state is BatchState.ERASED, fleet.failures(batch)
     assert not any(ann.left(inspector).values())
 
@@ -197,7 +197,7 @@ def test_a_cancel_is_not_overwritten_either(fleet: Installation, inspector: Stor
     delivery = claim(fleet.with_stores({"recordings": stuck}), chunk_of(fleet, batch).id, no_beat)
     assert delivery is not None
     assert run_step(delivery, RunObserver()) is None  # the chunk has failed, the batch is not followed yet
-    cancel = lambda: batch_control.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
+    cancel = lambda: operator_cancel.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
     with after_reading(ledger, "FROM chunk", then=cancel), ledger.begin() as connection:
         batch_lifecycle.sync_state(connection, [batch.id])
     assert fleet.again(batch).state is BatchState.CANCELLING
@@ -228,7 +228,7 @@ def test_a_person_is_ended_once(fleet: Installation, inspector: StoreInspector) 
     with pytest.raises(BatchBlockedError):
         operator_end.end(fleet.workspace, batch, ACTOR)
     with pytest.raises(BatchBlockedError):
-        batch_control.cancel(fleet.workspace.ledger, batch, ACTOR)
+        operator_cancel.cancel(fleet.workspace.ledger, batch, ACTOR)
     assert fleet.erase(batch).state is BatchState.SETTLED, fleet.failures(batch)
     assert fleet.events(batch) == [["accepted", "partially-erased"]]
     assert len(residual(fleet)) == 1

@@ -23,7 +23,7 @@ from tests.support.store_inspector import StoreInspector, changed
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_control, batch_lifecycle
+from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_cancel
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
@@ -101,7 +101,7 @@ def test_a_plan_is_cancelled_before_anything_was_touched(installation: Installat
         assert one.body["outcome"] == "cancelled"
         assert "stores" not in one.body
     assert_chain_intact(installation, batch)
-    assert not batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+    assert not operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
 
 
 def test_who_was_touched_is_finished(installation: Installation, inspector: StoreInspector) -> None:
@@ -111,7 +111,7 @@ def test_who_was_touched_is_finished(installation: Installation, inspector: Stor
 
     def too_late() -> None:
         with pytest.raises(BatchBlockedError, match="can be withdrawn") as caught:
-            batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+            operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
         told.append(str(caught.value.remedy))
 
     half = before_call(installation.workspace.stores["recordings"], "erase", too_late)
@@ -129,7 +129,7 @@ def test_a_cancel_while_a_step_runs(installation: Installation, inspector: Store
     batch = installation.plan(crowd.csv)
 
     def cancelled() -> None:
-        assert batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        assert operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
         assert installation.again(batch).state is BatchState.CANCELLING
         if then == "fails":
             raise TerminalError("store main: refused for a test.")
@@ -156,7 +156,7 @@ def test_everybody_else_is_as_if_there_had_been_no_cancel(inspector: StoreInspec
         assert held == ["accepted", "on-hold", "cancelled"]
         shown = batch_view(installation.workspace, installation.again(batch))
         assert (shown["state"], shown["outcomes"]) == ("failed", {"cancelled": 1, "erased": 1, "failed": 1})
-        assert not batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        assert not operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
         installation.settle()
         assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
         installation.settle()
@@ -204,14 +204,14 @@ def test_a_cancel_that_came_during_the_last_step_came_for_nobody(
     copies = installation.workspace.backups["dumps"].copies
 
     def late() -> Any:
-        batch_control.cancel(ledger, batch, ACTOR)
+        operator_cancel.cancel(ledger, batch, ACTOR)
         return copies()
 
     dumps: Any = FaultyConnector(installation.workspace.backups["dumps"], copies=late)  # type: ignore[arg-type]
     ended = installation.erase(batch, replace(installation.workspace, backups={"dumps": dumps}))
     assert (ended.state, ended.cancelled) == (BatchState.ERASED, False)
     with reading(ledger) as connection, pytest.raises(BatchBlockedError, match="can be withdrawn"):
-        batch_control.refuse_too_late(connection, batch)
+        operator_cancel.refuse_too_late(connection, batch)
     installation.settle()
     assert installation.again(batch).state is BatchState.SETTLED
     assert installation.events(batch) == [["accepted", "not-found", "settled"]]
@@ -223,11 +223,11 @@ def test_a_batch_whose_people_are_erased_is_not_cancelled(
     batch = installation.plan(make_holder(inspector).csv)
     installation.erase(batch)
     with pytest.raises(BatchBlockedError, match="can be withdrawn"):
-        batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
     assert installation.again(batch).state is BatchState.ERASED
     batch_control.pause(installation.workspace.ledger, batch, ACTOR)
     with pytest.raises(BatchBlockedError, match="can be withdrawn"):
-        batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+        operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
     assert installation.again(batch).state is BatchState.PAUSED
 
 

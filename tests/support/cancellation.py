@@ -12,7 +12,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.execution import batch_control, operator_end
+from expunge_orchestrator.execution import operator_cancel, operator_end
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
@@ -46,7 +46,7 @@ def keys_left(installation: Installation, batch: Batch) -> int:
 
 
 def cancel(installation: Installation, batch: Batch) -> Batch:
-    batch_control.cancel(installation.workspace.ledger, batch, ACTOR)
+    operator_cancel.cancel(installation.workspace.ledger, batch, ACTOR)
     attach(installation.workspace, batch, only=batch.id)
     return installation.again(batch)
 

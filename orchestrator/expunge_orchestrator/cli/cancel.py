@@ -11,7 +11,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
-from expunge_orchestrator.execution import batch_control
+from expunge_orchestrator.execution import operator_cancel
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import opened
@@ -37,8 +37,8 @@ def cancel(batch: Batch, as_json: output.Json = False) -> None:
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-        batch_control.cancel(workspace.ledger, chosen, current_actor(settings))
+        operator_cancel.cancel(workspace.ledger, chosen, current_actor(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
         with reading(workspace.ledger) as connection:
-            batch_control.refuse_too_late(connection, chosen)
+            operator_cancel.refuse_too_late(connection, chosen)
         erase_verb.report(workspace, chosen, as_json=as_json)

@@ -14,7 +14,8 @@ poison_isolation      bisect a failing chunk to one person
 hold_enforcement      leave people on hold out of a step; release them later
 concurrent_requests   unfinished requests about the same people
 batch_lifecycle       start, derive, requeue, wake
-batch_control         start, pause, resume, cancel on an operator's command
+batch_control         start, pause, resume on an operator's command
+operator_cancel       cancel a batch on an operator's command
 cancellation          withdraw people for whom no store was asked to erase
 operator_end          end people whom a store refuses for good
 """

@@ -1,4 +1,4 @@
-"""Batch control by operators: start, pause, resume (ADR 6), cancel (ADR 8), each in one ledger transaction.
+"""Batch control by operators: start, pause, resume (ADR 6), each in one ledger transaction; cancel: `operator_cancel`.
 
 A step that is running is let end: its writes count. `also` writes in that transaction.
 """
@@ -11,12 +11,11 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_lifecycle, cancellation
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
-from expunge_orchestrator.ledger.database import reading, serialise_writers
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.workspace import Workspace
 
@@ -99,66 +98,6 @@ def resume(
         batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
         return batch_by_uid(connection, batch.uid)
-
-
-def cancel(
-    ledger: sa.Engine, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
-) -> bool:
-    """Withdraw the people of a batch for whom no store was asked to erase (ADR 8). False: it was cancelled before.
-
-    The runner states it, person by person. Everybody else goes on as if there had been no cancel; of a paused batch,
-    when it is resumed.
-
-    Raises:
-        UsageError: Its plan was replaced by another one: what was asked for goes on by that.
-        BatchBlockedError: Nobody can be withdrawn. The batch stays what it is.
-    """
-    with ledger.begin() as connection:
-        serialise_writers(connection)  # with the steps that are taken, and with what they touch
-        marked = connection.execute(
-            sa.update(tables.batch)
-            .where(
-                tables.batch.c.id == batch.id,
-                tables.batch.c.cancelled_at.is_(None),
-                tables.batch.c.state != BatchState.CANCELLED.value,
-            )
-            .values(cancelled_at=stamp(now()), changed_by=actor)
-        ).rowcount
-        if marked and not cancellation.any_withdrawable(connection, tables.chunk.c.batch_id == batch.id):
-            raise _too_late(batch)
-        if not marked and _replaced(connection, batch):
-            raise UsageError(
-                "Nothing was withdrawn: this plan had been replaced by another one.",
-                remedy="Look which batch the request has now (`batch`), and cancel that.",
-            )
-        if marked:
-            batch_lifecycle.sync_state(connection, [batch.id])
-        also(connection)
-    return bool(marked)
-
-
-def refuse_too_late(connection: sa.Connection, batch: Batch) -> None:
-    """Make sure that a cancel came in time for somebody: the step that was running may have stated their end.
-
-    Raises:
-        BatchBlockedError: It came for nobody. The batch is what it would be without it.
-    """
-    now_is = batch_by_uid(connection, batch.uid)
-    if not now_is.cancelled and now_is.state is not BatchState.CANCELLED:
-        raise _too_late(batch)
-
-
-def _too_late(batch: Batch) -> BatchBlockedError:
-    return BatchBlockedError(
-        "Nobody of this batch can be withdrawn: a store was asked to erase of everybody, or their end was stated.",
-        remedy=f"{_look(batch)} What failed is finished by `expunge retry`, or ended by `expunge end`.",
-    )
-
-
-def _replaced(connection: sa.Connection, batch: Batch) -> bool:
-    """Whether another plan of the same request counts instead (ADR 11)."""
-    former = tables.batch.c.plan["replaces", "batch_id"].as_string()
-    return connection.execute(sa.select(tables.batch.c.id).where(former == batch.uid).limit(1)).first() is not None
 
 
 def _state(connection: sa.Connection, batch: Batch) -> BatchState:

@@ -1,6 +1,7 @@
 """The ledger: the truth about every request, on SQLite or Postgres. Tables, queries and secrets at rest; no use case.
 
-database                open and migrate; reading and serialised transactions
+database                open; reading and serialised transactions
+schema_upgrade          create the tables, or bring them to the newest revision
 tables                  batches, chunks, items, statements, holds, backup copies
 request_tables          requests, access, audit, notifications
 migrations/             Alembic revisions

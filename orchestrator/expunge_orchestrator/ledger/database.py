@@ -1,4 +1,4 @@
-"""Ledger database (SQLAlchemy on SQLite or Postgres): opening, migration, reading and serialised transactions."""
+"""Ledger database (SQLAlchemy on SQLite or Postgres): opening, reading and serialised transactions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.dml import ReturningInsert
 
 from expunge_orchestrator.errors import LedgerError
-
-HEAD = "0001"
-"""The newest revision in `migrations/versions`; a test holds the two together."""
+from expunge_orchestrator.ledger import schema_upgrade
 
 FORGET_TRIES = 20
 
@@ -45,8 +42,10 @@ def open_ledger(url: str) -> sa.Engine:
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _sqlite_begin)
     try:
-        if _version(engine) != HEAD:
-            _migrate(engine)
+        with reading(engine) as connection:
+            version = schema_upgrade.version(connection)
+        if version != schema_upgrade.HEAD:
+            schema_upgrade.upgrade(engine)
     except (SQLAlchemyError, OSError) as error:
         raise LedgerError(
             f"The ledger cannot be opened ({type(error).__name__}).",
@@ -72,39 +71,13 @@ def open_read_only(url: str) -> Iterator[sa.Connection | None]:
         yield None
         return
     try:
-        version = _version(engine)
         with reading(engine) as connection:
-            if version not in {None, HEAD}:
+            version = schema_upgrade.version(connection)
+            if version not in {None, schema_upgrade.HEAD}:
                 raise refused
             yield None if version is None else connection
     except (SQLAlchemyError, OSError):
         raise refused from None
-
-
-def _version(engine: sa.Engine) -> str | None:
-    with reading(engine) as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        return None if version is None else str(version)
-
-
-def _migrate(engine: sa.Engine) -> None:
-    # Imported here: most commands find the ledger up to date, and Alembic takes a third of a second to start.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(files("expunge_orchestrator.ledger") / "migrations"))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except CommandError:
-        raise LedgerError(
-            "The ledger was written by a newer Expunge.", remedy="Install that version; an older one must not write."
-        ) from None
 
 
 def _private_file(url: str) -> None:

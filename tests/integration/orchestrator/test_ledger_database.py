@@ -13,8 +13,9 @@ from alembic.script import ScriptDirectory
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 from expunge_orchestrator.ledger import request_tables, tables
-from expunge_orchestrator.ledger.database import HEAD, open_ledger
+from expunge_orchestrator.ledger.database import open_ledger
 from expunge_orchestrator.ledger.runner_lock import runner_lock
+from expunge_orchestrator.ledger.schema_upgrade import HEAD
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError, is_ledger_failure
-from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_end
+from expunge_orchestrator.execution import batch_lifecycle, operator_cancel, operator_end
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batches
@@ -142,7 +142,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
                 _bring_back(workspace, batch)
         elif half == "cancel":
             for batch in _meant(workspace, order["batch"]):
-                batch_control.cancel(workspace.ledger, batch, "chaos")
+                operator_cancel.cancel(workspace.ledger, batch, "chaos")
         elif half == "end":
             for batch in _meant(workspace, order["batch"]):
                 _end(workspace, batch)

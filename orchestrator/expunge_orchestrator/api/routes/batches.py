@@ -29,7 +29,7 @@ from expunge_orchestrator.api.schemas.batches import (
 )
 from expunge_orchestrator.api.schemas.common import NameText
 from expunge_orchestrator.auth.permissions import Operation
-from expunge_orchestrator.execution import batch_control, operator_end
+from expunge_orchestrator.execution import batch_control, operator_cancel, operator_end
 from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -204,7 +204,7 @@ def cancel_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_C
     """Withdraw the people for whom no store was asked to erase. Everybody else is finished. 409: there are none."""
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    batch_control.cancel(call.state.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
+    operator_cancel.cancel(call.state.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
     call.state.wake()
     return _batch_view(call, found)
 
