@@ -30,6 +30,11 @@ stores: {}
 
 def shape(collections: str, **normalisers: str) -> DataMap:
     """A map of one store with these collections (YAML), all of one owner; `gone` unless they say otherwise."""
+    return checked(small_document(collections, **normalisers))
+
+
+def small_document(collections: str, **normalisers: str) -> dict[str, Any]:
+    """The same as a document."""
     document = parsed(_MAP)
     for identity, normaliser in normalisers.items():
         document["identities"][identity]["normaliser"] = normaliser
@@ -39,7 +44,7 @@ def shape(collections: str, **normalisers: str) -> DataMap:
             collection.setdefault("owner", {"controller": "acme"})
             collection.setdefault("data_type", "gone")
     document["stores"] = {"main": {"connector": "postgres", "collections": found}}
-    return checked(document)
+    return document
 
 
 def erased(url: str, loaded: DataMap, *, limit: int = 10_000, expected: dict[str, int], **keys: str) -> None:

@@ -6,13 +6,33 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from psycopg import sql
 
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 
+T = TypeVar("T")
 _PRECISION = re.compile(r"timestamp\(([0-6])\)")
+
+
+class Existing(dict[str, T]):
+    """What there is, by name. Whoever asks for what the map names and the database has not is told so."""
+
+    def __init__(self, found: Mapping[str, T], what: str) -> None:
+        super().__init__(found)
+        self._what = what
+
+    def __missing__(self, name: str) -> NoReturn:
+        """Say what is missing, in words.
+
+        Raises:
+            TerminalError: Always.
+        """
+        raise TerminalError(
+            f"{self._what} {name} does not exist.", remedy="Correct its name in the data map: `expunge check`."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +260,16 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
         one = Column(name, type_, base, not_null, generated, equality, None if labels is None else tuple(labels))
         columns.setdefault(oid, {})[name] = one
     tables = {
-        text: Table(oid, schema, name, kind, below, tree, columns.get(oid, {}), tuple(primary_key))
+        text: Table(
+            oid,
+            schema,
+            name,
+            kind,
+            below,
+            tree,
+            Existing(columns.get(oid, {}), f"In {text} the column"),
+            tuple(primary_key),
+        )
         for text, oid, schema, name, kind, below, tree, primary_key in rows
     }
     by_oid = {table.oid: table for table in tables.values()}
@@ -266,4 +295,6 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
             child not in roots,
         )
 
-    return Catalogue(tables, tuple(map(foreign_key, connection.execute(_FOREIGN_KEYS).fetchall())))
+    return Catalogue(
+        Existing(tables, "The table"), tuple(map(foreign_key, connection.execute(_FOREIGN_KEYS).fetchall()))
+    )

@@ -67,7 +67,10 @@ def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, li
     # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
     # tombstone would not be.
     lead_table = inspection.spec.collections[lead].table
-    if inspection.catalogue.tables[lead_table].tree:
+    live = inspection.catalogue.tables.get(lead_table)
+    if live is None:
+        return True  # that it is missing is told already
+    if live.tree:
         return False  # its foreign keys do not hold for the rows below it
     return inspection.action(spec) is not Action.TOMBSTONE and any(
         key.child == lead_table

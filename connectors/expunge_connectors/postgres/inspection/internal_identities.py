@@ -25,7 +25,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         for identity, source in spec.yields.items():
             if inspection.data_map.identities[identity].kind is not IdentityKind.INTERNAL:
                 continue
-            if _distinguished(inspection, spec, identity, source):
+            if source.column not in table.columns or _distinguished(inspection, spec, identity, source):
                 continue
             exact = as_it_is(inspection.data_map.identities[identity].rule, table.columns[source.column])
             if (
