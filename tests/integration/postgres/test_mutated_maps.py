@@ -129,6 +129,7 @@ def test_a_column_that_is_missing_is_a_finding(company: str, place: str) -> None
         spec["yields"] = {"recording_object": "mistyped"}
     else:
         spec["found_by"][0]["column"] = "mistyped"
+        spec.get("yields", {}).update({"caller_id": "mistyped"} if place == "callers" else {})
     with opened(company, checked(document)) as store:
         assert ("column-missing", place) in codes(store.inspect(), Severity.ERROR)
         for verb in (store.resolve, store.count, store.verify):
