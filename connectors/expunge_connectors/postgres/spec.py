@@ -144,6 +144,10 @@ def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
         yield (), "the data type is tombstoned: `tombstone` must say what stands in which column"
     if data_type.on_request is not Action.TOMBSTONE and table.tombstone:
         yield ("tombstone",), "the data type is not tombstoned: this would never be used"
+    if data_type.on_request is not Action.TOMBSTONE and table.keeps:
+        yield ("keeps",), "the data type is not tombstoned: no column is kept"
+    for column in table.keeps.keys() & table.tombstone.keys():
+        yield ("keeps", column), "`tombstone` replaces this column: it cannot be kept as well"
     if data_type.on_request is not Action.DELETE and table.sharing is not None:
         yield ("sharing",), "only a deleted data type can go with its last owner"
 

@@ -162,6 +162,7 @@ class TableSpec(CollectionSpec):
         yields: Identity -> where it stands: what a row linked to the subject tells about further keys.
         tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
             JSON, which paths are removed.
+        keeps: Column that the tombstone leaves as it is, though it may hold personal data -> why.
         sharing: `last_owner`: the row goes with the last row that points to it through links `of`.
         triggers_ok: Triggers of the table that may change rows elsewhere.
     """
@@ -173,6 +174,7 @@ class TableSpec(CollectionSpec):
     start: Column | None = None
     yields: dict[str, Annotated[Source, BeforeValidator(_source)]] = Field(default_factory=dict)
     tombstone: dict[Column, str | Removal] = Field(default_factory=dict)
+    keeps: dict[Column, Text] = Field(default_factory=dict)
     sharing: Literal["last_owner"] | None = None
     triggers_ok: tuple[AcceptedTrigger, ...] = ()
 
@@ -182,8 +184,8 @@ class TableSpec(CollectionSpec):
             raise ValueError("`table` is written schema.table")
         if self.log is None and not self.found_by:
             raise ValueError("a table that is no log needs `found_by`: how do its rows belong to a person?")
-        if self.log is not None and (self.tombstone or self.yields):
-            raise ValueError("a log is left alone: it has neither `tombstone` nor `yields`")
+        if self.log is not None and (self.tombstone or self.keeps or self.yields):
+            raise ValueError("a log is left alone: it has neither `tombstone`, `keeps` nor `yields`")
         return self
 
     def found_by_text(self) -> Sequence[str]:

@@ -13,9 +13,8 @@ from expunge_config.datamap import load
 from expunge_config.errors import DataMapError
 from expunge_connectors.contract import Severity
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
-from expunge_connectors.postgres.draft.column_classifier import Kind, named
+from expunge_connectors.postgres.catalog.column_names import Kind, named
 from expunge_connectors.postgres.draft.table_roles import kept_like, log_like, singular
-from expunge_connectors.postgres.inspection.table_sampling import SampledColumn
 from expunge_orchestrator.map_draft import render_yaml
 
 # Every table of Calltrack that foreign keys lead from to a person: written out, not derived by the code that is tested.
@@ -371,6 +370,8 @@ def test_no_value_of_a_record_is_in_the_draft(company):
         ("last_ip", "text", Kind.IP),
         ("address", "inet", Kind.IP),
         ("shipping", "text", None),
+        ("Full Name", "text", Kind.NAME),
+        ("E-Mail", "public.citext", Kind.EMAIL),
         ("firstName", "character varying", Kind.NAME),
         ("file_name", "text", Kind.OBJECT),
         ("date_of_birth", "date", Kind.BIRTH),
@@ -380,7 +381,7 @@ def test_no_value_of_a_record_is_in_the_draft(company):
     ],
 )
 def test_columns_by_name(column, base, kind):
-    assert named(SampledColumn(column, base, not_null=False, foreign=False, key=False, readable=True)) is kind
+    assert named(column, base) is kind
 
 
 def test_names_of_tables():

@@ -47,6 +47,13 @@ def tombstoned(**expressions):
     return change
 
 
+def kept(**reasons):
+    def change(document):
+        document["stores"]["main"]["collections"]["users"]["keeps"] = reasons
+
+    return change
+
+
 def left(column):
     def change(document):
         del document["stores"]["main"]["collections"]["users"]["tombstone"][column]
@@ -65,6 +72,12 @@ ERRORS = [
     ("inherited-identity", "leads", NOTHING, inherited),
     ("tombstone-incomplete", "users", NOTHING, left("phone")),
     ("tombstone-incomplete", "users", NOTHING, left("email")),
+    ("tombstone-leftover", "users", NOTHING, left("full_name")),
+    ("tombstone-leftover", "users", "ALTER TABLE users ADD bio text", None),
+    ("tombstone-leftover", "users", 'ALTER TABLE users ADD "Date of Birth" date', None),
+    ("tombstone-leftover", "users", "ALTER TABLE users ADD password_hash bytea", None),
+    ("tombstone-leftover", "users", "ALTER TABLE users ADD last_ip inet", None),
+    ("column-missing", "users", NOTHING, kept(biography="It is the company's")),
     (
         "tombstone-generated",
         "users",
@@ -101,6 +114,37 @@ ERRORS = [
         None,
     ),
 ]
+
+
+def test_a_column_is_kept_where_the_map_says_why(company):
+    execute(company, "ALTER TABLE users ADD bio text, ADD title text, ADD quantity int, ADD verified_email boolean")
+    named = {
+        one.message.split(" leaves ")[1].split(",")[0] for one in findings(company) if one.code == "tombstone-leftover"
+    }
+    assert named == {"public.users.bio", "public.users.title"}
+    reasons = {"bio": "The author's note on a published book", "title": "Mr and Ms alone", "quantity": "A number"}
+    assert "tombstone-leftover" not in {one.code for one in findings(company, data_map(kept(**reasons)))}
+
+
+def test_a_computed_column_goes_with_what_it_is_computed_from(company):
+    execute(
+        company,
+        "ALTER TABLE users ADD display_name text GENERATED ALWAYS AS (upper(full_name)) STORED,"
+        " ADD contact_name text GENERATED ALWAYS AS (upper(status)) STORED, ADD nick text,"
+        " ADD nick_name text GENERATED ALWAYS AS (lower(nick)) STORED",
+    )
+    found = [one for one in findings(company) if one.code == "tombstone-leftover"]
+    assert [one.message for one in found] == [
+        "The tombstone leaves public.users.nick_name, which by its name holds personal data (name)."
+    ]
+
+
+def test_what_finds_a_person_cannot_be_kept(company):
+    def change(document):
+        left("email")(document)
+        kept(email="We like it")(document)
+
+    assert ("tombstone-incomplete", "users") in codes(findings(company, data_map(change)))
 
 
 @pytest.mark.parametrize(("code", "collection", "statements", "change"), ERRORS)

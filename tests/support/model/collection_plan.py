@@ -67,6 +67,10 @@ class Part:
             "tombstone": {
                 column: what.sql if isinstance(what, Expression) else what for column, what in self.tombstone.items()
             },
+            # Whatever their names say to `check`: which columns stay is decided here.
+            "keeps": {one.name: "The model keeps it" for one in self.table.columns if one.name not in self.tombstone}
+            if self.action == "tombstone"
+            else {},
             "sharing": "last_owner" if self.sharing else None,
         }
         return entry | {name: value for name, value in optional.items() if value}

@@ -61,6 +61,12 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
             "reusable identifier",
         ),
         ("        start: issued_at\n", "", "`start` must name"),
+        (
+            "          status: \"'closed'\"\n",
+            "          status: \"'closed'\"\n        keeps: {phone: why}\n",
+            "replaces this",
+        ),
+        ("        start: issued_at\n", "        start: issued_at\n        keeps: {number: why}\n", "no column is kept"),
         ('prefix: "users/{user_id}/"', 'prefix: "users/{user_id}"', "ends in `/`"),
         ('key: "session:{session_token}"', 'key: "session:{token}"', "does not declare"),
         ("of: main\n", "of: mian\n", "names a store"),

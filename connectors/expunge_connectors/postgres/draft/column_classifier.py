@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from psycopg import sql
 
 from expunge_connectors.keyspace.identifier_patterns import EMAIL, PHONE
+from expunge_connectors.postgres.catalog.column_names import Kind, named
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import json_paths
 from expunge_connectors.postgres.inspection import table_sampling
@@ -17,44 +16,6 @@ from expunge_connectors.postgres.inspection.table_sampling import SampledColumn,
 
 _MOSTLY = 0.5
 
-
-class Kind(StrEnum):
-    """What a column seems to hold."""
-
-    EMAIL = "e-mail address"
-    PHONE = "phone number"
-    IP = "IP address"
-    NAME = "name"
-    ADDRESS = "postal address"
-    PART_OF_ADDRESS = "part of a postal address"
-    BIRTH = "birth"
-    NUMBER = "number of a document or account"
-    SECRET = "token or password"  # noqa: S105 - a word for a finding
-    CONTENT = "content"
-    OBJECT = "name of an object"
-    AGENT = "browser"
-
-
-# In this order: the first that fits, anywhere in the name in snake case.
-_WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    (Kind.EMAIL, (r"^e_?mail", r"_e_?mail$", r"^mail(_addr|_address)?$", r"_mail$")),
-    (Kind.IP, (r"(^|_)ip(_?addr|_?address|_?v[46])?$", r"remote_addr", r"client_ip")),
-    (Kind.PHONE, (r"(^|_)(tele)?phone(_?no|_?nr|_?number)?$", r"(^|_)(mobile|cell|fax|msisdn|tel)$", r"_number$")),
-    (Kind.OBJECT, (r"(^|_)(object|s3|blob|storage|file|bucket)_?(key|path|name)$",)),
-    (Kind.SECRET, (r"token", r"secret", r"passw", r"(^|_)(pw|salt)$", r"api_?key", r"session_?(id|key)", r"_hash$")),
-    (Kind.BIRTH, (r"birth", r"(^|_)dob$", r"(^|_)born(_|$)")),
-    (Kind.NUMBER, (r"(^|_)(ssn|iban|passport|national_?id|pan)$", r"(^|_)(tax|vat|card)_?(id|no|number)$")),
-    (Kind.ADDRESS, (r"^address$", r"(^|_)(postal|street|home|mailing|billing|shipping|delivery)_?address$")),
-    (Kind.PART_OF_ADDRESS, (r"(^|_)(street|city|town|post_?code|zip(_?code)?)$", r"house_?(no|nu)", r"address_line")),
-    (Kind.AGENT, (r"browser", r"user_?agent", r"referr?er", r"(^|_)url$")),
-    (Kind.NAME, (r"^name$", r"(^|_)(full|first|last|given|family|sur|fore|middle|maiden)_?name$",
-                 r"(^|_)(nick|display|billing|user|real|contact)_?name$")),
-    (Kind.CONTENT, (r"(^|_)(body|messages?|notes?|comments?|text|answer|subject|content|description|bio|about)$",
-                    r"(^|_)(transcript|words|reply|review|feedback|preferences|metadata|payload|data|details)$",
-                    r"(^|_)(profile|title|label)$")),
-)  # fmt: skip
-_BY_NAME = tuple((kind, re.compile("|".join(words))) for kind, words in _WORDS)
-_NOT_A_PHONE = re.compile(r"(order|invoice|serial|account|version|card|tax|vat|id|line|page|house|room|part)_number$")
 _TEXTS = frozenset({"text", "character varying", "character", "citext", "name"})
 _JSON = frozenset({"json", "jsonb"})
 _PERSONAL = frozenset(Kind) - {Kind.OBJECT, Kind.CONTENT, Kind.AGENT, Kind.SECRET}
@@ -113,27 +74,9 @@ class Seen:
         return (f"{', '.join(self.unread)} could not be read: unknown.",) if self.unread else ()
 
 
-def snaked(name: str) -> str:
-    """`AuditLog` -> `audit_log`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def named(column: SampledColumn) -> Kind | None:
-    """What the name and the type of a column say."""
-    if column.base.removesuffix("[]") in {"inet", "cidr"}:
-        return Kind.IP
-    snake = snaked(column.name)
-    found = next((kind for kind, pattern in _BY_NAME if pattern.search(snake)), None)
-    if found is Kind.PHONE and _NOT_A_PHONE.search(snake):
-        found = next((kind for kind, pattern in _BY_NAME if kind is not found and pattern.search(snake)), None)
-    if found is Kind.BIRTH and column.base in {"date", "timestamp without time zone", "timestamp with time zone"}:
-        return found
-    return found if column.textual or (found is Kind.SECRET and column.base == "bytea") else None
-
-
 def look(connection: Connection, table: SampledTable, rows: int) -> Seen:
     """What a table seems to hold: an e-mail address or phone number in most rows decides over a name."""
-    found = {_place(column): kind for column in table.columns if (kind := named(column)) is not None}
+    found = {_place(column): kind for column in table.columns if (kind := named(column.name, column.base)) is not None}
     texts = [column for column in table.columns if column.searchable and not column.foreign]
     readable = [column for column in texts if column.readable]
     conditions = {key: condition for column in readable for key, condition in _conditions(column)}

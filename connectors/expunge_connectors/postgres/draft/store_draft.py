@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, StoreDraft
 from expunge_connectors.postgres.catalog import reader
+from expunge_connectors.postgres.catalog.column_names import Kind
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables
-from expunge_connectors.postgres.draft.column_classifier import Kind, Seen, contacts, describe, look
+from expunge_connectors.postgres.draft.column_classifier import Seen, contacts, describe, look
 from expunge_connectors.postgres.draft.table_roles import TableRoles, kept_like, log_like, picture, singular
 from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
 from expunge_connectors.postgres.inspection import table_sampling

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from expunge_connectors.postgres.catalog.column_names import snaked
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.dependency_graph import has_path
-from expunge_connectors.postgres.draft.column_classifier import Kinds, Place, contacts, personal, snaked
+from expunge_connectors.postgres.draft.column_classifier import Kinds, Place, contacts, personal
 
 _PEOPLE = frozenset(
     """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from expunge_connectors.postgres.catalog.column_names import Kind
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
-from expunge_connectors.postgres.draft.column_classifier import Kind, Kinds
+from expunge_connectors.postgres.draft.column_classifier import Kinds
 
 
 def tombstone(table: Table, kinds: Kinds, leading: Iterable[ForeignKey]) -> Iterator[str]:

@@ -16,6 +16,7 @@ foreign_keys            who points to what will be deleted
 inheritance             partitions and children
 tombstone_expressions   can they be computed from the key
 tombstone_constraints   do CHECK, UNIQUE and foreign keys allow them
+tombstone_leftovers     what they leave of a person, undecided
 triggers                what the database does by itself when rows are written
 accepted_triggers       may the role do what accepted triggers do
 privileges              GRANTs: too few, too many
@@ -49,6 +50,7 @@ from expunge_connectors.postgres.inspection import (
     timestamps,
     tombstone_constraints,
     tombstone_expressions,
+    tombstone_leftovers,
     triggers,
     unmapped_identifiers,
     unnormalised_values,
@@ -90,6 +92,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *foreign_keys.findings(inspection),
         *tombstone_expressions.findings(connection, inspection),
         *tombstone_constraints.findings(connection, inspection),
+        *tombstone_leftovers.findings(connection, inspection),
         *privileges.findings(connection, inspection),
         *triggers.findings(connection, inspection),
         *derived_copies.findings(connection, inspection),

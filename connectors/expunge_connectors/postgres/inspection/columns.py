@@ -50,7 +50,7 @@ def _table(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
 
 def used_columns(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
     """Every column of a collection that the map names anywhere."""
-    named = {column for link in spec.found_by for column in link.names} | set(spec.tombstone)
+    named = {column for link in spec.found_by for column in link.names} | set(spec.tombstone) | set(spec.keeps)
     named |= {source.column for source in spec.yields.values()}
     named |= {column for column in (spec.created, spec.start) if column is not None}
     if spec.owner is not None and spec.owner.column is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.sql.fragments import raw
 
@@ -17,7 +18,6 @@ SECONDS_IN_ALL = 120
 LONGEST_TEXT = 10_000  # characters of a value that are searched
 _MANY = 10  # times the sample: below, a table is read from its beginning
 _PAGES = 20
-_TEXTUAL = frozenset({"text", "character varying", "character", "name", "citext", "json", "jsonb", "xml", "hstore"})
 _TEXTLESS = frozenset(
     {
         *("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "boolean", "oid", "uuid"),
@@ -100,7 +100,7 @@ class SampledColumn:
     @property
     def textual(self) -> bool:
         """Text, or something with text inside."""
-        return self.base.removesuffix("[]") in _TEXTUAL
+        return textual(self.base)
 
     @property
     def searchable(self) -> bool:

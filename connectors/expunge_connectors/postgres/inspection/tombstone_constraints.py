@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from expunge_config.datamap import Action, IdentityKind
+from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES, DryRun
-from expunge_connectors.postgres.table_spec import Removal, TableSpec
+from expunge_connectors.postgres.inspection.tombstone_leftovers import computed_columns
+from expunge_connectors.postgres.table_spec import Removal
 
 # conenforced came with 18.
 _CHECKS = """
@@ -42,21 +42,6 @@ SELECT i.relname::text,
  ORDER BY x.indnkeyatts, 1
 """
 
-_COMPUTED = """
-SELECT a.attname::text,
-       CASE WHEN a.attgenerated <> ''
-            THEN (SELECT pg_catalog.pg_get_expr(f.adbin, f.adrelid)
-                    FROM pg_catalog.pg_attrdef f WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum) END,
-       ARRAY(SELECT o.attname::text
-               FROM pg_catalog.pg_attrdef f
-               JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
-                                          AND d.refobjid = f.adrelid AND d.refobjsubid > 0
-               JOIN pg_catalog.pg_attribute o ON o.attrelid = f.adrelid AND o.attnum = d.refobjsubid
-              WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND o.attnum <> a.attnum)
-  FROM pg_catalog.pg_attribute a
- WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND (a.attgenerated <> '' OR a.attidentity = 'a')
-"""
-
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """What an UPDATE to the tombstone would run into, and what it would leave."""
@@ -65,11 +50,10 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             continue
         formulas: dict[str, str] = {}
         computed: dict[str, set[str]] = {}
-        for column, formula, of in connection.execute(_COMPUTED, (table.oid,)).fetchall():
+        for column, formula, of in computed_columns(connection, table):
             computed[column] = set(of)
             if formula is not None:
                 formulas[column] = formula
-        yield from _left(inspection, name, spec, table, computed)
         for column in sorted(computed.keys() & spec.tombstone.keys()):
             yield inspection.error(
                 "tombstone-generated",
@@ -93,36 +77,6 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         yield from _checks(connection, inspection, name, trial)
         yield from _uniques(connection, inspection, name, trial)
         yield from _references(inspection, name, trial)
-
-
-def _left(
-    inspection: InspectionContext, name: str, spec: TableSpec, table: Table, computed: dict[str, set[str]]
-) -> Iterator[Finding]:
-    """Columns that identify the person and that the tombstone does not overwrite."""
-    named = [(link.names[0], link.path, link.identity) for link in spec.found_by if link.identity]
-    named += [(source.column, source.path, identity) for identity, source in spec.yields.items()]
-    left: dict[str, str] = {}
-    for column, path, identity in named:
-        reusable = inspection.data_map.identities[identity].kind is IdentityKind.REUSABLE
-        follows = bool(computed.get(column, set()).intersection(spec.tombstone))
-        if reusable and column not in table.primary_key and not follows and not _covered(spec, column, path):
-            place = f"{table.text}.{column}" if path is None else f"{table.text}.{column} ({' > '.join(path)})"
-            left.setdefault(place, identity)
-    for place, identity in sorted(left.items()):
-        yield inspection.error(
-            "tombstone-incomplete",
-            name,
-            f"The tombstone leaves {place}, which holds `{identity}`: the row would still say who it was.",
-            "Say in `tombstone` what stands there afterwards.",
-        )
-
-
-def _covered(spec: TableSpec, column: str, path: tuple[str, ...] | None) -> bool:
-    """The tombstone overwrites the column, or removes what the path leads to, or something above it."""
-    wanted = spec.tombstone.get(column)
-    if not isinstance(wanted, Removal):
-        return wanted is not None
-    return path is not None and any(path[: len(one)] == one for one in wanted.remove)
 
 
 def _checks(connection: Connection, inspection: InspectionContext, name: str, trial: DryRun) -> Iterator[Finding]:
