@@ -14,8 +14,6 @@ from tests.support.chaos.scenarios import REPORT, Chaos, Scenario, check_kept, r
 from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.servers import wait_until
 
-from expunge_orchestrator.ledger.states import ChunkState
-
 SECONDS = 60.0
 PATIENT = {"EXPUNGE_MAX_ATTEMPTS": "100", "EXPUNGE_RETRY_PAUSE": "PT0S"}
 """However long a server is away, nobody gives up; and no chunk overtakes one that waits for it.
@@ -42,6 +40,7 @@ class Trial:
         changes: Settings that are other than the undisturbed run's.
         home: The installation, a fresh copy.
         before: What the stores look like at the start.
+        refused: What chunks say at the start of why they failed: for good, which `expunge end` is to end.
     """
 
     chaos: Chaos
@@ -49,13 +48,16 @@ class Trial:
     changes: Mapping[str, str] = field(repr=False)
     home: Path
     before: StoreSnapshot = field(repr=False)
+    refused: frozenset[str]
 
     @classmethod
     def of(
         cls, chaos: Chaos, scenario: Scenario, *, changes: Mapping[str, str] | None = None, home: Path | None = None
     ) -> Trial:
         """Put everything back to the scene's start."""
-        return cls(chaos, scenario, {**PATIENT, **(changes or {})}, *chaos.fresh(scenario.start, home))
+        fresh, before = chaos.fresh(scenario.start, home)
+        refused = frozenset(ledger_summary.failed(fresh))
+        return cls(chaos, scenario, {**PATIENT, **(changes or {})}, fresh, before, refused)
 
     def run(self) -> int:
         """Type the command; returns its exit code."""
@@ -85,8 +87,8 @@ class Trial:
 
     def wrong(self, code: int) -> Iterator[str]:
         """Type the command again if it failed, now that all is mended. Yields what differs from the undisturbed run."""
-        if any(state == ChunkState.FAILED.value for state, _ in ledger_summary.troubles(self.home)):
-            yield f"a passing trouble was taken for a lasting one: {ledger_summary.failures(self.home)}"
+        if lasting := set(ledger_summary.failed(self.home)) - self.refused:
+            yield f"a passing trouble was taken for a lasting one: {sorted(lasting)}"
             return
         yield from self.differences(code)
 

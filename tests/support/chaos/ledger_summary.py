@@ -65,6 +65,11 @@ def failures(home: Path) -> list[str]:
     return [failure for (failure,) in rows(home, "SELECT failure FROM chunk WHERE failure IS NOT NULL")]
 
 
+def failed(home: Path) -> list[str]:
+    """What failed chunks say why."""
+    return [failure for (failure,) in rows(home, "SELECT failure FROM chunk WHERE state = 'failed'")]
+
+
 def found(home: Path) -> dict[int, str]:
     """Item -> the counts before erasing, where they are durable by now."""
     return dict(rows(home, "SELECT id, found FROM item WHERE found IS NOT NULL"))
