@@ -1,7 +1,7 @@
 """`expunge cancel` and `expunge end` in every state of a person, typed and called: stores, keys and statements (ADR 8).
 
 What refuses here are the stores themselves: a trigger, a right that was taken away, a legal hold on an object. Killed
-in the middle: `tests/chaos`, of which `test_kill_sample` kills a sample.
+anywhere in the middle: `tests/chaos`, of which `test_kill_sample` kills a sample.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from tests.support.api import open_api
 from tests.support.bulk_people import POISON, make_crowd, poisoned
-from tests.support.cancellation import end, keys_left, lock, refused, release, residual
+from tests.support.cancellation import cancel, end, keys_left, lock, refused, release, residual
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.fork_server import ForkServer
@@ -358,6 +358,21 @@ def test_who_has_nothing_due_left_ends_as_anybody(
     assert keys_left(installation, batch) == 0
 
 
+def test_who_ends_as_anybody_is_erased_again_as_anybody(installation: Installation, inspector: StoreInspector) -> None:
+    """The end was for what a store refused, not for what comes before the settling check."""
+    ann = make_holder(inspector)
+    with refused_half_way(installation, inspector, ann) as batch:
+        pass
+    with inspector.redis() as client:
+        client.delete(*(name for name, member in ann.keys.values() if member is None))
+        client.zrem("online", str(ann.id))
+    assert end(installation, batch).state is BatchState.ERASED
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    installation.settle()
+    assert installation.events(batch) == [["accepted", "erased", "re-erased", "settled"]]
+    assert (left(ann, inspector), residual(installation)) == ({}, [])
+
+
 def test_a_hold_that_comes_while_the_end_looks_parks_the_person(
     installation: Installation, inspector: StoreInspector
 ) -> None:
@@ -387,6 +402,52 @@ def test_an_end_that_is_paused_goes_on_as_an_end(installation: Installation, ins
     assert installation.erase(resumed).state is BatchState.SETTLED, installation.failures(batch)
     assert left(ann, inspector) == had
     assert installation.events(batch) == [["accepted", "partially-erased"]]
+
+
+# Killed in the middle ------------------------------------------------------------------------------------------------
+
+
+class KilledError(BaseException):
+    """As a process that is killed."""
+
+
+def killed(*_: object) -> None:
+    raise KilledError
+
+
+def test_a_killed_run_that_is_paused_is_cancelled(installation: Installation, inspector: StoreInspector) -> None:
+    """Of the two, one was handed to a store: the step that was running ends with its process, and the other goes."""
+    ann = make_holder(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n999999999\n")
+    dying = FaultyConnector(installation.workspace.stores["main"], erase=killed)
+    with pytest.raises(KilledError):
+        installation.erase(batch, installation.with_stores({"main": dying}))  # type: ignore[dict-item]
+    had = left(ann, inspector)
+    batch_control.pause(installation.workspace.ledger, batch, "ops")
+    assert cancel(installation, batch).state is BatchState.PAUSED
+    assert installation.events(batch) == [["accepted"], ["accepted", "cancelled"]]
+    assert (keys_left(installation, batch), left(ann, inspector)) == (1, had)
+    resumed = batch_control.resume(installation.workspace, batch, "ops")
+    assert installation.erase(resumed).state is BatchState.ERASED, installation.failures(batch)
+    assert left(ann, inspector) == {}
+
+
+def test_a_killed_end_is_typed_again(
+    installation: Installation, inspector: StoreInspector, fork_server: ForkServer
+) -> None:
+    ann = make_holder(inspector)
+    cli = CliRunner(installation.home, installation.calltrack.environment(installation.home), fork_server)
+    with refused_half_way(installation, inspector, ann) as batch:
+        dying = FaultyConnector(installation.workspace.stores["main"], verify=killed)
+        with pytest.raises(KilledError):
+            end(installation, batch, installation.with_stores({"main": dying}))  # type: ignore[dict-item]
+        typed = ["end", batch.uid, "--confirm", batch.plan_digest]
+        batch_control.pause(installation.workspace.ledger, batch, "ops")
+        assert cli.run(*typed).code == 11
+        batch_control.resume(installation.workspace, batch, "ops")
+        assert cli.run(*typed).code == 0
+        assert installation.events(batch) == [["accepted", "partially-erased"]]
+        assert cli.run(*typed).code == 11
 
 
 # The command ---------------------------------------------------------------------------------------------------------

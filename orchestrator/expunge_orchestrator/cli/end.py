@@ -34,9 +34,9 @@ def end(
 
     Shows what is left, asks, and looks at every place once more. Who has something due left ends `partially-erased`:
     each place is named, and what leads there is kept, sealed, for a later request of the same person. Who has nothing
-    due left ends as anybody. People of whom nothing was erased, and people under a hold, stay failed. Exit codes: 0
-    ended, 1 a store could not be looked at (it is named; `expunge end` or `expunge retry` again), 7 not confirmed, 11
-    nobody can be ended.
+    due left ends as anybody. People of whom nothing was erased, and people under a hold, stay failed. Was the command
+    killed, it goes on when it is typed again. Exit codes: 0 ended, 1 a store could not be looked at (it is named;
+    `expunge end` or `expunge retry` again), 7 not confirmed, 11 nobody can be ended.
 
     Example: expunge end bt_1f0c3a5b7d9e
     """
@@ -45,9 +45,11 @@ def end(
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
             failed = operator_end.failed_people(connection, workspace, chosen)
+            under_way = operator_end.under_way(connection, chosen)
         if failed.number:
             _confirm(chosen, failed, confirm)
-        operator_end.end(workspace, chosen, current_actor(settings))
+        if failed.number or not under_way:
+            operator_end.end(workspace, chosen, current_actor(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
         view = erase_verb.report(workspace, chosen, as_json=as_json)
         with reading(workspace.ledger) as connection:

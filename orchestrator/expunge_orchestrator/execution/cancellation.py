@@ -43,6 +43,17 @@ def set_batch_apart(connection: sa.Connection, batch_id: int) -> None:
     set_apart(connection, sa.and_(tables.chunk.c.batch_id == batch_id, tables.chunk.c.state.in_(_NOT_APART)))
 
 
+def set_interrupted_apart(ledger: sa.Engine) -> None:
+    """Let people of cancelled batches be withdrawn in whose chunk a step was running when its process was killed.
+
+    Of a paused batch nobody else would: its chunks are not taken. To be called under the runner lock, before any step.
+    """
+    cancelled = sa.select(tables.batch.c.id).where(tables.batch.c.cancelled_at.is_not(None))
+    with ledger.begin() as connection:
+        running = tables.chunk.c.state == ChunkState.RUNNING.value
+        set_apart(connection, sa.and_(running, tables.chunk.c.batch_id.in_(cancelled)))
+
+
 def set_apart(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     """Let the withdrawable people of these chunks be withdrawn, each chunk's in one of their own. The others go on.
 

@@ -77,7 +77,8 @@ _MOVED = (
     .where(tables.chunk.c.id == sa.bindparam("chunk"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("step", "rounds", "repeats", "state", "failure")})
 )
-_MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"))
+# Whoever waits was ended as anybody, if at all: what comes back by the settling check is erased again.
+_MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"), ending=False)
 _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 

@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -115,6 +115,13 @@ def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch)
                 records_in[store, name] += due
     places = {place: ResidualCount(number, records_in[place]) for place, number in sorted(people_in.items())}
     return FailedPeople(endable, held, withdrawable, places)
+
+
+def under_way(connection: sa.Connection, batch: Batch) -> bool:
+    """Whether people of a batch are being ended, and the runner has only to go on: whoever said so may have died."""
+    at_work = [ChunkState.READY.value, ChunkState.RUNNING.value]
+    ending = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.ending, tables.chunk.c.state.in_(at_work))
+    return batch.state in RUNNING and connection.scalar(sa.select(sa.exists().where(ending))) is True
 
 
 def end(

@@ -105,6 +105,7 @@ def run(
         runner_lock(workspace.ledger) as still_ours,
         ThreadPoolExecutor(workers, thread_name_prefix="expunge") as pool,
     ):
+        cancellation.set_interrupted_apart(workspace.ledger)
         _publish(workspace, writer)
         flight: dict[Future[None], int] = {}
         news = False
