@@ -7,7 +7,7 @@ questions is refused (`expunge_config.datamap.load`). No draft declares a log.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from expunge_config.datamap import Model
@@ -39,6 +39,21 @@ class DraftCollection:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftPerson:
+    """A table with a row for each person.
+
+    Attributes:
+        table: `schema.table`.
+        plain: The name of its identity where no other table of persons is called alike.
+        full: The name otherwise: with store and schema.
+    """
+
+    table: str
+    plain: str
+    full: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreDraft:
     """What is proposed for one store.
 
@@ -47,6 +62,7 @@ class StoreDraft:
         members: Controllers of which there are many, by the tables that tell them apart: name -> explanation.
         notes: Comments about the whole store: what was left out, and why.
         questions: What is to be decided about something that was left out.
+        persons: Identity of kind person -> the table whose rows they are.
     """
 
     store: str
@@ -56,6 +72,57 @@ class StoreDraft:
     members: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    persons: Mapping[str, DraftPerson] = field(default_factory=dict)
+
+    def renamed(self, names: Mapping[str, str]) -> StoreDraft:
+        """The same with other names of identities: old -> new."""
+        if not names:
+            return self
+
+        def replaced(value: object) -> object:
+            if isinstance(value, dict):
+                return {names.get(key, key): replaced(one) for key, one in value.items()}
+            if isinstance(value, list):
+                return [replaced(one) for one in value]
+            return names.get(value, value) if isinstance(value, str) else value
+
+        collections = tuple(
+            replace(
+                one,
+                entries={
+                    key: replaced(entry) if key in {"person", "found_by", "yields"} else entry
+                    for key, entry in one.entries.items()
+                },
+            )
+            for one in self.collections
+        )
+        return replace(
+            self,
+            identities={names.get(name, name): one for name, one in self.identities.items()},
+            collections=collections,
+            persons={names.get(name, name): one for name, one in self.persons.items()},
+        )
+
+
+def alike(drafts: Sequence[StoreDraft]) -> dict[str, list[tuple[StoreDraft, str]]]:
+    """Plain name -> the drafts, with their identities, whose persons' tables are called so."""
+    found: dict[str, list[tuple[StoreDraft, str]]] = {}
+    for one in drafts:
+        for name, person in one.persons.items():
+            found.setdefault(person.plain, []).append((one, name))
+    return found
+
+
+def set_apart(drafts: Sequence[StoreDraft]) -> list[StoreDraft]:
+    """Identities of persons that several stores named alike get names with their store and schema.
+
+    Two stores count their people apart: the same number in both is two people, until somebody says otherwise.
+    """
+    several = {plain for plain, found in alike(drafts).items() if len(found) > 1}
+    return [
+        one.renamed({name: person.full for name, person in one.persons.items() if name == person.plain in several})
+        for one in drafts
+    ]
 
 
 @runtime_checkable

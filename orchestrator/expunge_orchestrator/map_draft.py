@@ -8,7 +8,16 @@ import yaml
 
 from expunge_config.errors import ConfigError, UsageError
 from expunge_config.settings import Settings
-from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, Draftable, DraftCollection, StoreDraft
+from expunge_connectors.draft import (
+    ANCHOR,
+    COMPANY,
+    PERSONAL,
+    Draftable,
+    DraftCollection,
+    StoreDraft,
+    alike,
+    set_apart,
+)
 from expunge_connectors.registry import Registry
 from expunge_orchestrator.workspace import connection_settings
 
@@ -95,6 +104,7 @@ def draft_stores(
             raise UsageError(f"The connector {kinds[name]} cannot draft a map.", remedy="Write this part by hand.")
         model = registry.stores[kinds[name]].connection
         drafts.append(store_type.draft(name, connection_settings(settings, name, model), rows, drafts))
+        drafts = set_apart(drafts)
     return drafts
 
 
@@ -148,9 +158,21 @@ def _identities(drafts: Sequence[StoreDraft]) -> Iterator[str]:
     for name, definition in sorted(merged.items(), key=lambda item: (_rank(item[1]), item[0])):
         question = "  # DECIDE: is a value never given to another one?" if _rank(definition) != 1 else ""
         yield f"  {name}: {_flow(definition)}{question}"
+    yield from _merging(drafts)
     if not merged:
         yield "  # DECIDE: how are people known? E.g. user_id: {kind: person, normaliser: integer/2}"
     yield ""
+
+
+def _merging(drafts: Sequence[StoreDraft]) -> Iterator[str]:
+    """Ask of persons whose tables are called alike whether they are the same people."""
+    for found in alike(drafts).values():
+        if len(found) > 1:
+            places = " and ".join(f"{draft.persons[name].table} in {draft.store} ({name})" for draft, name in found)
+            yield (
+                f"  # DECIDE: {_comment(places)}: is one value the same person in all of them? They stay apart where"
+                " each counts by itself; else give them one identity, with `same_person: {reason, approved_by}`"
+            )
 
 
 def _rank(definition: Mapping[str, object]) -> int:

@@ -56,6 +56,19 @@ def test_to_standard_output_one_store_and_json(cli: CliRunner) -> None:
     assert both["questions"] > 20
 
 
+def test_two_databases_count_their_people_apart(cli: CliRunner, database: str) -> None:
+    drafted = cli.run("map", "draft", settings={"EXPUNGE_STORES__CRM__URL": database})
+    assert drafted.code == 0, drafted.output
+    assert {"person: main_public_user_id", "person: crm_public_user_id"} <= {
+        line.strip() for line in drafted.out.splitlines()
+    }
+    asked = [line for line in drafted.out.splitlines() if "same_person" in line]
+    assert len(asked) == 2, "of users, and of callers"
+    assert "public.users in main (main_public_user_id) and public.users in crm (crm_public_user_id)" in drafted.out
+    (key,) = [line for line in drafted.out.splitlines() if "nothing yields user_id" in line]
+    assert "{main_public_user_id}" in key, "whose keys the cache holds is asked"
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "code", "told"),
     [

@@ -12,6 +12,7 @@ from tests.support.postgres.company import data_map, execute, opened
 from expunge_config.datamap import load
 from expunge_config.errors import DataMapError
 from expunge_connectors.contract import Severity
+from expunge_connectors.draft import set_apart
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
 from expunge_connectors.postgres.catalog.column_names import Kind, named
 from expunge_connectors.postgres.draft.table_roles import kept_like, log_like, singular
@@ -337,6 +338,59 @@ def test_rows_of_two_people_are_a_question_whatever_the_links_are(database):
     assert "public.AuditLog or public.CustomerInvoices" in found["customers"].questions["data_type"]
     assert "start: IssuedOn" in found["CustomerInvoices"].questions["data_type"]
     assert "or other people's rows (referred_by) must stay" in found["customers"].questions["data_type"]
+
+
+TWO_SCHEMAS = """
+    CREATE SCHEMA shop; CREATE SCHEMA crm;
+    CREATE TABLE shop.customers (id serial PRIMARY KEY, email text NOT NULL, created_at timestamptz NOT NULL);
+    CREATE TABLE crm.customers (id serial PRIMARY KEY, email text NOT NULL, created_at timestamptz NOT NULL);
+    CREATE TABLE crm.visits (id serial PRIMARY KEY, customer_id int);
+    CREATE TABLE visits (id serial PRIMARY KEY, customer_id int);
+"""
+
+
+def persons_of(drafted):
+    return {one.entries["table"]: one.entries["person"] for one in drafted.collections if "person" in one.entries}
+
+
+def test_persons_of_two_schemas_are_never_merged_by_their_name(database):
+    execute(database, TWO_SCHEMAS)
+    drafted = draft(database)
+    assert persons_of(drafted) == {
+        "shop.customers": "main_shop_customer_id",
+        "crm.customers": "main_crm_customer_id",
+    }
+    assert {"main_shop_customer_id", "main_crm_customer_id", "email"} == drafted.identities.keys()
+    links = {one.entries["table"]: links_of(one.entries) for one in drafted.collections}
+    assert links["crm.visits"] == {("customer_id", "main_crm_customer_id")}, "its own schema first"
+    both = {("customer_id", "main_shop_customer_id"), ("customer_id", "main_crm_customer_id")}
+    assert links["public.visits"] == both, "with a question: whose rows are they?"
+    (question,) = [line for line in render_yaml([drafted]).splitlines() if "same_person" in line]
+    assert "# DECIDE: crm.customers in main (main_crm_customer_id) and shop.customers in main" in question
+
+
+def test_persons_of_two_databases_are_never_merged_by_their_name(database):
+    execute(database, "CREATE TABLE customers (id serial PRIMARY KEY, email text, created_at timestamptz NOT NULL)")
+    connection = PostgresConnection.model_validate({"url": database})
+    drafts = [PostgresStore.draft(name, connection, 1000, ()) for name in ("shop", "crm", "eu")]
+    assert [set(one.identities) for one in set_apart(drafts[:1])] == [{"customer_id", "email"}]
+    apart = set_apart([*set_apart(drafts[:2]), drafts[2]])
+    names = [f"{store}_public_customer_id" for store in ("shop", "crm", "eu")]
+    assert [set(one.persons) for one in apart] == [{name} for name in names]
+    for one, name in zip(apart, names, strict=True):
+        (collection,) = one.collections
+        assert collection.entries["person"] == name
+        assert ("id", name) in links_of(collection.entries)
+        assert collection.entries["yields"] == {name: "id", "email": "email"}
+    text = render_yaml(apart)
+    assert "public.customers in shop (shop_public_customer_id) and public.customers in crm" in text
+    assert not re.search(r"\bcustomer_id\b", text)
+
+
+def test_user_beside_users_is_another_identity(database):
+    columns = "(id serial PRIMARY KEY, email text, created_at timestamptz NOT NULL)"
+    execute(database, f'CREATE TABLE users {columns}; CREATE TABLE "user" {columns}')
+    assert len(set(persons_of(draft(database)).values())) == 2
 
 
 def test_an_empty_database_is_said_to_have_no_persons(database):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, StoreDraft
+from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, DraftPerson, StoreDraft
 from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.column_names import Kind
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
@@ -87,6 +88,7 @@ class _Drafter:
             members,
             tuple(excluded_tables.notes(self.picture, self.seen)),
             tuple(excluded_tables.questions(self.picture, self.seen)),
+            {self._identity(person): self._names(person) for person in self.picture.persons},
         )
 
     def _person(self, table: str) -> DraftCollection:
@@ -147,7 +149,10 @@ class _Drafter:
 
     def _loose(self, table: str) -> DraftCollection:
         links = self._reusable(table)
-        for person in self.picture.persons:
+        # A guess by name looks in its own schema first.
+        near = [one for one in self.picture.persons if one.partition(".")[0] == table.partition(".")[0]]
+        taken = {singular(one) for one in near}
+        for person in [*near, *(one for one in self.picture.persons if singular(one) not in taken)]:
             column = self.tables[table].columns.get(f"{singular(person)}_id")
             if column is not None and column.base == self._key(person).base:
                 links.insert(0, {"column": column.name, "identity": self._identity(person)})
@@ -236,7 +241,18 @@ class _Drafter:
         return (*((f"Seems to hold: {describe(seen.kinds)}.",) if seen.kinds else ()), *seen.unknown)
 
     def _identity(self, person: str) -> str:
-        return f"{singular(person)}_id"
+        """Named like the table; with store and schema where tables of several schemas are called alike."""
+        names = self._names(person)
+        several = len([one for one in self.picture.persons if singular(one) == singular(person)]) > 1
+        return names.full if several else names.plain
+
+    def _names(self, person: str) -> DraftPerson:
+        plain, first = f"{singular(person)}_id", f"{self.store}_{_schema(person)}_"
+        same = [
+            one for one in self.picture.persons if (_schema(one), singular(one)) == (_schema(person), singular(person))
+        ]
+        number = f"_{same.index(person) + 1}" if len(same) > 1 else ""  # `user` beside `users`
+        return DraftPerson(person, plain, f"{first}{plain}{number}")
 
     def _key(self, person: str) -> Column:
         table = self.tables[person]
@@ -255,6 +271,10 @@ def _several(links: Sequence[Mapping[str, object]]) -> Mapping[str, str]:
     if len(links) > 1 and any(link.get("identity") not in contact for link in links):
         return {"found_by": "rows of several people? Keep the links of the person whose record it is"}
     return {}
+
+
+def _schema(table: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", table.partition(".")[0].lower()).strip("_")
 
 
 def _source(link: Mapping[str, object]) -> object:
