@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from expunge_config.datamap import Action, BackupSpec, DataMap, Model, StoreSpec
 
@@ -234,6 +234,19 @@ class KnowsDependencies(Protocol):
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """The collections whose records must not be deleted while records of these stay, these left out. Reads only."""
+        ...
+
+
+@runtime_checkable
+class KnowsRelations(Protocol):
+    """A store in which something else may come to stand under the name of a collection."""
+
+    def relations(self) -> Mapping[str, Mapping[str, Any]]:
+        """Collection -> what it is: frozen with a plan, so it holds ASCII keys, strings, integers and lists alone."""
+        ...
+
+    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+        """Collections that are no longer what they were -> how, in words. What merely came is no change. Reads only."""
         ...
 
 

@@ -68,7 +68,7 @@ def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
         "state": current_public_state(connection, batch),
         "digest": batch.plan_digest,
         "data_map_digest": batch.map_digest,
-        **batch.plan,
+        **{name: value for name, value in batch.plan.items() if name != "relations"},
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from expunge_connectors.contract import ReportsClock, StoreConnector, StoreIdentity
+from expunge_connectors.contract import KnowsRelations, ReportsClock, StoreConnector, StoreIdentity
 
 T = TypeVar("T")
 
@@ -15,6 +15,16 @@ T = TypeVar("T")
 def identity_and_time(store: StoreConnector) -> tuple[StoreIdentity, datetime]:
     """What a store is, and its clock when it said so; one request where the store can say both at once."""
     return store.identity_at() if isinstance(store, ReportsClock) else (store.identity(), store.now())
+
+
+def relations(store: StoreConnector) -> Mapping[str, Mapping[str, Any]]:
+    """What a store's collections are; nothing where only their names say so."""
+    return store.relations() if isinstance(store, KnowsRelations) else {}
+
+
+def changed_relations(store: StoreConnector, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+    """Collections that are no longer what they were planned to be -> how, in words."""
+    return store.changed(planned) if planned and isinstance(store, KnowsRelations) else {}
 
 
 def gather(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from psycopg import IsolationLevel
 from tenacity.wait import wait_base
@@ -23,7 +23,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import count, inspection, resolve, store_identity
-from expunge_connectors.postgres.catalog import row_estimates, schema_fingerprint
+from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
@@ -132,6 +132,14 @@ class PostgresStore:
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
         return self._call(lambda connection: store_identity.identity(connection, self.name))
+
+    def relations(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tables of the collections by oid, with the columns that the map names and the partitions."""
+        return self._call(lambda connection: relations.planned(connection, self._map))
+
+    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+        """Which of them are not these any more."""
+        return self._call(lambda connection: relations.changed(connection, self._map, planned))
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""

@@ -50,6 +50,17 @@ class PostgresSpec(StoreSpec):
         """By links and yields."""
         return key_flows(store, self.collections, data_map)
 
+    def used_columns(self, name: str) -> set[str]:
+        """Every column of a collection that the map names anywhere."""
+        table = self.collections[name]
+        named = {column for link in table.found_by for column in link.names} | set(table.tombstone) | set(table.keeps)
+        named |= {source.column for source in table.yields.values()}
+        named |= {column for column in (table.created, table.start) if column is not None}
+        if table.owner is not None and table.owner.column is not None:
+            named.add(table.owner.column)
+        leads = (link.lead for other in self.collections.values() for link in other.found_by if link.lead is not None)
+        return named | {column for lead, columns in leads if lead == name for column in columns}
+
     def _link_complaints(self, table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
         for index, link in enumerate(table.found_by):
             where = ("found_by", str(index))

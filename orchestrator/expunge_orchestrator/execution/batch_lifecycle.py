@@ -12,6 +12,7 @@ from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
 from expunge_orchestrator.execution import cancellation
+from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
@@ -130,7 +131,10 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
         raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
     found = store_calls.gather(
         batch.identities,
-        lambda store: store_calls.identity_and_time(workspace.stores[store]),
+        lambda store: (
+            *store_calls.identity_and_time(workspace.stores[store]),
+            store_calls.changed_relations(workspace.stores[store], batch.relations.get(store, {})),
+        ),
         workspace.settings.stores_at_once,
     )
     for store, planned in batch.identities.items():
@@ -139,7 +143,12 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
                 f"The store {store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
-    return {store: at for store, (_, at) in found.items()}
+        if changed := found[store][2]:
+            raise StoreMismatchError(
+                f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
+                remedy=f"expunge cancel {batch.uid}, then plan these people again.",
+            )
+    return {store: at for store, (_, at, _) in found.items()}
 
 
 def retry(workspace: Workspace, batch: Batch) -> int:

@@ -168,32 +168,59 @@ def end(
 
 @dataclass(frozen=True, slots=True)
 class EndedPerson:
-    """A person who ends with something left, with the lines that say so and the places that the kept keys lead to."""
+    """A person who ends with something left, with the lines that say so and the places that the kept keys lead to.
+
+    Attributes:
+        reason: Why something is left, in words.
+    """
 
     item: Item
     lines: Sequence[CollectionOutcome]
     places: Sequence[ResidualPlace]
+    reason: str
 
 
 def ended_people(
     context: StepContext, judged: Mapping[int, Sequence[CollectionOutcome]], unfinished: Iterable[Item]
 ) -> list[EndedPerson]:
-    """Those of an ending chunk's unfinished people of whom every place was looked at and no hold is in force."""
+    """Those of an ending chunk's unfinished people of whom every place was looked at and no hold is in force.
+
+    A place in a store that is not built as it was planned may be left out: it is stated as left, with what was found.
+    """
     if not context.ending:
         return []
+    changed = {store for store in context.actions if context.changed_relations(store)}
     people = [
         item
         for item in unfinished
-        if item.id not in context.held and all(line.verified is not None for line in judged[item.id])
+        if item.id not in context.held
+        and all(line.verified is not None or line.store in changed for line in judged[item.id])
     ]
     lines = {
-        item.id: [
-            line._replace(outcome=Outcome.LEFT) if line.outcome is Outcome.FAILED else line for line in judged[item.id]
-        ]
+        item.id: [_left(item, line) if line.outcome is Outcome.FAILED else line for line in judged[item.id]]
         for item in people
     }
     places = residual_places(context, people, lines)
-    return [EndedPerson(item, lines[item.id], places[item.id]) for item in people]
+    return [
+        EndedPerson(
+            item,
+            lines[item.id],
+            places[item.id],
+            statement_bodies.UNSEEN
+            if any(line.verified is None for line in judged[item.id])
+            else statement_bodies.ENDED,
+        )
+        for item in people
+    ]
+
+
+def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:
+    """The line of a collection in which something is left, or that was not looked at: then all that was ever found."""
+    if line.verified is not None:
+        return line._replace(outcome=Outcome.LEFT)
+    records = (item.found, item.verified, item.reviewed, item.reverified)
+    most = max(outcomes.records_in(one, line.store, line.collection) for one in records)
+    return line._replace(outcome=Outcome.LEFT, found=RecordCounts(due=most), verified=RecordCounts(due=most))
 
 
 def residual_places(
@@ -215,6 +242,8 @@ def residual_places(
     }
     found: dict[int, Mapping[Place, RecordCounts]] = {item.id: {} for item in people}
     for store in sorted({store for places in left.values() for store, _ in places}):
+        if context.ending and context.changed_relations(store):
+            continue  # nobody can say what the kept keys lead to
         subjects = [
             replace(one, keys=residual_keys.lasting(one.keys, data_map))
             for one in context.subjects([item for item in people if any(s == store for s, _ in left[item.id])], store)
@@ -253,7 +282,13 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     drafts = []
     for one in ended:
         body = statement_bodies.ended(
-            context.batch, one.lines, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
+            context.batch,
+            one.lines,
+            cutoffs=context.cutoffs,
+            grounds=grounds,
+            at=seen,
+            context=cited,
+            reason=one.reason,
         )
         pending = copies.items if one.item.outcome != Result.NOT_FOUND else 0
         owed = Open(items=len(one.places) + pending)  # of what is left no day can be given
@@ -264,5 +299,5 @@ def state_ended(  # noqa: PLR0913 - what their statement says
         residual_keys.keep(connection, context.workspace, one.item, one.places, context.unsealed(one.item))
     statement_issuer.issue(connection, context.workspace.keys, drafts, at)
     gone = {"wrapped_key": None, "sealed_identifiers": None, "sealed_keys": None}
-    stated = {"outcome": Result.PARTIALLY_ERASED.value, "reason": statement_bodies.ENDED}
-    bulk_update(connection, [{"id": one.item.id, **stated, **gone} for one in ended])
+    stated = {"outcome": Result.PARTIALLY_ERASED.value, **gone}
+    bulk_update(connection, [{"id": one.item.id, "reason": one.reason, **stated} for one in ended])

@@ -43,6 +43,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     """
     if not people:
         return lambda _connection: Transition()
+    for store in context.batch.identities:
+        context.require_planned_relations(store)
     known = {item.id: context.unsealed(item) for item in people if _begun(item)}
     asked = _ask(context, people, known)
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}

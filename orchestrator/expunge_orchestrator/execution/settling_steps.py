@@ -11,7 +11,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement, operator_end, poison_isolation, resolve_step
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
-from expunge_orchestrator.execution.verify_step import record_counts
+from expunge_orchestrator.execution.verify_step import look_again, record_counts
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import verified_at
 from expunge_orchestrator.ledger.items import Item
@@ -32,9 +32,7 @@ def review(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: Transition()
     context.require_planned_store()
-    counts = context.workspace.stores[context.store].verify(
-        context.subjects(context.concluded), context.batch.scope, context.cutoffs[context.store]
-    )
+    counts = look_again(context, context.concluded)
     found = {
         item.id: outcomes.max_due(counts[item.id], item.reviewed.get(context.store, {}))
         for item in context.concluded
@@ -75,10 +73,7 @@ def re_verify(context: StepContext) -> StepWrite:
     if not again or context.store not in context.actions:
         return lambda _connection: Transition()
     context.require_planned_store()
-    counts = context.workspace.stores[context.store].verify(
-        context.subjects(again), context.batch.scope, context.cutoffs[context.store]
-    )
-    return record_counts(context, again, counts, "reverified")
+    return record_counts(context, again, look_again(context, again), "reverified")
 
 
 def settle(context: StepContext) -> StepWrite:

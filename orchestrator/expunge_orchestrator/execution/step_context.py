@@ -9,7 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat, Subject, SubjectKey
-from expunge_connectors.errors import IdentityChangedError
+from expunge_connectors.errors import IdentityChangedError, StructureChangedError
+from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
@@ -98,6 +99,25 @@ class StepContext:
                 f"The store {self.store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
+        if not self.ending:
+            self.require_planned_relations(self.store)
+
+    def require_planned_relations(self, store: str) -> None:
+        """Make sure that a store's collections are those that were planned for.
+
+        Raises:
+            StructureChangedError: One is not.
+        """
+        if changed := self.changed_relations(store):
+            raise StructureChangedError(
+                f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
+                remedy=f"Put it back and run `expunge retry {self.batch.uid}`. Or end the batch (`expunge end`) or"
+                " withdraw it (`expunge cancel`), then plan these people again.",
+            )
+
+    def changed_relations(self, store: str) -> Mapping[str, str]:
+        """Collections of a store that are no longer what they were when the plan was made -> how, in words."""
+        return store_calls.changed_relations(self.workspace.stores[store], self.batch.relations.get(store, {}))
 
     def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
@@ -128,3 +148,9 @@ class StepContext:
         if keys is None:
             keys = self.opened[sealed] = self.seal().open(item.wrapped_key, item.series, sealed)
         return keys
+
+
+def describe_changed(changed: Mapping[str, str]) -> str:
+    """Some of what is not what it was planned to be."""
+    listed = [f"{name}: {how}" for name, how in sorted(changed.items())]
+    return "; ".join(listed[:3]) + (f"; and {len(listed) - 3} more" if len(listed) > 3 else "")  # noqa: PLR2004

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Counts, RecordCounts
+from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
@@ -20,10 +21,27 @@ def verify(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: Transition()
     context.require_planned_store()
-    counts = context.workspace.stores[context.store].verify(
-        context.subjects(context.active), context.batch.scope, context.cutoffs[context.store]
-    )
-    return record_counts(context, context.active, counts, "verified")
+    return record_counts(context, context.active, look_again(context, context.active), "verified")
+
+
+def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
+    """What the step's store says of people now.
+
+    Of people who are ended, a collection that is no longer what was planned counts as not looked at; all of the store's
+    do where it cannot be asked because of that.
+    """
+    changed = context.changed_relations(context.store) if context.ending else {}
+    try:
+        counts = context.workspace.stores[context.store].verify(
+            context.subjects(people), context.batch.scope, context.cutoffs[context.store]
+        )
+    except TerminalError:
+        if not changed:
+            raise
+        return {item.id: {} for item in people}
+    if not changed:
+        return counts
+    return {number: {name: one for name, one in seen.items() if name not in changed} for number, seen in counts.items()}
 
 
 def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:

@@ -50,6 +50,12 @@ class Batch:
         }
 
     @property
+    def relations(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """Store -> collection -> what it was when the plan was made."""
+        found: Mapping[str, Mapping[str, Mapping[str, Any]]] = self.plan["relations"]
+        return found
+
+    @property
     def actions(self) -> dict[str, dict[str, Action]]:
         """The approved actions: store -> collection -> action."""
         return {

@@ -8,10 +8,12 @@ A plan is a batch in state `planned`. It holds, as plain data:
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}},
-     "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}}}
+     "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}},
+     "relations": {"main": {"users": {"oid": 16384, "columns": [["id", 1, 20]], "below": []}}}}
 
 `data_types` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
-the controller that hold nothing of these types and still are asked who it is. So is `replaces`, the batch and the
+the controller that hold nothing of these types and still are asked who it is. `relations` says what the collections of
+each of these stores are, where their names alone do not (ADR 20). So is `replaces`, the batch and the
 reason, if this plan came instead of one that was void (`requests.plan_replacement`).
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
@@ -42,7 +44,7 @@ from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.chunking import chunks
 from expunge_orchestrator.rules.pipeline import pipeline_for
-from expunge_orchestrator.rules.scope import actions_for
+from expunge_orchestrator.rules.scope import actions_for, collections_in
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, opening
 from expunge_reports.statement import new_series
@@ -101,11 +103,15 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     actions = actions_for(scope, workspace.data_map, chosen)
     introduced = store_calls.gather(
         actions_for(scope, workspace.data_map),
-        lambda name: store_calls.identity_and_time(workspace.stores[name]),
+        lambda name: (
+            *store_calls.identity_and_time(workspace.stores[name]),
+            store_calls.relations(workspace.stores[name]),
+        ),
         workspace.settings.stores_at_once,
     )
-    identities = {name: identity for name, (identity, _) in introduced.items()}
-    clocks: Mapping[str, datetime] | None = {name: at for name, (_, at) in introduced.items()}
+    identities = {name: identity for name, (identity, _, _) in introduced.items()}
+    clocks: Mapping[str, datetime] | None = {name: at for name, (_, at, _) in introduced.items()}
+    ours = collections_in(scope, workspace.data_map)
     series = [new_series() for _ in people]
     totals = PlanTotals(actions, chosen)
     done, planned = 0, []
@@ -132,6 +138,11 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
                 "collections": totals.counts[name],
             }
             for name in actions
+        },
+        "relations": {
+            name: {one: dict(is_) for one, is_ in known.items() if one in ours[name]}
+            for name, (_, _, known) in introduced.items()
+            if known
         },
     }
     if chosen is not None:

@@ -34,6 +34,10 @@ LIMITED_CLAIM = (
 
 
 ENDED = "Ended by the operator: a store refused to erase what is listed as left"
+UNSEEN = (
+    "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"
+    " something else than was planned stands under its name"
+)
 
 
 def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
@@ -143,12 +147,13 @@ def ended(  # noqa: PLR0913 - the statement's own parts
     grounds: Grounds,
     at: datetime,
     context: str,
+    reason: str,
 ) -> dict[str, object]:
     """Body of the `partially-erased` of a person whom an operator ended: what is gone, and what is left."""
     return {
         **subject_of_request(batch),
         "outcome": Result.PARTIALLY_ERASED.value,
-        "reason": ENDED,
+        "reason": reason,
         "verifiedAt": stamp(at),
         **_kept(some=True),
         "stores": _by_store(lines, cutoffs, grounds),

@@ -28,7 +28,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "not-found": "No match found",
     "ambiguous": "Not clear whose; nothing was deleted",
     "failed": "Not done",
-    "left": "Left: still there, a store refused to erase it",
+    "left": "Left: still there, or not looked at any more; the reason says why",
 }
 """Of one collection."""
 

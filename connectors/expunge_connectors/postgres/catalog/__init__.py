@@ -2,6 +2,7 @@
 
 reader               tables, columns and keys from pg_catalog
 cache                the catalogue kept, with a cheap check that it still holds
+relations            what the collections of a plan are, and whether they still are that
 schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
 key_types            the types under which keys are compared

@@ -9,7 +9,6 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import comparable, names_people
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.mapping.bound_tables import outgoing_columns
 from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 
@@ -41,23 +40,11 @@ def _table(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
         yield inspection.error(
             "primary-key-missing", name, f"{table.text} has no primary key.", "Add one: rows must be told apart."
         )
-    for column in sorted(used_columns(inspection, name, spec) - set(table.columns)):
+    for column in sorted(inspection.spec.used_columns(name) - set(table.columns)):
         yield inspection.error(
             "column-missing", name, f"{table.text} has no column {column}.", "Correct its name in the data map."
         )
     yield from _types(inspection, name, spec, table)
-
-
-def used_columns(inspection: InspectionContext, name: str, spec: TableSpec) -> set[str]:
-    """Every column of a collection that the map names anywhere."""
-    named = {column for link in spec.found_by for column in link.names} | set(spec.tombstone) | set(spec.keeps)
-    named |= {source.column for source in spec.yields.values()}
-    named |= {column for column in (spec.created, spec.start) if column is not None}
-    if spec.owner is not None and spec.owner.column is not None:
-        named.add(spec.owner.column)
-    for _, other in inspection.data():
-        named |= {column for lead, columns in outgoing_columns(other) if lead == name for column in columns}
-    return named
 
 
 def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:

@@ -9,7 +9,6 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import key_type
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.columns import used_columns
 from expunge_connectors.postgres.inspection.context import InspectionContext
 
 # Parts are looked at through their roots; a column of a foreign key is reported, where it matters, as such.
@@ -57,7 +56,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 "Map it with a link by this column, declare it a log, or say under `unmapped_ok` that it holds no"
                 " personal data.",
             )
-        elif spec is not None and spec.log is None and column not in used_columns(inspection, collection or "", spec):
+        elif spec is not None and spec.log is None and column not in inspection.spec.used_columns(collection or ""):
             yield inspection.warning(
                 "untied-column",
                 collection,

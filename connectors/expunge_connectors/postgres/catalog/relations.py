@@ -1,0 +1,99 @@
+"""Relations: what the collections of a plan are, and whether they still are that when a later command asks (ADR 20).
+
+A name says nothing of what stands under it: a table is known by its oid, its columns by number and type, and its
+partitions by theirs. What only comes (a column, an index, a constraint, a partition) changes nothing that was planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.spec import PostgresSpec
+
+Planned = Mapping[str, Mapping[str, Any]]
+"""Collection -> {"oid", "columns": [[name, number, type's oid]], "below": [oid]}: plain data, frozen with a plan."""
+
+# Of each relation, by name or by number: its name; its columns; and everything below it, however deep: partitions, and
+# tables that inherit.
+_BUILT = """
+SELECT c.oid::bigint, n.nspname || '.' || c.relname,
+       ARRAY(SELECT pg_catalog.jsonb_build_array(a.attname, a.attnum, a.atttypid::bigint)
+               FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              ORDER BY a.attnum),
+       ARRAY(WITH RECURSIVE tree (oid) AS (
+                 SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
+                 UNION
+                 SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)
+             SELECT tree.oid::bigint FROM tree ORDER BY 1)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND (c.oid = ANY (%(oids)s::bigint[]::oid[]) OR n.nspname || '.' || c.relname = ANY (%(names)s))
+"""
+
+
+def planned(connection: Connection, spec: PostgresSpec) -> dict[str, dict[str, Any]]:
+    """What the collections are now; one without a table is absent."""
+    built = _built(connection, spec, ())
+    found = {}
+    for name, oid in _by_name(spec, built).items():
+        _, columns, below = built[oid]
+        used = spec.used_columns(name)
+        found[name] = {"oid": oid, "columns": [one for one in columns if one[0] in used], "below": below}
+    return found
+
+
+def changed(connection: Connection, spec: PostgresSpec, before: Planned) -> dict[str, str]:
+    """Collection -> what is otherwise than it was planned, in words.
+
+    A partition that is dropped is gone with its rows: that is looked for and not there. One that was taken out stands
+    somewhere, and is no longer looked into.
+    """
+    known = {name: one for name, one in before.items() if name in spec.collections}
+    built = _built(connection, spec, {oid for one in known.values() for oid in (one["oid"], *one["below"])})
+    oids = _by_name(spec, built)
+    found = {}
+    for name, one in known.items():
+        said = _difference(spec, name, one, oids.get(name), built)
+        if said is not None:
+            found[name] = said
+    return found
+
+
+_Built = Mapping[int, tuple[str, list[list[Any]], list[int]]]
+
+
+def _difference(spec: PostgresSpec, name: str, before: Mapping[str, Any], oid: int | None, built: _Built) -> str | None:
+    table, was = spec.collections[name].table, built.get(before["oid"])
+    if was is None:
+        return f"{table} was dropped" if oid is None else f"{table} was dropped and created anew"
+    if oid is None:
+        return f"{table} is called {was[0]} now"
+    if oid != before["oid"]:
+        return f"{table} is another table now; the planned one is called {was[0]}"
+    live = {number: (column, type_) for column, number, type_ in was[1]}
+    used = spec.used_columns(name)
+    for column, number, type_ in before["columns"]:
+        called, of_type = live.get(number, (None, None))
+        if called is None or (called != column and called not in used):
+            return f"the column {column} of {table} is gone"
+        if of_type != type_:
+            return f"the column {column} of {table} has another type"
+    taken_out = [built[part][0] for part in before["below"] if part in built and part not in was[2]]
+    return f"{', '.join(taken_out[:5])} was taken out of {table}" if taken_out else None
+
+
+def _by_name(spec: PostgresSpec, built: _Built) -> dict[str, int]:
+    """Collection, no log -> oid of the relation that has the table's name."""
+    oids = {text: oid for oid, (text, _, _) in built.items()}
+    return {name: oids[one.table] for name, one in spec.collections.items() if one.log is None and one.table in oids}
+
+
+def _built(connection: Connection, spec: PostgresSpec, oids: Collection[int]) -> _Built:
+    """The relations that have the collections' names, and those of these oids that there still are."""
+    names = sorted(one.table for one in spec.collections.values() if one.log is None)
+    rows = connection.execute(_BUILT, {"oids": sorted(oids), "names": names}).fetchall()
+    return {oid: (name, columns, below) for oid, name, columns, below in rows}
