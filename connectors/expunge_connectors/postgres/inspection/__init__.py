@@ -9,6 +9,7 @@ columns                 tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
 owner_columns           each member has one spelling
 internal_identities     a value belongs to one person
+same_person             tables of persons that are said to be the same people
 unnormalised_values     values in another than the normalised form
 collations              the columns that are compared
 timestamps              times without a zone
@@ -46,6 +47,7 @@ from expunge_connectors.postgres.inspection import (
     internal_identities,
     owner_columns,
     privileges,
+    same_person,
     server_settings,
     timestamps,
     tombstone_constraints,
@@ -89,6 +91,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
         *internal_identities.findings(connection, inspection),
+        *same_person.findings(connection, inspection),
         *foreign_keys.findings(inspection),
         *tombstone_expressions.findings(connection, inspection),
         *tombstone_constraints.findings(connection, inspection),

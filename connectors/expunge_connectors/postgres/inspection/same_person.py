@@ -1,0 +1,122 @@
+"""Same person: whether samples contradict the map where it says that two tables of persons are the same people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from psycopg import sql
+
+from expunge_config.datamap import IdentityKind
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
+from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.table_sampling import SampledTable
+from expunge_connectors.postgres.sql.comparison import normalised
+from expunge_connectors.postgres.table_spec import TableSpec
+
+_ROWS = 1000
+
+Holder = tuple[str, TableSpec, Table]
+
+
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+    """Declarations that two tables of this store contradict, and those of which nothing was compared."""
+    for identity, declared in inspection.data_map.identities.items():
+        holders = [one for one in inspection.live_data() if one[1].person == identity]
+        if declared.same_person is None or not holders:
+            continue
+        others = [
+            f"{store}.{name}"
+            for store, name, spec in inspection.data_map.collections()
+            if store != inspection.store and spec.person_identity == identity
+        ]
+        if others:
+            yield _uncompared(inspection, holders[0][0], identity, f"with {', '.join(others)}, in another store")
+        for one, other in combinations(holders, 2):
+            yield from _pair(connection, inspection, identity, one, other)
+
+
+def _pair(
+    connection: Connection, inspection: InspectionContext, identity: str, one: Holder, other: Holder
+) -> Iterator[Finding]:
+    told = [
+        name
+        for name in one[1].yields.keys() & other[1].yields.keys()
+        if inspection.data_map.identities[name].kind is IdentityKind.REUSABLE
+        and not inspection.data_map.identities[name].shareable
+        and not one[1].yields[name].several
+        and not other[1].yields[name].several
+    ]
+    place = f"with {inspection.store}.{other[0]}"
+    if not told or one[1].yields[identity].several or other[1].yields[identity].several:
+        yield _uncompared(inspection, one[0], identity, f"{place}: both yield no identifier to compare")
+        return
+    told.sort()
+    differ = [
+        sql.SQL("count(*) FILTER (WHERE {} <> {})").format(
+            _spelled(inspection, name, one, "s"), _spelled(inspection, name, other, "o")
+        )
+        for name in told
+    ]
+    statement = sql.SQL("SELECT count(*), {} FROM {} JOIN {} AS o ON {}").format(
+        sql.SQL(", ").join(differ),
+        table_sampling.sample(_sampled(connection, one[2]), _ROWS, one[2].columns),
+        other[2].identifier,
+        _same(inspection, identity, one, other),
+    )
+    answer = table_sampling.asked(connection, statement)
+    if answer is None:
+        yield _uncompared(inspection, one[0], identity, f"{place}: the server would not, or not in time")
+        return
+    both, *counts = answer[0]
+    if not both:
+        yield _uncompared(inspection, one[0], identity, f"{place}: no value of the sample stands in both")
+    for name, count in zip(told, counts, strict=True):
+        if count:
+            yield inspection.error(
+                "same-person-contradicted",
+                one[0],
+                f"`{identity}` is said to be the same person in {one[0]} and {other[0]}, but of {both} values looked at"
+                f" that stand in both, {count} have another `{name}` there: different people, or a stale copy.",
+                f"Give each an identity of its own, without `same_person`; or make `{name}` agree in both.",
+            )
+
+
+def _uncompared(inspection: InspectionContext, name: str, identity: str, why: str) -> Finding:
+    return inspection.warning(
+        "same-person-unknown",
+        name,
+        f"`{identity}` is said to be the same person in several collections; samples were not compared {why}.",
+        "Compare some people by hand: the same value, and the same e-mail address or phone number?",
+    )
+
+
+def _column(identity: str, holder: Holder) -> Column:
+    return holder[2].columns[holder[1].yields[identity].column]
+
+
+def _spelled(inspection: InspectionContext, identity: str, holder: Holder, alias: str) -> sql.Composed:
+    live = _column(identity, holder)
+    return normalised(spelling(inspection.data_map.identities[identity].rule, live), sql.Identifier(alias, live.name))
+
+
+def _same(inspection: InspectionContext, identity: str, one: Holder, other: Holder) -> sql.Composed:
+    rule = inspection.data_map.identities[identity].rule
+    ours, theirs = _column(identity, one), _column(identity, other)
+    if ours.base == theirs.base and as_it_is(rule, ours):
+        return equals(sql.Identifier("o", theirs.name), sql.Identifier("s", ours.name), theirs.equality)
+    return sql.SQL("{} = {}").format(
+        _spelled(inspection, identity, other, "o"), _spelled(inspection, identity, one, "s")
+    )
+
+
+def _sampled(connection: Connection, table: Table) -> SampledTable:
+    row = connection.execute(
+        "SELECT greatest(c.reltuples, 0)::bigint, c.relpages FROM pg_catalog.pg_class c WHERE c.oid = %s", (table.oid,)
+    ).fetchone()
+    rows, pages = row or (0, 0)
+    return SampledTable(table.schema, table.name, rows, pages, table.text, ())
