@@ -146,6 +146,8 @@ def names_people(column: Column, *, inside: bool) -> bool:
         or element in _PADDED
         or element.rpartition(".")[2] == "citext"
         or (column.labels is not None and not inside)
+        # Elements of a type of the company's own, an enum or a domain. Over what, is not known here.
+        or (inside and "." in element)
     )
 
 
