@@ -60,10 +60,17 @@ VALUES: Mapping[str, Sequence[str]] = {
     "tsvector": ("a b", "b a"),
     "oidvector": ("7", "7 8"),
     "public.pair": ("(1,a)", "(1,A)"),
+    "public.mood[]": ("{a}",),
+    "public.word[]": ("{a}",),
+    "public.address[]": ("{10.0.0.1}",),
+    "public.pair[]": ('{"(1,a)"}',),
+    "numeric(9,0)[]": ("{7}",),
+    "inet[]": ("{10.0.0.1}",),
 }
 DDL = (
     "CREATE EXTENSION citext SCHEMA public; CREATE TYPE public.mood AS ENUM ('7', 'a', 'A');"
-    "CREATE TYPE public.pair AS (one int, other text)"
+    "CREATE TYPE public.pair AS (one int, other text);"
+    "CREATE DOMAIN public.word AS text; CREATE DOMAIN public.host AS inet; CREATE DOMAIN public.address AS public.host"
 )
 
 
@@ -153,6 +160,28 @@ def equal_rows(url: str, parent: int, child: int) -> int | str:
     except psycopg.errors.UndefinedFunction:
         return "no such comparison"
     return int(number)
+
+
+@pytest.mark.parametrize("kind", ["text[]", "integer[]", "numeric(9,0)[]", "public.mood[]", "public.word[]"])
+def test_an_identifier_is_told_among_such_elements(typed: str, kind: str) -> None:
+    with opened(typed, elements(kind)) as store:
+        assert [one for one in store.inspect() if one.code == "value-type"] == []
+        store.count([subject(1, user_id="1")], ACME, CUTOFF)
+
+
+@pytest.mark.parametrize("kind", ["numeric[]", "inet[]", "public.address[]", "public.pair[]"])
+def test_an_identifier_cannot_be_told_among_such_elements(typed: str, kind: str) -> None:
+    """Through every domain: the request's 10.0.0.1 is 10.0.0.1/32 in a domain over a domain over inet."""
+    with opened(typed, elements(kind)) as store:
+        assert [one.collection for one in store.inspect() if one.code == "value-type"] == ["things"]
+        with pytest.raises(TerminalError, match="cannot be told"):
+            store.count([subject(1, user_id="1")], ACME, CUTOFF)
+
+
+def elements(kind: str) -> DataMap:
+    """A map that looks for people in the elements of an array."""
+    link = "{column: k, each: true, identity: user_id}"
+    return shape(f"things: {{table: public.child_{list(VALUES).index(kind)}, found_by: [{link}]}}")
 
 
 SETTINGS = (

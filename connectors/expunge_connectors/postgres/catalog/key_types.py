@@ -141,14 +141,9 @@ def names_people(column: Column, *, inside: bool) -> bool:
     element = column.base.removesuffix("[]") if inside else column.base
     if inside and fraction(column):
         return False  # there 7.00 is not 7
-    return (
-        element in _NATIVE
-        or element in _PADDED
-        or element.rpartition(".")[2] == "citext"
-        or (column.labels is not None and not inside)
-        # Elements of a type of the company's own, an enum or a domain. Over what, is not known here.
-        or (inside and "." in element)
-    )
+    if column.enum_elements if inside else column.labels is not None:
+        return True
+    return element in _NATIVE or element in _PADDED or element.rpartition(".")[2] == "citext"
 
 
 def fraction(column: Column) -> bool:

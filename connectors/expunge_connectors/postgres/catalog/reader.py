@@ -41,10 +41,12 @@ class Column:
 
     Attributes:
         type: Its type as DDL writes it, with length or precision: `character varying(20)`.
-        base: The type without them, a domain replaced by what it is a domain over: `character varying`.
+        base: The type without them, a domain replaced by what it is a domain over: `character varying`. Of an array
+            that of its elements, with `[]`.
         generated: The server alone writes it: a generated column, or GENERATED ALWAYS AS IDENTITY.
         equality: Schema of the type's own `=`, where that is not pg_catalog (citext): unqualified, it is not found.
         labels: The labels of an enum.
+        enum_elements: It is an array whose elements are an enum's labels.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Column:
     generated: bool = False
     equality: str | None = None
     labels: tuple[str, ...] | None = None
+    enum_elements: bool = False
 
     @property
     def rounding(self) -> timedelta:
@@ -170,11 +173,13 @@ SELECT n.nspname || '.' || c.relname, member.root::bigint
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
 
-# A domain may be over a domain, to any depth; what an operator class of btree calls `=` is the type's equality.
+# A domain may be over a domain, to any depth; so may the elements of an array. What an operator class of btree calls
+# `=` is the type's equality.
 _COLUMNS = """
 SELECT a.attrelid::bigint, a.attname::text,
        pg_catalog.format_type(a.atttypid, a.atttypmod),
-       pg_catalog.format_type(b.oid, NULL),
+       CASE WHEN e.oid IS NULL THEN pg_catalog.format_type(b.oid, NULL)
+            ELSE pg_catalog.format_type(e.oid, NULL) || '[]' END,
        a.attnotnull OR t.typnotnull,
        a.attgenerated <> '' OR a.attidentity = 'a',
        (SELECT n.nspname::text
@@ -187,7 +192,8 @@ SELECT a.attrelid::bigint, a.attname::text,
          WHERE k.opcintype = b.oid AND k.opcdefault AND b.typnamespace <> 'pg_catalog'::regnamespace
            AND b.typtype <> 'e'),
        CASE WHEN b.typtype = 'e'
-            THEN ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = b.oid) END
+            THEN ARRAY(SELECT l.enumlabel::text FROM pg_catalog.pg_enum l WHERE l.enumtypid = b.oid) END,
+       e.typtype IS NOT DISTINCT FROM 'e'
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_type b ON b.typtype <> 'd' AND b.oid IN (
@@ -198,6 +204,14 @@ SELECT a.attrelid::bigint, a.attname::text,
        )
        SELECT under.oid FROM under
      )
+  LEFT JOIN LATERAL (
+       WITH RECURSIVE under (oid) AS (
+         SELECT i.oid FROM pg_catalog.pg_type i WHERE i.oid = b.typelem AND i.typarray = b.oid
+         UNION ALL
+         SELECT d.typbasetype FROM pg_catalog.pg_type d JOIN under ON d.oid = under.oid AND d.typtype = 'd'
+       )
+       SELECT y.oid, y.typtype FROM under JOIN pg_catalog.pg_type y ON y.oid = under.oid AND y.typtype <> 'd'
+     ) AS e ON true
  WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum
 """
@@ -254,11 +268,11 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
     rows = connection.execute(_TABLES, (sorted(set(names)),)).fetchall()
     oids = [row[1] for row in rows]
     columns: dict[int, dict[str, Column]] = {}
-    for oid, name, type_, base, not_null, generated, equality, labels in connection.execute(
+    for oid, name, type_, base, not_null, generated, equality, labels, enums in connection.execute(
         _COLUMNS, (oids,)
     ).fetchall():
-        one = Column(name, type_, base, not_null, generated, equality, None if labels is None else tuple(labels))
-        columns.setdefault(oid, {})[name] = one
+        told = None if labels is None else tuple(labels)
+        columns.setdefault(oid, {})[name] = Column(name, type_, base, not_null, generated, equality, told, enums)
     tables = {
         text: Table(
             oid,
