@@ -1,4 +1,4 @@
-"""Batch states: start a batch, derive its state from its chunks, requeue them, wake due settling checks."""
+"""Batch lifecycle: start a batch, derive its state from its chunks, requeue them, wake due settling checks."""
 
 from __future__ import annotations
 
