@@ -39,6 +39,7 @@ from expunge_connectors.contract import (
     StoreIdentity,
     Subject,
 )
+from expunge_orchestrator import store_calls
 from expunge_reports.log.append_only_log import LogWriter
 from expunge_reports.log.durable_files import DurableDirectory
 
@@ -123,6 +124,13 @@ class FatalStore:
     def now(self) -> datetime:
         with self._call("now"):
             return self.store.now()
+
+    def relations(self) -> Mapping[str, Mapping[str, Any]]:
+        return store_calls.relations(self.store)
+
+    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+        with self._call("changed"):
+            return store_calls.changed_relations(self.store, planned)
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         with self._call("resolve"):
