@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -53,10 +53,16 @@ PINNED = {
 """Settings on which the meaning of our statements depends."""
 
 
+_BEGIN = {None: b"BEGIN; "} | {
+    level: b"BEGIN ISOLATION LEVEL %s; " % level.name.replace("_", " ").encode() for level in psycopg.IsolationLevel
+}
+
+
 class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection whose transactions begin by saying their settings."""
 
-    settings: sql.Composed = sql.Composed([])
+    settings: bytes = b""
+    """SET LOCAL of each, as the server gets them."""
 
     @contextmanager
     def transaction(
@@ -64,12 +70,27 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
         savepoint_name: str | None = None,
         force_rollback: bool = False,  # noqa: FBT001, FBT002 - psycopg's signature
     ) -> Iterator[psycopg.Transaction]:
-        """As of psycopg; an outermost one says the settings first, before it takes a snapshot."""
-        outermost = self.info.transaction_status is TransactionStatus.IDLE
-        with super().transaction(savepoint_name, force_rollback) as begun:
-            if outermost:
-                self.execute(self.settings)
+        """As of psycopg; an outermost one says the settings in the message that begins it, before it takes a snapshot.
+
+        An outermost transaction takes no `psycopg.Rollback`: none of ours is left by one.
+        """
+        if self.info.transaction_status is not TransactionStatus.IDLE:
+            with super().transaction(savepoint_name, force_rollback) as begun:
+                yield begun
+            return
+        begun = psycopg.Transaction(self)
+        self.execute(_BEGIN[self.isolation_level] + self.settings)
+        try:
             yield begun
+        except BaseException:
+            # A lost connection has ended the transaction already; why it was lost is what the caller must hear.
+            with suppress(psycopg.Error):
+                self.rollback()
+            raise
+        if force_rollback:
+            self.rollback()
+        else:
+            self.commit()
 
 
 class Connections:
@@ -143,7 +164,7 @@ class Connections:
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
             )
             connection = PinnedConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
-            connection.settings = _set_local(self._pinned())
+            connection.settings = _set_local(self._pinned()).as_bytes(connection)
             return connection
 
     def _pinned(self) -> dict[str, str]:
