@@ -5,7 +5,7 @@ chunks of subjects and answers for all of them at once: its cost per person must
 
 Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
 a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
-reusable identifier and created at or after the cutoff.
+reusable identifier and created at or after the cutoff, *ambiguous* is known by a value alone that somebody else has.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ class Subject:
     Attributes:
         refused: Keys that the last resolution was told and did not accept. A key that is in neither came later. None:
             that is not known.
+        shared: Those of them that the person's own record holds and another person's as well: what is found by one
+            alone is ambiguous.
     """
 
     number: int
     keys: frozenset[SubjectKey]
     refused: frozenset[SubjectKey] | None = None
+    shared: frozenset[SubjectKey] = frozenset()
 
     def values(self, namespace: str) -> list[str]:
         """The values in one namespace, sorted."""
@@ -83,6 +86,8 @@ class RecordCounts:
         newer: Found by a reusable identifier, created at or after the cutoff; not part of the request.
         until: Latest day to which something of `retained` is kept; None if nothing is or no day can be named.
         ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`).
+        ambiguous: Known by a value alone that is another person's as well, or was passed on to one: nobody can tell
+            whose it is, so it stays. Verification says it; other counts leave it at 0.
     """
 
     due: int = 0
@@ -90,11 +95,12 @@ class RecordCounts:
     newer: int = 0
     until: date | None = None
     ground: str | None = None
+    ambiguous: int = 0
 
     @property
     def empty(self) -> bool:
         """Nothing at all was found."""
-        return not (self.due or self.retained or self.newer)
+        return not (self.due or self.retained or self.newer or self.ambiguous)
 
 
 # subject number -> collection -> tally. A collection that was looked at and holds nothing is present with zeros, so
@@ -234,6 +240,15 @@ class KnowsDependencies(Protocol):
 
     def needed_by(self, collections: Collection[str]) -> frozenset[str]:
         """The collections whose records must not be deleted while records of these stay, these left out. Reads only."""
+        ...
+
+
+@runtime_checkable
+class KnowsClaims(Protocol):
+    """A store whose records say whose a value is that passes from one person to another."""
+
+    def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
+        """Subject number -> keys of reusable identities that another person's record holds now. Reads only."""
         ...
 
 

@@ -16,6 +16,9 @@ from tests.support.people import make_holder
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
+from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 
 OWN: dict[str, Any] = {"data_type": "messages", "owner": {"controller": "calltrack", "inherited": True}}
@@ -99,3 +102,45 @@ def test_an_address_of_somebody_else_goes_with_its_index_and_leads_nowhere(
     with inspector.redis() as client:
         assert not client.exists(f"alias:{ann.id}")
         assert client.exists(f"box:{bob.email}")
+
+
+def test_an_address_of_two_accounts_leaves_what_it_alone_leads_to_and_says_so(
+    indexed: Installation, inspector: StoreInspector
+) -> None:
+    """Nothing in a cache says whose a mailbox is: while another account has the address, it stays, counted."""
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    inspector.sql("UPDATE users SET email = %s WHERE id = %s", ann.email.upper(), bob.id)
+    with inspector.redis() as client:
+        client.set(f"box:{ann.email}", "x")
+    batch = indexed.plan(f"user_id\n{ann.id}\n")
+    assert indexed.erase(batch).state is BatchState.ERASED, indexed.failures(batch)
+    assert indexed.outcomes(batch) == {"partially-erased": 1}
+    assert status(indexed, batch)["cache.mailboxes"]["ambiguous"] == 1
+    (said,) = statements_of(indexed, batch, "partially-erased")
+    assert lines_of(said.body)["cache.mailboxes"][0] == "ambiguous"
+    with inspector.redis() as client:
+        assert client.exists(f"box:{ann.email}")
+
+
+def test_an_address_that_is_taken_over_before_a_cache_is_asked_is_not_followed_there(
+    indexed: Installation, inspector: StoreInspector
+) -> None:
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    with inspector.redis() as client:
+        client.set(f"box:{ann.email}", "x")
+
+    def take_over() -> None:
+        inspector.sql("UPDATE users SET email = %s WHERE id = %s", ann.email.upper(), bob.id)
+
+    batch = indexed.plan(f"user_id\n{ann.id}\n")
+    main = before_call(indexed.workspace.stores["main"], "erase", take_over)
+    assert indexed.erase(batch, indexed.with_stores({"main": main})).state is BatchState.ERASED  # type: ignore[dict-item]
+    indexed.settle()
+    assert status(indexed, batch)["cache.mailboxes"]["ambiguous"] == 1
+    with inspector.redis() as client:
+        assert client.exists(f"box:{ann.email}")
+
+
+def status(installation: Installation, batch: Batch) -> dict[str, dict[str, int | None]]:
+    with reading(installation.workspace.ledger) as connection:
+        return batch_status.remaining_by_collection(connection, batch)

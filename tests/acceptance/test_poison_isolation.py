@@ -69,14 +69,20 @@ def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
     with poisoned(inspector, [crowd.ids[1]]):
         installation.erase(batch)
         told = report(installation.workspace, batch, as_json=False)
-    assert told["collections"]["main.messages"] == {"found": 2, "due": None, "retained": None, "newer": None}
+    assert told["collections"]["main.messages"] == {
+        "found": 2,
+        "due": None,
+        "retained": None,
+        "newer": None,
+        "ambiguous": None,
+    }
     assert batch_schemas.Batch.model_validate(told).collections["main.messages"].due is None
     said = " ".join(capsys.readouterr().out.split())
     assert "│ main.messages │ 2 │ ? │ ? │ ? │" in said
     assert "?: not known, since somebody of whom this was found has not been verified" in said
     installation.erase(batch)
     told = report(installation.workspace, batch, as_json=False)
-    assert told["collections"]["main.messages"] == {"found": 2, "due": 0, "retained": 0, "newer": 0}
+    assert told["collections"]["main.messages"] == {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0}
     assert "?" not in capsys.readouterr().out
 
 

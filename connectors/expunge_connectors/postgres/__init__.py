@@ -3,6 +3,7 @@
 connector          the contract's verbs, in transactions, with bounded retries
 spec, table_spec  what the data map says about the store and about one table
 key_flow           which keys lead to a table's rows, and which are lost with them (pure)
+claims             which values pass from one person to another, and whose rows say so (pure)
 resolve            `resolve`: what the rows say about further keys
 count              `count`
 erase/             `erase`

@@ -19,6 +19,7 @@ from expunge_connectors.contract import (
     Severity,
     StoreIdentity,
     Subject,
+    SubjectKey,
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
@@ -36,6 +37,7 @@ from expunge_connectors.postgres.mapping import retention_dependencies
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, bound_store, linked_namespaces, store_spec
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
+from expunge_connectors.postgres.sql import claimed_keys
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify import verification
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
@@ -234,6 +236,12 @@ class PostgresStore:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
         live = self._reading(self._catalogue.read)
         return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
+
+    def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
+        """Keys that rows of other persons hold now, for stores that cannot tell."""
+        return self._reading(
+            lambda connection: claimed_keys.claimed(connection, self._mapped(connection, scope), subjects, scope)
+        )
 
     def close(self) -> None:
         """Close the connections."""

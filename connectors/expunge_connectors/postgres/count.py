@@ -13,15 +13,16 @@ from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql import key_staging, row_conditions
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, requested
+from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, known_by_value_alone, requested
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
+    claimed_paths,
     from_rows,
     join_condition,
     joined,
@@ -36,14 +37,16 @@ def count(
 ) -> Counts:
     """Tallies of every collection in the scope, zeros included."""
     with translated(store.name):
-        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
+        staged = key_staging.stage(connection, store, subjects, scope)
+        claimed_keys.mark(connection, store, staged)
+        search = Search(connection, store, staged, cutoff)
     nothing = dict.fromkeys(store.scoped, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
     combined = answers(search, "count", partial(_combined, search)) if search.staged.few and store.scoped else None
-    seen: dict[tuple[int, int, int, date | None, str | None], RecordCounts] = {}  # there are few different ones
-    for name, number, due, retained, newer, until in _one_by_one(search) if combined is None else combined:
+    seen: dict[tuple[int, int, int, date | None, str | None, int], RecordCounts] = {}  # there are few different ones
+    for name, number, due, retained, newer, until, ambiguous in _one_by_one(search) if combined is None else combined:
         shared = retained and store.scoped[name].spec.sharing is not None
-        tally = (due, retained, newer, until, "shared" if shared else None)
+        tally = (due, retained, newer, until, "shared" if shared else None, ambiguous)
         if tally not in seen:
             seen[tally] = RecordCounts(*tally)
         tallies[number][name] = seen[tally]
@@ -81,12 +84,13 @@ _STATEMENT = sql.SQL(
     "SELECT {}, number,"
     " count(*) FILTER (WHERE asked AND NOT stays),"
     " count(*) FILTER (WHERE asked AND stays),"
-    " count(*) FILTER (WHERE NOT asked),"
-    " max(until) FILTER (WHERE asked AND stays)"
+    " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
+    " max(until) FILTER (WHERE asked AND stays),"
+    " count(*) FILTER (WHERE NOT asked AND unclear AND NOT stays)"
     " FROM {} WHERE NOT tombstone GROUP BY number"
 )
 # Of no row: a table that may not be read is not one that holds nothing.
-_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date FROM {} WHERE false")
+_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date, 0 FROM {} WHERE false")
 
 
 def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
@@ -102,13 +106,13 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
     """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
     stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
-    def facts(asked: sql.Composable, leads: sql.Composable) -> sql.Composed:
+    def facts(asked: sql.Composable, leads: sql.Composable, unclear: sql.Composable = FALSE) -> sql.Composed:
         return comma_list(
             sql.SQL("k.number"),
             *named(place_names(mapped), row_id(mapped, "t")),
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
-            sql.SQL("{} AS asked, {} AS leads, {} AS stays, {} AS until, {} AS tombstone").format(
-                asked, leads, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")
+            sql.SQL("{} AS asked, {} AS leads, {} AS unclear, {} AS stays, {} AS until, {} AS tombstone").format(
+                asked, leads, unclear, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")
             ),
         )
 
@@ -116,11 +120,16 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
     for path in paths:
         asked = _asked(search, mapped, path.link)
         selects.append(joined(mapped, path, facts(asked, asked if path.link in mapped.erasing else FALSE)))
+    alone = known_by_value_alone(mapped, "t")
+    for path in claimed_paths(search, mapped):
+        unclear = requested(mapped, path.link, "t", search.cutoff)
+        selects.append(joined(mapped, path, facts(FALSE, FALSE, unclear), alone))
     if len(selects) == 1 and not mapped.own and paths[0].once:
         return selects[0]
     same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
     merged = sql.SQL(
-        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads, stays, until, tombstone"
+        "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads,"
+        " bool_or(unclear) AS unclear, stays, until, tombstone"
         " FROM {found} GROUP BY {same}, stays, until, tombstone"
     )
     if not mapped.own:
@@ -142,11 +151,11 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
 def _columns(mapped: BoundTable) -> sql.Composed:
     """The columns of a table of found rows, for DDL: see `search`.
 
-    And asked (part of the request; otherwise newer), stays (kept with a ground), until (the day on which that ends) and
-    tombstone (it is one already).
+    And asked (part of the request; otherwise newer), unclear (not asked, and ambiguous), stays (kept with a ground),
+    until (the day on which that ends) and tombstone (it is one already).
     """
     leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
-    facts = raw("asked boolean, leads boolean, stays boolean, until date, tombstone boolean")
+    facts = raw("asked boolean, leads boolean, unclear boolean, stays boolean, until date, tombstone boolean")
     return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
 
 

@@ -60,7 +60,7 @@ def resolve(
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
     known = _Keys()
     rows = None
-    if search.staged.few and not any(map(shared_values.is_declared_unique, store.scoped.values())):
+    if search.staged.few and not any(map(shared_values.is_looked_at_again, store.scoped.values())):
         rows = answers(search, "resolve", partial(_combined, search, reporting, leads_on))
     if rows is None:
         return list(_one_by_one(search, reporting, leads_on, known))
@@ -99,16 +99,24 @@ def _one_by_one(
 ) -> Iterator[DiscoveredKey]:
     store = search.store
     unread: dict[str, sql.Identifier] = {}
+    own: set[tuple[int, SubjectKey]] = set()
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             paths = search_paths(search, mapped.links)
             if not paths or mapped.name not in reporting | leads_on:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            if mapped.name in leads_on or mapped.own or shared_values.is_declared_unique(mapped):
+            if mapped.name in leads_on or mapped.own or shared_values.is_looked_at_again(mapped):
                 search.keep("resolve", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
             if mapped.name in reporting and search.found.get(mapped.name) != 0:
-                yield from _discovered(search, mapped, paths, known)
+                discovered = list(_discovered(search, mapped, paths, known))
+                yield from discovered
+                if mapped.spec.person is not None:
+                    own.update((one.number, one.key) for one in discovered)
+                elif search.found.get(mapped.name):
+                    # A value in the person's own record is theirs, whoever else's order names it.
+                    told = shared_values.told_by_others(search, mapped)
+                    yield from (one for one in told if (one.number, one.via) not in own)
     with translated(store.name):
         probe(search.connection, store.name, unread)
 

@@ -77,13 +77,13 @@ def limit(view: Mapping[str, Any]) -> str:
 def show(batch: Batch) -> None:
     """A plan for people."""
     rows = [
-        (f"{store}.{name}", one["action"], one["people"], one["due"], one["retained"], one["newer"])
+        (f"{store}.{name}", one["action"], one["people"], one["due"], one["retained"], one["newer"], one["ambiguous"])
         for store, planned in batch.plan["stores"].items()
         for name, one in planned["collections"].items()
     ]
     out = output.console()
     title = f"Plan {batch.uid} for {batch.scope}: {output.people(batch.plan['people'])}{limit(batch.plan)}"
-    out.print(output.table(title, ("collection", "action", "people", "due", "retained", "newer"), rows))
+    out.print(output.table(title, ("collection", "action", "people", "due", "retained", "newer", "ambiguous"), rows))
     if batch.plan["ambiguous"]:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."

@@ -96,12 +96,16 @@ def show(report: dict[str, Any]) -> None:
     """A batch for people."""
     out = output.console()
     rows = [
-        (name, one["found"], *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer")))
+        (
+            name,
+            one["found"],
+            *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer", "ambiguous")),
+        )
         for name, one in report["collections"].items()
     ]
     title = f"Batch {report['id']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
     if rows:
-        out.print(output.table(title, ("collection", "found", "due now", "retained", "newer"), rows))
+        out.print(output.table(title, ("collection", "found", "due now", "retained", "newer", "ambiguous"), rows))
         if any("?" in row for row in rows):
             out.print("?: not known, since somebody of whom this was found has not been verified")
     else:

@@ -283,6 +283,6 @@ def _by_storage(verified: CountRecord) -> frozenset[Place]:
     return frozenset(
         (store, name)
         for store, collections in verified.items()
-        for name, (_due, retained, _newer, _until, ground) in collections.items()
-        if retained and ground in outcomes.BY_STORAGE
+        for name, one in outcomes.unpack(collections).items()
+        if one.retained and one.ground in outcomes.BY_STORAGE
     )

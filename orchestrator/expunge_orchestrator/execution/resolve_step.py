@@ -61,7 +61,9 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
-        sealing = member_proof.with_refused(keys, answer.refused)
+        # The person's own record may be gone by now: what it shared with others is known from before.
+        shared = (answer.shared | (context.shared(item) if item.id in known else frozenset())) - keys
+        sealing = member_proof.sealed_together(keys, answer.refused, shared)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, sealing)
         context.opened[closed] = sealing  # the next steps of this drive need them

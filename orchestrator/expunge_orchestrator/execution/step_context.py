@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions
-from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.subjects import claimed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 MAX_ROUNDS = 3
@@ -121,8 +121,10 @@ class StepContext:
 
     def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
+        name, scope = store or self.store, self.batch.scope
         sealed = [self._subject(item) for item in items]
-        return member_proof.visible_to(store or self.store, sealed, self.batch.scope, self.workspace.data_map)
+        visible = member_proof.visible_to(name, sealed, scope, self.workspace.data_map)
+        return claimed_keys.without_claimed(name, visible, scope, self.workspace)
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""
@@ -130,8 +132,12 @@ class StepContext:
 
     def _subject(self, item: Item) -> Subject:
         keys = self._unsealed(item, item.sealed_keys)
-        refused = member_proof.refused(keys)
-        return Subject(item.id, member_proof.accepted(keys) if refused else keys, refused)
+        refused, shared = member_proof.refused(keys), member_proof.shared(keys)
+        return Subject(item.id, member_proof.accepted(keys) if refused or shared else keys, refused, shared)
+
+    def shared(self, item: Item) -> frozenset[SubjectKey]:
+        """Values that an earlier resolution found in the person's own record and in another's."""
+        return member_proof.shared(self._unsealed(item, item.sealed_keys))
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""

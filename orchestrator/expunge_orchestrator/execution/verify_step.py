@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts, RecordCounts
+from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CountRecord
 from expunge_orchestrator.rules.scope import restrict_to
+from expunge_orchestrator.subjects import claimed_keys
 
 
 def verify(context: StepContext) -> StepWrite:
@@ -32,9 +33,7 @@ def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
     """
     changed = context.changed_relations(context.store) if context.ending else {}
     try:
-        counts = context.workspace.stores[context.store].verify(
-            context.subjects(people), context.batch.scope, context.cutoffs[context.store]
-        )
+        counts = _seen(context, context.subjects(people))
     except TerminalError:
         if not changed:
             raise
@@ -42,6 +41,16 @@ def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
     if not changed:
         return counts
     return {number: {name: one for name, one in seen.items() if name not in changed} for number, seen in counts.items()}
+
+
+def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:
+    """What the store says, and, where it cannot tell whose a value is, what is left under those that others hold."""
+    store, scope, cutoff = context.workspace.stores[context.store], context.batch.scope, context.cutoffs[context.store]
+    counts = store.verify(subjects, scope, cutoff)
+    if isinstance(store, KnowsClaims):
+        return counts
+    unfollowed = claimed_keys.left_under_claimed(context.store, subjects, context.workspace.data_map)
+    return claimed_keys.with_ambiguous(counts, store.verify(unfollowed, scope, cutoff)) if unfollowed else counts
 
 
 def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:

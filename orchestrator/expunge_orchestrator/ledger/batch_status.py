@@ -106,7 +106,7 @@ def reasons_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 
 def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int | None]]:
-    """`store.collection` -> found, due, retained, newer, summed over the people of the batch.
+    """`store.collection` -> found, due, retained, newer, ambiguous, summed over the people of the batch.
 
     Of whom something was found, and who was not verified there, nobody knows what is left: all but `found` is None.
     """
@@ -125,16 +125,16 @@ def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str
         }
         for column, record in (("found", found), ("verified", verified)):
             for store, collections in record.items():
-                for name, (due, retained, newer, _until, _ground) in collections.items():
+                for name, (due, retained, newer, _until, _ground, ambiguous) in collections.items():
                     total = sums.setdefault(f"{store}.{name}", Counter())
                     if column == "found":
                         total["found"] += due + retained
                     else:
-                        total.update({"due": due, "retained": retained, "newer": newer})
+                        total.update({"due": due, "retained": retained, "newer": newer, "ambiguous": ambiguous})
     return {
         name: {
             key: None if name in unknown and key != "found" else total[key]
-            for key in ("found", "due", "retained", "newer")
+            for key in ("found", "due", "retained", "newer", "ambiguous")
         }
         for name, total in sums.items()
     }

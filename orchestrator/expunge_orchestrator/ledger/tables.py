@@ -110,7 +110,8 @@ step_log = sa.Table(
     sa.Column("at", sa.String(32), nullable=False),
 )
 
-# One person of a batch. Count records are compact: {store: {collection: [due, retained, newer, until, ground]}}.
+# One person of a batch. Count records are compact:
+# {store: {collection: [due, retained, newer, until, ground, ambiguous]}}.
 # `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `held`: the holds (uids)
 # for which the person waits. `sealed_keys`: every accepted key; before the first resolution whom the plan is for
 # (person keys), or nothing where the request says that by itself.

@@ -38,7 +38,7 @@ class PlanTotals:
         """Of each person, who it is (person keys); None where the request itself says it, by such keys alone."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
-                name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "people": 0}
+                name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0, "people": 0}
                 for name, action in collections.items()
             }
             for store, collections in actions.items()
@@ -78,6 +78,7 @@ class PlanTotals:
                     rows[number] += tally.due
                     total["retained"] += tally.retained
                     total["newer"] += tally.newer
+                    total["ambiguous"] += tally.ambiguous
                     total["people"] += bool(tally.due or tally.retained)
                     if not tally.empty:
                         found.add(number)

@@ -268,6 +268,10 @@ def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object
         "retained": line.verified.retained,
         "newer": line.verified.newer,
     }
+    if line.verified.ambiguous:
+        told["ambiguous"] = line.verified.ambiguous
+        if gone := line.found.due + line.found.retained - line.verified.retained:
+            told["gone"] = max(0, gone)
     if line.verified.retained:
         if gone := line.found.due + line.found.retained - line.verified.retained:
             told["gone"] = max(0, gone)

@@ -45,11 +45,13 @@ class Resolved:
         keys: Every key accepted: what count, erase and verify work with.
         ambiguity: Set exactly when nothing may be erased.
         refused: Keys that were told and not followed: other people share them, or may.
+        shared: Those of them that the person's own record holds.
     """
 
     keys: frozenset[SubjectKey]
     ambiguity: Ambiguity | None = None
     refused: frozenset[SubjectKey] = frozenset()
+    shared: frozenset[SubjectKey] = frozenset()
 
     @property
     def unfollowed(self) -> int:
@@ -63,6 +65,7 @@ class _Rules:
 
     kinds: Mapping[str, IdentityKind]
     shared: AbstractSet[str]
+    persons: AbstractSet[str]
 
     @classmethod
     def of(cls, data_map: DataMap) -> _Rules:
@@ -70,6 +73,7 @@ class _Rules:
         return cls(
             {name: identity.kind for name, identity in data_map.identities.items()},
             frozenset(name for name, identity in data_map.identities.items() if identity.shareable),
+            frozenset(name for _, name, spec in data_map.collections() if spec.person_identity is not None),
         )
 
     def kind(self, key: SubjectKey) -> IdentityKind:
@@ -87,6 +91,8 @@ class KeyGraph:
     known: frozenset[SubjectKey] = frozenset()
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
+    own: set[SubjectKey] = field(default_factory=set)
+    """Keys that a record says which is a person."""
 
 
 def resolve(
@@ -111,9 +117,11 @@ def resolve(
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
-        for number, via, _, key in lookup(frontier):
+        for number, via, collection, key in lookup(frontier):
             if key != via:
                 trails[number].edges[via].add(key)
+            if collection in rules.persons:
+                trails[number].own.add(key)
         ahead: list[Subject] = []
         for subject in frontier:
             trail = trails[subject.number]
@@ -228,7 +236,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
                 else:
                     ahead.append(target)
                 accepted.add(target)
-    return Resolved(frozenset(accepted), None, frozenset(unfollowed))
+    return Resolved(frozenset(accepted), None, frozenset(unfollowed), frozenset(unfollowed & (trail.own | trail.known)))
 
 
 def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:

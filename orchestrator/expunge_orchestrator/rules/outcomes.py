@@ -46,7 +46,7 @@ SHARED = "shared"
 """Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
 
 CountRecord = Mapping[str, Mapping[str, list[object]]]
-"""The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground]}}."""
+"""The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground, ambiguous]}}."""
 
 
 class CollectionOutcome(NamedTuple):
@@ -66,7 +66,14 @@ class CollectionOutcome(NamedTuple):
 def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:
     """Tallies of one store as the ledger keeps them; with `names`, those of these collections alone."""
     return {
-        name: [tally.due, tally.retained, tally.newer, tally.until and tally.until.isoformat(), tally.ground]
+        name: [
+            tally.due,
+            tally.retained,
+            tally.newer,
+            tally.until and tally.until.isoformat(),
+            tally.ground,
+            tally.ambiguous,
+        ]
         for name, tally in sorted(tallies.items())
         if names is None or name in names
     }
@@ -172,12 +179,14 @@ def max_due(seen: Mapping[str, RecordCounts], earlier: Mapping[str, list[object]
 
 
 @lru_cache(maxsize=4096)  # a chunk has thousands of tallies, and few that differ
-def _tally(due: object, retained: object, newer: object, until: object, ground: object) -> RecordCounts:
+def _tally(*values: object) -> RecordCounts:
+    due, retained, newer, until, ground, ambiguous = values
     assert isinstance(due, int)
     assert isinstance(retained, int)
     assert isinstance(newer, int)
+    assert isinstance(ambiguous, int)
     day = date.fromisoformat(until) if isinstance(until, str) else None
-    return RecordCounts(due, retained, newer, day, ground if isinstance(ground, str) else None)
+    return RecordCounts(due, retained, newer, day, ground if isinstance(ground, str) else None, ambiguous)
 
 
 def summary(results: Mapping[str, int]) -> Result:
@@ -226,17 +235,19 @@ def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | Non
         return Outcome.FAILED
     if verified.retained > 0:
         return Outcome.RETAINED
+    if verified.ambiguous > 0:
+        return Outcome.AMBIGUOUS
     if found.due == 0 and found.retained == 0:
         return Outcome.NOT_FOUND
     return Outcome.TOMBSTONED if action is Action.TOMBSTONE else Outcome.ERASED
 
 
 def result(judged: Iterable[CollectionOutcome]) -> Result:
-    """The result for the whole person: partially retained is said as such, never as plain erased."""
+    """The result for the whole person: what is retained, or may be somebody else's, is never called plain erased."""
     outcomes = [line.outcome for line in judged]
     if Outcome.FAILED in outcomes:
         return Result.FAILED
-    if Outcome.RETAINED in outcomes:
+    if Outcome.RETAINED in outcomes or Outcome.AMBIGUOUS in outcomes:
         return Result.PARTIALLY_ERASED
     if all(one is Outcome.NOT_FOUND for one in outcomes):
         return Result.NOT_FOUND

@@ -87,5 +87,8 @@ def look_up(
     keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
     left = residual_keys.of_people(workspace, scope, keys.items())
     taken = residual_keys.inherited_keys(left)
-    subjects = [Subject(number, one | taken.get(number, frozenset())) for number, one in keys.items()]
+    subjects = [
+        Subject(number, one | taken.get(number, frozenset()), shared=resolved[number].shared)
+        for number, one in keys.items()
+    ]
     return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)

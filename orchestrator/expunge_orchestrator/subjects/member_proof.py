@@ -21,26 +21,37 @@ from expunge_orchestrator.rules.scope import collections_in
 
 UNPROVEN = "unproven:"  # no namespace of a map holds a colon
 
+_REFUSED, _SHARED = "refused:", "shared:"
 
-_REFUSED = "refused:"
 
-
-def with_refused(keys: frozenset[SubjectKey], refused: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
-    """The accepted keys with those that were refused, marked, to be sealed together."""
-    return keys | {SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused}
+def sealed_together(
+    accepted_keys: frozenset[SubjectKey], refused_keys: Iterable[SubjectKey], shared_keys: Iterable[SubjectKey]
+) -> frozenset[SubjectKey]:
+    """Accepted keys with those that were refused and, of these, shared: each marked, to be sealed together."""
+    return accepted_keys.union(
+        (SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused_keys),
+        (SubjectKey(f"{_SHARED}{key.namespace}", key.value) for key in shared_keys),
+    )
 
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The accepted ones of keys that were sealed together."""
-    return frozenset(key for key in keys if not key.namespace.startswith(_REFUSED))
+    return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED)))
 
 
 def refused(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The refused ones, without their mark."""
+    return _marked_as(_REFUSED, keys)
+
+
+def shared(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Those that the person's own record holds and another's as well, without their mark."""
+    return _marked_as(_SHARED, keys)
+
+
+def _marked_as(mark: str, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     return frozenset(
-        SubjectKey(key.namespace.removeprefix(_REFUSED), key.value)
-        for key in keys
-        if key.namespace.startswith(_REFUSED)
+        SubjectKey(key.namespace.removeprefix(mark), key.value) for key in keys if key.namespace.startswith(mark)
     )
 
 
@@ -72,7 +83,7 @@ def _visible(one: Subject, *, checks: bool) -> Subject:
     """What has no standing here is as good as refused."""
     keys = frozenset(unmark(key) for key in one.keys if checks or not _marked(key))
     hidden = frozenset(map(unmark, one.keys)) - keys
-    return Subject(one.number, keys, None if one.refused is None else one.refused | hidden)
+    return Subject(one.number, keys, None if one.refused is None else one.refused | hidden, one.shared)
 
 
 def _marked(key: SubjectKey) -> bool:

@@ -26,7 +26,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "tombstoned": "Emptied: the record stays, the details in it were replaced",
     "retained": "Kept",
     "not-found": "No match found",
-    "ambiguous": "Not clear whose; nothing was deleted",
+    "ambiguous": "Not clear whose; nothing of that was deleted",
     "failed": "Not done",
     "left": "Left: still there, or not looked at any more; the reason says why",
 }

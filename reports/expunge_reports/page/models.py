@@ -31,6 +31,7 @@ class Collection:
     retained: int | None = None
     gone: int | None = None
     newer: int | None = None
+    ambiguous: int | None = None
     ground: str | None = None
     until: str | None = None
     further: Members

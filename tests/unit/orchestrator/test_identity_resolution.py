@@ -31,7 +31,7 @@ def data_map() -> DataMap:
         "postal_address": Identity(kind=IdentityKind.REUSABLE, shareable=True),
         "session_token": Identity(kind=IdentityKind.INTERNAL),
     }
-    return DataMap.model_construct(identities=identities)
+    return DataMap.model_construct(identities=identities, stores={})
 
 
 def lookup_over(edges: dict[SubjectKey, set[SubjectKey]]) -> Lookup:
@@ -160,7 +160,7 @@ def test_what_came_since_is_reached_over_a_known_key(data_map: DataMap) -> None:
 def test_a_known_key_that_is_somebody_elses_by_now_is_not_followed(data_map: DataMap) -> None:
     for edges in ({PHONE: {TOKEN, USER_9}}, {PHONE: {TOKEN, LEAD_1}, LEAD_1: {CALLER_7}}):
         found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
-        assert found == Resolved(frozenset({USER_7}), None, frozenset({PHONE}))
+        assert found == Resolved(frozenset({USER_7}), None, frozenset({PHONE}), frozenset({PHONE}))
     assert again({USER_7}, {USER_7, ROW_7}, {ROW_7: {USER_9, TOKEN}}, data_map).keys == {USER_7}
 
 

@@ -45,11 +45,12 @@ COUNTS = st.tuples(
     st.integers(0, 2),
     st.sampled_from([None, "2027-01-02"]),
     st.sampled_from([None, "shared", "object-lock"]),
+    st.integers(0, 2),
 ).map(list)
 RECORDS = st.fixed_dictionaries(
     {
         "main": st.fixed_dictionaries({"users": COUNTS, "calls": COUNTS}),
-        "cache": st.just({"sessions": [1, 0, 0, None, None]}),
+        "cache": st.just({"sessions": [1, 0, 0, None, None, 0]}),
     }
 )
 
@@ -91,7 +92,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
 
 
 def test_lines_follow_the_actions_and_say_when_nobody_looked():
-    lines = outcomes.lines(BATCH.actions, {"main": {"users": [1, 0, 0, None, None]}}, {})
+    lines = outcomes.lines(BATCH.actions, {"main": {"users": [1, 0, 0, None, None, 0]}}, {})
     assert [(one.store, one.collection, one.action, one.outcome.value) for one in lines] == [
         ("main", "users", Action.TOMBSTONE, "failed"),
         ("main", "calls", Action.DELETE, "failed"),
@@ -99,6 +100,6 @@ def test_lines_follow_the_actions_and_say_when_nobody_looked():
     ]
     assert lines[0].found.due == 1
     assert lines[1].verified is None
-    until = outcomes.lines(BATCH.actions, {}, {"main": {"users": [0, 1, 0, "2027-01-02", None]}})[0].verified
+    until = outcomes.lines(BATCH.actions, {}, {"main": {"users": [0, 1, 0, "2027-01-02", None, 0]}})[0].verified
     assert until is not None
     assert until.until == date(2027, 1, 2)

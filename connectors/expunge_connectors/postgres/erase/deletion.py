@@ -26,7 +26,7 @@ from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
-from expunge_connectors.postgres.sql import key_staging, shared_values
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, shared_values
 from expunge_connectors.postgres.sql.fragments import and_
 from expunge_connectors.postgres.sql.shared_rows import unreferenced
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, search_paths
@@ -96,14 +96,16 @@ class Eraser:
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> TransactionResult:
         """Run one transaction's worth; the caller commits and calls again until complete."""
         watch = SideEffectGuard.begun(connection, self.store, self.others)
-        done = self._step(connection, subjects, watch)
-        watch.settle(connection)
-        return done
-
-    def _step(self, connection: Connection, subjects: Sequence[Subject], watch: SideEffectGuard) -> TransactionResult:
-        sequence = order(self.store)
         until = time.monotonic() + self.seconds
         search = self._search(connection, subjects)
+        done = self._step(search, watch, until)
+        watch.settle(connection)
+        with translated(self.store.name):
+            claimed_keys.refuse_new(connection, self.store, search.staged)
+        return done
+
+    def _step(self, search: Search, watch: SideEffectGuard, until: float) -> TransactionResult:
+        sequence = order(self.store)
         touched = 0
         for group in sequence.groups:
             names = [name for name in group if name in self.actions]
@@ -127,9 +129,9 @@ class Eraser:
     def _search(self, connection: Connection, subjects: Sequence[Subject]) -> Search:
         """Find the rows that lead on or are looked at more than once; the others are found as they are erased."""
         with translated(self.store.name):
-            search = Search(
-                connection, self.store, key_staging.stage(connection, self.store, subjects, self.scope), self.cutoff
-            )
+            staged = key_staging.stage(connection, self.store, subjects, self.scope)
+            claimed_keys.mark(connection, self.store, staged)
+            search = Search(connection, self.store, staged, self.cutoff)
         for mapped in self.store.scoped.values():
             with translated(self.store.name, mapped.name):
                 if self._kept_at_hand(mapped):

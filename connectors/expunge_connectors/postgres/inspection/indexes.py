@@ -12,6 +12,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
+from expunge_connectors.postgres.claims import hearsay
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.sql.fragments import raw
@@ -45,7 +46,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     missing: dict[str, tuple[str, str]] = {}
     unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
-        for link in spec.found_by:
+        for link in (*spec.found_by, *hearsay(inspection.spec, spec, inspection.data_map)):
             if link.several or not set(link.names) <= set(table.columns):
                 continue
             where = f"{table.text} ({', '.join(link.names)})"

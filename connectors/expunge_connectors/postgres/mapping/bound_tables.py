@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_config.normalisers import Normaliser
@@ -19,6 +19,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     spelling,
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
+from expunge_connectors.postgres.claims import Claim, hearsay, passing_values, person_link
 from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.spec import PostgresSpec
@@ -40,6 +41,7 @@ class BoundLink:
         lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
         of: (collection, columns) that lead here, for a link inside the store.
         below: A link within one collection: it leads from a row to the rows below it.
+        unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
     """
 
     columns: tuple[Column, ...]
@@ -51,6 +53,7 @@ class BoundLink:
     lookup_only: bool = False
     of: tuple[str, tuple[str, ...]] | None = None
     below: bool = False
+    unclaimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,10 @@ class BoundTable:
         yields: Identity -> (where it stands, its normaliser).
         binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
             is known only when that key is.
+        hearsay: Reusable identities among them that a row merely tells, and is not found by: a row of somebody else's
+            may tell the same value.
+        names: The column that names whose a row is, with the identity and its normaliser; None: the row is a person, or
+            names nobody by a person's own key.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -88,6 +95,8 @@ class BoundTable:
     feeds: tuple[OutgoingKey, ...]
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
+    hearsay: tuple[str, ...]
+    names: tuple[str, str, Normaliser] | None
     action: Action
     period: str | None
     member_column: str | None
@@ -127,6 +136,7 @@ class BoundStore:
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
+        passing: Namespaces whose values pass from one person to another -> who claims them.
         statements: The statements about it that were put together so far.
     """
 
@@ -136,7 +146,12 @@ class BoundStore:
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
     common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
+    passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
+
+    def claimable(self, namespace: str) -> bool:
+        """Rows of persons may say that a key of this namespace is another's."""
+        return any(self.collections[one.collection].in_scope for one in self.passing.get(namespace, ()))
 
     def place(self, name: str) -> int:
         """The collection's number, in link order: part of the names of its temporary tables."""
@@ -164,7 +179,8 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         order = topological_order(data, edges)
     except CycleError as error:
         raise TerminalError(f"store {name}: the links of {', '.join(error.names)} run in a circle.") from None
-    builder = _Builder(name, spec, data_map, catalogue, scope)
+    passing = passing_values(name, spec, data_map, catalogue)
+    builder = _Builder(name, spec, data_map, catalogue, scope, frozenset(passing))
     logs = {
         collection: (table.table, catalogue.tables[table.table].oid)
         for collection, table in spec.collections.items()
@@ -179,7 +195,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         if one.kind is IdentityKind.INTERNAL
         and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
     }
-    return BoundStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common)
+    return BoundStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common, passing)
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
@@ -206,6 +222,7 @@ class _Builder:
     data_map: DataMap
     catalogue: Catalogue
     scope: Scope
+    passing: frozenset[str]
 
     def table(self, name: str) -> BoundTable:
         spec = self.spec.collections[name]
@@ -238,7 +255,7 @@ class _Builder:
             name=name,
             spec=spec,
             table=table,
-            links=tuple(self._link(name, link) for link in spec.found_by),
+            links=tuple(self._unclaimed(spec, self._link(name, link)) for link in spec.found_by),
             feeds=self._feeds(name),
             yields={
                 identity: (self._source(name, source), self.data_map.identities[identity].rule)
@@ -249,6 +266,8 @@ class _Builder:
                 for identity in spec.yields
                 if self.data_map.identities[identity].kind is not IdentityKind.REUSABLE
             ),
+            hearsay=tuple(link.identity or "" for link in hearsay(self.spec, spec, self.data_map)),
+            names=self._names(spec),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,
@@ -314,6 +333,13 @@ class _Builder:
         else:
             kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
         return BoundLink(columns, link.identity or "", (kind,), source, normaliser, sure, identity.shareable)
+
+    def _names(self, spec: TableSpec) -> tuple[str, str, Normaliser] | None:
+        named = None if spec.person is not None else person_link(self.spec, spec, self.data_map)
+        return None if named is None else (named[0].names[0], named[1], self.data_map.identities[named[1]].rule)
+
+    def _unclaimed(self, spec: TableSpec, link: BoundLink) -> BoundLink:
+        return replace(link, unclaimed=spec.person is None and link.namespace in self.passing)
 
     def _feeds(self, name: str) -> tuple[OutgoingKey, ...]:
         reached = [

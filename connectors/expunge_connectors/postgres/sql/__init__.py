@@ -1,6 +1,7 @@
 """SQL building blocks of resolving, counting and erasing. The verifying side (`verify`) imports none of them.
 
 key_staging      keys of a chunk in temporary tables
+claimed_keys     marks staged keys that another person's row holds
 subject_search   finding the rows of a chunk
 combined_query   one statement for few keys
 comparison       row identity and key comparison

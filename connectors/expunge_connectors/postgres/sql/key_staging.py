@@ -10,7 +10,7 @@ would stand in pg_statistic and in the log of changes for good.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -28,9 +28,11 @@ MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NO
 Wanted = tuple[str, tuple[KeyType, ...]]
 """(namespace, a type for each of its values)"""
 Row = tuple[object, ...]
-"""A subject's number, then the values of one key."""
+"""A subject's number, then the values of one key; where keys can be claimed, whether this one is."""
 # From so many rows on the planner's guess from the table's size is good enough.
 _GUESSED_WELL = 3_000
+# Of a key that another person may claim: whether one does.
+_CLAIMED = "claimed boolean NOT NULL DEFAULT false"
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
 # must know how many there are of each namespace.
 _FEW = 100
@@ -53,23 +55,35 @@ class StagingTable:
         columns: Its columns for the key's values; None: c0, c1, … of a table that holds no others.
         types: What a value in each of these columns is compared as, for DDL.
         width: So many characters fit into a text there; None: any number.
+        claimable: The table says of each key whether another person claims it (see `claimed_keys`).
     """
 
     table: sql.Identifier
     columns: tuple[str, ...] | None = None
     types: tuple[str, ...] = ()
     width: int | None = None
+    claimable: bool = False
 
-    @property
-    def rows(self) -> sql.Composable:
-        """What stands behind FROM: number, then c0, c1, … for the key's values."""
+    def rows(self, *, claimed: bool | None = None) -> sql.Composable:
+        """What stands behind FROM: number, then c0, c1, … for the key's values.
+
+        Args:
+            claimed: Only the keys that others claim, or only those that nobody else does. None: all.
+        """
+        wanted = sql.SQL("TRUE")
+        if claimed is not None and self.claimable:
+            wanted = sql.SQL("s.claimed" if claimed else "NOT s.claimed")
+        elif claimed:
+            wanted = sql.SQL("FALSE")
         if self.columns is None:
-            return self.table
+            if claimed is None:
+                return self.table
+            return sql.SQL("(SELECT * FROM {} AS s WHERE {})").format(self.table, wanted)
         # Cast, for a type of another width is another type to a recursive search.
         typed = zip(self.columns, self.types, strict=True)
         values = [raw(f"s.{name}::{ddl} AS c{at}") for at, (name, ddl) in enumerate(typed)]
-        return sql.SQL("(SELECT s.number, {} FROM {} AS s WHERE {} IS NOT NULL)").format(
-            sql.SQL(", ").join(values), self.table, raw(f"s.{self.columns[0]}")
+        return sql.SQL("(SELECT s.number, {} FROM {} AS s WHERE {} IS NOT NULL AND {})").format(
+            sql.SQL(", ").join(values), self.table, raw(f"s.{self.columns[0]}"), wanted
         )
 
 
@@ -86,36 +100,39 @@ class Staged:
     shape: tuple[int, ...] = ()
     few: bool = False
 
-    def table(self, namespace: str, types: tuple[KeyType, ...]) -> sql.Composable | None:
-        """Where these keys are, to be named behind FROM; None if there are none."""
+    def table(
+        self, namespace: str, types: tuple[KeyType, ...], *, claimed: bool | None = None
+    ) -> sql.Composable | None:
+        """Where these keys are, to be named behind FROM; None if there are none.
+
+        Args:
+            namespace: Of the keys.
+            types: As what they are compared.
+            claimed: Only the keys that others claim, or only those that nobody else does. None: all.
+        """
         place = self.places.get((namespace, types))
-        return None if place is None else place.rows
+        return None if place is None else place.rows(claimed=claimed)
 
 
 def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
     """Make the tables and fill them; they vanish with the transaction.
 
-    A value that is not the text form of its column's type is left out: it cannot stand there.
+    A value that is not the text form of its column's type is left out: it cannot stand there. Keys that the
+    resolution found to be shared are claimed ones.
     """
     scoped = store.scoped.values()
     wanted = dict.fromkeys((link.namespace, link.types) for mapped in scoped for link in mapped.links)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
-    by_namespace: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
-    for subject in subjects:
-        for key in subject.keys:
-            if (known := by_namespace.get(key.namespace)) is not None:
-                known.append((subject.number, key.value))
     rows: dict[Wanted, list[Row]] = {}
     shape: list[int] = []
-    for at, one in enumerate(wanted):
-        found = _rows(by_namespace[one[0]], one[1])
+    for at, (one, found) in enumerate(_staged_rows(wanted, store, subjects)):
         if found or one in bound:
             rows[one] = found
             shape.append(at)
     few = sum(map(len, rows.values())) <= _FEW
     width = _shared_width(rows, scope.member) if few else None
-    places = _together(rows, width) if few else _apart(rows)
+    places = _together(rows, width, store) if few else _apart(rows, store)
     member = scope.member is not None
     if places or member:
         made = store.statements.compiled(
@@ -134,6 +151,25 @@ def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
             _copy(connection, REQUEST, {"number": "integer", "member": "text"}, [(None, _member(scope.member))])
         count_rows(connection, [(place.table, len(rows[one])) for one, place in places.items()])
     return Staged(places, (int(few), int(member), *shape), few)
+
+
+def _staged_rows(
+    wanted: Iterable[Wanted], store: BoundStore, subjects: Sequence[Subject]
+) -> Iterator[tuple[Wanted, list[Row]]]:
+    """The rows of every staging table, empty ones too."""
+    wanted = list(wanted)
+    accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
+    shared: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
+    for subject in subjects:
+        for known, keys in ((accepted, subject.keys), (shared, subject.shared - subject.keys)):
+            for namespace, value in keys:
+                if (listed := known.get(namespace)) is not None:
+                    listed.append((subject.number, value))
+    for namespace, types in wanted:
+        found = _rows(accepted[namespace], types)
+        if namespace in shared:
+            found = [(*row, False) for row in found] + [(*row, True) for row in _rows(shared[namespace], types)]
+        yield (namespace, types), found
 
 
 def yielded(identity: str) -> Wanted:
@@ -185,16 +221,23 @@ def _parts(value: str) -> list[str]:
     return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
 
 
-def _apart(wanted: Iterable[Wanted]) -> dict[Wanted, StagingTable]:
+def _apart(wanted: Iterable[Wanted], store: BoundStore) -> dict[Wanted, StagingTable]:
     """A table for each."""
-    return {one: StagingTable(sql.Identifier("pg_temp", f"expunge_keys_{at}")) for at, one in enumerate(wanted)}
+    return {
+        one: StagingTable(sql.Identifier("pg_temp", f"expunge_keys_{at}"), claimable=one[0] in store.passing)
+        for at, one in enumerate(wanted)
+    }
 
 
-def _together(wanted: Iterable[Wanted], width: int | None) -> dict[Wanted, StagingTable]:
+def _together(wanted: Iterable[Wanted], width: int | None, store: BoundStore) -> dict[Wanted, StagingTable]:
     """Columns of one table for each."""
     return {
         one: StagingTable(
-            REQUEST, tuple(f"k{at}_{place}" for place in range(len(one[1]))), tuple(kind.ddl for kind in one[1]), width
+            REQUEST,
+            tuple(f"k{at}_{place}" for place in range(len(one[1]))),
+            tuple(kind.ddl for kind in one[1]),
+            width,
+            one[0] in store.passing,
         )
         for at, one in enumerate(wanted)
     }
@@ -234,9 +277,11 @@ def _made(places: Mapping[Wanted, StagingTable], width: int | None, *, few: bool
         ddl = [text if kind.ddl == TEXT.ddl else kind.ddl for kind in types]
         if place.columns is None:
             values = [f"c{at} {one} NOT NULL" for at, one in enumerate(ddl)]
-            tables.append(_table(place.table, ["number integer NOT NULL", *values]))
+            claimed = [_CLAIMED] if place.claimable else []
+            tables.append(_table(place.table, ["number integer NOT NULL", *values, *claimed]))
         else:
             request += [f"{name} {one}" for name, one in zip(place.columns, ddl, strict=True)]
+            request += [_CLAIMED] if place.claimable and _CLAIMED not in request else []
     if few or member:
         tables.append(_table(REQUEST, request))
     return sql.SQL("; ").join(tables)
@@ -256,13 +301,19 @@ def _fill_together(
     columns = {"number": "integer", "member": "text"}
     for (_, types), place in places.items():
         columns.update(zip(place.columns or (), (kind.sent_as for kind in types), strict=True))
-    filled: list[Row] = [] if member is None else [(None, _member(member), *[None] * (len(columns) - 2))]
+    flagged = any(place.claimable for place in places.values())
+    unclaimed = (False,) if flagged else ()
+    filled: list[Row] = [] if member is None else [(None, _member(member), *[None] * (len(columns) - 2), *unclaimed)]
     before = 0
     for one, place in places.items():
         width = len(place.columns or ())
         after = len(columns) - 2 - before - width
-        filled += [(number, None, *[None] * before, *values, *[None] * after) for number, *values in rows[one]]
+        for number, *values in rows[one]:
+            claimed = values[width:] if place.claimable else unclaimed
+            filled.append((number, None, *[None] * before, *values[:width], *[None] * after, *claimed))
         before += width
+    if flagged:
+        columns["claimed"] = "boolean"
     if filled:
         _copy(connection, REQUEST, columns, filled)
         count_rows(connection, [(REQUEST, len(filled))])
@@ -279,6 +330,8 @@ def _fill(connection: Connection, place: StagingTable, types: tuple[KeyType, ...
     if rows:
         names = place.columns or tuple(f"c{at}" for at in range(len(types)))
         sent = dict(zip(names, (kind.sent_as for kind in types), strict=True))
+        if place.claimable:
+            sent["claimed"] = "boolean"
         _copy(connection, place.table, {"number": "integer", **sent}, rows)
 
 

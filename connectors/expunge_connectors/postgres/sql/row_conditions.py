@@ -7,7 +7,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, column
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
 
@@ -34,6 +34,20 @@ def requested(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime 
         column(alias, mapped.spec.created),
         Placeholder("cutoff", cutoff, created.rounding),
         TRUE if mapped.spec.undated == "erase" else FALSE,
+    )
+
+
+def known_by_value_alone(mapped: BoundTable, alias: str) -> sql.Composable:
+    """The row names nobody by a key that is never re-used: by such a key it is that person's, whoever's value it holds.
+
+    A link that leads from rows below, or into documents and arrays, says nothing of one row.
+    """
+    return and_(
+        *(
+            or_(*(sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns))
+            for link in mapped.links
+            if not link.unclaimed and link.sure and not link.below and (link.source is None or not link.source.several)
+        )
     )
 
 

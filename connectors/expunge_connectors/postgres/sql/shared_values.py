@@ -1,35 +1,58 @@
 """Shared values: checks that a value which must be one person's is, before other places go by it (law 2).
 
 Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
-column is unique for itself.
+column is unique for itself. Of a reusable value that a row merely tells, others who tell it are told as well: then it
+leads to several persons, and is not followed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser, NotNormalisable
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import DiscoveredKey, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import normalised, same_row, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
+from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.table_spec import Source
 
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
 _SHARED = sql.SQL(
-    "SELECT DISTINCT f.number, {value} FROM {found} AS f JOIN {table} AS t ON {same}{mine} JOIN {others} ON {equal}"
+    "SELECT DISTINCT f.number, {value}{also}"
+    " FROM {found} AS f JOIN {table} AS t ON {same}{mine} JOIN {others} ON {equal}"
     " WHERE {followed} AND {not_theirs}"
 )
 _NOT_FOUND = sql.SQL("NOT EXISTS (SELECT FROM {found} AS g WHERE g.number = f.number AND {known})")
 _REQUESTED = sql.SQL("{row}.asked AND NOT {row}.waits")
 
 
-def is_declared_unique(mapped: BoundTable) -> bool:
-    """The map says so of a value of this table: its rows are looked at again, and must be at hand."""
-    return any(source.never_shared is not None for source, _ in mapped.yields.values())
+def is_looked_at_again(mapped: BoundTable) -> bool:
+    """Rows with the same values are looked for, so those that were found must be at hand."""
+    return bool(mapped.hearsay) or any(source.never_shared is not None for source, _ in mapped.yields.values())
+
+
+def told_by_others(search: Search, mapped: BoundTable) -> Iterator[DiscoveredKey]:
+    """The persons whom other rows name that tell the same reusable value, as keys to which the value leads."""
+    if mapped.names is None:
+        return
+    named, person, rule_of_person = mapped.names
+    theirs = sql.SQL("{}::text").format(column("o", named))
+    somebody = and_(sql.SQL("{} IS NOT NULL").format(column("o", named)), in_scope(mapped, "o"))
+    for identity in mapped.hearsay:
+        source, rule = mapped.yields[identity]
+        statement = _statement(search, mapped, source, rule, (mapped, source), somebody, theirs)
+        for number, text, other in search.connection.execute(statement).fetchall():
+            try:
+                value = SubjectKey(identity, rule.normalise(text))
+                yield DiscoveredKey(number, value, mapped.name, SubjectKey(person, rule_of_person.normalise(other)))
+            except NotNormalisable:
+                continue
 
 
 def shared(search: Search, mapped: BoundTable) -> frozenset[tuple[int, SubjectKey]]:
@@ -92,6 +115,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     rule: Normaliser,
     other: tuple[BoundTable, Source],
     followed: sql.Composable,
+    also: sql.Composable | None = None,
 ) -> sql.Composed:
     table, there, source_there = mapped.table.identifier, *other
     mine, others = sql.SQL("").format(), sql.SQL("{} AS o").format(there.table.identifier)
@@ -119,6 +143,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
     return _SHARED.format(
         value=value,
+        also=sql.SQL("") if also is None else sql.SQL(", {}").format(also),
         found=search.table(mapped.name),
         table=table,
         same=same_row(mapped, "t", "f"),

@@ -128,11 +128,21 @@ def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]
     """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
     found: list[SearchPath] = []
     for link in links:
-        staged = search.staged.table(link.namespace, link.types)
+        staged = search.staged.table(link.namespace, link.types, claimed=False if link.unclaimed else None)
         if staged is not None:
             found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
         if link.of is not None and search.found.get(link.of[0]):
             found.append(from_rows(search, link))
+    return found
+
+
+def claimed_paths(search: Search, mapped: BoundTable) -> list[SearchPath]:
+    """The ways from staged keys that others claim: to records of whom nobody can tell whose they are."""
+    found: list[SearchPath] = []
+    for link in mapped.selecting:
+        staged = search.staged.table(link.namespace, link.types, claimed=True) if link.unclaimed else None
+        if staged is not None:
+            found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
     return found
 
 

@@ -29,7 +29,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 _ASKED = sql.Identifier(":asked")  # no collection is called so
 _KEYS = sql.SQL(
-    "{} (number, namespace, value) AS MATERIALIZED (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[]))"
+    "{} (number, namespace, value, followed) AS MATERIALIZED"
+    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[]))"
 )
 _WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text, pg_catalog.clock_timestamp()"
 # Seconds are those between the primary's clock, at the moment when it had written so far, and the last commit that the
@@ -260,6 +261,7 @@ def _larger(one: RecordCounts, other: RecordCounts) -> RecordCounts:
         max(one.newer, other.newer),
         until,
         one.ground or other.ground,
+        max(one.ambiguous, other.ambiguous),
     )
 
 
@@ -270,7 +272,7 @@ def _recount(
     if not names:
         return tallied(verifier, names, subjects, [])
     rows = list(asked_rows(subjects, verifier))
-    columns = [[row[at] for row in rows] for at in range(3)]
+    columns = [[row[at] for row in rows] for at in range(4)]
     statement = verifier.statement(names, {row[1] for row in rows}, connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:
         return tallied(verifier, names, subjects, cursor.execute(statement, columns).fetchall())

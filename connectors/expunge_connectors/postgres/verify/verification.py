@@ -27,7 +27,7 @@ _SHORT = 220
 _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
-    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}) ON COMMIT DROP;"
+    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
 )
 
@@ -38,17 +38,17 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     rows = list(asked_rows(subjects, verifier))
     tables = verifier.tables(names)
     with translated(verifier.store):
-        short = all(len(namespace) <= _SHORT and len(value) <= _SHORT for _, namespace, value in rows)
+        short = all(len(namespace) <= _SHORT and len(value) <= _SHORT for _, namespace, value, _ in rows)
         connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT))
         # Of a binary COPY that is cancelled the server logs the number of the row, and no value.
-        filled = sql.SQL("COPY {} (number, namespace, value) FROM STDIN (FORMAT BINARY)").format(ASKED)
+        filled = sql.SQL("COPY {} (number, namespace, value, followed) FROM STDIN (FORMAT BINARY)").format(ASKED)
         with connection.cursor().copy(filled) as copy:
-            copy.set_types(["integer", "text", "text"])
+            copy.set_types(["integer", "text", "text", "boolean"])
             for row in rows:
                 copy.write_row(row)
     if not names:
         return tallied(verifier, names, subjects, [])
-    statement = verifier.statement(names, {namespace for _, namespace, _ in rows}, connection)
+    statement = verifier.statement(names, {namespace for _, namespace, _, _ in rows}, connection)
     try:
         with translated(verifier.store):
             cursor = connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}; {}").format(ASKED, statement))
@@ -63,15 +63,22 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     return tallied(verifier, names, subjects, found)
 
 
-def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[tuple[int | None, str, str]]:
-    """Number, namespace and value of every key that can stand in a row, and the controller's member."""
-    lists, scope = verifier.composite(), verifier.scope
+def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[tuple[int | None, str, str, bool]]:
+    """Number, namespace and value of every key that can stand in a row, and the controller's member.
+
+    And whether it is followed. Values that the resolution found to be shared are asked for as well: what is left under
+    them alone is ambiguous.
+    """
+    lists, scope, passing = verifier.composite(), verifier.scope, verifier.passing()
     for subject in subjects:
         for key in subject.keys:
             if _can_stand(key, of_several=key.namespace in lists):
-                yield subject.number, key.namespace, key.value
+                yield subject.number, key.namespace, key.value, True
+        for key in subject.shared - subject.keys:
+            if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
+                yield subject.number, key.namespace, key.value, False
     if scope.member is not None:
-        yield None, MEMBER, scope.member
+        yield None, MEMBER, scope.member, True
 
 
 def tallied(
@@ -80,9 +87,10 @@ def tallied(
     """What the statement's rows say, zeros included."""
     nothing = dict.fromkeys(names, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
-    for name, number, due, retained, newer, until in found:
+    for name, number, due, retained, newer, until, ambiguous in found:
         shared = verifier.spec.collections[name].sharing is not None
-        tallies[number][name] = RecordCounts(due, retained, newer, until, "shared" if shared and retained else None)
+        ground = "shared" if shared and retained else None
+        tallies[number][name] = RecordCounts(due, retained, newer, until, ground, ambiguous)
     return tallies
 
 

@@ -6,7 +6,7 @@ is a key that was asked for, `p` a row that leads on, `r` a row of the table, `q
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +17,13 @@ from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import owner_check
+from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
 from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
@@ -62,7 +64,7 @@ class VerificationQuery:
                 )
             if table.owner.controller == self.scope.controller:
                 names.append(name)
-                column = self._live(name).columns.get(table.owner.column or "")
+                column = self.live(name).columns.get(table.owner.column or "")
                 if column is not None and self.scope.member is not None:
                     owner_check.check(self.store, name, column, self.scope.member)
         return names
@@ -72,9 +74,16 @@ class VerificationQuery:
         links = (link for table in self.spec.collections.values() for link in table.found_by)
         return frozenset(self._namespace(link) for link in links if len(link.names) > 1)
 
+    def passing(self) -> Mapping[str, Sequence[Claim]]:
+        """The namespaces whose values pass on, with who claims them in the scope."""
+        found = passing_values(self.store, self.spec, self.data_map, self.catalogue)
+        return {
+            namespace: [one for one in claims if self._in_scope(one.collection)] for namespace, claims in found.items()
+        }
+
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
         """Collection -> its table."""
-        return {name: self._live(name).identifier for name in names}
+        return {name: self.live(name).identifier for name in names}
 
     def statement(
         self,
@@ -105,17 +114,34 @@ class VerificationQuery:
                 "SELECT {} AS collection, subject,"
                 " count(*) FILTER (WHERE asked AND NOT stays),"
                 " count(*) FILTER (WHERE asked AND stays),"
-                " count(*) FILTER (WHERE NOT asked),"
-                " max(until) FILTER (WHERE asked AND stays)\n"
-                "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(stays) AS stays,"
-                " max(until) AS until FROM {} WHERE NOT tombstone GROUP BY subject, relation, place) AS one"
+                " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
+                " max(until) FILTER (WHERE asked AND stays),"
+                " count(*) FILTER (WHERE NOT asked AND unclear AND NOT stays)\n"
+                "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(unclear) AS unclear,"
+                " bool_or(stays) AS stays, max(until) AS until FROM {} WHERE NOT tombstone"
+                " GROUP BY subject, relation, place) AS one"
                 " GROUP BY subject"
             ).format(sql.Literal(name), self._called(name))
             for name in names
         )
         return sql.SQL("WITH RECURSIVE {}\n{}").format(
-            sql.SQL(",\n").join([*first, *(self._reached(one, namespaces) for one in ways)]),
+            sql.SQL(",\n").join(
+                [*first, *self._claims().expressions(namespaces), *(self._reached(one, namespaces) for one in ways)]
+            ),
             sql.SQL("\nUNION ALL\n").join(tallies),
+        )
+
+    def _claims(self) -> ClaimedValues:
+        return ClaimedValues(
+            store=self.store,
+            spec=self.spec,
+            data_map=self.data_map,
+            passing=self.passing(),
+            asked=self.asked,
+            live=self.live,
+            holds=self.equal_to_key,
+            ours=self.of_member,
+            is_tombstone=self.is_tombstone,
         )
 
     def _way(self, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
@@ -149,7 +175,7 @@ class VerificationQuery:
 
         Only rows that `lead` lead to rows of other collections.
         """
-        spec, table = self.spec.collections[name], self._live(name)
+        spec, table = self.spec.collections[name], self.live(name)
         parts: list[sql.Composed] = []
         facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
         for link in spec.found_by:
@@ -161,7 +187,8 @@ class VerificationQuery:
                 parts.append(self._from_row(table, spec, [link], facts))
         if not parts:
             nothing = sql.SQL(
-                "SELECT NULL::integer AS subject, false AS asked, false AS leads, {} FROM {} AS r WHERE false"
+                "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, {}"
+                " FROM {} AS r WHERE false"
             )
             parts.append(nothing.format(facts, table.identifier))
         own = [link for link in spec.found_by if link.lead is not None and link.lead[0] == name]
@@ -178,7 +205,16 @@ class VerificationQuery:
     ) -> sql.Composed:
         identity = None if link.identity is None else self.data_map.identities[link.identity]
         sure = identity is None or identity.kind is not IdentityKind.REUSABLE
-        asked = sql.SQL("true") if sure else self._old_enough(spec, table)
+        old_enough = self._old_enough(spec, table)
+        asked: sql.Composable = sql.SQL("true") if sure else old_enough
+        unclear: sql.Composable = sql.SQL("false")
+        followed: sql.Composable = sql.SQL(" AND a.followed")
+        if spec.person is None and namespace in self.passing():
+            claims = self._claims()
+            free = claims.free(namespace)
+            asked = sql.SQL("({} AND {})").format(asked, free)
+            unclear = sql.SQL("({} AND NOT {})").format(old_enough, free)
+            followed = sql.SQL(" AND ({} OR {})").format(free, claims.known_by_value_alone(spec))
         leads = asked
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
@@ -192,20 +228,22 @@ class VerificationQuery:
         if link.several:
             rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, inside(link))
         return sql.SQL(
-            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} FROM {} AS a JOIN {} ON {}"
-            " WHERE a.namespace = {}{}"
+            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS a JOIN {} ON {}"
+            " WHERE a.namespace = {}{}{}"
         ).format(
             asked,
             leads,
+            unclear,
             facts,
             self.asked,
             rows,
-            self._equal_to_key(table, link),
+            self.equal_to_key(table, link),
             sql.Literal(namespace),
-            self._of_member(spec),
+            followed,
+            self.of_member(spec),
         )
 
-    def _equal_to_key(self, table: Table, link: Link) -> sql.Composed:
+    def equal_to_key(self, table: Table, link: Link) -> sql.Composed:
         """The row's value, or values, are those of the key `a`."""
         if link.identity is None:
             columns = [table.columns[one] for one in link.names]
@@ -235,12 +273,13 @@ class VerificationQuery:
             for link in links
         ]
         return sql.SQL(
-            "SELECT p.subject, true AS asked, true AS leads, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE p.leads{}"
-        ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self._of_member(spec))
+            "SELECT p.subject, true AS asked, true AS leads, false AS unclear, {} FROM {} AS p JOIN {} AS r ON ({})"
+            " WHERE p.leads{}"
+        ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self.of_member(spec))
 
     def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
-        yield sql.SQL("{} AS tombstone").format(self._is_tombstone(name, spec, table))
+        yield sql.SQL("{} AS tombstone").format(self.is_tombstone(name, spec, table))
         data_type = self.data_map.data_types[spec.data_type or ""]
         if spec.sharing is not None:
             yield sql.SQL("NULL::date AS until")
@@ -269,7 +308,8 @@ class VerificationQuery:
         )
         return sorted({column for lead, columns in links if lead == name for column in columns})
 
-    def _is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
+    def is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
+        """The row `r` is a tombstone."""
         if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
             return sql.SQL("false")
         if not table.primary_key:
@@ -289,7 +329,7 @@ class VerificationQuery:
             ]
             pointers.append(
                 sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
-                    self._live(lead).identifier, sql.SQL(" AND ").join(same)
+                    self.live(lead).identifier, sql.SQL(" AND ").join(same)
                 )
             )
         return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
@@ -304,14 +344,20 @@ class VerificationQuery:
         day = sql.SQL("::date" if live.base == "date" else "")
         return sql.SQL("({} {} < {}{})").format(empty, created, Placeholder("cutoff", self.cutoff, live.rounding), day)
 
-    def _of_member(self, spec: TableSpec) -> sql.Composable:
+    def of_member(self, spec: TableSpec) -> sql.Composable:
+        """What restricts the row `r` to the request's member."""
         if spec.owner is None or spec.owner.column is None:
             return sql.SQL("")
         return sql.SQL(" AND {}::text = (SELECT m.value FROM {} AS m WHERE m.namespace = {})").format(
             sql.Identifier("r", spec.owner.column), self.asked, sql.Literal(MEMBER)
         )
 
-    def _live(self, name: str) -> Table:
+    def live(self, name: str) -> Table:
+        """The live table of a collection.
+
+        Raises:
+            TerminalError: It is missing.
+        """
         table = self.catalogue.tables.get(self.spec.collections[name].table)
         if table is None:
             raise TerminalError(f"store {self.store}, collection {name}: the table is missing.")

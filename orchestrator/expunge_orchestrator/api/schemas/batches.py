@@ -52,10 +52,11 @@ class CollectionCounts(Schema):
 
     found: int
     due: int | None = Field(
-        description="Null, as are `retained` and `newer`, while a person with records here has not been verified."
+        description="Null, as are the counts below, while a person with records here has not been verified."
     )
     retained: int | None
     newer: int | None
+    ambiguous: int | None = Field(description="Known by a value alone that another person holds as well: they stay.")
 
 
 class Batch(Schema):

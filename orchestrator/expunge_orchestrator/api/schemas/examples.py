@@ -115,8 +115,8 @@ PLAN: dict[str, Any] = {
             "identity": "5cc850c775c3b41ff9399239f623866f21f1a6af860d39e43f307cc54c0ab905",
             "kind": "postgres",
             "collections": {
-                "callers": {"action": "delete", "due": 1, "retained": 0, "newer": 0, "people": 1},
-                "calls": {"action": "delete", "due": 2, "retained": 0, "newer": 0, "people": 1},
+                "callers": {"action": "delete", "due": 1, "retained": 0, "newer": 0, "ambiguous": 0, "people": 1},
+                "calls": {"action": "delete", "due": 2, "retained": 0, "newer": 0, "ambiguous": 0, "people": 1},
             },
         }
     },
@@ -131,8 +131,8 @@ BATCH: dict[str, Any] = {
     "outcomes": {"erased": 1},
     "reasons": {},
     "collections": {
-        "main.callers": {"found": 1, "due": 0, "retained": 0, "newer": 0},
-        "main.calls": {"found": 2, "due": 0, "retained": 0, "newer": 0},
+        "main.callers": {"found": 1, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0},
+        "main.calls": {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0},
     },
     "settles_at": "2026-11-25T12:17:48Z",
     "settling": True,

@@ -1,0 +1,121 @@
+"""Claims: which values pass from one person to another, and which tables say whose such a value is now. Pure (ADR 18).
+
+An e-mail, a phone number or a user name belongs to whoever has it today. A row that *is* a person and holds such a
+value claims it; nothing else does: no log, no order that names it, no row of another controller's. A record that is
+known by the value alone is the request's only while nobody outside of the request claims it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.postgres.catalog.reader import Catalogue
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A collection whose rows are persons, and a value in them that passes on.
+
+    Attributes:
+        person: The link by which it is known whose a row is.
+        value: The link that compares the value: one of `found_by`, or, for columns that links `of` name, made up.
+    """
+
+    collection: str
+    person: Link
+    value: Link
+
+
+def passing_values(
+    store: str, spec: PostgresSpec, data_map: DataMap, catalogue: Catalogue
+) -> Mapping[str, tuple[Claim, ...]]:
+    """Namespace of keys whose values pass on -> who claims them; none where nobody's rows say whose a value is.
+
+    These are the reusable identities that people do not share, and the columns named by links `of` that are merely
+    unique: a primary key, or a column declared as an identity of its own, is never given to somebody else.
+    """
+    claims: dict[str, list[Claim]] = {
+        name: []
+        for name, identity in data_map.identities.items()
+        if identity.kind is IdentityKind.REUSABLE and not identity.shareable
+    }
+    persons = {name: link for name, table in spec.collections.items() if (link := _person(table)) is not None}
+    for name, person in persons.items():
+        table = spec.collections[name]
+        for identity, source in table.yields.items():
+            held = [link for link in table.found_by if link.identity == identity and link.source.same_place(source)]
+            if identity in claims and held:
+                claims[identity].append(Claim(name, person, held[0]))
+    for child in spec.collections.values():
+        for link in child.found_by:
+            lead, columns = link.lead or ("", ())
+            if lead not in persons or spec.collections[lead] is child or _never_reused(spec, data_map, catalogue, link):
+                continue
+            if not _never_given_again(child, link.names, data_map, catalogue):
+                value = Link(columns=columns, of=lead, of_columns=columns)
+                claims.setdefault(internal_namespace(store, lead, columns), [Claim(lead, persons[lead], value)])
+    return {namespace: tuple(found) for namespace, found in claims.items()}
+
+
+def _person(table: TableSpec) -> Link | None:
+    """The link by which a row that is a person is found by that person's own key."""
+    if table.log is not None or table.person is None:
+        return None
+    return next((link for link in table.found_by if link.identity == table.person and not link.several), None)
+
+
+def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, str] | None:
+    """The link by which a row names its person by that person's own key, and the identity of that key.
+
+    Either the key stands in the row, or the row refers to the column of the person's row that yields it.
+    """
+    for link in table.found_by:
+        if link.several:
+            continue
+        if link.lead is None:
+            if link.identity in data_map.person_identities:
+                return link, str(link.identity)
+            continue
+        lead, columns = link.lead
+        person = spec.collections[lead].person if lead in spec.collections else None
+        if person is not None and columns == (spec.collections[lead].yields[person].column,):
+            return link, person
+    return None
+
+
+def hearsay(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:
+    """Reusable values that a row merely tells, as links by which it is not found; of rows that name their person.
+
+    The address on a customer's order may be anybody's: where orders of two people tell it, it leads to neither.
+    """
+    if table.person is not None or person_link(spec, table, data_map) is None:
+        return ()
+    return tuple(
+        Link(column=source.column, identity=identity, path=source.path, each=source.each)
+        for identity, source in table.yields.items()
+        if identity in data_map.identities
+        and data_map.identities[identity].kind is IdentityKind.REUSABLE
+        and not data_map.identities[identity].shareable
+        and not any(link.identity == identity and link.source.same_place(source) for link in table.found_by)
+    )
+
+
+def _never_reused(spec: PostgresSpec, data_map: DataMap, catalogue: Catalogue, link: Link) -> bool:
+    lead, columns = link.lead or ("", ())
+    return _never_given_again(spec.collections[lead], columns, data_map, catalogue)
+
+
+def _never_given_again(table: TableSpec, columns: tuple[str, ...], data_map: DataMap, catalogue: Catalogue) -> bool:
+    """These columns of a table hold its primary key, or what the map declares as a key that is never re-used."""
+    live = catalogue.tables.get(table.table)
+    if live is None or (live.primary_key and set(live.primary_key) <= set(columns)):
+        return True
+    return any(
+        source.column in columns and not source.several
+        for identity, source in table.yields.items()
+        if identity in data_map.identities and data_map.identities[identity].kind is not IdentityKind.REUSABLE
+    )

@@ -1,0 +1,160 @@
+"""Claimed keys: marks staged keys that another person's row holds (ADR 18).
+
+By a marked key no record is found but persons' own rows (`BoundLink.unclaimed`). An erasing transaction looks twice: as
+it begins, and once more before it is committed, for a statement that waited for somebody's lock goes on with the
+snapshot that it began with.
+
+`k` is a staged key, `u` a row of a person who may claim it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.errors import TransientError
+from expunge_connectors.postgres.claims import Claim
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql.comparison import equal, values
+from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
+from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted
+from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.subject_search import SearchPath, reached
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
+
+_CLAIMED = sql.SQL(
+    "SELECT {names} FROM (SELECT DISTINCT {names} FROM {keys} AS k) AS k CROSS JOIN LATERAL"
+    " (SELECT FROM {rows} WHERE {condition} LIMIT 1) AS other"
+)
+
+
+def mark(connection: Connection, store: BoundStore, staged: Staged) -> None:
+    """Mark the keys that rows of others hold now."""
+    if any(_claims(store, staged)):
+        connection.execute(
+            store.statements.compiled(("claims", staged.shape), partial(_marked, store, staged), {}, connection)
+        )
+
+
+def refuse_new(connection: Connection, store: BoundStore, staged: Staged) -> None:
+    """Look again, with a snapshot of this moment, before what was deleted is committed.
+
+    Raises:
+        TransientError: Somebody else claims a key that was followed. Tried again, the key is not.
+    """
+    if not any(_claims(store, staged)):
+        return
+    statement = store.statements.compiled(
+        ("claims again", staged.shape), partial(_claimed_anew, store, staged), {}, connection
+    )
+    (claimed,) = connection.execute(statement).fetchone() or (False,)
+    if claimed:
+        raise TransientError(
+            f"store {store.name}: a value of a person to be erased was given to another one meanwhile; nothing of this"
+            " transaction is kept, and it is done again."
+        )
+
+
+def claimed(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope
+) -> dict[int, frozenset[SubjectKey]]:
+    """Subject number -> keys of reusable identities that others hold now, of those who have any."""
+    identities = {name for name, claims in store.passing.items() if any(one.value.identity for one in claims)}
+    asked = [
+        Subject(one.number, frozenset(key for key in one.keys if key.namespace in identities | _persons(store)))
+        for one in subjects
+    ]
+    staged = key_staging.stage(connection, store, asked, scope)
+    mark(connection, store, staged)
+    found: dict[int, set[SubjectKey]] = {}
+    for (namespace, _), place in staged.places.items():
+        if namespace in identities:
+            rows = connection.execute(sql.SQL("SELECT k.number, k.c0 FROM {} AS k").format(place.rows(claimed=True)))
+            for number, value in rows.fetchall():
+                found.setdefault(number, set()).add(SubjectKey(namespace, value))
+    return {number: frozenset(keys) for number, keys in found.items()}
+
+
+def _persons(store: BoundStore) -> set[str]:
+    return {mapped.spec.person for mapped in store.collections.values() if mapped.spec.person is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """The keys of one staging table that one collection's persons may claim."""
+
+    wanted: Wanted
+    place: StagingTable
+    claim: Claim
+
+
+def _claims(store: BoundStore, staged: Staged) -> Iterator[_Claimed]:
+    for wanted, place in staged.places.items():
+        for claim in store.passing.get(wanted[0], ()):
+            if store.collections[claim.collection].in_scope:
+                yield _Claimed(wanted, place, claim)
+
+
+def _marked(store: BoundStore, staged: Staged) -> sql.Composed:
+    by_place: dict[Wanted, list[_Claimed]] = {}
+    for one in _claims(store, staged):
+        by_place.setdefault(one.wanted, []).append(one)
+    statements: list[sql.Composed] = []
+    for wanted, claimed in by_place.items():
+        place = staged.places[wanted]
+        named = place.columns or tuple(f"c{at}" for at in range(len(wanted[1])))
+        same = and_(*(sql.SQL("s.{} = c.c{}").format(raw(name), raw(str(at))) for at, name in enumerate(named)))
+        statements.append(
+            sql.SQL("WITH c AS MATERIALIZED ({}) UPDATE {} AS s SET claimed = true FROM c WHERE {}").format(
+                sql.SQL(" UNION ALL ").join(_by_others(store, staged, one) for one in claimed), place.table, same
+            )
+        )
+    return sql.SQL("; ").join(statements)
+
+
+def _claimed_anew(store: BoundStore, staged: Staged) -> sql.Composed:
+    looked_up = [sql.SQL("EXISTS ({})").format(_by_others(store, staged, one)) for one in _claims(store, staged)]
+    return sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(looked_up))
+
+
+def _by_others(store: BoundStore, staged: Staged, one: _Claimed) -> sql.Composed:
+    """c0, c1, …: the staged keys that rows of persons outside of the transaction hold."""
+    mapped = store.collections[one.claim.collection]
+    person, value = _bound(mapped, one)
+    names = [f"c{at}" for at in range(len(value.types))]
+    keys = [column("k", name) for name in names]
+    rows: sql.Composable = sql.SQL("{} AS u").format(mapped.table.identifier)
+    inside = None
+    if value.source is not None and value.source.several:
+        rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(value.source, "u"))
+        inside = column("v", "value")
+    conditions: list[sql.Composable] = [
+        equal(value, "u", keys, inside),
+        in_scope(mapped, "u"),
+        *(sql.SQL("{} IS NOT NULL").format(column("u", live.name)) for live in person.columns),
+    ]
+    persons = staged.table(person.namespace, person.types)
+    if persons is not None:
+        conditions.append(sql.SQL("NOT {}").format(reached(SearchPath(person, persons, ("c0",)), "u")))
+    if mapped.action is Action.TOMBSTONE:
+        conditions.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
+    return _CLAIMED.format(
+        names=comma_list(*map(raw, names)), keys=one.place.rows(claimed=False), rows=rows, condition=and_(*conditions)
+    )
+
+
+def _bound(mapped: BoundTable, one: _Claimed) -> tuple[BoundLink, BoundLink]:
+    """The links of a claim with their live columns."""
+    links = dict(zip(mapped.spec.found_by, mapped.links, strict=True))
+    value = links.get(one.claim.value)
+    if value is None:  # columns that links of other collections name, compared as these compare them
+        columns = tuple(mapped.table.columns[name] for name in one.claim.value.names)
+        value = BoundLink(columns, *one.wanted)
+    return links[one.claim.person], value

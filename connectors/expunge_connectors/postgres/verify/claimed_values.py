@@ -1,0 +1,119 @@
+"""Claimed values of the verifying side: keys that another person's row holds by now, in SQL of its own (ADR 18).
+
+In the statements `a` is a key that was asked for, `r` a row of the table that claims it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.claims import Claim
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
+from expunge_connectors.postgres.verify.expressions import in_row, inside, verbatim
+
+CLAIMED = sql.Identifier(":claimed")  # no collection is called so
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedValues:
+    """Writes what a verification query says of values that pass on.
+
+    Attributes:
+        store: Its name.
+        passing: Namespace -> who claims its values, in the scope.
+        asked: Where the keys are that were asked for.
+        live: Collection -> its table.
+        holds: (table, link) -> the row `r` holds the key `a`.
+        ours: What restricts `r` to the request's member, beginning with AND.
+        is_tombstone: (collection, its options, its table) -> the row `r` is a tombstone.
+    """
+
+    store: str
+    spec: PostgresSpec
+    data_map: DataMap
+    passing: Mapping[str, Sequence[Claim]]
+    asked: sql.Identifier
+    live: Callable[[str], Table]
+    holds: Callable[[Table, Link], sql.Composed]
+    ours: Callable[[TableSpec], sql.Composable]
+    is_tombstone: Callable[[str, TableSpec, Table], sql.Composable]
+
+    def expressions(self, namespaces: AbstractSet[str]) -> Iterator[sql.Composed]:
+        """The common table expression of the claimed keys, where a key of these namespaces can be claimed.
+
+        One row of somebody else is enough. Each key is looked up by the index that serves the link.
+        """
+        looked_up = [
+            self._by_others(namespace, claim)
+            for namespace, claims in self.passing.items()
+            if namespace in namespaces
+            for claim in claims
+        ]
+        if looked_up:
+            yield sql.SQL("{} (namespace, value) AS MATERIALIZED (\n  {}\n)").format(
+                CLAIMED, sql.SQL("\n  UNION ALL\n  ").join(looked_up)
+            )
+
+    def free(self, namespace: str) -> sql.Composed:
+        """The key `a` is followed, and nobody else claims it."""
+        if not self.passing[namespace]:
+            return sql.SQL("a.followed").format()
+        return sql.SQL(
+            "(a.followed AND (a.namespace, a.value) NOT IN (SELECT c.namespace, c.value FROM {} AS c))"
+        ).format(CLAIMED)
+
+    def known_by_value_alone(self, spec: TableSpec) -> sql.Composed:
+        """The row `r` names nobody by a key that is never re-used: such a row is that person's, whoever else's value.
+
+        A link that leads from rows below, or into documents and arrays, says nothing of one row.
+        """
+        sure = {
+            link.names
+            for link in spec.found_by
+            if not link.several
+            and self._namespace(link) not in self.passing
+            and (link.identity is None or self.data_map.identities[link.identity].kind is not IdentityKind.REUSABLE)
+            and (link.lead is None or self.spec.collections[link.lead[0]] is not spec)
+        }
+        empty = [
+            sql.SQL("({})").format(
+                sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names)
+            )
+            for names in sorted(sure)
+        ]
+        return sql.SQL("({})").format(sql.SQL(" AND ").join(empty) if empty else sql.SQL("true"))
+
+    def _namespace(self, link: Link) -> str:
+        return link.identity or "" if link.lead is None else internal_namespace(self.store, *link.lead)
+
+    def _by_others(self, namespace: str, claim: Claim) -> sql.Composed:
+        spec, table = self.spec.collections[claim.collection], self.live(claim.collection)
+        person = claim.person
+        rows = sql.SQL("{} AS r").format(table.identifier)
+        if claim.value.several:
+            rows = sql.SQL("{} CROSS JOIN LATERAL {}").format(rows, inside(claim.value))
+        rule = self.data_map.identities[person.identity or ""].rule
+        head, tail = rule.sql.split("{column}", 1)
+        named = sql.Composed([verbatim(head), in_row(table.columns[person.names[0]], rule), verbatim(tail)])
+        return sql.SQL(
+            "SELECT a.namespace, a.value FROM {asked} AS a CROSS JOIN LATERAL (SELECT FROM {rows}"
+            " WHERE {holds} AND {named} NOT IN"
+            " (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
+            " AND NOT {tombstone}{ours} LIMIT 1) AS other WHERE a.namespace = {namespace} AND a.followed"
+        ).format(
+            asked=self.asked,
+            rows=rows,
+            holds=self.holds(table, claim.value),
+            named=named,
+            person=sql.Literal(person.identity),
+            tombstone=self.is_tombstone(claim.collection, spec, table),
+            ours=self.ours(spec),
+            namespace=sql.Literal(namespace),
+        )

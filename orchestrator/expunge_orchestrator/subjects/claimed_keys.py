@@ -1,0 +1,72 @@
+"""Claimed keys in stores that cannot tell whose a value is (ADR 18, claims).
+
+A cache or a bucket has records named after an e-mail or a phone number, and no row that says whose that is by now. Just
+before such a store is asked, the stores that know are: a key that another person holds is not followed there. Between
+the two nothing is looked at again; docs/data-map.md states that window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
+from expunge_orchestrator.workspace import Workspace
+
+
+def without_claimed(store: str, subjects: Sequence[Subject], scope: Scope, workspace: Workspace) -> list[Subject]:
+    """The subjects as this store is told them: keys that others claim count as refused.
+
+    Raises:
+        ConnectorError: A store that knows cannot be asked.
+    """
+    passing = followed_in(store, workspace.data_map)
+    asked = [one for one in subjects if any(key.namespace in passing for key in one.keys)]
+    if not asked:
+        return list(subjects)
+    claimed = {
+        (number, key)
+        for name, connector in workspace.stores.items()
+        if name != store and isinstance(connector, KnowsClaims)
+        for number, keys in connector.claimed(asked, scope).items()
+        for key in keys
+    }
+    return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
+
+
+def followed_in(store: str, data_map: DataMap) -> Collection[str]:
+    """The reusable identities by which records of a store are found; every one, where its connector does not say."""
+    passing = {
+        name
+        for name, identity in data_map.identities.items()
+        if identity.kind is IdentityKind.REUSABLE and not identity.shareable
+    }
+    flows = data_map.stores[store].key_flow(store, data_map)
+    if flows is None:
+        return passing
+    return passing & frozenset[str]().union(*(flow.incoming for flow in flows.values()))
+
+
+def left_under_claimed(store: str, subjects: Sequence[Subject], data_map: DataMap) -> list[Subject]:
+    """The same people, known by nothing but the keys that are not followed: what is due of them is ambiguous."""
+    passing = followed_in(store, data_map)
+    alone = [Subject(one.number, frozenset(key for key in one.shared if key.namespace in passing)) for one in subjects]
+    return [one for one in alone if one.keys]
+
+
+def with_ambiguous(counts: Counts, left: Counts) -> Counts:
+    """The counts, with what is due under keys that are not followed as ambiguous."""
+    return {
+        number: {
+            name: replace(one, ambiguous=left.get(number, {}).get(name, RecordCounts()).due)
+            for name, one in tallies.items()
+        }
+        for number, tallies in counts.items()
+    }
+
+
+def _without(one: Subject, claimed: frozenset[SubjectKey]) -> Subject:
+    if not claimed:
+        return one
+    return Subject(one.number, one.keys - claimed, (one.refused or frozenset()) | claimed, one.shared | claimed)

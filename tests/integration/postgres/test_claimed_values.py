@@ -1,0 +1,225 @@
+"""Values that pass on: whose a record is that is known by an e-mail or a user name alone (ADR 18, claims)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import psycopg
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.small_schemas import ACME, left, shape
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Subject, SubjectKey, no_beat
+from expunge_connectors.postgres import PostgresStore
+from expunge_orchestrator.rules import identity_resolution
+from expunge_orchestrator.rules.identity_resolution import Resolved
+
+USERS = """
+users:
+  table: public.users
+  person: user_id
+  created: created_at
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]
+  yields: {user_id: id, email: email}
+"""
+_USERS = """
+CREATE TABLE users (id text PRIMARY KEY, username text UNIQUE, email text, created_at timestamptz DEFAULT '2025-01-01');
+INSERT INTO users VALUES ('1', 'ann', 'ann@x.example'), ('9', 'zoe', 'zoe@x.example');
+"""
+SUBSCRIPTIONS = (
+    USERS
+    + """
+subscriptions: {table: public.subscriptions, created: at, found_by: [{column: email, identity: email}]}
+"""
+)
+_SUBSCRIPTIONS = (
+    _USERS
+    + """
+CREATE TABLE subscriptions (id int PRIMARY KEY, email text, at timestamptz DEFAULT '2025-06-01');
+INSERT INTO subscriptions VALUES (1, 'ann@x.example'), (2, 'zoe@x.example');
+"""
+)
+POSTS = (
+    USERS
+    + """
+posts: {table: public.posts, created: at, found_by: [{column: author, of: users.username}]}
+"""
+)
+_POSTS = (
+    _USERS
+    + """
+CREATE TABLE posts (id int PRIMARY KEY, author text, at timestamptz DEFAULT '2025-06-01');
+INSERT INTO posts VALUES (1, 'ann'), (2, 'zoe');
+"""
+)
+
+
+def test_who_took_the_user_name_keeps_what_they_posted(database: str) -> None:
+    execute(database, _POSTS)
+    with opened(database, loaded := shape(POSTS)) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 2
+        assert due(store.verify([ann], ACME, CUTOFF)) == {}
+        execute(database, "INSERT INTO users VALUES ('2', 'ann', 'new@x.example'); INSERT INTO posts VALUES (3, 'ann')")
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert due(counts) == {}
+            assert counts[1]["posts"].ambiguous == 1
+        assert store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 0
+    assert left(database, "posts") == [2, 3]
+
+
+def test_who_took_the_address_keeps_an_older_subscription(database: str) -> None:
+    execute(database, _SUBSCRIPTIONS)
+    with opened(database, loaded := shape(SUBSCRIPTIONS)) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 2
+        execute(database, "UPDATE users SET email = 'ANN@x.example' WHERE id = '9'")
+        execute(database, "UPDATE subscriptions SET email = 'ann@x.example' WHERE id = 2")
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert due(counts) == {}
+            assert counts[1]["subscriptions"].ambiguous == 1
+            assert counts[1]["subscriptions"].newer == 0
+        assert store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 0
+    assert left(database, "subscriptions") == [2]
+
+
+def test_one_address_of_two_accounts_is_told_and_goes_with_the_last(database: str) -> None:
+    execute(database, _SUBSCRIPTIONS)
+    execute(database, "UPDATE users SET email = 'ann@x.example' WHERE id = '9'")
+    email = SubjectKey("email", "ann@x.example")
+    with opened(database, loaded := shape(SUBSCRIPTIONS)) as store:
+        ann = Subject(1, frozenset([SubjectKey("user_id", "1")]), shared=frozenset([email]))
+        zoe = Subject(2, frozenset([SubjectKey("user_id", "9"), email]))
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert due(counts) == {}
+            assert counts[1]["subscriptions"].ambiguous == 1
+        store.erase([zoe], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert store.verify([ann], ACME, CUTOFF)[1]["subscriptions"].empty
+    assert left(database, "subscriptions") == [2]
+    assert left(database, "users") == []
+
+
+def test_two_accounts_of_one_transaction_take_what_they_share(database: str) -> None:
+    execute(database, _SUBSCRIPTIONS)
+    execute(database, "UPDATE users SET email = 'ann@x.example' WHERE id = '9'")
+    email = SubjectKey("email", "ann@x.example")
+    with opened(database, loaded := shape(SUBSCRIPTIONS)) as store:
+        both = [Subject(at, frozenset([SubjectKey("user_id", one), email])) for at, one in ((1, "1"), (2, "9"))]
+        store.erase(both, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "subscriptions") == [2]
+    assert left(database, "users") == []
+
+
+def test_a_record_that_names_its_person_by_a_key_is_not_ambiguous(database: str) -> None:
+    execute(database, _SUBSCRIPTIONS)
+    execute(database, "ALTER TABLE subscriptions ADD user_id text; UPDATE subscriptions SET user_id = '9' WHERE id = 2")
+    collections = SUBSCRIPTIONS.replace("found_by: [{column: email, identity: email}]}", "found_by: [{column: email,"
+        " identity: email}, {column: user_id, identity: user_id}]}")  # fmt: skip
+    with opened(database, loaded := shape(collections)) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        execute(database, "UPDATE users SET email = 'ann@x.example'; UPDATE subscriptions SET email = 'ann@x.example'")
+        assert store.verify([ann], ACME, CUTOFF)[1]["subscriptions"].empty
+        assert store.count([ann], ACME, CUTOFF)[1]["subscriptions"].empty
+    assert left(database, "subscriptions") == [2]
+
+
+def test_a_tombstone_claims_nothing(database: str) -> None:
+    execute(database, _SUBSCRIPTIONS)
+    anchored = SUBSCRIPTIONS.replace("  person:", "  data_type: anchor\n  keeps: {email: law}\n  tombstone:"
+        " {username: \"'gone-' || id\"}\n  person:")  # fmt: skip
+    with opened(database, loaded := shape(anchored)) as store:
+        [zoe] = resolved(store, [subject(1, user_id="9")], ACME)
+        store.erase([zoe], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        execute(database, "INSERT INTO users VALUES ('3', 'new', 'zoe@x.example')")
+        execute(database, "INSERT INTO subscriptions VALUES (3, 'zoe@x.example')")
+        later = Subject(1, frozenset([SubjectKey("user_id", "3"), SubjectKey("email", "zoe@x.example")]))
+        store.erase([later], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([later], ACME, CUTOFF)) == {}
+    assert left(database, "subscriptions") == [1]
+
+
+ORDERS = (
+    SUBSCRIPTIONS
+    + """
+orders: {table: public.orders, found_by: [{column: user_id, of: users.id}], yields: {email: contact}}
+"""
+)
+_ORDERS = (
+    _SUBSCRIPTIONS
+    + """
+CREATE TABLE orders (id int PRIMARY KEY, user_id text, contact text);
+INSERT INTO orders VALUES (1, '1', 'Gift@x.example'), (2, '9', 'gift@x.example'), (3, '1', 'own@x.example'),
+    (4, NULL, 'own@x.example'), (5, '1', 'ann@x.example'), (6, '9', 'ann@x.example');
+INSERT INTO subscriptions VALUES (3, 'gift@x.example'), (4, 'own@x.example');
+"""
+)
+
+
+def test_an_address_that_orders_of_two_people_name_leads_to_neither_of_them(database: str) -> None:
+    execute(database, _ORDERS)
+    with opened(database, loaded := shape(ORDERS)) as store:
+        told = store.resolve([subject(1, user_id="1")], ACME, CUTOFF)
+        gift, own = (SubjectKey("email", f"{one}@x.example") for one in ("gift", "own"))
+        assert {one.key for one in told if one.via == gift} == {SubjectKey("user_id", "9")}
+        assert {one.key for one in told if one.via == own} == set()
+        assert {gift, own} <= {one.key for one in told}
+        found = answer(store, loaded, subject(1, user_id="1"))
+        assert gift in found.refused
+        assert {own, SubjectKey("email", "ann@x.example")} <= found.keys  # the person's own, whoever names it
+        store.erase([Subject(1, found.keys)], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "subscriptions") == [2, 3]
+    assert left(database, "orders") == [2, 4, 6]
+
+
+def answer(store: PostgresStore, loaded: DataMap, who: Subject) -> Resolved:
+    """The resolution of one person over this store."""
+    given = {who.number: who.keys}
+    return identity_resolution.resolve(given, lambda asked: store.resolve(asked, ACME, CUTOFF), loaded)[who.number]
+
+
+@pytest.mark.parametrize("people", [1, 200])
+def test_an_address_that_is_given_away_while_the_deletion_waits(database: str, people: int) -> None:
+    """Bob registers with Ann's address and has the old row; our statement waits for his lock, then goes on."""
+    execute(database, _SUBSCRIPTIONS)
+    execute(
+        database,
+        "INSERT INTO users SELECT 'x' || n, 'x' || n, 'x' || n || '@x.example' FROM generate_series(2, 200) n;"
+        "CREATE TABLE issues (id int PRIMARY KEY, subscription int REFERENCES subscriptions (id) ON DELETE CASCADE)",
+    )
+    issues = "issues: {table: public.issues, found_by: [{column: subscription, of: subscriptions.id}]}"
+    loaded = shape(SUBSCRIPTIONS + issues)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        asked = [subject(1, user_id="1"), *(subject(n, user_id=f"x{n}") for n in range(2, people + 1))]
+        chunk = resolved(store, asked, ACME)
+        bob.execute("INSERT INTO users VALUES ('2', 'bob', 'ann@x.example')")
+        bob.execute("UPDATE subscriptions SET at = at WHERE id = 1")
+        erasing = threading.Thread(
+            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        _wait_until_blocked(database)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+        assert store.verify(chunk, ACME, CUTOFF)[1]["subscriptions"].ambiguous == 1
+    assert left(database, "subscriptions") == [1, 2]
+    assert {"2", "9"} <= set(left(database, "users"))
+    assert "1" not in left(database, "users")
+
+
+def _wait_until_blocked(url: str) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        [(waiting,)] = execute(
+            url,
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0",
+        )
+        if waiting:
+            return
+        time.sleep(0.01)
+    pytest.fail("nobody waits for Bob")
