@@ -7,23 +7,31 @@ anywhere in the middle: `tests/chaos`, of which `test_kill_sample` kills a sampl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from tests.support.api import open_api
-from tests.support.bulk_people import POISON, make_crowd, poisoned
-from tests.support.cancellation import cancel, end, keys_left, lock, refused, release, residual
+from tests.support.bulk_people import make_crowd, poisoned
+from tests.support.cancellation import cancel, end, keys_left, refused, residual
 from tests.support.cli import CliRunner
+from tests.support.end_states import (
+    STATES,
+    assert_by_the_rule,
+    entries,
+    left,
+    refused_at_settling,
+    refused_at_the_first_call,
+    refused_half_way,
+)
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation
-from tests.support.people import SeededPerson, make_caller, make_holder
-from tests.support.statements import assert_chain_intact, lines_of, statements_of
+from tests.support.people import SeededPerson, make_holder
+from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.auth.principals import Role
@@ -33,144 +41,6 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
-
-# The states ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def planned(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    yield installation.plan(person.csv, person.controller)
-
-
-@contextmanager
-def held_whole(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    hold = place(installation, [key("user_id", person.id)])
-    batch = installation.plan(person.csv)
-    assert installation.erase(batch).state is BatchState.ON_HOLD
-    try:
-        yield batch
-    finally:
-        lift(installation, hold)
-
-
-@contextmanager
-def failed_before_the_first_call(
-    installation: Installation, inspector: StoreInspector, person: SeededPerson
-) -> Iterator[Batch]:
-    """The count before erasing failed: no store was asked to erase."""
-    batch = installation.plan(person.csv)
-    broken = FaultyConnector(installation.workspace.stores["cache"], count=refused)
-    assert installation.erase(batch, installation.with_stores({"cache": broken})).state is BatchState.FAILED  # type: ignore[dict-item]
-    yield batch
-
-
-@contextmanager
-def refused_at_the_first_call(
-    installation: Installation, inspector: StoreInspector, person: SeededPerson
-) -> Iterator[Batch]:
-    """A trigger refuses: the store was asked to erase, and nothing is gone."""
-    batch = installation.plan(person.csv)
-    with poisoned(inspector, [person.id]):
-        assert installation.erase(batch).state is BatchState.FAILED
-        yield batch
-
-
-@contextmanager
-def refused_half_way(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    """The right to remove keys is taken away when rows and objects are gone."""
-    batch = installation.plan(person.csv)
-    with revocable(inspector) as revoke:
-        stuck = before_call(installation.workspace.stores["recordings"], "erase", revoke)
-        assert installation.erase(batch, installation.with_stores({"recordings": stuck})).state is BatchState.FAILED  # type: ignore[dict-item]
-        yield batch
-
-
-@contextmanager
-def revocable(inspector: StoreInspector) -> Iterator[Callable[[], object]]:
-    """Yields what takes the right to remove keys from the cache."""
-    try:
-        with inspector.redis() as client:
-            yield lambda: client.execute_command("ACL", "SETUSER", "default", "-unlink")
-    finally:
-        with inspector.redis() as client:
-            client.execute_command("ACL", "SETUSER", "default", "+unlink")
-
-
-@contextmanager
-def refused_then_held(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    """A hold comes when the store has refused: what is held is nobody's to end."""
-    with refused_half_way(installation, inspector, person) as batch:
-        hold = place(installation, [key("user_id", person.id)])
-        yield batch
-        lift(installation, hold)
-
-
-@contextmanager
-def refused_at_settling(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    """A message comes back by the settling check, and a trigger refuses to let it go."""
-    batch = installation.plan(person.csv)
-    assert installation.erase(batch).state is BatchState.ERASED
-    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, %s)", person.id, POISON)
-    with poisoned(inspector, []):
-        installation.settle()
-        assert installation.again(batch).state is BatchState.FAILED
-        yield batch
-
-
-@contextmanager
-def locked(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    """The storage keeps the object, and the rows that named it are gone."""
-    lock(inspector, *person.objects["recordings"])
-    batch = installation.plan(person.csv, person.controller)
-    assert installation.erase(batch).state is BatchState.ERASED
-    try:
-        yield batch
-    finally:
-        release(inspector, *person.objects["recordings"])
-
-
-@contextmanager
-def erased(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
-    batch = installation.plan(person.csv)
-    assert installation.erase(batch).state is BatchState.ERASED
-    yield batch
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A state of a person, and what the two verbs make of it.
-
-    Attributes:
-        events: The statements of the person in this state.
-        state: The batch's, as it is told.
-        verb: The one that ends it; None: neither does.
-    """
-
-    prepare: Callable[[Installation, StoreInspector, SeededPerson], AbstractContextManager[Batch]]
-    events: Sequence[str]
-    state: str
-    verb: str | None
-    made: Callable[[StoreInspector], SeededPerson] = field(default=make_holder)
-
-
-STATES = {
-    one.prepare.__name__: one
-    for one in (
-        State(planned, [], "planned", "cancel"),
-        State(held_whole, ["accepted", "on-hold"], "on-hold", "cancel"),
-        State(failed_before_the_first_call, ["accepted"], "failed", "cancel"),
-        State(refused_at_the_first_call, ["accepted"], "failed", "end"),
-        State(refused_half_way, ["accepted"], "failed", "end"),
-        State(refused_then_held, ["accepted"], "failed", None),
-        State(refused_at_settling, ["accepted", "erased"], "failed", "end"),
-        State(locked, ["accepted", "partially-erased"], "partially-erased", None, make_caller),
-        State(erased, ["accepted", "erased"], "erased", None),
-    )
-}
-
-DONE = {"cancel": ("cancelled", "cancelled"), "end": ("settled", "partially-erased")}
-"""What a batch and its person become by a verb that ends them: state, and the last statement's event."""
-
 
 # The two ways --------------------------------------------------------------------------------------------------------
 
@@ -213,17 +83,6 @@ def called(calltrack: CompanyStack, home: Path, _: ForkServer) -> Iterator[tuple
 # The matrix ----------------------------------------------------------------------------------------------------------
 
 
-def left(person: SeededPerson, inspector: StoreInspector) -> dict[str, int]:
-    return {name: number for name, number in person.left(inspector).items() if number}
-
-
-def entries(installation: Installation, batch: Batch) -> int:
-    """How many suppression entries the batch has: who has any is erased again after a restore."""
-    with reading(installation.workspace.ledger) as connection:
-        known = sa.select(sa.func.count()).select_from(tables.suppression).join(tables.item)
-        return connection.scalar(known.where(tables.item.c.batch_id == batch.id)) or 0
-
-
 @pytest.mark.parametrize("way", [typed, called])
 @pytest.mark.parametrize("verb", ["cancel", "end"])
 @pytest.mark.parametrize("name", STATES)
@@ -250,45 +109,13 @@ def test_stores_keys_and_statements_are_what_the_rule_says(  # noqa: PLR0917 - f
                 assert installation.events(batch) == ([state.events] if state.events else [])
                 assert (keys_left(installation, batch), residual(installation)) == (1, [])
                 return
-            ended, event = DONE[verb]
-            assert (answer, told["state"], told["outcomes"]) == ("done", ended, {event: 1})
-            assert installation.events(batch) == [[*(state.events or ["accepted"]), event]]
-            assert keys_left(installation, batch) == 0
-            (said,) = statements_of(installation, batch, event)[-1:]
-            assert said.body["outcome"] == event
-            assert_chain_intact(installation, batch)
-            if verb == "cancel":
-                assert (said.final, said.open.items, "stores" in said.body) == (True, 0, False)
-                assert (entries(installation, batch), residual(installation), told["left"]) == (0, [], {})
-            else:
-                assert_ended(installation, batch, had, told)
-                assert entries(installation, batch) == known
+            assert answer == "done"
+            assert_by_the_rule(installation, state, batch, had, known)
             assert do(verb, batch) == ("done" if verb == "cancel" else "nobody"), "again"
         later = installation.plan(person.csv)
         assert installation.erase(later).state is BatchState.ERASED, installation.failures(later)
         assert left(person, inspector) == {}
         assert residual(installation) == []
-
-
-def assert_ended(installation: Installation, batch: Batch, had: Mapping[str, int], told: Mapping[str, object]) -> None:
-    """Every place is named, what is due is left, and what leads there is kept."""
-    said = statements_of(installation, batch, "partially-erased")[-1]
-    lines = lines_of(said.body)
-    named = {name for name, (outcome, _, due) in lines.items() if outcome == "left" and due}
-    settling = "erased" in installation.events(batch)[0]
-    shared = {"main.addresses"} if "main.user_addresses" in had else set()  # kept for the person's own row that is left
-    assert named == had.keys() - shared
-    assert lines.keys() >= had.keys()
-    assert all(
-        outcome in {"erased", "tombstoned", "retained", "not-found"} for outcome, _, due in lines.values() if not due
-    )
-    assert said.body["identifiersDestroyed"] is False
-    assert "Ended by the operator" in str(said.body["reason"])
-    kept = [f"{store}.{name}" for one in residual(installation) for store, name in one]
-    assert sorted(kept) == sorted(named)
-    assert told["left"] == {name: {"people": 1, "records": lines[name][2]} for name in named}
-    copies = statements_of(installation, batch, "erased")[0].open.items if settling else said.open.items - len(named)
-    assert (said.final, said.open.items) == (False, copies + len(named))
 
 
 # Who is who ----------------------------------------------------------------------------------------------------------

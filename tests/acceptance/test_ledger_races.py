@@ -224,11 +224,12 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Installation, ins
 def test_a_person_is_ended_once(fleet: Installation, inspector: StoreInspector) -> None:
     ann = make_caller(inspector)
     batch = failed_half_way(fleet, ann)
-    operator_end.end(fleet.workspace, batch, ACTOR)
-    with pytest.raises(BatchBlockedError):
-        operator_end.end(fleet.workspace, batch, ACTOR)
+    assert operator_end.end(fleet.workspace, batch, ACTOR)
+    assert not operator_end.end(fleet.workspace, batch, ACTOR), "they are at it"
     with pytest.raises(BatchBlockedError):
         operator_cancel.cancel(fleet.workspace.ledger, batch, ACTOR)
     assert fleet.erase(batch).state is BatchState.SETTLED, fleet.failures(batch)
     assert fleet.events(batch) == [["accepted", "partially-erased"]]
     assert len(residual(fleet)) == 1
+    with pytest.raises(BatchBlockedError):
+        operator_end.end(fleet.workspace, batch, ACTOR)

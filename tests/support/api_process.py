@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.api import APP, AUDIENCE, STAFF, TokenSigner, bearer
 from tests.support.fork_server import APPEND, IN, ForkedCommand, ForkServer
-from tests.support.installation import CompanyStack, fresh_installation
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import GIVEN
@@ -61,14 +61,20 @@ class ApiProcess:
     process: ForkedCommand | None = None
     options: tuple[str, ...] = ()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def launch(self, *options: str, code: str = "") -> ForkedCommand:
+        """Start it with these options besides; `code` runs in its process before, to break something on purpose."""
         self.process = self.fork_server.start(
-            ["serve", "--port", str(self.port), *self.options],
+            ["serve", "--port", str(self.port), *self.options, *options],
             directory=self.home.parent,
             environment=self.environment,
             streams=[("/dev/null", IN), (self.log, APPEND), (self.log, APPEND)],
+            code=code,
         )
+        return self.process
+
+    def start(self, *options: str, code: str = "") -> None:
+        """The same, and wait until it answers."""
+        self.process = self.launch(*options, code=code)
         deadline = time.monotonic() + PATIENT
         while True:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
@@ -164,29 +170,37 @@ def api_environment(home: Path, app: TokenSigner, idp: TokenSigner) -> dict[str,
     return names
 
 
+def process_of(
+    installation: Installation, fork_server: ForkServer, directory: Path, *options: str, **settings: str
+) -> ApiProcess:
+    """The server of an installation, not started; `settings` are names of `EXPUNGE_…` and values."""
+    directory.mkdir(parents=True, exist_ok=True)
+    app, idp = TokenSigner(APP), TokenSigner(STAFF)
+    keys = {}
+    for role in GIVEN:
+        with installation.workspace.ledger.begin() as connection:
+            keys[role.value], _ = api_keys.issue(
+                connection, roles=[role], controllers=None, holder=None, expires_at=None, by="test", at=now()
+            )
+    environment = {
+        **installation.calltrack.environment(installation.home),
+        **api_environment(directory, app, idp),
+        **{f"EXPUNGE_{name}": value for name, value in settings.items()},
+        "EXPUNGE_SETTLING": "PT0S",
+    }
+    (port,) = free_ports(1)
+    log = directory / "serve.log"
+    return ApiProcess(installation.home, environment, port, log, app, idp, fork_server, keys, options=options)
+
+
 @contextmanager
 def served(
     calltrack: CompanyStack, fork_server: ForkServer, directory: Path, *options: str, **settings: str
 ) -> Iterator[ApiProcess]:
     """A fresh installation and its server; `settings` are names of `EXPUNGE_API__…` and values."""
-    directory.mkdir(parents=True, exist_ok=True)
-    app, idp = TokenSigner(APP), TokenSigner(STAFF)
-    home = directory / "expunge"
-    with fresh_installation(calltrack, home) as installation:
-        keys = {}
-        for role in GIVEN:
-            with installation.workspace.ledger.begin() as connection:
-                keys[role.value], _ = api_keys.issue(
-                    connection, roles=[role], controllers=None, holder=None, expires_at=None, by="test", at=now()
-                )
-    environment = {
-        **calltrack.environment(home),
-        **api_environment(directory, app, idp),
-        **{f"EXPUNGE_API__{name}": value for name, value in settings.items()},
-        "EXPUNGE_SETTLING": "PT0S",
-    }
-    (port,) = free_ports(1)
-    made = ApiProcess(home, environment, port, directory / "serve.log", app, idp, fork_server, keys, options=options)
+    named = {f"API__{name}": value for name, value in settings.items()}
+    with fresh_installation(calltrack, directory / "expunge") as installation:
+        made = process_of(installation, fork_server, directory, *options, **named)
     made.start()
     try:
         yield made

@@ -11,10 +11,11 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_config.errors import ExpungeError
+from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.errors import LedgerBusyError
+from expunge_orchestrator.errors import FindingsError, LedgerBusyError
 from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
@@ -28,6 +29,11 @@ COPIES_EVERY = 300.0
 """Seconds between two looks at the backup copies."""
 
 Job = Callable[[], None]
+
+
+def _put_off(error: Exception) -> None:
+    """It is tried again at the next look."""
+    _LOG.warning("put off: %s", type(error).__name__)
 
 
 class Worker:
@@ -74,7 +80,7 @@ class Worker:
             try:
                 job()
             except (ExpungeError, ReportError, SQLAlchemyError) as error:
-                _LOG.warning("put off: %s", type(error).__name__)  # tried again at the next look
+                _put_off(error)
             except Exception as error:  # noqa: BLE001 - a defect must not end the thread in silence
                 _LOG.error("defect: %s", type(error).__name__)  # no traceback: it may hold values
             woken.wait(pause)
@@ -94,7 +100,11 @@ class Worker:
 
     def _run(self) -> None:
         workspace = self._workspace
-        batch_lifecycle.start_due_settling(workspace)
+        workspace.refuse_unmapped_holds()
+        try:
+            batch_lifecycle.start_due_settling(workspace)
+        except (FindingsError, ConnectorError) as error:  # what was begun, withdrawn or ended goes on without it
+            _put_off(error)
         batch_lifecycle.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             hold_enforcement.release(connection)

@@ -45,11 +45,9 @@ def end(
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
             failed = operator_end.failed_people(connection, workspace, chosen)
-            under_way = operator_end.under_way(connection, chosen)
         if failed.number:
             _confirm(chosen, failed, confirm)
-        if failed.number or not under_way:
-            operator_end.end(workspace, chosen, current_actor(settings))
+        operator_end.end(workspace, chosen, current_actor(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
         view = erase_verb.report(workspace, chosen, as_json=as_json)
         with reading(workspace.ledger) as connection:

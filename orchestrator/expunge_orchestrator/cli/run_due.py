@@ -5,12 +5,14 @@ from __future__ import annotations
 import typer
 from rich.markup import escape
 
+from expunge_config.errors import ExpungeError
 from expunge_config.settings import load_settings
+from expunge_connectors.errors import ConnectorError
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.errors import LedgerBusyError, NotErasedError
+from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
@@ -19,7 +21,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.requests import scheduler
-from expunge_orchestrator.workspace import opened
+from expunge_orchestrator.workspace import Workspace, opened
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +39,7 @@ def run_due(as_json: output.Json = False) -> None:
     with opened(load_settings(), installed()) as workspace:
         workspace.refuse_unmapped_holds()
         begun = scheduler.start_due(workspace, now())
-        woken = batch_lifecycle.start_due_settling(workspace)
+        woken, refused = _start_settling(workspace)
         forgotten = batch_lifecycle.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             released = hold_enforcement.release(connection)
@@ -82,7 +84,17 @@ def run_due(as_json: output.Json = False) -> None:
         if notices.waiting or notices.given_up:
             undelivered = f"Notices not delivered: {notices.waiting} tried again later, {notices.given_up} given up."
             output.console().print(undelivered)
+    if refused is not None:
+        raise refused
     if failed:
         raise NotErasedError(
             f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."
         )
+
+
+def _start_settling(workspace: Workspace) -> tuple[int, ExpungeError | None]:
+    """How many settling checks were started; or why none could be. What was begun, withdrawn or ended goes on."""
+    try:
+        return batch_lifecycle.start_due_settling(workspace), None
+    except (FindingsError, ConnectorError) as error:
+        return 0, error

@@ -13,14 +13,18 @@ import typer
 
 from expunge_config.errors import UsageError
 from expunge_config.settings import load_settings
+from expunge_connectors.errors import ConnectorError
 from expunge_connectors.registry import installed
-from expunge_orchestrator.workspace import opened
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.workspace import Workspace, opened
 
 if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
     from expunge_config.api_settings import ApiSettings
+
+_LOG = logging.getLogger("expunge.serve")
 
 GRACE = 10
 """Seconds that calls have to end when the server is told to. Whoever watches a batch is let go at once."""
@@ -55,7 +59,8 @@ def serve(
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
     _log_to(sys.stderr)
     with opened(load_settings(), installed()) as workspace:
-        workspace.refuse_errors()
+        workspace.refuse_unmapped_holds()
+        _tell_errors(workspace)
         hands = Worker(workspace)
         built = application.build(build_state(workspace, wake=hands.wake if worker else lambda: None))
         server = uvicorn.Server(configured(built, host, port, workspace.settings.api))
@@ -68,6 +73,14 @@ def serve(
         finally:
             if worker:
                 hands.stop()
+
+
+def _tell_errors(workspace: Workspace) -> None:
+    """Say what `check` would show. Whatever begins is checked by itself; what ends, or is only told, needs no store."""
+    try:
+        workspace.refuse_errors()
+    except (FindingsError, ConnectorError) as error:
+        _LOG.warning("nothing can begin: %s", error.message)
 
 
 def configured(application: ASGIApp, host: str, port: int, settings: ApiSettings) -> uvicorn.Config:

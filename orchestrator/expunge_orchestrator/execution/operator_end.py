@@ -117,8 +117,8 @@ def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch)
     return FailedPeople(endable, held, withdrawable, places)
 
 
-def under_way(connection: sa.Connection, batch: Batch) -> bool:
-    """Whether people of a batch are being ended, and the runner has only to go on: whoever said so may have died."""
+def _under_way(connection: sa.Connection, batch: Batch) -> bool:
+    """Whether people of a batch are being ended, and the runner has only to go on."""
     at_work = [ChunkState.READY.value, ChunkState.RUNNING.value]
     ending = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.ending, tables.chunk.c.state.in_(at_work))
     return batch.state in RUNNING and connection.scalar(sa.select(sa.exists().where(ending))) is True
@@ -126,11 +126,15 @@ def under_way(connection: sa.Connection, batch: Batch) -> bool:
 
 def end(
     workspace: Workspace, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
-) -> None:
+) -> bool:
     """Let the failed people of a batch who can be ended end where they are. The runner looks at them and concludes.
 
-    The other failed people stay failed, in chunks of their own. The check of map and stores is not asked: a right that
-    was taken away is an error there, and may be the reason.
+    Said again while it does, it changes nothing: whoever said so may have died, or lost the answer. The other failed
+    people stay failed, in chunks of their own. The check of map and stores is not asked: a right that was taken away is
+    an error there, and may be the reason.
+
+    Returns:
+        Whether anybody is ended by this; False: they are at it.
 
     Raises:
         BatchBlockedError: Nobody can be ended, or the batch is paused.
@@ -140,19 +144,22 @@ def end(
     statement_issuer.require_log_in_sync(workspace.ledger, log)
     with workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds
-        if batch_by_uid(connection, batch.uid).state is BatchState.PAUSED:
+        found = batch_by_uid(connection, batch.uid)
+        if found.state is BatchState.PAUSED:
             raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
         failed = failed_people(connection, workspace, batch)
+        if not failed.number and _under_way(connection, found):
+            return False
         if not failed.number:
             raise BatchBlockedError(
                 "Nobody of this batch can be ended: an end is for people whom a store refused after erasing had begun.",
                 remedy=" ".join(failed.others) or f"expunge status {batch.uid} shows how far it is.",
             )
         for chunk_id in failed.endable:
-            found = sa.select(tables.chunk).where(
+            chunk = sa.select(tables.chunk).where(
                 tables.chunk.c.id == chunk_id, tables.chunk.c.state == ChunkState.FAILED.value
             )
-            row = connection.execute(found.with_for_update()).one_or_none()
+            row = connection.execute(chunk.with_for_update()).one_or_none()
             if row is None:
                 continue  # taken up at this moment
             if others := [*failed.withdrawable.get(chunk_id, ()), *failed.held.get(chunk_id, ())]:
@@ -164,6 +171,7 @@ def end(
         connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(changed_by=actor))
         batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
