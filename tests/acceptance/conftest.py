@@ -10,6 +10,7 @@ from tests.support.installation import (
     CompanyStack,
     Installation,
     calltrack,
+    either_ledger,
     fresh_inspections,
     fresh_installation,
     installation,
@@ -20,6 +21,7 @@ from tests.support.store_inspector import inspector
 
 __all__ = [
     "calltrack",
+    "either_ledger",
     "fresh_inspections",
     "inspector",
     "installation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,18 +18,22 @@ from tests.support.cancellation import ACTOR, failed_half_way, refused, residual
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import make_caller, make_holder
+from tests.support.servers import wait_until
 from tests.support.store_inspector import StoreInspector, changed
 
+from expunge_config.errors import UsageError
 from expunge_connectors.contract import no_beat
+from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_cancel, operator_end
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run_step
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.planning import approval
 
 
 @pytest.fixture
@@ -233,3 +238,92 @@ def test_a_person_is_ended_once(fleet: Installation, inspector: StoreInspector) 
     assert len(residual(fleet)) == 1
     with pytest.raises(BatchBlockedError):
         operator_end.end(fleet.workspace, batch, ACTOR)
+
+
+# A second pair of eyes, and a cancel ---------------------------------------------------------------------------------
+
+
+def unapproved(fleet: Installation, inspector: StoreInspector) -> Batch:
+    """A plan that waits for an approval, as a limit of its map would have it."""
+    batch = fleet.plan(make_holder(inspector).csv)
+    excess = [{"limit": "people", "place": None, "value": 1, "allowed": 0}]
+    with fleet.workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(tables.batch).values(
+                state=BatchState.AWAITING_APPROVAL.value, plan={**batch.plan, "exceeded": excess}
+            )
+        )
+    return fleet.again(batch)
+
+
+def withdrawn(fleet: Installation, batch: Batch) -> None:
+    """Whatever was said beside the cancel: it is withdrawn whole."""
+    assert fleet.again(batch).state is BatchState.CANCELLING
+    attach(fleet.workspace, batch, only=batch.id)
+    assert fleet.again(batch).state is BatchState.CANCELLED
+    assert fleet.events(batch) == [["accepted", "cancelled"]]
+
+
+def test_a_plan_that_is_cancelled_while_it_is_approved(fleet: Installation, inspector: StoreInspector) -> None:
+    """Both at the same moment: the approval comes too late, and is none."""
+    batch = unapproved(fleet, inspector)
+    ledger = fleet.workspace.ledger
+    cancels = lambda: operator_cancel.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
+    with ledger.begin() as connection, after_reading(ledger, "FROM batch", then=cancels):
+        found = batch_by_uid(connection, batch.uid)
+        with pytest.raises(UsageError, match="cancelling"):
+            approval.approve(connection, found, batch.plan_digest, "bob")
+    with reading(ledger) as connection:
+        assert connection.scalars(sa.select(tables.approval.c.approver)).all() == []
+    withdrawn(fleet, batch)
+
+
+def test_a_plan_that_is_cancelled_while_it_begins(fleet: Installation, inspector: StoreInspector) -> None:
+    """It was approved, and nothing of it is begun."""
+    batch = unapproved(fleet, inspector)
+    ledger = fleet.workspace.ledger
+    with ledger.begin() as connection:
+        assert approval.approve(connection, batch, batch.plan_digest, "bob")
+    cancels = lambda: operator_cancel.cancel(ledger, batch, ACTOR)  # noqa: E731 - what happens in that moment
+    with after_reading(ledger, "FROM approval", then=cancels), pytest.raises(UsageError, match="cancelling"):
+        batch_control.start(fleet.workspace, fleet.again(batch), batch_lifecycle.nothing)
+    withdrawn(fleet, batch)
+
+
+@pytest.mark.parametrize("then", ["approved", "begun"])
+def test_a_plan_that_is_approved_or_begun_while_it_is_cancelled(
+    fleet: Installation, inspector: StoreInspector, then: str
+) -> None:
+    """The other comes while the cancel is at it: it waits for the cancel's end, and finds the batch withdrawn."""
+    batch = unapproved(fleet, inspector)
+    ledger = fleet.workspace.ledger
+    other: list[Future[object]] = []
+
+    def approves() -> None:
+        with ledger.begin() as connection:
+            approval.approve(connection, batch, batch.plan_digest, "bob")
+
+    def begins() -> None:
+        batch_control.start(fleet.workspace, approved, batch_lifecycle.nothing)
+
+    if then == "begun":
+        approves()
+    approved = fleet.again(batch)
+    with ThreadPoolExecutor(1) as pool:
+
+        def meanwhile() -> None:
+            other.append(pool.submit(approves if then == "approved" else begins))
+            wait_until(lambda: waiting(fleet))
+
+        with after_reading(ledger, "FROM item JOIN chunk", then=meanwhile):
+            operator_cancel.cancel(ledger, batch, ACTOR)
+        with pytest.raises(UsageError, match="cancelling"):
+            other[0].result()
+    withdrawn(fleet, batch)
+
+
+def waiting(fleet: Installation) -> bool:
+    """Whether a session of the ledger waits for another one."""
+    found = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with reading(fleet.workspace.ledger) as connection:
+        return bool(connection.scalar(sa.text(found)))

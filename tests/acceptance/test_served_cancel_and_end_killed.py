@@ -6,31 +6,26 @@ its answer, around the steps of the worker that follow, and around the log.
 
 from __future__ import annotations
 
-import json
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from tests.support.api_process import ApiProcess, process_of
+from tests.support.api_process import ApiProcess
 from tests.support.cancellation import keys_left, residual
 from tests.support.cli import CliRunner
 from tests.support.end_states import STATES, assert_by_the_rule, entries, left, refused_half_way
 from tests.support.fork_server import ForkServer
-from tests.support.installation import CompanyStack, Installation, fresh_installation
-from tests.support.mortal_server import LOG, armed
+from tests.support.installation import CompanyStack
+from tests.support.mortal_server import KILLED, LOG, SECONDS, armed, beside, call, dies, rests, state_of
 from tests.support.people import make_holder
 from tests.support.servers import wait_until
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 
-KILLED = -signal.SIGKILL
 CALL = {"cancel": "batch.cancel", "end": "batch.end"}
 """What a call writes into the audit trail."""
 WORK = {
@@ -39,56 +34,6 @@ WORK = {
 }
 SETTLING = ["review:main", "settle"]
 """The steps of the worker that a call leads to; the second of an end at the settling check."""
-SECONDS = 120.0
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def ledger(request: pytest.FixtureRequest) -> SecretStr | None:
-    """The setting `ledger_url`; None: a file."""
-    return request.getfixturevalue("postgres_ledger") if request.param == "postgres" else None
-
-
-@contextmanager
-def beside(
-    calltrack: CompanyStack, home: Path, fork_server: ForkServer, ledger: SecretStr | None
-) -> Iterator[tuple[Installation, ApiProcess]]:
-    """An installation, and its server, which is not started."""
-    made = {} if ledger is None else {"ledger_url": ledger}
-    told = {} if ledger is None else {"LEDGER_URL": ledger.get_secret_value()}
-    with fresh_installation(calltrack, home / "expunge", **made) as installation:
-        server = process_of(installation, fork_server, home, API__TICK="PT0.1S", **told)
-        try:
-            yield installation, server
-        finally:
-            if server.process is not None and server.process.poll() is None:
-                server.end(signal.SIGKILL)
-
-
-def call(server: ApiProcess, verb: str, batch: Batch) -> int:
-    """Say a verb; the status, 0 where nobody answered."""
-    body = {"digest": batch.plan_digest} if verb == "end" else {}
-    return server.call("POST", f"/v1/batches/{batch.uid}/{verb}", server.key("operator"), **body).status
-
-
-def state_of(server: ApiProcess, batch: Batch) -> str:
-    answer = server.call("GET", f"/v1/batches/{batch.uid}", server.key("operator"))
-    assert answer.status == 200, answer.body
-    return str(json.loads(answer.body)["state"])
-
-
-def dies(server: ApiProcess) -> bool:
-    """It dies by itself."""
-    assert server.process is not None
-    return server.process.wait(SECONDS) == KILLED
-
-
-def rests(server: ApiProcess, batch: Batch) -> str:
-    """Its state, as soon as nothing of it can run any more."""
-    deadline = time.monotonic() + SECONDS
-    while (state := state_of(server, batch)) in {"executing", "settling", "cancelling"}:
-        assert time.monotonic() < deadline, (state, server.log.read_text()[-2000:])
-        time.sleep(0.05)
-    return state
 
 
 @pytest.mark.heavy
@@ -98,13 +43,13 @@ def test_killed_at_every_moment(  # noqa: PLR0917 - fixtures
     inspector: StoreInspector,
     tmp_path: Path,
     fork_server: ForkServer,
-    ledger: SecretStr | None,
+    either_ledger: SecretStr | None,
     name: str,
 ) -> None:
     state = STATES[name]
     person, verb = state.made(inspector), str(state.verb)
     with (
-        beside(calltrack, tmp_path, fork_server, ledger) as (installation, server),
+        beside(calltrack, tmp_path, fork_server, either_ledger) as (installation, server),
         state.prepare(installation, inspector, person) as batch,
     ):
         was, had, known = inspector.contents(), left(person, inspector), entries(installation, batch)
@@ -155,12 +100,12 @@ def test_what_a_store_refuses_keeps_nobody_from_being_cancelled_or_ended(  # noq
     inspector: StoreInspector,
     tmp_path: Path,
     fork_server: ForkServer,
-    ledger: SecretStr | None,
+    either_ledger: SecretStr | None,
     worker: Callable[[ApiProcess], Callable[[], None]],
 ) -> None:
     """`check` shows an error: nothing begins and no settling check is made, but what ends asks for neither."""
     ann, bob, carol = (make_holder(inspector) for _ in range(3))
-    with beside(calltrack, tmp_path, fork_server, ledger) as (installation, server):
+    with beside(calltrack, tmp_path, fork_server, either_ledger) as (installation, server):
         settles, planned = installation.plan(bob.csv), installation.plan(carol.csv)
         assert installation.erase(settles).state is BatchState.ERASED
         with refused_half_way(installation, inspector, ann) as refused:

@@ -13,8 +13,14 @@ from tests.support.store_inspector import StoreInspector
 
 def limited(inspector: StoreInspector, home: Path, limits: Mapping[str, int]) -> Any:
     """An installation whose map has these limits."""
-    document = document_of(inspector.calltrack.settings(home).data_map)
     home.mkdir(parents=True)
-    path = home / "limited.yaml"
-    write_document(path, {**document, "limits": dict(limits)})
+    path = limited_map(inspector, home, limits)
     return fresh_installation(inspector.calltrack, home / "expunge", data_map=path, actor="ann")
+
+
+def limited_map(inspector: StoreInspector, directory: Path, limits: Mapping[str, int]) -> Path:
+    """The file of a map that has these limits."""
+    path = directory / "limited.yaml"
+    document = document_of(inspector.calltrack.settings(directory).data_map)
+    write_document(path, {**document, "limits": dict(limits)})
+    return path

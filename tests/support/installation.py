@@ -124,6 +124,12 @@ def postgres_ledger(calltrack: CompanyStack, ledger_template: str) -> Iterator[S
         yield SecretStr(for_sqlalchemy(url))
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_ledger(request: pytest.FixtureRequest) -> SecretStr | None:
+    """The setting `ledger_url` of a fresh ledger, of both kinds; None: the installation's own file."""
+    return request.getfixturevalue("postgres_ledger") if request.param == "postgres" else None
+
+
 def for_sqlalchemy(url: str) -> str:
     """A database's URL as SQLAlchemy wants it."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -6,16 +6,28 @@ it.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import SecretStr
 from sqlalchemy import event
+from tests.support.api_process import ApiProcess, process_of
+from tests.support.fork_server import ForkServer
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_reports.log.append_only_log import LogWriter
 
 _NOTES = ("INSERT INTO audit", "INSERT INTO step_log")
+KILLED = -signal.SIGKILL
+SECONDS = 120.0
 LOG = "log"
 """Instead of a word of the ledger: the first append to the log."""
 
@@ -85,3 +97,51 @@ def _arm_log(side: str) -> None:
 def die() -> None:
     """As by `kill -9`: nothing is undone, flushed or said."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+# A server beside an installation -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def beside(
+    calltrack: CompanyStack, home: Path, fork_server: ForkServer, ledger: SecretStr | None, **overrides: Any
+) -> Iterator[tuple[Installation, ApiProcess]]:
+    """A fresh installation and its server, which is not started; `ledger` is None for a file."""
+    made = overrides if ledger is None else {"ledger_url": ledger, **overrides}
+    told = {} if ledger is None else {"LEDGER_URL": ledger.get_secret_value()}
+    with fresh_installation(calltrack, home / "expunge", **made) as installation:
+        told["DATA_MAP"] = str(installation.settings.data_map)
+        server = process_of(installation, fork_server, home, API__TICK="PT0.1S", **told)
+        try:
+            yield installation, server
+        finally:
+            if server.process is not None and server.process.poll() is None:
+                server.end(signal.SIGKILL)
+
+
+def call(server: ApiProcess, verb: str, batch: Batch) -> int:
+    """Say a verb; the status, 0 where nobody answered."""
+    body = {} if verb in {"cancel", "pause", "resume", "retry"} else {"digest": batch.plan_digest}
+    role = "approver" if verb == "approve" else "operator"
+    return server.call("POST", f"/v1/batches/{batch.uid}/{verb}", server.key(role), **body).status
+
+
+def state_of(server: ApiProcess, batch: Batch) -> str:
+    answer = server.call("GET", f"/v1/batches/{batch.uid}", server.key("operator"))
+    assert answer.status == 200, answer.body
+    return str(json.loads(answer.body)["state"])
+
+
+def dies(server: ApiProcess) -> bool:
+    """It dies by itself."""
+    assert server.process is not None
+    return server.process.wait(SECONDS) == KILLED
+
+
+def rests(server: ApiProcess, batch: Batch) -> str:
+    """Its state, as soon as nothing of it can run any more."""
+    deadline = time.monotonic() + SECONDS
+    while (state := state_of(server, batch)) in {"executing", "settling", "cancelling"}:
+        assert time.monotonic() < deadline, (state, server.log.read_text()[-2000:])
+        time.sleep(0.05)
+    return state

@@ -36,7 +36,8 @@ def start(workspace: Workspace, batch: Batch, begun: batch_lifecycle.OnCommit) -
         UsageError: Nothing was started: it is over, withdrawn, or waits for somebody's word.
         ExpungeError: As `batch_lifecycle.start`.
     """
-    if batch_lifecycle.start(workspace, batch, begun):
+    # Of a plan that is withdrawn an approval is not asked for: it would help nobody.
+    if batch.state is not BatchState.CANCELLING and batch_lifecycle.start(workspace, batch, begun):
         return
     with reading(workspace.ledger) as connection:
         told = current_public_state(connection, batch_by_uid(connection, batch.uid))
