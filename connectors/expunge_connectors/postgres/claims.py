@@ -69,22 +69,27 @@ def _person(table: TableSpec) -> Link | None:
 
 
 def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, str] | None:
-    """The link by which a row names its person by that person's own key, and the identity of that key.
+    """The link by which a row names its person by that person's own key, and the identity of that key."""
+    named = ((link, _person_named(spec, link, data_map)) for link in table.found_by if not link.several)
+    return next(((link, person) for link, person in named if person is not None), None)
 
-    Either the key stands in the row, or the row refers to the column of the person's row that yields it.
-    """
-    for link in table.found_by:
-        if link.several:
-            continue
-        if link.lead is None:
-            if link.identity in data_map.person_identities:
-                return link, str(link.identity)
-            continue
-        lead, columns = link.lead
-        person = spec.collections[lead].person if lead in spec.collections else None
-        if person is not None and columns == (spec.collections[lead].yields[person].column,):
-            return link, person
-    return None
+
+def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:
+    """What a link names people by: `a person's key`, or a reusable identity; None: it names a thing, or rows below."""
+    if _person_named(spec, link, data_map) is not None:
+        return "a person's key"
+    identity = data_map.identities.get(link.identity or "")
+    reusable = identity is not None and identity.kind is IdentityKind.REUSABLE and not identity.shareable
+    return link.identity if reusable else None
+
+
+def _person_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:
+    """The identity: the key stands in the row, or the row refers to the column of the person's row that yields it."""
+    if link.lead is None:
+        return link.identity if link.identity in data_map.person_identities else None
+    lead, columns = link.lead
+    person = spec.collections[lead].person if lead in spec.collections else None
+    return person if person is not None and columns == (spec.collections[lead].yields[person].column,) else None
 
 
 def hearsay(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:

@@ -11,7 +11,7 @@ from pydantic.functional_validators import BeforeValidator
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import key_flows
-from expunge_connectors.postgres.table_spec import TableSpec
+from expunge_connectors.postgres.table_spec import Elements, TableSpec
 
 Complaint = tuple[tuple[str, ...], str]
 """(path below the store, message)"""
@@ -30,11 +30,15 @@ class PostgresSpec(StoreSpec):
     def complaints(self, data_map: DataMap) -> Iterable[Complaint]:
         """Complaints about references inside the store and to the rest of the map."""
         yield from super().complaints(data_map)
-        first: dict[str, str] = {}
+        whole: dict[str, str] = {}
         for name, table in self.collections.items():
             here = ("collections", name)
-            if first.setdefault(table.table, name) != name:
-                yield (*here, "table"), f"the collection {first[table.table]} has this table already"
+            if not self.is_part(name, data_map) and whole.setdefault(table.table, name) != name:
+                first = whole[table.table]
+                yield (
+                    (*here, "table"),
+                    f"the collection {first} takes whole rows of this table: tombstone parts of them",
+                )
             if table.log is None:
                 for below, message in (
                     *self._link_complaints(table, data_map),
@@ -49,6 +53,18 @@ class PostgresSpec(StoreSpec):
     def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
         """By links and yields."""
         return key_flows(store, self.collections, data_map)
+
+    def is_part(self, name: str, data_map: DataMap) -> bool:
+        """The collection is one person's part of rows that other collections have as well; it takes none of them."""
+        table = self.collections[name]
+        several = sum(one.table == table.table for one in self.collections.values()) > 1
+        data_type = data_map.data_types.get(table.data_type or "")
+        return several and table.log is None and data_type is not None and data_type.on_request is Action.TOMBSTONE
+
+    def of_table(self, table: str, data_map: DataMap) -> str | None:
+        """The collection that has this `schema.table`, logs included; of several the one that takes whole rows."""
+        names = [name for name, one in self.collections.items() if one.table == table]
+        return next((name for name in names if not self.is_part(name, data_map)), names[0] if names else None)
 
     def used_columns(self, name: str) -> set[str]:
         """Every column of a collection that the map names anywhere."""
@@ -151,16 +167,24 @@ def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
     if data_type.on_request is Action.RETAIN and table.start is None:
         needed = "`start` must name the column in which its period starts, one of the table itself"
         yield (), f"the data type is retained: {needed} (docs/data-map.md says what to do where it has none)"
-    if data_type.on_request is Action.TOMBSTONE and not table.tombstone:
-        yield (), "the data type is tombstoned: `tombstone` must say what stands in which column"
-    if data_type.on_request is not Action.TOMBSTONE and table.tombstone:
-        yield ("tombstone",), "the data type is not tombstoned: this would never be used"
-    if data_type.on_request is not Action.TOMBSTONE and table.keeps:
-        yield ("keeps",), "the data type is not tombstoned: no column is kept"
-    for column in table.keeps.keys() & table.tombstone.keys():
-        yield ("keeps", column), "`tombstone` replaces this column: it cannot be kept as well"
+    yield from _tombstone_complaints(table, data_type.on_request)
     if data_type.on_request is not Action.DELETE and table.sharing is not None:
         yield ("sharing",), "only a deleted data type can go with its last owner"
+
+
+def _tombstone_complaints(table: TableSpec, action: Action) -> Iterable[Complaint]:
+    if action is Action.TOMBSTONE and not table.tombstone:
+        yield (), "the data type is tombstoned: `tombstone` must say what stands in which column"
+    if action is not Action.TOMBSTONE and table.tombstone:
+        yield ("tombstone",), "the data type is not tombstoned: this would never be used"
+    if action is not Action.TOMBSTONE and table.keeps:
+        yield ("keeps",), "the data type is not tombstoned: no column is kept"
+    for column, wanted in table.tombstone.items():
+        if isinstance(wanted, Elements) and not all(link.each and link.names == (column,) for link in table.found_by):
+            needed = "every link of the collection must be `each` over this column"
+            yield ("tombstone", column), f"`elements` takes out what rows are found by: {needed}"
+    for column in table.keeps.keys() & table.tombstone.keys():
+        yield ("keeps", column), "`tombstone` replaces this column: it cannot be kept as well"
 
 
 def _words(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the settings held

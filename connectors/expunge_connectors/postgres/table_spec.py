@@ -133,6 +133,12 @@ class Removal(Model):
     remove: Annotated[tuple[Path, ...], Field(min_length=1)]
 
 
+class Elements(Model):
+    """A tombstone of an array: the elements that name the person go, one by one; the others stay, in their order."""
+
+    elements: Literal[True]
+
+
 class AcceptedTrigger(Model):
     """A trigger of the operator's that may write elsewhere when rows are erased, and who says so.
 
@@ -161,9 +167,10 @@ class TableSpec(CollectionSpec):
         start: Column in which the retention period of the data type starts; needed where the type is retained.
         yields: Identity -> where it stands: what a row linked to the subject tells about further keys.
         tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
-            JSON, which paths are removed.
+            JSON, which paths are removed; or, for an array by whose elements rows are found, that the person's go.
         keeps: Column that the tombstone leaves as it is, though it may hold personal data -> why.
         sharing: `last_owner`: the row goes with the last row that points to it through links `of`.
+        goes_with_any: A row that names several people goes, whole, with the first of them; and who says so.
         triggers_ok: Triggers of the table that may change rows elsewhere.
     """
 
@@ -173,9 +180,10 @@ class TableSpec(CollectionSpec):
     created: Column | None = None
     start: Column | None = None
     yields: dict[str, Annotated[Source, BeforeValidator(_source)]] = Field(default_factory=dict)
-    tombstone: dict[Column, str | Removal] = Field(default_factory=dict)
+    tombstone: dict[Column, str | Removal | Elements] = Field(default_factory=dict)
     keeps: dict[Column, Text] = Field(default_factory=dict)
     sharing: Literal["last_owner"] | None = None
+    goes_with_any: Assurance | None = None
     triggers_ok: tuple[AcceptedTrigger, ...] = ()
 
     @model_validator(mode="after")

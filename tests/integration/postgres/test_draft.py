@@ -29,6 +29,7 @@ ANSWERS = {
     "log_origin": "receipts.example.org",
     "data_type": "personal",
     "undated": "keep",
+    "goes_with_any": "{reason: one team, approved_by: A. Officer}",
 }
 
 

@@ -155,7 +155,8 @@ def test_an_identifier_through_four_arrays_and_none_through_five(database):
 def test_types_in_which_one_value_has_several_texts_are_refused(database, kind, link, code):
     users(database, "int", 1, 2)
     execute(database, f"CREATE TABLE things (id int PRIMARY KEY, v {kind})")
-    loaded = shape(USERS + f"things: {{table: public.things, found_by: [{{{link}, identity: user_id}}]}}")
+    with_any = "goes_with_any: {reason: drafts, approved_by: A. Officer}"
+    loaded = shape(USERS + f"things: {{table: public.things, found_by: [{{{link}, identity: user_id}}], {with_any}}}")
     assert complaints(database, loaded) == ({(code, "things")} if code else set())
 
 

@@ -460,6 +460,7 @@ def test_numbers_inside_documents_and_arrays(database):
 things:
   table: public.things
   found_by: [{column: body, path: [user], identity: user_id}, {column: ids, each: true, identity: user_id}]
+  goes_with_any: {reason: drafts, approved_by: A. Officer}
 """)
     erased(database, loaded, user_id="1", expected={"things": 4})
     assert left(database, "things") == [4, 6]

@@ -26,6 +26,10 @@ _ADDRESS: tuple[str, Mapping[str, object]] = (
     "postal_address",
     {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
 )
+_ELEMENTS = (
+    "the elements name several people: does the whole row go with one of them (say `reason` and `approved_by`)? If not,"
+    " tombstone the collection, with `{elements: true}` for the column"
+)
 
 
 def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
@@ -131,6 +135,8 @@ class _Drafter:
         entries = {**self._head(table), "found_by": links}
         questions = self._questions(table)
         questions |= _several(links)
+        if _elements(links):
+            entries["goes_with_any"], questions["goes_with_any"] = None, _ELEMENTS
         if any("identity" in link for link in links):
             entries |= self._created(table)
         entries |= self._yields(table)
@@ -166,6 +172,8 @@ class _Drafter:
         questions = self._questions(table)
         questions.setdefault("data_type", f"{PERSONAL}? No foreign key links it to a person")
         questions |= _several(links)
+        if _elements(links):
+            entries["goes_with_any"], questions["goes_with_any"] = None, _ELEMENTS
         if not links:
             entries["found_by"], questions["found_by"] = None, "how does a row belong to a person?"
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
@@ -269,8 +277,16 @@ def _several(links: Sequence[Mapping[str, object]]) -> Mapping[str, str]:
     """Links may lead to different people; but an e-mail address and a phone number alone are those of one contact."""
     contact = {name for name, _ in (*_REUSABLE.values(), _ADDRESS)}
     if len(links) > 1 and any(link.get("identity") not in contact for link in links):
-        return {"found_by": "rows of several people? Keep the links of the person whose record it is"}
+        return {
+            "found_by": "rows of several people? Keep the links of the person whose record it is; let a second"
+            " collection of the table, tombstoned, clear another person's part"
+        }
     return {}
+
+
+def _elements(links: Sequence[Mapping[str, object]]) -> bool:
+    """The elements of an array name people: each of them another one, perhaps."""
+    return any(link.get("each") for link in links)
 
 
 def _schema(table: str) -> str:

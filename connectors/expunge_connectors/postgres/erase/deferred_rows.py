@@ -68,7 +68,7 @@ def _held_back(search: Search, parent: BoundTable) -> int:
     """How many more rows of the parent wait now."""
     held = 0
     for key in search.store.foreign_keys:
-        child = next((one for one in search.store.collections.values() if one.table.text == key.child), None)
+        child = search.store.by_table.get(key.child)
         if key.parent != parent.table.text or child is None or not search.found.get(child.name):
             continue
         if child.name not in search.waiting:

@@ -15,12 +15,13 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.sql.comparison import place_names, refers, same_row
+from expunge_connectors.postgres.sql.comparison import normalised, place_names, refers, same_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
-from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached, search_paths
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, put
 from expunge_connectors.postgres.statement_cache import Placeholder
+from expunge_connectors.postgres.table_spec import Elements
 
 
 def delete(
@@ -46,12 +47,37 @@ def tombstone(search: Search, mapped: BoundTable, paths: Sequence[SearchPath], l
     return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(
         mapped.table.identifier,
         comma_list(
-            *(sql.SQL("{} = {}").format(sql.Identifier(name), put(mapped, name, "t")) for name in mapped.spec.tombstone)
+            *(
+                sql.SQL("{} = {}").format(
+                    sql.Identifier(name),
+                    _other_elements(search, mapped, name) if isinstance(wanted, Elements) else put(mapped, name, "t"),
+                )
+                for name, wanted in mapped.spec.tombstone.items()
+            )
         ),
         using,
         chosen.condition,
         _still(search, mapped, paths, only),
     )
+
+
+def _other_elements(search: Search, mapped: BoundTable, name: str) -> sql.Composed:
+    """What is left of an array without the elements of everybody who is erased in this transaction.
+
+    All at once: an UPDATE that joins people would take out those of one of them.
+    """
+    item = sql.SQL("e.item::text")
+    ours = [
+        sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
+            normalised(path.link.normaliser or "{column}::text", item), path.table
+        )
+        for path in search_paths(search, mapped.erasing)
+        if path.link.source is not None and path.link.source.column == name
+    ]
+    return sql.SQL(
+        "ARRAY(SELECT e.item FROM pg_catalog.unnest({}) WITH ORDINALITY AS e (item, place)"
+        " WHERE {} IS NOT TRUE ORDER BY e.place)::{}"
+    ).format(column("t", name), or_(*ours), raw(mapped.table.columns[name].type))
 
 
 def nothing(mapped: BoundTable) -> sql.Composed:

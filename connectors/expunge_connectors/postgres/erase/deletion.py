@@ -229,7 +229,7 @@ class Eraser:
         every row would let it point to nothing. Otherwise the server itself refuses, as the deletion ends. A shared row
         is deleted only when nothing leads to it any more, which the deletion itself makes sure of.
         """
-        children = {one.table.text: one for one in self.store.collections.values()}
+        children = self.store.by_table
         for key in self.store.foreign_keys:
             if key.parent != mapped.table.text:
                 continue

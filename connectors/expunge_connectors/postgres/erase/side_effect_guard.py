@@ -90,6 +90,8 @@ _REMEDY = (
     " `triggers_ok` in the data map."
 )
 
+_BY_ACTION = (Action.TOMBSTONE, Action.DELETE)
+"""What UPDATE and DELETE carry out, as `Rows.are` takes their numbers."""
 _ROUNDS = 20  # of what is deferred once more: whoever needs more never ends
 
 
@@ -188,24 +190,37 @@ class SideEffectGuard:
             if table.locked is not None and not self._accepted(table):
                 raise self._refusal(None, f"{table.locked} {table.names[0]}")
             if mapped:
-                [whole] = mapped
-                changed[whole.name] = changed.get(whole.name, Rows()).plus(table.rows)
+                text = mapped[0].table.text
+                changed[text] = changed.get(text, Rows()).plus(table.rows)
             elif not self._accepted(table):
                 raise self._refusal(None, f"changed rows of {table.names[0]}, which the data map does not name")
-        for name in changed:
-            together = next((one for one in self.ours if name in one.names), _Ours((name,), Action.DELETE, 0))
-            of_tables = [self.store.collections[one].table.text for one in together.names]
-            if self.store.may_change.intersection(of_tables):
+        for text in changed:
+            tables = self._emptied_with(text)
+            if self.store.may_change.intersection(tables):
                 continue
             rows = Rows()
-            for one in together.names:
+            for one in tables:
                 rows = rows.plus(changed.get(one, Rows()))
-            tombstoned = together.action is Action.TOMBSTONE
-            if not rows.are(together.rows if tombstoned else 0, 0 if tombstoned else together.rows):
-                text = self.store.collections[name].table.text
-                raise self._refusal(name, f"changed other rows of {text} than the request's")
+            told = [one for one in self.ours if not tables.isdisjoint(self._tables(one))]
+            if not rows.are(*(sum(one.rows for one in told if one.action is action) for action in _BY_ACTION)):
+                raise self._refusal(self.store.by_table[text].name, f"changed other rows of {text} than the request's")
         accepted = any(not self.store.may_change.isdisjoint(table.names) for table in changes.values())
         return {oid: table.rows for oid, table in changes.items()} if accepted else {}
+
+    def _emptied_with(self, text: str) -> set[str]:
+        """The tables that one statement emptied together with this one, and those emptied together with these."""
+        tables = {text}
+        while (
+            more := {
+                one for ours in self.ours if not tables.isdisjoint(self._tables(ours)) for one in self._tables(ours)
+            }
+            - tables
+        ):
+            tables |= more
+        return tables
+
+    def _tables(self, ours: _Ours) -> list[str]:
+        return [self.store.collections[name].table.text for name in ours.names]
 
     def _refuse_dropping(self, gone: Sequence[int]) -> None:
         """Refuse, unless nobody else ever saw what is gone: tables that the transaction made itself, temporary ones.
@@ -222,7 +237,7 @@ class SideEffectGuard:
         """Refuse what is a log, or a part of one, though it is a part of a collection too; and what is one of two."""
         if mapped:
             self._refuse_log(table)
-        if len(mapped) > 1:
+        if len({one.table.oid for one in mapped}) > 1:
             both = " and of ".join(one.table.text for one in mapped)
             raise TerminalError(
                 f"store {self.store.name}, collection {mapped[1].name}: erasing changed rows of {table.names[0]}, which"

@@ -42,8 +42,8 @@ class InspectionContext:
         return spec.log is None and self.action(spec) is not Action.TOMBSTONE
 
     def collection_of(self, table: str) -> str | None:
-        """The collection that has this `schema.table`, logs included."""
-        return next((name for name, spec in self.spec.collections.items() if spec.table == table), None)
+        """The collection that has this `schema.table`, logs included; of several the one that takes whole rows."""
+        return self.spec.of_table(table, self.data_map)
 
     def declared_free(self, place: str) -> bool:
         """The map says that this place holds no personal data, and who says so."""

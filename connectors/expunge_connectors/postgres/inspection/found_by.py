@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.claims import names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -30,6 +31,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
+        yield from _several_people(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
         for link in spec.found_by:
@@ -54,6 +56,29 @@ def uniques(connection: Connection, inspection: InspectionContext) -> Uniques:
     for oid, columns in connection.execute(_UNIQUE, (list(by_oid),)).fetchall():
         found[by_oid[oid]] = (*found.get(by_oid[oid], ()), frozenset(columns))
     return found
+
+
+def _several_people(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """Rows that would go whole with one of the people whom they name, and are the others' as well."""
+    if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None:
+        return
+    by: dict[str, set[tuple[str, ...]]] = {}
+    for link in spec.found_by:
+        kind = names_people(inspection.spec, link, inspection.data_map)
+        if kind is not None:
+            by.setdefault(kind, set()).add(link.names)
+            if link.each and spec.person is None:
+                by[kind].add((*link.names, "each"))
+    columns = sorted({names[0] for found in by.values() if len(found) > 1 for names in found})
+    if columns:
+        yield inspection.error(
+            "several-people",
+            name,
+            f"A row of {spec.table} may name several people ({', '.join(columns)}): with one of them it goes whole.",
+            "Let this collection find the one person with whom the row goes. Give every other person a collection of"
+            " the same table, of a data type that is tombstoned, whose `tombstone` clears that person's part. Or say"
+            " `goes_with_any: {reason: ..., approved_by: ...}`.",
+        )
 
 
 def _sure(inspection: InspectionContext, link: Link) -> bool:

@@ -16,7 +16,7 @@ from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import comparable
-from expunge_connectors.postgres.table_spec import Removal, TableSpec
+from expunge_connectors.postgres.table_spec import Elements, Removal, TableSpec
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
@@ -80,6 +80,8 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
                 "Give an expression.",
             )
         return
+    if isinstance(wanted, Elements):
+        return
     try:
         value = _value(connection, _trial(wanted, table, column))
     except psycopg.Error as error:
@@ -120,7 +122,7 @@ def unstable(connection: Connection, inspection: InspectionContext) -> Iterator[
         for name, spec, table in inspection.live_data()
         if inspection.action(spec) is Action.TOMBSTONE and table.primary_key
         for column, wanted in spec.tombstone.items()
-        if column in table.columns and not isinstance(wanted, Removal)
+        if column in table.columns and isinstance(wanted, str)
     }
     first, second = (_values(connection, trials) for _ in range(2))
     for name, place in trials:

@@ -153,6 +153,12 @@ class BoundStore:
         """Rows of persons may say that a key of this namespace is another's."""
         return any(self.collections[one.collection].in_scope for one in self.passing.get(namespace, ()))
 
+    @property
+    def by_table(self) -> Mapping[str, BoundTable]:
+        """`schema.table` -> its collection; of several the one that takes whole rows."""
+        parts_last = sorted(self.collections.values(), key=lambda one: one.action is Action.TOMBSTONE, reverse=True)
+        return {one.table.text: one for one in parts_last}
+
     def place(self, name: str) -> int:
         """The collection's number, in link order: part of the names of its temporary tables."""
         return list(self.collections).index(name)

@@ -86,7 +86,7 @@ def order(store: BoundStore) -> ErasureOrder:
     Raises:
         TerminalError: A shared row and those that point to it refer to each other in a circle.
     """
-    by_table = {mapped.table.text: mapped for mapped in store.collections.values()}
+    by_table = store.by_table
     references = [
         (by_table[one.child].name, by_table[one.parent].name)
         for one in store.foreign_keys

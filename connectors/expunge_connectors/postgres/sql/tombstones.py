@@ -13,7 +13,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, raw
-from expunge_connectors.postgres.table_spec import Removal
+from expunge_connectors.postgres.table_spec import Elements, Removal
 
 # Types without an equality operator are compared by their text.
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"})
@@ -62,6 +62,7 @@ def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
 def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     """What a tombstone puts into a column: computed from the primary key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
+    assert not isinstance(wanted, Elements)  # what is left of an array depends on the keys: see `delete_statements`
     if isinstance(wanted, Removal):
         return without(column(alias, name), wanted, live.type)
     keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.primary_key)
@@ -87,7 +88,10 @@ def without(document: sql.Composable, removal: Removal, type_: str) -> sql.Compo
 
 
 def is_tombstone(mapped: BoundTable, alias: str) -> sql.Composable:
-    """The row is a tombstone already: every column of it holds what its expression says, and no removed path."""
+    """The row is a tombstone already: every column of it holds what its expression says, and no removed path.
+
+    A row that is found by an element of an array is none yet.
+    """
     if mapped.action is not Action.TOMBSTONE:
         return FALSE
     return and_(*(_holds(mapped, name, alias) for name in mapped.spec.tombstone))
@@ -95,6 +99,8 @@ def is_tombstone(mapped: BoundTable, alias: str) -> sql.Composable:
 
 def _holds(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
+    if isinstance(wanted, Elements):
+        return FALSE
     if isinstance(wanted, Removal):
         return and_(
             *(

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalog.reader import Column, Table
-from expunge_connectors.postgres.table_spec import Link, Removal, TableSpec
+from expunge_connectors.postgres.table_spec import Elements, Link, Removal, TableSpec
 
 # Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
 _READ = {
@@ -76,6 +76,9 @@ def put(spec: TableSpec, table: Table) -> sql.Composed:
     tests: list[sql.Composable] = []
     for column, expression in spec.tombstone.items():
         live = table.columns[column]
+        if isinstance(expression, Elements):
+            tests.append(sql.SQL("false"))  # a row that is found by an element still has it
+            continue
         if isinstance(expression, Removal):
             tests += [_absent(column, path) for path in expression.remove]
             continue

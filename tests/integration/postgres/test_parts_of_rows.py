@@ -1,0 +1,130 @@
+"""Rows that name several people: one collection a person, each with its own part of the row (ADR 18, roles)."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import codes
+from tests.support.postgres.small_schemas import ACME, erased, left, shape
+
+from expunge_connectors.contract import no_beat
+
+USERS = """
+users:
+  table: public.users
+  person: user_id
+  found_by: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+"""
+_USERS = "CREATE TABLE users (id text PRIMARY KEY); INSERT INTO users VALUES ('ann'), ('bob'), ('cleo');"
+POSTS = (
+    USERS
+    + """
+posts:
+  table: public.posts
+  found_by: [{column: author, of: users.id}]
+approvals:
+  table: public.posts
+  data_type: anchor
+  found_by: [{column: approver, of: users.id}]
+  tombstone: {approver: "NULL", remark: "NULL"}
+"""
+)
+_POSTS = (
+    _USERS
+    + """
+CREATE TABLE posts (id int PRIMARY KEY, author text REFERENCES users, approver text REFERENCES users, remark text);
+INSERT INTO posts
+VALUES (1, 'ann', 'bob', 'r'), (2, 'bob', 'ann', 'r'), (3, 'ann', 'ann', 'r'), (4, 'bob', 'cleo', 'r');
+"""
+)
+
+
+def test_an_approvers_part_goes_and_the_authors_row_stays(database: str) -> None:
+    execute(database, _POSTS)
+    erased(database, shape(POSTS), user_id="ann", expected={"users": 1, "posts": 2, "approvals": 2})
+    assert left(database, "posts", "id, author, approver, remark") == [(2, "bob", None, None), (4, "bob", "cleo", "r")]
+
+
+def test_everybody_of_a_row_at_once(database: str) -> None:
+    execute(database, _POSTS)
+    with opened(database, loaded := shape(POSTS)) as store:
+        people = resolved(store, [subject(1, user_id="ann"), subject(2, user_id="cleo")], ACME)
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF)) == {}
+    assert left(database, "posts", "id, author, approver, remark") == [(2, "bob", None, None), (4, "bob", None, None)]
+
+
+def test_rows_of_two_people_without_a_whole(database: str) -> None:
+    execute(
+        database,
+        _USERS + "CREATE TABLE messages (id int PRIMARY KEY, sender text, recipient text, body text);"
+        "INSERT INTO messages VALUES (1, 'ann', 'bob', 'b'), (2, 'bob', 'ann', 'b')",
+    )
+    messages = """
+sent:
+  {table: public.messages, data_type: anchor, found_by: [{column: sender, of: users.id}],
+   tombstone: {sender: "NULL", body: "''"}}
+received:
+  {table: public.messages, data_type: anchor, found_by: [{column: recipient, of: users.id}],
+   tombstone: {recipient: "NULL"}}
+"""
+    erased(database, shape(USERS + messages), user_id="ann", expected={"users": 1, "sent": 1, "received": 1})
+    assert left(database, "messages", "id, sender, recipient, body") == [(1, None, "bob", ""), (2, "bob", None, "b")]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        "[{column: author, of: users.id}, {column: approver, of: users.id}]",
+        "[{column: author, identity: user_id}, {column: approver, of: users.id}]",
+        "[{column: readers, identity: user_id, each: true}]",
+    ],
+)
+def test_a_collection_whose_rows_name_several_people_takes_none_of_them_whole(database: str, links: str) -> None:
+    execute(database, _POSTS + "ALTER TABLE posts ADD readers text[]")
+    collections = USERS + f"posts: {{table: public.posts, found_by: {links}}}"
+    with opened(database, shape(collections)) as store:
+        assert ("several-people", "posts") in codes(store.inspect())
+    said = collections.replace("}]}", "}], goes_with_any: {reason: drafts of one team, approved_by: A. Officer}}")
+    with opened(database, shape(said)) as store:
+        assert ("several-people", "posts") not in codes(store.inspect())
+
+
+ROOMS = """
+rooms:
+  {table: public.rooms, data_type: anchor, found_by: [{column: guests, identity: user_id, each: true}],
+   tombstone: {guests: {elements: true}}, keeps: {name: of the room}}
+"""
+
+
+@pytest.mark.parametrize("type_", ["text[]", "varchar(9)[]"])
+def test_elements_of_an_array_go_one_by_one(database: str, type_: str) -> None:
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE rooms (id int PRIMARY KEY, name text, guests {type_});"
+        "INSERT INTO rooms VALUES (1, 'a', '{bob,ann,NULL,cleo,ann}'), (2, 'b', '{ann}'), (3, 'c', '{cleo,bob}'),"
+        " (4, 'd', NULL)",
+    )
+    with opened(database, loaded := shape(USERS + ROOMS)) as store:
+        people = resolved(store, [subject(1, user_id="ann"), subject(2, user_id="bob")], ACME)
+        assert due(store.count(people, ACME, CUTOFF)) == {"users": 2, "rooms": 4}
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF)) == {}
+        assert store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 0
+    assert left(database, "rooms", "id, guests") == [(1, [None, "cleo"]), (2, []), (3, ["cleo"]), (4, None)]
+
+
+def test_elements_by_an_address_of_any_spelling(database: str) -> None:
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE lists (id int PRIMARY KEY, at date NOT NULL DEFAULT '2025-01-01', members text[]);"
+        "INSERT INTO lists VALUES (1, DEFAULT, '{Ann@X.example,bob@x.example,ann@x.example}')",
+    )
+    lists = """
+lists:
+  {table: public.lists, data_type: anchor, created: at, found_by: [{column: members, identity: email, each: true}],
+   tombstone: {members: {elements: true}}}
+"""
+    erased(database, shape(USERS + lists), email="ann@x.example", expected={"lists": 1})
+    assert left(database, "lists", "id, members") == [(1, ["bob@x.example"])]
