@@ -5,6 +5,7 @@ registry      installed connectors, by entry point
 errors        the only errors that leave a connector
 retry         bounded retries with backoff
 draft         what a connector proposes for a data map
+blind_search/ values looked for everywhere, without the map
 keyspace/     rules shared by stores whose records are named (Redis, S3)
 postgres/     tables, rows, foreign keys
 redis/        Redis and Valkey

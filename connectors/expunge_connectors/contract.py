@@ -19,6 +19,9 @@ from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from expunge_config.datamap import Action, BackupSpec, DataMap, Model, StoreSpec
+from expunge_connectors.blind_search.effort import Effort
+from expunge_connectors.blind_search.matcher import Matcher
+from expunge_connectors.blind_search.report import StoreReport
 
 
 class SubjectKey(NamedTuple):
@@ -287,6 +290,22 @@ class Sampleable(Protocol):
 
         Args:
             rows: At most so many rows of a table, and so many names of a keyspace or bucket.
+        """
+        ...
+
+
+@runtime_checkable
+class SearchesBlind(Protocol):
+    """A store that can be searched without the data map, for what is left of people (`expunge search --blind`)."""
+
+    def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
+        """Look for the values of many people everywhere in the store, in one pass. Reads only.
+
+        What is searched for is matched in this process: none of it goes to the store. What could not be searched, or
+        not in time, is a gap of the report; places are named with values masked.
+
+        Raises:
+            ConnectorError: The store as a whole cannot be searched.
         """
         ...
 

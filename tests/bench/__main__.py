@@ -24,7 +24,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 from rich.console import Console
-from tests.bench import api, baseline, batches, redis_scan, s3_deletion, signing, startup
+from tests.bench import api, baseline, batches, blind_search, redis_scan, s3_deletion, signing, startup
 from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
@@ -106,6 +106,7 @@ SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
     "company": bench_company,
     "objects": s3_deletion.bench,
     "keys": redis_scan.bench,
+    "blind": blind_search.bench,
     "api": api.bench,
 }
 
@@ -123,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--objects", type=int, default=5000, help="objects that are deleted from S3")
     made.add_argument("--keys", type=int, default=1_000_000, help="keys that Redis is searched through")
+    made.add_argument("--rows", type=int, default=2_000_000, help="rows that Postgres is searched blindly in")
     made.add_argument("--seconds", type=int, default=60, help="for which self-deletions are sent to the API")
     made.add_argument("--people", type=int, default=10_000, help="size of the example company")
     made.add_argument("--ones", type=int, default=100, help="callers of it that are erased one by one")

@@ -8,6 +8,7 @@ resolve            `resolve`: what the rows say about further keys
 count              `count`
 erase/             `erase`
 verify/            `verify`, by statements of its own (law 1)
+blind_search       where the blind search reads, and what its places are in the map
 inspection/        `check`
 draft/             `map draft`
 mapping/           the data map bound to the live catalogue

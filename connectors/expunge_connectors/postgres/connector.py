@@ -10,6 +10,9 @@ from psycopg import IsolationLevel
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
+from expunge_connectors.blind_search.effort import Effort
+from expunge_connectors.blind_search.matcher import Matcher
+from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
     Counts,
     DiscoveredKey,
@@ -24,6 +27,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import count, inspection, resolve, store_identity
+from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.reader import Catalogue
@@ -82,6 +86,7 @@ class PostgresStore:
         self._last_mapped: tuple[Catalogue, Scope, BoundStore] | None = None
         self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
         self._replicas = Replicas(name, connection)
+        self._blind = BlindReader(name, connection, self._connections)
         self._foreground = LoadMonitor(connection.busy_sessions)
         self._wait = backoff() if wait is None else wait
         self._inspected: Fingerprint | None = None
@@ -130,6 +135,10 @@ class PostgresStore:
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Search samples of unmapped tables and columns for what looks like an identifier."""
         return self._looking(lambda connection: inspection.swept(connection, self.name, self._data_map, rows))
+
+    def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
+        """Search the text-like columns of every table that the role may read."""
+        return self._blind.search(self._map, self._data_map, matcher, effort, beat)
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
@@ -247,6 +256,7 @@ class PostgresStore:
         """Close the connections."""
         self._connections.close()
         self._replicas.close()
+        self._blind.close()
 
     def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Heartbeat) -> int:
         def step(connection: Connection) -> TransactionResult:

@@ -199,6 +199,8 @@ class PostgresConnection(Model):
         rows_per_transaction / seconds_per_transaction: What an erasing transaction may touch, and how long it may take
             before it is committed. Rows that must go together are not split.
         busy_sessions: With more other sessions of the server in a transaction erasing slows down; None: nobody counts.
+        search_url: libpq URI for the blind search, of a role that may read everything and write nothing, on the server
+            itself or on a hot standby; None: the first of `replicas`, otherwise `url`.
         replicas: libpq URIs of the hot standbys, with spaces in between where it is one text: verification asks them
             too.
         replica_lag_bytes / replica_lag_seconds: Erasing waits while a replica is further behind: in bytes of the log of
@@ -207,6 +209,7 @@ class PostgresConnection(Model):
     """
 
     url: SecretStr
+    search_url: SecretStr | None = None
     lock_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "5s"
     statement_timeout: Annotated[str, StringConstraints(pattern=r"^\d+(ms|s|min)$")] = "10min"
     verification_wait_seconds: float = Field(default=30, ge=0, le=86_400)

@@ -1,0 +1,246 @@
+"""Needles of the blind search: byte strings that stand wherever a value may stand, in any spelling or encoding.
+
+A needle makes a candidate, never a hit. It is looked for in *squeezed* data (ASCII in lower case; without NUL, white
+space and what people write between digits), so that one needle stands for many spellings: `+49 (30) 111-1111` and
+UTF-16 among them. Whether a candidate is a hit is decided on the record itself (`matcher`, `boundaries`).
+
+Twenty thousand people must cost about as much as twenty. So encodings of an e-mail address are found by what all
+addresses of a domain share (`%40mail.example`), and those of a phone number begin alike for a whole country.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from expunge_connectors.blind_search.decodings import Encoding
+from expunge_connectors.blind_search.report import Kind
+
+SHORTEST_PHONE = 9
+SHORTEST_TOKEN = 8
+_SHORTEST_NEEDLE = 3
+
+# White space and dashes of Unicode too: U+00A0, U+2002 to U+200A, U+2010 to U+2015, U+202F, byte by byte.
+_DROPPED = b"\x00\t\n\r\x0b\x0c ().-/" + bytes([0xC2, 0xA0, 0xE2, 0x80, *range(0x82, 0x8B), *range(0x90, 0x96), 0xAF])
+_LOWER = bytes(range(256)).lower()
+
+# E.164 country codes of one and of two digits; all others have three (ITU-T, List of recommendation E.164 assigned
+# country codes).
+_ONE_DIGIT = frozenset("17")
+_TWO_DIGITS = frozenset(
+    """
+    20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91
+    92 93 94 95 98
+    """.split()  # noqa: SIM905 - read as a text
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedValue:
+    """A value of one subject, normalised as the data map has it."""
+
+    number: int
+    kind: Kind
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """What is looked for, and what a candidate means.
+
+    Attributes:
+        data: Squeezed.
+        encoding: What the record is to be decoded from before it is looked at; None: it is looked at as it is.
+        text: The value that stands there where nothing is decoded.
+    """
+
+    data: bytes = field(repr=False)
+    encoding: Encoding | None
+    kind: Kind | None = None
+    text: str = field(default="", repr=False)
+
+    @property
+    def digits(self) -> bool:
+        """It is of digits alone."""
+        return self.data.isdigit()
+
+
+def searchable(normaliser: str, value: str, *, shareable: bool = False) -> Kind | None:
+    """What kind of value this is; None: it is not searched for, since it would be found at other people's as well.
+
+    Numeric ids, postal addresses, phones with fewer than 9 digits, tokens and user names with fewer than 8 characters.
+    """
+    rule = normaliser.partition("/")[0]
+    if shareable or rule in {"integer", "postal"}:
+        return None
+    if rule == "email":
+        return Kind.EMAIL
+    if rule == "e164":
+        return Kind.PHONE if len(value.lstrip("+")) >= SHORTEST_PHONE else None
+    return Kind.TOKEN if len(value.strip()) >= SHORTEST_TOKEN and not value.strip().isdecimal() else None
+
+
+def squeezed(data: bytes | bytearray) -> bytes | bytearray:
+    """Data as needles are looked for in it."""
+    return data.translate(_LOWER, _DROPPED)
+
+
+def folded(text: str) -> str:
+    """A text as values are compared in it."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def split_phone(text: str) -> tuple[str, str]:
+    """(country code, national number) of a number in E.164."""
+    digits = text.lstrip("+")
+    length = 1 if digits[:1] in _ONE_DIGIT else 2 if digits[:2] in _TWO_DIGITS else 3
+    return digits[:length], digits[length:]
+
+
+def spellings(kind: Kind, text: str) -> frozenset[str]:
+    """The same value as others write it, folded. Of phones see `boundaries`."""
+    plain = folded(text.strip())
+    found = {plain}
+    if kind is Kind.EMAIL:
+        local, _, domain = plain.rpartition("@")
+        found |= {f"{local}@{other}" for other in _other_names(domain)}
+    elif kind is Kind.TOKEN and len(plain) == 36 and plain.count("-") == 4:  # noqa: PLR2004 - a UUID
+        found.add(plain.replace("-", ""))
+    return frozenset(found)
+
+
+def needles(values: Iterable[SearchedValue]) -> list[Needle]:
+    """Every needle, each once."""
+    found: dict[tuple[bytes, Encoding | None, str], Needle] = {}
+    for data, encoding in _EVERYWHERE:
+        _put(found, Needle(data, encoding))
+    domains: set[str] = set()
+    for kind, text in sorted({(one.kind, one.text) for one in values}):
+        if kind is Kind.PHONE:
+            made = _of_phone(text)
+        elif kind is Kind.EMAIL:
+            made = _of_email(text)
+            domains.update(one.rpartition("@")[2] for one in spellings(kind, text))
+        else:
+            made = _of_token(text)
+        for one in made:
+            _put(found, one)
+    for domain in sorted(domains):
+        for one in _of_domain(domain):
+            _put(found, one)
+    return list(found.values())
+
+
+# Whole documents in another form: JSON in base64 (tokens, cookies), what gzip and zlib make of anything.
+_EVERYWHERE = (
+    (b"eyj", Encoding.BASE64),
+    (b"h4si", Encoding.BASE64),
+    (b"\x1f\x8b\x08", Encoding.COMPRESSED),
+    (b"x\x9c", Encoding.COMPRESSED),
+    (b"x\xda", Encoding.COMPRESSED),
+)
+
+
+def _put(found: dict[tuple[bytes, Encoding | None, str], Needle], one: Needle) -> None:
+    data = bytes(squeezed(one.data))
+    if len(data) >= (_SHORTEST_NEEDLE if one.encoding is not Encoding.COMPRESSED else 2):
+        found.setdefault((data, one.encoding, one.text), Needle(data, one.encoding, one.kind, one.text))
+
+
+def _of_email(text: str) -> Iterator[Needle]:
+    for spelling in spellings(Kind.EMAIL, text):
+        for data in _letter_cases(spelling):
+            yield Needle(data, None, Kind.EMAIL, text)
+        # An address whose `@` stands as it is, and another of its characters does not.
+        local = spelling.rpartition("@")[0]
+        for written, encoding in (
+            (quote(local, safe=""), Encoding.URL),
+            (_in_json(local), Encoding.JSON),
+            (html.escape(local), Encoding.HTML),
+        ):
+            if written != local:
+                yield Needle(f"{written}@".encode(), encoding)
+
+
+def _of_domain(domain: str) -> Iterator[Needle]:
+    """What all encoded addresses of a domain share."""
+    for written in {domain, quote(domain, safe="")}:
+        yield Needle(f"%40{written}".encode(), Encoding.URL)
+        yield Needle(f"%2540{written}".encode(), Encoding.URL)
+    for written in {domain, _in_json(domain)}:
+        yield Needle(rf"\u0040{written}".encode(), Encoding.JSON)
+    for sign in ("&#64;", "&#x40;", "&commat;"):
+        yield Needle(f"{sign}{domain}".encode(), Encoding.HTML)
+    for written in (domain, domain.upper(), domain.title()):
+        yield from _in_bytes(f"@{written}".encode())
+
+
+def _of_phone(text: str) -> Iterator[Needle]:
+    code, national = split_phone(text)
+    if len(national) >= SHORTEST_PHONE:
+        yield Needle(national.encode(), None, Kind.PHONE, text)
+    else:
+        yield Needle(f"{code}{national}".encode(), None, Kind.PHONE, text)
+        if len(national) + 1 >= SHORTEST_PHONE:
+            yield Needle(f"0{national}".encode(), None, Kind.PHONE, text)
+    yield from _in_bytes(f"{code}{national}".encode())
+
+
+def _of_token(text: str) -> Iterator[Needle]:
+    for spelling in spellings(Kind.TOKEN, text):
+        for data in _letter_cases(spelling):
+            yield Needle(data, None, Kind.TOKEN, text)
+        for written, encoding in (
+            (quote(spelling, safe=""), Encoding.URL),
+            (_in_json(spelling), Encoding.JSON),
+            (html.escape(spelling), Encoding.HTML),
+        ):
+            if written != spelling:
+                yield Needle(written.encode(), encoding)
+    for written in {text.strip(), folded(text.strip())}:
+        yield from _in_bytes(written.encode())
+
+
+def _letter_cases(text: str) -> set[bytes]:
+    """Letters outside ASCII are not folded in squeezed data, nor composed."""
+    forms = (text,) if text.isascii() else (text, text.upper(), text.title())
+    return {unicodedata.normalize(form, one).encode() for one in forms for form in ("NFC", "NFD")}
+
+
+def _in_bytes(raw: bytes) -> Iterator[Needle]:
+    yield Needle(raw.hex().encode(), Encoding.HEX)
+    for before in range(3):
+        # What base64 makes of it behind so many bytes; characters that depend on what stands around it are left out.
+        whole = base64.b64encode(bytes(before) + raw)[(0, 2, 3)[before] : 8 * (before + len(raw)) // 6]
+        for written in {whole, whole.translate(bytes.maketrans(b"+/", b"-_"))}:
+            yield Needle(written, Encoding.BASE64)
+
+
+def _in_json(text: str) -> str:
+    """As writers do that let only letters, digits and the plainest of signs stand."""
+    return "".join(
+        one if one.isascii() and (one.isalnum() or one in "._-") else "".join(rf"\u{unit:04x}" for unit in _units(one))
+        for one in text
+    )
+
+
+def _units(character: str) -> Iterator[int]:
+    raw = character.encode("utf-16-be")
+    for at in range(0, len(raw), 2):
+        yield int.from_bytes(raw[at : at + 2], "big")
+
+
+def _other_names(domain: str) -> set[str]:
+    """Of a domain with letters outside ASCII the form that mail servers use, and the other way round."""
+    try:
+        if not domain.isascii():
+            return {domain.encode("idna").decode()}
+        if "xn--" in domain:
+            return {domain.encode().decode("idna")}
+    except UnicodeError:
+        return set()
+    return set()

@@ -1,0 +1,347 @@
+"""Blind search of a Postgres database: text-like columns of every table, by binary COPY in slices of pages.
+
+Nothing that is searched for goes to the server: its statements name tables and columns. Each slice is a short
+transaction, so that no snapshot and no lock is held for long; what was written meanwhile is read once more at the end,
+since an updated row may move into a slice that was read before.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from expunge_connectors.blind_search.effort import Effort
+from expunge_connectors.blind_search.matcher import Matcher
+from expunge_connectors.blind_search.report import Findings, Gap, Hit, Place, StoreReport
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Describe = Callable[[str, str | None], Place]
+"""(`schema.table`, column; None: of the table's own name) -> the place."""
+
+PAGES = 2048
+"""Of a slice."""
+BLOCK = 1 << 20
+"""Bytes that are searched at one time."""
+_WAITING = 4
+_HEADER = 19  # https://www.postgresql.org/docs/current/sql-copy.html, binary format: signature, flags, extension
+_END = b"\xff\xff"
+_TID_RANGES = 140_000  # the first server that reads a range of pages without reading the others
+
+_AS_THEY_ARE = "text", "character varying", "character", '"char"', "name", "json", "jsonb", "xml", "bytea", "citext"
+# What holds no text. Enumerations hold the words of their type; numbers are ids, and ids are not searched for.
+_TEXTLESS = (
+    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "boolean", "oid", "xid", "cid"),
+    *("xid8", "tid", "date", "interval", "time without time zone", "time with time zone"),
+    *("timestamp without time zone", "timestamp with time zone", "inet", "cidr", "macaddr", "macaddr8", "bit"),
+    *("bit varying", "point", "line", "lseg", "box", "path", "polygon", "circle", "pg_lsn", "pg_snapshot"),
+    *("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange", "int4multirange", "int8multirange"),
+    *("nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
+)
+# Every table that holds rows of its own: partitions and children by themselves, tables of extensions too. A type is
+# told without its schema; a domain as what it is over, an array by its elements with `[]`.
+_COLUMNS = """
+WITH RECURSIVE below (oid, type, many) AS (
+    SELECT y.oid, y.oid, false FROM pg_catalog.pg_type y
+    UNION
+    SELECT below.oid, CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.typelem END, below.many OR y.typtype <> 'd'
+      FROM below
+      JOIN pg_catalog.pg_type y ON y.oid = below.type
+     WHERE y.typtype = 'd' OR y.typcategory = 'A' AND y.typelem <> 0
+), base (oid, type, many, kind) AS (
+    SELECT below.oid, CASE WHEN n.nspname = 'pg_catalog' THEN pg_catalog.format_type(y.oid, NULL) ELSE y.typname END,
+           below.many, y.typtype
+      FROM below
+      JOIN pg_catalog.pg_type y ON y.oid = below.type
+      JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
+     WHERE NOT (y.typtype = 'd' OR y.typcategory = 'A' AND y.typelem <> 0)
+)
+SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
+       pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+       pg_catalog.row_security_active(c.oid),
+       a.attname::text, base.type, base.many,
+       pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN base ON base.oid = a.atttypid
+ WHERE c.relkind IN ('r', 'm', 'f') AND c.relpersistence <> 't'
+   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+   AND base.kind <> 'e' AND NOT (base.type = ANY (%s))
+ ORDER BY 2, 3, a.attnum
+"""
+_NAMES = """
+SELECT n.nspname || '.' || c.relname, a.attname::text
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE c.relkind IN ('r', 'm', 'f', 'p', 'v') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+"""
+# Of the table itself, not of what is stored beside it: these are the pages that a ctid counts.
+_BEFORE = """
+SELECT pg_catalog.pg_relation_size(%s::oid) / pg_catalog.current_setting('block_size')::bigint,
+       pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text
+"""
+_AT_START = """
+SELECT CASE WHEN pg_catalog.pg_is_in_recovery()
+            THEN coalesce(pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.clock_timestamp())
+            ELSE pg_catalog.clock_timestamp() END,
+       pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_setting('server_version_num')::integer,
+       (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    oid: int
+    schema: str
+    name: str
+    whole: bool
+    """The role may read the system's columns, too."""
+    columns: tuple[tuple[str, bool], ...]
+    """(name, to be written out as text by the server)"""
+
+    @property
+    def text(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(slots=True)
+class _Search:
+    connection: Connection
+    store: str
+    matcher: Matcher
+    describe: Describe
+    effort: Effort
+    beat: Callable[[], None]
+    findings: Findings = field(default_factory=Findings)
+    gaps: list[Gap] = field(default_factory=list)
+    records: int = 0
+    size: int = 0
+
+
+def search(  # noqa: PLR0913 - what a search is of, for, and how
+    connection: Connection,
+    store: str,
+    matcher: Matcher,
+    describe: Describe,
+    *,
+    effort: Effort,
+    beat: Callable[[], None],
+) -> StoreReport:
+    """Search every text-like column that the role may read. Transactions are read-only.
+
+    Args:
+        connection: In autocommit mode; best of a role that may only read, on a replica.
+        store: Name of the store.
+        matcher: Knows what is searched for.
+        describe: Says what a table or column is; the text it gives is printed.
+        effort: How long, and how gently.
+        beat: Called between pieces.
+
+    Raises:
+        psycopg.Error: The server is gone. What it refuses for one table is a gap.
+    """
+    state = _Search(connection, store, matcher, describe, effort, beat)
+    with _reading(connection):
+        at, standby, version, large_objects = _row(connection, _AT_START)
+        tables = list(_tables(state))
+        _search_names(state)
+    if large_objects:
+        state.gaps.append(Gap("large objects", f"{large_objects} of them are not searched"))
+    with ThreadPoolExecutor(1, thread_name_prefix="expunge-blind") as pool:
+        for table in tables:
+            if effort.spent:
+                state.gaps.append(Gap(_named(state, table), "not in time"))
+                continue
+            _search_table(state, table, pool, ranges=version >= _TID_RANGES)
+    return StoreReport(
+        store,
+        "replica" if standby else "primary",
+        _aware(at),
+        state.findings.all(),
+        sum(len(table.columns) for table in tables),
+        state.records,
+        state.size,
+        tuple(sorted(state.gaps)),
+    )
+
+
+def _tables(state: _Search) -> Iterator[_Table]:
+    found: dict[tuple[Any, ...], list[tuple[str, bool, bool]]] = {}
+    rows = state.connection.execute(_COLUMNS, (list(_TEXTLESS),)).fetchall()
+    for *of_table, column, base, many, readable in rows:
+        found.setdefault(tuple(of_table), []).append((column, many or base not in _AS_THEY_ARE, readable))
+    for (oid, schema, name, kind, usable, whole, hidden), columns in found.items():
+        searched = tuple((column, cast) for column, cast, readable in columns if readable)
+        table = _Table(oid, schema, name, whole, searched)
+        if kind == "f":
+            state.gaps.append(Gap(_named(state, table), "a foreign table: another server's"))
+        elif hidden:
+            state.gaps.append(Gap(_named(state, table), "row-level security hides rows from the role"))
+        elif not usable or not table.columns:
+            state.gaps.append(Gap(_named(state, table), "the role may not read it"))
+        else:
+            state.gaps += [
+                Gap(state.describe(table.text, column).name, "the role may not read it")
+                for column, _, readable in columns
+                if not readable
+            ]
+            yield table
+
+
+def _search_names(state: _Search) -> None:
+    """Tables and columns may be called after somebody."""
+    seen: set[str] = set()
+    for table, column in state.connection.execute(_NAMES).fetchall():
+        if table not in seen:
+            seen.add(table)
+            state.findings.add(state.describe(table, None), state.matcher.found(table.encode(), name=True))
+        if column is not None:
+            state.findings.add(state.describe(table, column), state.matcher.found(column.encode(), name=True))
+
+
+def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ranges: bool) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{}::text").format(sql.Identifier(name)) if cast else sql.Identifier(name)
+        for name, cast in table.columns
+    )
+    source = sql.SQL("SELECT {} FROM ONLY {} AS t").format(columns, sql.Identifier(table.schema, table.name))
+    try:
+        with _reading(state.connection):
+            pages, before = _row(state.connection, _BEFORE, table.oid)
+        slices = list(_slices(pages or 0)) if ranges and table.whole else [None]
+        for number, condition in enumerate(slices):
+            if state.effort.spent:
+                share = 100 * number // len(slices)
+                state.gaps.append(Gap(_named(state, table), f"not in time: {share} % was searched"))
+                return
+            with state.effort.piece():
+                _search_slice(state, table, source if condition is None else source + condition, pool)
+            state.beat()
+        if len(slices) > 1:
+            # xid8 counts on, a row's xmin is its lower half: ages are compared as the server tells them.
+            late = sql.SQL(" WHERE pg_catalog.age(t.xmin) <= pg_catalog.age({}::text::xid)").format(
+                sql.Literal(str(int(before) % 2**32))
+            )
+            _search_slice(state, table, source + late, pool)
+    except psycopg.Error as error:
+        if error.sqlstate is None or state.connection.closed:
+            raise
+        state.gaps.append(Gap(_named(state, table), f"the server refused (SQLSTATE {error.sqlstate})"))
+
+
+def _slices(pages: int) -> Iterator[sql.Composed | None]:
+    """Conditions that together hold for every row; the last one has no end, since tables grow."""
+    starts = range(0, max(pages, 1), PAGES)
+    if len(starts) == 1:
+        yield None
+        return
+    for start in starts:
+        condition = sql.SQL(" WHERE t.ctid >= {}::tid").format(sql.Literal(f"({start},0)"))
+        if start != starts[-1]:
+            condition += sql.SQL(" AND t.ctid < {}::tid").format(sql.Literal(f"({start + PAGES},0)"))
+        yield condition
+
+
+@dataclass(slots=True)
+class _Block:
+    """Rows one behind the other: as objects of their own, millions of them would keep the collector busy."""
+
+    data: bytearray = field(default_factory=bytearray, repr=False)
+    ends: list[int] = field(default_factory=list)
+
+    def row(self, at: int) -> bytes:
+        return bytes(self.data[self.ends[at - 1] if at else 0 : self.ends[at]])
+
+
+def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: ThreadPoolExecutor) -> None:
+    """Read in this thread, match in the other, which holds the interpreter's lock for a small part of its time."""
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(source)
+    waiting: deque[tuple[_Block, Future[list[int]]]] = deque()
+
+    def take(most: int) -> None:
+        while len(waiting) > most:
+            block, suspects = waiting.popleft()
+            for at in suspects.result():
+                _search_row(state, table, block.row(at))
+
+    try:
+        with _reading(state.connection), state.connection.cursor().copy(statement) as copy:
+            for block in _blocks(copy):
+                state.records += len(block.ends)
+                state.size += len(block.data)
+                waiting.append((block, pool.submit(state.matcher.suspects_in, block.data, block.ends)))
+                take(_WAITING)
+    finally:
+        take(0)
+
+
+def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
+    """Rows, so many that a block is large enough to be searched at once. The end is a message of its own."""
+    read = copy.read
+    data = read()[_HEADER:]  # with the first row
+    block = _Block()
+    while data and data != _END:
+        block.data += data
+        block.ends.append(len(block.data))
+        if len(block.data) >= BLOCK:
+            yield block
+            block = _Block()
+        data = read()
+    if block.ends:
+        yield block
+    while data:
+        data = read()
+
+
+def _search_row(state: _Search, table: _Table, row: bytes) -> None:
+    for (column, _), field_ in zip(table.columns, _fields(row), strict=True):
+        hits: frozenset[Hit] = frozenset() if field_ is None else state.matcher.found(field_)
+        if hits:
+            state.findings.add(state.describe(table.text, column), hits)
+
+
+def _fields(row: bytes) -> Iterator[bytes | None]:
+    (number,) = struct.unpack_from("!h", row)
+    at = 2
+    for _ in range(number):
+        (length,) = struct.unpack_from("!i", row, at)
+        at += 4
+        if length < 0:
+            yield None
+        else:
+            yield row[at : at + length]
+            at += length
+
+
+def _named(state: _Search, table: _Table) -> str:
+    return state.describe(table.text, None).name
+
+
+@contextmanager
+def _reading(connection: Connection) -> Iterator[None]:
+    with connection.transaction(force_rollback=True):
+        connection.execute("SET TRANSACTION READ ONLY")
+        yield
+
+
+def _row(connection: Connection, statement: LiteralString, *parameters: int) -> tuple[Any, ...]:
+    row = connection.execute(statement, parameters).fetchone()
+    if row is None:
+        raise psycopg.DataError("no answer")
+    return row
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone()

@@ -1,0 +1,137 @@
+"""Reports of a blind search: places, what they are in the data map, and what was not searched. No value is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Kinds of values that are searched for."""
+
+    EMAIL = "e-mail address"
+    PHONE = "phone number"
+    TOKEN = "token or user name"  # noqa: S105 - the word, no secret
+
+
+class Standing(StrEnum):
+    """What a place is in the data map."""
+
+    MAPPED = "mapped"
+    RETAINED = "retained"
+    LOG = "log"
+    UNMAPPED = "unmapped"
+
+    @property
+    def allowed(self) -> bool:
+        """The map says that something of an erased person may stand here."""
+        return self in {Standing.RETAINED, Standing.LOG}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands.
+
+    Attributes:
+        name: `schema.table.column`; the shape of a key's or an object's name, values masked.
+        collection: That of the data map, where one covers it.
+    """
+
+    store: str
+    name: str
+    standing: Standing
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One value in one record.
+
+    Attributes:
+        number: The subject whose value it is.
+        encoding: How it is written: `plain`, or `base64`, `URL` and so on, from the outside inwards.
+    """
+
+    number: int
+    kind: Kind
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFinding:
+    """What stands in one place.
+
+    Attributes:
+        records: Rows, keys or objects that hold a value of anybody.
+        people: Numbers of the subjects.
+    """
+
+    place: Place
+    records: int
+    people: frozenset[int]
+    kinds: frozenset[Kind]
+    encodings: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gap:
+    """What was not searched, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """A blind search of one store.
+
+    Attributes:
+        source: Where was read: `primary`, `replica`, or the store itself.
+        at: The store's clock when it began.
+        records: Rows, keys and objects that were read.
+        size: Bytes of them that were searched.
+        gaps: What was not searched.
+    """
+
+    store: str
+    source: str
+    at: datetime
+    findings: tuple[PlaceFinding, ...]
+    places: int
+    records: int
+    size: int
+    gaps: tuple[Gap, ...]
+
+    @property
+    def leftovers(self) -> tuple[PlaceFinding, ...]:
+        """What stands where the map allows nothing of an erased person."""
+        return tuple(one for one in self.findings if not one.place.standing.allowed)
+
+
+class Findings:
+    """Findings while a search goes on: added up by place."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[Place, tuple[int, set[int], set[Kind], set[str]]] = {}
+
+    def add(self, place: Place, hits: Iterable[Hit]) -> None:
+        """Note one record."""
+        hits = list(hits)
+        if not hits:
+            return
+        records, people, kinds, encodings = self._by_place.get(place, (0, set(), set(), set()))
+        people.update(hit.number for hit in hits)
+        kinds.update(hit.kind for hit in hits)
+        encodings.update(hit.encoding for hit in hits)
+        self._by_place[place] = records + 1, people, kinds, encodings
+
+    def all(self) -> tuple[PlaceFinding, ...]:
+        """In the order of the places."""
+        return tuple(
+            PlaceFinding(place, records, frozenset(people), frozenset(kinds), frozenset(encodings))
+            for place, (records, people, kinds, encodings) in sorted(
+                self._by_place.items(), key=lambda one: one[0].name
+            )
+        )
