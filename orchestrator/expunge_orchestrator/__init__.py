@@ -17,6 +17,7 @@ workspace            settings, map, stores, ledger and keys, opened for one comm
 data_map_check       the inspection of all stores, whose errors block
 data_type_closure    data types that can be erased while others stay
 locate               what is held of a person, and where
+blind_search         what is left of people, whatever the map says
 backup_copies        backup copies, from the first sight until they are gone
 map_draft            the connectors' drafts as one data map
 installation_setup   make keys, log and trust file

@@ -51,6 +51,18 @@ class BatchBlockedError(ExpungeError):
     exit_code: ClassVar[int] = 11
 
 
+class LeftoversFoundError(ExpungeError):
+    """Something of the people stands where the data map allows nothing of them."""
+
+    exit_code: ClassVar[int] = 12
+
+
+class PartlySearchedError(ExpungeError):
+    """Nothing was found, but not everything could be searched."""
+
+    exit_code: ClassVar[int] = 13
+
+
 class LedgerError(ExpungeError):
     """The ledger cannot be used."""
 

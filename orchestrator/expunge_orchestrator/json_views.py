@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Scope
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth.api_keys import ApiKey
+from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger.batch_status import (
@@ -177,6 +178,50 @@ def location_view(found: Location) -> dict[str, object]:
             ],
             "places_without_control": list(found.unproven_places),
             "stores_without_backup_place": list(found.without_backups),
+        },
+    }
+
+
+def blind_search_view(found: BlindSearch) -> dict[str, object]:
+    """What a blind search found and where, and what it did not search. People by their place in the list, from 1."""
+    return {
+        "people": found.people,
+        "leftovers": sum(one.records for one in found.leftovers),
+        "whole": found.whole,
+        "findings": [
+            {
+                "store": one.place.store,
+                "place": one.place.name,
+                "standing": one.place.standing.value,
+                "collection": one.place.collection,
+                "records": one.records,
+                "people": sorted(one.people),
+                "kinds": sorted(one.kinds),
+                "written_as": sorted(one.encodings),
+            }
+            for report in found.reports
+            for one in report.findings
+        ],
+        "searched": [
+            {
+                "store": one.store,
+                "source": one.source,
+                "at": exact(one.at),
+                "places": one.places,
+                "records": one.records,
+                "bytes": one.size,
+            }
+            for one in found.reports
+        ],
+        "not_searched": {
+            "places": [
+                {"store": report.store, "place": gap.place, "reason": gap.reason}
+                for report in found.reports
+                for gap in report.gaps
+            ],
+            "stores": list(found.unsearchable),
+            "values": dict(found.unsearched),
+            "people": sorted(found.nameless),
         },
     }
 

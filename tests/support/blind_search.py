@@ -38,6 +38,7 @@ WRITTEN: Mapping[str, str] = {
     "JSON in base64": base64.urlsafe_b64encode(json.dumps({"sub": 7, "email": EMAIL}).encode()).decode().rstrip("="),
     "phone in JSON in base64": base64.b64encode(json.dumps({"tel": "0176 / 555 01 234"}).encode()).decode(),
     "phone in base64": base64.b64encode(PHONE.encode()).decode(),
+    "quoted-printable": "=?utf-8?q?nora.left=40mail.example?=",
     "hex": f"x{EMAIL.encode().hex()}",
     "phone with spaces": "call +49 (0)176 555-01234 after six",
     "phone as dialled at home": "0176/555 01234",

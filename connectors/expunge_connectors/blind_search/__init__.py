@@ -4,7 +4,7 @@ It reads what stands there and matches in this process, so that no value that is
 imports nothing of the connectors: they hand over a connection, and say what a place is in the map afterwards.
 
 patterns           what is searched for, and the byte strings that betray it (pure)
-decodings          JSON, URL, HTML, base64, hex, UTF-16, compressed (pure)
+decodings          JSON, URL, HTML, base64, hex, quoted-printable, UTF-16, compressed (pure)
 boundaries         by itself, or part of somebody else's value (pure)
 matcher            Aho-Corasick, then the record itself
 places             what a place is in the map, once something was found
@@ -12,4 +12,6 @@ effort             until when, and how gently
 report             places and gaps, without values
 searched_values    from subjects and the map's identities to what can be searched for
 postgres_columns   text-like columns by binary COPY
+redis_keys         names and values of keys
+s3_objects         names, metadata and tags of objects
 """

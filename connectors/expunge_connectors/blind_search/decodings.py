@@ -1,4 +1,4 @@
-"""Decodings: what a record holds when it is read as JSON, URL, HTML, base64, hex, UTF-16 or compressed data. Pure.
+"""Decodings: what a record holds when it is read as JSON, a URL, base64 and so on. Pure.
 
 Each takes a record and yields what stands in it in decoded form. What cannot be decoded yields nothing.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import quopri
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ class Encoding(StrEnum):
     HTML = "HTML"
     BASE64 = "base64"
     HEX = "hex"
+    QUOTED = "quoted-printable"
     UTF16 = "UTF-16"
     COMPRESSED = "compressed"
 
@@ -86,6 +88,10 @@ def _hex(record: bytes) -> Iterator[bytes]:
             yield binascii.unhexlify(run[: len(run) // 2 * 2])
 
 
+def _quoted(record: bytes) -> Iterator[bytes]:
+    yield quopri.decodestring(record)
+
+
 def _utf16(record: bytes) -> Iterator[bytes]:
     for pattern in _WIDE:
         for found in pattern.finditer(record):
@@ -107,6 +113,7 @@ _DECODERS: Mapping[Encoding, Callable[[bytes], Iterator[bytes]]] = MappingProxyT
         Encoding.HTML: _html,
         Encoding.BASE64: _base64,
         Encoding.HEX: _hex,
+        Encoding.QUOTED: _quoted,
         Encoding.UTF16: _utf16,
         Encoding.COMPRESSED: _compressed,
     }

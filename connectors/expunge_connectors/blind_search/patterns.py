@@ -171,6 +171,7 @@ def _of_domain(domain: str) -> Iterator[Needle]:
     for written in {domain, quote(domain, safe="")}:
         yield Needle(f"%40{written}".encode(), Encoding.URL)
         yield Needle(f"%2540{written}".encode(), Encoding.URL)
+    yield Needle(f"=40{domain}".encode(), Encoding.QUOTED)
     for written in {domain, _in_json(domain)}:
         yield Needle(rf"\u0040{written}".encode(), Encoding.JSON)
     for sign in ("&#64;", "&#x40;", "&commat;"):

@@ -116,8 +116,8 @@ class Findings:
     def __init__(self) -> None:
         self._by_place: dict[Place, tuple[int, set[int], set[Kind], set[str]]] = {}
 
-    def add(self, place: Place, hits: Iterable[Hit]) -> None:
-        """Note one record."""
+    def add(self, place: Place, hits: Iterable[Hit], *, again: bool = False) -> None:
+        """Note one record; `again`: one that was counted before."""
         hits = list(hits)
         if not hits:
             return
@@ -125,7 +125,7 @@ class Findings:
         people.update(hit.number for hit in hits)
         kinds.update(hit.kind for hit in hits)
         encodings.update(hit.encoding for hit in hits)
-        self._by_place[place] = records + 1, people, kinds, encodings
+        self._by_place[place] = records + (not again), people, kinds, encodings
 
     def all(self) -> tuple[PlaceFinding, ...]:
         """In the order of the places."""

@@ -9,7 +9,7 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.blind_search import postgres_columns
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
-from expunge_connectors.blind_search.places import shown, standing
+from expunge_connectors.blind_search.places import shown, standing_of
 from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError, TransientError
@@ -108,11 +108,11 @@ def _places(
     above: dict[str, list[str]] = {}
     for table, root in connection.execute(_ROOTS).fetchall():
         above.setdefault(table, []).append(root)
-    collections = {one.table: (name, one) for name, one in spec.collections.items()}
 
     def describe(table: str, column: str | None) -> Place:
-        own = next((collections[one] for one in (table, *above.get(table, ())) if one in collections), (None, None))
+        tables = {table, *above.get(table, ())}
+        covering = {name: one for name, one in spec.collections.items() if one.table in tables}
         name = table if column is None else f"{table}.{column}"
-        return Place(store, shown(name, matcher), standing(own[1], data_map), own[0])
+        return Place(store, shown(name, matcher), *standing_of(covering, data_map))
 
     return describe

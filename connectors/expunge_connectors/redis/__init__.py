@@ -13,6 +13,7 @@ verification           which records are left, by other commands
 scan                   one SCAN pass for a whole chunk
 streams                stream entries of a person
 deletion               UNLINK, SREM, HDEL, LREM, XDEL
+blind_search           `search_blind`: SCAN on one connection, and what keys are in the map
 inspection             `check`
 acl                    the ACL that is needed, and that is granted
 part_sampling          sampled members and fields

@@ -17,6 +17,9 @@ from redis.retry import Retry
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
+from expunge_connectors.blind_search.effort import Effort
+from expunge_connectors.blind_search.matcher import Matcher
+from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
     Counts,
     DiscoveredKey,
@@ -30,7 +33,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.redis import draft, unmapped_identifiers
+from expunge_connectors.redis import blind_search, draft, unmapped_identifiers
 from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.deletion import remove, removed
 from expunge_connectors.redis.errors import translated
@@ -93,6 +96,19 @@ class RedisStore:
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Hold the names of a sample of keys against the map's templates."""
         return list(unmapped_identifiers.findings(self._conversation(), self._map, self._spec, rows))
+
+    def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
+        """Search the names of all keys, and what stands in them."""
+        return blind_search.search(
+            self._conversation(beat),
+            self._pinned,
+            self.now(),
+            self._spec,
+            self._map,
+            matcher=matcher,
+            effort=effort,
+            beat=beat,
+        )
 
     def identity(self) -> StoreIdentity:
         """The sentinel that `adopt` planted, and the number of the database.

@@ -13,6 +13,7 @@ upload_aliases         unfinished uploads that a service lists under another nam
 object_lock            storage locks: retention dates and legal holds
 deletion               DeleteObjects, delete markers, uploads; the ETag check without versioning
 verification           what is left, by other requests
+blind_search           `search_blind`: which buckets, and what objects are in the map
 inspection             `check`
 unmapped_identifiers   names that no template explains (`check --sample`)
 draft                  `map draft`

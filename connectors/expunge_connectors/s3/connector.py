@@ -9,6 +9,9 @@ from typing import ClassVar
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
+from expunge_connectors.blind_search.effort import Effort
+from expunge_connectors.blind_search.matcher import Matcher
+from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
     Counts,
     DiscoveredKey,
@@ -22,7 +25,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.s3 import draft, unmapped_identifiers
+from expunge_connectors.s3 import blind_search, draft, unmapped_identifiers
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.inspection import findings
@@ -81,6 +84,10 @@ class S3Store:
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Hold the names of a sample of objects against the map's templates."""
         return list(unmapped_identifiers.findings(self._service, self._map, self._spec, rows))
+
+    def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
+        """Search the names, metadata and tags of all objects in the buckets that the map names."""
+        return blind_search.search(self._service, self.now(), self._spec, self._map, matcher, effort=effort, beat=beat)
 
     def identity(self) -> StoreIdentity:
         """The account, and the buckets with their creation dates; independent of the endpoint."""

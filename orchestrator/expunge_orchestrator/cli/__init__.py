@@ -1,6 +1,7 @@
 """Command line interface (typer). A module for each verb, by its name; only the one that was typed is imported.
 
 check, locate, plan, approve, erase, status           from the data map to a batch that is done
+search                                                what is left, without the data map
 pause, resume, retry, cancel, end                     what operators do to a batch
 holds, run_due, copies, receipts                      legal holds, what has come due, backup copies, receipts
 keys, api_keys, adopt, map, serve, demo, serve_demo   installation, API keys, stores, the API, the demonstration

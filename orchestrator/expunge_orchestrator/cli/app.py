@@ -19,6 +19,7 @@ from expunge_reports.errors import ReportError
 VERBS = (
     "check",
     "locate",
+    "search",
     "plan",
     "approve",
     "erase",

@@ -22,6 +22,8 @@ MEANINGS = {
     9: "ledger",
     10: "keys",
     11: "the batch waits for somebody",
+    12: "leftovers were found",
+    13: "not everything was searched",
     INTERNAL_ERROR: "a defect",
     INTERRUPTED: "interrupted",
 }

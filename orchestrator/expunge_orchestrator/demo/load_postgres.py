@@ -1,4 +1,4 @@
-"""Loads Calltrack's database: schema, rows, and the one role that Expunge gets."""
+"""Loads Calltrack's database: schema, rows, and the roles that Expunge gets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from expunge_config.examples.calltrack.rows import TABLES, Row
 from expunge_orchestrator.demo.errors import DemoError, NotEmptyError
 
 ROLE = "expunge_app"
+SEARCH_ROLE = "expunge_search"
 _DELETED = (
     "user_profiles",
     "api_tokens",
@@ -72,33 +73,44 @@ def grant_role(url: str) -> str:
     It may read what the map names, delete what the map deletes, write the four columns that a tombstone covers, and
     has no right at all on the access log. A role of that name from an earlier run is taken over.
     """
-    password = secrets.token_urlsafe(24)
     role = sql.Identifier(ROLE)
+    return _made(
+        url,
+        ROLE,
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role),
+        sql.SQL("GRANT SELECT, DELETE ON {} TO {}").format(_tables(_DELETED), role),
+        sql.SQL("GRANT SELECT, UPDATE ({}) ON public.users TO {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, _TOMBSTONED)), role
+        ),
+        # SELECT FOR UPDATE wants UPDATE on some column; this one can never be given another value.
+        sql.SQL("GRANT UPDATE (id) ON public.addresses TO {}").format(role),
+    )
+
+
+def grant_search_role(url: str) -> str:
+    """Make the role of the blind search in the same way: it may read everything, and nothing else."""
+    return _made(url, SEARCH_ROLE, sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(SEARCH_ROLE)))
+
+
+def _made(url: str, name: str, *grants: sql.Composed) -> str:
+    password = secrets.token_urlsafe(24)
+    role = sql.Identifier(name)
     try:
         with psycopg.connect(url) as connection:
             # Only the verifier travels: a statement log would keep the password.
-            verifier = connection.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256").decode()
-            known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is not None
+            verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+            known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is not None
             make = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}" if known else "CREATE ROLE {} LOGIN PASSWORD {}")
             connection.execute(make.format(role, sql.Literal(verifier)))
             database = sql.Identifier(connection.info.dbname)
-            grants = [
-                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role),
-                sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role),
-                sql.SQL("GRANT SELECT, DELETE ON {} TO {}").format(_tables(_DELETED), role),
-                sql.SQL("GRANT SELECT, UPDATE ({}) ON public.users TO {}").format(
-                    sql.SQL(", ").join(map(sql.Identifier, _TOMBSTONED)), role
-                ),
-                # SELECT FOR UPDATE wants UPDATE on some column; this one can never be given another value.
-                sql.SQL("GRANT UPDATE (id) ON public.addresses TO {}").format(role),
-            ]
+            connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
             for grant in grants:
                 connection.execute(grant)
     except psycopg.Error as error:
-        raise DemoError(f"Postgres refused to make the role {ROLE} (SQLSTATE {error.sqlstate}).") from None
+        raise DemoError(f"Postgres refused to make the role {name} (SQLSTATE {error.sqlstate}).") from None
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{ROLE}:{quote(password, safe='')}@{place}").geturl()
+    return parts._replace(netloc=f"{name}:{quote(password, safe='')}@{place}").geturl()
 
 
 def _refuse_tables(connection: psycopg.Connection) -> None:

@@ -17,6 +17,7 @@ class Loaded:
 
     Attributes:
         postgres_url: URL of the role that Expunge works as: with the rights it needs and no others.
+        search_url: URL of the role that the blind search works as: it reads everything, and nothing else.
         rows: Database rows.
         entries: Redis keys and memberships.
         versions: Object versions, backup copies not counted.
@@ -24,6 +25,7 @@ class Loaded:
     """
 
     postgres_url: str = field(repr=False)
+    search_url: str = field(repr=False)
     rows: int
     entries: int
     versions: int
@@ -49,7 +51,9 @@ def load(company: Company, places: Endpoints, pg_dump: Path) -> Loaded:
         entries = load_redis.load_entries(company, places.redis_url)
         versions = load_s3.load_objects(company, places)
         loaded_rows, copies = rows.result()
-    return Loaded(load_postgres.grant_role(places.postgres_url), loaded_rows, entries, versions, copies)
+    url = places.postgres_url
+    erasing, searching = load_postgres.grant_role(url), load_postgres.grant_search_role(url)
+    return Loaded(erasing, searching, loaded_rows, entries, versions, copies)
 
 
 def _load_database(company: Company, places: Endpoints, pg_dump: Path) -> tuple[int, tuple[str, ...]]:

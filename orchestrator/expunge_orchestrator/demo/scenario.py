@@ -104,6 +104,7 @@ def settings_for(places: Endpoints, loaded: Loaded, home: Path) -> dict[str, str
         "EXPUNGE_DATA_MAP": str(files("expunge_config.examples.calltrack") / "datamap.yaml"),
         "EXPUNGE_SETTLING": "PT1S",
         "EXPUNGE_STORES__MAIN__URL": loaded.postgres_url,
+        "EXPUNGE_STORES__MAIN__SEARCH_URL": loaded.search_url,
         "EXPUNGE_STORES__CACHE__URL": places.redis_url,
         **{
             f"EXPUNGE_STORES__{store}__{name}": value for store in ("RECORDINGS", "DUMPS") for name, value in s3.items()

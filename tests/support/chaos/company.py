@@ -133,7 +133,7 @@ class World:
 
     def environment(self, home: Path) -> dict[str, str]:
         """The settings of an installation in `home`."""
-        loaded = loader.Loaded(self.role_url, 0, 0, 0, ())
+        loaded = loader.Loaded(self.role_url, self.role_url, 0, 0, 0, ())
         return {
             **scenario.settings_for(self.endpoints, loaded, home),
             "EXPUNGE_DATA_MAP": str(self.data_map),
