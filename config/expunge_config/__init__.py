@@ -5,6 +5,9 @@ settings        where things are and how to reach them: environment, settings fi
 settings_file   the settings file and the secrets directory, checked before they are read
 api_settings    settings of the HTTP API
 normalisers     the one spelling under which an identifier is compared, versioned
+spellings       values that a library reads, and how a database proposes texts that may be one
+phone_numbers   phone numbers as people write them
+mailboxes       mailboxes as people write them
 periods         ISO 8601 periods
 calendars       public holidays and time zones
 errors          ExpungeError and kin: message, remedy, exit code

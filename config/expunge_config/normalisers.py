@@ -1,7 +1,8 @@
 """Normalisers: the canonical form in which an identifier is compared, versioned so that old receipts stay valid.
 
 A normaliser has two halves that must agree: `normalise` for values that arrive in a request, `sql` for values that
-stand in a database column. A change of either half is a new version (`email/2`), never an edit.
+stand in a database column. Where SQL cannot say it, `spellings` reads what stands there (ADR 22). A change of either
+half is a new version (`email/2`), never an edit.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
+
+from expunge_config import mailboxes, phone_numbers
+from expunge_config.spellings import Reading, Spellings
 
 MAX_LENGTH = 512
 _SPACE = "".join(
@@ -56,12 +60,23 @@ class Normaliser:
         normalise: Value of a request -> the form compared; raises `NotNormalisable` with a reason free of values.
         sql: SQL expression with the placeholder `{column}` giving the same form for a stored value (text).
         counts: Its identifiers are whole numbers (ADR 16).
+        spellings: Which texts are the same value is decided by reading them, not in SQL.
     """
 
     name: str
     normalise: Callable[[str], str]
     sql: str
     counts: bool = False
+    spellings: Spellings | None = None
+
+    def read(self, text: str, region: str | None = None) -> Reading:
+        """What stands in a stored text, in a column of this region."""
+        if self.spellings is not None:
+            return self.spellings.read(text, region)
+        try:
+            return Reading(frozenset({self.normalise(text)}))
+        except NotNormalisable:
+            return Reading(whole=not text.strip(_SPACE))
 
     @property
     def plain(self) -> bool:
@@ -155,6 +170,18 @@ def _exact(value: str) -> str:
     return value
 
 
+def _only(spellings: Spellings, kind: str) -> Callable[[str], str]:
+    """What a request says: one value, in any of its spellings."""
+
+    def normalise(value: str) -> str:
+        reading = spellings.read(_trimmed(value))
+        if not reading.whole or len(reading.values) != 1:
+            raise NotNormalisable(f"it is not one {kind}")
+        return _bounded(next(iter(reading.values)))
+
+    return normalise
+
+
 def _sql_folded(expression: str) -> str:
     return f'normalize(lower(normalize({expression}, NFC) COLLATE "C"), NFC)'
 
@@ -163,9 +190,12 @@ def builtin() -> Mapping[str, Normaliser]:
     """The normalisers that a data map may name."""
     trimmed = f"btrim({{column}}::text, E'{_SQL_SPACE}')"
     one_space = f"regexp_replace({{column}}::text COLLATE \"C\", E'[{_SQL_SPACE},]+', ' ', 'g')"
+    mailbox, phone = mailboxes.spellings(), phone_numbers.spellings()
     known = (
         Normaliser("email/1", _email, _sql_folded(trimmed)),
         Normaliser("email/2", _email_2, _sql_folded(trimmed)),
+        Normaliser("email/3", _only(mailbox, "e-mail address"), "{column}::text", spellings=mailbox),
+        Normaliser("phone/1", _only(phone, "phone number with its country's code"), "{column}::text", spellings=phone),
         Normaliser("e164/1", _e164, f"translate({{column}}::text COLLATE \"C\", E'{_SQL_SPACE}{_WITHIN_NUMBERS}', '')"),
         Normaliser("integer/1", _integer, "{column}::text", counts=True),
         Normaliser("integer/2", _integer_2, trimmed, counts=True),

@@ -50,6 +50,8 @@ class Identity(Model):
     def _only_reusable_is_shared(self) -> Identity:
         if self.shareable and self.kind is not IdentityKind.REUSABLE:
             raise ValueError("only a reusable identity can be shareable")
+        if self.rule.spellings is not None and self.kind is not IdentityKind.REUSABLE:
+            raise ValueError(f"{self.normaliser} is for reusable identities: one value has many spellings")
         return self
 
     @property

@@ -25,6 +25,7 @@ ALPHABETS: Mapping[str, AbstractSet[str]] = {
     "integer/2": frozenset(digits + "-"),
     "uuid/1": frozenset(digits + "abcdef-"),
     "e164/1": frozenset(digits + "+"),
+    "phone/1": frozenset(digits + "+;ext="),
 }
 
 

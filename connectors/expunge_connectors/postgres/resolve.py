@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_config.normalisers import NotNormalisable
+from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import DiscoveredKey, Scope, Subject, SubjectKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
@@ -39,6 +39,7 @@ from expunge_connectors.postgres.sql.subject_search import (
 )
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
+from expunge_connectors.postgres.table_spec import Source
 
 
 def resolve(
@@ -115,7 +116,7 @@ def _one_by_one(
                     own.update((one.number, one.key) for one in discovered)
                 elif search.found.get(mapped.name):
                     # A value in the person's own record is theirs, whoever else's order names it.
-                    told = shared_values.told_by_others(search, mapped)
+                    told = shared_values.told_by_others(search, mapped, discovered)
                     yield from (one for one in told if (one.number, one.via) not in own)
     with translated(store.name):
         probe(search.connection, store.name, unread)
@@ -193,7 +194,8 @@ def _origin(path: SearchPath) -> tuple[sql.Composable, sql.Composable]:
     """By and via: the namespace and the value of the last key on the way that is reported."""
     values = [column("k", name) for name in path.columns]
     if path.lead is None:
-        return sql.SQL("{}::text").format(sql.Literal(path.link.namespace)), _one_value(values)
+        key = values if path.link.spellings is None else [column("k", "c1")]
+        return sql.SQL("{}::text").format(sql.Literal(path.link.namespace)), _one_value(key)
     feed = next(one for one in path.lead.feeds if one.namespace == path.link.namespace)
     if feed.needed:
         return sql.SQL("{}::text").format(sql.Literal(feed.namespace)), _one_value(values)
@@ -232,13 +234,12 @@ def _yields(
 ) -> Iterator[DiscoveredKey]:
     """What one answer says: the subject's number, by and via, and texts (or arrays of them) of the kinds `made`."""
     number, by, via, *found = row
-    origin = known.of(by)[via]
-    assert origin is not None
+    [origin] = known.of(by)[via]
     for keys, texts in zip(made, found, strict=False):  # beyond there is padding
         for text in texts if isinstance(texts, list) else (texts,):
-            key = None if text is None else keys[text]
-            if key is not None and (number, key) not in shared:
-                yield DiscoveredKey(number, origin, name, key)
+            for key in () if text is None else keys[text]:
+                if (number, key) not in shared:
+                    yield DiscoveredKey(number, origin, name, key)
 
 
 def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
@@ -279,22 +280,19 @@ def _declared(mapped: BoundTable, identity: str) -> sql.Composable:
     return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(is_tombstone(mapped, "t"), value)
 
 
-class _Texts(dict[str, SubjectKey | None]):
-    """Text -> the key that it is in one namespace, made once: a person's rows say the same few again and again."""
+class _Texts(dict[str, tuple[SubjectKey, ...]]):
+    """Text -> the keys that it is in one namespace, made once: a person's rows say the same few again and again."""
 
-    def __init__(self, namespace: str, normalise: Callable[[str], str] | None = None) -> None:
+    def __init__(self, namespace: str, read: Callable[[str], Iterable[str]] | None = None) -> None:
         super().__init__()
         self._namespace = namespace
-        self._normalise = normalise
+        self._read = read
 
-    def __missing__(self, text: str) -> SubjectKey | None:
-        try:
-            key = SubjectKey(self._namespace, text if self._normalise is None else self._normalise(text))
-        except NotNormalisable:
-            # What stands there is no such identifier ("unknown", "n/a"): it leads nowhere.
-            key = None
-        self[text] = key
-        return key
+    def __missing__(self, text: str) -> tuple[SubjectKey, ...]:
+        # What stands there may be no such identifier ("unknown", "n/a"): it leads nowhere.
+        values = (text,) if self._read is None else self._read(text)
+        keys = self[text] = tuple(SubjectKey(self._namespace, value) for value in values)
+        return keys
 
 
 class _Keys:
@@ -302,17 +300,19 @@ class _Keys:
 
     def __init__(self) -> None:
         self._plain: dict[str, _Texts] = {}
-        self._declared: dict[str, _Texts] = {}
+        self._declared: dict[tuple[str, str | None], _Texts] = {}
 
     def of(self, namespace: str) -> _Texts:
         """Keys as they are."""
         return self._plain.setdefault(namespace, _Texts(namespace))
 
-    def declared(self, identity: str, normalise: Callable[[str], str]) -> _Texts:
+    def declared(self, identity: str, source: Source, rule: Normaliser) -> _Texts:
         """Keys of an identity, from what stands in a row."""
-        return self._declared.setdefault(identity, _Texts(identity, normalise))
+        region = source.region
+        texts = _Texts(identity, lambda text: rule.read(text, region).values)
+        return self._declared.setdefault((identity, region), texts)
 
     def made(self, mapped: BoundTable) -> list[_Texts]:
         """Of what is said of a collection's rows, in that order."""
-        declared = [self.declared(identity, rule.normalise) for identity, (_, rule) in mapped.yields.items()]
+        declared = [self.declared(identity, source, rule) for identity, (source, rule) in mapped.yields.items()]
         return [*declared, *(self.of(feed.namespace) for feed in _reported(mapped))]

@@ -83,6 +83,8 @@ class PostgresSpec(StoreSpec):
             if link.of is None:
                 if link.identity not in data_map.identities:
                     yield (*where, "identity"), "unknown identity: the map does not declare it"
+                elif link.region is not None and not _regional(data_map, link.identity):
+                    yield (*where, "region"), _NO_REGION
                 if table.sharing is not None:
                     yield where, "a shared row is reached through rows that point to it: give `of`"
                 continue
@@ -126,10 +128,20 @@ class PostgresSpec(StoreSpec):
                     )
 
 
+_NO_REGION = "is for phone numbers: an identity with the normaliser phone/1"
+
+
+def _regional(data_map: DataMap, identity: str) -> bool:
+    spellings = data_map.identities[identity].rule.spellings
+    return spellings is not None and spellings.regional
+
+
 def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
     for identity, source in table.yields.items():
         if identity not in data_map.identities:
             yield ("yields", identity), "unknown identity: the map does not declare it"
+        elif source.region is not None and not _regional(data_map, identity):
+            yield ("yields", identity, "region"), _NO_REGION
         elif source.never_shared is not None and data_map.identities[identity].kind is not IdentityKind.INTERNAL:
             yield ("yields", identity, "never_shared"), "is for identities of kind internal"
     if table.person is not None and (

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
+from expunge_config import phone_numbers
 from expunge_config.datamap import Assurance, CollectionSpec, Model, Text
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
 Path = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
+
+
+def _region(code: str) -> str:
+    if not phone_numbers.supported(code):
+        raise ValueError("no region whose phone numbers are known (ISO 3166-1, two capitals)")
+    return code
+
+
+Region = Annotated[str, AfterValidator(_region)]
 _TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
 
 
@@ -24,12 +34,14 @@ class Source(Model):
         path: Keys from the top of a JSON or JSONB column to texts and numbers; arrays on the way, and at the end, are
             walked.
         each: The column is an array: each of its elements counts.
+        region: Where phone numbers without a country code are dialled from there.
         never_shared: Of an internal identity: no value is ever given to two people, though the column is not unique.
     """
 
     column: Column
     path: Path | None = None
     each: bool = False
+    region: Region | None = None
     never_shared: Assurance | None = None
 
     @model_validator(mode="after")
@@ -47,11 +59,13 @@ class Source(Model):
     def text(self) -> str:
         """As `found_by` writes it, after the identity: `column: doc, path: [contact, mail]`."""
         path = "" if self.path is None else f", path: [{', '.join(self.path)}]"
-        return f"column: {self.column}{path}{', each: true' if self.each else ''}"
+        region = "" if self.region is None else f", region: {self.region}"
+        return f"column: {self.column}{path}{', each: true' if self.each else ''}{region}"
 
     def same_place(self, other: Source) -> bool:
-        """The two stand at one place of a row."""
-        return (self.column, self.path, self.each) == (other.column, other.path, other.each)
+        """The two stand at one place of a row, and are read alike."""
+        ours = (self.column, self.path, self.each, self.region)
+        return ours == (other.column, other.path, other.each, other.region)
 
 
 class Link(Model):
@@ -60,6 +74,7 @@ class Link(Model):
     Attributes:
         column / columns: One column, or several that are compared together (of links `of` only).
         identity: The value is a key in this namespace; with `path` or `each`, any of the values there.
+        region: Where phone numbers without a country code are dialled from there.
         of: `collection.column` of this store (with `columns`: the collection alone, and `of_columns`): the values stand
             in those columns of a row linked to the subject. Works towards children (calls.caller_id of callers.id),
             towards parents (addresses.id of user_addresses.address_id), and within one collection (comments.parent_id
@@ -71,6 +86,7 @@ class Link(Model):
     identity: str | None = None
     path: Path | None = None
     each: bool = False
+    region: Region | None = None
     of: str | None = None
     of_columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
 
@@ -86,8 +102,8 @@ class Link(Model):
             raise ValueError("`columns` and `of_columns` go together")
         if len(self.columns or ()) != len(self.of_columns or ()):
             raise ValueError("`columns` and `of_columns` differ in number")
-        if self.of is not None and (self.each or self.path is not None):
-            raise ValueError("`path` and `each` are for identities")
+        if self.of is not None and (self.each or self.path is not None or self.region is not None):
+            raise ValueError("`path`, `each` and `region` are for identities")
         if self.each and self.path is not None:
             raise ValueError("give `path` for JSON or `each` for an array, not both")
         return self
@@ -115,7 +131,7 @@ class Link(Model):
     @property
     def source(self) -> Source:
         """Where in the row the identity stands; of links without `of`."""
-        return Source(column=self.names[0], path=self.path, each=self.each)
+        return Source(column=self.names[0], path=self.path, each=self.each, region=self.region)
 
     @property
     def text(self) -> str:

@@ -195,11 +195,22 @@ def test_what_only_a_standby_shows_is_due():
     assert larger(one, other) == {1: {"users": RecordCounts(2, 1, 1), "calls": RecordCounts()}}
 
 
-def test_the_statement_on_a_standby_counts_what_the_primary_counts(company):
+def read_by_library(document):
+    document["identities"]["email"]["normaliser"] = "email/3"
+    document["identities"]["phone"]["normaliser"] = "phone/1"
+
+
+@pytest.mark.parametrize("change", [None, read_by_library])
+def test_the_statement_on_a_standby_counts_what_the_primary_counts(company, change):
     """Nothing was erased: both see everything, and the larger of equal numbers is the number."""
-    with opened(company[0]) as alone, opened(company[0], replicas=company[1], replica_wait_seconds=20) as both:
+    loaded, replicas = data_map(change), {"replicas": company[1], "replica_wait_seconds": 20}
+    if change is not None:
+        execute(company[0], "UPDATE users SET email = 'Somebody <' || email || '>'")
+    with opened(company[0], loaded) as alone, opened(company[0], loaded, **replicas) as both:
         people = resolved(alone, [subject(number, user_id=str(number)) for number in (1, 2, 3)], ACCOUNT)
+        people += [subject(4, email="ada@mail.example")]
         told = alone.verify(people, ACCOUNT, CUTOFF)
+        assert told[4]["users"].due == 1
         assert both.verify(people, ACCOUNT, CUTOFF) == told
         empty = {number: dict.fromkeys(tallies, RecordCounts()) for number, tallies in told.items()}
 

@@ -50,6 +50,9 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             if link.several or not set(link.names) <= set(table.columns):
                 continue
             where = f"{table.text} ({', '.join(link.names)})"
+            if (tokens := _tokens(inspection, link)) is not None:
+                statement = f"{_create(inspection, table.text)} USING gin ({tokens.as_string(connection)});"
+                unclear.setdefault(statement, (name, where, _asked_for_any(table, tokens)))
             expression = _expression(inspection, table, link)
             written = expression.as_string(connection)
             statement = f"{_create(inspection, table.text)} ({written});"
@@ -130,6 +133,22 @@ def _expression(inspection: InspectionContext, table: Table, link: Link) -> sql.
         before, _, after = spelling(identity.rule, live).partition("{column}")
         return sql.Composed([raw("("), raw(before), sql.Identifier(name), raw(after), raw(")")])
     return _plain(table, name)
+
+
+def _tokens(inspection: InspectionContext, link: Link) -> sql.Composed | None:
+    """Where texts have to be read: by which expression those are found that may say a key (ADR 22)."""
+    spellings = inspection.data_map.identities[link.identity].rule.spellings if link.identity is not None else None
+    if spellings is None:
+        return None
+    before, _, after = spellings.sql.partition("{column}")
+    return sql.Composed([raw("(("), raw(before), sql.Identifier(link.names[0]), raw(after), raw("))")])
+
+
+def _asked_for_any(table: Table, tokens: sql.Composed) -> sql.Composed:
+    """The look-up of texts by their tokens, as the planner is asked about it."""
+    return sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {} && (SELECT NULL::text[])").format(
+        table.identifier, tokens
+    )
 
 
 def _plain(table: Table, name: str) -> sql.Composed:

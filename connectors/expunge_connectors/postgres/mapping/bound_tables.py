@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_config.normalisers import Normaliser
+from expunge_config.spellings import Spellings
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import (
@@ -37,6 +38,7 @@ class BoundLink:
         types: The types of comparison, one a column; TEXT where a normaliser's expression is compared.
         source: Where in the row an identity stands.
         normaliser: SQL with `{column}`; None: the column itself is compared.
+        spellings: Keys are compared with the texts that were read as the same (see `stored_spellings`).
         sure: The keys are never re-used, so age does not matter.
         lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
         of: (collection, columns) that lead here, for a link inside the store.
@@ -49,11 +51,22 @@ class BoundLink:
     types: tuple[KeyType, ...]
     source: Source | None = None
     normaliser: str | None = None
+    spellings: Spellings | None = None
     sure: bool = True
     lookup_only: bool = False
     of: tuple[str, tuple[str, ...]] | None = None
     below: bool = False
     unclaimed: bool = False
+
+    @property
+    def staged(self) -> tuple[str, tuple[KeyType, ...]]:
+        """What keys of this link are staged as: a namespace, and a type for each value (see `key_staging.Wanted`).
+
+        Of a key that is spelt in many ways, each text that it was read from, and the key itself.
+        """
+        if self.spellings is None or self.source is None:
+            return self.namespace, self.types
+        return f"{self.namespace} as spelt in {self.source.region or 'any region'}", (TEXT, TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,8 @@ class BoundStore:
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
-        passing: Namespaces whose values pass from one person to another -> who claims them.
+        passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
+            claims them.
         statements: The statements about it that were put together so far.
     """
 
@@ -201,7 +215,11 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         if one.kind is IdentityKind.INTERNAL
         and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
     }
-    return BoundStore(name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common, passing)
+    links = [link for table in tables.values() for link in table.links]
+    in_texts = {link.staged[0]: passing[link.namespace] for link in links if link.namespace in passing}
+    return BoundStore(
+        name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common, {**passing, **in_texts}
+    )
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
@@ -338,7 +356,16 @@ class _Builder:
             kind, normaliser = key_type(columns[0]), None
         else:
             kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
-        return BoundLink(columns, link.identity or "", (kind,), source, normaliser, sure, identity.shareable)
+        return BoundLink(
+            columns,
+            link.identity or "",
+            (kind,),
+            source,
+            normaliser,
+            identity.rule.spellings,
+            sure,
+            identity.shareable,
+        )
 
     def _names(self, spec: TableSpec) -> tuple[str, str, Normaliser] | None:
         named = None if spec.person is not None else person_link(self.spec, spec, self.data_map)

@@ -51,6 +51,7 @@ def refuse_new(connection: Connection, store: BoundStore, staged: Staged) -> Non
     """
     if not any(_claims(store, staged)):
         return
+    key_staging.read_again(connection, staged, {one.claim.collection for one in _claims(store, staged)})
     statement = store.statements.compiled(
         ("claims again", staged.shape), partial(_claimed_anew, store, staged), {}, connection
     )
@@ -74,11 +75,12 @@ def claimed(
     staged = key_staging.stage(connection, store, asked, scope)
     mark(connection, store, staged)
     found: dict[int, set[SubjectKey]] = {}
-    for (namespace, _), place in staged.places.items():
-        if namespace in identities:
-            rows = connection.execute(sql.SQL("SELECT k.number, k.c0 FROM {} AS k").format(place.rows(claimed=True)))
-            for number, value in rows.fetchall():
-                found.setdefault(number, set()).add(SubjectKey(namespace, value))
+    for wanted, place in staged.places.items():
+        identity, value = staged.spellings.key(wanted)
+        if identity in identities:
+            statement = sql.SQL("SELECT k.number, {} FROM {} AS k").format(column("k", value), place.rows(claimed=True))
+            for number, text in connection.execute(statement).fetchall():
+                found.setdefault(number, set()).add(SubjectKey(identity, text))
     return {number: frozenset(keys) for number, keys in found.items()}
 
 
@@ -110,7 +112,8 @@ def _marked(store: BoundStore, staged: Staged) -> sql.Composed:
     for wanted, claimed in by_place.items():
         place = staged.places[wanted]
         named = place.columns or tuple(f"c{at}" for at in range(len(wanted[1])))
-        same = and_(*(sql.SQL("s.{} = c.c{}").format(raw(name), raw(str(at))) for at, name in enumerate(named)))
+        first = len(named) - 1 if wanted in staged.spellings.rows else 0  # of a text, the key that it says
+        same = and_(*(sql.SQL("s.{} = c.c{}").format(raw(named[at]), raw(str(at))) for at in range(first, len(named))))
         statements.append(
             sql.SQL("WITH c AS MATERIALIZED ({}) UPDATE {} AS s SET claimed = true FROM c WHERE {}").format(
                 sql.SQL(" UNION ALL ").join(_by_others(store, staged, one) for one in claimed), place.table, same
@@ -125,11 +128,12 @@ def _claimed_anew(store: BoundStore, staged: Staged) -> sql.Composed:
 
 
 def _by_others(store: BoundStore, staged: Staged, one: _Claimed) -> sql.Composed:
-    """c0, c1, …: the staged keys that rows of persons outside of the transaction hold."""
+    """c0, c1, …: the staged keys that rows of persons outside of the transaction hold; of texts, in any spelling."""
     mapped = store.collections[one.claim.collection]
     person, value = _bound(mapped, one)
-    names = [f"c{at}" for at in range(len(value.types))]
-    keys = [column("k", name) for name in names]
+    place = one.place if value.spellings is None else staged.places[value.staged]
+    names = [f"c{at}" for at in range(len(one.wanted[1]))]
+    keys = [column("k", name) for name in names[: len(value.types)]]
     rows: sql.Composable = sql.SQL("{} AS u").format(mapped.table.identifier)
     inside = None
     if value.source is not None and value.source.several:
@@ -146,7 +150,7 @@ def _by_others(store: BoundStore, staged: Staged, one: _Claimed) -> sql.Composed
     if mapped.action is Action.TOMBSTONE:
         conditions.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
     return _CLAIMED.format(
-        names=comma_list(*map(raw, names)), keys=one.place.rows(claimed=False), rows=rows, condition=and_(*conditions)
+        names=comma_list(*map(raw, names)), keys=place.rows(claimed=False), rows=rows, condition=and_(*conditions)
     )
 
 

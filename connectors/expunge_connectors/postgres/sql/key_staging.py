@@ -20,7 +20,9 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+from expunge_connectors.postgres.sql import stored_spellings
 from expunge_connectors.postgres.sql.fragments import raw
+from expunge_connectors.postgres.sql.stored_spellings import StoredSpellings
 
 REQUEST = sql.Identifier("pg_temp", "expunge_request")
 MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NOT NULL)")
@@ -94,11 +96,13 @@ class Staged:
     Attributes:
         shape: Equal for two chunks whose keys stand in the same tables and columns.
         few: There are so few that whatever they lead to is few.
+        spellings: The texts among them, which were read from rows.
     """
 
     places: Mapping[Wanted, StagingTable] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     few: bool = False
+    spellings: StoredSpellings = field(default_factory=StoredSpellings)
 
     def table(
         self, namespace: str, types: tuple[KeyType, ...], *, claimed: bool | None = None
@@ -121,13 +125,14 @@ def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
     resolution found to be shared are claimed ones.
     """
     scoped = store.scoped.values()
-    wanted = dict.fromkeys((link.namespace, link.types) for mapped in scoped for link in mapped.links)
+    wanted = dict.fromkeys(link.staged for mapped in scoped for link in mapped.links)
+    spelt = stored_spellings.found(connection, store, subjects)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
     rows: dict[Wanted, list[Row]] = {}
     shape: list[int] = []
-    for at, (one, found) in enumerate(_staged_rows(wanted, store, subjects)):
-        if found or one in bound:
+    for at, (one, found) in enumerate(_staged_rows(wanted, store, subjects, spelt)):
+        if found or one in bound or one in spelt.rows:
             rows[one] = found
             shape.append(at)
     few = sum(map(len, rows.values())) <= _FEW
@@ -150,11 +155,11 @@ def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
         if scope.member is not None:
             _copy(connection, REQUEST, {"number": "integer", "member": "text"}, [(None, _member(scope.member))])
         count_rows(connection, [(place.table, len(rows[one])) for one, place in places.items()])
-    return Staged(places, (int(few), int(member), *shape), few)
+    return Staged(places, (int(few), int(member), *shape), few, spelt)
 
 
 def _staged_rows(
-    wanted: Iterable[Wanted], store: BoundStore, subjects: Sequence[Subject]
+    wanted: Iterable[Wanted], store: BoundStore, subjects: Sequence[Subject], spelt: StoredSpellings
 ) -> Iterator[tuple[Wanted, list[Row]]]:
     """The rows of every staging table, empty ones too."""
     wanted = list(wanted)
@@ -166,6 +171,11 @@ def _staged_rows(
                 if (listed := known.get(namespace)) is not None:
                     listed.append((subject.number, value))
     for namespace, types in wanted:
+        found: list[Row]
+        if (namespace, types) in spelt.rows:
+            flagged = namespace in store.passing
+            yield (namespace, types), [row if flagged else row[:-1] for row in spelt.rows[namespace, types]]
+            continue
         found = _rows(accepted[namespace], types)
         if namespace in shared:
             found = [(*row, False) for row in found] + [(*row, True) for row in _rows(shared[namespace], types)]
@@ -179,15 +189,25 @@ def yielded(identity: str) -> Wanted:
 
 def add(connection: Connection, place: StagingTable, keys: Iterable[tuple[int, str]]) -> None:
     """More keys to those that are plain texts: of rows, so any length."""
-    rows = _rows(keys, (TEXT,))
+    _add(connection, place, (TEXT,), _rows(keys, (TEXT,)))
+
+
+def read_again(connection: Connection, staged: Staged, collections: Iterable[str]) -> None:
+    """Texts that say the chunk's keys and came to stand in these collections since they were staged."""
+    for (namespace, types), rows in staged.spellings.news(connection, collections).items():
+        place = staged.places[namespace, types]
+        _add(connection, place, types, [row if place.claimable else row[:-1] for row in rows])
+
+
+def _add(connection: Connection, place: StagingTable, types: tuple[KeyType, ...], rows: Sequence[Row]) -> None:
     if (
         place.width is not None
         and place.columns is not None
-        and any(len(str(value)) > place.width for _, value in rows)
+        and any(len(str(value)) > place.width for row in rows for value in row[1:])
     ):
         widened = [sql.SQL("ALTER COLUMN {} TYPE text").format(sql.Identifier(name)) for name in place.columns]
         connection.execute(sql.SQL("ALTER TABLE {} {}").format(place.table, sql.SQL(", ").join(widened)))
-    _fill(connection, place, (TEXT,), rows)
+    _fill(connection, place, types, rows)
 
 
 def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, int]]) -> None:

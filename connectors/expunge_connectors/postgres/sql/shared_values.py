@@ -7,15 +7,17 @@ leads to several persons, and is not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser, NotNormalisable
+from expunge_config.spellings import Spellings
 from expunge_connectors.contract import DiscoveredKey, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql import stored_spellings
 from expunge_connectors.postgres.sql.comparison import normalised, same_row, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.row_conditions import in_scope
@@ -37,8 +39,14 @@ def is_looked_at_again(mapped: BoundTable) -> bool:
     return bool(mapped.hearsay) or any(source.never_shared is not None for source, _ in mapped.yields.values())
 
 
-def told_by_others(search: Search, mapped: BoundTable) -> Iterator[DiscoveredKey]:
-    """The persons whom other rows name that tell the same reusable value, as keys to which the value leads."""
+def told_by_others(search: Search, mapped: BoundTable, discovered: Iterable[DiscoveredKey]) -> Iterator[DiscoveredKey]:
+    """The persons whom other rows name that tell the same reusable value, as keys to which the value leads.
+
+    Args:
+        search: Its found rows are at hand.
+        mapped: The collection.
+        discovered: What these rows tell.
+    """
     if mapped.names is None:
         return
     named, person, rule_of_person = mapped.names
@@ -46,6 +54,14 @@ def told_by_others(search: Search, mapped: BoundTable) -> Iterator[DiscoveredKey
     somebody = and_(sql.SQL("{} IS NOT NULL").format(column("o", named)), in_scope(mapped, "o"))
     for identity in mapped.hearsay:
         source, rule = mapped.yields[identity]
+        if rule.spellings is not None:
+            said = [one for one in discovered if one.key.namespace == identity]
+            for number, value, other in _told_in_texts(search, mapped, source, rule.spellings, said, somebody, theirs):
+                try:
+                    yield DiscoveredKey(number, value, mapped.name, SubjectKey(person, rule_of_person.normalise(other)))
+                except NotNormalisable:
+                    continue
+            continue
         statement = _statement(search, mapped, source, rule, (mapped, source), somebody, theirs)
         for number, text, other in search.connection.execute(statement).fetchall():
             try:
@@ -53,6 +69,44 @@ def told_by_others(search: Search, mapped: BoundTable) -> Iterator[DiscoveredKey
                 yield DiscoveredKey(number, value, mapped.name, SubjectKey(person, rule_of_person.normalise(other)))
             except NotNormalisable:
                 continue
+
+
+def _told_in_texts(  # noqa: PLR0913, PLR0917 - a table, what is read there, and what is asked of it
+    search: Search,
+    mapped: BoundTable,
+    source: Source,
+    spellings: Spellings,
+    discovered: Iterable[DiscoveredKey],
+    somebody: sql.Composable,
+    theirs: sql.Composable,
+) -> Iterator[tuple[int, SubjectKey, str]]:
+    """The same where values stand in texts that have to be read: number, value, and whom another row names."""
+    told: dict[str, tuple[SubjectKey, set[int]]] = {}
+    for number, _, _, key in discovered:
+        told.setdefault(key.value, (key, set()))[1].add(number)
+    if not told:
+        return
+    name = f"{mapped.name}, {source.text}"
+    stored_spellings.propose(search.connection, {name: (spellings, told)})
+    rows: sql.Composable = sql.SQL("{} AS o").format(mapped.table.identifier)
+    text = column("o", source.column)
+    if source.several:
+        rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "o"))
+        text = column("v", "value")
+    statement = sql.SQL(
+        "SELECT DISTINCT {}::text, {}, ARRAY(SELECT g.number FROM {} AS g WHERE {}) FROM {} WHERE {}"
+    ).format(
+        text,
+        theirs,
+        search.table(mapped.name),
+        same_row(mapped, "o", "g"),
+        rows,
+        and_(stored_spellings.proposed(text, spellings, name), somebody),
+    )
+    for said, other, finders in search.connection.execute(statement).fetchall():
+        for value in spellings.read(said, source.region).values & told.keys():
+            key, numbers = told[value]
+            yield from ((number, key, other) for number in numbers.difference(finders))
 
 
 def shared(search: Search, mapped: BoundTable) -> frozenset[tuple[int, SubjectKey]]:

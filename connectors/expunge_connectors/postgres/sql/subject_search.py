@@ -119,7 +119,8 @@ class SearchPath:
     def once(self) -> bool:
         """It finds a row at most once for a subject."""
         if self.lead is None:
-            return self.link.source is None or not self.link.source.several
+            # Of a list of mailboxes a subject may have two.
+            return self.link.source is None or not (self.link.source.several or self.link.spellings)
         assert self.link.of is not None
         return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.link.of[1])
 
@@ -128,7 +129,7 @@ def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]
     """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
     found: list[SearchPath] = []
     for link in links:
-        staged = search.staged.table(link.namespace, link.types, claimed=False if link.unclaimed else None)
+        staged = search.staged.table(*link.staged, claimed=False if link.unclaimed else None)
         if staged is not None:
             found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
         if link.of is not None and search.found.get(link.of[0]):
@@ -140,7 +141,7 @@ def claimed_paths(search: Search, mapped: BoundTable) -> list[SearchPath]:
     """The ways from staged keys that others claim: to records of whom nobody can tell whose they are."""
     found: list[SearchPath] = []
     for link in mapped.selecting:
-        staged = search.staged.table(link.namespace, link.types, claimed=True) if link.unclaimed else None
+        staged = search.staged.table(*link.staged, claimed=True) if link.unclaimed else None
         if staged is not None:
             found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
     return found

@@ -16,6 +16,7 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
+from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.expressions import in_row, inside, verbatim
 
 CLAIMED = sql.Identifier(":claimed")  # no collection is called so
@@ -66,8 +67,8 @@ class ClaimedValues:
         if not self.passing[namespace]:
             return sql.SQL("a.followed").format()
         return sql.SQL(
-            "(a.followed AND (a.namespace, a.value) NOT IN (SELECT c.namespace, c.value FROM {} AS c))"
-        ).format(CLAIMED)
+            "(a.followed AND ({}, coalesce(a.said, a.value)) NOT IN (SELECT c.namespace, c.value FROM {} AS c))"
+        ).format(sql.Literal(namespace), CLAIMED)
 
     def known_by_value_alone(self, spec: TableSpec) -> sql.Composed:
         """The row `r` names nobody by a key that is never re-used: such a row is that person's, whoever else's value.
@@ -103,7 +104,7 @@ class ClaimedValues:
         head, tail = rule.sql.split("{column}", 1)
         named = sql.Composed([verbatim(head), in_row(table.columns[person.names[0]], rule), verbatim(tail)])
         return sql.SQL(
-            "SELECT a.namespace, a.value FROM {asked} AS a CROSS JOIN LATERAL (SELECT FROM {rows}"
+            "SELECT {key}, coalesce(a.said, a.value) FROM {asked} AS a CROSS JOIN LATERAL (SELECT FROM {rows}"
             " WHERE {holds} AND {named} NOT IN"
             " (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
             " AND NOT {tombstone}{ours} LIMIT 1) AS other WHERE a.namespace = {namespace} AND a.followed"
@@ -115,5 +116,8 @@ class ClaimedValues:
             person=sql.Literal(person.identity),
             tombstone=self.is_tombstone(claim.collection, spec, table),
             ours=self.ours(spec),
-            namespace=sql.Literal(namespace),
+            key=sql.Literal(namespace),
+            namespace=sql.Literal(
+                namespace if claim.value.identity is None else stored_texts.namespace(claim.value, self.data_map)
+            ),
         )

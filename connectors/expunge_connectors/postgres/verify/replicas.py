@@ -21,6 +21,8 @@ from expunge_connectors.postgres import store_identity
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
+from expunge_connectors.postgres.verify import stored_texts
+from expunge_connectors.postgres.verify.stored_texts import Asked, ReadColumn
 from expunge_connectors.postgres.verify.verification import asked_rows, tallied
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
 
@@ -29,9 +31,10 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 _ASKED = sql.Identifier(":asked")  # no collection is called so
 _KEYS = sql.SQL(
-    "{} (number, namespace, value, followed) AS MATERIALIZED"
-    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[]))"
+    "{} (number, namespace, value, followed, said) AS MATERIALIZED"
+    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[], $5::text[]))"
 )
+_SIGNS = sql.SQL("WITH {} (namespace, value) AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[])) {}")
 _WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text, pg_catalog.clock_timestamp()"
 # Seconds are those between the primary's clock, at the moment when it had written so far, and the last commit that the
 # standby shows (a time of the primary's clock as well). Whoever has everything is not late, however long nobody wrote;
@@ -271,8 +274,22 @@ def _recount(
     names = verifier.names()
     if not names:
         return tallied(verifier, names, subjects, [])
-    rows = list(asked_rows(subjects, verifier))
-    columns = [[row[at] for row in rows] for at in range(4)]
+    rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
+    columns = [[row[at] for row in rows] for at in range(5)]
     statement = verifier.statement(names, {row[1] for row in rows}, connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:
         return tallied(verifier, names, subjects, cursor.execute(statement, columns).fetchall())
+
+
+def _texts(connection: Connection, columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> list[Asked]:
+    """The keys as they stand in columns that SQL cannot read."""
+    wanted = list(stored_texts.signs(columns, subjects))
+    if not wanted:
+        return []
+    signs = [[one[at] for one in wanted] for at in range(2)]
+
+    def ask(statement: sql.Composed) -> list[tuple[str]]:
+        with RawCursor(connection) as cursor:
+            return cursor.execute(_SIGNS.format(stored_texts.SIGNS, statement), signs).fetchall()
+
+    return list(stored_texts.read(columns, subjects, ask))

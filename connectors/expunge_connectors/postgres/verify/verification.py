@@ -18,6 +18,8 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.table_probe import probe
+from expunge_connectors.postgres.verify import stored_texts
+from expunge_connectors.postgres.verify.stored_texts import Asked, ReadColumn
 from expunge_connectors.postgres.verify.verification_query import ASKED, MEMBER, VerificationQuery
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -27,7 +29,7 @@ _SHORT = 220
 _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
-    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean) ON COMMIT DROP;"
+    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean, said {1}) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
 )
 
@@ -35,20 +37,20 @@ _PLACE = sql.SQL(
 def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequence[Subject]) -> Counts:
     """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
     names = verifier.names()
-    rows = list(asked_rows(subjects, verifier))
     tables = verifier.tables(names)
     with translated(verifier.store):
-        short = all(len(namespace) <= _SHORT and len(value) <= _SHORT for _, namespace, value, _ in rows)
+        rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
+        short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value))
         connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT))
         # Of a binary COPY that is cancelled the server logs the number of the row, and no value.
-        filled = sql.SQL("COPY {} (number, namespace, value, followed) FROM STDIN (FORMAT BINARY)").format(ASKED)
+        filled = sql.SQL("COPY {} (number, namespace, value, followed, said) FROM STDIN (FORMAT BINARY)").format(ASKED)
         with connection.cursor().copy(filled) as copy:
-            copy.set_types(["integer", "text", "text", "boolean"])
+            copy.set_types(["integer", "text", "text", "boolean", "text"])
             for row in rows:
                 copy.write_row(row)
     if not names:
         return tallied(verifier, names, subjects, [])
-    statement = verifier.statement(names, {namespace for _, namespace, _, _ in rows}, connection)
+    statement = verifier.statement(names, {row.namespace for row in rows}, connection)
     try:
         with translated(verifier.store):
             cursor = connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}; {}").format(ASKED, statement))
@@ -63,7 +65,23 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     return tallied(verifier, names, subjects, found)
 
 
-def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[tuple[int | None, str, str, bool]]:
+def _texts(connection: Connection, columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> list[Asked]:
+    """The keys as they stand in columns that SQL cannot read."""
+    wanted = stored_texts.signs(columns, subjects)
+    if not wanted:
+        return []
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} (namespace text, value text) ON COMMIT DROP").format(stored_texts.SIGNS)
+    )
+    filled = sql.SQL("COPY {} (namespace, value) FROM STDIN (FORMAT BINARY)").format(stored_texts.SIGNS)
+    with connection.cursor().copy(filled) as copy:
+        copy.set_types(["text", "text"])
+        for one in wanted:
+            copy.write_row(one)
+    return list(stored_texts.read(columns, subjects, lambda statement: connection.execute(statement).fetchall()))
+
+
+def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[Asked]:
     """Number, namespace and value of every key that can stand in a row, and the controller's member.
 
     And whether it is followed. Values that the resolution found to be shared are asked for as well: what is left under
@@ -73,12 +91,12 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
     for subject in subjects:
         for key in subject.keys:
             if _can_stand(key, of_several=key.namespace in lists):
-                yield subject.number, key.namespace, key.value, True
+                yield Asked(subject.number, key.namespace, key.value, followed=True)
         for key in subject.shared - subject.keys:
             if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
-                yield subject.number, key.namespace, key.value, False
+                yield Asked(subject.number, key.namespace, key.value, followed=False)
     if scope.member is not None:
-        yield None, MEMBER, scope.member, True
+        yield Asked(None, MEMBER, scope.member, followed=True)
 
 
 def tallied(

@@ -22,9 +22,10 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
-from expunge_connectors.postgres.verify import owner_check
+from expunge_connectors.postgres.verify import owner_check, stored_texts
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
 from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
+from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
 MEMBER = ":member"  # no namespace of the map looks like this
@@ -84,6 +85,16 @@ class VerificationQuery:
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
         """Collection -> its table."""
         return {name: self.live(name).identifier for name in names}
+
+    def read_columns(self, names: Sequence[str]) -> list[ReadColumn]:
+        """The columns whose texts have to be read before anything is compared."""
+        return [
+            ReadColumn(self.live(name), link, self._namespace(link), spellings)
+            for name in dict.fromkeys(one for name in names for one in self._way(name))
+            for link in self.spec.collections[name].found_by
+            if link.identity is not None
+            and (spellings := self.data_map.identities[link.identity].rule.spellings) is not None
+        ]
 
     def statement(
         self,
@@ -168,7 +179,9 @@ class VerificationQuery:
 
     def _namespace(self, link: Link) -> str:
         """Of the keys that a link is compared with."""
-        return link.identity or "" if link.lead is None else f"{self.store}.{link.lead[0]}.{'+'.join(link.lead[1])}"
+        if link.lead is None:
+            return stored_texts.namespace(link, self.data_map)
+        return f"{self.store}.{link.lead[0]}.{'+'.join(link.lead[1])}"
 
     def _reached(self, name: str, namespaces: AbstractSet[str]) -> sql.Composed:
         """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer.
@@ -209,9 +222,10 @@ class VerificationQuery:
         asked: sql.Composable = sql.SQL("true") if sure else old_enough
         unclear: sql.Composable = sql.SQL("false")
         followed: sql.Composable = sql.SQL(" AND a.followed")
-        if spec.person is None and namespace in self.passing():
+        passing = link.identity or namespace
+        if spec.person is None and passing in self.passing():
             claims = self._claims()
-            free = claims.free(namespace)
+            free = claims.free(passing)
             asked = sql.SQL("({} AND {})").format(asked, free)
             unclear = sql.SQL("({} AND NOT {})").format(old_enough, free)
             followed = sql.SQL(" AND ({} OR {})").format(free, claims.known_by_value_alone(spec))

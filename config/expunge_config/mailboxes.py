@@ -1,0 +1,99 @@
+"""Mailboxes as people write them: `Ann <ann@x.example>`, `mailto:ann%40x.example`, lists, `JÖRG@münchen.example`.
+
+The normalised form is the address alone, in small letters, its domain as the DNS has it (`idna`, UTS 46).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from string import ascii_lowercase, ascii_uppercase
+from urllib.parse import unquote
+
+import idna
+
+from expunge_config.spellings import Spellings
+
+_SPACES = "".join(
+    map(
+        chr,
+        (
+            *(0x20, 0x09, 0x0A, 0x0D, 0x0B, 0x0C, 0x85, 0xA0, 0x1680),
+            *range(0x2000, 0x200C),
+            *(0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF),
+        ),
+    )
+)
+# RFC 5322, section 3.2.3, and the letters of RFC 6531. A domain has no apostrophe.
+_LOCAL = rf"[^{_SPACES}@\x00-\x1f\x7f\"():;,<>\[\]\\]+"
+_DOMAIN = rf"[^{_SPACES}@\x00-\x1f\x7f\"'():;,<>\[\]\\]+"
+_ADDRESS = rf"{_LOCAL}@{_DOMAIN}\.{_DOMAIN}"
+_ONE = re.compile(
+    rf"(?:(?P<name>\"(?:[^\"\\]|\\.)*\"|[^\"<>]*)[{_SPACES}]*<[{_SPACES}]*(?:mailto:)?(?P<inside>{_ADDRESS})[{_SPACES}]*>"
+    rf"|(?P<uri>mailto:)?(?P<bare>{_ADDRESS}))(?:[{_SPACES}]*\([^()]*\))?",
+    re.IGNORECASE,
+)
+# Between the mailboxes of a list; not within quotes, brackets and comments.
+_ITEM = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|<[^<>]*>|\([^()]*\)|[^,;\n\r])+")
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_SEPARATORS = re.compile(r'[][\t\n\v\f\r ,;:<>()"?]+')
+_UNUSUAL = re.compile(r"(^|[,@])[^,@]*[^ -$&-~,@][^,@]*")
+
+
+def items(text: str, _region: str | None = None) -> Iterator[str | None]:
+    """Each address of a field that may list several."""
+    for piece in _ITEM.findall(text):
+        if bare := piece.strip(_SPACES):
+            yield mailbox(bare)
+
+
+def mailbox(text: str) -> str | None:
+    """The address of one mailbox; None if it is none, or named by another address than it holds."""
+    if text[:7].lower() == "mailto:":
+        text = f"mailto:{unquote(text[7:].partition('?')[0])}"
+    shape = _ONE.fullmatch(text)
+    if shape is None:
+        return None
+    found = address(shape["inside"] or shape["bare"])
+    named = (shape["name"] or "").strip(f"{_SPACES}\"'")
+    return None if "@" in named and address(named) != found else found
+
+
+def address(text: str) -> str | None:
+    """`local@domain` in its one form; None if it is none."""
+    if not re.fullmatch(_ADDRESS, text):
+        return None
+    local, _, domain = text.rpartition("@")
+    local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Cn"} for character in local):
+        return None  # a character that this Python does not know yet has no case that it knows
+    domain = domain.translate(_LOWER)
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError):
+            return None
+    found = f"{local}@{domain}"
+    return found if re.fullmatch(_ADDRESS, found) else None
+
+
+def tokens(value: str) -> frozenset[str]:
+    """The address, and what is left of it where a part is written in a way that SQL does not read."""
+    address_ = next(iter(text_tokens(value)))
+    local, _, domain = address_.rpartition("@")
+    return frozenset({address_, f"{local}@", f"@{domain}", "@"})
+
+
+def text_tokens(text: str) -> frozenset[str]:
+    """The addresses in a text, roughly; a part with anything but plain ASCII in it is left empty."""
+    pieces = _SEPARATORS.sub(",", text.translate(_LOWER).replace("%40", "@"))
+    return frozenset(one for one in _UNUSUAL.sub(r"\1", pieces).split(",") if "@" in one)
+
+
+def spellings() -> Spellings:
+    """Mailboxes."""
+    lower = "replace(lower({column}::text COLLATE \"C\"), E'\\u002540', '@')"
+    pieces = f"regexp_replace({lower}, E'[][\\\\t\\\\n\\\\v\\\\f\\\\r ,;:<>()\"?]+', ',', 'g')"
+    usual = f"regexp_replace({pieces}, '(^|[,@])[^,@]*[^ -$&-~,@][^,@]*', '\\1', 'g')"
+    return Spellings(items, tokens, text_tokens, f"string_to_array({usual}, ',')")

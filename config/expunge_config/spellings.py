@@ -1,0 +1,51 @@
+"""Spellings: values that stand in many forms, read by a library and not by SQL (ADR 22).
+
+A database cannot read a phone number or a mailbox as a library does. So a value has *tokens*, which plain SQL makes of
+a stored text as well: a text whose tokens meet those of a key may be a spelling of it, and `read` decides. What can be
+read but would not be found by its tokens counts as unread, so that nothing is read here that would be missed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What stands in one text.
+
+    Attributes:
+        values: The normalised values: none, one, or those of a list.
+        whole: All of the text was read. White space alone is read, and says nothing.
+    """
+
+    values: frozenset[str] = frozenset()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """How the values of one normaliser are found among stored texts.
+
+    Attributes:
+        items: A stored text, and the region of its column if one is declared -> the value of each item of the list that
+            it may be; None: the item cannot be read.
+        tokens: A normalised value -> every spelling of it has one of these tokens.
+        text_tokens: A stored text -> its tokens, as the SQL has them.
+        sql: The tokens of a stored text, as an array: SQL with `{column}`, immutable, so that an index can hold it.
+        regional: A text means something else in another region.
+    """
+
+    items: Callable[[str, str | None], Iterable[str | None]]
+    tokens: Callable[[str], frozenset[str]]
+    text_tokens: Callable[[str], frozenset[str]]
+    sql: str
+    regional: bool = False
+
+    def read(self, text: str, region: str | None = None) -> Reading:
+        """What stands in a text, in a column of this region."""
+        items = list(self.items(text, region))
+        there = self.text_tokens(text)
+        values = frozenset(item for item in items if item is not None and not there.isdisjoint(self.tokens(item)))
+        return Reading(values, all(item in values for item in items))

@@ -1,0 +1,146 @@
+"""Phones and mailboxes: a request finds every spelling that the library reads as the same (ADR 22)."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, subject
+from tests.support.postgres.small_schemas import ACME, erased, left, shape
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import no_beat
+
+USERS = """
+users:
+  table: public.users
+  person: user_id
+  found_by: [{column: id, identity: user_id}, {column: mail, identity: email%(region)s}]
+  created: created
+  yields: {user_id: id, email: {column: mail%(region)s}}
+"""
+ORDERS = """
+orders:
+  table: public.orders
+  created: created
+  found_by: [{column: contact, identity: email%(region)s}]
+"""
+INSIDE = """
+docs:
+  table: public.docs
+  created: created
+  found_by: [{column: doc, path: [contacts], identity: email%(region)s}]
+lists:
+  table: public.lists
+  created: created
+  found_by: [{column: contacts, each: true, identity: email%(region)s}]
+"""
+CREATED = "created timestamptz NOT NULL DEFAULT '2020-01-01'"
+ANN = (
+    *("ann@x.example", " ANN@X.example", "Ann <ann@x.example>", '"Smith, Ann" <Ann@x.example>', "mailto:ann@x.example"),
+    *("mailto:ann%40x.example?subject=1", "ann@x.example, bob@x.example", "ann@\uff58.example"),
+)
+NOT_ANN = ("joann@x.example", "ann@x.example.org", "bob@x.example", "unknown", "", "ann@y.example <bob@x.example>")
+BERLIN = (
+    *("+4930123456", "+49 (0)30 12 34 56", "030 123456", "(030) 123-456", "0049 30 123456", "tel:+49-30-123456"),
+    *("030 123456, 040 987654", "\uff0b\uff14\uff1930123456"),
+)
+NOT_BERLIN = ("040 123456", "+49 30 123456 ext. 3", "+44 30 123456", "unknown", "+49 30 1234567")
+
+
+def tables(url: str, mine: tuple[str, ...], others: tuple[str, ...]) -> None:
+    execute(
+        url,
+        f"CREATE TABLE users (id text PRIMARY KEY, mail text, {CREATED});"
+        f"CREATE TABLE orders (id int PRIMARY KEY, contact text, {CREATED});"
+        f"CREATE TABLE docs (id int PRIMARY KEY, doc jsonb, {CREATED});"
+        f"CREATE TABLE lists (id int PRIMARY KEY, contacts text[], {CREATED})",
+    )
+    for at, text in enumerate((*mine, *others), start=1):
+        quoted = "'" + text.replace("'", "''") + "'"
+        execute(
+            url,
+            f"INSERT INTO orders VALUES ({at}, {quoted}); INSERT INTO lists VALUES ({at}, ARRAY['x', {quoted}]);"
+            f"INSERT INTO docs VALUES ({at}, jsonb_build_object('contacts', jsonb_build_array('x', {quoted}::text)))",
+        )
+
+
+def mapped(collections: str, region: str | None, normaliser: str) -> DataMap:
+    return shape(collections % {"region": f", region: {region}" if region else ""}, email=normaliser)
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "region", "key", "texts"),
+    [
+        ("email/3", None, "ann@x.example", (ANN, NOT_ANN)),
+        ("phone/1", "DE", "+4930123456", (BERLIN, NOT_BERLIN)),
+        ("email/3", None, "j\u00f6rg@xn--mnchen-3ya.example", (("J\u00d6RG@m\u00fcnchen.example",), NOT_ANN)),
+        (
+            "phone/1",
+            None,
+            "+4930123456;ext=3",
+            (("+49 30 123456 ext. 3", "+49-30-123456 x3"), ("030 123456", "+49 30 123456")),
+        ),
+    ],
+)
+def test_a_request_finds_every_spelling(database, normaliser, region, key, texts):
+    mine, others = texts
+    tables(database, mine, others)
+    loaded = mapped(ORDERS + INSIDE, region, normaliser)
+    erased(database, loaded, email=key, expected={"orders": len(mine), "docs": len(mine), "lists": len(mine)})
+    rest = list(range(len(mine) + 1, len(mine) + len(others) + 1))
+    assert left(database, "orders") == left(database, "docs") == left(database, "lists") == rest
+
+
+@pytest.mark.parametrize("many", [1, 150])
+def test_a_spelling_that_a_persons_row_tells_leads_on(database, many):
+    """Few people share one statement, many have tables of their own."""
+    tables(database, (), ())
+    for at in range(many):
+        execute(
+            database,
+            f"INSERT INTO users VALUES ('u{at}', 'User <U{at}@x.example>, u{at}@y.example');"
+            f"INSERT INTO orders VALUES ({at}, 'mailto:u{at}@y.example')",
+        )
+    execute(database, "INSERT INTO orders VALUES (1000, 'u1@z.example')")
+    loaded = mapped(USERS + ORDERS, None, "email/3")
+    people = [subject(at + 1, user_id=f"u{at}") for at in range(many)]
+    with opened(database, loaded) as store:
+        told = store.resolve(people, ACME, CUTOFF)
+        keys = {(one.number, one.key.value) for one in told if one.key.namespace == "email"}
+        assert keys == {(at + 1, f"u{at}@{host}.example") for at in range(many) for host in "xy"}
+        assert {one.via.namespace for one in told} == {"user_id"}
+        by_mail = [subject(at + 1, email=f"u{at}@y.example") for at in range(many)]
+        told = store.resolve(by_mail, ACME, CUTOFF)
+        assert {(one.via.value, one.key.value) for one in told if one.key.namespace == "user_id"} == {
+            (f"u{at}@y.example", f"u{at}") for at in range(many)
+        }
+        known = [subject(at + 1, user_id=f"u{at}", email=f"u{at}@y.example") for at in range(many)]
+        assert due(store.count(known, ACME, CUTOFF)) == due(store.verify(known, ACME, CUTOFF))
+        store.erase(known, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(known, ACME, CUTOFF)) == {}
+    assert left(database, "users") == []
+    assert left(database, "orders") == [1000]
+
+
+@pytest.mark.parametrize("kind", ["text", "varchar(200)"])
+def test_check_asks_for_the_indexes_that_serve(database, kind):
+    tables(database, (), ())
+    execute(database, f"ALTER TABLE orders ALTER contact TYPE {kind}")
+    loaded = mapped(ORDERS, "DE", "phone/1")
+    with opened(database, loaded) as store:
+        wanted = [one.remedy for one in store.inspect() if one.code == "tie-index"]
+        assert len(wanted) == 2
+        for statement in wanted:
+            execute(database, statement.replace("CONCURRENTLY ", ""))
+        assert [one.remedy for one in store.inspect() if one.code == "tie-index"] == []
+    execute(database, "DROP INDEX orders_contact_idx; CREATE INDEX ON orders (contact)")
+    with opened(database, loaded) as store:
+        assert [one.remedy for one in store.inspect() if one.code == "tie-index"] == []
+
+
+@pytest.mark.parametrize(
+    ("region", "normaliser", "reason"), [("DE", "email/3", "phone/1"), ("XX", "phone/1", "no region")]
+)
+def test_a_region_is_for_phone_numbers(region, normaliser, reason):
+    with pytest.raises((AssertionError, ValidationError), match=reason):
+        mapped(ORDERS, region, normaliser)
