@@ -8,6 +8,7 @@ normalisers     the one spelling under which an identifier is compared, versione
 spellings       values that a library reads, and how a database proposes texts that may be one
 phone_numbers   phone numbers as people write them
 mailboxes       mailboxes as people write them
+decodings       how a key is taken out of a URL, an encoded text or bytes
 periods         ISO 8601 periods
 calendars       public holidays and time zones
 errors          ExpungeError and kin: message, remedy, exit code

@@ -300,7 +300,7 @@ class _Keys:
 
     def __init__(self) -> None:
         self._plain: dict[str, _Texts] = {}
-        self._declared: dict[tuple[str, str | None], _Texts] = {}
+        self._declared: dict[tuple[str, str | None, tuple[str, ...]], _Texts] = {}
 
     def of(self, namespace: str) -> _Texts:
         """Keys as they are."""
@@ -308,9 +308,8 @@ class _Keys:
 
     def declared(self, identity: str, source: Source, rule: Normaliser) -> _Texts:
         """Keys of an identity, from what stands in a row."""
-        region = source.region
-        texts = _Texts(identity, lambda text: rule.read(text, region).values)
-        return self._declared.setdefault((identity, region), texts)
+        texts = _Texts(identity, lambda text: source.read(rule, text).values)
+        return self._declared.setdefault((identity, source.region, source.decode), texts)
 
     def made(self, mapped: BoundTable) -> list[_Texts]:
         """Of what is said of a collection's rows, in that order."""

@@ -47,6 +47,7 @@ class PostgresSpec(StoreSpec):
                 ):
                     yield (*here, *below), message
                 yield from self._trigger_complaints(here, table)
+        yield from self._encoded_twice()
         yield from self._circles()
         yield from self._alike()
 
@@ -102,6 +103,18 @@ class PostgresSpec(StoreSpec):
             if logs.intersection(accepted.writes):
                 yield (*here, "triggers_ok", str(index), "writes"), "names a log: nothing that erases writes one"
 
+    def _encoded_twice(self) -> Iterable[Complaint]:
+        """What has to be decoded cannot be compared with what another table yields, to see whose it is."""
+        for name, table in self.collections.items():
+            for identity, source in table.yields.items():
+                others = [other for other, one in self.collections.items() if other != name and identity in one.yields]
+                if source.decode and others:
+                    message = (
+                        f"{', '.join(others)} yields `{identity}` too: whether a value of both is one person's cannot"
+                        " be compared. Give each an identity of its own"
+                    )
+                    yield ("collections", name, "yields", identity, "decode"), message
+
     def _circles(self) -> Iterable[Complaint]:
         edges = [
             (link.lead[0], name)
@@ -142,6 +155,8 @@ def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
             yield ("yields", identity), "unknown identity: the map does not declare it"
         elif source.region is not None and not _regional(data_map, identity):
             yield ("yields", identity, "region"), _NO_REGION
+        elif source.decode and data_map.identities[identity].kind is IdentityKind.REUSABLE:
+            yield ("yields", identity, "decode"), "is for identities of kind internal or person"
         elif source.never_shared is not None and data_map.identities[identity].kind is not IdentityKind.INTERNAL:
             yield ("yields", identity, "never_shared"), "is for identities of kind internal"
     if table.person is not None and (

@@ -11,6 +11,9 @@ from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from expunge_config import phone_numbers
 from expunge_config.datamap import Assurance, CollectionSpec, Model, Text
+from expunge_config.decodings import Steps, decoded, of_bytes
+from expunge_config.normalisers import Normaliser
+from expunge_config.spellings import Reading
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
@@ -35,6 +38,7 @@ class Source(Model):
             walked.
         each: The column is an array: each of its elements counts.
         region: Where phone numbers without a country code are dialled from there.
+        decode: Steps that take the value out of what stands there; of what a row yields alone.
         never_shared: Of an internal identity: no value is ever given to two people, though the column is not unique.
     """
 
@@ -42,6 +46,7 @@ class Source(Model):
     path: Path | None = None
     each: bool = False
     region: Region | None = None
+    decode: Steps = ()
     never_shared: Assurance | None = None
 
     @model_validator(mode="after")
@@ -56,6 +61,16 @@ class Source(Model):
         return self.each or self.path is not None
 
     @property
+    def of_bytes(self) -> bool:
+        """What stands there are bytes."""
+        return any(map(of_bytes, self.decode))
+
+    def read(self, rule: Normaliser, text: str) -> Reading:
+        """What a text that stands there says."""
+        value = decoded(self.decode, text)
+        return Reading(whole=False) if value is None else rule.read(value, self.region)
+
+    @property
     def text(self) -> str:
         """As `found_by` writes it, after the identity: `column: doc, path: [contact, mail]`."""
         path = "" if self.path is None else f", path: [{', '.join(self.path)}]"
@@ -64,8 +79,8 @@ class Source(Model):
 
     def same_place(self, other: Source) -> bool:
         """The two stand at one place of a row, and are read alike."""
-        ours = (self.column, self.path, self.each, self.region)
-        return ours == (other.column, other.path, other.each, other.region)
+        ours = (self.column, self.path, self.each, self.region, self.decode)
+        return ours == (other.column, other.path, other.each, other.region, other.decode)
 
 
 class Link(Model):

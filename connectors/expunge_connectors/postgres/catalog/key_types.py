@@ -130,12 +130,14 @@ def comparable(ours: Column, theirs: Column) -> bool:
     return ours.base == theirs.base and ours.base in _ONE_TEXT
 
 
-def names_people(column: Column, *, inside: bool) -> bool:
+def names_people(column: Column, *, inside: bool, of_bytes: bool = False) -> bool:
     """Whether identifiers stand in this column (or inside its documents and arrays) as a request spells them.
 
     The other types have spellings of their own (10.0.0.1/32, 2026-01-01 00:00:00, bytes in hexadecimal): an identifier
-    that is there would not be found, and be called gone.
+    that is there would not be found, and be called gone. Bytes do where the map says how they are read (`of_bytes`).
     """
+    if of_bytes:
+        return column.base == ("bytea[]" if inside else "bytea")
     if inside and column.base in {"json", "jsonb"}:
         return True
     element = column.base.removesuffix("[]") if inside else column.base

@@ -15,6 +15,8 @@ from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import named_there, refers, same_row, values
 from expunge_connectors.postgres.sql.subject_search import Search
 
+_KNOWN = sql.SQL("SELECT k.number, k.c0 FROM {} AS k")
+
 
 def look(search: Search, mapped: BoundTable) -> None:
     """See whether any row found waits."""
@@ -30,8 +32,9 @@ def look(search: Search, mapped: BoundTable) -> None:
 def no_identifiers(search: Search, mapped: BoundTable) -> bool:
     """Take note of values that are no identifiers ("unknown", "n/a"): nothing needs to wait for nobody's keys.
 
-    Whether a value is one, only the normaliser can say; in a column of numbers or UUIDs every value is. True if there
-    were any others, and the search must be done again.
+    Whether a value is one, only the normaliser can say; in a column of numbers or UUIDs every value is. Which key a
+    value says that has to be decoded is seen here as well: nothing waits for keys that are known. True if there were
+    any such values, and the search must be done again.
     """
     found = False
     for identity in mapped.binding:
@@ -47,11 +50,13 @@ def no_identifiers(search: Search, mapped: BoundTable) -> bool:
         statement = sql.SQL("SELECT DISTINCT f.number, {} FROM {} WHERE f.waits").format(
             named_there(mapped, identity, "v" if source.several else "t"), rows
         )
-        none = [
-            (number, text)
-            for number, text in search.connection.execute(statement).fetchall()
-            if text is not None and rule.nobodys(text)
-        ]
+        told = [(number, text) for number, text in search.connection.execute(statement).fetchall() if text is not None]
+        if source.decode:
+            known = set(search.connection.execute(_KNOWN.format(place.rows())).fetchall())
+            said = ((number, text, source.read(rule, text).values) for number, text in told)
+            none = [(number, text) for number, text, keys in said if all((number, key) in known for key in keys)]
+        else:
+            none = [(number, text) for number, text in told if rule.nobodys(text)]
         if none:
             key_staging.add(search.connection, place, none)
             found = True

@@ -107,14 +107,14 @@ def _value_types(inspection: InspectionContext, name: str, spec: TableSpec, tabl
         live = table.columns.get(source.column)
         if live is None:
             continue
-        if not names_people(live, inside=source.several):
+        if not names_people(live, inside=source.several, of_bytes=source.of_bytes):
             yield inspection.error(
                 "value-type",
                 name,
                 f"{table.text}.{live.name} is {live.type}, where an identifier may be spelled otherwise than in a"
-                " request: it would not be found, and be called gone.",
+                " request, or cannot be taken out of it as `decode` says: it would not be found, and be called gone.",
                 "Name a column of texts, whole numbers, numeric or UUIDs, or an array of texts or whole numbers; give"
-                " `path` for JSON. A generated column can hold the text.",
+                " `path` for JSON; yield bytea with `decode: [bytes-as-…]`. A generated column can hold the text.",
             )
         elif not source.several:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from expunge_config.datamap import IdentityKind
+from expunge_config.decodings import one_to_one
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.connection import Connection
@@ -28,6 +29,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             if source.column not in table.columns or _distinguished(inspection, spec, identity, source):
                 continue
             exact = as_it_is(inspection.data_map.identities[identity].rule, table.columns[source.column])
+            exact = exact and one_to_one(source.decode)
             if (
                 exact
                 and not source.several
@@ -48,7 +50,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f"link the table by `{identity}` as well and let it yield the person, so that a value of two people is"
                 " ambiguous; or say under `never_shared`, with reason and name, that there is none."
             )
-            if not source.several:
+            if not source.several and one_to_one(source.decode):
                 index = (
                     f"CREATE UNIQUE INDEX CONCURRENTLY ON {quoted_table(table.text)} ({quoted(source.column)});"
                     if table.kind == "r" and not table.tree

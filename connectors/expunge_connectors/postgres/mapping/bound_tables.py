@@ -325,7 +325,7 @@ class _Builder:
     def _source(self, name: str, source: Source) -> Source:
         live = self._column(name, source.column)
         base = live.base
-        if not names_people(live, inside=source.several):
+        if not names_people(live, inside=source.several, of_bytes=source.of_bytes):
             raise TerminalError(
                 f"store {self.store}, collection {name}: identifiers cannot be told in the column {source.column},"
                 f" which is {live.type}."

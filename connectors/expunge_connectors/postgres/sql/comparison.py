@@ -70,6 +70,8 @@ def named_there(mapped: BoundTable, identity: str, alias: str) -> sql.Composed:
     """What stands in the row `alias`, or in a `value` inside it, under the identity's normaliser."""
     source, rule = mapped.yields[identity]
     there = column(alias, "value" if source.several else source.column)
+    if source.decode:
+        return sql.SQL("{}::text").format(there)
     return normalised(spelling(rule, mapped.table.columns[source.column], inside=source.several), there)
 
 

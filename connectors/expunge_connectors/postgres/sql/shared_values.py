@@ -117,10 +117,8 @@ def shared(search: Search, mapped: BoundTable) -> frozenset[tuple[int, SubjectKe
             continue
         statement = _statement(search, mapped, source, rule, (mapped, source), TRUE)
         for number, text in search.connection.execute(statement).fetchall():
-            try:
-                keys.add((number, SubjectKey(identity, rule.normalise(text))))
-            except NotNormalisable:
-                continue  # "n/a" in many rows is no identifier
+            # "n/a" in many rows is no identifier.
+            keys.update((number, SubjectKey(identity, value)) for value in source.read(rule, text).values)
     return frozenset(keys)
 
 
@@ -184,9 +182,11 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         theirs = column("w", "value")
     live, live_there = mapped.table.columns[source.column], there.table.columns[source_there.column]
     equality = None if source.several else live.equality
-    value = normalised(spelling(rule, live, inside=source.several), ours)
+    value = normalised("{column}::text" if source.decode else spelling(rule, live, inside=source.several), ours)
     alike = source.several == source_there.several and (source.several or live.base == live_there.base)
-    if not alike or not (rule.plain if source.several else as_it_is(rule, live)):
+    # What has to be decoded is compared as it stands: within a table, of which the map says that none is shared.
+    plain = bool(source.decode) or (rule.plain if source.several else as_it_is(rule, live))
+    if not alike or not plain:
         spelt = spelling(rule, live_there, inside=source_there.several)
         ours, theirs, equality = value, normalised(spelt, theirs), None
     not_theirs: sql.Composable = TRUE
