@@ -310,6 +310,41 @@ class SearchesBlind(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReadSample:
+    """What a sample of one place says of the values of one identity.
+
+    Attributes:
+        collection: Whose records were looked at.
+        where: The place, in words.
+        identity: As what its values are read.
+        seen: How many values were looked at; None: that was not possible, or not in time.
+        unread: How many of them cannot be read, or not all of what stands there.
+        keys: Of a place whose values lead on: the controller's member whose record it is, and the key. Nothing keeps
+            them.
+    """
+
+    collection: str
+    where: str
+    identity: str
+    seen: int | None
+    unread: int = 0
+    keys: frozenset[tuple[str | None, SubjectKey]] = field(default=frozenset(), repr=False)
+
+
+@runtime_checkable
+class SamplesReadings(Protocol):
+    """A store in which values stand that have to be read before they are compared."""
+
+    def readings(self, rows: int) -> Sequence[ReadSample]:
+        """Read samples of every place by which records are found or that leads on from them. Reads only.
+
+        Args:
+            rows: At most so many rows of a table.
+        """
+        ...
+
+
 class StoreType(Protocol):
     """What an entry point of the group `expunge.connectors` names: a class that makes connectors."""
 

@@ -15,6 +15,7 @@ api/                 HTTP
 cli/                 the command line
 workspace            settings, map, stores, ledger and keys, opened for one command
 data_map_check       the inspection of all stores, whose errors block
+sampled_values       values of samples that cannot be read or lead nowhere
 data_type_closure    data types that can be erased while others stay
 locate               what is held of a person, and where
 blind_search         what is left of people, whatever the map says

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupConnector, Finding, Sampleable, Severity, StoreConnector
-from expunge_orchestrator import data_type_closure, store_calls
+from expunge_orchestrator import data_type_closure, sampled_values, store_calls
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.rules import reachability
 from expunge_orchestrator.rules.scope import collections_without_owner
@@ -44,17 +44,20 @@ def inspect_all(
     return _in_order(found)
 
 
-def sample_all(stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
+def sample_all(data_map: DataMap, stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
     """What samples show: identifiers in places that the map does not name, names that it would not find. Errors first.
 
+    And values that cannot be read, or that lead nowhere.
+
     Args:
+        data_map: Says what leads where.
         stores: The connectors by name.
         rows: Of one table at most; and so many names of a keyspace or bucket.
 
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    found: list[Finding] = []
+    found: list[Finding] = list(sampled_values.findings(data_map, stores, rows))
     for name, store in stores.items():
         if isinstance(store, Sampleable):
             found.extend(store.sweep(rows))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cli import CliRunner
-from tests.support.contract_maps import data_map
+from tests.support.contract_maps import MAIN, data_map
 from tests.support.data_map_text import document_of, write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute, populate
@@ -63,7 +63,7 @@ def test_a_size_without_a_sample_is_a_mistake(cli: CliRunner) -> None:
 
 
 def test_a_connector_that_cannot_search_leaves_it_unknown() -> None:
-    [found] = sample_all({"other": object()}, 10)  # type: ignore[dict-item] - no method is needed for this
+    [found] = sample_all(data_map({"other": MAIN}), {"other": object()}, 10)  # type: ignore[dict-item] - no method is needed for this
     assert (found.severity, found.code, found.store) == (Severity.INFO, "sweep-unread", "other")
 
 

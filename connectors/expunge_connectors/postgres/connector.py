@@ -18,6 +18,7 @@ from expunge_connectors.contract import (
     DiscoveredKey,
     Finding,
     Heartbeat,
+    ReadSample,
     Scope,
     Severity,
     StoreIdentity,
@@ -139,6 +140,10 @@ class PostgresStore:
     def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
         """Search the text-like columns of every table that the role may read."""
         return self._blind.search(self._map, self._data_map, matcher, effort, beat)
+
+    def readings(self, rows: int) -> Sequence[ReadSample]:
+        """How many values of samples can be read, wherever rows are found by values or lead on."""
+        return self._looking(lambda connection: inspection.readings(connection, self.name, self._data_map, rows))
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""

@@ -43,8 +43,9 @@ def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = Fals
 
     Errors block `plan`, `erase` and `locate` (exit code 5); each finding says what to do. With --sample, tables,
     columns, keys and objects that the map does not name are searched for e-mail addresses, phone numbers, IP addresses
-    and ids of people, and names of keys and objects for other spellings than the one that is looked for; what is
-    printed is where, which kind and how often, never a value. An error of the sample gives exit code 5 here alone.
+    and ids of people, and names of keys and objects for other spellings than the one that is looked for; and it says
+    how many values that the map goes by cannot be read, or lead to nothing in another store. What is printed is where,
+    which kind and how often, never a value. An error of the sample gives exit code 5 here alone.
 
     Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
     """
@@ -59,7 +60,7 @@ def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = Fals
         findings += inspect_all(data_map, stores, backups, settings.stores_at_once)
         blocking = _errors(findings)
         if sample:
-            findings += sample_all(stores, rows)
+            findings += sample_all(data_map, stores, rows)
     errors = _errors(findings)
     if as_json:
         looked_at = {"rows": rows} if sample else None

@@ -26,13 +26,14 @@ derived_copies          materialised views, publications, replication slots, for
 indexes                 missing indexes
 untied_columns          columns that look like a person's id
 declared_unmapped       places that the map calls free of personal data
+read_samples            how many values of samples can be read (`check --sample`)
 unmapped_identifiers    identifiers in samples of unmapped places (`check --sample`)
 """
 
 from __future__ import annotations
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Finding
+from expunge_connectors.contract import Finding, ReadSample
 from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
@@ -47,6 +48,7 @@ from expunge_connectors.postgres.inspection import (
     internal_identities,
     owner_columns,
     privileges,
+    read_samples,
     same_person,
     server_settings,
     timestamps,
@@ -61,7 +63,7 @@ from expunge_connectors.postgres.inspection import (
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.mapping.bound_tables import store_spec
 
-__all__ = ["findings", "swept"]
+__all__ = ["findings", "readings", "swept"]
 
 
 def findings(connection: Connection, store: str, data_map: DataMap) -> list[Finding]:
@@ -115,6 +117,18 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
         rows: Of one table, at most.
     """
     return list(unmapped_identifiers.findings(connection, _inspection(connection, store, data_map), rows))
+
+
+def readings(connection: Connection, store: str, data_map: DataMap, rows: int) -> list[ReadSample]:
+    """What samples of mapped places say: how many values can be read.
+
+    Args:
+        connection: In a transaction.
+        store: Its name in the data map.
+        data_map: The whole map.
+        rows: Of one table, at most.
+    """
+    return list(read_samples.read_samples(connection, _inspection(connection, store, data_map), rows))
 
 
 def _inspection(connection: Connection, store: str, data_map: DataMap) -> InspectionContext:
