@@ -22,16 +22,19 @@ ORDERS = """
 orders:
   table: public.orders
   created: created
+  goes_with_any: {reason: made up, approved_by: nobody}
   found_by: [{column: contact, identity: email%(region)s}]
 """
 INSIDE = """
 docs:
   table: public.docs
   created: created
+  goes_with_any: {reason: made up, approved_by: nobody}
   found_by: [{column: doc, path: [contacts], identity: email%(region)s}]
 lists:
   table: public.lists
   created: created
+  goes_with_any: {reason: made up, approved_by: nobody}
   found_by: [{column: contacts, each: true, identity: email%(region)s}]
 """
 CREATED = "created timestamptz NOT NULL DEFAULT '2020-01-01'"
@@ -144,3 +147,45 @@ def test_check_asks_for_the_indexes_that_serve(database, kind):
 def test_a_region_is_for_phone_numbers(region, normaliser, reason):
     with pytest.raises((AssertionError, ValidationError), match=reason):
         mapped(ORDERS, region, normaliser)
+
+
+@pytest.mark.parametrize("many", [0, 150])
+def test_a_text_that_names_somebody_else_as_well_is_told_and_stays(database, many):
+    """Law 2: of a list in one field nobody can say whose the row is; with everybody on it, it goes."""
+    tables(database, ("ann@x.example, Bob <bob@x.example>", "ann@x.example"), ())
+    alone = ORDERS.replace("  goes_with_any: {reason: made up, approved_by: nobody}\n", "")
+    loaded = mapped(alone, None, "email/3")
+    more = [subject(at + 10, email=f"u{at}@x.example") for at in range(many)]
+    ann, bob = subject(1, email="ann@x.example"), subject(2, email="bob@x.example")
+    with opened(database, loaded) as store:
+        for counts in (store.count([ann, *more], ACME, CUTOFF), store.verify([ann, *more], ACME, CUTOFF)):
+            assert due(counts) == {"orders": 1}
+            assert counts[1]["orders"].ambiguous == 1
+        store.erase([ann, *more], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([ann, *more], ACME, CUTOFF)) == {}
+        assert left(database, "orders") == [1]
+        store.erase([ann, bob, *more], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert store.verify([ann, bob], ACME, CUTOFF)[1]["orders"].empty
+    assert left(database, "orders") == []
+
+
+def test_a_person_who_shares_an_account_claims_both_addresses(database):
+    tables(database, ("ann@x.example",), ())
+    execute(database, "INSERT INTO users VALUES ('u1', 'ann@x.example'), ('u2', 'bob@x.example, ann@x.example')")
+    loaded = mapped(USERS + ORDERS, None, "email/3")
+    with opened(database, loaded) as store:
+        ann = subject(1, user_id="u1", email="ann@x.example")
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert due(counts) == {}
+            assert counts[1]["orders"].ambiguous == 1
+    assert left(database, "users") == ["u2"]
+    assert left(database, "orders") == [1]
+
+
+def test_elements_in_any_spelling_are_taken_out_of_an_array(database):
+    tables(database, ("Ann <ann@x.example>",), ("bob@x.example",))
+    loaded = mapped(INSIDE[INSIDE.index("lists:") :].replace("goes_with_any: {reason: made up, approved_by: nobody}",
+        "data_type: anchor\n  tombstone: {contacts: {elements: true}}"), None, "email/3")  # fmt: skip
+    erased(database, loaded, email="ann@x.example", expected={"lists": 1})
+    assert left(database, "lists", "id, contacts") == [(1, ["x"]), (2, ["x", "bob@x.example"])]

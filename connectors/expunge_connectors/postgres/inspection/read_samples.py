@@ -20,7 +20,7 @@ from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.table_sampling import SampledTable
 from expunge_connectors.postgres.sql.comparison import values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, raw
-from expunge_connectors.postgres.table_spec import Removal, Source, TableSpec
+from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 
 def read_samples(connection: Connection, inspection: InspectionContext, rows: int) -> Iterator[ReadSample]:
@@ -66,7 +66,7 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
     """The texts of a sample that no tombstone put there, each with the member whose row it is."""
     member = None if spec.owner is None else spec.owner.column
     expression = spec.tombstone.get(source.column)
-    put = None if expression is None or isinstance(expression, Removal) else expression
+    put = expression if isinstance(expression, str) else None
     needed = dict.fromkeys(
         [source.column, *(() if member is None else (member,)), *(() if put is None else table.primary_key)]
     )

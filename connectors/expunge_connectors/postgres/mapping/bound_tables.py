@@ -39,6 +39,7 @@ class BoundLink:
         source: Where in the row an identity stands.
         normaliser: SQL with `{column}`; None: the column itself is compared.
         spellings: Keys are compared with the texts that were read as the same (see `stored_spellings`).
+        of_several: A text that names several people is each one's: a person's own, or the map says so.
         sure: The keys are never re-used, so age does not matter.
         lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
         of: (collection, columns) that lead here, for a link inside the store.
@@ -52,6 +53,7 @@ class BoundLink:
     source: Source | None = None
     normaliser: str | None = None
     spellings: Spellings | None = None
+    of_several: bool = False
     sure: bool = True
     lookup_only: bool = False
     of: tuple[str, tuple[str, ...]] | None = None
@@ -66,7 +68,8 @@ class BoundLink:
         """
         if self.spellings is None or self.source is None:
             return self.namespace, self.types
-        return f"{self.namespace} as spelt in {self.source.region or 'any region'}", (TEXT, TEXT)
+        people = "several people" if self.of_several else "one person"
+        return f"{self.namespace} as spelt in {self.source.region or 'any region'} of {people}", (TEXT, TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +366,8 @@ class _Builder:
             source,
             normaliser,
             identity.rule.spellings,
-            sure,
-            identity.shareable,
+            sure=sure,
+            lookup_only=identity.shareable,
         )
 
     def _names(self, spec: TableSpec) -> tuple[str, str, Normaliser] | None:
@@ -372,7 +375,11 @@ class _Builder:
         return None if named is None else (named[0].names[0], named[1], self.data_map.identities[named[1]].rule)
 
     def _unclaimed(self, spec: TableSpec, link: BoundLink) -> BoundLink:
-        return replace(link, unclaimed=spec.person is None and link.namespace in self.passing)
+        return replace(
+            link,
+            unclaimed=spec.person is None and link.namespace in self.passing,
+            of_several=spec.person is not None or spec.goes_with_any is not None,
+        )
 
     def _feeds(self, name: str) -> tuple[OutgoingKey, ...]:
         reached = [

@@ -123,12 +123,18 @@ def _marked(store: BoundStore, staged: Staged) -> sql.Composed:
 
 
 def _claimed_anew(store: BoundStore, staged: Staged) -> sql.Composed:
-    looked_up = [sql.SQL("EXISTS ({})").format(_by_others(store, staged, one)) for one in _claims(store, staged)]
+    looked_up = [
+        sql.SQL("EXISTS ({})").format(_by_others(store, staged, one, claimed=False)) for one in _claims(store, staged)
+    ]
     return sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(looked_up))
 
 
-def _by_others(store: BoundStore, staged: Staged, one: _Claimed) -> sql.Composed:
-    """c0, c1, …: the staged keys that rows of persons outside of the transaction hold; of texts, in any spelling."""
+def _by_others(store: BoundStore, staged: Staged, one: _Claimed, *, claimed: bool | None = None) -> sql.Composed:
+    """c0, c1, …: the staged keys that rows of persons outside of the transaction hold; of texts, in any spelling.
+
+    Of keys that are marked so already, of those that are not, or of all (None): the texts of persons' rows are marked,
+    and mark those of other rows.
+    """
     mapped = store.collections[one.claim.collection]
     person, value = _bound(mapped, one)
     place = one.place if value.spellings is None else staged.places[value.staged]
@@ -150,7 +156,7 @@ def _by_others(store: BoundStore, staged: Staged, one: _Claimed) -> sql.Composed
     if mapped.action is Action.TOMBSTONE:
         conditions.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
     return _CLAIMED.format(
-        names=comma_list(*map(raw, names)), keys=place.rows(claimed=False), rows=rows, condition=and_(*conditions)
+        names=comma_list(*map(raw, names)), keys=place.rows(claimed=claimed), rows=rows, condition=and_(*conditions)
     )
 
 

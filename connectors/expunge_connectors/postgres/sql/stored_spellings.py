@@ -32,7 +32,7 @@ _PROPOSED = sql.SQL("{} && (SELECT array_agg(k.token) FROM {} AS k WHERE k.wante
 Staged = tuple[str, tuple[KeyType, ...]]
 """See `BoundLink.staged`."""
 Said = tuple[int, str, str, bool]
-"""Subject number, text, the key that it says, and whether the key is another person's as well."""
+"""Subject number, text, the key that it says, and whether key or text are another person's as well."""
 Holders = Mapping[str, Mapping[str, Sequence[tuple[int, bool]]]]
 """Identity -> value -> the subjects' numbers, and whether it is another person's as well."""
 
@@ -46,6 +46,7 @@ class _Place:
     identity: str
     spellings: Spellings
     staged: Staged
+    of_several: bool
 
     def candidates(self, at: int) -> sql.Composed:
         """Its number, and the texts that may say a key."""
@@ -57,10 +58,13 @@ class _Place:
         return _CANDIDATES.format(raw(str(at)), text, rows, proposed(text, self.spellings, self.identity))
 
     def read(self, text: str, holders: Holders) -> Iterator[Said]:
-        """Whose text it is."""
-        for value in self.spellings.read(text, self.source.region).values:
-            for number, shared in holders[self.identity].get(value, ()):
-                yield number, text, value, shared
+        """Whose text it is. One that names somebody who is not asked about is nobody's alone."""
+        asked = holders[self.identity]
+        values = self.spellings.read(text, self.source.region).values
+        others = not self.of_several and len(values) > 1 and not all(value in asked for value in values)
+        for value in values:
+            for number, shared in asked.get(value, ()):
+                yield number, text, value, shared or others
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def _places(store: BoundStore) -> Iterator[_Place]:
     for mapped in store.scoped.values():
         for link in mapped.links:
             if link.spellings is not None and link.source is not None:
-                yield _Place(mapped, link.source, link.namespace, link.spellings, link.staged)
+                yield _Place(mapped, link.source, link.namespace, link.spellings, link.staged, link.of_several)
 
 
 def _holders(subjects: Iterable[Subject], identities: Container[str], passing: Container[str]) -> Holders:

@@ -118,6 +118,6 @@ class ClaimedValues:
             ours=self.ours(spec),
             key=sql.Literal(namespace),
             namespace=sql.Literal(
-                namespace if claim.value.identity is None else stored_texts.namespace(claim.value, self.data_map)
+                namespace if claim.value.identity is None else stored_texts.namespace(claim.value, spec, self.data_map)
             ),
         )

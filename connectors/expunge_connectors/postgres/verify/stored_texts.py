@@ -16,7 +16,7 @@ from expunge_config.datamap import DataMap
 from expunge_config.spellings import Spellings
 from expunge_connectors.contract import Subject
 from expunge_connectors.postgres.catalog.reader import Table
-from expunge_connectors.postgres.table_spec import Link
+from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify.expressions import inside, verbatim
 
 
@@ -47,12 +47,14 @@ class ReadColumn:
 
     Attributes:
         namespace: Of the texts, among what is asked for.
+        of_several: A text that names several people is each one's.
     """
 
     table: Table
     link: Link
     namespace: str
     spellings: Spellings
+    of_several: bool
 
     def statement(self) -> sql.Composed:
         """The texts that may be read as one of the keys."""
@@ -74,12 +76,17 @@ class ReadColumn:
         )
 
 
-def namespace(link: Link, data_map: DataMap) -> str:
+def of_several(spec: TableSpec) -> bool:
+    """A text that names several people is each one's: it is a person's own, or the map says so."""
+    return spec.person is not None or spec.goes_with_any is not None
+
+
+def namespace(link: Link, spec: TableSpec, data_map: DataMap) -> str:
     """Of what a link's column is compared with: the identity's keys, or the texts in which they stand there."""
     identity = data_map.identities[link.identity or ""]
     if identity.rule.spellings is None:
         return link.identity or ""
-    return f"{link.identity} in texts of {link.region or 'no region'}"
+    return f"{link.identity} in texts of {link.region or 'no region'}{', for all' if of_several(spec) else ''}"
 
 
 def signs(columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> set[tuple[str, str]]:
@@ -105,6 +112,8 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
     for column in columns:
         identity = column.link.identity or ""
         for (text,) in ask(column.statement()):
-            for value in column.spellings.read(text, column.link.region).values:
+            values = column.spellings.read(text, column.link.region).values
+            together = column.of_several or len(values) == 1 or all((identity, value) in holders for value in values)
+            for value in values:
                 for number, followed in holders.get((identity, value), ()):
-                    yield Asked(number, column.namespace, text, followed, value)
+                    yield Asked(number, column.namespace, text, followed and together, value)

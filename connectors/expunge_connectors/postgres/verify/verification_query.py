@@ -72,8 +72,9 @@ class VerificationQuery:
 
     def composite(self) -> frozenset[str]:
         """The namespaces whose keys are lists: of several columns."""
-        links = (link for table in self.spec.collections.values() for link in table.found_by)
-        return frozenset(self._namespace(link) for link in links if len(link.names) > 1)
+        tables = self.spec.collections.values()
+        links = ((link, table) for table in tables for link in table.found_by)
+        return frozenset(self._namespace(link, table) for link, table in links if len(link.names) > 1)
 
     def passing(self) -> Mapping[str, Sequence[Claim]]:
         """The namespaces whose values pass on, with who claims them in the scope."""
@@ -89,9 +90,10 @@ class VerificationQuery:
     def read_columns(self, names: Sequence[str]) -> list[ReadColumn]:
         """The columns whose texts have to be read before anything is compared."""
         return [
-            ReadColumn(self.live(name), link, self._namespace(link), spellings)
+            ReadColumn(self.live(name), link, self._namespace(link, spec), spellings, stored_texts.of_several(spec))
             for name in dict.fromkeys(one for name in names for one in self._way(name))
-            for link in self.spec.collections[name].found_by
+            for spec in [self.spec.collections[name]]
+            for link in spec.found_by
             if link.identity is not None
             and (spellings := self.data_map.identities[link.identity].rule.spellings) is not None
         ]
@@ -172,15 +174,15 @@ class VerificationQuery:
     def _leads_anywhere(self, name: str, namespaces: AbstractSet[str]) -> bool:
         """A key of these namespaces may lead to rows of this collection, or of one that leads to it."""
         return any(
-            self._namespace(link) in namespaces
+            self._namespace(link, self.spec.collections[name]) in namespaces
             or (link.lead is not None and link.lead[0] != name and self._leads_anywhere(link.lead[0], namespaces))
             for link in self.spec.collections[name].found_by
         )
 
-    def _namespace(self, link: Link) -> str:
-        """Of the keys that a link is compared with."""
+    def _namespace(self, link: Link, spec: TableSpec) -> str:
+        """Of the keys that a link of a collection is compared with."""
         if link.lead is None:
-            return stored_texts.namespace(link, self.data_map)
+            return stored_texts.namespace(link, spec, self.data_map)
         return f"{self.store}.{link.lead[0]}.{'+'.join(link.lead[1])}"
 
     def _reached(self, name: str, namespaces: AbstractSet[str]) -> sql.Composed:
@@ -193,8 +195,8 @@ class VerificationQuery:
         facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
-            if self._namespace(link) in namespaces and not shareable:
-                parts.append(self._from_key(table, spec, link, self._namespace(link), facts))
+            if self._namespace(link, spec) in namespaces and not shareable:
+                parts.append(self._from_key(table, spec, link, self._namespace(link, spec), facts))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
                 parts.append(self._from_row(table, spec, [link], facts))
