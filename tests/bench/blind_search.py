@@ -35,7 +35,8 @@ SELECT n AS id, now() - n * interval '1 minute' AS at,
        'Called about order ' || n || ', asked for ' || md5(n::text) || '; to be rung at 030 ' || n % 10000000 AS note,
        jsonb_build_object('user', n % 77777, 'mail', 'other' || n % 99991 || '@mail' || n % {domains} || '.example',
                           'at', now(), 'tags', jsonb_build_array('a', 'b', n)) AS doc,
-       'https://app.example/orders/' || n || '?from=mail&ref=' || md5((n + 1)::text) AS url,
+       'https://app.example/orders/' || n || '?mail=other' || n % 99991 || '%40mail' || n % {domains} || '.example&ref='
+           || md5((n + 1)::text) AS url,
        ARRAY['tag' || n % 100, 'region ' || n % 20] AS tags
   FROM generate_series(1, {rows}) n;
 """

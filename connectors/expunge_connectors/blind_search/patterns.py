@@ -4,8 +4,9 @@ A needle makes a candidate, never a hit. It is looked for in *squeezed* data (AS
 space and what people write between digits), so that one needle stands for many spellings: `+49 (30) 111-1111` and
 UTF-16 among them. Whether a candidate is a hit is decided on the record itself (`matcher`, `boundaries`).
 
-Twenty thousand people must cost about as much as twenty. So encodings of an e-mail address are found by what all
-addresses of a domain share (`%40mail.example`), and those of a phone number begin alike for a whole country.
+Twenty thousand people must cost about as much as twenty. What counts are the first few characters of the needles, which
+are compared with everything. So what is escaped begins as the value itself does; the base64 of an e-mail address is
+found by that of its domain, which many share; and that of a phone number begins alike for a whole country.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import base64
 import html
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -152,30 +153,21 @@ def _put(found: dict[tuple[bytes, Encoding | None, str], Needle], one: Needle) -
 
 
 def _of_email(text: str) -> Iterator[Needle]:
+    """As it is; with its `@` escaped, or what else in it is: all of these begin alike."""
     for spelling in spellings(Kind.EMAIL, text):
         for data in _letter_cases(spelling):
             yield Needle(data, None, Kind.EMAIL, text)
-        # An address whose `@` stands as it is, and another of its characters does not.
-        local = spelling.rpartition("@")[0]
-        for written, encoding in (
-            (quote(local, safe=""), Encoding.URL),
-            (_in_json(local), Encoding.JSON),
-            (html.escape(local), Encoding.HTML),
-        ):
-            if written != local:
-                yield Needle(f"{written}@".encode(), encoding)
+        local, _, domain = spelling.rpartition("@")
+        for encoding, escaped, signs in _ESCAPES:
+            for sign in signs:
+                for before in {local, escaped(local)}:
+                    for after in {domain, escaped(domain)}:
+                        if (written := f"{before}{sign}{after}") != spelling:
+                            yield Needle(written.encode(), encoding)
 
 
 def _of_domain(domain: str) -> Iterator[Needle]:
-    """What all encoded addresses of a domain share."""
-    for written in {domain, quote(domain, safe="")}:
-        yield Needle(f"%40{written}".encode(), Encoding.URL)
-        yield Needle(f"%2540{written}".encode(), Encoding.URL)
-    yield Needle(f"=40{domain}".encode(), Encoding.QUOTED)
-    for written in {domain, _in_json(domain)}:
-        yield Needle(rf"\u0040{written}".encode(), Encoding.JSON)
-    for sign in ("&#64;", "&#x40;", "&commat;"):
-        yield Needle(f"{sign}{domain}".encode(), Encoding.HTML)
+    """What all addresses of a domain share in forms that leave no letter as it is."""
     for written in (domain, domain.upper(), domain.title()):
         yield from _in_bytes(f"@{written}".encode())
 
@@ -195,12 +187,8 @@ def _of_token(text: str) -> Iterator[Needle]:
     for spelling in spellings(Kind.TOKEN, text):
         for data in _letter_cases(spelling):
             yield Needle(data, None, Kind.TOKEN, text)
-        for written, encoding in (
-            (quote(spelling, safe=""), Encoding.URL),
-            (_in_json(spelling), Encoding.JSON),
-            (html.escape(spelling), Encoding.HTML),
-        ):
-            if written != spelling:
+        for encoding, escaped, _ in _ESCAPES:
+            if (written := escaped(spelling)) != spelling:
                 yield Needle(written.encode(), encoding)
     for written in {text.strip(), folded(text.strip())}:
         yield from _in_bytes(written.encode())
@@ -227,6 +215,29 @@ def _in_json(text: str) -> str:
         one if one.isascii() and (one.isalnum() or one in "._-") else "".join(rf"\u{unit:04x}" for unit in _units(one))
         for one in text
     )
+
+
+def _in_url(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _in_url_in_url(text: str) -> str:
+    return _in_url(_in_url(text))
+
+
+def _quoted(text: str) -> str:
+    return _in_url(text).replace("%", "=")
+
+
+_Escape = Callable[[str], str]
+_ESCAPES: Sequence[tuple[Encoding, _Escape, Sequence[str]]] = (
+    (Encoding.URL, _in_url, ("@", "%40")),
+    (Encoding.URL, _in_url_in_url, ("%2540",)),
+    (Encoding.JSON, _in_json, ("@", r"\u0040")),
+    (Encoding.HTML, html.escape, ("@", "&#64;", "&#x40;", "&commat;")),
+    (Encoding.QUOTED, _quoted, ("@", "=40")),
+)
+"""How it is decoded, how texts are written in it, and how an `@` is."""
 
 
 def _units(character: str) -> Iterator[int]:

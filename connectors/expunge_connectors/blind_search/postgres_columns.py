@@ -102,14 +102,27 @@ SELECT CASE WHEN pg_catalog.pg_is_in_recovery()
 
 
 @dataclass(frozen=True, slots=True)
+class _Column:
+    """A column that is read.
+
+    Attributes:
+        written: The server is to write it out as text.
+        many: It is an array that comes as it is.
+    """
+
+    name: str
+    written: bool
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
     oid: int
     schema: str
     name: str
     whole: bool
     """The role may read the system's columns, too."""
-    columns: tuple[tuple[str, bool], ...]
-    """(name, to be written out as text by the server)"""
+    columns: tuple[_Column, ...]
 
     @property
     def text(self) -> str:
@@ -178,13 +191,13 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
 
 
 def _tables(state: _Search) -> Iterator[_Table]:
-    found: dict[tuple[Any, ...], list[tuple[str, bool, bool]]] = {}
+    found: dict[tuple[Any, ...], list[tuple[_Column, bool]]] = {}
     rows = state.connection.execute(_COLUMNS, (list(_TEXTLESS),)).fetchall()
-    for *of_table, column, base, many, readable in rows:
-        found.setdefault(tuple(of_table), []).append((column, many or base not in _AS_THEY_ARE, readable))
+    for *of_table, name, base, many, readable in rows:
+        column = _Column(name, base not in _AS_THEY_ARE, many and base in _AS_THEY_ARE)
+        found.setdefault(tuple(of_table), []).append((column, readable))
     for (oid, schema, name, kind, usable, whole, hidden), columns in found.items():
-        searched = tuple((column, cast) for column, cast, readable in columns if readable)
-        table = _Table(oid, schema, name, whole, searched)
+        table = _Table(oid, schema, name, whole, tuple(column for column, readable in columns if readable))
         if kind == "f":
             state.gaps.append(Gap(_named(state, table), "a foreign table: another server's"))
         elif hidden:
@@ -193,8 +206,8 @@ def _tables(state: _Search) -> Iterator[_Table]:
             state.gaps.append(Gap(_named(state, table), "the role may not read it"))
         else:
             state.gaps += [
-                Gap(state.describe(table.text, column).name, "the role may not read it")
-                for column, _, readable in columns
+                Gap(state.describe(table.text, column.name).name, "the role may not read it")
+                for column, readable in columns
                 if not readable
             ]
             yield table
@@ -213,8 +226,7 @@ def _search_names(state: _Search) -> None:
 
 def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ranges: bool) -> None:
     columns = sql.SQL(", ").join(
-        sql.SQL("{}::text").format(sql.Identifier(name)) if cast else sql.Identifier(name)
-        for name, cast in table.columns
+        sql.SQL("{}::text" if column.written else "{}").format(sql.Identifier(column.name)) for column in table.columns
     )
     source = sql.SQL("SELECT {} FROM ONLY {} AS t").format(columns, sql.Identifier(table.schema, table.name))
     try:
@@ -258,8 +270,8 @@ def _slices(pages: int) -> Iterator[sql.Composed | None]:
 class _Block:
     """Rows one behind the other: as objects of their own, millions of them would keep the collector busy."""
 
-    data: bytearray = field(default_factory=bytearray, repr=False)
-    ends: list[int] = field(default_factory=list)
+    data: bytearray = field(repr=False)
+    ends: list[int]
 
     def row(self, at: int) -> bytes:
         return bytes(self.data[self.ends[at - 1] if at else 0 : self.ends[at]])
@@ -291,25 +303,40 @@ def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
     """Rows, so many that a block is large enough to be searched at once. The end is a message of its own."""
     read = copy.read
     data = read()[_HEADER:]  # with the first row
-    block = _Block()
+    buffer, ends, size = bytearray(), list[int](), 0
     while data and data != _END:
-        block.data += data
-        block.ends.append(len(block.data))
-        if len(block.data) >= BLOCK:
-            yield block
-            block = _Block()
+        buffer += data
+        size += len(data)
+        ends.append(size)
+        if size >= BLOCK:
+            yield _Block(buffer, ends)
+            buffer, ends, size = bytearray(), [], 0
         data = read()
-    if block.ends:
-        yield block
+    if ends:
+        yield _Block(buffer, ends)
     while data:
         data = read()
 
 
 def _search_row(state: _Search, table: _Table, row: bytes) -> None:
-    for (column, _), field_ in zip(table.columns, _fields(row), strict=True):
-        hits: frozenset[Hit] = frozenset() if field_ is None else state.matcher.found(field_)
+    for column, value in zip(table.columns, _fields(row), strict=True):
+        hits: set[Hit] = set()
+        for part in [] if value is None else _elements(value) if column.many else [value]:
+            hits |= state.matcher.found(part)
         if hits:
-            state.findings.add(state.describe(table.text, column), hits)
+            state.findings.add(state.describe(table.text, column.name), hits)
+
+
+def _elements(array: bytes) -> Iterator[bytes]:
+    """The elements of an array as `array_send` writes it: dimensions, flags, type; each one's size; the elements."""
+    (dimensions,) = struct.unpack_from("!i", array)
+    at = 12 + 8 * dimensions
+    while at < len(array):
+        (length,) = struct.unpack_from("!i", array, at)
+        at += 4
+        if length >= 0:
+            yield array[at : at + length]
+            at += length
 
 
 def _fields(row: bytes) -> Iterator[bytes | None]:

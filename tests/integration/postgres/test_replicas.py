@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.blind_search import EMAIL, places, searched
 from tests.support.postgres.company import (
     ACCOUNT,
     CUTOFF,
@@ -268,3 +269,16 @@ def test_a_standby_that_nobody_declared_is_noticed(company):
         assert "replica-undeclared" in {one.code for one in store.inspect()}
     with opened(company[0], replicas=company[1]) as store:
         assert "replica-undeclared" not in {one.code for one in store.inspect()}
+
+
+def test_the_blind_search_reads_a_standby_when_it_has_caught_up(company):
+    with opened(company[0], replicas=[company[1]], replica_wait_seconds=0) as store:
+        with paused(company):
+            execute(company[0], f"CREATE TABLE old_leads AS SELECT '{EMAIL}' AS what")
+            with pytest.raises(TransientError, match="does not catch up"):
+                searched(store)
+        wait_until(lambda: caught_up(company))
+        report = searched(store)
+    assert report.source == "replica"
+    assert [one.name for one in places(report)] == ["public.old_leads.what"]
+    execute(company[0], "DROP TABLE old_leads")
