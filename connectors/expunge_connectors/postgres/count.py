@@ -122,7 +122,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
         selects.append(joined(mapped, path, facts(asked, asked if path.link in mapped.erasing else FALSE)))
     alone = known_by_value_alone(mapped, "t")
     for path in claimed_paths(search, mapped):
-        unclear = requested(mapped, path.link, "t", search.cutoff)
+        unclear = row_conditions.old_enough(mapped, "t", search.cutoff)
         selects.append(joined(mapped, path, facts(FALSE, FALSE, unclear), alone))
     if len(selects) == 1 and not mapped.own and paths[0].once:
         return selects[0]

@@ -58,6 +58,8 @@ class Part:
         if self.inherited:
             owner["inherited"] = True
         entry |= {"data_type": f"of-{self.name}", "owner": owner, "found_by": self.found_by}
+        # A world's row goes with whomever it names; parts of rows have tests of their own (`test_parts_of_rows.py`).
+        entry["goes_with_any"] = {"reason": "drawn so", "approved_by": "The model"}
         optional = {
             "person": self.person,
             "created": self.created,

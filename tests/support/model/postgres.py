@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -101,3 +101,17 @@ def snapshot(url: str, world: World) -> dict[str, dict[tuple[Cell, ...], tuple[s
 
 def _leaves(table: Table) -> list[str]:
     return [name for name, _ in table.leaves]
+
+
+def pass_on(url: str, table: Table, column: str, giver: Mapping[str, Cell], taker: Mapping[str, Cell]) -> None:
+    """Let one row have what another has in a column; where a constraint forbids it, nothing happens."""
+    same = [
+        " AND ".join(f"{alias}.{quoted(one).replace('%', '%%')}::text = %s" for one in table.primary_key)
+        for alias in ("g", "t")
+    ]
+    name = quoted(column).replace("%", "%%")
+    statement = f"UPDATE {table.sql.replace('%', '%%')} AS t SET {name} = g.{name}"
+    statement += f" FROM {table.sql.replace('%', '%%')} AS g WHERE {' AND '.join(same)}"
+    keys = [str(row[one]) for row in (giver, taker) for one in table.primary_key]
+    with psycopg.connect(url, autocommit=True) as connection, suppress(psycopg.errors.IntegrityError):
+        connection.execute(statement, keys)  # type: ignore[call-overload]

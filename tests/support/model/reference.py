@@ -8,6 +8,7 @@ row; what must not be done (rows of others that point to it) is looked for in th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -25,15 +26,35 @@ Sealed = Mapping[tuple[str, tuple[str, ...]], frozenset[tuple[Cell, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row of a subject. `firm`: by a never re-used key; `old`: by a reusable one, created before the cutoff."""
+    """A row of a subject.
+
+    Attributes:
+        firm: By a never re-used key.
+        old: By a reusable one, created before the cutoff.
+        unclear: As old, but by a value alone that another person has.
+    """
 
     firm: bool = False
     old: bool = False
+    unclear: bool = False
 
     @property
     def belongs(self) -> bool:
         """Part of the request."""
         return self.firm or self.old
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What persons have who are not in the chunk.
+
+    Attributes:
+        keys: Reusable keys.
+        columns: (collection, columns) -> values there, of columns that are merely unique.
+    """
+
+    keys: Keys
+    columns: Mapping[tuple[str, tuple[str, ...]], AbstractSet[tuple[Cell, ...]]]
 
 
 @dataclass(slots=True)
@@ -43,12 +64,13 @@ class Count:
     due: set[Row] = field(default_factory=set)
     retained: set[Row] = field(default_factory=set)
     newer: set[Row] = field(default_factory=set)
+    ambiguous: set[Row] = field(default_factory=set)
     until: date | None = None
     ground: str | None = None
 
-    def numbers(self) -> tuple[int, int, int, date | None, str | None]:
-        """As the connector's Tally has them."""
-        return len(self.due), len(self.retained), len(self.newer), self.until, self.ground
+    def numbers(self) -> tuple[int, int, int, date | None, str | None, int]:
+        """As the connector's RecordCounts has them."""
+        return len(self.due), len(self.retained), len(self.newer), self.until, self.ground, len(self.ambiguous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +114,25 @@ class Reference:
     # ---- which rows are whose
 
     def found(
-        self, state: State, keys: Keys, sealed: Sealed | None = None, *, shareable: bool = False
+        self,
+        state: State,
+        keys: Keys,
+        sealed: Sealed | None = None,
+        *,
+        shareable: bool = False,
+        claims: Claims | None = None,
     ) -> dict[str, dict[Row, Found]]:
         """Every row of the scope linked to these keys, over links to any depth.
 
-        A key that people share selects nothing, unless the question is only whom it may mean.
+        A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
+        others have leads to no row that is known by it alone.
         """
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
         while True:
             before = {name: dict(rows) for name, rows in found.items()}
             for name in self.scope:
                 for row, cells in self._owned(name, state):
-                    how = self._how(name, cells, keys, found, state, sealed or {}, shareable=shareable)
+                    how = self._how(name, cells, keys, found, state, sealed or {}, claims, shareable=shareable)
                     if how is not None:
                         found[name][row] = how
             if found == before:
@@ -147,7 +176,7 @@ class Reference:
                 if None not in values:
                     yield values
 
-    def _how(  # noqa: PLR0917 - one question with its circumstances
+    def _how(  # noqa: C901, PLR0917 - one question with its circumstances
         self,
         name: str,
         cells: Cells,
@@ -155,15 +184,19 @@ class Reference:
         found: Mapping[str, Mapping[Row, Found]],
         state: State,
         sealed: Sealed,
+        claims: Claims | None,
         *,
         shareable: bool,
     ) -> Found | None:
         table, spec = self._tables[name], self._collections[name]
-        firm = nominated = False
+        firm = nominated = claimed = False
         for lead, ours, theirs in self._leads(name):
             values = tuple(_compared(table.column(one), cells[one]) for one in ours)
-            leading = {*self._values(lead, theirs, found, state), *sealed.get((lead, theirs), ())}
-            firm = firm or values in leading
+            if values in set(self._values(lead, theirs, found, state)):
+                firm = True
+            elif values in sealed.get((lead, theirs), ()):
+                taken = claims is not None and values in claims.columns.get((lead, theirs), ())
+                firm, claimed = firm or not taken, claimed or taken
         for link in spec.get("found_by", ()):
             if "identity" not in link:
                 continue
@@ -171,14 +204,97 @@ class Reference:
             if identity.get("shareable") and not shareable:
                 continue
             spellings = {spelt(identity["normaliser"], one) for one in _held(link, cells)} - {None}
-            if any((link["identity"], spelling) in keys for spelling in spellings):
-                firm = firm or identity["kind"] != "reusable"
-                nominated = nominated or identity["kind"] == "reusable"
+            matched = {(link["identity"], spelling) for spelling in spellings} & keys
+            firm = firm or bool(matched and identity["kind"] != "reusable")
+            if identity["kind"] == "reusable":
+                taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
+                nominated = nominated or bool(matched - taken_keys)
+                claimed = claimed or bool(taken_keys)
         if firm:
             return Found(firm=True)
-        if not nominated:
-            return None
-        return Found(old=self._old(spec, cells) and not self._somebody_else(spec, keys))
+        old = self._old(spec, cells)
+        if nominated and old:
+            return Found(old=not self._somebody_else(spec, keys))
+        if claimed and self._alone(name, cells):
+            return Found(unclear=old)
+        return Found() if nominated else None
+
+    def _alone(self, name: str, cells: Cells) -> bool:
+        """The row names nobody by a key that is never given to somebody else."""
+        for link in self._collections[name]["found_by"]:
+            if "of" in link:
+                lead, columns = link["of"].partition(".")[0], link.get("columns", [link.get("column")])
+                theirs = tuple(link.get("of_columns", [link["of"].partition(".")[2]]))
+                if lead == name or self._passes_on(name, tuple(columns), lead, theirs):
+                    continue
+            else:
+                columns = [link["column"]]
+                if self._identities[link["identity"]]["kind"] == "reusable" or "path" in link or link.get("each"):
+                    continue
+            if all(cells[one] is not None for one in columns):
+                return False
+        return True
+
+    # ---- whose a value is
+
+    def claims(self, state: State, people: Keys) -> Claims:
+        """What rows of persons hold who are not among these people."""
+        keys: set[tuple[str, str]] = set()
+        columns: dict[tuple[str, tuple[str, ...]], set[tuple[Cell, ...]]] = {}
+        merely_unique = {
+            (lead, theirs)
+            for child in self.scope
+            for lead, ours, theirs in self._leads(child)
+            if self._passes_on(child, ours, lead, theirs)
+        }
+        for name in self.scope:
+            for cells in self.others(name, state, people):
+                keys.update(self._held_keys(name, cells))
+                for lead, theirs in merely_unique:
+                    if lead == name:
+                        values = tuple(_compared(self._tables[name].column(one), cells[one]) for one in theirs)
+                        columns.setdefault((lead, theirs), set()).add(values)
+        return Claims(frozenset(keys), columns)
+
+    def others(self, name: str, state: State, people: Keys) -> Iterator[dict[str, Cell]]:
+        """Rows that are persons, none of these, and no tombstones."""
+        spec = self._collections[name]
+        if "person" not in spec:
+            return
+        normaliser = self._identities[spec["person"]]["normaliser"]
+        own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"])
+        for _, cells in self._owned(name, state):
+            person = spelt(normaliser, cells[own["column"]])
+            done = self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells
+            if person is not None and (spec["person"], person) not in people and not done:
+                yield cells
+
+    def _held_keys(self, name: str, cells: Cells) -> Iterator[tuple[str, str]]:
+        """The reusable keys that a person's row tells and is found by."""
+        spec = self._collections[name]
+        for link in spec["found_by"]:
+            identity = self._identities.get(link.get("identity"), {})
+            passing = identity.get("kind") == "reusable" and not identity.get("shareable")
+            if passing and _same_place(link, spec["yields"].get(link["identity"])):
+                for one in _held(link, cells):
+                    spelling = spelt(identity["normaliser"], one)
+                    if spelling is not None:
+                        yield link["identity"], spelling
+
+    def _passes_on(self, name: str, ours: tuple[str, ...], lead: str, theirs: tuple[str, ...]) -> bool:
+        """Columns of persons' rows that are neither their key nor declared as one, on either side."""
+        if "person" not in self._collections[lead] or lead == name:
+            return False
+        return not (self._never_given_again(lead, theirs) or self._never_given_again(name, ours))
+
+    def _never_given_again(self, name: str, columns: tuple[str, ...]) -> bool:
+        declared = [
+            place["column"] if isinstance(place, dict) else place
+            for identity, place in self._collections[name].get("yields", {}).items()
+            if self._identities[identity]["kind"] != "reusable"
+            and not (isinstance(place, dict) and ("path" in place or place.get("each")))
+        ]
+        return set(self._tables[name].primary_key) <= set(columns) or any(one in columns for one in declared)
 
     @staticmethod
     def _old(spec: Mapping[str, str], cells: Cells) -> bool:
@@ -223,7 +339,8 @@ class Reference:
             together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
                 it any row that points there is one (what is seen at this moment).
         """
-        found = {number: self.found(state, keys, sealed) for number, (keys, sealed) in subjects.items()}
+        claims = self.claims(state, frozenset[tuple[str, str]]().union(*(keys for keys, _ in subjects.values())))
+        found = {number: self.found(state, keys, sealed, claims=claims) for number, (keys, sealed) in subjects.items()}
         going: set[Row] = set()
         result: dict[int, dict[str, Count]] = {number: {} for number in subjects}
         for name in self._shared_last():
@@ -243,7 +360,10 @@ class Reference:
             cells = rows[row]
             if self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells:
                 continue
-            if not how.belongs:
+            if how.unclear:
+                if self.action(name) != "retain" or self._expired(spec, cells, []):
+                    count.ambiguous.add(row)
+            elif not how.belongs:
                 count.newer.add(row)
             elif "sharing" in spec and self._other_owners(name, cells, state, going if together else set()):
                 count.retained.add(row)
@@ -337,6 +457,12 @@ def _moment(cell: str) -> datetime:
     """A date or timestamp column's text, in UTC."""
     moment = datetime.fromisoformat(cell)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _same_place(link: Mapping[str, object], place: object) -> bool:
+    """A link compares what a yield tells."""
+    told = place if isinstance(place, dict) else {"column": place}
+    return all(link.get(one) == told.get(one) for one in ("column", "path", "each"))
 
 
 def _held(link: Mapping[str, object], cells: Cells) -> list[Cell]:

@@ -72,6 +72,7 @@ def world(dice: Dice, shapes: frozenset[str] = SHAPES) -> World:
         limit=limit,
         stop=stop,
         many=dice.chance(50),
+        passes_on=dice.chance(70),
     )
 
 

@@ -167,6 +167,7 @@ class World:
         chunks: The request, cut.
         limit: Rows a transaction when it is interrupted; `stop`: after so many beats.
         many: It is erased as a chunk of many people is: with tables of keys and of found rows.
+        passes_on: Between resolution and erasure persons take over what others have.
     """
 
     tables: list[Table]
@@ -180,6 +181,7 @@ class World:
     limit: int
     stop: int
     many: bool
+    passes_on: bool = False
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001 - the protocol of pretty printers
         printer.text("World(as told below)")

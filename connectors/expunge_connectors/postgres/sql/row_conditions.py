@@ -21,8 +21,11 @@ def in_scope(mapped: BoundTable, alias: str) -> sql.Composable:
 
 def requested(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime | None) -> sql.Composable:
     """A row found through this link belongs to the request; otherwise it is newer."""
-    if link.sure:
-        return TRUE
+    return TRUE if link.sure else old_enough(mapped, alias, cutoff)
+
+
+def old_enough(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.Composable:
+    """The row was created before the cutoff, or the map decides so where nothing says when."""
     if mapped.spec.undated is not None and mapped.spec.created is None:
         return TRUE if mapped.spec.undated == "erase" else FALSE
     if cutoff is None or mapped.spec.created is None:
