@@ -86,7 +86,10 @@ def _phone(value: str) -> re.Pattern[str]:
     if len(national) >= SHORTEST_PHONE:
         begins.append(alone)
         ends += r"(?![.,:][0-9])"
-    return re.compile(rf"(?:{'|'.join(begins)}){spaced}{ends}")
+    extension = value.partition(";ext=")[2]
+    # Behind one switchboard there are many people.
+    behind = rf"[\s,;./-]{{0,3}}(?:ext(?:ension|n)?|x|#|durchwahl|app)?[\s.:=]{{0,2}}{extension}" if extension else ""
+    return re.compile(rf"(?:{'|'.join(begins)}){spaced}{behind}{ends}")
 
 
 __all__ = ["folded", "stands_in"]

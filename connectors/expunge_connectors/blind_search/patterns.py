@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+import idna
+
 from expunge_connectors.blind_search.decodings import Encoding
 from expunge_connectors.blind_search.report import Kind
 
@@ -80,8 +82,8 @@ def searchable(normaliser: str, value: str, *, shareable: bool = False) -> Kind 
         return None
     if rule == "email":
         return Kind.EMAIL
-    if rule == "e164":
-        return Kind.PHONE if len(value.lstrip("+")) >= SHORTEST_PHONE else None
+    if rule in {"e164", "phone"}:
+        return Kind.PHONE if len("".join(split_phone(value))) >= SHORTEST_PHONE else None
     return Kind.TOKEN if len(value.strip()) >= SHORTEST_TOKEN and not value.strip().isdecimal() else None
 
 
@@ -96,8 +98,8 @@ def folded(text: str) -> str:
 
 
 def split_phone(text: str) -> tuple[str, str]:
-    """(country code, national number) of a number in E.164."""
-    digits = text.lstrip("+")
+    """(country code, national number) of a number in E.164; without an extension behind it."""
+    digits = text.partition(";")[0].lstrip("+")
     length = 1 if digits[:1] in _ONE_DIGIT else 2 if digits[:2] in _TWO_DIGITS else 3
     return digits[:length], digits[length:]
 
@@ -250,9 +252,10 @@ def _other_names(domain: str) -> set[str]:
     """Of a domain with letters outside ASCII the form that mail servers use, and the other way round."""
     try:
         if not domain.isascii():
-            return {domain.encode("idna").decode()}
+            return {idna.encode(domain, uts46=True).decode()}
         if "xn--" in domain:
-            return {domain.encode().decode("idna")}
-    except UnicodeError:
+            return {idna.decode(domain)}
+    except (idna.IDNAError, UnicodeError):
         return set()
+    return set()
     return set()

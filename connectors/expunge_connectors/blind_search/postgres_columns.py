@@ -328,7 +328,7 @@ def _search_row(state: _Search, table: _Table, row: bytes) -> None:
 
 
 def _elements(array: bytes) -> Iterator[bytes]:
-    """The elements of an array as `array_send` writes it: dimensions, flags, type; each one's size; the elements."""
+    """The elements of an array in its binary form: dimensions, flags, type; each one's size; the elements."""
     (dimensions,) = struct.unpack_from("!i", array)
     at = 12 + 8 * dimensions
     while at < len(array):

@@ -45,6 +45,9 @@ def test_in_names_of_keys_and_objects_what_separates_parts_is_a_boundary(name):
         ("email/2", "a@b.example", Kind.EMAIL),
         ("e164/1", "+12345678", None),
         ("e164/1", "+123456789", Kind.PHONE),
+        ("phone/1", "+4930123456;ext=17", Kind.PHONE),
+        ("phone/1", "+4930123;ext=1712345", None),
+        ("email/3", "a@b.example", Kind.EMAIL),
         ("exact/1", "seven77", None),
         ("exact/1", "eight888", Kind.TOKEN),
         ("exact/1", "1234567890123", None),
@@ -76,6 +79,19 @@ def test_a_value_outside_ascii_is_found_composed_or_not_and_in_either_case():
         r"jos\u00e9@b\u00fccher.example",
     ):
         assert matcher.found(text.encode()), text
+
+
+def test_the_name_of_a_domain_is_found_as_people_read_it():
+    matcher = Matcher([SearchedValue(1, Kind.EMAIL, "ada@xn--bcher-kva.example")])
+    assert matcher.found("Ada@Bücher.example".encode())
+
+
+def test_of_a_number_with_an_extension_the_switchboard_alone_is_no_hit():
+    matcher = Matcher([SearchedValue(1, Kind.PHONE, "+4930123456;ext=17")])
+    for text in ("tel:+49-30-123456;ext=17", "+49 30 123456-17", "030 123456 ext. 17", "+4930123456x17"):
+        assert matcher.found(text.encode()), text
+    for text in ("+49 30 123456", "+49 30 123456-18", "+4930123456 ext. 170", "030 123456, 17th floor"):
+        assert matcher.found(text.encode()) == frozenset(), text
 
 
 def test_two_people_with_one_value_are_both_named():
