@@ -70,8 +70,18 @@ class Scope:
         return self.controller if self.member is None else f"{self.controller}:{self.member}"
 
 
+UNREAD = "unread:"
+"""Begins the namespace of what a record names and nobody can read (`unread:store.collection`); the value is a digest.
+
+No namespace of a map holds a colon. It says how many there are, and is never asked for.
+"""
+
+
 class DiscoveredKey(NamedTuple):
-    """A record of `collection`, found for subject `number` through the key `via`, names a further key."""
+    """A record of `collection`, found for subject `number` through the key `via`, names a further key.
+
+    Or, under a namespace that begins with `UNREAD`, a value that should be one and cannot be read as one.
+    """
 
     number: int
     via: SubjectKey

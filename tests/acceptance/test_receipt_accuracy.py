@@ -282,3 +282,19 @@ def test_a_store_that_cannot_be_verified_ends_the_chunk(
     assert module_installation.again(batch).state is BatchState.FAILED
     assert f"review:{store}" in module_installation.failures(batch)
     assert module_installation.erase(batch).state is BatchState.SETTLED
+
+
+def test_what_nobody_can_read_is_told(module_installation: Installation, inspector: StoreInspector) -> None:
+    """It would have led on: plan and receipt say that nothing was searched for by it, and not what it is."""
+    ann = make_holder(inspector)
+    inspector.sql("UPDATE users SET phone = '030 secret' WHERE id = %s", ann.id)
+    batch = module_installation.plan(ann.csv)
+    planned = batch.plan["stores"]["main"]["collections"]
+    assert {name: one["unread"] for name, one in planned.items() if one["unread"]} == {"users": 1}
+    module_installation.erase(batch)
+    body = body_of(module_installation, batch, "erased")
+    told = {
+        one["collection"]: one["unread"] for store in body["stores"] for one in store["collections"] if "unread" in one
+    }
+    assert told == {"users": 1}
+    assert "secret" not in str(body)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,8 @@ from typing import Any
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
-from expunge_connectors.contract import DiscoveredKey, Scope, Subject, SubjectKey
+from expunge_config.spellings import Reading
+from expunge_connectors.contract import UNREAD, DiscoveredKey, Scope, Subject, SubjectKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
@@ -59,7 +61,7 @@ def resolve(
         return []
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
-    known = _Keys()
+    known = _Keys(store.name)
     rows = None
     if search.staged.few and not any(map(shared_values.is_looked_at_again, store.scoped.values())):
         rows = answers(search, "resolve", partial(_combined, search, reporting, leads_on))
@@ -283,35 +285,42 @@ def _declared(mapped: BoundTable, identity: str) -> sql.Composable:
 class _Texts(dict[str, tuple[SubjectKey, ...]]):
     """Text -> the keys that it is in one namespace, made once: a person's rows say the same few again and again."""
 
-    def __init__(self, namespace: str, read: Callable[[str], Iterable[str]] | None = None) -> None:
+    def __init__(self, namespace: str, read: Callable[[str], Reading] | None = None, unread: str = "") -> None:
         super().__init__()
         self._namespace = namespace
         self._read = read
+        self._unread = unread
 
     def __missing__(self, text: str) -> tuple[SubjectKey, ...]:
-        # What stands there may be no such identifier ("unknown", "n/a"): it leads nowhere.
-        values = (text,) if self._read is None else self._read(text)
-        keys = self[text] = tuple(SubjectKey(self._namespace, value) for value in values)
+        # What stands there may be no such identifier ("unknown", "n/a"): it leads nowhere, and is counted.
+        reading = Reading(frozenset([text])) if self._read is None else self._read(text)
+        keys = tuple(SubjectKey(self._namespace, value) for value in reading.values)
+        if not reading.whole:
+            keys += (SubjectKey(self._unread, hashlib.sha256(f"{self._namespace} {text}".encode()).hexdigest()),)
+        self[text] = keys
         return keys
 
 
 class _Keys:
     """The keys of one call: those that rows were found by, those between rows, and those that rows declare."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str) -> None:
+        self._store = store
         self._plain: dict[str, _Texts] = {}
-        self._declared: dict[tuple[str, str | None, tuple[str, ...]], _Texts] = {}
+        self._declared: dict[tuple[str, str, str | None, tuple[str, ...]], _Texts] = {}
 
     def of(self, namespace: str) -> _Texts:
         """Keys as they are."""
         return self._plain.setdefault(namespace, _Texts(namespace))
 
-    def declared(self, identity: str, source: Source, rule: Normaliser) -> _Texts:
-        """Keys of an identity, from what stands in a row."""
-        texts = _Texts(identity, lambda text: source.read(rule, text).values)
-        return self._declared.setdefault((identity, source.region, source.decode), texts)
+    def declared(self, name: str, identity: str, source: Source, rule: Normaliser) -> _Texts:
+        """Keys of an identity, from what stands in a row of a collection."""
+        texts = _Texts(identity, partial(source.read, rule), f"{UNREAD}{self._store}.{name}")
+        return self._declared.setdefault((name, identity, source.region, source.decode), texts)
 
     def made(self, mapped: BoundTable) -> list[_Texts]:
         """Of what is said of a collection's rows, in that order."""
-        declared = [self.declared(identity, source, rule) for identity, (source, rule) in mapped.yields.items()]
+        declared = [
+            self.declared(mapped.name, identity, source, rule) for identity, (source, rule) in mapped.yields.items()
+        ]
         return [*declared, *(self.of(feed.namespace) for feed in _reported(mapped))]

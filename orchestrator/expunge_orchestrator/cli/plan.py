@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -74,6 +74,15 @@ def limit(view: Mapping[str, Any]) -> str:
     return f", only {', '.join(view['data_types'])}" if view.get("data_types") else ""
 
 
+def _unread(batch: Batch) -> Iterator[str]:
+    """What rows of these people name and nobody can read."""
+    for store, planned in batch.plan["stores"].items():
+        for name, one in planned["collections"].items():
+            if one["unread"]:
+                values = f"{one['unread']} value{'' if one['unread'] == 1 else 's'}"
+                yield f"{store}.{name}: {values} could not be read and will not be searched for."
+
+
 def show(batch: Batch) -> None:
     """A plan for people."""
     rows = [
@@ -88,6 +97,8 @@ def show(batch: Batch) -> None:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
         )
+    for line in _unread(batch):
+        out.print(line)
     if batch.plan.get("on_hold"):
         out.print(f"{output.people(batch.plan['on_hold'])} on hold: what is held of theirs will not be touched.")
     for uid, number in (batch.plan.get("concurrent_batches") or {}).items():

@@ -76,7 +76,7 @@ def conclude(context: StepContext) -> StepWrite:
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
                 still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
-                told = conclusions.body(judged[item.id], result)
+                told = conclusions.body(judged[item.id], result, context.unread(item))
                 drafts.append(
                     statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)
                 )

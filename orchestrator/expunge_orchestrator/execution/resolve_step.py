@@ -63,7 +63,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
         # The person's own record may be gone by now: what it shared with others is known from before.
         shared = (answer.shared | (context.shared(item) if item.id in known else frozenset())) - keys
-        sealing = member_proof.sealed_together(keys, answer.refused, shared)
+        unread = answer.unread | (context.unread(item) if item.id in known else frozenset())
+        sealing = member_proof.sealed_together(keys, answer.refused, shared, unread)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, sealing)
         context.opened[closed] = sealing  # the next steps of this drive need them

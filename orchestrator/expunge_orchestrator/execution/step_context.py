@@ -133,11 +133,15 @@ class StepContext:
     def _subject(self, item: Item) -> Subject:
         keys = self._unsealed(item, item.sealed_keys)
         refused, shared = member_proof.refused(keys), member_proof.shared(keys)
-        return Subject(item.id, member_proof.accepted(keys) if refused or shared else keys, refused, shared)
+        return Subject(item.id, member_proof.accepted(keys), refused, shared)
 
     def shared(self, item: Item) -> frozenset[SubjectKey]:
         """Values that an earlier resolution found in the person's own record and in another's."""
         return member_proof.shared(self._unsealed(item, item.sealed_keys))
+
+    def unread(self, item: Item) -> frozenset[SubjectKey]:
+        """What records of the person named and nobody could read, by store and collection."""
+        return member_proof.unread(self._unsealed(item, item.sealed_keys))
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""

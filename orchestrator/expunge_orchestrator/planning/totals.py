@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions, restrict_to, types_of
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
 from expunge_orchestrator.subjects.lookup import look_up
 from expunge_orchestrator.workspace import Workspace
 
@@ -38,7 +38,10 @@ class PlanTotals:
         """Of each person, who it is (person keys); None where the request itself says it, by such keys alone."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
-                name: {"action": action.value, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0, "people": 0}
+                name: {
+                    "action": action.value,
+                    **dict.fromkeys(("due", "retained", "newer", "ambiguous", "people", "unread"), 0),
+                }
                 for name, action in collections.items()
             }
             for store, collections in actions.items()
@@ -67,6 +70,10 @@ class PlanTotals:
         types = types_of(scope, workspace.data_map) if self.chosen is None else self.chosen
         self.on_hold += _on_hold(subjects, workspace, scope, types)
         self.also_in.update(_also_in(subjects, workspace, scope))
+        for resolved in seen.resolved.values():
+            for (store, collection), values in unread_values.counted(resolved.unread).items():
+                if collection in self.counts.get(store, {}):
+                    self.counts[store][collection]["unread"] += values
         found: set[int] = set()
         rows: Counter[int] = Counter()
         for name, answer in seen.counts(self.actions):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.statement_bodies import (
@@ -16,6 +17,7 @@ from expunge_orchestrator.receipts.statement_bodies import (
 )
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
+from expunge_orchestrator.subjects import unread_values
 from expunge_reports import canonical
 from expunge_reports.statement import EncodedBody
 
@@ -67,17 +69,25 @@ class OutcomeBodies:
         # A line is kept beside its part, so that no other gets its place in memory.
         self._parts: dict[int, tuple[CollectionOutcome, bytes]] = {}
 
-    def body(self, lines: Sequence[CollectionOutcome], result: Result) -> EncodedBody:
-        """What is said of one person: the result in all, and each collection."""
+    def body(
+        self, lines: Sequence[CollectionOutcome], result: Result, unread: Iterable[SubjectKey] = ()
+    ) -> EncodedBody:
+        """What is said of one person: the result in all, each collection, and what could not be read."""
+        values = unread_values.counted(unread)
         stores: dict[str, list[bytes]] = {}
         for line in lines:
-            stores.setdefault(line.store, []).append(self._part(line))
+            number = values.get((line.store, line.collection), 0)
+            part = self._part(line) if not number else self._with_unread(line, number)
+            stores.setdefault(line.store, []).append(part)
         told = canonical.list_of(
             canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
         outcome = canonical.encode(result.value)
         return EncodedBody(canonical.object_of(self._shared | {"outcome": outcome, "stores": told}))
+
+    def _with_unread(self, line: CollectionOutcome, values: int) -> bytes:
+        return canonical.encode({**in_collection(line, self._grounds), "unread": values})
 
     def _part(self, line: CollectionOutcome) -> bytes:
         known = self._parts.get(id(line))

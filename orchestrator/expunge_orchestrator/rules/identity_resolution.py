@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import UNREAD, DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
 
@@ -46,12 +46,14 @@ class Resolved:
         ambiguity: Set exactly when nothing may be erased.
         refused: Keys that were told and not followed: other people share them, or may.
         shared: Those of them that the person's own record holds.
+        unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
     """
 
     keys: frozenset[SubjectKey]
     ambiguity: Ambiguity | None = None
     refused: frozenset[SubjectKey] = frozenset()
     shared: frozenset[SubjectKey] = frozenset()
+    unread: frozenset[SubjectKey] = frozenset()
 
     @property
     def unfollowed(self) -> int:
@@ -91,6 +93,7 @@ class KeyGraph:
     known: frozenset[SubjectKey] = frozenset()
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
+    unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     own: set[SubjectKey] = field(default_factory=set)
     """Keys that a record says which is a person."""
 
@@ -118,6 +121,9 @@ def resolve(
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
         for number, via, collection, key in lookup(frontier):
+            if key.namespace.startswith(UNREAD):
+                trails[number].unread[via].add(key)
+                continue
             if key != via:
                 trails[number].edges[via].add(key)
             if collection in rules.persons:
@@ -133,7 +139,14 @@ def resolve(
         frontier = ahead
         if not frontier:
             break
-    return {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
+    answers = {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
+    return {number: _with_unread(answer, trails[number]) for number, answer in answers.items()}
+
+
+def _with_unread(answer: Resolved, trail: KeyGraph) -> Resolved:
+    """With what records say that keys of the person led to."""
+    found = [told for via, told in trail.unread.items() if via in answer.keys]
+    return replace(answer, unread=frozenset().union(*found)) if found else answer
 
 
 def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:

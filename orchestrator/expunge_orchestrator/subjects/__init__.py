@@ -3,6 +3,7 @@
 csv_input       people from CSV, normalised and checked
 lookup          resolve and count people, read-only
 member_proof    which keys a controller's member has proven (law 2)
+unread_values  what nobody can read
 claimed_keys    keys that another person holds, for stores that cannot tell
 residual_keys   sealed keys to what a cancelled request left (ADR 8)
 """

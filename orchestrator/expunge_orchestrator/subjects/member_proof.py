@@ -14,7 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import DiscoveredKey, Scope, StoreConnector, Subject, SubjectKey
+from expunge_connectors.contract import UNREAD, DiscoveredKey, Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
@@ -25,10 +25,17 @@ _REFUSED, _SHARED = "refused:", "shared:"
 
 
 def sealed_together(
-    accepted_keys: frozenset[SubjectKey], refused_keys: Iterable[SubjectKey], shared_keys: Iterable[SubjectKey]
+    accepted_keys: frozenset[SubjectKey],
+    refused_keys: Iterable[SubjectKey],
+    shared_keys: Iterable[SubjectKey],
+    unread_values: Iterable[SubjectKey],
 ) -> frozenset[SubjectKey]:
-    """Accepted keys with those that were refused and, of these, shared: each marked, to be sealed together."""
+    """Accepted keys with those that were refused and, of these, shared: each marked, to be sealed together.
+
+    And with what could not be read: it is counted when the rows are gone.
+    """
     return accepted_keys.union(
+        unread_values,
         (SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused_keys),
         (SubjectKey(f"{_SHARED}{key.namespace}", key.value) for key in shared_keys),
     )
@@ -36,7 +43,12 @@ def sealed_together(
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The accepted ones of keys that were sealed together."""
-    return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED)))
+    return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, UNREAD)))
+
+
+def unread(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """What could not be read, of keys that were sealed together."""
+    return frozenset(key for key in keys if key.namespace.startswith(UNREAD))
 
 
 def refused(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:

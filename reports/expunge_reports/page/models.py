@@ -32,6 +32,7 @@ class Collection:
     gone: int | None = None
     newer: int | None = None
     ambiguous: int | None = None
+    unread: int | None = None
     ground: str | None = None
     until: str | None = None
     further: Members

@@ -92,11 +92,14 @@ def test_rows_found_by_a_reusable_key_count_only_if_they_are_older_than_the_cuto
         assert told(store, subject(1, user_id="1"), ACCOUNT, early) != set()
 
 
-def test_what_is_no_identifier_is_skipped(company):
+def test_what_is_no_identifier_leads_nowhere_and_is_told(company):
     execute(company, "UPDATE users SET phone = 'unknown' WHERE id = 1")
     with opened(company) as store:
         found = told(store, subject(1, user_id="1"), ACCOUNT)
-    assert {line[3] for line in found if line[2] == "users"} == {"user_id", "email", "main.users.id"}
+    assert {line[3] for line in found if line[2] == "users"} == {
+        *("user_id", "email", "main.users.id", "unread:main.users"),
+    }
+    assert "unknown" not in {line[4] for line in found}
 
 
 def test_a_tombstone_tells_only_its_key(company):

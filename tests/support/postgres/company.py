@@ -21,7 +21,7 @@ from tests.support.data_map_text import document_of
 from tests.support.servers import fresh_database
 
 from expunge_config.datamap import Action, DataMap
-from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey
+from expunge_connectors.contract import UNREAD, Counts, Scope, Subject, SubjectKey
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
 from expunge_orchestrator.dev_servers import Endpoints
 
@@ -152,7 +152,7 @@ def resolved(
     refused: set[tuple[int, SubjectKey]] = set()
     while new:
         asked = [Subject(number, frozenset(found)) for number, found in new.items()]
-        told = store.resolve(asked, scope, cutoff)
+        told = [one for one in store.resolve(asked, scope, cutoff) if not one.key.namespace.startswith(UNREAD)]
         persons: dict[tuple[int, SubjectKey], set[SubjectKey]] = {}
         for one in told:
             if one.via.namespace in {"email", "phone"} and one.key.namespace in {"user_id", "caller_id"}:

@@ -174,3 +174,16 @@ def test_an_email_in_what_only_a_known_phone_led_to_is_not_followed(data_map: Da
     edges = {PHONE: {LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_2}}
     found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
     assert found == Resolved(frozenset({USER_7, PHONE, LEAD_1}), None, frozenset({OTHER_EMAIL}))
+
+
+def test_what_cannot_be_read_is_told_of_the_persons_own_records_alone(data_map: DataMap) -> None:
+    """It leads nowhere, and counts where the way to it is followed."""
+    mine, theirs = SubjectKey("unread:main.users", "1"), SubjectKey("unread:main.notes", "2")
+    told = [DiscoveredKey(1, USER_7, "users", mine), DiscoveredKey(1, OTHER_EMAIL, "notes", theirs)]
+    answer = resolve({1: frozenset([USER_7])}, lambda _: told, data_map)[1]
+    assert answer.unread == {mine}
+    assert answer.keys == {USER_7}
+    told = [DiscoveredKey(1, key, "leads", theirs) for key in (EMAIL, PHONE)]
+    answer = resolve({1: frozenset([EMAIL, PHONE])}, lambda _: told, data_map)[1]
+    assert answer.unread == {theirs}
+    assert answer.keys == {EMAIL, PHONE}

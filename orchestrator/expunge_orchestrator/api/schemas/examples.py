@@ -115,8 +115,24 @@ PLAN: dict[str, Any] = {
             "identity": "5cc850c775c3b41ff9399239f623866f21f1a6af860d39e43f307cc54c0ab905",
             "kind": "postgres",
             "collections": {
-                "callers": {"action": "delete", "due": 1, "retained": 0, "newer": 0, "ambiguous": 0, "people": 1},
-                "calls": {"action": "delete", "due": 2, "retained": 0, "newer": 0, "ambiguous": 0, "people": 1},
+                "callers": {
+                    "action": "delete",
+                    "due": 1,
+                    "retained": 0,
+                    "newer": 0,
+                    "ambiguous": 0,
+                    "people": 1,
+                    "unread": 0,
+                },
+                "calls": {
+                    "action": "delete",
+                    "due": 2,
+                    "retained": 0,
+                    "newer": 0,
+                    "ambiguous": 0,
+                    "people": 1,
+                    "unread": 0,
+                },
             },
         }
     },

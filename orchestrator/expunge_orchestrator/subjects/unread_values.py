@@ -1,0 +1,17 @@
+"""Unread values: what records of a person name and nobody can read. It was not searched, and is told (ADR 22)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from expunge_connectors.contract import UNREAD, SubjectKey
+
+
+def counted(unread: Iterable[SubjectKey]) -> Mapping[tuple[str, str], int]:
+    """(store, collection) -> how many different values."""
+    found: Counter[tuple[str, str]] = Counter()
+    for namespace, _ in unread:
+        store, _, collection = namespace.removeprefix(UNREAD).partition(".")
+        found[store, collection] += 1
+    return found
