@@ -11,8 +11,8 @@ from expunge_connectors.keyspace.identifier_patterns import PLACEHOLDERS, mask_v
 
 _PLACE = re.compile(r"\{[a-z]+\}")
 _REUSABLE: Mapping[str, tuple[str, Mapping[str, object]]] = {
-    "{email}": ("email", {"kind": "reusable", "normaliser": "email/2"}),
-    "{phone}": ("phone", {"kind": "reusable", "normaliser": "e164/1"}),
+    "{email}": ("email", {"kind": "reusable", "normaliser": "email/3"}),
+    "{phone}": ("phone", {"kind": "reusable", "normaliser": "phone/1"}),
 }
 Definitions = dict[str, Mapping[str, object]]
 

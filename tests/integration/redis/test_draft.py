@@ -42,7 +42,7 @@ def test_shapes_with_one_identifier_become_templates(keyspace: Keyspace) -> None
     assert drafted.identities == {
         "user_id": {"kind": "person", "normaliser": "integer/2"},
         "session_token": {"kind": "internal"},
-        "email": {"kind": "reusable", "normaliser": "email/2"},
+        "email": {"kind": "reusable", "normaliser": "email/3"},
     }
     by_name = {one.name: one for one in drafted.collections}
     assert by_name["reset"].entries["undated"] is None

@@ -19,8 +19,8 @@ from expunge_connectors.postgres.inspection import table_sampling
 
 _CREATED = ("created_at", "created", "created_on", "inserted_at", "date_created", "creation_date", "createdat")
 _REUSABLE: dict[Kind, tuple[str, Mapping[str, object]]] = {
-    Kind.EMAIL: ("email", {"kind": "reusable", "normaliser": "email/2"}),
-    Kind.PHONE: ("phone", {"kind": "reusable", "normaliser": "e164/1"}),
+    Kind.EMAIL: ("email", {"kind": "reusable", "normaliser": "email/3"}),
+    Kind.PHONE: ("phone", {"kind": "reusable", "normaliser": "phone/1"}),
 }
 _ADDRESS: tuple[str, Mapping[str, object]] = (
     "postal_address",
