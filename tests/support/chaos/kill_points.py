@@ -259,22 +259,31 @@ class FatalWriter(LogWriter):
 
 def wire_drivers(fuse: Fuse) -> None:
     """Put points inside erasing calls: the ends of Postgres transactions, writing statements, S3 deletes."""
-    execute, leave, call = psycopg.Cursor.execute, psycopg.Transaction.__exit__, BaseClient._make_api_call
+    execute, call = psycopg.Cursor.execute, BaseClient._make_api_call
 
     def fatal_execute(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
         done = execute(cursor, query, *arguments, **options)
         if fuse.erasing:
-            text = query if isinstance(query, str) else query.as_string(None)
+            text = (
+                query.decode()
+                if isinstance(query, bytes)
+                else query
+                if isinstance(query, str)
+                else query.as_string(None)
+            )
             if found := _WRITING_SQL.match(text):
                 fuse(f"after writing {found[1]}")
         return done
 
-    def fatal_leave(transaction: Any, *error: Any) -> Any:
-        if not fuse.erasing:
-            return leave(transaction, *error)
-        fuse("before the end of a transaction in main")
-        ended = leave(transaction, *error)
-        fuse("after the end of a transaction in main")
+    def fatal_end(end: Callable[[Any], None]) -> Callable[[Any], None]:
+        def ended(connection: Any) -> None:
+            if not fuse.erasing:
+                end(connection)
+                return
+            fuse("before the end of a transaction in main")
+            end(connection)
+            fuse("after the end of a transaction in main")
+
         return ended
 
     def fatal_call(client: Any, operation: str, parameters: Any) -> Any:
@@ -284,7 +293,8 @@ def wire_drivers(fuse: Fuse) -> None:
             return call(client, operation, parameters)
 
     psycopg.Cursor.execute = fatal_execute  # type: ignore[method-assign]
-    psycopg.Transaction.__exit__ = fatal_leave  # type: ignore[method-assign]
+    psycopg.Connection.commit = fatal_end(psycopg.Connection.commit)  # type: ignore[method-assign]
+    psycopg.Connection.rollback = fatal_end(psycopg.Connection.rollback)  # type: ignore[method-assign]
     BaseClient._make_api_call = fatal_call
 
 
