@@ -34,6 +34,8 @@ class ClaimedValues:
         holds: (table, link) -> the row `r` holds the key `a`.
         ours: What restricts `r` to the request's member, beginning with AND.
         is_tombstone: (collection, its options, its table) -> the row `r` is a tombstone.
+        marked: The keys say themselves whether they are claimed (see `marking`). Where nothing can be written, on a
+            standby, a common table expression says it.
     """
 
     store: str
@@ -45,18 +47,59 @@ class ClaimedValues:
     holds: Callable[[Table, Link], sql.Composed]
     ours: Callable[[TableSpec], sql.Composable]
     is_tombstone: Callable[[str, TableSpec, Table], sql.Composable]
+    marked: bool
+
+    def marking(self, namespaces: AbstractSet[str]) -> sql.Composed | None:
+        """The statement that marks the keys which others claim, in the table of those asked for; None: none can be.
+
+        Looked up first, one by one through an index: joined to the keys before, or to each row that is found, they made
+        the recount take seven times as long.
+        """
+        looked_up, places = self._looked_up(namespaces), self._places()
+        if not looked_up or not places:
+            return None
+        return sql.SQL(
+            "WITH c (identity, value) AS MATERIALIZED (\n  {claimed}\n)\n"
+            "UPDATE {asked} AS k SET claimed = true"
+            " FROM c JOIN (VALUES {places}) AS m (namespace, identity) USING (identity)"
+            " WHERE k.namespace = m.namespace AND coalesce(k.said, k.value) = c.value"
+        ).format(
+            asked=self.asked,
+            claimed=sql.SQL("\n  UNION ALL\n  ").join(looked_up),
+            places=sql.SQL(", ").join(
+                sql.SQL("({}, {})").format(sql.Literal(one), sql.Literal(other)) for one, other in sorted(places)
+            ),
+        )
+
+    def _places(self) -> set[tuple[str, str]]:
+        """(namespace of the keys as they are asked for, the identity or columns that pass on)."""
+        return {
+            (self._asked_as(link, table), self._namespace(link))
+            for table in self.spec.collections.values()
+            if table.person is None
+            for link in table.found_by
+            if self._namespace(link) in self.passing
+        }
+
+    def _asked_as(self, link: Link, table: TableSpec) -> str:
+        if link.identity is None:
+            return self._namespace(link)
+        return stored_texts.namespace(link, table, self.data_map)
+
+    def _looked_up(self, namespaces: AbstractSet[str]) -> list[sql.Composed]:
+        return [
+            self._by_others(namespace, claim)
+            for namespace, claims in self.passing.items()
+            if namespace in namespaces
+            for claim in claims
+        ]
 
     def expressions(self, namespaces: AbstractSet[str]) -> Iterator[sql.Composed]:
         """The common table expression of the claimed keys, where a key of these namespaces can be claimed.
 
         One row of somebody else is enough. Each key is looked up by the index that serves the link.
         """
-        looked_up = [
-            self._by_others(namespace, claim)
-            for namespace, claims in self.passing.items()
-            if namespace in namespaces
-            for claim in claims
-        ]
+        looked_up = [] if self.marked else self._looked_up(namespaces)
         if looked_up:
             yield sql.SQL("{} (namespace, value) AS MATERIALIZED (\n  {}\n)").format(
                 CLAIMED, sql.SQL("\n  UNION ALL\n  ").join(looked_up)
@@ -66,6 +109,8 @@ class ClaimedValues:
         """The key `a` is followed, and nobody else claims it."""
         if not self.passing[namespace]:
             return sql.SQL("a.followed").format()
+        if self.marked:
+            return sql.SQL("(a.followed AND NOT a.claimed)").format()
         return sql.SQL(
             "(a.followed AND ({}, coalesce(a.said, a.value)) NOT IN (SELECT c.namespace, c.value FROM {} AS c))"
         ).format(sql.Literal(namespace), CLAIMED)

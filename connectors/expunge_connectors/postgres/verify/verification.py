@@ -29,7 +29,8 @@ _SHORT = 220
 _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
-    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean, said {1}) ON COMMIT DROP;"
+    "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean, said {1},"
+    " claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
 )
 
@@ -50,12 +51,19 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
                 copy.write_row(row)
     if not names:
         return tallied(verifier, names, subjects, [])
-    statement = verifier.statement(names, {row.namespace for row in rows}, connection)
+    namespaces = {row.namespace for row in rows}
+    marking = verifier.marking(namespaces, connection)
+    message = [
+        sql.SQL("SAVEPOINT expunge_recount"),
+        sql.SQL("ANALYZE {}").format(ASKED),
+        *([] if marking is None else [marking]),
+        verifier.statement(names, namespaces, connection),
+    ]
     try:
         with translated(verifier.store):
-            cursor = connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}; {}").format(ASKED, statement))
-            cursor.nextset()
-            cursor.nextset()
+            cursor = connection.execute(sql.SQL("; ").join(message))
+            for _ in message[1:]:
+                cursor.nextset()
             found = cursor.fetchall()
     except TerminalError:
         # The one statement cannot tell of which collection something is missing or not allowed.

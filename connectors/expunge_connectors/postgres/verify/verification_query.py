@@ -38,6 +38,7 @@ class VerificationQuery:
     Attributes:
         statements: Those that it wrote before, of this map, catalogue and scope.
         asked: Where the keys are that were asked for.
+        marked: It is a table in which claimed keys are marked before.
     """
 
     store: str
@@ -48,6 +49,7 @@ class VerificationQuery:
     cutoff: datetime
     statements: StatementCache
     asked: sql.Identifier = field(default_factory=lambda: ASKED)
+    marked: bool = True
 
     def names(self) -> list[str]:
         """The collections that must be looked at.
@@ -118,6 +120,14 @@ class VerificationQuery:
             key, lambda: self._written(names, namespaces, first), {"cutoff": self.cutoff}, connection
         )
 
+    def marking(self, namespaces: AbstractSet[str], connection: Connection) -> CompiledStatement | None:
+        """What marks the keys that others claim, before the statement is run; None: none of them can be claimed."""
+        claims = self._claims()
+        if not any(claims.passing.get(one) for one in namespaces):
+            return None
+        key = ("claimed", frozenset(namespaces))
+        return self.statements.compiled(key, lambda: claims.marking(namespaces) or sql.SQL("SELECT 1"), {}, connection)
+
     def _written(
         self, names: Sequence[str], namespaces: AbstractSet[str], first: Sequence[sql.Composed]
     ) -> sql.Composed:
@@ -155,6 +165,7 @@ class VerificationQuery:
             holds=self.equal_to_key,
             ours=self.of_member,
             is_tombstone=self.is_tombstone,
+            marked=self.marked,
         )
 
     def _way(self, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
