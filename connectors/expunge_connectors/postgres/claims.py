@@ -68,10 +68,10 @@ def _person(table: TableSpec) -> Link | None:
     return next((link for link in table.found_by if link.identity == table.person and not link.several), None)
 
 
-def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, str] | None:
-    """The link by which a row names its person by that person's own key, and the identity of that key."""
-    named = ((link, _person_named(spec, link, data_map)) for link in table.found_by if not link.several)
-    return next(((link, person) for link, person in named if person is not None), None)
+def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> Link | None:
+    """The link by which a row names its person by that person's own key."""
+    plain = (link for link in table.found_by if not link.several)
+    return next((link for link in plain if _person_named(spec, link, data_map) is not None), None)
 
 
 def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:

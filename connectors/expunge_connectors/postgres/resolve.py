@@ -102,7 +102,6 @@ def _one_by_one(
 ) -> Iterator[DiscoveredKey]:
     store = search.store
     unread: dict[str, sql.Identifier] = {}
-    own: set[tuple[int, SubjectKey]] = set()
     for mapped in store.scoped.values():
         with translated(store.name, mapped.name):
             paths = search_paths(search, mapped.links)
@@ -113,13 +112,8 @@ def _one_by_one(
                 search.keep("resolve", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
             if mapped.name in reporting and search.found.get(mapped.name) != 0:
                 discovered = list(_discovered(search, mapped, paths, known))
-                yield from discovered
-                if mapped.spec.person is not None:
-                    own.update((one.number, one.key) for one in discovered)
-                elif search.found.get(mapped.name):
-                    # A value in the person's own record is theirs, whoever else's order names it.
-                    told = shared_values.told_by_others(search, mapped, discovered)
-                    yield from (one for one in told if (one.number, one.via) not in own)
+                hearsay = shared_values.told_by_others(search, mapped, discovered)
+                yield from (one for one in discovered if (one.number, one.key) not in hearsay)
     with translated(store.name):
         probe(search.connection, store.name, unread)
 

@@ -98,8 +98,7 @@ class BoundTable:
             is known only when that key is.
         hearsay: Reusable identities among them that a row merely tells, and is not found by: a row of somebody else's
             may tell the same value.
-        names: The column that names whose a row is, with the identity and its normaliser; None: the row is a person, or
-            names nobody by a person's own key.
+        names: The column that names whose a row is; None: it is a person, or names nobody by a person's own key.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -112,7 +111,7 @@ class BoundTable:
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
     hearsay: tuple[str, ...]
-    names: tuple[str, str, Normaliser] | None
+    names: str | None
     action: Action
     period: str | None
     member_column: str | None
@@ -370,9 +369,9 @@ class _Builder:
             lookup_only=identity.shareable,
         )
 
-    def _names(self, spec: TableSpec) -> tuple[str, str, Normaliser] | None:
+    def _names(self, spec: TableSpec) -> str | None:
         named = None if spec.person is not None else person_link(self.spec, spec, self.data_map)
-        return None if named is None else (named[0].names[0], named[1], self.data_map.identities[named[1]].rule)
+        return None if named is None else named.names[0]
 
     def _unclaimed(self, spec: TableSpec, link: BoundLink) -> BoundLink:
         return replace(

@@ -1,8 +1,7 @@
 """Shared values: checks that a value which must be one person's is, before other places go by it (law 2).
 
 Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
-column is unique for itself. Of a reusable value that a row merely tells, others who tell it are told as well: then it
-leads to several persons, and is not followed.
+column is unique for itself. A reusable value that a row merely tells, and another person's row as well, is not told.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from expunge_connectors.postgres.table_spec import Source
 
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
 _SHARED = sql.SQL(
-    "SELECT DISTINCT f.number, {value}{also}"
+    "SELECT DISTINCT f.number, {value}"
     " FROM {found} AS f JOIN {table} AS t ON {same}{mine} JOIN {others} ON {equal}"
     " WHERE {followed} AND {not_theirs}"
 )
@@ -39,36 +38,30 @@ def is_looked_at_again(mapped: BoundTable) -> bool:
     return bool(mapped.hearsay) or any(source.never_shared is not None for source, _ in mapped.yields.values())
 
 
-def told_by_others(search: Search, mapped: BoundTable, discovered: Iterable[DiscoveredKey]) -> Iterator[DiscoveredKey]:
-    """The persons whom other rows name that tell the same reusable value, as keys to which the value leads.
+def told_by_others(
+    search: Search, mapped: BoundTable, discovered: Iterable[DiscoveredKey]
+) -> frozenset[tuple[int, SubjectKey]]:
+    """Subject and reusable key, where a row that names another person tells the same value: it leads to neither.
 
     Args:
         search: Its found rows are at hand.
         mapped: The collection.
         discovered: What these rows tell.
     """
-    if mapped.names is None:
-        return
-    named, person, rule_of_person = mapped.names
-    theirs = sql.SQL("{}::text").format(column("o", named))
-    somebody = and_(sql.SQL("{} IS NOT NULL").format(column("o", named)), in_scope(mapped, "o"))
+    if mapped.names is None or not search.found.get(mapped.name):
+        return frozenset()
+    somebody = and_(sql.SQL("{} IS NOT NULL").format(column("o", mapped.names)), in_scope(mapped, "o"))
+    keys: set[tuple[int, SubjectKey]] = set()
     for identity in mapped.hearsay:
         source, rule = mapped.yields[identity]
         if rule.spellings is not None:
             said = [one for one in discovered if one.key.namespace == identity]
-            for number, value, other in _told_in_texts(search, mapped, source, rule.spellings, said, somebody, theirs):
-                try:
-                    yield DiscoveredKey(number, value, mapped.name, SubjectKey(person, rule_of_person.normalise(other)))
-                except NotNormalisable:
-                    continue
+            keys.update(_told_in_texts(search, mapped, source, rule.spellings, said, somebody))
             continue
-        statement = _statement(search, mapped, source, rule, (mapped, source), somebody, theirs)
-        for number, text, other in search.connection.execute(statement).fetchall():
-            try:
-                value = SubjectKey(identity, rule.normalise(text))
-                yield DiscoveredKey(number, value, mapped.name, SubjectKey(person, rule_of_person.normalise(other)))
-            except NotNormalisable:
-                continue
+        statement = _statement(search, mapped, source, rule, (mapped, source), somebody)
+        for number, text in search.connection.execute(statement).fetchall():
+            keys.update((number, SubjectKey(identity, value)) for value in source.read(rule, text).values)
+    return frozenset(keys)
 
 
 def _told_in_texts(  # noqa: PLR0913, PLR0917 - a table, what is read there, and what is asked of it
@@ -78,9 +71,8 @@ def _told_in_texts(  # noqa: PLR0913, PLR0917 - a table, what is read there, and
     spellings: Spellings,
     discovered: Iterable[DiscoveredKey],
     somebody: sql.Composable,
-    theirs: sql.Composable,
-) -> Iterator[tuple[int, SubjectKey, str]]:
-    """The same where values stand in texts that have to be read: number, value, and whom another row names."""
+) -> Iterator[tuple[int, SubjectKey]]:
+    """The same where values stand in texts that have to be read."""
     told: dict[str, tuple[SubjectKey, set[int]]] = {}
     for number, _, _, key in discovered:
         told.setdefault(key.value, (key, set()))[1].add(number)
@@ -94,19 +86,18 @@ def _told_in_texts(  # noqa: PLR0913, PLR0917 - a table, what is read there, and
         rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "o"))
         text = column("v", "value")
     statement = sql.SQL(
-        "SELECT DISTINCT {}::text, {}, ARRAY(SELECT g.number FROM {} AS g WHERE {}) FROM {} WHERE {}"
+        "SELECT DISTINCT {}::text, ARRAY(SELECT g.number FROM {} AS g WHERE {}) FROM {} WHERE {}"
     ).format(
         text,
-        theirs,
         search.table(mapped.name),
         same_row(mapped, "o", "g"),
         rows,
         and_(stored_spellings.proposed(text, spellings, name), somebody),
     )
-    for said, other, finders in search.connection.execute(statement).fetchall():
+    for said, finders in search.connection.execute(statement).fetchall():
         for value in spellings.read(said, source.region).values & told.keys():
             key, numbers = told[value]
-            yield from ((number, key, other) for number in numbers.difference(finders))
+            yield from ((number, key) for number in numbers.difference(finders))
 
 
 def shared(search: Search, mapped: BoundTable) -> frozenset[tuple[int, SubjectKey]]:
@@ -167,7 +158,6 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     rule: Normaliser,
     other: tuple[BoundTable, Source],
     followed: sql.Composable,
-    also: sql.Composable | None = None,
 ) -> sql.Composed:
     table, there, source_there = mapped.table.identifier, *other
     mine, others = sql.SQL("").format(), sql.SQL("{} AS o").format(there.table.identifier)
@@ -197,7 +187,6 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
     return _SHARED.format(
         value=value,
-        also=sql.SQL("") if also is None else sql.SQL(", {}").format(also),
         found=search.table(mapped.name),
         table=table,
         same=same_row(mapped, "t", "f"),
