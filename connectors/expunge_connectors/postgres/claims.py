@@ -15,6 +15,9 @@ from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 
+_MEANINGLESS = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
+"""Types of keys that are made, not chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -35,8 +38,9 @@ def passing_values(
 ) -> Mapping[str, tuple[Claim, ...]]:
     """Namespace of keys whose values pass on -> who claims them; none where nobody's rows say whose a value is.
 
-    These are the reusable identities that people do not share, and the columns named by links `of` that are merely
-    unique: a primary key, or a column declared as an identity of its own, is never given to somebody else.
+    These are the reusable identities that people do not share, and the columns of persons' rows that links `of` name,
+    unless they are never given to somebody else: a primary key of numbers or UUIDs, or a column that yields a person
+    or a thing. A user name passes on, primary key or not.
     """
     claims: dict[str, list[Claim]] = {
         name: []
@@ -53,9 +57,8 @@ def passing_values(
     for child in spec.collections.values():
         for link in child.found_by:
             lead, columns = link.lead or ("", ())
-            if lead not in persons or spec.collections[lead] is child or _never_reused(spec, data_map, catalogue, link):
-                continue
-            if not _never_given_again(child, link.names, data_map, catalogue):
+            own = lead in persons and spec.collections[lead] is child
+            if lead in persons and not own and not _never_reused(spec, child, link, data_map, catalogue):
                 value = Link(columns=columns, of=lead, of_columns=columns)
                 claims.setdefault(internal_namespace(store, lead, columns), [Claim(lead, persons[lead], value)])
     return {namespace: tuple(found) for namespace, found in claims.items()}
@@ -109,15 +112,26 @@ def hearsay(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Li
     )
 
 
-def _never_reused(spec: PostgresSpec, data_map: DataMap, catalogue: Catalogue, link: Link) -> bool:
+def _never_reused(spec: PostgresSpec, child: TableSpec, link: Link, data_map: DataMap, catalogue: Catalogue) -> bool:
+    """What links `of` compare is nobody else's ever, on either side of it: or it names a row that persons point to."""
     lead, columns = link.lead or ("", ())
-    return _never_given_again(spec.collections[lead], columns, data_map, catalogue)
+    table = spec.collections[lead]
+    towards_parent = any(
+        (key.child, key.parent) == (table.table, child.table)
+        and set(zip(key.columns, key.parent_columns, strict=True)) == set(zip(columns, link.names, strict=True))
+        for key in catalogue.foreign_keys
+    )
+    sides = ((table, columns), (child, link.names))
+    return towards_parent or any(_never_given_again(one, of, data_map, catalogue) for one, of in sides)
 
 
 def _never_given_again(table: TableSpec, columns: tuple[str, ...], data_map: DataMap, catalogue: Catalogue) -> bool:
-    """These columns of a table hold its primary key, or what the map declares as a key that is never re-used."""
+    """These columns hold a primary key that means nothing, or what the map declares as a key that is never re-used."""
     live = catalogue.tables.get(table.table)
-    if live is None or (live.primary_key and set(live.primary_key) <= set(columns)):
+    if live is None:
+        return True  # it is missing: that is told elsewhere
+    key = live.primary_key
+    if key and set(key) <= set(columns) and all(live.columns[one].base in _MEANINGLESS for one in key):
         return True
     return any(
         source.column in columns and not source.several

@@ -72,6 +72,31 @@ def test_who_took_the_user_name_keeps_what_they_posted(database: str) -> None:
     assert left(database, "posts") == [2, 3]
 
 
+@pytest.mark.parametrize(
+    ("keys", "profile"),
+    [("UNIQUE", "PRIMARY KEY"), ("PRIMARY KEY", "PRIMARY KEY"), ("PRIMARY KEY", "NOT NULL")],
+)
+def test_a_user_name_passes_on_though_it_is_a_primary_key(database: str, keys: str, profile: str) -> None:
+    """A key that means something is given to somebody else; a number or a UUID is not."""
+    users = _USERS.replace("id text PRIMARY KEY, username text UNIQUE", f"id text UNIQUE, username text {keys}")
+    if "PRIMARY" not in keys:
+        users = _USERS
+    execute(database, f"{users} CREATE TABLE profiles (username text {profile}, n int)")
+    if "PRIMARY" not in profile:
+        execute(database, "ALTER TABLE profiles ADD id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+    execute(database, "INSERT INTO profiles VALUES ('ann', 1), ('zoe', 2)")
+    profiles = USERS + "profiles: {table: public.profiles, found_by: [{column: username, of: users.username}]}"
+    with opened(database, loaded := shape(profiles)) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        execute(
+            database, "INSERT INTO users (id, username) VALUES ('2', 'ann'); INSERT INTO profiles VALUES ('ann', 3)"
+        )
+        assert due(store.verify([ann], ACME, CUTOFF)) == {}
+        assert store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 0
+    assert left(database, "profiles", "n") == [2, 3]
+
+
 @pytest.mark.parametrize(("normaliser", "spelt"), SPELT)
 def test_who_took_the_address_keeps_an_older_subscription(database: str, normaliser: str, spelt: str) -> None:
     execute(database, _SUBSCRIPTIONS)

@@ -15,6 +15,8 @@ from datetime import UTC, date, datetime
 from tests.support.model.normalisation import after, spelt
 from tests.support.model.world import CUTOFF, Cell, Cells, Column, Table, World
 
+_MADE = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
+"""Types of keys that mean nothing: nobody chooses them, and nobody is given them again."""
 Row = tuple[str, tuple[Cell, ...]]
 State = dict[str, dict[Row, dict[str, Cell]]]
 """`schema.table` of a declared or undeclared table -> its rows."""
@@ -282,10 +284,18 @@ class Reference:
                         yield link["identity"], spelling
 
     def _passes_on(self, name: str, ours: tuple[str, ...], lead: str, theirs: tuple[str, ...]) -> bool:
-        """Columns of persons' rows that are neither their key nor declared as one, on either side."""
+        """Columns of persons' rows that are neither a key that means nothing nor declared as one, on either side.
+
+        And do not name a row that persons point to.
+        """
         if "person" not in self._collections[lead] or lead == name:
             return False
-        return not (self._never_given_again(lead, theirs) or self._never_given_again(name, ours))
+        points = any(
+            key.parent is self._tables[name]
+            and set(zip(key.columns, key.parent_columns, strict=True)) == set(zip(theirs, ours, strict=True))
+            for key in self._tables[lead].foreign_keys
+        )
+        return not (points or self._never_given_again(lead, theirs) or self._never_given_again(name, ours))
 
     def _never_given_again(self, name: str, columns: tuple[str, ...]) -> bool:
         declared = [
@@ -294,7 +304,9 @@ class Reference:
             if self._identities[identity]["kind"] != "reusable"
             and not (isinstance(place, dict) and ("path" in place or place.get("each")))
         ]
-        return set(self._tables[name].primary_key) <= set(columns) or any(one in columns for one in declared)
+        table = self._tables[name]
+        made = all(table.column(one).type.partition("(")[0] in _MADE for one in table.primary_key)
+        return (made and set(table.primary_key) <= set(columns)) or any(one in columns for one in declared)
 
     @staticmethod
     def _old(spec: Mapping[str, str], cells: Cells) -> bool:
