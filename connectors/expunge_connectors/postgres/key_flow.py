@@ -27,12 +27,21 @@ def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMa
                     *(one for one in table.yields if not _known_before(one, table, data)),
                 ]
             ),
+            overlaps=_parts(name, data, data_map),
             outgoing=frozenset(
                 [*(internal_namespace(store, name, columns) for columns in led_from[name]), *table.yields]
             ),
         )
         for name, table in data.items()
     }
+
+
+def _parts(name: str, data: Mapping[str, TableSpec], data_map: DataMap) -> frozenset[str]:
+    """The other collections of the table, where this one takes the row: each has a part of it."""
+    table = data[name]
+    if data_map.data_types[table.data_type or ""].on_request is Action.TOMBSTONE:
+        return frozenset()
+    return frozenset(other for other, one in data.items() if other != name and one.table == table.table)
 
 
 def _incoming(store: str, name: str, table: TableSpec, data_map: DataMap) -> Iterator[str]:

@@ -62,6 +62,13 @@ class PostgresSpec(StoreSpec):
         data_type = data_map.data_types.get(table.data_type or "")
         return several and table.log is None and data_type is not None and data_type.on_request is Action.TOMBSTONE
 
+    def parts(self, name: str, data_map: DataMap) -> list[str]:
+        """The tombstoned collections that have this one's table between them; none where one takes whole rows."""
+        table = self.collections[name].table
+        names = [one for one, spec in self.collections.items() if spec.table == table]
+        alone = len(names) == 1
+        return names if alone or all(self.is_part(one, data_map) for one in names) else []
+
     def of_table(self, table: str, data_map: DataMap) -> str | None:
         """The collection that has this `schema.table`, logs included; of several the one that takes whole rows."""
         names = [name for name, one in self.collections.items() if one.table == table]

@@ -73,6 +73,37 @@ received:
     assert left(database, "messages", "id, sender, recipient, body") == [(1, None, "bob", ""), (2, "bob", None, "b")]
 
 
+def test_a_row_that_goes_whole_takes_its_parts_along() -> None:
+    """So a hold on the approvals keeps their posts, and a request for posts alone is refused (`overlaps`)."""
+    loaded = shape(POSTS)
+    flows = loaded.stores["main"].key_flow("main", loaded)
+    assert flows is not None
+    assert flows["posts"].overlaps == {"approvals"}
+    assert flows["approvals"].overlaps == flows["users"].overlaps == frozenset()
+
+
+def test_what_no_part_replaces_is_asked_for_where_nobody_takes_the_row(database: str) -> None:
+    execute(
+        database,
+        _USERS + "CREATE TABLE messages (id int PRIMARY KEY, sender text, recipient text, email text, phone text)",
+    )
+    messages = """
+sent:
+  {table: public.messages, data_type: anchor, found_by: [{column: sender, of: users.id}],
+   tombstone: {sender: "NULL", email: "NULL"}}
+received:
+  {table: public.messages, data_type: anchor, found_by: [{column: recipient, of: users.id}],
+   tombstone: {recipient: "NULL"}}
+"""
+    with opened(database, shape(USERS + messages)) as store:
+        [left_] = [one for one in store.inspect() if one.code == "tombstone-leftover"]
+    assert "public.messages.phone" in left_.message
+    with opened(
+        database, shape(USERS + messages.replace('recipient: "NULL"}', 'recipient: "NULL", phone: "NULL"}'))
+    ) as store:
+        assert not [one for one in store.inspect() if one.code == "tombstone-leftover"]
+
+
 @pytest.mark.parametrize(
     "links",
     [

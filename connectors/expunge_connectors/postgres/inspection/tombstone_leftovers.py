@@ -43,10 +43,14 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f"The tombstone leaves {place}, which holds `{identity}`: the row would still say who it was.",
                 "Say in `tombstone` what stands there afterwards.",
             )
-        if inspection.spec.is_part(name, inspection.data_map):
-            continue  # the other columns are other people's, or go with the row
+        parts = inspection.spec.parts(name, inspection.data_map)
+        if parts[:1] != [name]:
+            continue  # what no part replaces goes with the row; or is told once for all parts
         told = {column for column, _ in identifying.values()}
-        decided = {*told, *follows, *spec.tombstone, *spec.keeps}
+        replaced = {column for one in parts for column in inspection.spec.collections[one].tombstone}
+        kept = {column for one in parts for column in inspection.spec.collections[one].keeps}
+        following = {column for column, of in computed.items() if of & replaced}
+        decided = {*told, *following, *replaced, *kept}
         for column in table.columns.values():
             kind = None if column.name in decided else named(column.name, column.base)
             if kind is not None:
