@@ -78,10 +78,9 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
             with super().transaction(savepoint_name, force_rollback) as begun:
                 yield begun
             return
-        begun = psycopg.Transaction(self)
-        self.execute(_BEGIN[self.isolation_level] + self.settings)
         try:
-            yield begun
+            self.execute(_BEGIN[self.isolation_level] + self.settings)
+            yield psycopg.Transaction(self)
         except BaseException:
             # A lost connection has ended the transaction already; why it was lost is what the caller must hear.
             with suppress(psycopg.Error):
