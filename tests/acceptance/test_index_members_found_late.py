@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.cancellation import end, failed_half_way
 from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
@@ -137,6 +138,28 @@ def test_an_address_that_is_taken_over_before_a_cache_is_asked_is_not_followed_t
     assert indexed.erase(batch, indexed.with_stores({"main": main})).state is BatchState.ERASED  # type: ignore[dict-item]
     indexed.settle()
     assert status(indexed, batch)["cache.mailboxes"]["ambiguous"] == 1
+    with inspector.redis() as client:
+        assert client.exists(f"box:{ann.email}")
+
+
+@pytest.mark.usefixtures("fresh_inspections")
+def test_an_end_is_not_stuck_where_nobody_can_tell_any_more_whose_an_address_is(
+    indexed: Installation, inspector: StoreInspector
+) -> None:
+    """The accounts' table has another name when the batch is ended: no address is followed, what is left is told."""
+    ann = make_holder(inspector)
+    with inspector.redis() as client:
+        client.set(f"box:{ann.email}", "x")
+    batch = failed_half_way(indexed, ann, "cache")
+    inspector.sql("ALTER TABLE users RENAME TO users_planned")
+    try:
+        indexed.close()
+        assert end(indexed, batch).state is BatchState.SETTLED, indexed.failures(batch)
+    finally:
+        inspector.sql("ALTER TABLE users_planned RENAME TO users")
+    (said,) = statements_of(indexed, batch, "partially-erased")
+    assert lines_of(said.body)["main.users"][0] == "left"
+    assert lines_of(said.body)["cache.mailboxes"][0] == "ambiguous"
     with inspector.redis() as client:
         assert client.exists(f"box:{ann.email}")
 

@@ -124,7 +124,8 @@ class StepContext:
         name, scope = store or self.store, self.batch.scope
         sealed = [self._subject(item) for item in items]
         visible = member_proof.visible_to(name, sealed, scope, self.workspace.data_map)
-        return claimed_keys.without_claimed(name, visible, scope, self.workspace)
+        changed = [one for one in self.batch.relations if self.ending and self.changed_relations(one)]
+        return claimed_keys.without_claimed(name, visible, scope, self.workspace, changed)
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""

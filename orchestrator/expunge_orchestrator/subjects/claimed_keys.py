@@ -15,21 +15,32 @@ from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope
 from expunge_orchestrator.workspace import Workspace
 
 
-def without_claimed(store: str, subjects: Sequence[Subject], scope: Scope, workspace: Workspace) -> list[Subject]:
+def without_claimed(
+    store: str, subjects: Sequence[Subject], scope: Scope, workspace: Workspace, changed: Collection[str] = ()
+) -> list[Subject]:
     """The subjects as this store is told them: keys that others claim count as refused.
+
+    Args:
+        store: Who is told.
+        subjects: Everybody of the transaction: what these share among themselves is followed.
+        scope: For whom the request speaks.
+        workspace: The stores, and the map.
+        changed: Stores that are not any more what was planned. They cannot tell whose a value is, so no value that
+            passes on is followed: people are ended, and what is left is told.
 
     Raises:
         ConnectorError: A store that knows cannot be asked.
     """
     passing = followed_in(store, workspace.data_map)
-    asked = [one for one in subjects if any(key.namespace in passing for key in one.keys)]
-    if not asked:
+    if not any(key.namespace in passing for one in subjects for key in one.keys):
         return list(subjects)
+    know = {name: one for name, one in workspace.stores.items() if name != store and isinstance(one, KnowsClaims)}
+    if not know.keys().isdisjoint(changed):
+        return [_without(one, frozenset(key for key in one.keys if key.namespace in passing)) for one in subjects]
     claimed = {
         (number, key)
-        for name, connector in workspace.stores.items()
-        if name != store and isinstance(connector, KnowsClaims)
-        for number, keys in connector.claimed(asked, scope).items()
+        for connector in know.values()
+        for number, keys in connector.claimed(subjects, scope).items()
         for key in keys
     }
     return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
