@@ -100,6 +100,7 @@ def test_an_address_of_somebody_else_goes_with_its_index_and_leads_nowhere(
         client.set(f"box:{bob.email}", "x")
     batch = indexed.plan(ann.csv)
     assert indexed.erase(batch).state is BatchState.ERASED, indexed.failures(batch)
+    assert status(indexed, batch)["cache.mailboxes"]["ambiguous"] == 0, "it is Bob's, and was never hers"
     with inspector.redis() as client:
         assert not client.exists(f"alias:{ann.id}")
         assert client.exists(f"box:{bob.email}")

@@ -22,8 +22,8 @@ from expunge_connectors.contract import UNREAD, DiscoveredKey, Subject, SubjectK
 
 MAX_ROUNDS = 32
 
-Lookup = Callable[[Sequence[Subject]], Iterable[DiscoveredKey]]
-"""Asks every store for the yields of these keys (one step of the contract's `resolve`)."""
+Lookup = Callable[[Sequence[Subject]], Iterable[tuple[str, Iterable[DiscoveredKey]]]]
+"""Asks every store for the yields of these keys (one step of the contract's `resolve`): its name, and what it says."""
 
 
 class Ambiguity(StrEnum):
@@ -67,7 +67,7 @@ class _Rules:
 
     kinds: Mapping[str, IdentityKind]
     shared: AbstractSet[str]
-    persons: AbstractSet[str]
+    persons: AbstractSet[tuple[str, str]]
 
     @classmethod
     def of(cls, data_map: DataMap) -> _Rules:
@@ -75,7 +75,9 @@ class _Rules:
         return cls(
             {name: identity.kind for name, identity in data_map.identities.items()},
             frozenset(name for name, identity in data_map.identities.items() if identity.shareable),
-            frozenset(name for _, name, spec in data_map.collections() if spec.person_identity is not None),
+            frozenset(
+                (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
+            ),
         )
 
     def kind(self, key: SubjectKey) -> IdentityKind:
@@ -95,7 +97,16 @@ class KeyGraph:
     asked: set[SubjectKey] = field(default_factory=set)
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     own: set[SubjectKey] = field(default_factory=set)
-    """Keys that a record says which is a person."""
+    """Keys that a record tells which is a person, found by another key than these."""
+
+    def add(self, via: SubjectKey, key: SubjectKey, *, of_person: bool) -> None:
+        """Take note that one key leads to another, through a record that may itself be a person."""
+        if key.namespace.startswith(UNREAD):
+            self.unread[via].add(key)
+        elif key != via:
+            self.edges[via].add(key)
+            if of_person:
+                self.own.add(key)
 
 
 def resolve(
@@ -120,14 +131,9 @@ def resolve(
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
-        for number, via, collection, key in lookup(frontier):
-            if key.namespace.startswith(UNREAD):
-                trails[number].unread[via].add(key)
-                continue
-            if key != via:
-                trails[number].edges[via].add(key)
-            if collection in rules.persons:
-                trails[number].own.add(key)
+        for store, told in lookup(frontier):
+            for number, via, collection, key in told:
+                trails[number].add(via, key, of_person=(store, collection) in rules.persons)
         ahead: list[Subject] = []
         for subject in frontier:
             trail = trails[subject.number]

@@ -146,21 +146,21 @@ class ProvingLookup:
     persons: frozenset[str]
     proven: set[tuple[int, SubjectKey]] = field(default_factory=set)
 
-    def lookup(self, subjects: Sequence[Subject]) -> Iterator[DiscoveredKey]:
+    def lookup(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, Sequence[DiscoveredKey]]]:
         """One step over every store, those that check owners first."""
         for name in self.names:
             if name in self.owned or self.scope.member is None:
                 found = self.stores[name].resolve(subjects, self.scope, self.cutoffs[name])
                 checked = self.owned.get(name, frozenset())
                 self.proven.update((number, via) for number, via, collection, _ in found if collection in checked)
-                yield from found
+                yield name, found
         if self.scope.member is None:
             return
         self._prove(subjects)
         allowed = [Subject(one.number, frozenset(self._allowed(one.number, one.keys))) for one in subjects]
         for name in self.names:
             if name not in self.owned:
-                yield from self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
+                yield name, self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
 
     def marked(self, number: int, answer: Resolved) -> Resolved:
         """The answer with a mark on every key without standing."""

@@ -234,7 +234,9 @@ def test_a_guest_is_not_taken_for_the_customer_whose_order_names_the_same_addres
 def answer(store: PostgresStore, loaded: DataMap, who: Subject) -> Resolved:
     """The resolution of one person over this store."""
     given = {who.number: who.keys}
-    return identity_resolution.resolve(given, lambda asked: store.resolve(asked, ACME, CUTOFF), loaded)[who.number]
+    return identity_resolution.resolve(given, lambda asked: [("main", store.resolve(asked, ACME, CUTOFF))], loaded)[
+        who.number
+    ]
 
 
 @pytest.mark.parametrize(("normaliser", "spelt"), SPELT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
@@ -34,20 +34,20 @@ def data_map() -> DataMap:
     return DataMap.model_construct(identities=identities, stores={})
 
 
-def lookup_over(edges: dict[SubjectKey, set[SubjectKey]]) -> Lookup:
-    def lookup(subjects: Sequence[Subject]) -> Iterable[DiscoveredKey]:
+def lookup_over(edges: dict[SubjectKey, set[SubjectKey]], collection: str = "collection") -> Lookup:
+    def told(subjects: Sequence[Subject]) -> Iterator[DiscoveredKey]:
         for subject in subjects:
             ahead = list(subject.keys)
             seen = set(ahead)
             while ahead:
                 via = ahead.pop()
                 for key in edges.get(via, ()):
-                    yield DiscoveredKey(subject.number, via, "collection", key)
+                    yield DiscoveredKey(subject.number, via, collection, key)
                     if key.namespace.count(".") and key not in seen:  # a connector follows its own paths to the end
                         seen.add(key)
                         ahead.append(key)
 
-    return lookup
+    return lambda subjects: [("main", list(told(subjects)))]
 
 
 def answer(given: set[SubjectKey], edges: dict[SubjectKey, set[SubjectKey]], data_map: DataMap) -> Resolved:
@@ -112,7 +112,7 @@ def test_a_chunk_is_resolved_in_rounds_not_one_by_one(data_map: DataMap) -> None
     rounds = 0
     inner = lookup_over({EMAIL: {USER_7}, OTHER_EMAIL: {USER_9}, USER_7: {TOKEN}})
 
-    def counting(subjects: Sequence[Subject]) -> Iterable[DiscoveredKey]:
+    def counting(subjects: Sequence[Subject]) -> Iterable[tuple[str, Iterable[DiscoveredKey]]]:
         nonlocal rounds
         rounds += 1
         return inner(subjects)
@@ -180,10 +180,10 @@ def test_what_cannot_be_read_is_told_of_the_persons_own_records_alone(data_map: 
     """It leads nowhere, and counts where the way to it is followed."""
     mine, theirs = SubjectKey("unread:main.users", "1"), SubjectKey("unread:main.notes", "2")
     told = [DiscoveredKey(1, USER_7, "users", mine), DiscoveredKey(1, OTHER_EMAIL, "notes", theirs)]
-    answer = resolve({1: frozenset([USER_7])}, lambda _: told, data_map)[1]
+    answer = resolve({1: frozenset([USER_7])}, lambda _: [("main", told)], data_map)[1]
     assert answer.unread == {mine}
     assert answer.keys == {USER_7}
     told = [DiscoveredKey(1, key, "leads", theirs) for key in (EMAIL, PHONE)]
-    answer = resolve({1: frozenset([EMAIL, PHONE])}, lambda _: told, data_map)[1]
+    answer = resolve({1: frozenset([EMAIL, PHONE])}, lambda _: [("main", told)], data_map)[1]
     assert answer.unread == {theirs}
     assert answer.keys == {EMAIL, PHONE}
