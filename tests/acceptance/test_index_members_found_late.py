@@ -139,6 +139,9 @@ def test_an_address_that_is_taken_over_before_a_cache_is_asked_is_not_followed_t
     assert indexed.erase(batch, indexed.with_stores({"main": main})).state is BatchState.ERASED  # type: ignore[dict-item]
     indexed.settle()
     assert status(indexed, batch)["cache.mailboxes"]["ambiguous"] == 1
+    assert status(indexed, batch)["main.marketing_optouts"]["ambiguous"] == 1  # whose period is over
+    (said,) = statements_of(indexed, batch, "settled")
+    assert (said.body["due"], said.body["ambiguous"]) == (0, 2)
     with inspector.redis() as client:
         assert client.exists(f"box:{ann.email}")
 

@@ -25,8 +25,8 @@ SUBJECTS: Mapping[Event, str] = MappingProxyType(
 
 _OUTCOMES = {
     "erased": "What was asked for has been deleted from the systems in use. We looked again: nothing of it was left.",
-    "partially-erased": "What was asked for has been deleted from the systems in use, except for what has to be kept."
-    " The receipt lists what is kept, why, and until when.",
+    "partially-erased": "What was asked for has been deleted from the systems in use, except for what has to be kept"
+    " and what may be somebody else's. The receipt lists what is left, why, and until when.",
     "not-found": "We found nothing in the systems in use that was to be deleted.",
 }
 _BACKUPS = (

@@ -222,10 +222,12 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
 
 def settled(batch: Batch, lines: Sequence[CollectionOutcome], at: datetime, context: str) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
+    ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
     return {
         **subject_of_request(batch),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
+        **({"ambiguous": ambiguous} if ambiguous else {}),
         **_kept(some=bool(storage_retained(lines))),
         "context": [context],
     }

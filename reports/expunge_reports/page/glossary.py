@@ -74,6 +74,7 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "verifiedAt": "Checked by asking again",
     "normalisers": "Identifiers were compared in these spellings",
     "due": "Records still due",
+    "ambiguous": "Records left of which it cannot be told whose they are",
     "identifiersDestroyed": "The request's own copy of the identifiers was destroyed",
 }
 """Of the members of a statement's body that are shown as facts, in their order on the page."""
