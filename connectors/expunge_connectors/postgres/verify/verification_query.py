@@ -123,10 +123,10 @@ class VerificationQuery:
     def marking(self, namespaces: AbstractSet[str], connection: Connection) -> CompiledStatement | None:
         """What marks the keys that others claim, before the statement is run; None: none of them can be claimed."""
         claims = self._claims()
-        if not any(claims.passing.get(one) for one in namespaces):
+        if not claims.can_be_claimed(namespaces):
             return None
         key = ("claimed", frozenset(namespaces))
-        return self.statements.compiled(key, lambda: claims.marking(namespaces) or sql.SQL("SELECT 1"), {}, connection)
+        return self.statements.compiled(key, lambda: claims.marking(namespaces), {}, connection)
 
     def _written(
         self, names: Sequence[str], namespaces: AbstractSet[str], first: Sequence[sql.Composed]
