@@ -78,7 +78,8 @@ def test_the_database_and_the_model_agree_on_every_row(database, share):
         ("due: delete", "due: tombstone", "as many", "as few"),
         ("due: retain", "kept: retained", "kept: shared", "newer", "refused"),
     )
-    rare = ("ambiguous",) if sampling.cases() >= 2_000 else ()
+    # One world in fifty has a record that is known by nothing but a value that was taken over.
+    rare = ("ambiguous",) if sampling.cases() >= 1_000 else ()
     wanted = (*often, *seldom, *rare) if sampling.cases() >= 200 else often
     assert not [what for what in wanted if not SEEN[what]], dict(SEEN)
 
@@ -137,20 +138,20 @@ class Trial:
         for name in self._model.scope:
             spec = self._world.document["stores"]["main"]["collections"][name]
             table = self._world.table_of(name)
-            columns = [
-                place
+            columns = dict.fromkeys(
+                column
                 for identity, place in spec.get("yields", {}).items()
-                if isinstance(place, str)
-                and table.column(place).computed is None
+                for column in [place if isinstance(place, str) else place["column"]]
+                if table.column(column).computed is None
                 and self._world.document["identities"][identity]["kind"] == "reusable"
-            ]
+            )
             unknown = "person" in spec and any(spec["person"] not in dict(keys) for keys in asked_for)
             if "person" not in spec or unknown:
                 continue
             others = sorted(self._model.others(name, state, people), key=str)
             asked = [one for one in state[table.text].values() if one not in others]
             for giver, taker in zip(asked, others, strict=False):
-                for column in columns[: 1 + self._world.limit % 2]:
+                for column in columns:
                     postgres.pass_on(self._url, table, column, giver, taker)
 
     def _resolve(

@@ -40,7 +40,7 @@ class Builder:
         dice = self._dice
         for family in self.families:
             self._person(family)
-        makers = [self._child, self._child, self._direct, self._log, self._shared, self._upward, self._by_token]
+        makers = [self._child, self._child, *[self._direct] * 3, self._log, self._shared, self._upward, self._by_token]
         makers += [self._circle] * ("circle" in self._shapes) + [self._composite] * ("composite" in self._shapes)
         for _ in range(dice.pick([3, 1, 2, 4, 5])):
             dice.pick(makers)(dice.pick(self.families))

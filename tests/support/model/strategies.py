@@ -60,6 +60,9 @@ def world(dice: Dice, shapes: frozenset[str] = SHAPES) -> World:
     filler.fill()
     controller, member, chunks = filler.ask()
     limit, stop = dice.number(1, 4), dice.pick([1, 0, 2, 3, 6])
+    passes_on = dice.chance(80)
+    if passes_on and sum(map(len, chunks)) > 1:  # somebody must be there who was not asked for
+        chunks = [[ask for ask in chunk if ask is not chunks[0][0]] for chunk in chunks]
     return World(
         tables=builder.tables,
         document=builder.document(),
@@ -68,11 +71,11 @@ def world(dice: Dice, shapes: frozenset[str] = SHAPES) -> World:
         rows=filler.rows,
         controller=controller,
         member=member,
-        chunks=chunks,
+        chunks=[chunk for chunk in chunks if chunk],
         limit=limit,
         stop=stop,
         many=dice.chance(50),
-        passes_on=dice.chance(70),
+        passes_on=passes_on,
     )
 
 
