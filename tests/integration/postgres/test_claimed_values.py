@@ -8,6 +8,7 @@ import time
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import findings
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
@@ -56,6 +57,15 @@ CREATE TABLE posts (id int PRIMARY KEY, author text, at timestamptz DEFAULT '202
 INSERT INTO posts VALUES (1, 'ann'), (2, 'zoe');
 """
 )
+
+
+def _index(database: str, loaded: DataMap) -> None:
+    """Every index that `check` asks for: a key is looked up by itself then, and by reading the table once before."""
+    wanted = [one.remedy for one in findings(database, loaded) if one.code == "tie-index"]
+    assert wanted
+    for statement in wanted:
+        execute(database, statement.replace(" CONCURRENTLY", ""))
+    assert "tie-index" not in {one.code for one in findings(database, loaded)}
 
 
 def test_who_took_the_user_name_keeps_what_they_posted(database: str) -> None:
@@ -114,11 +124,17 @@ def test_who_took_the_address_keeps_an_older_subscription(database: str, normali
 
 
 @pytest.mark.parametrize(("normaliser", "spelt"), SPELT)
-def test_one_address_of_two_accounts_is_told_and_goes_with_the_last(database: str, normaliser: str, spelt: str) -> None:
+@pytest.mark.parametrize("indexed", [False, True])
+def test_one_address_of_two_accounts_is_told_and_goes_with_the_last(
+    database: str, normaliser: str, spelt: str, *, indexed: bool
+) -> None:
     execute(database, _SUBSCRIPTIONS)
     execute(database, f"UPDATE users SET email = '{spelt}' WHERE id = '9'")
     email = SubjectKey("email", "ann@x.example")
-    with opened(database, loaded := shape(SUBSCRIPTIONS, email=normaliser)) as store:
+    loaded = shape(SUBSCRIPTIONS, email=normaliser)
+    if indexed:
+        _index(database, loaded)
+    with opened(database, loaded) as store:
         ann = Subject(1, frozenset([SubjectKey("user_id", "1")]), shared=frozenset([email]))
         zoe = Subject(2, frozenset([SubjectKey("user_id", "9"), email]))
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
@@ -129,6 +145,37 @@ def test_one_address_of_two_accounts_is_told_and_goes_with_the_last(database: st
         assert store.verify([ann], ACME, CUTOFF)[1]["subscriptions"].empty
     assert left(database, "subscriptions") == [2]
     assert left(database, "users") == []
+
+
+def test_without_an_index_the_table_is_read_once_and_not_for_each_key(database: str) -> None:
+    execute(database, _SUBSCRIPTIONS)
+    execute(database, "INSERT INTO users SELECT n, n, n || '@x.example' FROM generate_series(10, 400) n")
+    with opened(database, loaded := shape(SUBSCRIPTIONS)) as store:
+        people = resolved(store, [subject(n, user_id=str(n)) for n in range(10, 400)], ACME)
+    for verb in (
+        lambda store: store.count(people, ACME, CUTOFF),
+        lambda store: store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat),
+        lambda store: store.verify(people, ACME, CUTOFF),
+    ):
+        before = _scans(database)
+        with opened(database, loaded) as store:
+            verb(store)
+        assert _scans(database) - before < 20
+
+
+def _scans(database: str) -> int:
+    """How often the table of users was read from end to end; sessions that ended have told it."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        [(others,)] = execute(
+            database,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        if not others:
+            break
+        time.sleep(0.01)
+    [(scans,)] = execute(database, "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'users'")
+    return int(scans)
 
 
 def test_two_accounts_of_one_transaction_take_what_they_share(database: str) -> None:
@@ -241,8 +288,9 @@ def answer(store: PostgresStore, loaded: DataMap, who: Subject) -> Resolved:
 
 @pytest.mark.parametrize(("normaliser", "spelt"), SPELT)
 @pytest.mark.parametrize("people", [1, 200])
+@pytest.mark.parametrize("indexed", [False, True])
 def test_an_address_that_is_given_away_while_the_deletion_waits(
-    database: str, people: int, normaliser: str, spelt: str
+    database: str, people: int, normaliser: str, spelt: str, *, indexed: bool
 ) -> None:
     """Bob registers with Ann's address and has the old row; our statement waits for his lock, then goes on."""
     execute(database, _SUBSCRIPTIONS)
@@ -253,6 +301,8 @@ def test_an_address_that_is_given_away_while_the_deletion_waits(
     )
     issues = "issues: {table: public.issues, found_by: [{column: subscription, of: subscriptions.id}]}"
     loaded = shape(SUBSCRIPTIONS + issues, email=normaliser)
+    if indexed:
+        _index(database, loaded)
     with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
         asked = [subject(1, user_id="1"), *(subject(n, user_id=f"x{n}") for n in range(2, people + 1))]
         chunk = resolved(store, asked, ACME)

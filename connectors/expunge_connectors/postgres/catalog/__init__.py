@@ -7,4 +7,5 @@ schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
 key_types            the types under which keys are compared
 row_estimates        the planner's estimates
+index_use            whether the planner would use an index
 """

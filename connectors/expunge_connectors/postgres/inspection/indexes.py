@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import psycopg
@@ -10,6 +9,7 @@ from psycopg import sql
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.key_types import as_it_is, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.claims import hearsay
@@ -166,15 +166,12 @@ def _asked(table: Table, link: Link, expression: sql.Composed) -> sql.Composed:
 
 
 def _served(connection: Connection, statements: Sequence[sql.Composed]) -> list[bool]:
-    """Ask the planner, with scans of whole tables made unattractive, whether an index would do."""
+    """Whether an index would do."""
     try:
-        with connection.transaction(force_rollback=True):
-            connection.execute("SET LOCAL enable_seqscan = off")
-            rows = [connection.execute(statement).fetchone() for statement in statements]
+        return index_use.planned(connection, statements)
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
         if len(statements) == 1:
             return [True]  # a missing right, a part that cannot be planned: reported for itself; no need to guess
         return [fine for statement in statements for fine in _served(connection, [statement])]
-    return [row is not None and "Index Cond" in json.dumps(row[0]) for row in rows]

@@ -18,6 +18,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TransientError
+from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
@@ -29,9 +30,14 @@ from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import SearchPath, reached
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 
-_CLAIMED = sql.SQL(
+_ONE_BY_ONE = sql.SQL(
     "SELECT {names} FROM (SELECT DISTINCT {names} FROM {keys} AS k) AS k CROSS JOIN LATERAL"
-    " (SELECT FROM {rows} WHERE {condition} LIMIT 1) AS other"
+    " (SELECT FROM {rows} WHERE {same} AND {others} LIMIT 1) AS other"
+)
+# Joined by the keys alone first: how many rows a scope holds the planner guesses wrong by orders of magnitude.
+_ALL_AT_ONCE = sql.SQL(
+    "SELECT DISTINCT {names} FROM"
+    " (SELECT {named}, u.* FROM {keys} AS k CROSS JOIN {rows} WHERE {same} OFFSET 0) AS u WHERE {others}"
 )
 
 
@@ -39,7 +45,9 @@ def mark(connection: Connection, store: BoundStore, staged: Staged) -> None:
     """Mark the keys that rows of others hold now."""
     if any(_claims(store, staged)):
         connection.execute(
-            store.statements.compiled(("claims", staged.shape), partial(_marked, store, staged), {}, connection)
+            store.statements.compiled(
+                ("claims", staged.shape), partial(_marked, connection, store, staged), {}, connection
+            )
         )
 
 
@@ -53,7 +61,7 @@ def refuse_new(connection: Connection, store: BoundStore, staged: Staged) -> Non
         return
     key_staging.read_again(connection, staged, {one.claim.collection for one in _claims(store, staged)})
     statement = store.statements.compiled(
-        ("claims again", staged.shape), partial(_claimed_anew, store, staged), {}, connection
+        ("claims again", staged.shape), partial(_claimed_anew, connection, store, staged), {}, connection
     )
     (claimed,) = connection.execute(statement).fetchone() or (False,)
     if claimed:
@@ -104,7 +112,7 @@ def _claims(store: BoundStore, staged: Staged) -> Iterator[_Claimed]:
                 yield _Claimed(wanted, place, claim)
 
 
-def _marked(store: BoundStore, staged: Staged) -> sql.Composed:
+def _marked(connection: Connection, store: BoundStore, staged: Staged) -> sql.Composed:
     by_place: dict[Wanted, list[_Claimed]] = {}
     for one in _claims(store, staged):
         by_place.setdefault(one.wanted, []).append(one)
@@ -116,20 +124,25 @@ def _marked(store: BoundStore, staged: Staged) -> sql.Composed:
         same = and_(*(sql.SQL("s.{} = c.c{}").format(raw(named[at]), raw(str(at))) for at in range(first, len(named))))
         statements.append(
             sql.SQL("WITH c AS MATERIALIZED ({}) UPDATE {} AS s SET claimed = true FROM c WHERE {}").format(
-                sql.SQL(" UNION ALL ").join(_by_others(store, staged, one) for one in claimed), place.table, same
+                sql.SQL(" UNION ALL ").join(_by_others(connection, store, staged, one) for one in claimed),
+                place.table,
+                same,
             )
         )
     return sql.SQL("; ").join(statements)
 
 
-def _claimed_anew(store: BoundStore, staged: Staged) -> sql.Composed:
+def _claimed_anew(connection: Connection, store: BoundStore, staged: Staged) -> sql.Composed:
     looked_up = [
-        sql.SQL("EXISTS ({})").format(_by_others(store, staged, one, claimed=False)) for one in _claims(store, staged)
+        sql.SQL("EXISTS ({})").format(_by_others(connection, store, staged, one, claimed=False))
+        for one in _claims(store, staged)
     ]
     return sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(looked_up))
 
 
-def _by_others(store: BoundStore, staged: Staged, one: _Claimed, *, claimed: bool | None = None) -> sql.Composed:
+def _by_others(
+    connection: Connection, store: BoundStore, staged: Staged, one: _Claimed, *, claimed: bool | None = None
+) -> sql.Composed:
     """c0, c1, …: the staged keys that rows of persons outside of the transaction hold; of texts, in any spelling.
 
     Of keys that are marked so already, of those that are not, or of all (None): the texts of persons' rows are marked,
@@ -145,19 +158,35 @@ def _by_others(store: BoundStore, staged: Staged, one: _Claimed, *, claimed: boo
     if value.source is not None and value.source.several:
         rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(value.source, "u"))
         inside = column("v", "value")
-    conditions: list[sql.Composable] = [
-        equal(value, "u", keys, inside),
+    same = equal(value, "u", keys, inside)
+    others = [
         in_scope(mapped, "u"),
         *(sql.SQL("{} IS NOT NULL").format(column("u", live.name)) for live in person.columns),
     ]
     persons = staged.table(person.namespace, person.types)
     if persons is not None:
-        conditions.append(sql.SQL("NOT {}").format(reached(SearchPath(person, persons, ("c0",)), "u")))
+        others.append(sql.SQL("NOT {}").format(reached(SearchPath(person, persons, ("c0",)), "u")))
     if mapped.action is Action.TOMBSTONE:
-        conditions.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
-    return _CLAIMED.format(
-        names=comma_list(*map(raw, names)), keys=place.rows(claimed=claimed), rows=rows, condition=and_(*conditions)
+        others.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
+    key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))
+    if index_use.served(connection, "k", key, rows, same):
+        wanted, form = comma_list(*map(raw, names)), _ONE_BY_ONE
+    else:
+        kept = (sql.SQL("{} AS {}").format(column("u", _kept(name)), raw(name)) for name in names)
+        wanted, form = comma_list(*kept), _ALL_AT_ONCE
+    return form.format(
+        names=wanted,
+        named=comma_list(*(sql.SQL("{} AS {}").format(column("k", name), raw(_kept(name))) for name in names)),
+        keys=place.rows(claimed=claimed),
+        rows=rows,
+        same=same,
+        others=and_(*others),
     )
+
+
+def _kept(name: str) -> str:
+    """What a key's value is called beside the columns of a row."""
+    return f"expunge_{name}"
 
 
 def _bound(mapped: BoundTable, one: _Claimed) -> tuple[BoundLink, BoundLink]:

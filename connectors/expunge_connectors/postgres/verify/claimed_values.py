@@ -12,14 +12,26 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.claims import Claim
+from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.expressions import in_row, inside, verbatim
 
 CLAIMED = sql.Identifier(":claimed")  # no collection is called so
+_ONE_BY_ONE = sql.SQL(
+    "SELECT {key}, coalesce(a.said, a.value) FROM {asked} AS a CROSS JOIN LATERAL"
+    " (SELECT FROM {rows} WHERE {holds} AND {of_others} LIMIT 1) AS other"
+    " WHERE a.namespace = {namespace} AND a.followed"
+)
+_ALL_AT_ONCE = sql.SQL(
+    "SELECT DISTINCT {key}, r.expunge_value FROM (SELECT coalesce(a.said, a.value) AS expunge_value, r.*"
+    " FROM {asked} AS a CROSS JOIN {rows} WHERE a.namespace = {namespace} AND a.followed AND {holds} OFFSET 0) AS r"
+    " WHERE {of_others}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ class ClaimedValues:
         """Keys of these namespaces lead to rows that are no persons, and persons' rows say whose they are."""
         return bool(self._places()) and any(self.passing.get(one) for one in namespaces)
 
-    def marking(self, namespaces: AbstractSet[str]) -> sql.Composed:
+    def marking(self, namespaces: AbstractSet[str], connection: Connection) -> sql.Composed:
         """The statement that marks the keys which others claim, in the table of those asked for.
 
         Looked up first, one by one through an index: joined to the keys before, or to each row that is found, they made
@@ -66,7 +78,7 @@ class ClaimedValues:
             " WHERE k.namespace = m.namespace AND coalesce(k.said, k.value) = c.value"
         ).format(
             asked=self.asked,
-            claimed=sql.SQL("\n  UNION ALL\n  ").join(self._looked_up(namespaces)),
+            claimed=sql.SQL("\n  UNION ALL\n  ").join(self._looked_up(namespaces, connection)),
             places=sql.SQL(", ").join(
                 sql.SQL("({}, {})").format(sql.Literal(one), sql.Literal(other))
                 for one, other in sorted(self._places())
@@ -88,20 +100,21 @@ class ClaimedValues:
             return self._namespace(link)
         return stored_texts.namespace(link, table, self.data_map)
 
-    def _looked_up(self, namespaces: AbstractSet[str]) -> list[sql.Composed]:
+    def _looked_up(self, namespaces: AbstractSet[str], connection: Connection) -> list[sql.Composed]:
         return [
-            self._by_others(namespace, claim)
+            self._by_others(namespace, claim, connection)
             for namespace, claims in self.passing.items()
             if namespace in namespaces
             for claim in claims
         ]
 
-    def expressions(self, namespaces: AbstractSet[str]) -> Iterator[sql.Composed]:
+    def expressions(self, namespaces: AbstractSet[str], connection: Connection) -> Iterator[sql.Composed]:
         """The common table expression of the claimed keys, where a key of these namespaces can be claimed.
 
-        One row of somebody else is enough. Each key is looked up by the index that serves the link.
+        One row of somebody else is enough. Each key is looked up by itself where an index serves the link; where none
+        does, the table is read once for all of them.
         """
-        looked_up = [] if self.marked else self._looked_up(namespaces)
+        looked_up = [] if self.marked else self._looked_up(namespaces, connection)
         if looked_up:
             yield sql.SQL("{} (namespace, value) AS MATERIALIZED (\n  {}\n)").format(
                 CLAIMED, sql.SQL("\n  UNION ALL\n  ").join(looked_up)
@@ -141,7 +154,7 @@ class ClaimedValues:
     def _namespace(self, link: Link) -> str:
         return link.identity or "" if link.lead is None else internal_namespace(self.store, *link.lead)
 
-    def _by_others(self, namespace: str, claim: Claim) -> sql.Composed:
+    def _by_others(self, namespace: str, claim: Claim, connection: Connection) -> sql.Composed:
         spec, table = self.spec.collections[claim.collection], self.live(claim.collection)
         person = claim.person
         rows = sql.SQL("{} AS r").format(table.identifier)
@@ -150,19 +163,23 @@ class ClaimedValues:
         rule = self.data_map.identities[person.identity or ""].rule
         head, tail = rule.sql.split("{column}", 1)
         named = sql.Composed([verbatim(head), in_row(table.columns[person.names[0]], rule), verbatim(tail)])
-        return sql.SQL(
-            "SELECT {key}, coalesce(a.said, a.value) FROM {asked} AS a CROSS JOIN LATERAL (SELECT FROM {rows}"
-            " WHERE {holds} AND {named} NOT IN"
-            " (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
-            " AND NOT {tombstone}{ours} LIMIT 1) AS other WHERE a.namespace = {namespace} AND a.followed"
+        of_others = sql.SQL(
+            "{named} NOT IN (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
+            " AND NOT {tombstone}{ours}"
         ).format(
-            asked=self.asked,
-            rows=rows,
-            holds=self.holds(table, claim.value),
             named=named,
+            asked=self.asked,
             person=sql.Literal(person.identity),
             tombstone=self.is_tombstone(claim.collection, spec, table),
             ours=self.ours(spec),
+        )
+        holds = self.holds(table, claim.value)
+        served = index_use.served(connection, "a", {"value": "text"}, rows, holds)
+        return (_ONE_BY_ONE if served else _ALL_AT_ONCE).format(
+            asked=self.asked,
+            rows=rows,
+            holds=holds,
+            of_others=of_others,
             key=sql.Literal(namespace),
             namespace=sql.Literal(
                 namespace if claim.value.identity is None else stored_texts.namespace(claim.value, spec, self.data_map)

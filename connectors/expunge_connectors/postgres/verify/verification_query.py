@@ -117,7 +117,7 @@ class VerificationQuery:
         """
         key = (frozenset(namespaces), bool(first))
         return self.statements.compiled(
-            key, lambda: self._written(names, namespaces, first), {"cutoff": self.cutoff}, connection
+            key, lambda: self._written(names, namespaces, connection, first), {"cutoff": self.cutoff}, connection
         )
 
     def marking(self, namespaces: AbstractSet[str], connection: Connection) -> CompiledStatement | None:
@@ -126,10 +126,14 @@ class VerificationQuery:
         if not claims.can_be_claimed(namespaces):
             return None
         key = ("claimed", frozenset(namespaces))
-        return self.statements.compiled(key, lambda: claims.marking(namespaces), {}, connection)
+        return self.statements.compiled(key, lambda: claims.marking(namespaces, connection), {}, connection)
 
     def _written(
-        self, names: Sequence[str], namespaces: AbstractSet[str], first: Sequence[sql.Composed]
+        self,
+        names: Sequence[str],
+        namespaces: AbstractSet[str],
+        connection: Connection,
+        first: Sequence[sql.Composed],
     ) -> sql.Composed:
         ways = dict.fromkeys(one for name in names for one in self._way(name))
         tallies = (
@@ -149,7 +153,11 @@ class VerificationQuery:
         )
         return sql.SQL("WITH RECURSIVE {}\n{}").format(
             sql.SQL(",\n").join(
-                [*first, *self._claims().expressions(namespaces), *(self._reached(one, namespaces) for one in ways)]
+                [
+                    *first,
+                    *self._claims().expressions(namespaces, connection),
+                    *(self._reached(one, namespaces) for one in ways),
+                ]
             ),
             sql.SQL("\nUNION ALL\n").join(tallies),
         )
