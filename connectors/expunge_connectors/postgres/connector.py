@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from psycopg import IsolationLevel
 from tenacity.wait import wait_base
@@ -32,7 +32,7 @@ from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.reader import Catalogue
-from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
+from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, Fingerprint
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
@@ -191,8 +191,7 @@ class PostgresStore:
                 What was committed before stays; the transaction at work is rolled back.
             StructureChangedError: The tables are not built as they were when this connector last inspected them.
         """
-        self._check_structure()
-        store = self._reading(lambda connection: self._mapped(connection, scope))
+        store = self._structure_checked(lambda connection: self._mapped(connection, scope))
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(
             store,
@@ -226,7 +225,6 @@ class PostgresStore:
                 f"store {self.name}: {outstanding} transactions that may be older than the cutoff have not ended.",
                 remedy="They end by themselves, or look into pg_stat_activity and pg_prepared_xacts; then try again.",
             )
-        self._check_structure()
 
         def query(connection: Connection) -> VerificationQuery:
             live = self._catalogue.read(connection)
@@ -235,10 +233,14 @@ class PostgresStore:
                 last = self._last_verified = live, scope, StatementCache()
             return VerificationQuery(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
 
-        found = self._reading(lambda connection: verification.verify(connection, query(connection), subjects))
-        found = self._call(lambda connection: self._replicas.verify(connection, query, subjects, found))
-        # Once more: a swap that waited for a lock may have come between, and what was read is the table that took the
-        # name.
+        try:
+            found = self._reading(lambda connection: verification.verify(connection, query(connection), subjects))
+            found = self._call(lambda connection: self._replicas.verify(connection, query, subjects, found))
+        except TerminalError:
+            self._check_structure()
+            raise
+        # Afterwards, which tells what was changed before as well: a swap may have waited for a lock until it was read,
+        # and what was read is the table that took the name.
         self._check_structure()
         return found
 
@@ -296,12 +298,23 @@ class PostgresStore:
 
     def _check_structure(self) -> None:
         """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""
+        if self._inspected is not None:
+            self._structure_checked(lambda _: None)
+
+    def _structure_checked(self, work: Callable[[Connection], T]) -> T:
+        """Do that, and then something else, in one transaction if nothing has changed."""
         inspected = self._inspected
-        differences = [] if inspected is None else self._looking(inspected.differences)
-        if differences and (
-            not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect())
-        ):
+
+        def looked(connection: Connection) -> tuple[list[Difference], T | None]:
+            differences = [] if inspected is None else inspected.differences(connection)
+            return differences, None if differences else work(connection)
+
+        differences, done = self._looking(looked)
+        if not differences:
+            return cast("T", done)
+        if not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect()):
             raise schema_fingerprint.changed(self.name, differences)
+        return self._looking(work)
 
     def _mapped(self, connection: Connection, scope: Scope) -> BoundStore:
         live = self._catalogue.read(connection)

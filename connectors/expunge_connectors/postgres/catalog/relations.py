@@ -19,10 +19,10 @@ Planned = Mapping[str, Mapping[str, Any]]
 # tables that inherit.
 _BUILT = """
 SELECT c.oid::bigint, n.nspname || '.' || c.relname,
-       ARRAY(SELECT pg_catalog.jsonb_build_array(a.attname, a.attnum, a.atttypid::bigint)
-               FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-              ORDER BY a.attnum),
+       (SELECT coalesce(pg_catalog.jsonb_agg(
+                 pg_catalog.jsonb_build_array(a.attname, a.attnum, a.atttypid::bigint) ORDER BY a.attnum), '[]')
+          FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        ARRAY(WITH RECURSIVE tree (oid) AS (
                  SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
                  UNION
