@@ -103,7 +103,7 @@ def hearsay(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Li
     if table.person is not None or person_link(spec, table, data_map) is None:
         return ()
     return tuple(
-        Link(column=source.column, identity=identity, path=source.path, each=source.each)
+        Link(column=source.column, identity=identity, path=source.path, each=source.each, where=source.where)
         for identity, source in table.yields.items()
         if identity in data_map.identities
         and data_map.identities[identity].kind is IdentityKind.REUSABLE

@@ -58,6 +58,7 @@ def _stays_whole(table: TableSpec, led_from: set[tuple[str, ...]], data_map: Dat
     if data_map.data_types[table.data_type or ""].on_request is not Action.TOMBSTONE:
         return False
     used = {column for link in table.found_by for column in link.names}
+    used |= {kind.column for kind in table.kinds}
     used |= {source.column for source in table.yields.values()}
     used |= {column for columns in led_from for column in columns}
     return not used & table.tombstone.keys()

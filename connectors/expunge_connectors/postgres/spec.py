@@ -79,6 +79,7 @@ class PostgresSpec(StoreSpec):
         table = self.collections[name]
         named = {column for link in table.found_by for column in link.names} | set(table.tombstone) | set(table.keeps)
         named |= {source.column for source in table.yields.values()}
+        named |= {kind.column for kind in table.kinds}
         named |= {column for column in (table.created, table.start) if column is not None}
         if table.owner is not None and table.owner.column is not None:
             named.add(table.owner.column)

@@ -14,6 +14,7 @@ from expunge_config.datamap import Assurance, CollectionSpec, Model, Text
 from expunge_config.decodings import Steps, decoded, of_bytes
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Reading
+from expunge_connectors.postgres.row_kinds import RowKind, Where, compared
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
@@ -38,6 +39,7 @@ class Source(Model):
             walked.
         each: The column is an array: each of its elements counts.
         region: Where phone numbers without a country code are dialled from there.
+        where: Of which kind the row must be: in other rows something else stands there.
         decode: Steps that take the value out of what stands there; of what a row yields alone.
         never_shared: Of an internal identity: no value is ever given to two people, though the column is not unique.
     """
@@ -46,6 +48,7 @@ class Source(Model):
     path: Path | None = None
     each: bool = False
     region: Region | None = None
+    where: Where = ()
     decode: Steps = ()
     never_shared: Assurance | None = None
 
@@ -75,12 +78,13 @@ class Source(Model):
         """As `found_by` writes it, after the identity: `column: doc, path: [contact, mail]`."""
         path = "" if self.path is None else f", path: [{', '.join(self.path)}]"
         region = "" if self.region is None else f", region: {self.region}"
-        return f"column: {self.column}{path}{', each: true' if self.each else ''}{region}"
+        kinds = "" if not self.where else f", where: {{{', '.join(kind.written for kind in self.where)}}}"
+        return f"column: {self.column}{path}{', each: true' if self.each else ''}{region}{kinds}"
 
     def same_place(self, other: Source) -> bool:
         """The two stand at one place of a row, and are read alike."""
-        ours = (self.column, self.path, self.each, self.region, self.decode)
-        return ours == (other.column, other.path, other.each, other.region, other.decode)
+        ours = (self.column, self.path, self.each, self.region, self.where, self.decode)
+        return ours == (other.column, other.path, other.each, other.region, other.where, other.decode)
 
 
 class Link(Model):
@@ -94,6 +98,7 @@ class Link(Model):
             in those columns of a row linked to the subject. Works towards children (calls.caller_id of callers.id),
             towards parents (addresses.id of user_addresses.address_id), and within one collection (comments.parent_id
             of comments.id: the rows below, to any depth).
+        where: Of which kind the row must be: the link leads to no other.
     """
 
     column: Column | None = None
@@ -104,6 +109,7 @@ class Link(Model):
     region: Region | None = None
     of: str | None = None
     of_columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
+    where: Where = ()
 
     @model_validator(mode="after")
     def _one(self) -> Link:
@@ -146,16 +152,18 @@ class Link(Model):
     @property
     def source(self) -> Source:
         """Where in the row the identity stands; of links without `of`."""
-        return Source(column=self.names[0], path=self.path, each=self.each, region=self.region)
+        return Source(column=self.names[0], path=self.path, each=self.each, region=self.region, where=self.where)
 
     @property
     def text(self) -> str:
-        """`email is email`, `doc.contacts.mail holds email`, `caller_id is callers.id`."""
+        """`email is email`, `doc.contacts.mail holds email`, `about_id is users.id where about_type is User`."""
+        kinds = " and ".join(kind.text for kind in compared(self.where))
+        where = f" where {kinds}" if kinds else ""
         if self.lead is not None:
             collection, columns = self.lead
-            return f"{', '.join(self.names)} is {collection}.{', '.join(columns)}"
+            return f"{', '.join(self.names)} is {collection}.{', '.join(columns)}{where}"
         place = ".".join((*self.names, *(self.path or ())))
-        return f"{place} {'holds' if self.several else 'is'} {self.identity}"
+        return f"{place} {'holds' if self.several else 'is'} {self.identity}{where}"
 
 
 class Removal(Model):
@@ -230,6 +238,12 @@ class TableSpec(CollectionSpec):
     def found_by_text(self) -> Sequence[str]:
         """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
         return [f"{self.table}.{link.text}" for link in self.found_by]
+
+    @property
+    def kinds(self) -> frozenset[RowKind]:
+        """Of which kinds rows must be, of all links and yields."""
+        of_links = (kind for link in self.found_by for kind in link.where)
+        return frozenset([*of_links, *(kind for source in self.yields.values() for kind in source.where)])
 
     @property
     def person_identity(self) -> str | None:

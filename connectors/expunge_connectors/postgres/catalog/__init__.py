@@ -5,6 +5,7 @@ cache                the catalogue kept, with a cheap check that it still holds
 relations            what the collections of a plan are, and whether they still are that
 schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
+polymorphic_columns  columns with ids of many tables, by their names
 key_types            the types under which keys are compared
 row_estimates        the planner's estimates
 index_use            whether the planner would use an index

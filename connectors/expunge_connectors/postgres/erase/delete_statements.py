@@ -15,7 +15,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.sql.comparison import normalised, place_names, refers, same_row
+from expunge_connectors.postgres.sql.comparison import normalised, of_kind, place_names, refers, same_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached, search_paths
@@ -68,8 +68,11 @@ def _other_elements(search: Search, mapped: BoundTable, name: str) -> sql.Compos
     """
     item = sql.SQL("e.item::text")
     ours = [
-        sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
-            normalised(path.link.normaliser or "{column}::text", item), path.table
+        and_(
+            of_kind(path.link.where, "t"),
+            sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
+                normalised(path.link.normaliser or "{column}::text", item), path.table
+            ),
         )
         for path in search_paths(search, mapped.erasing)
         if path.link.source is not None and path.link.source.column == name

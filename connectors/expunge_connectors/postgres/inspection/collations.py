@@ -118,6 +118,7 @@ def _finding(inspection: InspectionContext) -> Mapping[str, set[str]]:
             found[spec.table].add(spec.owner.column)
         for link in spec.found_by:
             found[spec.table].update(link.names)
+            found[spec.table].update(kind.column for kind in link.where)
             if link.lead is not None:
                 found[collections[link.lead[0]].table].update(link.lead[1])
     return found

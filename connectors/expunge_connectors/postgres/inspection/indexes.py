@@ -15,6 +15,7 @@ from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.claims import hearsay
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
+from expunge_connectors.postgres.row_kinds import compared
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.table_spec import Link
 
@@ -47,7 +48,8 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
         for link in (*spec.found_by, *hearsay(inspection.spec, spec, inspection.data_map)):
-            if link.several or not set(link.names) <= set(table.columns):
+            named = {*link.names, *(kind.column for kind in link.where)}
+            if link.several or not named <= set(table.columns):
                 continue
             where = f"{table.text} ({', '.join(link.names)})"
             if (tokens := _tokens(inspection, link)) is not None:
@@ -58,7 +60,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             statement = f"{_create(inspection, table.text)} ({written});"
             if not written.startswith('"'):
                 unclear.setdefault(statement, (name, where, _asked(table, link, expression)))
-            elif not any(one[:1] == [link.names[0]] for one in there.get(table.text, ())):
+            elif not any(_leading(one, table, link) == link.names[0] for one in there.get(table.text, ())):
                 missing.setdefault(statement, (name, where))
     served = _served(connection, [asked for _, _, asked in unclear.values()])
     missing |= {
@@ -113,6 +115,12 @@ def _indexes(connection: Connection, tables: Iterable[str]) -> Indexes:
     for table, columns in connection.execute(_INDEXES, (sorted(tables),)).fetchall():
         found.setdefault(table, []).append(columns)
     return found
+
+
+def _leading(columns: Sequence[str | None], table: Table, link: Link) -> str | None:
+    """The first column of an index behind those of which the link names the value."""
+    named = {kind.column for kind in compared(link.where) if not key_type(table.columns[kind.column]).cast}
+    return next((one for one in columns if one not in named), None)
 
 
 def _create(inspection: InspectionContext, table: str) -> str:

@@ -30,11 +30,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 continue
             exact = as_it_is(inspection.data_map.identities[identity].rule, table.columns[source.column])
             exact = exact and one_to_one(source.decode)
-            if (
-                exact
-                and not source.several
-                and _one_persons(inspection, unique, name, frozenset({source.column}), frozenset())
-            ):
+            if exact and not source.several and _one_persons(inspection, unique, name, _told_by(source), frozenset()):
                 continue
             place = f"{table.text}.{source.column}"
             if source.never_shared is not None:
@@ -64,6 +60,11 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 " other one's record in another store would go.",
                 remedy[0].upper() + remedy[1:],
             )
+
+
+def _told_by(source: Source) -> frozenset[str]:
+    """The columns of which a value is one thing's: with a kind of which there is one value, that of the pair."""
+    return frozenset({source.column, *(kind.column for kind in source.where if len(kind.values) == 1)})
 
 
 def _distinguished(inspection: InspectionContext, spec: TableSpec, identity: str, source: Source) -> bool:

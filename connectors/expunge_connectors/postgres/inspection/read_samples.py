@@ -18,7 +18,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.table_sampling import SampledTable
-from expunge_connectors.postgres.sql.comparison import values
+from expunge_connectors.postgres.sql.comparison import tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, raw
 from expunge_connectors.postgres.table_spec import Source, TableSpec
 
@@ -68,7 +68,12 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
     expression = spec.tombstone.get(source.column)
     put = expression if isinstance(expression, str) else None
     needed = dict.fromkeys(
-        [source.column, *(() if member is None else (member,)), *(() if put is None else table.primary_key)]
+        [
+            source.column,
+            *(kind.column for kind in source.where),
+            *(() if member is None else (member,)),
+            *(() if put is None else table.primary_key),
+        ]
     )
     found: sql.Composable = table_sampling.sample(sampled, rows, needed)
     text: sql.Composable = column("s", source.column)
@@ -83,5 +88,5 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
             text, raw(put), keys
         )
     return sql.SQL("SELECT {}::text, {}::text FROM {} WHERE {}").format(
-        text, theirs, found, and_(sql.SQL("{} IS NOT NULL").format(text), ours)
+        text, theirs, found, and_(sql.SQL("{} IS NOT NULL").format(text), ours, tells(source.where, "s"))
     )

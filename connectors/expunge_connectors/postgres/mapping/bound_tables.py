@@ -22,7 +22,9 @@ from expunge_connectors.postgres.catalog.key_types import (
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.claims import Claim, hearsay, passing_values, person_link
 from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
+from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
+from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace
@@ -45,6 +47,7 @@ class BoundLink:
         of: (collection, columns) that lead here, for a link inside the store.
         below: A link within one collection: it leads from a row to the rows below it.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
+        where: Of which kind the row must be: the link leads to no other.
     """
 
     columns: tuple[Column, ...]
@@ -59,6 +62,7 @@ class BoundLink:
     of: tuple[str, tuple[str, ...]] | None = None
     below: bool = False
     unclaimed: bool = False
+    where: tuple[BoundKind, ...] = ()
 
     @property
     def staged(self) -> tuple[str, tuple[KeyType, ...]]:
@@ -98,7 +102,7 @@ class BoundTable:
             is known only when that key is.
         hearsay: Reusable identities among them that a row merely tells, and is not found by: a row of somebody else's
             may tell the same value.
-        names: The column that names whose a row is; None: it is a person, or names nobody by a person's own key.
+        names: The link by which a row names whose it is; None: it is a person, or names nobody by a person's own key.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -111,7 +115,7 @@ class BoundTable:
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
     hearsay: tuple[str, ...]
-    names: str | None
+    names: BoundLink | None
     action: Action
     period: str | None
     member_column: str | None
@@ -293,7 +297,7 @@ class _Builder:
                 if self.data_map.identities[identity].kind is not IdentityKind.REUSABLE
             ),
             hearsay=tuple(link.identity or "" for link in hearsay(self.spec, spec, self.data_map)),
-            names=self._names(spec),
+            names=self._names(name, spec),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,
@@ -327,6 +331,7 @@ class _Builder:
     def _source(self, name: str, source: Source) -> Source:
         live = self._column(name, source.column)
         base = live.base
+        self._kinds(name, source.where)
         if not names_people(live, inside=source.several, of_bytes=source.of_bytes):
             raise TerminalError(
                 f"store {self.store}, collection {name}: identifiers cannot be told in the column {source.column},"
@@ -340,6 +345,7 @@ class _Builder:
 
     def _link(self, name: str, link: Link) -> BoundLink:
         columns = tuple(self._column(name, column) for column in link.names)
+        where = self._kinds(name, link.where)
         if link.lead is not None:
             lead, lead_columns = link.lead
             types = tuple(map(key_type, columns))
@@ -350,7 +356,7 @@ class _Builder:
                     f" ({', '.join(lead_columns)}) have types that cannot be compared exactly."
                 )
             namespace = internal_namespace(self.store, lead, lead_columns)
-            return BoundLink(columns, namespace, types, of=link.lead, below=lead == name)
+            return BoundLink(columns, namespace, types, of=link.lead, below=lead == name, where=where)
         identity = self.data_map.identities[link.identity or ""]
         sure = identity.kind is not IdentityKind.REUSABLE
         source = self._source(name, link.source)
@@ -367,11 +373,15 @@ class _Builder:
             identity.rule.spellings,
             sure=sure,
             lookup_only=identity.shareable,
+            where=where,
         )
 
-    def _names(self, spec: TableSpec) -> str | None:
+    def _names(self, name: str, spec: TableSpec) -> BoundLink | None:
         named = None if spec.person is not None else person_link(self.spec, spec, self.data_map)
-        return None if named is None else named.names[0]
+        return None if named is None else self._link(name, named)
+
+    def _kinds(self, name: str, where: tuple[RowKind, ...]) -> tuple[BoundKind, ...]:
+        return bound(where, lambda column: self._column(name, column), self.store, name)
 
     def _unclaimed(self, spec: TableSpec, link: BoundLink) -> BoundLink:
         return replace(

@@ -10,7 +10,7 @@ snapshot that it began with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from psycopg import sql
@@ -23,7 +23,7 @@ from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
-from expunge_connectors.postgres.sql.comparison import equal, values
+from expunge_connectors.postgres.sql.comparison import equal, of_kind, values
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
 from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted
 from expunge_connectors.postgres.sql.row_conditions import in_scope
@@ -161,6 +161,7 @@ def _by_others(
     same = equal(value, "u", keys, inside)
     others = [
         in_scope(mapped, "u"),
+        of_kind(person.where, "u"),
         *(sql.SQL("{} IS NOT NULL").format(column("u", live.name)) for live in person.columns),
     ]
     persons = staged.table(person.namespace, person.types)
@@ -169,7 +170,7 @@ def _by_others(
     if mapped.action is Action.TOMBSTONE:
         others.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
     key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))
-    if index_use.served(connection, "k", key, rows, same):
+    if index_use.served(connection, "k", key, rows, equal(replace(value, where=()), "u", keys, inside)):
         wanted, form = comma_list(*map(raw, names)), _ONE_BY_ONE
     else:
         kept = (sql.SQL("{} AS {}").format(column("u", _kept(name)), raw(name)) for name in names)

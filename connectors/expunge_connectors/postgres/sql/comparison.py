@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from psycopg import sql
 
-from expunge_connectors.postgres.catalog.key_types import KeyType, equals, spelling
+from expunge_connectors.postgres.catalog.key_types import KeyType, equals, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
-from expunge_connectors.postgres.sql.fragments import and_, column, raw
+from expunge_connectors.postgres.row_kinds import RowKind
+from expunge_connectors.postgres.row_kinds import compared as restricting
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, raw
 from expunge_connectors.postgres.sql.tombstones import json_path
 from expunge_connectors.postgres.table_spec import Source
 
@@ -71,8 +74,43 @@ def named_there(mapped: BoundTable, identity: str, alias: str) -> sql.Composed:
     source, rule = mapped.yields[identity]
     there = column(alias, "value" if source.several else source.column)
     if source.decode:
-        return sql.SQL("{}::text").format(there)
-    return normalised(spelling(rule, mapped.table.columns[source.column], inside=source.several), there)
+        value = sql.SQL("{}::text").format(there)
+    else:
+        value = normalised(spelling(rule, mapped.table.columns[source.column], inside=source.several), there)
+    if source.several or not restricting(source.where):
+        return value  # `values` has none of other rows
+    return sql.SQL("CASE WHEN {} THEN {} END").format(tells(source.where, alias), value)
+
+
+def of_kind(where: Sequence[BoundKind], alias: str) -> sql.Composable:
+    """The row `alias` is of the kind, compared so that an index over kind and key serves."""
+    return TRUE if not where else and_(*(_any_of(kind, alias) for kind in where))
+
+
+def _any_of(kind: BoundKind, alias: str) -> sql.Composed:
+    compared_as = key_type(kind.column)
+    native = not compared_as.cast and compared_as.equality is None and kind.column.base != "numeric"
+    read = compared_as.read()
+    values_ = [sql.Literal(read(value) if native else value) for value in kind.values]
+    there = column(alias, kind.column.name)
+    return sql.SQL("{} IN ({})").format(there if native else sql.SQL("{}::text").format(there), comma_list(*values_))
+
+
+def tells(where: tuple[RowKind, ...], alias: str) -> sql.Composable:
+    """The row `alias` is of the kind of which a source tells: by the texts that stand there."""
+    kinds = restricting(where)
+    return (
+        TRUE
+        if not kinds
+        else and_(
+            *(
+                sql.SQL('{}::text COLLATE "C" IN ({})').format(
+                    column(alias, kind.column), comma_list(*map(sql.Literal, kind.values))
+                )
+                for kind in kinds
+            )
+        )
+    )
 
 
 def values(source: Source, alias: str) -> sql.Composed:
@@ -82,10 +120,14 @@ def values(source: Source, alias: str) -> sql.Composed:
             # A number has no zeros at the end of its fraction: 1.0 is 1, as the server has it.
             "(SELECT CASE pg_catalog.jsonb_typeof(item) WHEN 'number' THEN pg_catalog.trim_scale(item::numeric)::text"
             " ELSE item #>> '{{}}' END FROM pg_catalog.jsonb_path_query({}::jsonb, {}) AS item"
-            " WHERE pg_catalog.jsonb_typeof(item) IN ('string', 'number'))"
-        ).format(column(alias, source.column), json_path(source.path, values=True))
-    return sql.SQL("(SELECT item::text FROM pg_catalog.unnest({}) AS item WHERE item IS NOT NULL)").format(
-        column(alias, source.column)
+            " WHERE {})"
+        ).format(
+            column(alias, source.column),
+            json_path(source.path, values=True),
+            and_(sql.SQL("pg_catalog.jsonb_typeof(item) IN ('string', 'number')"), tells(source.where, alias)),
+        )
+    return sql.SQL("(SELECT item::text FROM pg_catalog.unnest({}) AS item WHERE {})").format(
+        column(alias, source.column), and_(sql.SQL("item IS NOT NULL"), tells(source.where, alias))
     )
 
 
@@ -101,23 +143,27 @@ def matches(link: BoundLink, alias: str, theirs: Sequence[sql.Composable]) -> sq
 def equal(
     link: BoundLink, alias: str, theirs: Sequence[sql.Composable], value: sql.Composable | None = None
 ) -> sql.Composed:
-    """The link's columns of the row `alias` (or a `value` inside it) equal these."""
+    """The link's columns of the row `alias` (or a `value` inside it) equal these, and the row is of the link's kind."""
+    of_this_kind = of_kind(link.where, alias)
     if link.source is None:
         return and_(
+            of_this_kind,
             *(
                 equals(compared(live, kind, alias), other, kind.equality)
                 for live, kind, other in zip(link.columns, link.types, theirs, strict=True)
-            )
+            ),
         )
     live, kind = link.columns[0], link.types[0]
     if value is None and link.normaliser is None:
         same = equals(compared(live, kind, alias), theirs[0], kind.equality)
         if kind.equality is None:
-            return same
+            return and_(of_this_kind, same)
         # An identity is exact, also where the column's own equality is not; that one is for the index.
-        return and_(same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
+        return and_(of_this_kind, same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
     stored = column(alias, live.name) if value is None else value
-    return and_(sql.SQL("{} = {}").format(normalised(link.normaliser or "{column}::text", stored), theirs[0]))
+    return and_(
+        of_this_kind, sql.SQL("{} = {}").format(normalised(link.normaliser or "{column}::text", stored), theirs[0])
+    )
 
 
 def leading(mapped: BoundTable) -> Iterator[sql.Composable]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.sql.comparison import of_kind
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
@@ -47,11 +48,19 @@ def known_by_value_alone(mapped: BoundTable, alias: str) -> sql.Composable:
     """
     return and_(
         *(
-            or_(*(sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns))
+            or_(
+                *(sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns),
+                _of_another(link, alias),
+            )
             for link in mapped.links
             if not link.unclaimed and link.sure and not link.below and (link.source is None or not link.source.several)
         )
     )
+
+
+def _of_another(link: BoundLink, alias: str) -> sql.Composable:
+    """The row is of no kind to which the link leads: it names something else by these columns."""
+    return sql.SQL("({}) IS NOT TRUE").format(of_kind(link.where, alias)) if link.where else FALSE
 
 
 def kept_until(mapped: BoundTable, alias: str) -> sql.Composable:

@@ -17,7 +17,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql import stored_spellings
-from expunge_connectors.postgres.sql.comparison import normalised, same_row, values
+from expunge_connectors.postgres.sql.comparison import normalised, of_kind, same_row, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import Search
@@ -50,7 +50,8 @@ def told_by_others(
     """
     if mapped.names is None or not search.found.get(mapped.name):
         return frozenset()
-    somebody = and_(sql.SQL("{} IS NOT NULL").format(column("o", mapped.names)), in_scope(mapped, "o"))
+    named = (sql.SQL("{} IS NOT NULL").format(column("o", one.name)) for one in mapped.names.columns[:1])
+    somebody = and_(*named, of_kind(mapped.names.where, "o"), in_scope(mapped, "o"))
     keys: set[tuple[int, SubjectKey]] = set()
     for identity in mapped.hearsay:
         source, rule = mapped.yields[identity]
@@ -92,7 +93,7 @@ def _told_in_texts(  # noqa: PLR0913, PLR0917 - a table, what is read there, and
         search.table(mapped.name),
         same_row(mapped, "o", "g"),
         rows,
-        and_(stored_spellings.proposed(text, spellings, name), somebody),
+        and_(stored_spellings.proposed(text, spellings, name), tells(source.where, "o"), somebody),
     )
     for said, finders in search.connection.execute(statement).fetchall():
         for value in spellings.read(said, source.region).values & told.keys():
@@ -192,7 +193,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         same=same_row(mapped, "t", "f"),
         mine=mine,
         others=others,
-        equal=equals(theirs, ours, equality),
+        equal=and_(equals(theirs, ours, equality), tells(source.where, "t"), tells(source_there.where, "o")),
         followed=followed,
         not_theirs=not_theirs,
     )

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, values
+from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, of_kind, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
 from expunge_connectors.postgres.sql.row_conditions import in_scope
@@ -199,6 +199,9 @@ def reached(path: SearchPath, alias: str) -> sql.Composed:
     if link.normaliser is not None:
         ours = [normalised(link.normaliser, column(alias, link.columns[0].name))]
     theirs = comma_list(*(column("k", name) for name in path.columns))
-    return sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(
-        comma_list(*ours), theirs, path.table, and_(leading)
+    return and_(
+        of_kind(link.where, alias),
+        sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(
+            comma_list(*ours), theirs, path.table, and_(leading)
+        ),
     )

@@ -19,7 +19,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 from expunge_connectors.postgres.verify import stored_texts
-from expunge_connectors.postgres.verify.expressions import in_row, inside, verbatim
+from expunge_connectors.postgres.verify.expressions import in_row, inside, of_kind, verbatim
 
 CLAIMED = sql.Identifier(":claimed")  # no collection is called so
 _ONE_BY_ONE = sql.SQL(
@@ -130,13 +130,14 @@ class ClaimedValues:
             "(a.followed AND ({}, coalesce(a.said, a.value)) NOT IN (SELECT c.namespace, c.value FROM {} AS c))"
         ).format(sql.Literal(namespace), CLAIMED)
 
-    def known_by_value_alone(self, spec: TableSpec) -> sql.Composed:
+    def known_by_value_alone(self, spec: TableSpec, table: Table) -> sql.Composed:
         """The row `r` names nobody by a key that is never re-used: such a row is that person's, whoever else's value.
 
-        A link that leads from rows below, or into documents and arrays, says nothing of one row.
+        A link that leads from rows below, or into documents and arrays, says nothing of one row; nor does one to
+        another kind.
         """
         sure = {
-            link.names
+            (link.names, link.where)
             for link in spec.found_by
             if not link.several
             and self._namespace(link) not in self.passing
@@ -145,9 +146,14 @@ class ClaimedValues:
         }
         empty = [
             sql.SQL("({})").format(
-                sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names)
+                sql.SQL(" OR ").join(
+                    [
+                        *(sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names),
+                        *(sql.SQL("({}) IS NOT TRUE").format(one) for one in of_kind(where, table)),
+                    ]
+                )
             )
-            for names in sorted(sure)
+            for names, where in sorted(sure, key=repr)
         ]
         return sql.SQL("({})").format(sql.SQL(" AND ").join(empty) if empty else sql.SQL("true"))
 
@@ -163,10 +169,12 @@ class ClaimedValues:
         rule = self.data_map.identities[person.identity or ""].rule
         head, tail = rule.sql.split("{column}", 1)
         named = sql.Composed([verbatim(head), in_row(table.columns[person.names[0]], rule), verbatim(tail)])
+        kinds = [sql.SQL("{} AND ").format(one) for one in of_kind(person.where, table)]
         of_others = sql.SQL(
-            "{named} NOT IN (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
+            "{kinds}{named} NOT IN (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
             " AND NOT {tombstone}{ours}"
         ).format(
+            kinds=sql.Composed(kinds),
             named=named,
             asked=self.asked,
             person=sql.Literal(person.identity),
@@ -174,7 +182,8 @@ class ClaimedValues:
             ours=self.ours(spec),
         )
         holds = self.holds(table, claim.value)
-        served = index_use.served(connection, "a", {"value": "text"}, rows, holds)
+        of_any_kind = self.holds(table, claim.value.model_copy(update={"where": ()}))
+        served = index_use.served(connection, "a", {"value": "text"}, rows, of_any_kind)
         return (_ONE_BY_ONE if served else _ALL_AT_ONCE).format(
             asked=self.asked,
             rows=rows,

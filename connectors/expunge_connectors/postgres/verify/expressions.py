@@ -6,12 +6,13 @@ In the statements `a` is a key that was asked for, `p` a row that leads on, `r` 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.table_spec import Elements, Link, Removal, TableSpec
 
 # Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
@@ -68,6 +69,19 @@ def equal(column: Column, ours: sql.Composable, theirs: sql.Composable) -> sql.C
     if column.equality is None:
         return sql.SQL("{} = {}").format(ours, theirs)
     return sql.SQL("{} OPERATOR({}.=) {}").format(ours, sql.Identifier(column.equality), theirs)
+
+
+def of_kind(where: Sequence[RowKind], table: Table) -> Iterator[sql.Composed]:
+    """What restricts the row `r` to the kind: in each column stands one of these texts."""
+    for kind in where:
+        if kind.any_value is not None:
+            continue
+        live = table.columns[kind.column]
+        ours: sql.Composable = sql.Identifier("r", kind.column)
+        type_ = "bigint" if _READ_AS.get(live.base) == "bigint" else "uuid" if live.base == "uuid" else "text"
+        if type_ == "text" and live.base not in _TEXTUAL:
+            ours = sql.SQL("{}::text").format(ours)
+        yield sql.SQL("{} = ANY ({}::{}[])").format(ours, sql.Literal(list(kind.values)), verbatim(type_))
 
 
 def put(spec: TableSpec, table: Table) -> sql.Composed:

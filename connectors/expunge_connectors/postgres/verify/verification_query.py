@@ -24,7 +24,16 @@ from expunge_connectors.postgres.statement_cache import CompiledStatement, Place
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import owner_check, stored_texts
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
-from expunge_connectors.postgres.verify.expressions import as_stored, equal, in_row, inside, put, readable, verbatim
+from expunge_connectors.postgres.verify.expressions import (
+    as_stored,
+    equal,
+    in_row,
+    inside,
+    of_kind,
+    put,
+    readable,
+    verbatim,
+)
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
@@ -249,7 +258,7 @@ class VerificationQuery:
             free = claims.free(passing)
             asked = sql.SQL("({} AND {})").format(asked, free)
             unclear = sql.SQL("({} AND NOT {})").format(old_enough, free)
-            followed = sql.SQL(" AND ({} OR {})").format(free, claims.known_by_value_alone(spec))
+            followed = sql.SQL(" AND ({} OR {})").format(free, claims.known_by_value_alone(spec, table))
         leads = asked
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
@@ -279,7 +288,10 @@ class VerificationQuery:
         )
 
     def equal_to_key(self, table: Table, link: Link) -> sql.Composed:
-        """The row's value, or values, are those of the key `a`."""
+        """The row's value, or values, are those of the key `a`, and it is of the link's kind."""
+        return sql.SQL(" AND ").join([self._compared(table, link), *of_kind(link.where, table)])
+
+    def _compared(self, table: Table, link: Link) -> sql.Composed:
         if link.identity is None:
             columns = [table.columns[one] for one in link.names]
             keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
@@ -302,8 +314,17 @@ class VerificationQuery:
         order = self._led_from(lead)
         joins = [
             sql.SQL(" AND ").join(
-                equal(table.columns[ours], sql.Identifier("r", ours), sql.Identifier("p", f"lead_{order.index(one)}"))
-                for ours, one in zip(link.names, link.lead[1] if link.lead is not None else (), strict=True)
+                [
+                    *(
+                        equal(
+                            table.columns[ours],
+                            sql.Identifier("r", ours),
+                            sql.Identifier("p", f"lead_{order.index(one)}"),
+                        )
+                        for ours, one in zip(link.names, link.lead[1] if link.lead is not None else (), strict=True)
+                    ),
+                    *of_kind(link.where, table),
+                ]
             )
             for link in links
         ]
@@ -364,7 +385,7 @@ class VerificationQuery:
             ]
             pointers.append(
                 sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
-                    self.live(lead).identifier, sql.SQL(" AND ").join(same)
+                    self.live(lead).identifier, sql.SQL(" AND ").join([*same, *of_kind(link.where, table)])
                 )
             )
         return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
