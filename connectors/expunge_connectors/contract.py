@@ -265,6 +265,26 @@ class KnowsClaims(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RelationChange:
+    """How a collection is not what it was planned to be.
+
+    Attributes:
+        said: In words.
+        dropped: It is gone, with all that stood in it: it was looked for and is not there, nor is anything of its name.
+        called: It is the same one under another name, by which the store finds it.
+    """
+
+    said: str
+    dropped: bool = False
+    called: str | None = None
+
+    @property
+    def settles(self) -> bool:
+        """Whether a settling check can go on without anybody's word."""
+        return self.dropped or self.called is not None
+
+
 @runtime_checkable
 class KnowsRelations(Protocol):
     """A store in which something else may come to stand under the name of a collection."""
@@ -273,8 +293,19 @@ class KnowsRelations(Protocol):
         """Collection -> what it is: frozen with a plan, so it holds ASCII keys, strings, integers and lists alone."""
         ...
 
-    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
-        """Collections that are no longer what they were -> how, in words. What merely came is no change. Reads only."""
+    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
+        """Collections that are no longer what they were -> how. What merely came is no change. Reads only.
+
+        Collections that the map does not name any more are among them, whatever became of them, and so are those that
+        are found through one of them that cannot be looked into.
+        """
+        ...
+
+    def following(self, changed: Mapping[str, RelationChange]) -> StoreConnector:
+        """This store as far as it still is what was planned: what is called otherwise is looked for by that name.
+
+        It knows no other collection that changed. It is not to be closed. No I/O.
+        """
         ...
 
 

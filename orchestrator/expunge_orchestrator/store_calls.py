@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from expunge_connectors.contract import KnowsRelations, ReportsClock, StoreConnector, StoreIdentity
+from expunge_connectors.contract import KnowsRelations, RelationChange, ReportsClock, StoreConnector, StoreIdentity
 
 T = TypeVar("T")
 
@@ -22,8 +22,8 @@ def relations(store: StoreConnector) -> Mapping[str, Mapping[str, Any]]:
     return store.relations() if isinstance(store, KnowsRelations) else {}
 
 
-def changed_relations(store: StoreConnector, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
-    """Collections that are no longer what they were planned to be -> how, in words."""
+def changed_relations(store: StoreConnector, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
+    """Collections that are no longer what they were planned to be -> how."""
     return store.changed(planned) if planned and isinstance(store, KnowsRelations) else {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -19,6 +20,7 @@ from expunge_connectors.contract import (
     Finding,
     Heartbeat,
     ReadSample,
+    RelationChange,
     Scope,
     Severity,
     StoreIdentity,
@@ -79,17 +81,22 @@ class PostgresStore:
         if not isinstance(connection, PostgresConnection):
             raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
         self.name = name
-        self._data_map = data_map
-        self._map = store_spec(name, data_map)
+        self._bind(data_map)
         self._settings = connection
         self._connections = Connections(name, connection)
-        self._catalogue = CachedCatalog(table.table for table in self._map.collections.values())
-        self._last_mapped: tuple[Catalogue, Scope, BoundStore] | None = None
-        self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
         self._replicas = Replicas(name, connection)
         self._blind = BlindReader(name, connection, self._connections)
         self._foreground = LoadMonitor(connection.busy_sessions)
         self._wait = backoff() if wait is None else wait
+        self._views: Mapping[frozenset[tuple[str, str | None]], PostgresStore] = {}
+
+    def _bind(self, data_map: DataMap) -> None:
+        """Work with this map, of which nothing is known yet."""
+        self._data_map = data_map
+        self._map = store_spec(self.name, data_map)
+        self._catalogue = CachedCatalog(table.table for table in self._map.collections.values())
+        self._last_mapped: tuple[Catalogue, Scope, BoundStore] | None = None
+        self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
         self._inspected: Fingerprint | None = None
 
     def __repr__(self) -> str:
@@ -153,9 +160,21 @@ class PostgresStore:
         """The tables of the collections by oid, with the columns that the map names and the partitions."""
         return self._call(lambda connection: relations.planned(connection, self._map))
 
-    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
         """Which of them are not these any more."""
         return self._call(lambda connection: relations.changed(connection, self._map, planned))
+
+    def following(self, changed: Mapping[str, RelationChange]) -> PostgresStore:
+        """The same database under a map that names the renamed tables as they are called, and no other changed one."""
+        key = frozenset((name, one.called) for name, one in changed.items())
+        if known := self._views.get(key):
+            return known
+        spec = relations.followed(self._map, changed)
+        stores = {**self._data_map.stores, self.name: spec}
+        view = copy(self)
+        view._bind(self._data_map.model_copy(update={"stores": stores}))  # noqa: SLF001 - it is one of our own
+        self._views = {key: view}  # what was built otherwise before that is of no interest any more
+        return view
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""

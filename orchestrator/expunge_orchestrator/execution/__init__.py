@@ -9,6 +9,7 @@ resolve_step          every key of every person, durable before anything is eras
 conclude_step         outcomes, statements, what comes next
 settling_steps        the settling check: review, erase again, settle
 store_erasure         ask a store to erase, once the ledger knows for whom
+stores_followed       dropped and renamed tables keep no settling check waiting
 step_retry            another attempt, isolation, or a failed chunk
 poison_isolation      bisect a failing chunk to one person
 hold_enforcement      leave people on hold out of a step; release them later

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
-from expunge_orchestrator.execution import cancellation
+from expunge_orchestrator.execution import cancellation, stores_followed
 from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
-from expunge_orchestrator.ledger.batches import Batch, batches
+from expunge_orchestrator.ledger.batches import Batch, batches, batches_by_id
 from expunge_orchestrator.ledger.cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
@@ -112,10 +112,13 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
         PlanChangedError, FindingsError, LedgerBehindError: As `begin`.
     """
     require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-    workspace.refuse_errors()
     if batch.state is BatchState.PLANNED:
+        workspace.refuse_errors()
         return
-    if batch.actions != actions_for(batch.scope, workspace.data_map, batch.data_types):
+    changed = stores_followed.refuse_errors(workspace, batch)
+    if stores_followed.without_dropped(batch.actions, workspace.data_map, changed) != actions_for(
+        batch.scope, workspace.data_map, batch.data_types
+    ):
         raise PlanChangedError(
             "The data map now names other collections or actions than this batch was planned with.",
             remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
@@ -285,8 +288,11 @@ def derived(chunks: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -
 def start_due_settling(workspace: Workspace) -> int:
     """Start the settling check of every chunk whose time has come. Returns in how many batches.
 
+    A table that was dropped or renamed since keeps nobody waiting: the check looks at the rest as it is built by now.
+
     Raises:
-        FindingsError: `check` would show an error: a look through a map that no longer fits proves nothing.
+        FindingsError: `check` would show an error otherwise: a look through a map that no longer fits proves nothing.
+            What it does not concern was started.
     """
     due = (
         sa.select(tables.chunk.c.id, tables.chunk.c.batch_id, tables.batch.c.pipeline)
@@ -302,9 +308,11 @@ def start_due_settling(workspace: Workspace) -> int:
     if waiting is None:
         return 0
     require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-    workspace.refuse_errors()
+    with reading(workspace.ledger) as connection:
+        found = batches_by_id(connection, sorted(set(connection.scalars(due.with_only_columns(tables.batch.c.id)))))
+    fit, refused = stores_followed.fit_to_settle(workspace, found)
     with workspace.ledger.begin() as connection:
-        rows = connection.execute(due).all()
+        rows = connection.execute(due.where(tables.batch.c.id.in_(fit))).all() if fit else []
         for row in rows:
             connection.execute(
                 sa.update(tables.chunk)
@@ -313,6 +321,8 @@ def start_due_settling(workspace: Workspace) -> int:
             )
         concerned = {row.batch_id for row in rows}
         sync_state(connection, concerned)
+    if refused is not None:
+        raise refused
     return len(concerned)
 
 

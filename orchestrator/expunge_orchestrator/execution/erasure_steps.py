@@ -115,6 +115,7 @@ def erase(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: _ON
     context.require_planned_store()
+    context.require_planned_relations(context.store)
 
     def due(item: Item, names: Container[str]) -> bool:
         found = outcomes.due_places({context.store: item.found.get(context.store, {})})

@@ -104,7 +104,7 @@ class _Keeping:
         model, connector = workspace.data_map.stores[store], workspace.stores[store]
         specs = model.collection_specs()
         actions = self._context.batch.actions[store]
-        named = frozenset(name for name in actions if specs[name].data_type in data_types)
+        named = frozenset(name for name in actions if name in specs and specs[name].data_type in data_types)
         if not named:
             return named
         flows = model.key_flow(store, workspace.data_map)

@@ -197,12 +197,12 @@ def ended_people(
     """
     if not context.ending:
         return []
-    changed = {store for store in context.actions if context.changed_relations(store)}
+    unseen = context.following().any_out_of_sight
     people = [
         item
         for item in unfinished
         if item.id not in context.held
-        and all(line.verified is not None or line.store in changed for line in judged[item.id])
+        and all(line.verified is not None or line.store in unseen for line in judged[item.id])
     ]
     lines = {
         item.id: [_left(item, line) if line.outcome is Outcome.FAILED else line for line in judged[item.id]]
@@ -238,6 +238,7 @@ def residual_places(
 
     The stores are asked once more, by these keys alone: what only an e-mail led to is not found by them.
     """
+    context = context.following()
     data_map = context.workspace.data_map
     left = {
         item.id: {
@@ -250,7 +251,7 @@ def residual_places(
     }
     found: dict[int, Mapping[Place, RecordCounts]] = {item.id: {} for item in people}
     for store in sorted({store for places in left.values() for store, _ in places}):
-        if context.ending and context.changed_relations(store):
+        if context.out_of_sight(store):
             continue  # nobody can say what the kept keys lead to
         subjects = [
             replace(one, keys=residual_keys.lasting(one.keys, data_map))

@@ -30,6 +30,8 @@ def resolve(context: StepContext) -> StepWrite:
     What is written here is durable before the first destructive statement (law 6): sealed keys, so that a crash resumes
     also after the row that led to the others is gone, and the suppression entries.
     """
+    for store in context.batch.identities:
+        context.require_planned_relations(store)
     return resolve_people(context, context.active)
 
 
@@ -43,8 +45,6 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     """
     if not people:
         return lambda _connection: Transition()
-    for store in context.batch.identities:
-        context.require_planned_relations(store)
     known = {item.id: context.unsealed(item) for item in people if _begun(item)}
     asked = _ask(context, people, known)
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}

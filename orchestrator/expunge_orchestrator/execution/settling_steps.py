@@ -32,6 +32,7 @@ def review(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: Transition()
     context.require_planned_store()
+    context = context.following()
     counts = look_again(context, context.concluded)
     found = {
         item.id: outcomes.max_due(counts[item.id], item.reviewed.get(context.store, {}))
@@ -52,7 +53,8 @@ def review(context: StepContext) -> StepWrite:
 
 def re_resolve(context: StepContext) -> StepWrite:
     """For those of whom something came back: the keys that it leads to are durable before it is erased."""
-    return resolve_step.resolve_people(context, [] if context.ending else with_residue(context))
+    again = [] if context.ending else with_residue(context)
+    return resolve_step.resolve_people(context.following() if again else context, again)
 
 
 def re_erase(context: StepContext) -> StepWrite:
@@ -63,6 +65,7 @@ def re_erase(context: StepContext) -> StepWrite:
     again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
     if again and context.store in context.actions:
         context.require_planned_store()
+        context = context.following()
         erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
     return lambda _connection: Transition()
 
@@ -73,6 +76,7 @@ def re_verify(context: StepContext) -> StepWrite:
     if not again or context.store not in context.actions:
         return lambda _connection: Transition()
     context.require_planned_store()
+    context = context.following()
     return record_counts(context, again, look_again(context, again), "reverified")
 
 

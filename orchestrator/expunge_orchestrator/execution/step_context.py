@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Heartbeat, Subject, SubjectKey
+from expunge_connectors.contract import Heartbeat, KnowsRelations, RelationChange, Subject, SubjectKey
 from expunge_connectors.errors import IdentityChangedError, StructureChangedError
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
@@ -55,6 +55,7 @@ class StepContext:
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
         ending: An operator ends the chunk's people where they are: nothing is erased any more (ADR 8).
         actions: What was approved: store -> collection -> action.
+        changed: Store -> collection -> how it is not what was planned, where the workspace's stores are followed.
     """
 
     workspace: Workspace
@@ -71,6 +72,7 @@ class StepContext:
     held: Mapping[int, EffectiveHold] = field(repr=False)
     opened: Opened = field(repr=False)
     actions: Actions
+    changed: Mapping[str, Mapping[str, RelationChange]] = field(default_factory=dict)
 
     @property
     def touched(self) -> bool:
@@ -99,8 +101,6 @@ class StepContext:
                 f"The store {self.store} is not the one that the plan was made for.",
                 remedy="Find out which store answers at its address; then make a new plan.",
             )
-        if not self.ending:
-            self.require_planned_relations(self.store)
 
     def require_planned_relations(self, store: str) -> None:
         """Make sure that a store's collections are those that were planned for.
@@ -108,23 +108,62 @@ class StepContext:
         Raises:
             StructureChangedError: One is not.
         """
-        if changed := self.changed_relations(store):
-            raise StructureChangedError(
-                f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
-                remedy=f"Put it back and run `expunge retry {self.batch.uid}`. Or end the batch (`expunge end`) or"
-                " withdraw it (`expunge cancel`), then plan these people again.",
-            )
+        if changed := self._changed_relations(store):
+            raise self._not_as_planned(store, changed)
 
-    def changed_relations(self, store: str) -> Mapping[str, str]:
-        """Collections of a store that are no longer what they were when the plan was made -> how, in words."""
+    def following(self) -> StepContext:
+        """The same step with its stores as they are built by now, once erasing is over.
+
+        What was renamed is looked for by its name; what was dropped is gone, and is stated as that. Of people who are
+        ended everything else is left out as well.
+
+        Raises:
+            StructureChangedError: Something else changed, and nobody ends these people.
+        """
+        found = {store: self._changed_relations(store) for store in self.batch.relations}
+        changed = {store: one for store, one in found.items() if one}
+        for store, changes in changed.items():
+            if not self.ending and not all(one.settles for one in changes.values()):
+                raise self._not_as_planned(store, changes)
+        if not changed:
+            return self
+        return replace(self, workspace=workspace_following(self.workspace, changed), changed=changed)
+
+    def dropped(self, store: str) -> frozenset[str]:
+        """Collections whose table was seen to be gone, with its rows; of a context that is `following`."""
+        return frozenset(name for name, one in self.changed.get(store, {}).items() if one.dropped)
+
+    def changed_collections(self, store: str) -> frozenset[str]:
+        """Collections that are not there any more, or not what was planned; of a context that is `following`."""
+        return self.dropped(store) | self.out_of_sight(store)
+
+    def out_of_sight(self, store: str) -> frozenset[str]:
+        """Collections that cannot be looked into any more; of a context that is `following`."""
+        changed = {name for name, one in self.changed.get(store, {}).items() if not one.settles}
+        kept = self.workspace.data_map.stores[store].collection_specs()
+        return frozenset(changed | (self.actions.get(store, {}).keys() - kept.keys() - self.dropped(store)))
+
+    @property
+    def any_out_of_sight(self) -> frozenset[str]:
+        """Stores of which something cannot be looked into any more; of a context that is `following`."""
+        return frozenset(store for store in self.actions if self.out_of_sight(store))
+
+    def _changed_relations(self, store: str) -> Mapping[str, RelationChange]:
         return store_calls.changed_relations(self.workspace.stores[store], self.batch.relations.get(store, {}))
+
+    def _not_as_planned(self, store: str, changed: Mapping[str, RelationChange]) -> StructureChangedError:
+        return StructureChangedError(
+            f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
+            remedy=f"Put it back and run `expunge retry {self.batch.uid}`. Or end the batch (`expunge end`) or"
+            " withdraw it (`expunge cancel`), then plan these people again.",
+        )
 
     def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
         name, scope = store or self.store, self.batch.scope
         sealed = [self._subject(item) for item in items]
         visible = member_proof.visible_to(name, sealed, scope, self.workspace.data_map)
-        changed = [one for one in self.batch.relations if self.ending and self.changed_relations(one)]
+        changed = [one for one in self.changed if self.out_of_sight(one)]
         return claimed_keys.without_claimed(name, visible, scope, self.workspace, changed)
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
@@ -161,7 +200,17 @@ class StepContext:
         return keys
 
 
-def describe_changed(changed: Mapping[str, str]) -> str:
+def workspace_following(workspace: Workspace, changed: Mapping[str, Mapping[str, RelationChange]]) -> Workspace:
+    """The workspace with these stores as far as they still are what was planned."""
+    stores = dict(workspace.stores)
+    for name, changes in changed.items():
+        store = stores[name]
+        assert isinstance(store, KnowsRelations)
+        stores[name] = store.following(changes)
+    return replace(workspace, stores=stores)
+
+
+def describe_changed(changed: Mapping[str, RelationChange]) -> str:
     """Some of what is not what it was planned to be."""
-    listed = [f"{name}: {how}" for name, how in sorted(changed.items())]
+    listed = [f"{name}: {how.said}" for name, how in sorted(changed.items())]
     return "; ".join(listed[:3]) + (f"; and {len(listed) - 3} more" if len(listed) > 3 else "")  # noqa: PLR2004

@@ -31,7 +31,12 @@ def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Act
     Raises:
         ConnectorError: The store refuses or cannot be asked.
     """
-    wanted = [(actions, people) for actions, people in groups if people]
+    gone = context.changed_collections(context.store)
+    wanted = [
+        ({name: action for name, action in actions.items() if name not in gone}, people)
+        for actions, people in groups
+        if people
+    ]
     touched = _touch(context, [item for _, people in wanted for item in people])
     for actions, people in wanted:
         if subjects := context.subjects([item for item in people if item.id in touched]):

@@ -22,25 +22,31 @@ def verify(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: Transition()
     context.require_planned_store()
+    if context.ending:
+        context = context.following()
+    else:
+        context.require_planned_relations(context.store)
     return record_counts(context, context.active, look_again(context, context.active), "verified")
 
 
 def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
-    """What the step's store says of people now.
+    """What the step's store says of people now; of a context that is `following` where that may be.
 
-    Of people who are ended, a collection that is no longer what was planned counts as not looked at; all of the store's
-    do where it cannot be asked because of that.
+    Of people who are ended, a collection that cannot be looked into any more counts as not looked at; all of the
+    store's do where it cannot be asked because of that.
     """
-    changed = context.changed_relations(context.store) if context.ending else {}
+    unseen = context.out_of_sight(context.store)
+    gone = dict.fromkeys(context.dropped(context.store) - unseen, RecordCounts(ground=outcomes.TABLE_DROPPED))
     try:
         counts = _seen(context, context.subjects(people))
     except TerminalError:
-        if not changed:
+        if not context.ending or not unseen:
             raise
-        return {item.id: {} for item in people}
-    if not changed:
-        return counts
-    return {number: {name: one for name, one in seen.items() if name not in changed} for number, seen in counts.items()}
+        counts = {item.id: {} for item in people}
+    return {
+        number: {name: one for name, one in seen.items() if name not in unseen} | gone
+        for number, seen in counts.items()
+    }
 
 
 def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:

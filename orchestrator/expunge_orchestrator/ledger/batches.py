@@ -114,6 +114,12 @@ def batches(connection: sa.Connection, states: Collection[BatchState] = tuple(Ba
     return [_batch(row) for row in rows]
 
 
+def batches_by_id(connection: sa.Connection, ids: Collection[int]) -> list[Batch]:
+    """The batches of these ids, the oldest first."""
+    chosen = sa.select(tables.batch).where(tables.batch.c.id.in_(ids)).order_by(tables.batch.c.id)
+    return [_batch(row) for row in connection.execute(chosen)]
+
+
 def list_page(connection: sa.Connection, which: sa.ColumnElement[bool], after: int | None, limit: int) -> list[Batch]:
     """Batches, the newest first.
 

@@ -40,6 +40,12 @@ UNSEEN = (
 )
 
 
+TABLES_DROPPED = (
+    "The tables of these collections were seen to be gone when asked again: rows that were still in them went with"
+    " them, and not by this request. Nothing is said of copies that were made of them"
+)
+
+
 def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
     """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
     return {
@@ -223,11 +229,13 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
 def settled(batch: Batch, lines: Sequence[CollectionOutcome], at: datetime, context: str) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
     ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
+    dropped = [f"{line.store}.{line.collection}" for line in lines if line.outcome is Outcome.DROPPED]
     return {
         **subject_of_request(batch),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
         **({"ambiguous": ambiguous} if ambiguous else {}),
+        **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
         **_kept(some=bool(storage_retained(lines))),
         "context": [context],
     }

@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     NOT_FOUND = "not-found"
     AMBIGUOUS = "ambiguous"
     FAILED = "failed"
+    DROPPED = "dropped"
+    """Gone with the whole collection, which somebody dropped: nothing of it was erased by us, and nothing is there."""
     LEFT = "left"
     """Still there: an operator ended the request, because the store refused to erase it."""
 
@@ -41,6 +43,9 @@ class Result(StrEnum):
 BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 """Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
 
+
+TABLE_DROPPED = "table-dropped"
+"""Ground on which nothing is there: the collection itself is gone, with whatever was in it."""
 
 SHARED = "shared"
 """Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
@@ -175,7 +180,10 @@ def max_due(seen: Mapping[str, RecordCounts], earlier: Mapping[str, list[object]
     if not earlier:
         return dict(seen)
     before = unpack(earlier)
-    return {name: replace(one, due=max(one.due, before.get(name, one).due)) for name, one in seen.items()}
+    return {
+        name: one if one.ground == TABLE_DROPPED else replace(one, due=max(one.due, before.get(name, one).due))
+        for name, one in seen.items()
+    }
 
 
 @lru_cache(maxsize=4096)  # a chunk has thousands of tallies, and few that differ
@@ -231,6 +239,8 @@ def _line(
 
 def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | None) -> Outcome:
     """The outcome in one collection. Only a verification that saw nothing due is success (law 1)."""
+    if verified is not None and verified.ground == TABLE_DROPPED:
+        return Outcome.DROPPED
     if verified is None or verified.due > 0:
         return Outcome.FAILED
     if verified.retained > 0:
@@ -243,11 +253,14 @@ def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | Non
 
 
 def result(judged: Iterable[CollectionOutcome]) -> Result:
-    """The result for the whole person: what is retained, or may be somebody else's, is never called plain erased."""
+    """The result for the whole person.
+
+    What is retained, may be somebody else's, or went with a dropped table is never called plain erased.
+    """
     outcomes = [line.outcome for line in judged]
     if Outcome.FAILED in outcomes:
         return Result.FAILED
-    if Outcome.RETAINED in outcomes or Outcome.AMBIGUOUS in outcomes:
+    if not {Outcome.RETAINED, Outcome.AMBIGUOUS, Outcome.DROPPED}.isdisjoint(outcomes):
         return Result.PARTIALLY_ERASED
     if all(one is Outcome.NOT_FOUND for one in outcomes):
         return Result.NOT_FOUND

@@ -28,6 +28,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "not-found": "No match found",
     "ambiguous": "Not clear whose; nothing of that was deleted",
     "failed": "Not done",
+    "dropped": "Gone: the whole table was dropped, and not by this request",
     "left": "Left: still there, or not looked at any more; the reason says why",
 }
 """Of one collection."""
@@ -75,6 +76,8 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "normalisers": "Identifiers were compared in these spellings",
     "due": "Records still due",
     "ambiguous": "Records left of which it cannot be told whose they are",
+    "dropped": "Collections whose tables were dropped",
+    "droppedMeans": "What that means",
     "identifiersDestroyed": "The request's own copy of the identifiers was destroyed",
 }
 """Of the members of a statement's body that are shown as facts, in their order on the page."""

@@ -108,7 +108,7 @@ def test_another_relation_is_told(database: str, statements: str, collection: st
         execute(database, statements)
     with opened(database, shape(MAP)) as store:  # another process
         found = store.changed(planned)
-        assert said in found.pop(collection)
+        assert said in found.pop(collection).said
         assert "swap names" not in statements or list(found) == ["calls"]
 
 
@@ -130,6 +130,63 @@ def test_a_map_that_follows_a_renamed_table_or_column_goes_on(database: str) -> 
     followed = MAP.replace("public.pages, found_by: [{column: user_id", "public.sheets, found_by: [{column: person")
     with opened(database, shape(followed)) as store:
         assert store.changed(planned) == {}
+
+
+WITH_ROOMS = f"""
+{SCHEMA}
+CREATE TABLE rooms (id int PRIMARY KEY, page_id int REFERENCES pages);
+"""
+ROOMS = f"{MAP}rooms: {{table: public.rooms, found_by: [{{column: page_id, of: pages.id}}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("statements", "collections", "dropped", "called"),
+    [
+        ("DROP TABLE rooms", ROOMS, {"rooms"}, {}),
+        ("DROP TABLE calls", ROOMS, {"calls"}, {}),
+        ("ALTER TABLE calls DETACH PARTITION calls_2; DROP TABLE calls", ROOMS, set(), {}),
+        ("ALTER TABLE pages_more NO INHERIT pages; DROP TABLE pages CASCADE", MAP, set(), {}),
+        ("DROP TABLE rooms; CREATE TABLE rooms (id int PRIMARY KEY, page_id int)", ROOMS, set(), {}),
+        ("ALTER TABLE rooms RENAME TO halls", ROOMS, set(), {"rooms": "public.halls"}),
+        ("ALTER TABLE rooms RENAME TO halls; ALTER TABLE halls DROP page_id", ROOMS, set(), {}),
+        ("ALTER TABLE rooms RENAME TO halls; CREATE TABLE rooms (id int)", ROOMS, set(), {}),
+        ("DROP TABLE rooms", MAP, {"rooms"}, {}),
+        ("SELECT 1", MAP, set(), {}),
+        ("DROP TABLE users CASCADE", ROOMS, set(), {}),
+    ],
+)
+def test_what_settles_by_itself(
+    database: str, statements: str, collections: str, dropped: set[str], called: dict[str, str]
+) -> None:
+    execute(database, WITH_ROOMS)
+    with opened(database, shape(ROOMS)) as store:
+        planned = store.relations()
+    execute(database, statements)
+    with opened(database, shape(collections)) as store:
+        found = store.changed(planned)
+        assert {name for name, one in found.items() if one.dropped} == dropped
+        assert {name: one.called for name, one in found.items() if one.called} == called
+        assert all(one.settles for one in found.values()) == bool(dropped or called)
+
+
+def test_rows_that_stay_and_were_found_through_a_dropped_table_are_out_of_reach(database: str) -> None:
+    execute(database, WITH_ROOMS)
+    with opened(database, shape(ROOMS)) as store:
+        planned = store.relations()
+        execute(database, "DROP TABLE pages CASCADE")
+        found = store.changed(planned)
+        assert found["pages"].dropped
+        assert found["rooms"].said == "public.rooms is found through pages, which is not there any more"
+        assert not found["rooms"].settles
+        assert set(found) == {"pages", "rooms"}
+
+
+def test_persons_that_were_dropped_say_no_longer_whose_a_value_is(database: str) -> None:
+    execute(database, SCHEMA)
+    with opened(database, shape(MAP)) as store:
+        planned = store.relations()
+        execute(database, "DROP TABLE users CASCADE")
+        assert store.changed(planned)["users"].said == "public.users was dropped: its rows said whose a value is by now"
 
 
 def test_a_store_that_does_not_answer_is_an_error(database: str) -> None:

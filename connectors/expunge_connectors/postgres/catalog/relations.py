@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from expunge_connectors.contract import RelationChange
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 
@@ -46,44 +47,98 @@ def planned(connection: Connection, spec: PostgresSpec) -> dict[str, dict[str, A
     return found
 
 
-def changed(connection: Connection, spec: PostgresSpec, before: Planned) -> dict[str, str]:
-    """Collection -> what is otherwise than it was planned, in words.
+def changed(connection: Connection, spec: PostgresSpec, before: Planned) -> dict[str, RelationChange]:
+    """Collection -> what is otherwise than it was planned.
 
-    A partition that is dropped is gone with its rows: that is looked for and not there. One that was taken out stands
-    somewhere, and is no longer looked into.
+    A table that is dropped is gone with its rows, and so is a partition: that is looked for and not there. One that was
+    taken out stands somewhere, and is no longer looked into.
     """
-    known = {name: one for name, one in before.items() if name in spec.collections}
-    built = _built(connection, spec, {oid for one in known.values() for oid in (one["oid"], *one["below"])})
+    built = _built(connection, spec, {oid for one in before.values() for oid in (one["oid"], *one["below"])})
     oids = _by_name(spec, built)
     found = {}
-    for name, one in known.items():
-        said = _difference(spec, name, one, oids.get(name), built)
+    for name, one in before.items():
+        known = name in spec.collections
+        said = _difference(spec, name, one, oids.get(name), built) if known else _unmapped(name, one, built)
         if said is not None:
             found[name] = said
-    return found
+    return found | _out_of_reach(spec, found)
+
+
+def followed(spec: PostgresSpec, changes: Mapping[str, RelationChange]) -> PostgresSpec:
+    """The spec with renamed tables under the names that they have, and without the other collections that changed."""
+    collections = {
+        name: table if name not in changes else table.model_copy(update={"table": changes[name].called})
+        for name, table in spec.collections.items()
+        if name not in changes or changes[name].called is not None
+    }
+    return spec.model_copy(update={"collections": collections})
 
 
 _Built = Mapping[int, tuple[str, list[list[Any]], list[int]]]
 
 
-def _difference(spec: PostgresSpec, name: str, before: Mapping[str, Any], oid: int | None, built: _Built) -> str | None:
+def _difference(
+    spec: PostgresSpec, name: str, before: Mapping[str, Any], oid: int | None, built: _Built
+) -> RelationChange | None:
     table, was = spec.collections[name].table, built.get(before["oid"])
     if was is None:
-        return f"{table} was dropped" if oid is None else f"{table} was dropped and created anew"
-    if oid is None:
-        return f"{table} is called {was[0]} now"
-    if oid != before["oid"]:
-        return f"{table} is another table now; the planned one is called {was[0]}"
+        return (
+            _dropped(f"{table} was dropped", before, built)
+            if oid is None
+            else _otherwise(f"{table} was dropped and created anew")
+        )
+    if oid is not None and oid != before["oid"]:
+        return _otherwise(f"{table} is another table now; the planned one is called {was[0]}")
     live = {number: (column, type_) for column, number, type_ in was[1]}
     used = spec.used_columns(name)
     for column, number, type_ in before["columns"]:
         called, of_type = live.get(number, (None, None))
         if called is None or (called != column and called not in used):
-            return f"the column {column} of {table} is gone"
+            return _otherwise(f"the column {column} of {table} is gone")
         if of_type != type_:
-            return f"the column {column} of {table} has another type"
+            return _otherwise(f"the column {column} of {table} has another type")
     taken_out = [built[part][0] for part in before["below"] if part in built and part not in was[2]]
-    return f"{', '.join(taken_out[:5])} was taken out of {table}" if taken_out else None
+    if taken_out:
+        return _otherwise(f"{', '.join(taken_out[:5])} was taken out of {table}")
+    return RelationChange(f"{table} is called {was[0]} now", called=was[0]) if oid is None else None
+
+
+def _unmapped(name: str, before: Mapping[str, Any], built: _Built) -> RelationChange:
+    """What became of a collection that the map does not name any more."""
+    was = built.get(before["oid"])
+    if was is None:
+        return _dropped("its table was dropped", before, built)
+    return _otherwise(f"the data map has no collection {name} any more, and its table {was[0]} is still there")
+
+
+def _dropped(said: str, before: Mapping[str, Any], built: _Built) -> RelationChange:
+    """Unless a part of it was taken out before: its rows are somewhere."""
+    left = [built[part][0] for part in before["below"] if part in built]
+    return _otherwise(f"{said}, and {', '.join(left[:5])} was taken out of it") if left else RelationChange(said, True)
+
+
+def _otherwise(said: str) -> RelationChange:
+    return RelationChange(said)
+
+
+def _out_of_reach(spec: PostgresSpec, found: Mapping[str, RelationChange]) -> dict[str, RelationChange]:
+    """What cannot be looked into any more because others changed, or what nobody can judge.
+
+    Rows that stay and were found through rows of a table that is gone; and a dropped table of persons, which alone said
+    whose a value is by now.
+    """
+    edges = {name: {link.lead[0] for link in one.found_by if link.lead} for name, one in spec.collections.items()}
+    gone = {name for name, one in found.items() if one.called is None}
+    added: dict[str, RelationChange] = {}
+    for name in gone & spec.collections.keys():
+        if found[name].dropped and spec.collections[name].person is not None:
+            added[name] = _otherwise(f"{found[name].said}: its rows said whose a value is by now")
+    while fresh := {name: ways & gone for name, ways in edges.items() if name not in gone and ways & gone}:
+        for name, ways in fresh.items():
+            table = spec.collections[name].table
+            added[name] = _otherwise(f"{table} is found through {', '.join(sorted(ways))}, which is not there any more")
+        gone |= fresh.keys()
+    return added
 
 
 def _by_name(spec: PostgresSpec, built: _Built) -> dict[str, int]:

@@ -30,5 +30,5 @@ def needed_by(
         for link in one.found_by if one.sharing is not None else ():
             if link.lead is not None and link.lead[0] in spec.collections:
                 parents.setdefault(spec.collections[link.lead[0]].table, []).append(one.table)
-    reached = closure(parents, [spec.collections[name].table for name in collections])
+    reached = closure(parents, [spec.collections[name].table for name in collections if name in spec.collections])
     return frozenset(name for name, one in spec.collections.items() if one.table in reached) - frozenset(collections)

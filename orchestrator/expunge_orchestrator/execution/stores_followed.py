@@ -1,0 +1,102 @@
+"""Stores followed: what a deployment drops or renames after a plan keeps nobody's settling check waiting (ADR 20).
+
+The check of the data map says `table-missing` then, and blocks every new plan. People of whom everything was erased
+before are another matter: the rest of their stores is looked at as it is built by now, if that fits the map.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from expunge_config.datamap import Action, DataMap
+from expunge_connectors.contract import Finding, RelationChange, Severity
+from expunge_orchestrator import store_calls
+from expunge_orchestrator.data_map_check import inspect_all, raise_on_errors
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.execution.step_context import workspace_following
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.workspace import Workspace
+
+Changed = Mapping[str, Mapping[str, RelationChange]]
+"""Store -> collection -> how it is not what was planned."""
+
+
+def changed(workspace: Workspace, batch: Batch) -> Changed:
+    """Where the stores are not any more as they were when a batch was planned."""
+    found = {
+        store: store_calls.changed_relations(workspace.stores[store], planned)
+        for store, planned in batch.relations.items()
+    }
+    return {store: one for store, one in found.items() if one}
+
+
+def refuse_errors(workspace: Workspace, batch: Batch) -> Changed:
+    """Inspect what a begun batch works with, and let errors block it; returns what is not as it was planned.
+
+    Raises:
+        FindingsError: There is an error that no dropped or renamed table explains.
+        ConnectorError: A store cannot be asked.
+    """
+    found = changed(workspace, batch)
+    try:
+        workspace.refuse_errors()
+    except FindingsError:
+        workspace.refuse_unmapped_holds()
+        following = workspace_following(workspace, found)
+        findings = inspect_all(
+            workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once
+        )
+        raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)])
+    return found
+
+
+def fit_to_settle(workspace: Workspace, batches: Sequence[Batch]) -> tuple[list[int], FindingsError | None]:
+    """The batches whose settling checks can begin, and why those of the others cannot.
+
+    Batches that were planned on the same tables are judged once.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    try:
+        workspace.refuse_errors()
+    except FindingsError:
+        pass
+    else:
+        return [one.id for one in batches], None
+    alike: dict[str, list[Batch]] = {}
+    for batch in batches:
+        alike.setdefault(json.dumps(batch.relations, sort_keys=True), []).append(batch)
+    fit: list[int] = []
+    refused = None
+    for group in alike.values():
+        try:
+            refuse_errors(workspace, group[0])
+        except FindingsError as error:
+            refused = error
+        else:
+            fit += [one.id for one in group]
+    return fit, refused
+
+
+def without_dropped(
+    actions: Mapping[str, Mapping[str, Action]], data_map: DataMap, found: Changed
+) -> dict[str, dict[str, Action]]:
+    """The actions of a plan without those on tables that were dropped, and that the map does not name any more."""
+    kept = {store: one.collection_specs().keys() for store, one in data_map.stores.items()}
+    return {
+        store: {
+            name: action
+            for name, action in collections.items()
+            if name in kept.get(store, ()) or name not in found.get(store, {}) or not found[store][name].dropped
+        }
+        for store, collections in actions.items()
+    }
+
+
+def _log_dropped(finding: Finding, data_map: DataMap) -> bool:
+    """A log that is not there is not written either; plans know no relations of logs."""
+    if finding.severity is not Severity.ERROR or finding.code != "table-missing" or finding.collection is None:
+        return False
+    return data_map.stores[finding.store].collection_specs()[finding.collection].log is not None
