@@ -450,3 +450,38 @@ def test_names_of_tables():
     assert kept_like("public.invoice_lines")
     assert kept_like("Loyalty.PointsLedger")
     assert not kept_like("public.reorder_rules")
+
+
+_POLYMORPHIC = """
+CREATE TABLE users (id int PRIMARY KEY, email text);
+INSERT INTO users VALUES (7, 'ann@x.example'), (8, 'bob@x.example'), (9, 'cleo@x.example');
+CREATE TABLE posts (id int PRIMARY KEY, author_id int NOT NULL REFERENCES users, body text);
+CREATE TABLE products (id int PRIMARY KEY, title text);
+CREATE TABLE comments (id int PRIMARY KEY, commentable_type text, commentable_id int, body text);
+INSERT INTO comments VALUES
+  (1, 'User', 7, 'b'), (2, 'Post', 7, 'b'), (3, 'Admin::User', 7, 'b'), (4, 'Product', 7, 'b');
+CREATE TABLE django_content_type (id int PRIMARY KEY, app_label text, model text);
+INSERT INTO django_content_type VALUES (4, 'app', 'user'), (5, 'app', 'post');
+CREATE TABLE tags (id int PRIMARY KEY, content_type_id int REFERENCES django_content_type, object_id text);
+INSERT INTO tags VALUES (1, 4, '7'), (2, 5, '7');
+CREATE TABLE visits (id int PRIMARY KEY, user_id int, user_type text);
+INSERT INTO visits SELECT n, 7, 'Ann ' || n FROM generate_series(1, 30) n;
+"""
+
+
+def test_columns_with_ids_of_many_tables_are_followed_and_asked_about(database, tmp_path):
+    execute(database, _POLYMORPHIC)
+    drafted = draft(database)
+    found = collections(drafted)
+    assert found["comments"].entries["found_by"] == [
+        {"column": "commentable_id", "of": "users.id", "where": {"commentable_type": ["Admin::User", "User"]}},
+        {"column": "commentable_id", "of": "posts.id", "where": {"commentable_type": "Post"}},
+    ]
+    assert "(a sample has Admin::User, Post, Product, User)" in found["comments"].questions["found_by"]
+    assert found["tags"].entries["found_by"] == [
+        {"column": "object_id", "identity": "user_id", "where": {"content_type_id": "4"}}
+    ]
+    assert "where: {user_type: …}" in found["visits"].questions["found_by"]
+    text = render_yaml([drafted])
+    assert "Ann 1" not in text
+    loaded(answered(text), tmp_path)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, DraftPerson, StoreDraft
 from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.column_names import Kind
+from expunge_connectors.postgres.catalog.key_types import comparable
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables
 from expunge_connectors.postgres.draft.column_classifier import Seen, contacts, describe, look
+from expunge_connectors.postgres.draft.polymorphic_keys import PolymorphicKey, polymorphic_keys
 from expunge_connectors.postgres.draft.table_roles import TableRoles, kept_like, log_like, picture, singular
 from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
 from expunge_connectors.postgres.inspection import table_sampling
@@ -49,7 +51,14 @@ def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
     }
     seen = {text: look(connection, sampled[text], rows) for text in tables}
     found = {text: one.kinds for text, one in seen.items()}
-    return _Drafter(store, live, tables, seen, picture(tables, live.foreign_keys, found)).draft()
+    foreign = {(key.child, column) for key in live.foreign_keys for column in key.columns}
+    polymorphic = {
+        (one.table, one.column): one
+        for one in polymorphic_keys(connection, sampled, tables, rows)
+        if (one.table, one.column) not in foreign
+    }
+    more = [key for one in polymorphic.values() for key in one.keys(tables)]
+    return _Drafter(store, live, tables, seen, picture(tables, live.foreign_keys, found, more), polymorphic).draft()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class _Drafter:
     tables: Mapping[str, Table]
     seen: Mapping[str, Seen]
     picture: TableRoles
+    polymorphic: Mapping[tuple[str, str], PolymorphicKey]
 
     def draft(self) -> StoreDraft:
         identities: dict[str, Mapping[str, object]] = {
@@ -128,13 +138,17 @@ class _Drafter:
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes), later)
 
     def _linked(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
-        links = [self._of(key.columns, key.parent, key.parent_columns) for key in keys]
+        links = [link for key in keys if (link := self._link(table, key)) is not None]
         columns = self.tables[table].columns
-        if not any(all(columns[one].not_null for one in key.columns) for key in keys):
+        sure = (key for key in keys if (table, key.columns[0]) not in self.polymorphic)
+        if not any(all(columns[one].not_null for one in key.columns) for key in sure):
             links += self._reusable(table)  # rows without a parent would not be found otherwise
         entries = {**self._head(table), "found_by": links}
         questions = self._questions(table)
         questions |= _several(links)
+        questions |= self._kinds(table, questions)
+        if not links:
+            entries["found_by"] = None
         if _elements(links):
             entries["goes_with_any"], questions["goes_with_any"] = None, _ELEMENTS
         if any("identity" in link for link in links):
@@ -176,7 +190,28 @@ class _Drafter:
             entries["goes_with_any"], questions["goes_with_any"] = None, _ELEMENTS
         if not links:
             entries["found_by"], questions["found_by"] = None, "how does a row belong to a person?"
+        questions |= self._kinds(table, questions)
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
+
+    def _link(self, table: str, key: ForeignKey) -> dict[str, object] | None:
+        """A link by a foreign key, or by a column that names rows of many tables; None: it cannot be compared."""
+        named = self.polymorphic.get((table, key.columns[0]))
+        if named is None:
+            return self._of(key.columns, key.parent, key.parent_columns)
+        values = named.values(key.parent)
+        where = {"where": {named.kind: values if len(values) > 1 else values[0]}}
+        ours, theirs = self.tables[table].columns[named.column], self.tables[key.parent].columns[key.parent_columns[0]]
+        if comparable(ours, theirs):
+            return self._of(key.columns, key.parent, key.parent_columns) | where
+        if key.parent in self.picture.persons:
+            return {"column": named.column, "identity": self._identity(key.parent), **where}
+        return None
+
+    def _kinds(self, table: str, asked: Mapping[str, str]) -> Mapping[str, str]:
+        """What is to be decided about columns that name rows of many tables."""
+        found = [one.question for (of, _), one in self.polymorphic.items() if of == table]
+        before = [asked["found_by"]] if found and "found_by" in asked else []
+        return {"found_by": "; ".join([*before, *found])} if found else {}
 
     def _of(self, columns: Sequence[str], other: str, theirs: Sequence[str]) -> dict[str, object]:
         """A link by a foreign key, from whichever of its ends."""

@@ -70,25 +70,32 @@ def kept_like(table: str) -> bool:
     return _KEPT.search(_snake(table)) is not None
 
 
-def picture(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> TableRoles:
+def picture(
+    tables: Mapping[str, Table],
+    keys: Iterable[ForeignKey],
+    kinds: Mapping[str, Kinds],
+    polymorphic: Iterable[ForeignKey] = (),
+) -> TableRoles:
     """Sort the tables of a database.
 
     Args:
         tables: All of them.
         keys: All foreign keys between them.
         kinds: Table -> what its columns seem to hold.
+        polymorphic: Columns that name rows of many tables, as one key for each: rows lead to a person by these too.
     """
     known = [key for key in keys if key.child in tables and key.parent in tables and key.child != key.parent]
     persons = _persons(tables, known, kinds)
     linked: dict[str, tuple[ForeignKey, ...]] = {}
+    leading = [*known, *polymorphic]
     reached = list(persons)
     for parent in reached:  # grows on the way: what is reached leads on
-        for key in known:
+        for key in leading:
             if key.parent == parent and key.child not in reached:
                 reached.append(key.child)
     for child in reached[len(persons) :]:
         earlier = reached[: reached.index(child)]
-        linked[child] = tuple(key for key in known if key.child == child and key.parent in earlier)
+        linked[child] = tuple(key for key in leading if key.child == child and key.parent in earlier)
     shared: dict[str, tuple[ForeignKey, ...]] = {}
     members: list[str] = []
     lookups: dict[str, tuple[ForeignKey, ...]] = {}
