@@ -30,11 +30,11 @@ def end(
     ] = None,
     as_json: output.Json = False,
 ) -> None:
-    """End people whom a store refuses for good. Nothing more of them is erased; the receipt lists what is left.
+    """End people whom a store refuses or keeps waiting. Nothing more is erased; the receipt lists what is left.
 
     Shows what is left, asks, and looks at every place once more. Who has something due left ends `partially-erased`:
     each place is named, and what leads there is kept, sealed, for a later request of the same person. Who has nothing
-    due left ends as anybody. People of whom nothing was erased, and people under a hold, stay failed. Was the command
+    due left ends as anybody. People of whom nothing was erased, or under a hold, stay what they are. Was the command
     killed, it goes on when it is typed again. Exit codes: 0 ended, 1 a store could not be looked at (it is named;
     `expunge end` or `expunge retry` again), 7 not confirmed, 11 nobody can be ended.
 
@@ -44,14 +44,14 @@ def end(
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-            failed = operator_end.failed_people(connection, workspace, chosen)
-        if failed.number:
-            _confirm(chosen, failed, confirm)
+            stuck = operator_end.stuck_people(connection, workspace, chosen)
+        if stuck.number:
+            _confirm(chosen, stuck, confirm)
         operator_end.end(workspace, chosen, current_actor(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
         view = erase_verb.report(workspace, chosen, as_json=as_json)
         with reading(workspace.ledger) as connection:
-            unended = operator_end.failed_people(connection, workspace, chosen)
+            unended = operator_end.stuck_people(connection, workspace, chosen)
     for line in unended.others:
         output.stderr_console().print(line)
     if unended.number:
@@ -61,7 +61,7 @@ def end(
         )
 
 
-def _confirm(batch: Batch, failed: operator_end.FailedPeople, confirm: str | None) -> None:
+def _confirm(batch: Batch, stuck: operator_end.StuckPeople, confirm: str | None) -> None:
     """What a store refuses is left on somebody's word, who saw what it is."""
     if confirm is not None:
         if confirm != batch.plan_digest:
@@ -70,11 +70,11 @@ def _confirm(batch: Batch, failed: operator_end.FailedPeople, confirm: str | Non
                 remedy=f"Look at the batch again: expunge status {batch.uid}",
             )
         return
-    rows = [(f"{store}.{name}", one.people, one.records) for (store, name), one in failed.places.items()]
-    title = f"Batch {batch.uid} for {batch.scope}: of {output.people(failed.number)} it would leave"
+    rows = [(f"{store}.{name}", one.people, one.records) for (store, name), one in stuck.places.items()]
+    title = f"Batch {batch.uid} for {batch.scope}: of {output.people(stuck.number)} it would leave"
     output.stderr_console().print(output.table(title, ("collection", "people", "due when last seen"), rows))
-    question = f"This cannot be undone. Type the number of people who are ended ({failed.number}) to go on"
-    if not output.ask(question, str(failed.number)):
+    question = f"This cannot be undone. Type the number of people who are ended ({stuck.number}) to go on"
+    if not output.ask(question, str(stuck.number)):
         raise NotConfirmedError(
             "Nothing was ended.",
             remedy=f"Answer with that number, or in a script: expunge end {batch.uid} --confirm {batch.plan_digest}",

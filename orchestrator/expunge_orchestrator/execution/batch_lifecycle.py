@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from expunge_config.errors import ExpungeError
+from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
@@ -290,9 +292,12 @@ def start_due_settling(workspace: Workspace) -> int:
 
     A table that was dropped or renamed since keeps nobody waiting: the check looks at the rest as it is built by now.
 
+    Why others go on waiting is written down with them.
+
     Raises:
         FindingsError: `check` would show an error otherwise: a look through a map that no longer fits proves nothing.
             What it does not concern was started.
+        ConnectorError: A store cannot be asked.
     """
     due = (
         sa.select(tables.chunk.c.id, tables.chunk.c.batch_id, tables.batch.c.pipeline)
@@ -310,20 +315,43 @@ def start_due_settling(workspace: Workspace) -> int:
     require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     with reading(workspace.ledger) as connection:
         found = batches_by_id(connection, sorted(set(connection.scalars(due.with_only_columns(tables.batch.c.id)))))
-    fit, refused = stores_followed.fit_to_settle(workspace, found)
+    try:
+        fit, refused = stores_followed.fit_to_settle(workspace, found)
+    except ConnectorError as error:
+        _note_refused(workspace, due, (), error)
+        raise
+    if refused is not None:
+        _note_refused(workspace, due, fit, refused)
     with workspace.ledger.begin() as connection:
         rows = connection.execute(due.where(tables.batch.c.id.in_(fit))).all() if fit else []
         for row in rows:
             connection.execute(
                 sa.update(tables.chunk)
                 .where(tables.chunk.c.id == row.id)
-                .values(state=ChunkState.READY.value, step=pipeline.first(row.pipeline, pipeline.REVIEW), repeats=0)
+                .values(
+                    state=ChunkState.READY.value,
+                    step=pipeline.first(row.pipeline, pipeline.REVIEW),
+                    repeats=0,
+                    failure=None,
+                )
             )
         concerned = {row.batch_id for row in rows}
         sync_state(connection, concerned)
     if refused is not None:
         raise refused
     return len(concerned)
+
+
+def _note_refused(workspace: Workspace, due: sa.Select[Any, Any, Any], fit: Collection[int], why: ExpungeError) -> None:
+    """Write down why chunks go on waiting though their time has come: so that it is seen, and they can be ended."""
+    said = f"settling check not begun: {why}"[:500]
+    others = due.where(tables.batch.c.id.not_in(fit)).with_only_columns(tables.chunk.c.id)
+    with workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id.in_(others), tables.chunk.c.failure.is_distinct_from(said))
+            .values(failure=said)
+        )
 
 
 def change_state(connection: sa.Connection, batch_id: int, before: str, after: BatchState) -> bool:

@@ -101,6 +101,8 @@ class _Keeping:
     def _of_types(self, store: str, data_types: frozenset[str]) -> frozenset[str]:
         """Those of these types, those whose records they need, and those that share a record with them."""
         workspace = self._context.workspace
+        if not self._context.mapped(store):
+            return frozenset()
         model, connector = workspace.data_map.stores[store], workspace.stores[store]
         specs = model.collection_specs()
         actions = self._context.batch.actions[store]

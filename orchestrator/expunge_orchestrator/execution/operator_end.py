@@ -1,4 +1,4 @@
-"""Operator end: ends people whom a store refuses for good, on an operator's word (ADR 8).
+"""Operator end: ends people whom a store refuses for good, or keeps waiting, on an operator's word (ADR 8).
 
 Nothing more is erased of them. Every place is looked at once more; who has something due left ends `partially-erased`,
 each place named, and the keys that lead there are kept with the places. Who has nothing due left ends as anybody.
@@ -36,8 +36,8 @@ from expunge_reports.statement import Open
 
 
 @dataclass(frozen=True, slots=True)
-class FailedPeople:
-    """The failed people of a batch, by what can become of them.
+class StuckPeople:
+    """The people of a batch who failed or wait for what may never come, by what can become of them.
 
     Attributes:
         endable: Chunk -> people (items) who can be ended: a store was asked to erase, or an end was stated.
@@ -58,7 +58,7 @@ class FailedPeople:
 
     @property
     def others(self) -> list[str]:
-        """What becomes of the other failed people, in words."""
+        """What becomes of the others, in words."""
         told = []
         if number := _number(self.withdrawable):
             told.append(f"Nothing was erased of {number}: `expunge retry` tries again, `expunge cancel` withdraws.")
@@ -67,12 +67,29 @@ class FailedPeople:
         return told
 
 
+_STUCK = sa.or_(
+    tables.chunk.c.state == ChunkState.FAILED.value,
+    sa.and_(
+        ~tables.chunk.c.ending,
+        sa.or_(
+            sa.and_(tables.chunk.c.state == ChunkState.READY.value, tables.chunk.c.not_before.is_not(None)),
+            sa.and_(tables.chunk.c.state == ChunkState.WAITING.value, tables.chunk.c.failure.is_not(None)),
+        ),
+    ),
+)
+"""Chunks that failed, are tried again after a pause, or whose settling check could not begin; no step runs in them."""
+
+
+_STAYS = ("state", "step", "failure", "attempts", "stuck_at", "not_before", "settle_at")
+"""What people keep who are not ended, in a chunk of their own."""
+
+
 def _number(people: Mapping[int, Sequence[int]]) -> int:
     return sum(map(len, people.values()))
 
 
-def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch) -> FailedPeople:
-    """Look at the failed chunks of a batch."""
+def stuck_people(connection: sa.Connection, workspace: Workspace, batch: Batch) -> StuckPeople:
+    """Look at the chunks of a batch that failed or wait."""
     item = tables.item.c
     rows = connection.execute(
         sa.select(
@@ -86,7 +103,7 @@ def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch)
             WITHDRAWABLE.label("withdrawable"),
         )
         .join(tables.chunk, tables.chunk.c.id == item.chunk_id)
-        .where(item.batch_id == batch.id, tables.chunk.c.state == ChunkState.FAILED.value)
+        .where(item.batch_id == batch.id, _STUCK)
         .order_by(item.id)
     ).all()
     persons = workspace.data_map.person_identities
@@ -114,7 +131,7 @@ def failed_people(connection: sa.Connection, workspace: Workspace, batch: Batch)
                 people_in[store, name] += 1
                 records_in[store, name] += due
     places = {place: ResidualCount(number, records_in[place]) for place, number in sorted(people_in.items())}
-    return FailedPeople(endable, held, withdrawable, places)
+    return StuckPeople(endable, held, withdrawable, places)
 
 
 def _under_way(connection: sa.Connection, batch: Batch) -> bool:
@@ -127,10 +144,10 @@ def _under_way(connection: sa.Connection, batch: Batch) -> bool:
 def end(
     workspace: Workspace, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
 ) -> bool:
-    """Let the failed people of a batch who can be ended end where they are. The runner looks at them and concludes.
+    """Let the stuck people of a batch who can be ended end where they are. The runner looks at them and concludes.
 
-    Said again while it does, it changes nothing: whoever said so may have died, or lost the answer. The other failed
-    people stay failed, in chunks of their own. The check of map and stores is not asked: a right that was taken away is
+    Said again while it does, it changes nothing: whoever said so may have died, or lost the answer. The others stay
+    what they are, in chunks of their own. The check of map and stores is not asked: a right that was taken away is
     an error there, and may be the reason.
 
     Returns:
@@ -147,24 +164,22 @@ def end(
         found = batch_by_uid(connection, batch.uid)
         if found.state is BatchState.PAUSED:
             raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
-        failed = failed_people(connection, workspace, batch)
-        if not failed.number and _under_way(connection, found):
+        stuck = stuck_people(connection, workspace, batch)
+        if not stuck.number and _under_way(connection, found):
             return False
-        if not failed.number:
+        if not stuck.number:
             raise BatchBlockedError(
-                "Nobody of this batch can be ended: an end is for people whom a store refused after erasing had begun.",
-                remedy=" ".join(failed.others) or f"expunge status {batch.uid} shows how far it is.",
+                "Nobody of this batch can be ended: an end is for people whom a store refuses, or keeps waiting, after"
+                " erasing had begun.",
+                remedy=" ".join(stuck.others) or f"expunge status {batch.uid} shows how far it is.",
             )
-        for chunk_id in failed.endable:
-            chunk = sa.select(tables.chunk).where(
-                tables.chunk.c.id == chunk_id, tables.chunk.c.state == ChunkState.FAILED.value
-            )
+        for chunk_id in stuck.endable:
+            chunk = sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id, _STUCK)
             row = connection.execute(chunk.with_for_update()).one_or_none()
             if row is None:
                 continue  # taken up at this moment
-            if others := [*failed.withdrawable.get(chunk_id, ()), *failed.held.get(chunk_id, ())]:
-                stays = {"state": ChunkState.FAILED.value, "step": row.step, "failure": row.failure}
-                poison_isolation.split_chunk(connection, row, others, stays)
+            if others := [*stuck.withdrawable.get(chunk_id, ()), *stuck.held.get(chunk_id, ())]:
+                poison_isolation.split_chunk(connection, row, others, {name: getattr(row, name) for name in _STAYS})
             erasing = row.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
             step = pipeline.first(batch.pipeline, pipeline.VERIFY if erasing else pipeline.REVIEW)
             batch_lifecycle.take_up(connection, {chunk_id: step}, ending=True)

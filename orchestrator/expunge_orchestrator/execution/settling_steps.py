@@ -31,6 +31,8 @@ def review(context: StepContext) -> StepWrite:
     """
     if context.store not in context.actions:
         return lambda _connection: Transition()
+    if context.ending and not context.mapped(context.store):
+        return record_counts(context, context.concluded, {}, "reverified")
     context.require_planned_store()
     context = context.following()
     counts = look_again(context, context.concluded)

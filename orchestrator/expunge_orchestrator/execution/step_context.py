@@ -95,6 +95,7 @@ class StepContext:
         Raises:
             IdentityChangedError: It is another one.
         """
+        self._require_mapped(self.store)
         planned = self.batch.plan["stores"][self.store]["identity"]
         if self.workspace.stores[self.store].identity().digest != planned:
             raise IdentityChangedError(
@@ -108,6 +109,7 @@ class StepContext:
         Raises:
             StructureChangedError: One is not.
         """
+        self._require_mapped(store)
         if changed := self._changed_relations(store):
             raise self._not_as_planned(store, changed)
 
@@ -139,6 +141,8 @@ class StepContext:
 
     def out_of_sight(self, store: str) -> frozenset[str]:
         """Collections that cannot be looked into any more; of a context that is `following`."""
+        if not self.mapped(store):
+            return frozenset(self.actions.get(store, {}))
         changed = {name for name, one in self.changed.get(store, {}).items() if not one.settles}
         kept = self.workspace.data_map.stores[store].collection_specs()
         return frozenset(changed | (self.actions.get(store, {}).keys() - kept.keys() - self.dropped(store)))
@@ -148,7 +152,20 @@ class StepContext:
         """Stores of which something cannot be looked into any more; of a context that is `following`."""
         return frozenset(store for store in self.actions if self.out_of_sight(store))
 
+    def mapped(self, store: str) -> bool:
+        """Whether the data map still has a store: one that is gone for good is taken out of it."""
+        return store in self.workspace.stores
+
+    def _require_mapped(self, store: str) -> None:
+        if not self.mapped(store):
+            raise IdentityChangedError(
+                f"The data map has no store {store} any more, which the plan was made for.",
+                remedy="Put it back. Or end the batch (`expunge end`), which states that nobody looked there.",
+            )
+
     def _changed_relations(self, store: str) -> Mapping[str, RelationChange]:
+        if not self.mapped(store):
+            return {}
         return store_calls.changed_relations(self.workspace.stores[store], self.batch.relations.get(store, {}))
 
     def _not_as_planned(self, store: str, changed: Mapping[str, RelationChange]) -> StructureChangedError:

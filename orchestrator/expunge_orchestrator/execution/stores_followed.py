@@ -27,6 +27,7 @@ def changed(workspace: Workspace, batch: Batch) -> Changed:
     found = {
         store: store_calls.changed_relations(workspace.stores[store], planned)
         for store, planned in batch.relations.items()
+        if store in workspace.stores
     }
     return {store: one for store, one in found.items() if one}
 

@@ -189,8 +189,8 @@ def _bring_back(workspace: Workspace, batch: Batch) -> None:
 def _end(workspace: Workspace, batch: Batch) -> None:
     """What `expunge end BATCH` does, and the same command again: who was to be ended is, or is at it."""
     with reading(workspace.ledger) as connection:
-        failed = operator_end.failed_people(connection, workspace, batch)
-    if failed.number:
+        stuck = operator_end.stuck_people(connection, workspace, batch)
+    if stuck.number:
         operator_end.end(workspace, batch, "chaos")
 
 

@@ -217,7 +217,7 @@ def end_batch(
     """End people whom a store refuses for good: every place is looked at once more, and what is left is named.
 
     Nothing more of them is erased. What leads to the rest is kept, sealed, for a later request of the same person.
-    People of whom nothing was erased, and people under a hold, stay failed.
+    People who wait for a store are ended as well. Those of whom nothing was erased, and those under a hold, are not.
     """
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
