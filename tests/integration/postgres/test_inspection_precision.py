@@ -484,3 +484,32 @@ places: {table: public.places, sharing: last_owner, found_by: [{column: code, of
         assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         assert due(store.count([ann], ACME, CUTOFF)) == {"users": 1, "links": 2, "places": 1}
+
+
+@pytest.mark.parametrize(
+    ("index", "collides"),
+    [
+        ("(tenant, email)", False),  # the tenant stays, and ids count within it
+        ("(tenant, email) WHERE email <> ''", False),
+        ("(email)", True),
+        ("(lower(tenant), email)", True),  # `A` and `a` are two tenants
+    ],
+)
+def test_tombstones_of_two_tenants_collide_only_where_the_index_leaves_the_tenant_out(database, index, collides):
+    execute(
+        database,
+        "CREATE TABLE users (tenant text, id int, email text NOT NULL, PRIMARY KEY (tenant, id));"
+        f"CREATE UNIQUE INDEX ON users {index}",
+    )
+    loaded = shape("""
+users:
+  table: public.users
+  data_type: anchor
+  owner: {controller: client, column: tenant}
+  person: user_id
+  found_by: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+  tombstone: {email: "'erased-' || id"}
+""")
+    errors = codes(findings(database, loaded), Severity.ERROR)
+    assert errors == ({("tombstone-unique", "users")} if collides else set())

@@ -106,17 +106,23 @@ def _uniques(connection: Connection, inspection: InspectionContext, name: str, t
     ]
     if not all(trial.table.columns[key].base in EXAMPLES for key in trial.table.primary_key):
         return
-    pairs = [trial.paper(None, column) for column in trial.table.primary_key]
+    pairs = {column: trial.paper(None, column) for column in trial.table.primary_key}
     for index, parts, predicate, nulls_collide, unique in indexes:
         changed = [part for part in parts if trial.touched(part)]
         kept = {part.strip('"') for part in parts if part not in changed}
         if not changed or any(one <= kept for one in plain):
             continue
-        if predicate is not None and not trial.others(predicate) and trial.ask(predicate, pairs[0]) is False:
+        # Two rows that differ in a column which the index holds as it was cannot be equal there.
+        trials = [pair for column, pair in pairs.items() if column not in kept]
+        if (
+            predicate is not None
+            and not trial.others(predicate)
+            and not any(trial.ask(predicate, pair) is not False for pair in trials)
+        ):
             continue  # tombstones do not stand in this index
         filled = " AND ".join(f"count({part}) = count(*)" for part in changed) if not nulls_collide else "true"
         same = " AND ".join(f"count(DISTINCT {part}) <= 1" for part in changed)
-        if any(trial.ask(f"{filled} AND {same}", pair) for pair in pairs):
+        if any(trial.ask(f"{filled} AND {same}", pair) for pair in trials):
             yield inspection.error(
                 "tombstone-unique",
                 name,
