@@ -20,6 +20,7 @@ from tests.support.public_schemas import by_hand, differences, holding, load, pi
 from tests.support.servers import Keyspace
 
 ANN = "7a000000-0000-4000-8000-000000000001"
+ACME = "aaaaaaaa-0000-4000-8000-000000000001"
 SCHEMAS = Path(__file__).parent / "public_schemas"
 
 
@@ -52,6 +53,39 @@ def public(*columns: str) -> frozenset[str]:
 
 
 ERASURES: dict[str, tuple[Erasure, ...]] = {
+    "discourse": (
+        Erasure(
+            people="user_id,email\n7,ann@mail.example\n",
+            words=("ann@mail.example", "ann@work.example", "ann_l", "lindqvist", "192.0.2.7", "trains"),
+            # What others wrote: her name in Bob's post, profile and notification, her address in Cleo's mail.
+            kept=public(
+                "email_logs.to_address",
+                "incoming_emails.raw",
+                "incoming_emails.to_addresses",
+                "notifications.data",
+                "posts.cooked",
+                "posts.raw",
+                "user_histories.details",
+                "user_histories.email",
+                "user_histories.ip_address",
+                "user_profiles.bio_cooked",
+                "user_profiles.bio_raw",
+            ),
+            number="7",
+            numbered=r"(user|by|editor)_id$|\.users\.id$",
+            kept_number=public(
+                "email_logs.user_id",
+                "posts.deleted_by_id",
+                "posts.last_editor_id",
+                "posts.reply_to_user_id",
+                "posts.user_id",
+                "topics.last_post_user_id",
+                "topics.user_id",
+                "user_histories.target_user_id",
+                "users.id",
+            ),
+        ),
+    ),
     "django": (
         Erasure(
             people="auth_user_id,email\n7,ann.lind@mail.example\n",
@@ -89,6 +123,34 @@ ERASURES: dict[str, tuple[Erasure, ...]] = {
             ),
         ),
     ),
+    "mastodon": (
+        Erasure(
+            people="user_id,email\n7,ann@mail.example\n",
+            outcome="partially-erased",
+            words=("ann@mail.example", "ann", "lindqvist", "192.0.2.7", "key-ann", "tok-ann", "trains roll"),
+            # Another Ann elsewhere, what others wrote of this one, and the log of the moderators.
+            kept=public(
+                "account_notes.comment",
+                "accounts.also_known_as",
+                "accounts.note",
+                "accounts.uri",
+                "accounts.username",
+                "admin_action_logs.human_identifier",
+                "statuses.text",
+            ),
+            number="107",
+            numbered=r"account_id$|accounts\.id$|target_id$",
+            kept_number=public(
+                "accounts.id",
+                "accounts.moved_to_account_id",
+                "admin_action_logs.target_id",
+                "reports.account_id",
+                "reports.target_account_id",
+                "statuses.account_id",
+                "statuses.in_reply_to_account_id",
+            ),
+        ),
+    ),
     "northwind": (
         Erasure(
             people="customer_id,phone\nALFKI,+49 30 0074321\n",
@@ -108,6 +170,26 @@ ERASURES: dict[str, tuple[Erasure, ...]] = {
             kept_number=public("employees.employee_id", "employees.reports_to", "orders.employee_id"),
         ),
     ),
+    "odoo": (
+        Erasure(
+            people="partner_id,email\n7,ann@mail.example\n",
+            outcome="partially-erased",
+            words=("ann@mail.example", "ann", "lindqvist", "+49 151 12345678", "DE02500105170137075030"),
+            # An invoice keeps whose it is, and Berta's order what it was for.
+            kept=public("account_move.invoice_partner_display_name", "sale_order.note"),
+            number="7",
+            numbered=r"partner_id$|author_id$|invoice_id$|shipping_id$|res_partner\.id$",
+            kept_number=public(
+                "account_move.partner_id",
+                "account_move_line.partner_id",
+                "res_partner.id",
+                "res_users.partner_id",
+                "sale_order.partner_id",
+                "sale_order.partner_shipping_id",
+                "sale_order_line.order_partner_id",
+            ),
+        ),
+    ),
     "pagila": (
         Erasure(
             people="customer_id,email\n7,linda.williams@sakilacustomer.example\n",
@@ -116,6 +198,40 @@ ERASURES: dict[str, tuple[Erasure, ...]] = {
             number="7",
             numbered=r"\.customer_id$",
             kept_number=public("customer.customer_id", "payment_p2026.customer_id", "rental.customer_id"),
+        ),
+    ),
+    "saas": (
+        Erasure(  # who is somebody else's number elsewhere, and another number of another tenant
+            people="user_id,email\n7,ann@mail.example\n",
+            controller=f"tenant:{ACME}",
+            words=("ann@mail.example", "ann", "lindqvist", "hash-ann"),
+            kept=public(
+                "audit_log.details", "comments.body", "tenants.billing_email", "users.email", "users.full_name"
+            ),
+        ),
+        Erasure(
+            people="contact_id,email\n7,dora@mail.example\n",
+            controller=f"tenant:{ACME}",
+            outcome="partially-erased",
+            words=("dora@mail.example", "dora.b@mail.example", "dora", "+4915112345678"),
+            # The other tenant's Dora, Emil's phone, and invoices that are kept.
+            kept=public("contacts.email", "contacts.full_name", "contacts.phone", "invoices.bill_to_email"),
+        ),
+    ),
+    "sidekiq": (
+        Erasure(
+            people="user_id,email\n7,ann@mail.example\n",
+            words=("ann@mail.example", "7a7a", "7a7b", "77777777-0000-4000-8000-000000000007", "users/7", "user:7"),
+            # `.example.org` is another one's.
+            kept=frozenset(
+                {
+                    "public.users.email",
+                    "redis: dead",
+                    "redis: rack::attack:29833333:logins/email:ann@mail.example.org",
+                }
+            ),
+            number="7",
+            numbered=r"user_id$|users\.id$",
         ),
     ),
 }

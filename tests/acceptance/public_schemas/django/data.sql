@@ -44,4 +44,5 @@ INSERT INTO django_comments VALUES
     (14, '9', 'guest', 'office@work.example', '', 'From the office of both', '2021-02-07', NULL, true, false, 7, NULL),
     (15, '9', 'Home', 'family@home.example', '', 'From the family', '2021-02-08', NULL, true, false, 7, NULL);
 INSERT INTO taggit_tag VALUES (7, 'boats', 'boats'), (8, 'trains', 'trains');
-INSERT INTO taggit_taggeditem VALUES (7, 7, 7, 7), (9, 9, 7, 8), (10, 8, 4, 7);
+-- Tags of Bob's entry (7), of Ann's (8), of news (9), of Ann herself (content type 4, object 7) and of Bob himself (4, 8).
+INSERT INTO taggit_taggeditem VALUES (7, 7, 7, 7), (8, 8, 7, 8), (9, 9, 7, 8), (10, 8, 4, 7), (11, 7, 4, 8);

@@ -6,6 +6,7 @@ DELETE FROM auth_user_groups WHERE id = 1;
 DELETE FROM auth_user_user_permissions WHERE id = 1;
 DELETE FROM authtoken_token WHERE user_id = 7;
 DELETE FROM django_comments WHERE id IN (8, 12, 13);
+DELETE FROM taggit_taggeditem WHERE id IN (8, 11);
 DELETE FROM blog_entry WHERE id = 8;
 UPDATE auth_user SET password = 'erased', username = 'erased-7', first_name = 'erased', last_name = 'erased',
     email = 'erased-7@erased.invalid', is_active = false
