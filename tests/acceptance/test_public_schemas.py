@@ -200,6 +200,19 @@ ERASURES: dict[str, tuple[Erasure, ...]] = {
             kept_number=public("customer.customer_id", "payment_p2026.customer_id", "rental.customer_id"),
         ),
     ),
+    "rails": (
+        Erasure(
+            people="user_id,email\n7,ann@mail.example\n",
+            outcome="partially-erased",
+            words=("ann@mail.example", "ann", "lindqvist", "192.0.2.7", "weg 7", "tok-ann", "v8", "w8", "blob8"),
+            kept=public("addresses.street", "versions.object"),
+            number="7",
+            numbered=r"user_id$|owner_id$|manager_id$|recipient_id$|\.users\.id$|whodunnit$",
+            kept_number=public(
+                "notifications.recipient_id", "orders.user_id", "users.id", "users.manager_id", "versions.whodunnit"
+            ),
+        ),
+    ),
     "saas": (
         Erasure(  # who is somebody else's number elsewhere, and another number of another tenant
             people="user_id,email\n7,ann@mail.example\n",
