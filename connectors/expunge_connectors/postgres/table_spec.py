@@ -205,7 +205,7 @@ class TableSpec(CollectionSpec):
         created: Column with the time the row was created (a trustworthy one: set by the database).
         start: Column in which the retention period of the data type starts; needed where the type is retained.
         yields: Identity -> where it stands: what a row linked to the subject tells about further keys.
-        tombstone: Column -> SQL expression over the primary key's columns only: what stands there afterwards; or, for
+        tombstone: Column -> SQL expression over the key's columns only: what stands there afterwards; or, for
             JSON, which paths are removed; or, for an array by whose elements rows are found, that the person's go.
         keeps: Column that the tombstone leaves as it is, though it may hold personal data -> why.
         sharing: `last_owner`: the row goes with the last row that points to it through links `of`.

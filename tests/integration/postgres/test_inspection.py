@@ -73,7 +73,6 @@ ERRORS = [
     ("table-missing", "access_log", "DROP TABLE access_log", None),
     ("column-missing", "users", "ALTER TABLE users DROP created_at", None),
     ("column-missing", "users", "ALTER TABLE users DROP status", None),
-    ("primary-key-missing", "call_notes", "ALTER TABLE call_notes DROP CONSTRAINT call_notes_pkey", None),
     ("table-kind", "call_notes", "DROP TABLE call_notes; CREATE VIEW call_notes AS SELECT 1 AS call_id", None),
     ("table-kind", "call_notes", "CREATE TABLE top (LIKE call_notes); ALTER TABLE call_notes INHERIT top", None),
     (

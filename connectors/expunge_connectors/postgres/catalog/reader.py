@@ -80,6 +80,7 @@ class Table:
         tree: Other tables inherit from it (partitions are no such children): its rows are theirs too, and neither its
             primary key nor its foreign keys hold for them.
         primary_key: Names of the key's columns, in the key's order; empty without a primary key.
+        key: The same; without a primary key, the columns of a unique index that could be the replica identity.
     """
 
     oid: int
@@ -90,6 +91,17 @@ class Table:
     tree: bool
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The key by which each of its rows is known; empty: they are known by where they stand (ADR 24)."""
+        return () if self.tree else self.key
+
+    @property
+    def lockable(self) -> tuple[str, ...]:
+        """Columns on which UPDATE is to be granted, so that rows may be locked."""
+        return self.key or tuple(self.columns)[:1]
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -144,18 +156,36 @@ class Catalogue:
     foreign_keys: tuple[ForeignKey, ...]
 
 
+# A key is the primary key, or a unique index as REPLICA IDENTITY takes one. An expression stands in it as column 0.
 _TABLES = """
 SELECT n.nspname || '.' || c.relname, c.oid::bigint, n.nspname, c.relname, c.relkind::text,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
        c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
+       coalesce(known.indisprimary, false),
        ARRAY(SELECT a.attname::text
-               FROM pg_catalog.pg_index x
-              CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+               FROM unnest(known.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-              WHERE x.indrelid = c.oid AND x.indisprimary AND k.position <= x.indnkeyatts
+              WHERE k.position <= known.indnkeyatts
               ORDER BY k.position)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+       SELECT x.indisprimary, x.indkey, x.indnkeyatts
+         FROM pg_catalog.pg_index x
+        WHERE x.indrelid = c.oid
+          AND (x.indisprimary
+               OR x.indisunique AND x.indimmediate AND x.indisvalid AND x.indpred IS NULL
+              AND NOT EXISTS (
+                  SELECT FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+                    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                   WHERE k.position <= x.indnkeyatts
+                     AND (a.attnotnull IS NOT TRUE
+                          OR EXISTS (SELECT FROM pg_catalog.pg_constraint z
+                                      WHERE z.conrelid = c.oid AND z.contype = 'n' AND z.conkey = ARRAY[a.attnum]
+                                        AND NOT z.convalidated))))
+        ORDER BY x.indisprimary DESC, x.indisreplident DESC, x.indnkeyatts, x.indexrelid
+        LIMIT 1
+  ) AS known ON true
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND n.nspname || '.' || c.relname = ANY (%s)
 """
@@ -282,9 +312,10 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
             below,
             tree,
             Existing(columns.get(oid, {}), f"In {text} the column"),
-            tuple(primary_key),
+            tuple(key) if primary else (),
+            tuple(key),
         )
-        for text, oid, schema, name, kind, below, tree, primary_key in rows
+        for text, oid, schema, name, kind, below, tree, primary, key in rows
     }
     by_oid = {table.oid: table for table in tables.values()}
     roots: dict[str, str] = {

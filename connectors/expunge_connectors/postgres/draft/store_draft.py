@@ -299,7 +299,7 @@ class _Drafter:
 
     def _key(self, person: str) -> Column:
         table = self.tables[person]
-        return table.columns[table.primary_key[0]]
+        return table.columns[table.key[0]]
 
     def _name(self, table: str) -> str:
         """The name of the collection: the table's own, with its schema where two tables have the same."""

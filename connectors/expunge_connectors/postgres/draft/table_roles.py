@@ -125,9 +125,9 @@ def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Map
     candidates = [
         table
         for table, live in tables.items()
-        if len(live.primary_key) == 1
+        if len(live.key) == 1
         and any(not place.path for place in contacts(kinds.get(table, {})))
-        and Place(live.primary_key[0]) not in kinds.get(table, {})
+        and Place(live.key[0]) not in kinds.get(table, {})
         and (table in parents or _says_person(table))
     ]
     strong = [table for table in candidates if _says_person(table)]

@@ -14,7 +14,7 @@ def tombstone(table: Table, kinds: Kinds, leading: Iterable[ForeignKey]) -> Iter
     """What is put in the place of what a row of a person says.
 
     Args:
-        table: With one column as its primary key.
+        table: With one column as its key.
         kinds: What it seems to hold.
         leading: Its foreign keys to rows that people share: left as they are, they would keep those rows.
     """
@@ -28,7 +28,7 @@ def tombstone(table: Table, kinds: Kinds, leading: Iterable[ForeignKey]) -> Iter
         elif base in {"json", "jsonb"} or base.endswith("[]"):
             empty = "\"'{}'\"" if name in taken else '"NULL"'
         elif Kind.EMAIL in places.values():
-            empty = f"\"'erased-' || {_sql(table.primary_key[0])} || '@erased.invalid'\""
+            empty = f"\"'erased-' || {_sql(table.key[0])} || '@erased.invalid'\""
         yield f"  {word(name)}: {empty}"
     for name in dict.fromkeys(column for lead in leading for column in lead.columns):
         if name not in taken:

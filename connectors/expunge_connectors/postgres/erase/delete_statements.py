@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from expunge_config.datamap import Action
-from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.sql.comparison import normalised, of_kind, place_names, refers, same_row
+from expunge_connectors.postgres.sql.comparison import (
+    itself,
+    normalised,
+    of_kind,
+    place_names,
+    refers,
+    same_row,
+)
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached, search_paths
@@ -155,12 +161,6 @@ def due(found: str) -> sql.Composed:
 
 def unreferred(mapped: BoundTable, columns: Sequence[str], parent_columns: Sequence[str]) -> sql.Composed:
     """No other row of the same table refers to `t`."""
-    other = and_(
-        *(
-            equals(column("c", name), column("t", name), mapped.table.columns[name].equality)
-            for name in mapped.table.primary_key
-        )
-    )
     return sql.SQL("NOT EXISTS (SELECT FROM {} AS c WHERE {} AND NOT ({}))").format(
-        mapped.table.identifier, refers(mapped, columns, parent_columns, "c", "t"), other
+        mapped.table.identifier, refers(mapped, columns, parent_columns, "c", "t"), itself(mapped, "c", "t")
     )

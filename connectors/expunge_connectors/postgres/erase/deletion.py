@@ -16,7 +16,7 @@ from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.erase import deferred_rows
+from expunge_connectors.postgres.erase import deferred_rows, held_rows
 from expunge_connectors.postgres.erase.delete_statements import delete, nothing, tombstone, unreferred
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.erase.redacted_writes import carry_out_together, execute
@@ -138,6 +138,7 @@ class Eraser:
                     evidence = FoundRows.of(search, mapped)
                     if evidence.paths:
                         self._keep(search, evidence)
+                        self._hold(search, mapped)
         with translated(self.store.name):
             shared_values.refuse_common(search)
         return search
@@ -151,16 +152,20 @@ class Eraser:
             search.keep("erase", mapped, evidence.statement, evidence.columns)
             deferred_rows.look(search, mapped)
 
+    def _hold(self, search: Search, mapped: BoundTable) -> None:
+        held_rows.hold(search, mapped, lambda: self._keep(search, FoundRows.of(search, mapped)))
+
     def _kept_at_hand(self, mapped: BoundTable) -> bool:
         if mapped.leads or mapped.own or mapped.binding or mapped.spec.sharing is not None:
             return True
-        if mapped.table.kind != "r" or mapped.table.tree:
-            return True  # a row's address says which row it is within one table only
+        if mapped.table.kind != "r" or not mapped.table.row_key:
+            return True  # a row's address says which row it is within one table, and while the row is locked
         return mapped.action is not Action.TOMBSTONE and any(
             key.parent == mapped.table.text for key in self.store.foreign_keys
         )
 
     def _collection(self, search: Search, mapped: BoundTable, limit: int | None) -> int:
+        self._hold(search, mapped)  # a statement of ours may have moved rows as well
         paths = search_paths(search, mapped.erasing)
         if not paths or search.found.get(mapped.name) == 0:
             # A table that may not be written is not one that holds nothing.
@@ -184,6 +189,8 @@ class Eraser:
 
         So no constraint needs to be deferrable, and no column to be emptied first.
         """
+        for mapped in circle:
+            self._hold(search, mapped)
         going = [mapped for mapped in circle if search.found.get(mapped.name)]
         deferred_rows.defer_parents(search, going)
         for mapped in going:

@@ -31,8 +31,8 @@ def changed_by(
         same_row(mapped, "t", "f"),
         and_(due("f"), only),
     )
-    if mapped.spec.sharing is None and set(key.parent_columns) <= set(mapped.table.primary_key):
-        places = [mapped.table.primary_key.index(name) for name in key.parent_columns]
+    if mapped.spec.sharing is None and set(key.parent_columns) <= set(mapped.table.row_key):
+        places = [mapped.table.row_key.index(name) for name in key.parent_columns]
         parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f WHERE {}").format(
             comma_list(
                 *(

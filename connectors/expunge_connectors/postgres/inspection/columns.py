@@ -36,10 +36,6 @@ def _table(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
             "Name the table at the top: its partitions and children are included.",
         )
         return
-    if not table.primary_key:
-        yield inspection.error(
-            "primary-key-missing", name, f"{table.text} has no primary key.", "Add one: rows must be told apart."
-        )
     for column in sorted(inspection.spec.used_columns(name) - set(table.columns)):
         yield inspection.error(
             "column-missing", name, f"{table.text} has no column {column}.", "Correct its name in the data map."

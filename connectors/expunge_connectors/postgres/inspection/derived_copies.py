@@ -34,7 +34,11 @@ WITH RECURSIVE tree AS (
     SELECT tree.root, i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
 )
 SELECT tree.root::bigint, array_agg(DISTINCT p.pubname::text), bool_or(p.pubdelete), bool_or(p.pubupdate),
-       bool_or(c.relreplident = 'n')
+       bool_or(c.relreplident = 'n'
+               OR c.relreplident <> 'f'
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index x
+                               WHERE x.indrelid = c.oid AND x.indisvalid
+                                 AND CASE c.relreplident WHEN 'i' THEN x.indisreplident ELSE x.indisprimary END))
   FROM tree
   JOIN pg_catalog.pg_class c ON c.oid = tree.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -150,9 +154,10 @@ def _replication(
             yield inspection.error(
                 "replica-identity-missing",
                 name,
-                f"{table} is published, but has REPLICA IDENTITY NOTHING: the server refuses to"
+                f"{table} is published, but a part of it or all has no replica identity: the server refuses to"
                 f" {'update' if tombstoned else 'delete'} its rows.",
-                f"ALTER TABLE {quoted_table(table)} REPLICA IDENTITY DEFAULT;",
+                f"ALTER TABLE {quoted_table(table)} REPLICA IDENTITY"
+                f" {'DEFAULT' if inspection.catalogue.tables[table].primary_key else 'FULL'};",
             )
         passed_on = updates if tombstoned else deletes
         yield inspection.warning(
@@ -175,7 +180,9 @@ def _replication(
             "replica-identity-full",
             name,
             f"{table} has REPLICA IDENTITY FULL: every deleted row is written once more, whole, for subscribers.",
-            f"ALTER TABLE {quoted_table(table)} REPLICA IDENTITY DEFAULT;",
+            f"ALTER TABLE {quoted_table(table)} REPLICA IDENTITY DEFAULT;"
+            if inspection.catalogue.tables[table].primary_key
+            else "Give the table a primary key, or name a unique index: REPLICA IDENTITY USING INDEX.",
         )
     for (oid,) in connection.execute(_SUBSCRIBED, (list(mapped),)).fetchall():
         name, table = mapped[oid]

@@ -153,7 +153,7 @@ class _Live:
 def _locked(inspection: InspectionContext, spec: TableSpec, table: Table) -> bool:
     """SELECT … FOR UPDATE is used, which wants UPDATE on some column."""
     cascading = any(one.parent == table.text and one.writes_child for one in inspection.catalogue.foreign_keys)
-    return spec.sharing is not None or (cascading and inspection.deletes(spec))
+    return spec.sharing is not None or (inspection.deletes(spec) and (cascading or not table.row_key))
 
 
 def _missing(inspection: InspectionContext, name: str, spec: TableSpec, table: Table, live: _Live) -> Iterator[Finding]:
@@ -176,7 +176,7 @@ def _missing(inspection: InspectionContext, name: str, spec: TableSpec, table: T
     elif not live.delete:
         want("DELETE")
     if _locked(inspection, spec, table) and not live.update:
-        want("UPDATE", table.primary_key)
+        want("UPDATE", table.lockable)
     for read, granted in wanted:
         yield inspection.error(
             "right-missing", name, f"The role has no {read}.", f"GRANT {granted} TO {quoted(inspection.role)};"
@@ -204,7 +204,7 @@ def _excessive(
         if live.delete and inspection.action(spec) is Action.TOMBSTONE:
             held.append("DELETE")
         further = set(live.updatable).difference(spec.tombstone)
-        if len(further) > (len(table.primary_key) if _locked(inspection, spec, table) else 0):
+        if len(further) > (len(table.lockable) if _locked(inspection, spec, table) else 0):
             held.append("UPDATE")
     if held:
         rights = ", ".join(held)
@@ -271,7 +271,7 @@ def _type_schemas(connection: Connection, inspection: InspectionContext) -> Iter
 
 def _named_columns(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[str]:
     """The columns that statements of ours name."""
-    yield from table.primary_key
+    yield from table.key
     yield from spec.tombstone
     yield from (source.column for source in spec.yields.values())
     yield from (kind.column for kind in spec.kinds)

@@ -72,7 +72,7 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
             source.column,
             *(kind.column for kind in source.where),
             *(() if member is None else (member,)),
-            *(() if put is None else table.primary_key),
+            *(() if put is None else table.key),
         ]
     )
     found: sql.Composable = table_sampling.sample(sampled, rows, needed)
@@ -83,7 +83,7 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
     theirs: sql.Composable = sql.SQL("NULL") if member is None else column("s", member)
     ours: sql.Composable = TRUE
     if put is not None and not source.several:
-        keys = sql.SQL(", ").join(column("s", key) for key in table.primary_key)
+        keys = sql.SQL(", ").join(column("s", key) for key in table.key)
         ours = sql.SQL("{}::text IS DISTINCT FROM (SELECT ({})::text FROM (SELECT {}) AS own_key)").format(
             text, raw(put), keys
         )

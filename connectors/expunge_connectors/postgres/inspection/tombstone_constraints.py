@@ -46,7 +46,7 @@ SELECT i.relname::text,
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """What an UPDATE to the tombstone would run into, and what it would leave."""
     for name, spec, table in inspection.live_data():
-        if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
+        if inspection.action(spec) is not Action.TOMBSTONE:
             continue
         formulas: dict[str, str] = {}
         computed: dict[str, set[str]] = {}
@@ -84,9 +84,7 @@ def _checks(connection: Connection, inspection: InspectionContext, name: str, tr
         if not trial.touched(text):
             continue
         # A key of a type without an example would be NULL on paper, which no key is.
-        on_paper = not trial.others(text) and all(
-            trial.table.columns[key].base in EXAMPLES for key in trial.table.primary_key
-        )
+        on_paper = not trial.others(text) and all(trial.table.columns[key].base in EXAMPLES for key in trial.table.key)
         sources = [trial.paper(None), trial.rows()] if on_paper else [trial.rows()]
         if any(trial.ask(f"NOT ({text})", source) for source in sources):
             yield inspection.error(
@@ -104,9 +102,9 @@ def _uniques(connection: Connection, inspection: InspectionContext, name: str, t
     plain = [
         {part.strip('"') for part in parts} for _, parts, predicate, _, whole in indexes if whole and not predicate
     ]
-    if not all(trial.table.columns[key].base in EXAMPLES for key in trial.table.primary_key):
+    if not all(trial.table.columns[key].base in EXAMPLES for key in trial.table.key):
         return
-    pairs = {column: trial.paper(None, column) for column in trial.table.primary_key}
+    pairs = {column: trial.paper(None, column) for column in trial.table.key or (None,)}
     for index, parts, predicate, nulls_collide, unique in indexes:
         changed = [part for part in parts if trial.touched(part)]
         kept = {part.strip('"') for part in parts if part not in changed}

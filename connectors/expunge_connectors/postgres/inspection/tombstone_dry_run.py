@@ -53,7 +53,7 @@ class DryRun:
 
     def others(self, text: str) -> set[str]:
         """Further columns of it, whose values differ from row to row."""
-        return self._behind(text) - {*self.expressions, *self.table.primary_key}
+        return self._behind(text) - {*self.expressions, *self.table.key}
 
     def _behind(self, text: str) -> set[str]:
         """The columns that an expression depends on, generated ones replaced by what they are computed from."""
@@ -113,7 +113,7 @@ class DryRun:
                         sql.SQL("{}::{} AS {}").format(
                             sql.Literal(
                                 EXAMPLES[live.base][column == second]
-                                if column in self.table.primary_key and live.base in EXAMPLES
+                                if column in self.table.key and live.base in EXAMPLES
                                 else None
                             ),
                             raw(live.type),
@@ -127,7 +127,7 @@ class DryRun:
         )
 
     def _key(self) -> sql.Composed:
-        return sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(one)) for one in self.table.primary_key)
+        return sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(one)) for one in self.table.key)
 
 
 def mentions(text: str, column: str) -> bool:

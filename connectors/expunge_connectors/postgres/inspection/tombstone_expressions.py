@@ -1,4 +1,4 @@
-"""Tombstone expressions: computable from the primary key alone, idempotent, and of the column's type."""
+"""Tombstone expressions: computable from the key alone, idempotent, and of the column's type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted_table
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import comparable
@@ -22,7 +22,7 @@ from expunge_connectors.postgres.table_spec import Elements, Removal, TableSpec
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Try every expression on an example of a key."""
     for name, spec, table in inspection.live_data():
-        if inspection.action(spec) is not Action.TOMBSTONE or not table.primary_key:
+        if inspection.action(spec) is not Action.TOMBSTONE:
             continue
         yield from _personal_key(inspection, name, spec, table)
         yield from _referenced(inspection, name, spec, table)
@@ -31,18 +31,25 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 yield from _expression(connection, inspection, name, spec, table, column)
 
 
+def _another(table: Table) -> str:
+    """How the key is chosen, where it is no primary key."""
+    if table.primary_key:
+        return ""
+    return f" (a primary key, or ALTER TABLE {quoted_table(table.text)} REPLICA IDENTITY USING INDEX …)"
+
+
 def _personal_key(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
     named = [(link.names[0], link.identity) for link in spec.found_by if link.identity]
     named += [(source.column, identity) for identity, source in spec.yields.items()]
     personal = {
         column for column, identity in named if inspection.data_map.identities[identity].kind is IdentityKind.REUSABLE
     }
-    for column in sorted(personal.intersection(table.primary_key)):
+    for column in sorted(personal.intersection(table.key)):
         yield inspection.error(
             "tombstone-personal-key",
             name,
-            f"{table.text} cannot be tombstoned: its primary key's column {column} says itself who it was.",
-            "Delete the collection, or give the table a primary key without personal data.",
+            f"{table.text} cannot be tombstoned: the column {column} of its key says itself who it was.",
+            f"Delete the collection, or give the table a key without personal data{_another(table)}.",
         )
 
 
@@ -63,9 +70,12 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
 ) -> Iterator[Finding]:
     where = f"The tombstone of {table.text}.{column}"
     live = table.columns[column]
-    if column in table.primary_key:
+    if column in table.key:
         yield inspection.error(
-            "tombstone-expression", name, f"{where} changes the primary key.", "Leave this column out of the tombstone."
+            "tombstone-expression",
+            name,
+            f"{where} changes the key by which its rows are known ({', '.join(table.key)}).",
+            f"Leave this column out of the tombstone, or give the table another key{_another(table)}.",
         )
         return
     if live.generated:
@@ -90,9 +100,12 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         yield inspection.error(
             "tombstone-expression",
             name,
-            f"{where} cannot be computed from the primary key ({', '.join(table.primary_key)}) alone: SQLSTATE"
-            f" {error.sqlstate}.",
-            "Write an SQL expression over the primary key's columns only.",
+            f"{where} cannot be computed from the key ({', '.join(table.key)}) alone: SQLSTATE {error.sqlstate}."
+            if table.key
+            else f"{where} cannot be computed, for {table.text} has no key: SQLSTATE {error.sqlstate}.",
+            "Write an SQL expression over the key's columns only."
+            if table.key
+            else "Write a constant, or give the table a primary key.",
         )
         return
     if _reads_rows(connection, wanted, table, column):
@@ -100,10 +113,10 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
             "tombstone-expression",
             name,
             f"{where} reads other rows: another person's value could stand there afterwards.",
-            "Write an SQL expression over the primary key's columns, without a sub-select.",
+            "Write an SQL expression over the key's columns, without a sub-select.",
         )
         return
-    examples = all(table.columns[key].base in EXAMPLES for key in table.primary_key)
+    examples = all(table.columns[key].base in EXAMPLES for key in table.key)
     if value is None and examples and live.not_null:
         yield inspection.error(
             "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
@@ -120,7 +133,7 @@ def unstable(connection: Connection, inspection: InspectionContext) -> Iterator[
     trials = {
         (name, f"{table.text}.{column}"): _trial(wanted, table, column)
         for name, spec, table in inspection.live_data()
-        if inspection.action(spec) is Action.TOMBSTONE and table.primary_key
+        if inspection.action(spec) is Action.TOMBSTONE
         for column, wanted in spec.tombstone.items()
         if column in table.columns and isinstance(wanted, str)
     }
@@ -158,7 +171,7 @@ def _trial(expression: str, table: Table, column: str) -> sql.Composed:
             raw(table.columns[key].type),
             sql.Identifier(key),
         )
-        for key in table.primary_key
+        for key in table.key
     )
     value = sql.SQL("({})::{}").format(raw(expression), raw(table.columns[column].type))
     equal = comparable(table.columns[column], sql.SQL("tried.value"))
@@ -175,11 +188,12 @@ def _reads_rows(connection: Connection, expression: str, table: Table, column: s
     What a function does inside is not seen.
     """
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(key), raw(table.columns[key].type)) for key in table.primary_key
+        [
+            *(sql.SQL("{} {}").format(sql.Identifier(key), raw(table.columns[key].type)) for key in table.key),
+            sql.SQL("CHECK (({})::{} IS NULL)").format(raw(expression), raw(table.columns[column].type)),
+        ]
     )
-    trial = sql.SQL("CREATE TEMPORARY TABLE expunge_trial ({}, CHECK (({})::{} IS NULL))").format(
-        columns, raw(expression), raw(table.columns[column].type)
-    )
+    trial = sql.SQL("CREATE TEMPORARY TABLE expunge_trial ({})").format(columns)
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(trial)

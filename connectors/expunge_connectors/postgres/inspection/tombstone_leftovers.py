@@ -76,7 +76,7 @@ def _identifying(
     named_by += [(source.column, source.path, identity) for identity, source in spec.yields.items()]
     for column, path, identity in named_by:
         reusable = inspection.data_map.identities[identity].kind is IdentityKind.REUSABLE
-        if reusable and column not in {*table.primary_key, *follows} and not _covered(spec, column, path):
+        if reusable and column not in {*table.key, *follows} and not _covered(spec, column, path):
             place = f"{table.text}.{column}" if path is None else f"{table.text}.{column} ({' > '.join(path)})"
             yield place, column, identity
 

@@ -193,7 +193,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
     """Join map and catalogue for one scope.
 
     Raises:
-        TerminalError: A table, column or primary key is missing, links do not fit, an owner is undecided, or the member
+        TerminalError: A table or column is missing, links do not fit, an owner is undecided, or the member
             is spelled as none is.
     """
     spec = store_spec(name, data_map)
@@ -262,8 +262,6 @@ class _Builder:
                 f"store {self.store}, collection {name}: the map does not say whose records these are.",
                 remedy="Give the collection an `owner`.",
             )
-        if not table.primary_key:
-            raise TerminalError(f"store {self.store}, collection {name}: the table has no primary key.")
         data_type = self.data_map.data_types[spec.data_type or ""]
         in_scope = spec.owner.controller == self.scope.controller
         if in_scope and spec.owner.column is not None and self.scope.member is None:

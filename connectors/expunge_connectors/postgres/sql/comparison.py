@@ -16,32 +16,42 @@ from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_
 from expunge_connectors.postgres.sql.tombstones import json_path
 from expunge_connectors.postgres.table_spec import Source
 
+_STANDS = {"tableoid": "oid", "ctid": "tid"}
+"""Where a row stands, with the types: it is there as long as nobody changes the row."""
+
 
 def place_names(mapped: BoundTable) -> list[str]:
-    """p0, p1, …: which row it is. Below the root of an inheritance tree the key alone does not say it."""
-    return [f"p{place}" for place in range(len(mapped.table.primary_key) + mapped.table.tree)]
+    """p0, p1, …: which row it is: its key, or where it stands (ADR 24)."""
+    return [f"p{place}" for place in range(len(mapped.table.row_key or _STANDS))]
 
 
 def row_id(mapped: BoundTable, alias: str) -> list[sql.Composable]:
     """The values of `place_names` in a row of the table."""
-    columns: list[sql.Composable] = [column(alias, name) for name in mapped.table.primary_key]
-    return [*columns, sql.SQL("{}.tableoid").format(sql.Identifier(alias))] if mapped.table.tree else columns
+    return [column(alias, name) for name in mapped.table.row_key or _STANDS]
 
 
 def place_types(mapped: BoundTable) -> list[sql.Composable]:
     """p0, p1, … with their types, for DDL."""
-    types = [mapped.table.columns[name].type for name in mapped.table.primary_key]
-    types += ["oid"] if mapped.table.tree else []
+    types = [mapped.table.columns[name].type for name in mapped.table.row_key] or _STANDS.values()
     return [raw(f"{name} {kind}") for name, kind in zip(place_names(mapped), types, strict=True)]
 
 
 def same_row(mapped: BoundTable, alias: str, found: str) -> sql.Composed:
     """The row `alias` of the table is the one that `found` stands for."""
-    equalities = [mapped.table.columns[name].equality for name in mapped.table.primary_key] + [None] * mapped.table.tree
+    return _same(mapped, alias, [column(found, name) for name in place_names(mapped)])
+
+
+def itself(mapped: BoundTable, alias: str, other: str) -> sql.Composed:
+    """The rows `alias` and `other` of the table are one."""
+    return _same(mapped, alias, row_id(mapped, other))
+
+
+def _same(mapped: BoundTable, alias: str, theirs: Sequence[sql.Composable]) -> sql.Composed:
+    equalities = [mapped.table.columns[name].equality for name in mapped.table.row_key] or [None] * len(_STANDS)
     return and_(
         *(
-            equals(ours, column(found, theirs), schema)
-            for ours, theirs, schema in zip(row_id(mapped, alias), place_names(mapped), equalities, strict=True)
+            equals(ours, other, schema)
+            for ours, other, schema in zip(row_id(mapped, alias), theirs, equalities, strict=True)
         )
     )
 

@@ -122,7 +122,8 @@ class SearchPath:
             # Of a list of mailboxes a subject may have two.
             return self.link.source is None or not (self.link.source.several or self.link.spellings)
         assert self.link.of is not None
-        return not self.lead.table.tree and set(self.lead.table.primary_key) <= set(self.link.of[1])
+        key = self.lead.table.row_key
+        return bool(key) and set(key) <= set(self.link.of[1])
 
 
 def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]:

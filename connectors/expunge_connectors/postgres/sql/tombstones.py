@@ -60,12 +60,12 @@ def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
 
 
 def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
-    """What a tombstone puts into a column: computed from the primary key alone, or what is left of a document."""
+    """What a tombstone puts into a column: computed from the key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
     assert not isinstance(wanted, Elements)  # what is left of an array depends on the keys: see `delete_statements`
     if isinstance(wanted, Removal):
         return without(column(alias, name), wanted, live.type)
-    keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.primary_key)
+    keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.key)
     return sql.Composed(
         [
             sql.SQL("(SELECT ("),

@@ -45,7 +45,7 @@ class ClaimedValues:
         live: Collection -> its table.
         holds: (table, link) -> the row `r` holds the key `a`.
         ours: What restricts `r` to the request's member, beginning with AND.
-        is_tombstone: (collection, its options, its table) -> the row `r` is a tombstone.
+        is_tombstone: (a collection, its table) -> the row `r` is a tombstone.
         marked: The keys say themselves whether they are claimed (see `marking`). Where nothing can be written, on a
             standby, a common table expression says it.
     """
@@ -58,7 +58,7 @@ class ClaimedValues:
     live: Callable[[str], Table]
     holds: Callable[[Table, Link], sql.Composed]
     ours: Callable[[TableSpec], sql.Composable]
-    is_tombstone: Callable[[str, TableSpec, Table], sql.Composable]
+    is_tombstone: Callable[[TableSpec, Table], sql.Composable]
     marked: bool
 
     def can_be_claimed(self, namespaces: AbstractSet[str]) -> bool:
@@ -178,7 +178,7 @@ class ClaimedValues:
             named=named,
             asked=self.asked,
             person=sql.Literal(person.identity),
-            tombstone=self.is_tombstone(claim.collection, spec, table),
+            tombstone=self.is_tombstone(spec, table),
             ours=self.ours(spec),
         )
         holds = self.holds(table, claim.value)

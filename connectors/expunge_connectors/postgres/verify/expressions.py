@@ -86,7 +86,7 @@ def of_kind(where: Sequence[RowKind], table: Table) -> Iterator[sql.Composed]:
 
 def put(spec: TableSpec, table: Table) -> sql.Composed:
     """What stands in the row is what the map puts there for its key."""
-    keys = sql.SQL(", ").join(sql.Identifier("r", column) for column in table.primary_key)
+    keys = sql.SQL(", ").join(sql.Identifier("r", column) for column in table.key)
     tests: list[sql.Composable] = []
     for column, expression in spec.tombstone.items():
         live = table.columns[column]

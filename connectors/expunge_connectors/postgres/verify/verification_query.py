@@ -220,7 +220,7 @@ class VerificationQuery:
         """
         spec, table = self.spec.collections[name], self.live(name)
         parts: list[sql.Composed] = []
-        facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
+        facts = sql.SQL(", ").join([*self._facts(spec, table), *self._leading_columns(name)])
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
             if self._namespace(link, spec) in namespaces and not shareable:
@@ -333,9 +333,9 @@ class VerificationQuery:
             " WHERE p.leads{}"
         ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self.of_member(spec))
 
-    def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
+    def _facts(self, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
-        yield sql.SQL("{} AS tombstone").format(self.is_tombstone(name, spec, table))
+        yield sql.SQL("{} AS tombstone").format(self.is_tombstone(spec, table))
         data_type = self.data_map.data_types[spec.data_type or ""]
         if spec.sharing is not None:
             yield sql.SQL("NULL::date AS until")
@@ -364,12 +364,10 @@ class VerificationQuery:
         )
         return sorted({column for lead, columns in links if lead == name for column in columns})
 
-    def is_tombstone(self, name: str, spec: TableSpec, table: Table) -> sql.Composable:
+    def is_tombstone(self, spec: TableSpec, table: Table) -> sql.Composable:
         """The row `r` is a tombstone."""
         if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
             return sql.SQL("false")
-        if not table.primary_key:
-            raise TerminalError(f"store {self.store}, collection {name}: the table has no primary key.")
         return put(spec, table)
 
     def _pointed_at(self, spec: TableSpec, table: Table) -> sql.Composable:
