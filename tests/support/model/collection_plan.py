@@ -178,9 +178,9 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
 
 def _expression(dice: Dice, table: Table, column: Column) -> Expression:
     """A value that the column takes, and that its UNIQUE leaves standing."""
-    keys = table.primary_key
+    keys = table.primary_key if table.declared else ()
     joined = " || '-' || ".join(f"{quoted(one)}::text" for one in keys)
-    if column.nullable and dice.chance(40):
+    if column.nullable and (dice.chance(40) or (column.unique and not keys)):
         return Expression("NULL", lambda _: None)
     if column.structured:
         empty: Cell = [] if column.type.endswith("[]") else {}
@@ -189,13 +189,17 @@ def _expression(dice: Dice, table: Table, column: Column) -> Expression:
         return dice.pick([Expression("0", lambda _: "0"), Expression("-1 * 7", lambda _: "-7")])
     if column.fills == "day":
         return Expression("'2000-01-01'", lambda _: "2000-01-01")
-    of_key = [
-        Expression(
-            f"'erased-' || {joined} || '@erased.invalid'",
-            lambda cells: f"erased-{'-'.join(cells[one] for one in keys)}@erased.invalid",
-        ),
-        Expression(f"concat({joined})", lambda cells: "-".join(cells[one] for one in keys)),
-    ]
+    of_key = (
+        []
+        if not keys
+        else [
+            Expression(
+                f"'erased-' || {joined} || '@erased.invalid'",
+                lambda cells: f"erased-{'-'.join(cells[one] for one in keys)}@erased.invalid",
+            ),
+            Expression(f"concat({joined})", lambda cells: "-".join(cells[one] for one in keys)),
+        ]
+    )
     if column.unique:
         return dice.pick(of_key)
     return dice.pick(

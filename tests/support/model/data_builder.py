@@ -83,6 +83,9 @@ class Filler:
             _compute(table, cells)
             self._rows[id(table)].append(cells)
             self.rows.append((table, leaf, cells))
+            if not table.declared and not any(one.unique for one in table.columns) and not table.uniques:
+                again = self._dice.pick([0, 0, 1, 2])
+                self.rows += [(table, leaf, dict(cells)) for _ in range(again)]
 
     def _fitted(self, table: Table, cells: dict[str, Cell]) -> bool:
         """Point to itself now and then, and give up what another row has already; False if the row cannot be."""

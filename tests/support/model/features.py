@@ -18,12 +18,16 @@ RARE = (
     "keys in an array",
     "keys in a document",
     "a link by a computed column",
+    "a unique key",
+    "no key",
 )
 """All of them, as `shapes` tells them."""
 
 
 def shapes(table: Table, spec: Mapping[str, Any]) -> Iterator[str]:
     """Those of one collection and its table."""
+    if table.declared != "PRIMARY KEY":
+        yield "a unique key" if table.declared else "no key"
     for method in ("range", "list"):
         if f"BY {method.upper()} " in table.partitioned:
             yield f"partitions by {method}"

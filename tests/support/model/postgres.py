@@ -12,7 +12,7 @@ from psycopg import sql
 from tests.support.model.world import Cell, Column, Table, World, quoted
 
 Snapshot = Mapping[str, Mapping[tuple[Cell, ...], tuple[str, Mapping[str, Cell]]]]
-"""Table that holds the row -> its primary key -> (the whole row as text, its cells)."""
+"""Table that holds the row -> its key (longer for a row that is equal) -> (the whole row as text, its cells)."""
 
 _TABLES = """
 SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -94,7 +94,10 @@ def snapshot(url: str, world: World) -> dict[str, dict[tuple[Cell, ...], tuple[s
                     one.name: json.loads(cell) if one.structured and cell is not None else cell
                     for one, cell in zip(table.columns, cells, strict=True)
                 }
-                rows[tuple(row[column] for column in table.primary_key)] = whole, row
+                key = tuple(row[column] for column in table.primary_key)
+                while key in rows:  # equal in everything: which of them is which makes no difference
+                    key = (*key, "again")
+                rows[key] = whole, row
             found[f"{schema}.{name}"] = rows
     return found
 

@@ -306,6 +306,7 @@ class Reference:
         ]
         table = self._tables[name]
         made = all(table.column(one).type.partition("(")[0] in _MADE for one in table.primary_key)
+        made = made and table.declared == "PRIMARY KEY"
         return (made and set(table.primary_key) <= set(columns)) or any(one in columns for one in declared)
 
     @staticmethod

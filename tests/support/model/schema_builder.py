@@ -47,6 +47,7 @@ class Builder:
         if dice.chance(20):
             self._stranger()
         for table in self.tables:
+            self._shop.unkey(table)
             self._shop.split(table)
         self._decide()
 

@@ -1,13 +1,12 @@
 """Worlds, as a Hypothesis strategy; and the list of shapes that may occur in them.
 
-Not drawn, for `expunge check` refuses it, or the server does: tables without a primary key; links in a circle, or to
-the root of an inheritance tree (its key says nothing about the rows below it); a shared row that is linked to its own
-table, or whose foreign keys run in a circle; rows that stay, with their reference, below rows that are deleted; a
-deletion that cascades into a log or an undeclared table; tokens in a column that is neither unique nor said never to be
-shared; a tombstone that writes a generated column, or leaves what one is computed from; SET NULL and SET DEFAULT of a
-generated column, and partitions by one; collations that take `a` and `A` for one; parts of two tables, and of a table
-and a log. Their refusals are tested in tests/integration/postgres (`test_inspection*.py`, `test_inheritance.py`) and
-where the map is read.
+Not drawn, for `expunge check` refuses it, or the server does: links in a circle, or to the root of an inheritance tree
+(its key says nothing about the rows below it); a shared row that is linked to its own table, or whose foreign keys run
+in a circle; rows that stay, with their reference, below rows that are deleted; a deletion that cascades into a log or
+an undeclared table; tokens in a column that is neither unique nor said never to be shared; a tombstone that writes a
+generated column, or leaves what one is computed from; SET NULL and SET DEFAULT of a generated column, and partitions by
+one; collations that take `a` and `A` for one; parts of two tables, and of a table and a log. Their refusals are tested
+in tests/integration/postgres (`test_inspection*.py`, `test_inheritance.py`) and where the map is read.
 """
 
 from __future__ import annotations
@@ -41,6 +40,7 @@ SHAPES = frozenset(
         "inherited",
         "circle",
         "emptied-owner",
+        "keyless",
     }
 )
 """Shapes beyond the plain ones."""

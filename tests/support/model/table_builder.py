@@ -186,6 +186,25 @@ class Workshop:
         if dice.chance(60):
             part.found_by.append({"columns": list(ours), "of": part.name, "of_columns": list(theirs)})
 
+    def unkey(self, table: Table) -> None:
+        """Perhaps no primary key, where nothing points to it: a unique index, or nothing that tells rows apart."""
+        dice = self._dice
+        part = next((one for one in self.parts if one.table is table), None)
+        if "keyless" not in self._shapes or part is None or part.person is not None or not dice.chance(35):
+            return
+        links = [(str(link.get("of", "")), link) for one in self.parts for link in one.found_by]
+        led = [
+            set(link.get("of_columns", ()) or [of.partition(".")[2]])
+            for of, link in links
+            if of.partition(".")[0] == part.name
+        ]
+        if any(key.parent is table for one in self.tables for key in one.foreign_keys):
+            return
+        if any(set(table.primary_key) <= columns for columns in led):
+            return
+        filled = any(one.unique and not one.nullable for one in table.columns)
+        table.declared = "UNIQUE" if filled or dice.chance(40) else ""
+
     def split(self, table: Table) -> None:
         """Let the rows stand in tables below it."""
         dice = self._dice
@@ -201,8 +220,7 @@ class Workshop:
         led = {str(link.get("of", "")).partition(".")[0] for one in self.parts for link in one.found_by}
         if "inherited" in self._shapes and (part is None or (part.person is None and part.name not in led)):
             table.inherited = True
-            key = ", ".join(quoted(one) for one in table.primary_key)
-            table.leaves = [(f"{table.name} below", f"(PRIMARY KEY ({key})) INHERITS ({table.sql})")]
+            table.leaves = [(f"{table.name} below", f"({table.key}) INHERITS ({table.sql})")]
 
     def _partitioned(self, table: Table, part: Part | None) -> None:
         """Two partitions, of which one is parted again: by hash, by range or by list, of the key or of a month."""

@@ -82,6 +82,8 @@ class Table:
     """One table.
 
     Attributes:
+        primary_key: The columns that tell its rows apart, but for rows that are equal in everything.
+        declared: How the server knows: PRIMARY KEY, UNIQUE, or not at all.
         partitioned: The PARTITION BY clause.
         inherited: Its children are made by INHERITS: they have rows beside its own, and keys hold for each alone.
         leaves: The tables below it, with the clauses that make them; empty for a plain table.
@@ -91,6 +93,7 @@ class Table:
     name: str
     columns: list[Column] = field(default_factory=list)
     primary_key: tuple[str, ...] = ()
+    declared: str = "PRIMARY KEY"
     uniques: list[tuple[str, ...]] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
@@ -112,13 +115,18 @@ class Table:
         """The column of that name."""
         return next(one for one in self.columns if one.name == name)
 
+    @property
+    def key(self) -> str:
+        """The constraint by which the server tells its rows apart; empty without one."""
+        return f"{self.declared} ({_list(self.primary_key)})" if self.declared else ""
+
     def ddl(self) -> list[str]:
         """The statements that make it, without its foreign keys."""
         lines = []
         for one in self.columns:
             null = "" if one.nullable else " NOT NULL"
             lines.append(f"{quoted(one.name)} {one.type} {one.extra}{null}".replace("  ", " "))
-        lines.append(f"PRIMARY KEY ({_list(self.primary_key)})")
+        lines += [self.key] if self.declared else []
         lines += [f"UNIQUE ({_list(one)})" for one in self.uniques]
         lines += [f"UNIQUE ({quoted(one.name)})" for one in self.columns if one.unique]
         lines += [f"CHECK ({one})" for one in self.checks]
