@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, data_map, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import codes, edit, findings
-from tests.support.postgres.small_schemas import ACME, checked, shape
+from tests.support.postgres.small_schemas import ACME, checked, shape, small_document
 
 from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresSpec
@@ -513,3 +513,36 @@ users:
 """)
     errors = codes(findings(database, loaded), Severity.ERROR)
     assert errors == ({("tombstone-unique", "users")} if collides else set())
+
+
+TWO_TENANTS = """
+CREATE TABLE users (tenant text, id int, email text NOT NULL{key});
+INSERT INTO users VALUES ('acme', 7, 'ann@mail.example'), ('globex', {second}, 'bob@mail.example')
+"""
+OF_TENANTS = """
+users:
+  table: public.users
+  data_type: gone
+  owner: {owner}
+  person: number_id
+  found_by: [{{column: id, identity: number_id}}]
+  yields: {{number_id: id}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "second", "owner", "severity"),
+    [
+        (", PRIMARY KEY (tenant, id)", 7, "{controller: acme}", Severity.ERROR),
+        (", PRIMARY KEY (tenant, id)", 8, "{controller: acme}", Severity.WARNING),
+        (", PRIMARY KEY (tenant, id)", 7, "{controller: client, column: tenant}", None),
+        (", PRIMARY KEY (tenant, id), UNIQUE (id)", 8, "{controller: acme}", None),
+    ],
+)
+def test_two_rows_of_one_number_are_two_people(database, key, second, owner, severity):
+    """Ids that count for each tenant: with one of them the other tenant's person would go."""
+    execute(database, TWO_TENANTS.format(key=key, second=second))
+    document = small_document(OF_TENANTS.format(owner=owner))
+    document["identities"]["number_id"] = {"kind": "person", "normaliser": "integer/2"}
+    found = [one for one in findings(database, checked(document)) if one.code == "person-not-unique"]
+    assert [one.severity for one in found] == ([] if severity is None else [severity])

@@ -10,6 +10,7 @@ found_by                links lead to the person's own rows, and to nobody else'
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
 internal_identities     a value belongs to one person
+person_identities       a value is one row of the table of persons
 same_person             tables of persons that are said to be the same people
 unnormalised_values     values in another than the normalised form
 collations              the columns that are compared
@@ -48,6 +49,7 @@ from expunge_connectors.postgres.inspection import (
     inheritance,
     internal_identities,
     owner_columns,
+    person_identities,
     privileges,
     read_samples,
     row_kinds,
@@ -96,6 +98,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
         *internal_identities.findings(connection, inspection),
+        *person_identities.findings(connection, inspection),
         *same_person.findings(connection, inspection),
         *foreign_keys.findings(inspection),
         *tombstone_expressions.findings(connection, inspection),

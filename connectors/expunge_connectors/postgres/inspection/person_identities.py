@@ -1,0 +1,72 @@
+"""Person identities: whether one value is one row of the table in which a row is a person.
+
+A column that is unique for each tenant alone (`PRIMARY KEY (tenant_id, id)`) names as many people as there are tenants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.found_by import uniques
+from expunge_connectors.postgres.table_spec import TableSpec
+
+
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+    """Tables of persons that nothing keeps from holding two of them under one value; an error where it is so."""
+    unique = uniques(connection, inspection)
+    for name, spec, table in inspection.live_data():
+        declared = inspection.data_map.identities.get(spec.person or "")
+        if declared is None or declared.same_person is not None:
+            continue
+        columns = _columns(spec, table)
+        if not columns or any(one <= columns for one in unique.get(spec.table, ())):
+            continue
+        place = f"{table.text}.{spec.yields[spec.person or ''].column}"
+        within = "" if len(columns) == 1 else f", for each {spec.owner.column if spec.owner else ''}"
+        remedy = (
+            "Make it unique; or, where it counts for each tenant, name the tenants' column:"
+            " `owner: {controller: tenant, column: tenant_id}`."
+        )
+        if _seen_twice(connection, table, columns):
+            yield inspection.error(
+                "person-not-unique",
+                name,
+                f"A row of {table.text} is said to be one person, but two rows hold one value of {place}{within}: a"
+                " request for one of them would take the other as well.",
+                remedy,
+            )
+        else:
+            yield inspection.warning(
+                "person-not-unique",
+                name,
+                f"A row of {table.text} is said to be one person, and nothing in the database keeps two rows from"
+                f" holding one value of {place}{within}. None was seen, or the table could not be read in time.",
+                remedy,
+            )
+
+
+def _columns(spec: TableSpec, table: Table) -> frozenset[str]:
+    """What names one person: the column of the identity, and whose the row is. Nothing where it stands in a value."""
+    source = spec.yields.get(spec.person or "")
+    if source is None or source.several or source.decode or source.column not in table.columns:
+        return frozenset()
+    owner = None if spec.owner is None else spec.owner.column
+    of_kind = {kind.column for kind in source.where if len(kind.values) == 1}
+    return frozenset({source.column, *of_kind, *([] if owner is None or owner not in table.columns else [owner])})
+
+
+def _seen_twice(connection: Connection, table: Table, columns: frozenset[str]) -> bool:
+    names = sql.SQL(", ").join(map(sql.Identifier, sorted(columns)))
+    filled = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(one)) for one in sorted(columns))
+    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1)").format(
+        table.identifier, filled, names
+    )
+    answer = table_sampling.asked(connection, statement)
+    return answer is not None and bool(answer[0][0])
