@@ -10,6 +10,7 @@ import pytest
 from tests.support.postgres.company import data_map, execute, opened
 from tests.support.postgres.inspection import ENOUGH, free
 from tests.support.postgres.roles import role
+from tests.support.postgres.small_schemas import shape
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.postgres.inspection import table_sampling
@@ -232,3 +233,31 @@ def test_children_are_looked_at_through_their_roots_but_for_their_own_columns(co
     )
     # Rows of messages go whole, children's too; of a tombstoned user's row the child's own column stays.
     assert places(swept(company)).keys() == {"public.users_2.extra", "public.n.body", "public.n_2.extra"}
+
+
+def test_the_column_that_leads_to_a_tombstone_is_meant_to_stay(database):
+    """As in Discourse, where no foreign key says so: posts stay, and their author no longer says who it was."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text);"
+        "CREATE TABLE posts (id int PRIMARY KEY, user_id int, editor_id int, body text);"
+        "INSERT INTO users VALUES (7, 'ann@mail.example'); INSERT INTO posts VALUES (1, 7, 7, 'x')",
+    )
+    loaded = shape(
+        """
+users:
+  table: public.users
+  person: user_id
+  data_type: anchor
+  found_by: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+  tombstone: {email: "NULL"}
+posts:
+  table: public.posts
+  data_type: anchor
+  found_by: [{column: user_id, of: users.id}]
+  tombstone: {body: "''"}
+""",
+        user_id="integer/2",
+    )
+    assert set(places(swept(database, loaded))) == {"public.posts.editor_id"}

@@ -102,6 +102,8 @@ def _unmapped(inspection: InspectionContext, table: SampledTable, collection: st
     kept = set() if spec is None else {spec.created, spec.start}
     if spec is not None:
         kept |= {column for column, wanted in spec.tombstone.items() if not isinstance(wanted, Removal)}
+        # What leads to the person's own row: that it stays is what a tombstone is for.
+        kept |= {name for link in spec.found_by if link.lead is not None for name in link.names}
     if spec is not None and spec.owner is not None:
         kept.add(spec.owner.column)
     for column in table.columns:
