@@ -30,6 +30,10 @@ _BY_SCHEME = {
     "valkeys": "redis",
     "unix": "redis",
 }
+_OPEN = {
+    "undated": "nothing says for sure when a row was made: `erase` takes rows found by an e-mail address or phone"
+    " number at any age, `keep` none of them, so that a request by such alone finds nobody"
+}
 _ORDER = {"postgres": 0, "s3": 1, "redis": 2}
 
 _HEAD = """\
@@ -202,7 +206,8 @@ def _collection(draft: DraftCollection) -> Iterator[str]:
         question = draft.questions.get(key)
         asked = f"  # DECIDE: {_comment(question)}" if question is not None else ""
         if value is None:
-            yield f"        {key}:{asked or '  # DECIDE: what stands here?'}"
+            open_ = _OPEN.get(key, "what stands here?")
+            yield f"        {key}:{asked or f'  # DECIDE: {open_}'}"
         elif isinstance(value, list) and value:
             yield f"        {key}:{asked}"
             yield from (f"          - {_flow(item)}" for item in value)

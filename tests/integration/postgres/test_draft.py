@@ -432,6 +432,12 @@ def test_no_value_of_a_record_is_in_the_draft(company):
         ("date_of_birth", "date", Kind.BIRTH),
         ("password_digest", "bytea", Kind.SECRET),
         ("postcode", "text", Kind.PART_OF_ADDRESS),
+        ("ship_postal_code", "text", Kind.PART_OF_ADDRESS),
+        ("ship_address", "text", Kind.ADDRESS),
+        ("ship_name", "text", Kind.NAME),
+        ("complete_name", "text", Kind.NAME),
+        ("acc_number", "text", Kind.NUMBER),
+        ("account_id", "text", None),
         ("quantity", "integer", None),
     ],
 )
@@ -485,3 +491,123 @@ def test_columns_with_ids_of_many_tables_are_followed_and_asked_about(database, 
     text = render_yaml([drafted])
     assert "Ann 1" not in text
     loaded(answered(text), tmp_path)
+
+
+def test_customers_of_a_store_are_not_the_manager_s(database):
+    """As in Pagila: a store names its manager, and customers and copies of films name a store."""
+    execute(
+        database,
+        """
+        CREATE TABLE store (store_id int PRIMARY KEY, manager_staff_id int NOT NULL);
+        CREATE TABLE staff (staff_id int PRIMARY KEY, email text, store_id int REFERENCES store);
+        ALTER TABLE store ADD FOREIGN KEY (manager_staff_id) REFERENCES staff;
+        CREATE TABLE customer (customer_id int PRIMARY KEY, email text, store_id int NOT NULL REFERENCES store);
+        CREATE TABLE inventory (id int PRIMARY KEY, store_id int NOT NULL REFERENCES store);
+        CREATE TABLE payment (id int, customer_id int NOT NULL REFERENCES customer, at date) PARTITION BY RANGE (at);
+        CREATE TABLE payment_1 PARTITION OF payment FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+        CREATE TABLE payment_2 PARTITION OF payment FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+        ALTER TABLE payment DROP CONSTRAINT payment_customer_id_fkey;
+        ALTER TABLE payment_1 ADD FOREIGN KEY (customer_id) REFERENCES customer;
+        ALTER TABLE payment_2 ADD FOREIGN KEY (customer_id) REFERENCES customer;
+        """,
+    )
+    found = collections(draft(database))
+    assert {name for name, one in found.items() if one.entries.get("person")} == {"staff", "customer"}
+    assert set(found) == {"staff", "customer", "store", "payment"}, "copies of films are nobody's"
+    assert found["store"].entries["data_type"] is None
+    assert "public.customer" in found["store"].questions["data_type"]
+    assert found["payment"].entries["found_by"] == [{"column": "customer_id", "of": "customer.customer_id"}]
+
+
+def test_persons_whose_addresses_stand_in_a_table_of_their_own(database):
+    """As in Discourse, which has no foreign keys either."""
+    execute(
+        database,
+        """
+        CREATE TABLE users (id int PRIMARY KEY, username text NOT NULL, created_at timestamptz NOT NULL);
+        CREATE TABLE user_emails (id int PRIMARY KEY, user_id int NOT NULL, email text NOT NULL);
+        CREATE TABLE email_logs (id int PRIMARY KEY, email_type text NOT NULL, to_address text NOT NULL);
+        CREATE TABLE drafts (id int PRIMARY KEY, user_id int NOT NULL, body text);
+        INSERT INTO email_logs VALUES (1, 'digest', 'ann@mail.example'), (2, 'digest', 'bob@mail.example');
+        """,
+    )
+    found = collections(draft(database))
+    assert found["users"].entries["person"] == "user_id"
+    assert links_of(found["user_emails"].entries) == {("user_id", "user_id"), ("email", "email")}
+    assert links_of(found["drafts"].entries) == {("user_id", "user_id")}
+    assert links_of(found["email_logs"].entries) == {("to_address", "email")}
+
+
+def test_persons_whose_ids_count_for_each_tenant(database):
+    """As in a SaaS: a tenant with an address for its bills is no person, and its users are not its own."""
+    execute(
+        database,
+        """
+        CREATE TABLE tenants (id uuid PRIMARY KEY, name text, billing_email text);
+        CREATE TABLE users (tenant_id uuid REFERENCES tenants, id bigint, email text, PRIMARY KEY (tenant_id, id));
+        CREATE TABLE projects (tenant_id uuid NOT NULL REFERENCES tenants, id bigint, owner_id bigint NOT NULL,
+            PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, owner_id) REFERENCES users);
+        """,
+    )
+    drafted = draft(database)
+    found = collections(drafted)
+    assert {name: one.entries.get("person") for name, one in found.items()} == {"users": "user_id", "projects": None}
+    assert drafted.identities["user_id"] == {"kind": "person", "normaliser": "integer/2"}
+    assert links_of(found["users"].entries) == {("id", "user_id"), ("email", "email")}
+    assert found["users"].questions["owner"] == "or {controller: tenant, column: tenant_id}"
+    assert found["projects"].entries["found_by"] == [
+        {"columns": ["tenant_id", "owner_id"], "of": "users", "of_columns": ["tenant_id", "id"]}
+    ]
+    assert set(drafted.members) == {"tenant"}
+
+
+def test_ids_are_known_by_the_name_that_foreign_keys_give_them(database):
+    """As in Keycloak: `user_id` of `user_entity`; and another table's `user_id` is not."""
+    execute(
+        database,
+        """
+        CREATE TABLE user_entity (id varchar(36) PRIMARY KEY, email text);
+        CREATE TABLE credential (id int PRIMARY KEY, user_id varchar(36) NOT NULL REFERENCES user_entity);
+        CREATE TABLE offline_session (id int PRIMARY KEY, user_id varchar(255) NOT NULL);
+        CREATE TABLE apps (id varchar(36) PRIMARY KEY);
+        CREATE TABLE app_versions (id int PRIMARY KEY, user_id varchar(36) REFERENCES apps);
+        """,
+    )
+    found = collections(draft(database))
+    assert set(found) == {"user_entity", "credential", "offline_session"}
+    assert links_of(found["offline_session"].entries) == {("user_id", "user_entity_id")}
+
+
+def test_every_way_to_a_person_is_a_link_whichever_was_reached_first(database):
+    """As in Odoo: an invoice names who sold, and to whom; that is reached later."""
+    execute(
+        database,
+        """
+        CREATE TABLE users (id int PRIMARY KEY, email text);
+        CREATE TABLE invoices (id int PRIMARY KEY, seller_id int REFERENCES users, partner_id int);
+        CREATE TABLE partners (id int PRIMARY KEY, user_id int REFERENCES users);
+        ALTER TABLE invoices ADD FOREIGN KEY (partner_id) REFERENCES partners;
+        """,
+    )
+    found = collections(draft(database))
+    assert links_of(found["invoices"].entries) == {("seller_id", "users.id"), ("partner_id", "partners.id")}
+    assert "several people" in found["invoices"].questions["found_by"]
+
+
+def test_a_tombstone_is_proposed_that_unique_indexes_allow(database, tmp_path):
+    """As in Django: user names are unique, and never empty."""
+    execute(
+        database,
+        """
+        CREATE TABLE users (id int PRIMARY KEY, username text NOT NULL, name text NOT NULL, email text NOT NULL,
+            date_joined timestamptz NOT NULL);
+        CREATE UNIQUE INDEX ON users (lower(username));
+        CREATE TABLE invoices (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users, at date NOT NULL);
+        """,
+    )
+    drafted = draft(database)
+    assert collections(drafted)["users"].entries["created"] == "date_joined"
+    text = answered(render_yaml([drafted])).replace("data_type: personal", "data_type: anchor", 1)
+    text = re.sub(r"^( {8})# (tombstone:|  [a-z_]+: )", r"\1\2", text, flags=re.MULTILINE)
+    with opened(database, loaded(text, tmp_path)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []

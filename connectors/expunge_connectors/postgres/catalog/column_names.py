@@ -33,18 +33,22 @@ _WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (Kind.OBJECT, (r"(^|_)(object|s3|blob|storage|file|bucket)_?(key|path|name)$",)),
     (Kind.SECRET, (r"token", r"secret", r"passw", r"(^|_)(pw|salt)$", r"api_?key", r"session_?(id|key)", r"_hash$")),
     (Kind.BIRTH, (r"birth", r"(^|_)dob$", r"(^|_)born(_|$)")),
-    (Kind.NUMBER, (r"(^|_)(ssn|iban|passport|national_?id|pan)$", r"(^|_)(tax|vat|card)_?(id|no|number)$")),
-    (Kind.ADDRESS, (r"^address$", r"(^|_)(postal|street|home|mailing|billing|shipping|delivery)_?address$")),
-    (Kind.PART_OF_ADDRESS, (r"(^|_)(street|city|town|post_?code|zip(_?code)?)$", r"house_?(no|nu)", r"address_line")),
+    (Kind.NUMBER, (r"(^|_)(ssn|iban|passport|national_?id|pan)$", r"(^|_)(tax|vat|card)_?(id|no|number)$",
+                   r"(^|_)(acc|account|bank)_?(no|nr|number)$")),
+    (Kind.ADDRESS, (r"^address$", r"(^|_)(postal|street|home|mailing|bill(ing)?|ship(ping)?|delivery)_?address$")),
+    (Kind.PART_OF_ADDRESS, (r"(^|_)(street|city|town|post(al)?_?code|zip(_?code)?)$", r"house_?(no|nu)",
+                            r"address_line")),
     (Kind.AGENT, (r"browser", r"user_?agent", r"referr?er", r"(^|_)url$")),
     (Kind.NAME, (r"^name$", r"(^|_)(full|first|last|given|family|sur|fore|middle|maiden)_?name$",
-                 r"(^|_)(nick|display|billing|user|real|contact)_?name$")),
+                 r"(^|_)(nick|display|complete|bill(ing)?|ship(ping)?|user|real|contact|holder)_?name$")),
     (Kind.CONTENT, (r"(^|_)(body|messages?|notes?|comments?|text|answer|subject|content|description|bio|about)$",
                     r"(^|_)(transcript|words|reply|review|feedback|preferences|metadata|payload|data|details)$",
                     r"(^|_)(profile|title|label)$")),
 )  # fmt: skip
 _BY_NAME = tuple((kind, re.compile("|".join(words))) for kind, words in _WORDS)
-_NOT_A_PHONE = re.compile(r"(order|invoice|serial|account|version|card|tax|vat|id|line|page|house|room|part)_number$")
+_NOT_A_PHONE = re.compile(
+    r"(order|invoice|serial|acc|account|bank|version|card|tax|vat|id|line|page|house|room|part)_number$"
+)
 
 
 def snaked(name: str) -> str:

@@ -156,6 +156,25 @@ class Catalogue:
     foreign_keys: tuple[ForeignKey, ...]
 
 
+_UNIQUE = """
+SELECT a.attname::text
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid
+ WHERE x.indrelid = %s AND x.indisunique AND NOT x.indisprimary
+   AND pg_catalog.pg_get_indexdef(x.indexrelid) ~ ('\\m' || a.attname || '\\M')
+"""
+
+
+def unique_columns(connection: Connection, table: int) -> frozenset[str]:
+    """Columns that stand in a unique index, perhaps in an expression of it, beside the primary key's.
+
+    Args:
+        connection: In any state.
+        table: Its oid.
+    """
+    return frozenset(name for (name,) in connection.execute(_UNIQUE, (table,)).fetchall())
+
+
 # A key is the primary key, or a unique index as REPLICA IDENTITY takes one. An expression stands in it as column 0.
 _TABLES = """
 SELECT n.nspname || '.' || c.relname, c.oid::bigint, n.nspname, c.relname, c.relkind::text,

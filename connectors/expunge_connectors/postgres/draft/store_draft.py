@@ -15,11 +15,25 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables
 from expunge_connectors.postgres.draft.column_classifier import Seen, contacts, describe, look
 from expunge_connectors.postgres.draft.polymorphic_keys import PolymorphicKey, polymorphic_keys
-from expunge_connectors.postgres.draft.table_roles import TableRoles, kept_like, log_like, picture, singular
+from expunge_connectors.postgres.draft.table_roles import (
+    TableRoles,
+    id_names,
+    kept_like,
+    log_like,
+    person_key,
+    picture,
+    singular,
+)
 from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
 from expunge_connectors.postgres.inspection import table_sampling
 
-_CREATED = ("created_at", "created", "created_on", "inserted_at", "date_created", "creation_date", "createdat")
+_CREATED = frozenset(
+    """
+    created_at created created_on inserted_at date_created creation_date createdat create_date created_date date_joined
+    joined_at registered_at registration_date signed_up_at submit_date submitted_at create_time created_time
+    creation_time
+    """.split()  # noqa: SIM905 - reads as a text
+)
 _REUSABLE: dict[Kind, tuple[str, Mapping[str, object]]] = {
     Kind.EMAIL: ("email", {"kind": "reusable", "normaliser": "email/3"}),
     Kind.PHONE: ("phone", {"kind": "reusable", "normaliser": "phone/1"}),
@@ -58,7 +72,9 @@ def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
         if (one.table, one.column) not in foreign
     }
     more = [key for one in polymorphic.values() for key in one.keys(tables)]
-    return _Drafter(store, live, tables, seen, picture(tables, live.foreign_keys, found, more), polymorphic).draft()
+    roles = picture(tables, live.foreign_keys, found, more)
+    unique = {text: reader.unique_columns(connection, table.oid) for text, table in tables.items()}
+    return _Drafter(store, live, tables, seen, roles, polymorphic, unique).draft()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,7 @@ class _Drafter:
     seen: Mapping[str, Seen]
     picture: TableRoles
     polymorphic: Mapping[tuple[str, str], PolymorphicKey]
+    unique: Mapping[str, frozenset[str]]
 
     def draft(self) -> StoreDraft:
         identities: dict[str, Mapping[str, object]] = {
@@ -133,12 +150,16 @@ class _Drafter:
                 " what stays points to it"
             )
             leading = [lead for leads in self.picture.shared.values() for lead in leads if lead.child == table]
-            expressions = tombstone(self.tables[table], self.seen[table].kinds, leading)
+            expressions = tombstone(
+                self.tables[table], self._key(table).name, self.seen[table].kinds, leading, self.unique.get(table, ())
+            )
             later = (f"if {ANCHOR}:", "tombstone:", *expressions)
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes), later)
 
     def _linked(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
-        links = [link for key in keys if (link := self._link(table, key)) is not None]
+        # Each partition has a key of its own, and they say the same.
+        same = {(key.columns, key.parent, key.parent_columns): key for key in keys}
+        links = [link for key in same.values() if (link := self._link(table, key)) is not None]
         columns = self.tables[table].columns
         sure = (key for key in keys if (table, key.columns[0]) not in self.polymorphic)
         if not any(all(columns[one].not_null for one in key.columns) for key in sure):
@@ -147,6 +168,15 @@ class _Drafter:
         questions = self._questions(table)
         questions |= _several(links)
         questions |= self._kinds(table, questions)
+        of_others = sorted(
+            {key.child for key in self.live.foreign_keys if key.parent == table and key.child in self.picture.persons}
+        )
+        if of_others:
+            entries["data_type"] = None
+            questions["data_type"] = (
+                f"{PERSONAL}? Other people's rows ({_listed(of_others)}) point to it, so it is hardly one person's: an"
+                f" {ANCHOR} whose tombstone clears what names this one, or a retained type"
+            )
         if not links:
             entries["found_by"] = None
         if _elements(links):
@@ -173,9 +203,9 @@ class _Drafter:
         near = [one for one in self.picture.persons if one.partition(".")[0] == table.partition(".")[0]]
         taken = {singular(one) for one in near}
         for person in [*near, *(one for one in self.picture.persons if singular(one) not in taken)]:
-            column = self.tables[table].columns.get(f"{singular(person)}_id")
-            if column is not None and column.base == self._key(person).base:
-                links.insert(0, {"column": column.name, "identity": self._identity(person)})
+            columns = map(self.tables[table].columns.get, id_names(person, self.live.foreign_keys))
+            own = [one for one in columns if one is not None and one.base == self._key(person).base]
+            links[:0] = [{"column": one.name, "identity": self._identity(person)} for one in own]
         entries = {
             **self._head(table),
             "data_type": None,
@@ -299,7 +329,7 @@ class _Drafter:
 
     def _key(self, person: str) -> Column:
         table = self.tables[person]
-        return table.columns[table.key[0]]
+        return table.columns[person_key(table, self.live.foreign_keys) or table.key[0]]
 
     def _name(self, table: str) -> str:
         """The name of the collection: the table's own, with its schema where two tables have the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_connectors.postgres.catalog.column_names import snaked
@@ -88,14 +88,23 @@ def picture(
     persons = _persons(tables, known, kinds)
     linked: dict[str, tuple[ForeignKey, ...]] = {}
     leading = [*known, *polymorphic]
+    edges = [(key.child, key.parent) for key in leading]
     reached = list(persons)
-    for parent in reached:  # grows on the way: what is reached leads on
+    of_others = {key.parent for key in known if key.child in persons} - {*persons}
+    for parent in reached:  # grows on the way: what is reached leads on, unless people point to it whoever it names
         for key in leading:
-            if key.parent == parent and key.child not in reached:
+            if key.parent == parent and key.child not in reached and parent not in of_others:
                 reached.append(key.child)
     for child in reached[len(persons) :]:
         earlier = reached[: reached.index(child)]
-        linked[child] = tuple(key for key in leading if key.child == child and key.parent in earlier)
+        linked[child] = tuple(
+            key
+            for key in leading
+            if key.child == child
+            and key.parent not in of_others
+            # Towards a table that was reached later as well, unless that leads back.
+            and (key.parent in earlier or (key.parent in reached and not has_path(edges, key.parent, child)))
+        )
     shared: dict[str, tuple[ForeignKey, ...]] = {}
     members: list[str] = []
     lookups: dict[str, tuple[ForeignKey, ...]] = {}
@@ -112,26 +121,67 @@ def picture(
             lookups[table] = pointing
     placed = {*reached, *shared, *members, *lookups}
     rest = [table for table in tables if table not in placed]
-    ids = {f"{singular(person)}_id" for person in persons}
-    loose = tuple(table for table in rest if contacts(kinds.get(table, {})) or ids & set(tables[table].columns))
+    ids = {name for person in persons for name in id_names(person, known)}
+    loose = tuple(
+        table
+        for table in rest
+        if contacts(kinds.get(table, {})) or ids & (set(tables[table].columns) - _leading(table, known))
+    )
     others = tuple(table for table in rest if table not in loose)
     return TableRoles(tuple(persons), linked, shared, loose, tuple(members), lookups, others)
 
 
-def _persons(tables: Mapping[str, Table], keys: Iterable[ForeignKey], kinds: Mapping[str, Kinds]) -> list[str]:
-    """Tables with a contact and a key, to which others point, or whose name says so; none that hangs on another."""
+def id_names(person: str, keys: Iterable[ForeignKey]) -> tuple[str, ...]:
+    """What columns with ids of these persons are called: like the table, or as foreign keys to it call them.
+
+    Of user_entity that is user_entity_id, and perhaps `user_id`.
+    """
+    called = (key.columns[0] for key in keys if key.parent == person and len(key.columns) == 1)
+    return tuple(dict.fromkeys((f"{singular(person)}_id", *(name for name in called if name.endswith("_id")))))
+
+
+def _leading(table: str, keys: Iterable[ForeignKey]) -> set[str]:
+    """The columns of which a foreign key says where they lead."""
+    return {name for key in keys if key.child == table for name in key.columns}
+
+
+def person_key(table: Table, keys: Iterable[ForeignKey]) -> str | None:
+    """The column that tells persons apart: the primary key, or what of it counts for each tenant (`tenant_id, id`)."""
+    tenants = {
+        key.columns[0]
+        for key in keys
+        if key.child == table.text and len(key.columns) == 1 and _last_word(key.parent) in _CONTROLLERS
+    }
+    own = [name for name in table.key if len(table.key) == 1 or name not in tenants]
+    return own[0] if len(own) == 1 else None
+
+
+def _persons(tables: Mapping[str, Table], keys: Sequence[ForeignKey], kinds: Mapping[str, Kinds]) -> list[str]:
+    """Tables with a key that say whom they are about, to which others point, or whose name says so.
+
+    None that hangs on another: a guest on a host. A customer of a store that an employee runs hangs on nobody: others
+    are in between.
+    """
     edges = [(key.child, key.parent) for key in keys]
     parents = {key.parent for key in keys}
     candidates = [
         table
         for table, live in tables.items()
-        if len(live.key) == 1
-        and any(not place.path for place in contacts(kinds.get(table, {})))
-        and Place(live.key[0]) not in kinds.get(table, {})
+        if (key := person_key(live, keys)) is not None
+        and Place(key) not in kinds.get(table, {})
         and (table in parents or _says_person(table))
+        and (
+            any(not place.path for place in contacts(kinds.get(table, {})))
+            # The addresses may stand in a table of their own, beside the names.
+            or (_says_person(table) and personal(kinds.get(table, {})))
+        )
     ]
     strong = [table for table in candidates if _says_person(table)]
-    strong = [one for one in strong if not _hangs_on(one, strong, edges)] or strong
+    strong = [
+        one
+        for one in strong
+        if not any(_hangs_on(one, [two], edges) for child, two in edges if child == one and two in strong)
+    ] or strong
     weak = [one for one in candidates if not _says_person(one)]
     weak = [
         one
