@@ -100,7 +100,7 @@ def look(connection: Connection, table: SampledTable, rows: int) -> Seen:
             some = [kind for kind in some if kind not in (places or {}).values()][:1]
         for kind in some:
             found[place] = kind
-        # As in email_type: what stands there is no address. A phone number may be a national one, which no pattern knows.
+        # As in email_type: there stands no address. A phone number may be a national one, which no pattern knows.
         if found.get(place) is Kind.EMAIL and filled and not counts[Kind.EMAIL]:
             del found[place]
     return Seen(found, tuple(unread))
