@@ -128,3 +128,40 @@ def test_a_shared_row_without_a_foreign_key_is_named_and_the_remedy_can_be_paste
 def test_a_foreign_key_that_is_not_validated_guards_a_shared_row(database):
     execute(database, LINKED + "ALTER TABLE links ADD FOREIGN KEY (place) REFERENCES places NOT VALID")
     assert unguarded(database) == []
+
+
+def test_who_stays_and_points_to_a_shared_row_is_told_to_let_go_of_it(database):
+    """As in Pagila: a customer stays for the invoices, and must have an address; a shared row cannot be tombstoned."""
+    execute(
+        database,
+        "CREATE TABLE addresses (id int PRIMARY KEY, street text);"
+        "CREATE TABLE customers (id int PRIMARY KEY, email text, address_id int NOT NULL REFERENCES addresses);"
+        "CREATE INDEX ON customers (address_id);"
+        "INSERT INTO addresses VALUES (1, 'nowhere'), (5, 'Hanoi Way'), (6, 'Loja Avenue');"
+        "INSERT INTO customers VALUES (1, 'mary', 5), (2, 'patricia', 5), (3, 'linda', 6)",
+    )
+    tables = """
+customers:
+  table: public.customers
+  data_type: anchor
+  person: user_id
+  found_by: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+  tombstone: {email: "NULL"%s}
+addresses:
+  table: public.addresses
+  found_by: [{column: id, of: customers.address_id}]
+  sharing: last_owner
+"""
+    [told] = [one for one in findings(database, shape(tables % "")) if one.severity is Severity.ERROR]
+    assert (told.code, told.collection) == ("retained-child", "addresses")
+    assert "tombstone of `customers`" in told.remedy
+    assert "address_id" in told.remedy
+    assert "Tombstone `addresses`" not in told.remedy
+    let_go = shape(tables % ', address_id: "1"')
+    with opened(database, let_go) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+        people = [*resolved(store, [subject(1, user_id="3")], ACME), *resolved(store, [subject(2, user_id="1")], ACME)]
+        store.erase(people, actions(let_go, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "addresses") == [1, 5], "Patricia lives there as well"
+    assert left(database, "customers", "id, address_id") == [(1, 1), (2, 5), (3, 1)]

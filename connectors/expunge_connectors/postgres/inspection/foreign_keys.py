@@ -86,7 +86,7 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Itera
             "retained-child",
             parent,
             f"Rows of {key.child} stay and point to rows of {key.parent} that are deleted (constraint {key.name}).",
-            f"Tombstone `{parent}` instead of deleting it.",
+            _released(inspection, key, parent, child),
         )
     elif child == parent and spec.person is not None and not _linked_below(spec, child, key):
         yield inspection.warning(
@@ -115,6 +115,18 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Itera
             " they point to are refused.",
             f"Tombstone `{parent}`, or correct the owners.",
         )
+
+
+def _released(inspection: InspectionContext, key: ForeignKey, parent: str, child: str) -> str:
+    """What to do about rows that stay: a shared row cannot be tombstoned, it goes with the last that lets go of it."""
+    spec = inspection.spec.collections[child]
+    if inspection.spec.collections[parent].sharing is None or inspection.action(spec) is not Action.TOMBSTONE:
+        return f"Tombstone `{parent}` instead of deleting it."
+    live = inspection.catalogue.tables.get(key.child)
+    columns = ", ".join(key.columns)
+    filled = live is not None and all(live.columns[one].not_null for one in key.columns)
+    instead = f"the key of a row of {key.parent} made for it, which is nobody's" if filled else "NULL"
+    return f"Let the tombstone of `{child}` put into {columns} what points to nobody's row: {instead}."
 
 
 def _linked_below(spec: TableSpec, name: str, key: ForeignKey) -> bool:
