@@ -173,6 +173,9 @@ class Filler:
                 return dice.pick(values.NOTES)
             case "tenant":
                 return dice.pick(values.TENANTS)
+            case "kind":
+                pool = values.kinds(column.type)
+                return dice.pick([*[pool[0]] * 4, *pool])
             case "within":
                 return dice.pick(values.WITHIN)
             case "month":

@@ -20,6 +20,9 @@ RARE = (
     "a link by a computed column",
     "a unique key",
     "no key",
+    "a link of a kind",
+    "two kinds in one column",
+    "a yield of a kind",
 )
 """All of them, as `shapes` tells them."""
 
@@ -33,12 +36,23 @@ def shapes(table: Table, spec: Mapping[str, Any]) -> Iterator[str]:
             yield f"partitions by {method}"
     for key in table.foreign_keys:
         yield from _of_key(table, key, person="person" in spec)
+    yield from _of_kinds(spec)
     for link in spec.get("found_by", ()):
         columns = [table.column(one) for one in link.get("columns", ()) or [link["column"]]]
         if any(one.inside for one in columns):
             yield "keys in an array" if link.get("each") else "keys in a document"
         if any(one.computed is not None for one in columns):
             yield "a link by a computed column"
+
+
+def _of_kinds(spec: Mapping[str, Any]) -> Iterator[str]:
+    of_kinds = [link for link in spec.get("found_by", ()) if "where" in link]
+    if of_kinds:
+        yield "a link of a kind"
+    if len({link.get("column") for link in of_kinds if "of" in link}) < sum("of" in link for link in of_kinds):
+        yield "two kinds in one column"
+    if any(isinstance(place, dict) and "where" in place for place in spec.get("yields", {}).values()):
+        yield "a yield of a kind"
 
 
 def _of_key(table: Table, key: ForeignKey, *, person: bool) -> Iterator[str]:

@@ -154,10 +154,15 @@ class Reference:
             if column is None or cells[column] == self._world.member:
                 yield row, cells
 
-    def _leads(self, name: str, *, everybodys: bool = False) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-        """(leading collection, our columns, its columns) of the links `of` that this request can follow, or of all."""
+    def _leads(
+        self, name: str, cells: Cells | None = None, *, everybodys: bool = False
+    ) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """(leading collection, our columns, its columns) of the links `of` that this request can follow, or of all.
+
+        With cells, of those alone that lead to a row of its kind.
+        """
         for link in self._collections[name].get("found_by", ()):
-            if "of" not in link:
+            if "of" not in link or (cells is not None and not _of_kind(link, cells)):
                 continue
             if "columns" in link:
                 lead, ours, theirs = link["of"], tuple(link["columns"]), tuple(link["of_columns"])
@@ -192,7 +197,7 @@ class Reference:
     ) -> Found | None:
         table, spec = self._tables[name], self._collections[name]
         firm = nominated = claimed = False
-        for lead, ours, theirs in self._leads(name):
+        for lead, ours, theirs in self._leads(name, cells):
             values = tuple(_compared(table.column(one), cells[one]) for one in ours)
             if values in set(self._values(lead, theirs, found, state)):
                 firm = True
@@ -200,7 +205,7 @@ class Reference:
                 taken = claims is not None and values in claims.columns.get((lead, theirs), ())
                 firm, claimed = firm or not taken, claimed or taken
         for link in spec.get("found_by", ()):
-            if "identity" not in link:
+            if "identity" not in link or not _of_kind(link, cells):
                 continue
             identity = self._identities[link["identity"]]
             if identity.get("shareable") and not shareable:
@@ -224,6 +229,8 @@ class Reference:
     def _alone(self, name: str, cells: Cells) -> bool:
         """The row names nobody by a key that is never given to somebody else."""
         for link in self._collections[name]["found_by"]:
+            if not _of_kind(link, cells):
+                continue
             if "of" in link:
                 lead, columns = link["of"].partition(".")[0], link.get("columns", [link.get("column")])
                 theirs = tuple(link.get("of_columns", [link["of"].partition(".")[2]]))
@@ -333,7 +340,7 @@ class Reference:
                 done = self.tombstoned(name, cells) if spec.get("tombstone") else None
                 for identity, place in spec.get("yields", {}).items() if how.belongs else ():
                     link = place if isinstance(place, dict) else {"column": place}
-                    if done == cells and link["column"] in spec["tombstone"]:
+                    if (done == cells and link["column"] in spec["tombstone"]) or not _of_kind(link, cells):
                         continue
                     spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(link, cells)}
                     told |= {(identity, one) for one in spellings if one is not None}
@@ -402,7 +409,7 @@ class Reference:
     def _other_owners(self, name: str, cells: Cells, state: State, going: set[Row]) -> bool:
         """Whether a row that stays points here, of whomever it is."""
         ours = self._tables[name]
-        for lead, mine, columns in self._leads(name, everybodys=True):
+        for lead, mine, columns in self._leads(name, cells, everybodys=True):
             theirs = self._tables[lead]
             here = _points(ours, mine, cells)
             for row, owner in state[theirs.text].items():
@@ -476,6 +483,16 @@ def _same_place(link: Mapping[str, object], place: object) -> bool:
     """A link compares what a yield tells."""
     told = place if isinstance(place, dict) else {"column": place}
     return all(link.get(one) == told.get(one) for one in ("column", "path", "each"))
+
+
+def _of_kind(link: Mapping[str, object], cells: Cells) -> bool:
+    """The row is of the kind that a link, or a yield, speaks of."""
+    where = link.get("where", {})
+    assert isinstance(where, dict)
+    return all(
+        cells[column] in [str(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+        for column, wanted in where.items()
+    )
 
 
 def _held(link: Mapping[str, object], cells: Cells) -> list[Cell]:

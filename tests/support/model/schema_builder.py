@@ -8,7 +8,7 @@ from tests.support.model import values
 from tests.support.model.collection_plan import Part, decide, overwrite
 from tests.support.model.random_source import Dice
 from tests.support.model.table_builder import Workshop
-from tests.support.model.world import Expression, ForeignKey, Table
+from tests.support.model.world import Column, Expression, ForeignKey, Table
 
 FAMILIES = {"firm": "user_id", "client": "caller_id"}
 """Controller -> the identity of its persons."""
@@ -46,6 +46,9 @@ class Builder:
             dice.pick(makers)(dice.pick(self.families))
         if dice.chance(20):
             self._stranger()
+        if "kinds" in self._shapes:
+            for part in list(self.parts):
+                self._kinds(part)
         for table in self.tables:
             self._shop.unkey(table)
             self._shop.split(table)
@@ -296,6 +299,62 @@ class Builder:
         self._shop.column(table, "email", "text", nullable=True)
         self._shop.column(table, "note", "text", nullable=True)
 
+    def _kinds(self, part: Part) -> None:
+        """Perhaps rows of several kinds, which a column tells, in one table: each link leads to its own."""
+        dice, table = self._dice, part.table
+        if part.person is not None or part.log or not dice.chance(40):
+            return
+        for link in part.found_by:
+            # A column that names rows of many tables has no foreign key.
+            if "of" in link and "column" in link and dice.chance(60):
+                table.foreign_keys = [key for key in table.foreign_keys if key.columns != (link["column"],)]
+        # Where one leads, rows of another kind would keep what they point to.
+        keyed = {column for key in table.foreign_keys for column in key.columns}
+        keyed |= {one.name for one in table.columns if one.source in keyed}
+        free = [
+            link
+            for link in part.found_by
+            if not {link.get("column", ""), *link.get("columns", ())} & keyed or dice.chance(15)
+        ]
+        token = part.yields.get("token")
+        if not free and token is None:
+            return
+        kind = dice.pick(["text", "character varying(40)", "integer", "uuid", "boolean", "text"])
+        column = self._shop.column(table, "kind", kind, nullable=dice.chance(40))
+        for link in dice.some(free, 1, len(free)) if free else ():
+            link["where"] = {column.name: self._kind(kind)}
+            self._other_kind(part, link, column)
+        if token is not None and dice.chance(80):
+            place = token if isinstance(token, dict) else {"column": token}
+            part.yields["token"] = {**place, "where": {column.name: self._kind(kind)}}
+
+    def _kind(self, type_: str) -> object:
+        """One value or two."""
+        pool = values.kinds(type_)
+        chosen = [pool[0], *pool[2:3]] if self._dice.chance(25) else pool[0] if self._dice.chance(70) else pool[1]
+        if type_ == "boolean" or isinstance(chosen, list):
+            return chosen
+        return int(chosen) if type_ == "integer" and self._dice.chance(50) else chosen
+
+    def _other_kind(self, part: Part, link: dict[str, Any], column: Column) -> None:
+        """Perhaps a second link by the same column, in rows of another kind, to rows of another table."""
+        lead = str(link.get("of", "")).partition(".")[0]
+        if "column" not in link or not lead or lead == part.name or part.sharing or not self._dice.chance(85):
+            return
+        compared = part.table.column(link["column"]).type
+        before = self.parts[: self.parts.index(part)]
+        others = [
+            one
+            for one in before
+            if one.family == part.family and one.lead and not one.log and not one.sharing and one.name != lead
+            if _holds(compared, one.table.column(one.lead).type)
+            if one.table.primary_key == (one.lead,) or one.table.column(one.lead).unique
+        ]
+        if others:
+            other = self._dice.pick(others)
+            where = {column.name: values.kinds(column.type)[3 if column.type != "boolean" else 1]}
+            part.found_by.append({"column": link["column"], "of": f"{other.name}.{other.lead}", "where": where})
+
     def _composite(self, family: str) -> None:
         """Rows numbered within a person's, and rows that point to them by both columns, in either direction."""
         dice = self._dice
@@ -360,3 +419,13 @@ class Builder:
 
     def _person_of(self, family: str) -> Table:
         return self._part_of(family).table
+
+
+_NARROWER = (("smallint", "integer", "bigint"), ("character varying(40)", "text"))
+"""Types that are compared with each other, each with room for those before it."""
+
+
+def _holds(type_: str, other: str) -> bool:
+    """A column of the one type has room for every value of the other, and is compared with it."""
+    family = next((one for one in _NARROWER if type_ in one), (type_,))
+    return other in family[: family.index(type_) + 1]

@@ -41,6 +41,7 @@ SHAPES = frozenset(
         "circle",
         "emptied-owner",
         "keyless",
+        "kinds",
     }
 )
 """Shapes beyond the plain ones."""

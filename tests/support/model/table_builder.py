@@ -23,6 +23,7 @@ _COLUMNS = {
     "day": ("born", "Born On"),
     "tenant": ("tenant", "Tenant"),
     "within": ("no", "No."),
+    "kind": ("kind", "Of Kind", "k%nd"),
     "created": ("created_at", "Created"),
     "start": ("start_at", "Ended"),
     "owner": ("client_id", "Owner"),

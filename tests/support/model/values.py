@@ -52,6 +52,17 @@ MONTHS = ("2025-12-01", "2026-01-31", "2026-02-01", "2026-07-01")
 MEMBERS = ("1", "10", "11", "2")
 
 
+def kinds(type_: str) -> tuple[str, ...]:
+    """Of which kind a row is, in a column of this type: some differ in little."""
+    if type_ == "integer":
+        return ("4", "5", "44", "-4")
+    if type_ == "boolean":
+        return ("true", "false")
+    if type_ == "uuid":
+        return tuple(f"00000000-0000-0000-0000-00000000000{one}" for one in range(4))
+    return ("User", "user", "App::User", "User ")
+
+
 def pool(kind: str) -> tuple[str, ...]:
     """Twenty different values of a type, as text."""
     return _POOLS[kind]
